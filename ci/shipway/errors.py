@@ -1,0 +1,196 @@
+"""Everything that can go wrong, each with an exit code, what happened, and what to do.
+
+The tree::
+
+    ShipwayError                 1   a bug of ours, or a failure nobody has named yet
+    ├── UsageError               2   an argument that cannot be: a malformed digest, a time-out of 0
+    ├── ConfigurationError      10   delivery.toml or release.toml says something wrong
+    ├── UnresolvedReferenceError 11   ssm:, cfn: or env: names something that is not published
+    ├── EngineError             12   no Docker engine answers, and none can be started here
+    ├── SandboxError            13   the embedded sandbox cannot run: port in use, package missing
+    ├── CredentialsError        14   no AWS credentials, or they ran out
+    ├── IdentityError           15   credentials of the wrong account or the wrong kind
+    ├── AccessDeniedError       16   IAM refused one action on one resource
+    ├── AwsError                17   AWS cannot be reached, or refused a call for another reason
+    ├── GitError                18   no repository, no commit, no such tag
+    ├── RefusedError            20   the release contract does not allow this
+    ├── BuildError              21   BuildKit could not build the image
+    ├── PublishError            22   the registry refused the image
+    ├── DigestError             23   the registry holds another digest than the one built
+    ├── ImageNotFoundError      24   the image asked for is not in the repository
+    ├── ScanError               25   the scan gate did not pass
+    ├── RolloutError         30–39   ECS did not put our revision into service; see Verdict
+    ├── VerificationError       40   what answers is not what was shipped
+    ├── EvidenceError           50   the record could not be written, or does not verify
+    └── CancelledError         130   Ctrl-C (TerminatedError 143: SIGTERM)
+
+A foreign exception is translated once, in the adapter that met it, with ``raise … from``.
+Only :mod:`shipway.console` prints an error; only the task runner turns one into an exit code.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class ShipwayError(Exception):
+    """A failure a person can act on.
+
+    Args:
+        what: One sentence: what is wrong. Starts lower-case, without a final full stop needed.
+        where: The place it stands in: ``ci/delivery.toml:31`` or an AWS resource; may be empty.
+        remedy: One sentence: what to do next; may be empty only where nothing can be done.
+        details: Further lines, already short, printed below ``what`` in order.
+    """
+
+    exit_code: ClassVar[int] = 1
+    kind: ClassVar[str] = "error"
+
+    def __init__(
+        self, what: str, *, where: str = "", remedy: str = "", details: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(f"{where}: {what}" if where else what)
+        self.what = what
+        self.where = where
+        self.remedy = remedy
+        self.details = details
+
+
+class UsageError(ShipwayError):
+    """An argument that cannot be."""
+
+    exit_code = 2
+    kind = "usage"
+
+
+class ConfigurationError(ShipwayError):
+    """A configuration file says something wrong; ``details`` holds one line for each problem."""
+
+    exit_code = 10
+    kind = "configuration"
+
+
+class UnresolvedReferenceError(ShipwayError):
+    """A value refers to something that the infrastructure does not publish."""
+
+    exit_code = 11
+    kind = "unresolved-reference"
+
+
+class EngineError(ShipwayError):
+    """No Docker engine answers."""
+
+    exit_code = 12
+    kind = "no-engine"
+
+
+class SandboxError(ShipwayError):
+    """The embedded sandbox cannot run here."""
+
+    exit_code = 13
+    kind = "sandbox"
+
+
+class CredentialsError(ShipwayError):
+    """There are no AWS credentials, or they ran out."""
+
+    exit_code = 14
+    kind = "credentials"
+
+
+class IdentityError(ShipwayError):
+    """The credentials belong to the wrong account, or are of a kind that is not accepted."""
+
+    exit_code = 15
+    kind = "identity"
+
+
+class AccessDeniedError(ShipwayError):
+    """IAM refused one action; ``what`` names the action, ``where`` the resource."""
+
+    exit_code = 16
+    kind = "access-denied"
+
+
+class AwsError(ShipwayError):
+    """AWS cannot be reached or refused a call for a reason that has no class of its own."""
+
+    exit_code = 17
+    kind = "aws"
+
+
+class GitError(ShipwayError):
+    """Git could not say what commit this is."""
+
+    exit_code = 18
+    kind = "git"
+
+
+class RefusedError(ShipwayError):
+    """The release contract does not allow this trigger; nothing was built or changed."""
+
+    exit_code = 20
+    kind = "refused"
+
+
+class BuildError(ShipwayError):
+    """BuildKit could not build the image."""
+
+    exit_code = 21
+    kind = "build-failed"
+
+
+class PublishError(ShipwayError):
+    """The registry refused the image."""
+
+    exit_code = 22
+    kind = "publish-failed"
+
+
+class DigestError(ShipwayError):
+    """The registry holds another digest than the one that was built."""
+
+    exit_code = 23
+    kind = "digest-mismatch"
+
+
+class ImageNotFoundError(ShipwayError):
+    """The image asked for is not in the repository."""
+
+    exit_code = 24
+    kind = "image-not-found"
+
+
+class ScanError(ShipwayError):
+    """The scan gate did not pass."""
+
+    exit_code = 25
+    kind = "scan-blocked"
+
+
+class VerificationError(ShipwayError):
+    """What answers is not what was shipped."""
+
+    exit_code = 40
+    kind = "verification-failed"
+
+
+class EvidenceError(ShipwayError):
+    """The record could not be written, or does not verify."""
+
+    exit_code = 50
+    kind = "evidence"
+
+
+class CancelledError(ShipwayError):
+    """A person pressed Ctrl-C."""
+
+    exit_code = 130
+    kind = "interrupted"
+
+
+class TerminatedError(ShipwayError):
+    """SIGTERM arrived."""
+
+    exit_code = 143
+    kind = "terminated"

@@ -1,0 +1,1 @@
+"""The rollout: pin a task definition, update the service, watch, judge, explain."""

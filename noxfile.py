@@ -1,0 +1,1 @@
+"""The sessions of this repository: an isolated environment, then the task of the same name."""
