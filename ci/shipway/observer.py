@@ -62,7 +62,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """A labelled part of a failure: ``cause``, ``log``, ``image``, ``health``, ``next`` …"""
+    """A labelled part of a failure: ``cause``, ``log``, ``image``, ``health``, ``next``."""
 
     label: str
     lines: tuple[str, ...]
