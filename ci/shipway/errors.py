@@ -30,7 +30,7 @@ Only :mod:`shipway.console` prints an error; only the task runner turns one into
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Protocol
 
 
 class ShipwayError(Exception):
@@ -43,8 +43,8 @@ class ShipwayError(Exception):
         details: Further lines, already short, printed below ``what`` in order.
     """
 
-    exit_code: ClassVar[int] = 1
-    kind: ClassVar[str] = "error"
+    exit_code: int = 1
+    kind: str = "error"
 
     def __init__(
         self, what: str, *, where: str = "", remedy: str = "", details: tuple[str, ...] = ()
@@ -166,6 +166,49 @@ class ScanError(ShipwayError):
 
     exit_code = 25
     kind = "scan-blocked"
+
+
+class Outcome(Protocol):
+    """What an error needs of a :class:`~shipway.rollout.verdict.Verdict`."""
+
+    @property
+    def name(self) -> str:
+        """What machines read."""
+        ...
+
+    @property
+    def exit_code(self) -> int:
+        """What the command ends with."""
+        ...
+
+
+class RolloutError(ShipwayError):
+    """ECS did not put our revision into service; the verdict says how it ended.
+
+    Args:
+        what: The verdict's reason in one line.
+        verdict: Gives this error its ``exit_code`` and its ``kind``.
+        where: The service.
+        remedy: What to do next.
+        details: Further lines.
+    """
+
+    exit_code = 30
+    kind = "failing"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        verdict: Outcome,
+        where: str = "",
+        remedy: str = "",
+        details: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy, details=details)
+        self.verdict = verdict
+        self.exit_code = verdict.exit_code
+        self.kind = verdict.name
 
 
 class VerificationError(ShipwayError):

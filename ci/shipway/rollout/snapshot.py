@@ -176,8 +176,12 @@ class Snapshot:
     ``exists`` is False where DescribeServices lists the service under ``failures`` as MISSING.
     ``stopped`` holds the tasks of this service that ECS still remembers as STOPPED.
     ``current_service_deployment`` is the ARN that DescribeServices names now; ``newest`` is the
-    deployment that replaced ours, described, where there is one.
+    deployment that replaced ours, described, where there is one. ``answered`` is False where
+    DescribeServices itself gave nothing (``troubles`` says why): the fields about the service then
+    mean nothing.
     """
+
+    answered: bool = True
 
     exists: bool = True
     status: str = "ACTIVE"  # ACTIVE, DRAINING, INACTIVE
@@ -199,3 +203,6 @@ class Snapshot:
     breaker_enabled: bool | None = None
     breaker_rollback: bool | None = None
     breaker_threshold: int | None = None
+    alarms: tuple[str, ...] = ()
+    alarms_enabled: bool | None = None
+    strategy: str | None = None  # ROLLING, BLUE_GREEN, LINEAR, CANARY
