@@ -1,0 +1,117 @@
+"""The environment that a delivery goes to, as the stages use it: frozen, every value a literal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+OnFailure = Literal["rollback", "leave"]
+OnPause = Literal["wait", "leave"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """What is built.
+
+    Attributes:
+        name: The image's name, from ``name`` at the top of delivery.toml.
+        context: The build context, relative to the repository's root.
+        dockerfile: The Dockerfile, relative to the context.
+        platforms: As buildx names them: ``linux/amd64``.
+        build_args: Build arguments; never secrets, for they stay readable in the image's history.
+    """
+
+    name: str
+    context: str
+    dockerfile: str
+    platforms: tuple[str, ...]
+    build_args: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One ECS service that runs the image.
+
+    Attributes:
+        key: Its name in delivery.toml, the subject of every line a person reads about it.
+        service: The ECS service's name.
+        container: The container of its task definition that takes our image.
+        url: The address that is asked, path included; empty where nothing is asked.
+        expected_status: The HTTP status that counts as an answer.
+        consecutive: How many such answers in a row prove the release.
+        interval: Seconds between two requests.
+        verify_timeout: Seconds within which ``consecutive`` answers must have come.
+        timeout: Seconds that the rollout may take.
+        on_failure: Whether a failing rollout is rolled back or left for a person to look at.
+        fail_fast_tasks: Tasks that must fail in the same way before a rollout is called failing.
+        require_circuit_breaker: Whether a service without a deployment circuit breaker is refused.
+        on_pause: Whether ``deploy`` waits at a PAUSE hook or leaves with its own exit code.
+    """
+
+    key: str
+    service: str
+    container: str
+    url: str = ""
+    expected_status: int = 200
+    consecutive: int = 5
+    interval: float = 1.0
+    verify_timeout: int = 60
+    timeout: int = 900
+    on_failure: OnFailure = "rollback"
+    fail_fast_tasks: int = 2
+    require_circuit_breaker: bool = True
+    on_pause: OnPause = "wait"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What must be known before AWS can be asked anything.
+
+    ``sandbox`` says that this environment is the embedded one, which is started for it.
+    """
+
+    name: str
+    account: str
+    region: str
+    sandbox: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Environment:
+    """One environment of delivery.toml with every reference resolved and every value checked.
+
+    Attributes:
+        name: Its name in delivery.toml.
+        account: Twelve digits.
+        region: Such as ``eu-west-1``.
+        registry: The registry's host, ``ACCOUNT.dkr.ecr.REGION.amazonaws.com`` unless the published
+            repository URI names another.
+        repository: The repository's name in that registry, without the host.
+        cluster: The ECS cluster's name.
+        role: The IAM role's name that a delivery must have assumed; empty where none is asked for.
+        image: What is built for it.
+        services: At least one; no two name the same ECS service.
+        sandbox: Whether the embedded sandbox is started for it.
+    """
+
+    name: str
+    account: str
+    region: str
+    registry: str
+    repository: str
+    cluster: str
+    role: str
+    image: Image
+    services: tuple[Service, ...]
+    sandbox: bool = False
+
+    @property
+    def repository_uri(self) -> str:
+        """``registry/repository``, as ``docker push`` and a task definition name it."""
+        return f"{self.registry}/{self.repository}"
+
+    @property
+    def place(self) -> Place:
+        """Where it is."""
+        return Place(name=self.name, account=self.account, region=self.region, sandbox=self.sandbox)

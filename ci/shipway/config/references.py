@@ -1,0 +1,103 @@
+"""References: values of delivery.toml that the infrastructure, or the caller, publishes.
+
+``ssm:/path`` is a parameter of the Systems Manager Parameter Store, ``cfn:Stack.Output`` an output
+of a CloudFormation stack, ``env:NAME`` an environment variable of the process.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, Self
+
+Scheme = Literal["ssm", "cfn", "env"]
+
+SCHEMES: Mapping[Scheme, str] = {
+    "ssm": "ssm:/path of a parameter",
+    "cfn": "cfn:Stack.Output",
+    "env": "env:NAME of an environment variable",
+}
+"""How each kind is written, in the words of an error message."""
+
+_SHAPES: Mapping[Scheme, re.Pattern[str]] = {
+    # AWS Systems Manager API Reference, PutParameter: letters, digits and . - _ in a hierarchy.
+    "ssm": re.compile(r"(?:/[A-Za-z0-9_.-]+){1,15}"),
+    # CloudFormation API Reference, CreateStack: a stack's name; an output's logical id.
+    "cfn": re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}\.[A-Za-z0-9]{1,255}"),
+    "env": re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reference:
+    """A name to be looked up: ``scheme`` and what follows the colon."""
+
+    scheme: Scheme
+    name: str
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Read a value; ``None`` where it is a literal.
+
+        Raises:
+            ValueError: It begins like a reference and is not a well-formed one; the text says how
+                it should be written.
+        """
+        for scheme, shape in _SHAPES.items():
+            if text.startswith(f"{scheme}:"):
+                name = text[len(scheme) + 1 :]
+                if not shape.fullmatch(name):
+                    raise ValueError(SCHEMES[scheme])
+                return cls(scheme, name)
+        return None
+
+    def __str__(self) -> str:
+        return f"{self.scheme}:{self.name}"
+
+    @property
+    def stack(self) -> str:
+        """The stack's name of a ``cfn:`` reference."""
+        return self.name.partition(".")[0]
+
+    @property
+    def output(self) -> str:
+        """The output's name of a ``cfn:`` reference."""
+        return self.name.partition(".")[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """The text that is published; ``secret`` keeps it out of every message (SecureString)."""
+
+    text: str
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """Nothing is published under that name.
+
+    Attributes:
+        published: What is published nearby: parameters below the same path, or outputs of the same
+            stack; the nearest first.
+        reason: What is missing where it is not the name itself: ``the stack does not exist``.
+    """
+
+    published: tuple[str, ...] = ()
+    reason: str = ""
+
+
+Resolution = Found | Missing
+
+
+class References(Protocol):
+    """Looks references up where the infrastructure publishes them."""
+
+    def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
+        """Answer every ``ssm:`` and ``cfn:`` reference given, in as few calls as there can be.
+
+        Raises:
+            ShipwayError: AWS could not be asked at all; a name that is not there is no error but a
+                :class:`Missing`.
+        """

@@ -1,0 +1,141 @@
+"""Ref patterns: the whole language is literal characters and ``*``.
+
+``*`` stands for any run of characters, also an empty one, that holds no ``/``: as in the filter
+patterns of a workflow's ``on:`` (GitHub Docs, Workflow syntax, "Filter pattern cheat sheet"), so
+that gate and workflow cannot differ. Matching compares the whole ref, character by character, in
+time linear in its length; no regular expression is made from a pattern.
+"""
+
+from __future__ import annotations
+
+import json
+import string
+
+BRANCHES = "refs/heads/"
+TAGS = "refs/tags/"
+
+_LETTERS = frozenset(string.ascii_letters + string.digits + "._-/")
+# "+" is legal in a ref (semantic versions carry it) and an operator in GitHub's filter patterns.
+_REF_CHARACTERS = _LETTERS | {"+"}
+_PATTERN_CHARACTERS = _LETTERS | {"*"}
+_LONGEST_REF = 1024
+_LONGEST_SHOWN = 80
+
+
+def quoted(text: str, *, plain: bool = False) -> str:
+    """Text from outside, fit to print: in double quotes, ASCII, at most 80 characters.
+
+    ``plain`` leaves the quotes off where the text holds nothing that could mislead a reader.
+    """
+    shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+    if plain and shown and _REF_CHARACTERS.issuperset(shown):
+        return shown
+    return json.dumps(shown)
+
+
+def matches(pattern: str, ref: str) -> bool:
+    """Whether the whole of ``ref`` is what ``pattern`` describes."""
+    globs, parts = pattern.split("/"), ref.split("/")
+    return len(globs) == len(parts) and all(map(_part_matches, globs, parts))
+
+
+def _part_matches(glob: str, text: str) -> bool:
+    first, *rest = glob.split("*")
+    if not rest:
+        return first == text
+    *middle, last = rest
+    if len(text) < len(first) + len(last) or not (text.startswith(first) and text.endswith(last)):
+        return False
+    # The earliest place for each literal leaves the most room for the next: greedy is exact.
+    at, end = len(first), len(text) - len(last)
+    for literal in middle:
+        found = text.find(literal, at, end)
+        if found < 0:
+            return False
+        at = found + len(literal)
+    return True
+
+
+def intersect(one: str, other: str) -> bool:
+    """Whether there is a text that both patterns match."""
+    left, right = one.split("/"), other.split("/")
+    return len(left) == len(right) and all(map(_parts_intersect, left, right))
+
+
+def _parts_intersect(one: str, other: str) -> bool:
+    """Walk both globs at once: a state is how far each has been read."""
+    waiting, seen = [(0, 0)], set[tuple[int, int]]()
+    while waiting:
+        state = waiting.pop()
+        if state in seen:
+            continue
+        seen.add(state)
+        i, j = state
+        if i == len(one) and j == len(other):
+            return True
+        a, b = one[i : i + 1], other[j : j + 1]
+        if a == "*":
+            waiting.append((i + 1, j))
+            if b:
+                waiting.append((i, j + 1))
+        if b == "*":
+            waiting.append((i, j + 1))
+            if a:
+                waiting.append((i + 1, j))
+        if a == b != "":
+            waiting.append((i + 1, j + 1))
+    return False
+
+
+def pattern_flaw(pattern: str) -> str:
+    """What is wrong with a pattern, or an empty text."""
+    if not pattern.startswith((BRANCHES, TAGS)):
+        return (
+            "should begin with refs/heads/ or refs/tags/, so that it cannot match "
+            f"a branch and a tag; it is {quoted(pattern)}"
+        )
+    if "**" in pattern:
+        return 'holds "**"; only a single * is known, which stops at a "/"'
+    strange = next((c for c in pattern if c not in _PATTERN_CHARACTERS), "")
+    if strange:
+        return f"holds {_named(strange)}; a pattern has only letters, digits, . _ - / and *"
+    flaw = _shape_flaw(pattern)
+    return f"matches nothing: {flaw}" if flaw else ""
+
+
+def ref_flaw(ref: str) -> str:
+    """Why a ref can never be released, whatever the contract says; or an empty text.
+
+    Stricter than git, which allows ``$(id)-stable`` and look-alike letters of other scripts
+    (git-check-ref-format): a release ref is one that cannot mislead a shell, a log or a reader.
+    """
+    if not ref:
+        return "there is no ref"
+    if len(ref) > _LONGEST_REF:
+        return f"the ref is {len(ref)} characters long"
+    strange = next((c for c in ref if c not in _REF_CHARACTERS), "")
+    if strange:
+        return f"the ref holds {_named(strange)}; only letters, digits and . _ + - / are accepted"
+    flaw = _shape_flaw(ref)
+    return f"the ref is malformed: {flaw}" if flaw else ""
+
+
+def _shape_flaw(ref: str) -> str:
+    """Git's own rules for the parts of a name (git-check-ref-format)."""
+    if ".." in ref:
+        return 'it holds ".."'
+    parts = ref.split("/")
+    if "" in parts:
+        return "a part of it is empty"
+    if any(part.startswith(".") for part in parts):
+        return 'a part of it begins with "."'
+    if any(part.endswith(".lock") for part in parts) or ref.endswith("."):
+        return 'it ends in "." or ".lock"'
+    return ""
+
+
+def _named(character: str) -> str:
+    """A character by itself where it can be read, else by its code point."""
+    if character.isascii() and character.isprintable():
+        return f'"{character}"' if character != '"' else "'\"'"
+    return f"U+{ord(character):04X}"
