@@ -1,1 +1,1 @@
-"""."""
+"""The image: built once, known by its digest, put where the environment keeps its images."""

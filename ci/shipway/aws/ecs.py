@@ -1,0 +1,267 @@
+"""Amazon ECS and the load balancer's targets, as the rollout asks for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final, Literal, TypeVar
+
+from botocore.exceptions import ClientError, ParamValidationError
+
+from shipway.aws import ecs_read as read
+from shipway.aws.session import THROTTLED, Session, code_of, translated
+from shipway.errors import (
+    AccessDeniedError,
+    AwsError,
+    ConfigurationError,
+    CredentialsError,
+    ShipwayError,
+    UsageError,
+)
+from shipway.rollout.ports import Updated
+from shipway.rollout.snapshot import (
+    ServiceDeployment,
+    ServiceRevision,
+    Snapshot,
+    Target,
+    Task,
+    Trouble,
+)
+from shipway.rollout.terms import Wants
+from shipway.values import Json
+
+_T = TypeVar("_T")
+
+# ECS API Reference: DescribeServices takes 10 services, DescribeTasks 100 tasks,
+# DescribeServiceDeployments and DescribeServiceRevisions 20 ARNs.
+SERVICES_A_CALL: Final = 10
+_TASKS_A_CALL: Final = 100
+_UNSUPPORTED: Final = frozenset(
+    {"UnknownOperationException", "InvalidAction", "UnsupportedFeatureException"}
+)
+_SERVER_ERROR: Final = 500
+
+
+class AwsEcs:
+    """Implements :class:`shipway.rollout.ports.Ecs`.
+
+    Args:
+        session: Where the calls go.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._groups: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def services(self, cluster: str, names: Sequence[str]) -> Mapping[str, Snapshot]:
+        """One DescribeServices for up to ten services; see the port."""
+        seen: dict[str, Snapshot] = {}
+        for start in range(0, len(names), SERVICES_A_CALL):
+            some = list(names[start : start + SERVICES_A_CALL])
+            describe = partial(self._quick("ecs").describe_services, cluster=cluster, services=some)
+            answer, trouble = self._look("DescribeServices", describe)
+            if answer is None or trouble is not None:
+                troubles = (trouble,) if trouble else ()
+                missing = trouble is not None and trouble.kind == "missing"
+                for name in some:
+                    seen[name] = Snapshot(
+                        exists=not missing, answered=missing, troubles=() if missing else troubles
+                    )
+                continue
+            for found in answer["services"]:
+                name = found["serviceName"]
+                seen[name] = read.service(found)
+                self._groups[cluster, name] = read.target_groups(found)
+            for name in some:
+                seen.setdefault(name, Snapshot(exists=False, status="INACTIVE"))
+        return seen
+
+    def complete(self, cluster: str, name: str, glance: Snapshot, wants: Wants) -> Snapshot:
+        """What the judge wants besides, each with its own calls; see the port."""
+        troubles = list(glance.troubles)
+
+        def ask(operation: str, call: Callable[[], _T], otherwise: _T) -> _T:
+            answer, trouble = self._look(operation, call)
+            if trouble is not None:
+                troubles.append(trouble)
+            return otherwise if answer is None else answer
+
+        ours, newest = self._deployments(glance, wants, ask)
+        nothing: tuple[Task, ...] = ()
+        targets: tuple[Target, ...] = ()
+        revisions: tuple[ServiceRevision, ...] = ()
+        if wants.revisions:
+            arns = [one.target.arn for one in (ours, newest) if one and one.target]
+            if arns:
+                revisions = ask("DescribeServiceRevisions", lambda: self._revisions(arns), ())
+        tasks, stopped = nothing, nothing
+        if wants.tasks:
+            tasks = ask("ListTasks", lambda: self._tasks(cluster, name, "RUNNING"), nothing)
+        if wants.stopped:
+            stopped = ask("ListTasks", lambda: self._tasks(cluster, name, "STOPPED"), nothing)
+        if wants.targets:
+            groups = self._groups.get((cluster, name), ())
+            targets = ask("DescribeTargetHealth", lambda: self._targets(groups), ())
+        return replace(
+            glance,
+            service_deployment=ours,
+            newest=newest,
+            revisions=revisions,
+            tasks=tasks,
+            stopped=stopped,
+            targets=targets,
+            troubles=tuple(troubles),
+        )
+
+    def _deployments(
+        self, glance: Snapshot, wants: Wants, ask: Callable[..., Any]
+    ) -> tuple[ServiceDeployment | None, ServiceDeployment | None]:
+        current = glance.current_service_deployment or ""
+        wanted = current if wants.service_deployment == "current" else wants.service_deployment
+        arns = [arn for arn in dict.fromkeys((wanted, current if wants.newest else "")) if arn]
+        if not arns:
+            return None, None
+
+        def call() -> dict[str, ServiceDeployment]:
+            answer = self._quick("ecs").describe_service_deployments(serviceDeploymentArns=arns)
+            described = [read.service_deployment(one) for one in answer["serviceDeployments"]]
+            return {one.arn: one for one in described}
+
+        found = ask("DescribeServiceDeployments", call, {})
+        newest = found.get(current) if wants.newest and current != wanted else None
+        return found.get(wanted), newest
+
+    def _revisions(self, arns: Sequence[str]) -> tuple[ServiceRevision, ...]:
+        answer = self._quick("ecs").describe_service_revisions(serviceRevisionArns=list(arns))
+        return tuple(read.revision(one) for one in answer["serviceRevisions"])
+
+    def _tasks(
+        self, cluster: str, service: str, desired: Literal["RUNNING", "STOPPED"]
+    ) -> tuple[Task, ...]:
+        ecs = self._quick("ecs")
+        pages = ecs.get_paginator("list_tasks").paginate(
+            cluster=cluster, serviceName=service, desiredStatus=desired
+        )
+        arns = [arn for page in pages for arn in page["taskArns"]]
+        found: list[Task] = []
+        for start in range(0, len(arns), _TASKS_A_CALL):
+            some = arns[start : start + _TASKS_A_CALL]
+            answer = ecs.describe_tasks(cluster=cluster, tasks=some)
+            found += [read.task(one) for one in answer["tasks"]]
+        return tuple(found)
+
+    def _targets(self, groups: Sequence[str]) -> tuple[Target, ...]:
+        balancers = self._quick("elbv2")
+        return tuple(
+            read.target(group, one)
+            for group in groups
+            for one in balancers.describe_target_health(TargetGroupArn=group)[
+                "TargetHealthDescriptions"
+            ]
+        )
+
+    def service_names(self, cluster: str) -> tuple[str, ...]:
+        """Names of the services of a cluster; empty where that may not be asked."""
+        try:
+            with translated("ecs:ListServices", cluster):
+                pages = self._ecs.get_paginator("list_services").paginate(cluster=cluster)
+                return tuple(
+                    sorted(arn.rpartition("/")[2] for page in pages for arn in page["serviceArns"])
+                )
+        except ShipwayError:
+            return ()
+
+    def task_definition(self, arn: str) -> Json:
+        """DescribeTaskDefinition with its tags; see the port."""
+        with translated("ecs:DescribeTaskDefinition", arn):
+            answer = self._ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+        tags = answer.get("tags")
+        return {**answer["taskDefinition"], **({"tags": tags} if tags else {})}
+
+    def register(self, request: Json) -> str:
+        """RegisterTaskDefinition; the new revision's ARN."""
+        family = str(request.get("family", ""))
+        with translated("ecs:RegisterTaskDefinition", f"task-definition/{family}"):
+            try:
+                answer = self._ecs.register_task_definition(**request)
+            except ParamValidationError as error:
+                raise UsageError(
+                    f"this SDK cannot pass on every field of task definition {family}: {error}",
+                    where=family,
+                    remedy="update boto3: the live task definition uses a newer field",
+                ) from error
+        return str(answer["taskDefinition"]["taskDefinitionArn"])
+
+    def update(self, cluster: str, service: str, task_definition: str) -> Updated:
+        """UpdateService with the task definition alone, so that autoscaling keeps its count."""
+        with translated("ecs:UpdateService", f"{cluster}/{service}"):
+            answer = self._ecs.update_service(
+                cluster=cluster, service=service, taskDefinition=task_definition
+            )["service"]
+        deployment = next(
+            (
+                one["id"]
+                for one in answer.get("deployments", ())
+                if one.get("status") == "PRIMARY" and one.get("taskDefinition") == task_definition
+            ),
+            "",
+        )
+        if not deployment and not answer.get("currentServiceDeployment"):
+            raise AwsError(
+                "UpdateService answered without a deployment of our task definition",
+                where=f"{cluster}/{service}",
+                remedy="see the service's deployments in ECS: another update may have come first",
+            )
+        return Updated(deployment_id=deployment)
+
+    def stop(self, arn: str, stop_type: Literal["ROLLBACK", "ABORT"]) -> Trouble | None:
+        """StopServiceDeployment; the trouble where it did not work."""
+        _, trouble = self._look(
+            "StopServiceDeployment",
+            lambda: self._ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType=stop_type),
+        )
+        return trouble
+
+    @property
+    def _ecs(self) -> Any:
+        return self._session.client("ecs")
+
+    def _quick(self, service: str) -> Any:
+        """A client that does not try again by itself: the next look of the watch is the retry."""
+        return self._session.client(service, attempts=1)
+
+    def _look(self, operation: str, call: Callable[[], _T]) -> tuple[_T | None, Trouble | None]:
+        """Call, and give what went wrong as a value; expired credentials are renewed once."""
+        for renewed in (False, True):
+            try:
+                with translated(f"ecs:{operation}"):
+                    return call(), None
+            except CredentialsError as error:
+                if renewed or not self._session.renew():
+                    return None, Trouble(kind="credentials", text=error.what, operation=operation)
+            except (AccessDeniedError, AwsError, UsageError, ConfigurationError) as error:
+                return None, _trouble(error, operation)
+        raise AssertionError("unreachable")
+
+
+def _trouble(error: ShipwayError, operation: str) -> Trouble:
+    foreign = error.__cause__
+    kind = "unreachable"
+    if isinstance(error, AccessDeniedError):
+        kind = "access-denied"
+    elif isinstance(foreign, ClientError):
+        code = code_of(foreign)
+        status = foreign.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+        if code in THROTTLED:
+            kind = "throttled"
+        elif code in _UNSUPPORTED:
+            kind = "unsupported"
+        elif code == "ClusterNotFoundException":
+            kind = "missing"
+        elif status >= _SERVER_ERROR:
+            kind = "server-error"
+        elif operation.endswith(("ServiceDeployments", "ServiceRevisions")):
+            # An account or emulator that knows the call but not our ARN cannot be followed by it.
+            kind = "unsupported"
+    return Trouble(kind=kind, text=error.what, operation=operation)

@@ -1,0 +1,220 @@
+"""One boto3 session for a run, and the one place where its exceptions become ours."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    CredentialRetrievalError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+    ReadTimeoutError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+
+from shipway import __version__
+from shipway.errors import (
+    AccessDeniedError,
+    AwsError,
+    CredentialsError,
+    ShipwayError,
+    UsageError,
+)
+from shipway.values import Identity
+
+if TYPE_CHECKING:
+    from botocore.client import BaseClient
+
+# Error codes as the services' API references list them under "Common Errors".
+EXPIRED: Final = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "RequestExpired",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "InvalidSignatureException",
+        "SignatureDoesNotMatch",
+        "IncompleteSignature",
+    }
+)
+DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
+THROTTLED: Final = frozenset(
+    {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"}
+)
+_NO_CREDENTIALS = (
+    NoCredentialsError,
+    PartialCredentialsError,
+    CredentialRetrievalError,
+    SSOTokenLoadError,
+    TokenRetrievalError,
+    UnauthorizedSSOTokenError,
+)
+_SIGN_IN = (
+    "sign in (aws sso login, or AWS_PROFILE=…); in GitHub Actions see that the "
+    "configure-aws-credentials step ran and the job has id-token: write"
+)
+_HTTP_SERVER_ERROR = 500
+_ATTEMPTS = 5
+
+
+class Session:
+    """Clients of one region, made when they are first asked for, shared by all adapters.
+
+    Endpoints and credentials come from where the SDK looks for them (environment, profile,
+    container): a rehearsal against an emulator differs from AWS only in ``AWS_ENDPOINT_URL``.
+
+    Args:
+        region: The AWS region every client works in.
+    """
+
+    def __init__(self, region: str) -> None:
+        self.region = region
+        self._session: boto3.Session | None = None
+        self._clients: dict[tuple[str, int], BaseClient] = {}
+        self._lock = threading.Lock()
+
+    def client(self, service: str, *, attempts: int = _ATTEMPTS) -> Any:
+        """The client for one service, such as ``ecs``; safe to call from several threads.
+
+        Args:
+            service: As boto3 names it.
+            attempts: How often the SDK tries a call that was throttled or failed on AWS's side.
+        """
+        with self._lock:
+            if (service, attempts) not in self._clients:
+                with translated(f"{service}: credentials"):
+                    if self._session is None:
+                        self._session = boto3.Session(region_name=self.region)
+                    self._clients[service, attempts] = self._session.client(
+                        service,
+                        config=Config(
+                            connect_timeout=5,
+                            read_timeout=30,
+                            retries={"mode": "standard", "total_max_attempts": attempts},
+                            user_agent_extra=f"shipway/{__version__}",
+                            max_pool_connections=16,
+                        ),
+                    )
+            return self._clients[service, attempts]
+
+    def renew(self) -> bool:
+        """Forget the credentials, so that the profile or the environment is read anew.
+
+        Gives whether other credentials were found; the same ones would only fail again.
+        """
+        before = self.access_key_id()
+        with self._lock:
+            self._session = None
+            self._clients.clear()
+        try:
+            return self.access_key_id() not in {"", before}
+        except CredentialsError:
+            return False
+
+    def identity(self) -> Identity:
+        """Who AWS says we are (STS GetCallerIdentity, which needs no permission).
+
+        Raises:
+            CredentialsError: There are none, or they ran out.
+            AwsError: STS cannot be reached.
+        """
+        with translated("sts:GetCallerIdentity"):
+            answer = self.client("sts").get_caller_identity()
+        return Identity(account=answer["Account"], arn=answer["Arn"], user_id=answer["UserId"])
+
+    def access_key_id(self) -> str:
+        """The key id in use (never the secret), so that a long-lived ``AKIA…`` can be refused."""
+        with translated("credentials"):
+            self.client("sts")
+            credentials = self._session.get_credentials() if self._session else None
+        return str(credentials.access_key) if credentials else ""
+
+
+@contextmanager
+def translated(operation: str, resource: str = "") -> Iterator[None]:
+    """Turn what boto3 raises into an error of ours, with ``raise … from``.
+
+    Args:
+        operation: IAM's name of the action, such as ``ecs:UpdateService``.
+        resource: What it was done to, for the message.
+    """
+    try:
+        yield
+    except ShipwayError:
+        raise
+    except ClientError as error:
+        raise _client_error(error, operation, resource) from error
+    except _NO_CREDENTIALS as error:
+        raise CredentialsError(
+            "no AWS credentials were found"
+            if isinstance(error, NoCredentialsError)
+            else f"the AWS credentials cannot be used: {error}",
+            remedy=_SIGN_IN,
+        ) from error
+    except ProfileNotFound as error:
+        raise CredentialsError(
+            str(error), where="AWS_PROFILE", remedy="name a profile of ~/.aws/config"
+        ) from error
+    except (EndpointConnectionError, ConnectTimeoutError, ReadTimeoutError) as error:
+        raise AwsError(
+            f"{operation}: AWS cannot be reached: {error}",
+            where=resource,
+            remedy="check the network, the region's name and AWS_ENDPOINT_URL",
+        ) from error
+    except BotoCoreError as error:
+        raise AwsError(
+            f"{operation}: {error}", where=resource, remedy="check the SDK's configuration"
+        ) from error
+
+
+def code_of(error: ClientError) -> str:
+    """The service's error code, without the namespace that JSON protocols put before it."""
+    return str(error.response.get("Error", {}).get("Code", "")).rpartition("#")[2]
+
+
+def message_of(error: ClientError) -> str:
+    """The service's own words."""
+    return str(error.response.get("Error", {}).get("Message", "") or error)
+
+
+def _client_error(error: ClientError, operation: str, resource: str) -> ShipwayError:
+    code, message = code_of(error), message_of(error)
+    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    if code in EXPIRED:
+        return CredentialsError(
+            f"AWS refused the credentials at {operation}: {message}", remedy=_SIGN_IN
+        )
+    if code in DENIED:
+        return AccessDeniedError(
+            f"{operation} is not allowed: {message}",
+            where=resource,
+            remedy=f"allow {operation} on {resource or 'that resource'} in the role's policy",
+        )
+    if code in THROTTLED:
+        return AwsError(
+            f"{operation} was throttled by AWS, also after several tries: {message}",
+            where=resource,
+            remedy="wait a minute and run the same command again",
+        )
+    if code == "InvalidParameterException" or code.endswith("ValidationException"):
+        return UsageError(f"{operation}: {message}", where=resource)
+    if status >= _HTTP_SERVER_ERROR:
+        return AwsError(
+            f"{operation} failed on AWS's side ({status} {code}): {message}",
+            where=resource,
+            remedy="see the AWS Health dashboard, then run the same command again",
+        )
+    return AwsError(f"{operation}: {code}: {message}", where=resource)

@@ -1,0 +1,110 @@
+"""The only place that runs git: what commit is this, and is the tree exactly that commit?"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shipway.errors import GitError
+from shipway.values import Commit
+
+# Git is asked, never trusted to prompt, page, sign, or run a hook or a file-system monitor that
+# the checked-out repository configures (git-config, core.fsmonitor and core.hooksPath).
+_QUIET = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-pager")
+_SECONDS = 30.0
+
+
+def root(start: Path) -> Path:
+    """The top of the work tree that holds ``start``.
+
+    Raises:
+        GitError: There is no git, or no repository here.
+    """
+    return Path(_git(start, "rev-parse", "--show-toplevel"))
+
+
+def head(start: Path) -> Commit:
+    """The commit that is checked out, and whether the work tree differs from it.
+
+    Untracked files that ``.gitignore`` does not name count as a difference: BuildKit would send
+    them with the context.
+
+    Raises:
+        GitError: There is no git, no repository, or no commit yet.
+    """
+    try:
+        fields = _git(start, "log", "-1", "--format=%H%x00%ct%x00%s").split("\0")
+    except GitError as error:
+        if "does not have any commits" not in str(error):
+            raise
+        raise GitError(
+            "this repository has no commit yet",
+            where=str(start),
+            remedy="commit first: an image is named by the commit it was built from",
+        ) from error
+    sha, seconds, subject = fields[0], fields[1], "\0".join(fields[2:])
+    return Commit(
+        sha=sha,
+        time=datetime.fromtimestamp(int(seconds), UTC),
+        clean=not _git(start, "status", "--porcelain", "--untracked-files=normal"),
+        subject=subject,
+        remote=_remote(start),
+    )
+
+
+def user(start: Path) -> str:
+    """The name that ``git config user.email`` gives, or an empty text; for the record only."""
+    try:
+        return _git(start, "config", "user.email")
+    except GitError:
+        return ""
+
+
+def _remote(start: Path) -> str:
+    try:
+        url = _git(start, "config", "--get", "remote.origin.url")
+    except GitError:
+        return ""
+    # A token in the URL (https://user:token@host/…) must never reach a label or a record.
+    return re.sub(r"(?<=://)[^/@]*@", "", url)
+
+
+def _git(where: Path, *words: str) -> str:
+    command: Sequence[str] = ("git", "-C", str(where), *_QUIET, *words)
+    try:
+        done = subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            errors="replace",
+            timeout=_SECONDS,
+        )
+    except FileNotFoundError as error:
+        raise GitError("git is not installed", remedy="install git") from error
+    except subprocess.TimeoutExpired as error:
+        raise GitError(
+            f"git {words[0]} gave no answer within {_SECONDS:.0f} s",
+            where=str(where),
+            remedy="see whether another git process holds a lock in this repository",
+        ) from error
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        raise GitError(
+            f"git {words[0]}: {said[0].removeprefix('fatal: ')}",
+            where=str(where),
+            remedy=_remedy(done.stderr),
+        )
+    return done.stdout.rstrip("\n")
+
+
+def _remedy(stderr: str) -> str:
+    if "not a git repository" in stderr:
+        return "run this inside the repository that is to be delivered"
+    if "dubious ownership" in stderr:
+        return "the checkout belongs to another user: git config --global safe.directory PATH"
+    return "run the same git command by hand to see more"

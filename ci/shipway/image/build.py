@@ -1,0 +1,140 @@
+"""Build: what BuildKit is asked for, as a value, and what it made."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from shipway.errors import BuildError
+from shipway.image import layout
+from shipway.observer import Observer, Output
+from shipway.values import Commit, Digest
+
+# "#9 [build 2/4] RUN …" opens a step of the Dockerfile, "#9 CACHED" says it cost nothing
+# (BuildKit's plain progress, util/progress/progressui).
+_STEP = re.compile(r"#(\d+) \[(?:[^\]]*\s)?\d+/\d+\] ")
+_CACHED = re.compile(r"#(\d+) CACHED$")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuildRequest:
+    """Everything ``docker buildx build`` is asked for; nothing else reaches it.
+
+    Attributes:
+        context: The folder that is sent to BuildKit.
+        dockerfile: The Dockerfile's path.
+        platforms: Such as ``linux/amd64``.
+        build_args: ``ARG`` values; not for secrets, they stay in the image's history.
+        labels: ``org.opencontainers.image.*``.
+        build_contexts: Named contexts that stand in for base images.
+        epoch: Seconds since 1970 of the commit, the time stamp of every file (SOURCE_DATE_EPOCH).
+        destination: The folder that receives the OCI image layout.
+        builder: The buildx builder, or an empty text for the current one.
+    """
+
+    context: Path
+    dockerfile: Path
+    platforms: tuple[str, ...]
+    destination: Path
+    epoch: int
+    build_args: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
+    build_contexts: Mapping[str, str] = field(default_factory=dict)
+    builder: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BuiltImage:
+    """An image that was built and lies on this machine.
+
+    Attributes:
+        digest: The digest it is known by everywhere, from BuildKit's metadata file.
+        platforms: Platform and digest of each platform's manifest.
+        folder: The OCI image layout that holds it.
+        tag: The tag it will have in the registry.
+        steps: Steps of the Dockerfile, and how many of them came from the cache.
+        size: Bytes of all blobs.
+    """
+
+    digest: Digest
+    platforms: tuple[tuple[str, Digest], ...]
+    folder: Path
+    tag: str
+    steps: tuple[int, int]
+    size: int
+
+
+class Builder(Protocol):
+    """What the build stage asks of Docker."""
+
+    def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
+        """Build and export; the digest is that of BuildKit's metadata file.
+
+        Raises:
+            EngineError: No engine or no buildx answers.
+            BuildError: BuildKit failed; its own words are in the details.
+        """
+        ...
+
+
+def labels(name: str, commit: Commit, version: str) -> dict[str, str]:
+    """The image's labels (OCI image-spec, annotations.md), the same for every build of a commit."""
+    made = {
+        "org.opencontainers.image.title": name,
+        "org.opencontainers.image.created": commit.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "org.opencontainers.image.revision": commit.sha,
+        "org.opencontainers.image.source": commit.remote,
+        "org.opencontainers.image.version": version,
+    }
+    return {key: value for key, value in made.items() if value}
+
+
+def build(
+    builder: Builder, request: BuildRequest, commit: Commit, observer: Observer
+) -> BuiltImage:
+    """Build the image and check that what lies on the disk is what BuildKit says it made.
+
+    Raises:
+        EngineError: No engine or no buildx answers.
+        BuildError: The Dockerfile failed, or the exported image is not whole.
+    """
+    steps: set[str] = set()
+    cached: set[str] = set()
+
+    def hear(line: str) -> None:
+        if opened := _STEP.match(line):
+            steps.add(opened[1])
+        if hit := _CACHED.match(line):
+            cached.add(hit[1])
+        observer(Output(stage="build", line=line))
+
+    digest = builder.build(request, hear)
+    image = layout.read(request.destination)
+    if image.root.digest != digest:
+        raise BuildError(
+            f"BuildKit said it made {digest} but exported {image.root.digest}",
+            where=str(request.destination),
+            remedy="see that no other build writes to the same folder, then build again",
+        )
+    return BuiltImage(
+        digest=digest,
+        platforms=image.platforms,
+        folder=request.destination,
+        tag=tag_of(commit, image.platforms),
+        steps=(len(steps), len(steps & cached)),
+        size=image.size,
+    )
+
+
+def tag_of(commit: Commit, platforms: tuple[tuple[str, Digest], ...]) -> str:
+    """The registry tag: the commit, and for a work tree that differs from it what was built.
+
+    A tag never stands for two contents, so a repository with immutable tags takes every rehearsal.
+    """
+    if commit.clean:
+        return commit.sha
+    content = min(digest for _, digest in platforms).value.removeprefix("sha256:")
+    return f"{commit.sha}-dirty-{content[:12]}"

@@ -1,0 +1,66 @@
+"""What the rollout asks of the outside: ECS, its load balancers' targets, and container logs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, Protocol
+
+from shipway.rollout.snapshot import Snapshot, Trouble
+from shipway.rollout.terms import Wants
+from shipway.values import Json
+
+LogLines = tuple[tuple[datetime, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Updated:
+    """What UpdateService answered: enough to know our deployment ever after."""
+
+    deployment_id: str
+    service_deployment: str = ""
+
+
+class Ecs(Protocol):
+    """One region's ECS. What only reads, during a watch, never raises: it tells its troubles."""
+
+    def services(self, cluster: str, names: Sequence[str]) -> Mapping[str, Snapshot]:
+        """One look at up to ten services with one DescribeServices.
+
+        A service that is not there comes back with ``exists`` False; where the call itself failed
+        each comes back with ``answered`` False and the trouble.
+        """
+        ...
+
+    def complete(self, cluster: str, name: str, glance: Snapshot, wants: Wants) -> Snapshot:
+        """The same look with what the judge wants besides; troubles are added, never raised."""
+        ...
+
+    def service_names(self, cluster: str) -> tuple[str, ...]:
+        """Names of the services of a cluster, for "did you mean"; empty where not allowed."""
+        ...
+
+    def task_definition(self, arn: str) -> Json:
+        """DescribeTaskDefinition's ``taskDefinition``, with ``tags`` merged in where it has any."""
+        ...
+
+    def register(self, request: Json) -> str:
+        """RegisterTaskDefinition; the new revision's ARN."""
+        ...
+
+    def update(self, cluster: str, service: str, task_definition: str) -> Updated:
+        """UpdateService with the task definition and nothing else: the desired count stays."""
+        ...
+
+    def stop(self, arn: str, stop_type: Literal["ROLLBACK", "ABORT"]) -> Trouble | None:
+        """StopServiceDeployment; the trouble where it did not work."""
+        ...
+
+
+class Logs(Protocol):
+    """Container logs."""
+
+    def tail(self, group: str, stream: str, lines: int) -> LogLines:
+        """The newest lines of a stream, oldest first; empty where there is no such stream."""
+        ...
