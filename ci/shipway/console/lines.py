@@ -1,0 +1,142 @@
+"""Plain lines with the time in front, one for each change: for pipes, files and dumb terminals."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+
+from shipway.console import tables, words
+from shipway.console.base import Clock, Console, Writer
+from shipway.console.layout import Line, fit
+from shipway.console.safe import clean, clean_lines
+from shipway.console.words import Acceptance
+from shipway.errors import ShipwayError
+from shipway.observer import (
+    Concluded,
+    Event,
+    Failed,
+    Finished,
+    Heading,
+    Noticed,
+    Output,
+    Planned,
+    Rolling,
+    Skipped,
+    Started,
+)
+
+_HEARTBEAT = 30.0
+"""Seconds after which a rollout that only waits is told again, so that it does not look dead."""
+
+
+class Changes:
+    """Lets those Rolling events through that say something new."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, tuple[tuple[object, ...], float]] = {}
+
+    def matters(self, event: Rolling) -> bool:
+        """Whether this one differs from the last told, or is the first for half a minute."""
+        key = words.rolling_key(event)
+        last = self._last.get(event.subject)
+        if last and last[0] == key and event.elapsed - last[1] < _HEARTBEAT:
+            return False
+        self._last[event.subject] = (key, event.elapsed)
+        return True
+
+
+class Telling(Console):
+    """A console that tells every event once, as lines; how lines are put out is its child's."""
+
+    def _lasting(self, event: Event) -> tuple[Line, ...] | None:
+        """The lines that stay for good, the same in every mode; ``None`` for passing events."""
+        lines: tuple[Line, ...] | None = None
+        match event:
+            case Heading():
+                lines = (words.heading(event),)
+            case Finished():
+                lines = (words.finished(event),)
+            case Skipped():
+                lines = (words.skipped(event),)
+            case Noticed():
+                back = event.subject in self.memory.rolling_back
+                lines = (words.noticed(event, rolling_back=back),)
+            case Failed():
+                lines = words.failed(event, tuple(self.memory.outputs.pop(event.stage, ())))
+            case Concluded():
+                lines = words.concluded(event)
+            case Planned() | Started() | Output() | Rolling():
+                lines = None
+        return lines
+
+    @abstractmethod
+    def _put(self, lines: Iterable[Line]) -> None: ...
+
+    def _width(self) -> int | None:
+        return self.writer.width
+
+    def _show_error(self, error: ShipwayError) -> None:
+        self._put(words.error(error))
+
+    def _show_text(self, text: str) -> None:
+        self._put(Line(row=((part, ""),), hang=0) for part in clean_lines(text))
+
+    def _show_table(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
+    ) -> None:
+        self._put(tables.table(title, columns, rows, self._width()))
+
+    def _show_acceptance(self, rows: Sequence[Acceptance], seconds: float, report: str) -> None:
+        self._put(tables.acceptance(rows, seconds=seconds, report=report, width=self._width()))
+
+    def _close(self) -> None:
+        """Nothing is open."""
+
+
+class LinesConsole(Telling):
+    """Every line starts with the time in UTC: ``23:41:07  ✓ build      shop  …  11.2 s``."""
+
+    def __init__(self, writer: Writer, clock: Clock, *, verbose: bool) -> None:
+        super().__init__(writer, clock, verbose=verbose)
+        self._changes = Changes()
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Heading | Concluded):
+            self._changes = Changes()
+        lines = self._lasting(event)
+        if lines is None:
+            lines = tuple(self._passing(event))
+        self._stamped(lines)
+
+    def _passing(self, event: Event) -> Iterable[Line]:
+        if isinstance(event, Started):
+            yield words.begun(event.stage, event.subject)
+        elif isinstance(event, Output) and self.verbose:
+            yield words.output(event.line)
+        elif isinstance(event, Rolling) and self._changes.matters(event):
+            yield words.rolling_line(event)
+
+    def _stamped(self, lines: Iterable[Line]) -> None:
+        stamp = clean(f"{self.clock.now():%H:%M:%S} ")
+        width = self.writer.width
+        self.writer.rows(
+            [
+                row
+                for line in lines
+                for row in fit(
+                    Line(
+                        row=((stamp, "quiet"), *line.row),
+                        right=line.right,
+                        hang=line.hang + len(stamp),
+                    ),
+                    width,
+                )
+            ]
+        )
+
+    def _put(self, lines: Iterable[Line]) -> None:
+        width = self.writer.width
+        self.writer.rows([row for line in lines for row in fit(line, width)])
+
+    def _show_error(self, error: ShipwayError) -> None:
+        self._stamped(words.error(error))

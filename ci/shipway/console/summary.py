@@ -1,0 +1,203 @@
+"""What GitHub's runner takes from files: the job summary and the step's outputs.
+
+Kept apart from the printing, so that ``--json`` in a workflow still gives both.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from shipway.console import tables, theme
+from shipway.console.base import Clock, Console, Writer
+from shipway.console.safe import clean, clean_lines, escape_markdown, fence
+from shipway.console.words import Acceptance, duration
+from shipway.errors import ShipwayError, UsageError
+from shipway.observer import (
+    Concluded,
+    Event,
+    Failed,
+    Finished,
+    Heading,
+    Skipped,
+)
+
+LIMIT = 1024 * 1024
+"""Bytes of a step's summary; the runner throws a larger one away as a whole ("Job summaries")."""
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+_CUT = "\n\n… cut here: a job summary holds 1 MiB. The evidence has the rest.\n"
+
+
+def write_outputs(path: str | Path, values: Mapping[str, str]) -> None:
+    """Append outputs to the file behind ``$GITHUB_OUTPUT``.
+
+    Each value stands between lines with a random delimiter, so that it may hold any text and
+    cannot define another output ("Workflow commands for GitHub Actions", Multiline strings).
+
+    Raises:
+        UsageError: A name is not one that a workflow can read.
+        OSError: The file cannot be written.
+    """
+    parts = []
+    for name, value in values.items():
+        if not _NAME.fullmatch(name):
+            raise UsageError(f"{name[:100]!r} is not the name of an output")
+        end = f"shipway-{secrets.token_hex(16)}"
+        parts.append(f"{name}<<{end}\n{value}\n{end}\n")
+    with Path(path).open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
+        file.write("".join(parts))
+
+
+def _cell(text: str) -> str:
+    return escape_markdown(" ".join(clean_lines(text)))
+
+
+def _code(text: str) -> str:
+    """An inline code span; ``|`` would end a table's cell even there."""
+    return f"<code>{escape_markdown(clean(text))}</code>"
+
+
+class Summary(Console):
+    """Collects a run's events, and writes files when it hears the last word. Prints nothing."""
+
+    def __init__(self, writer: Writer, clock: Clock, env: Mapping[str, str]) -> None:
+        super().__init__(writer, clock, verbose=False)
+        self._summary = env.get("GITHUB_STEP_SUMMARY", "")
+        self._outputs = env.get("GITHUB_OUTPUT", "")
+        self._heading: Heading | None = None
+        self._rows: list[tuple[str, str, str, str, str]] = []
+        self._failures: list[Failed] = []
+
+    def _take(self, event: Event) -> None:
+        match event:
+            case Heading():
+                self._heading, self._rows, self._failures = event, [], []
+            case Finished(stage=stage, subject=subject, text=text, seconds=seconds):
+                self._rows.append((theme.GOOD, stage, subject, text, duration(seconds)))
+            case Skipped(stage=stage, subject=subject, text=text):
+                self._rows.append((theme.SKIP, stage, subject, text, ""))
+            case Failed(stage=stage, subject=subject, text=text, seconds=seconds):
+                self._rows.append((theme.BAD, stage, subject, text, duration(seconds)))
+                self._failures.append(event)
+            case Concluded():
+                self._append(summary(event, self._heading, self._rows, self._failures))
+                values = {"verdict": event.kind, "exit-code": str(event.exit_code)}
+                self._give({**values, "evidence": event.evidence})
+                self._heading, self._rows, self._failures = None, [], []
+            case _:
+                pass
+
+    def output(self, name: str, value: str) -> None:
+        """Hand a value to the steps after this one."""
+        self._give({name: value})
+
+    def _give(self, values: Mapping[str, str]) -> None:
+        if self._outputs:
+            with suppress(OSError):  # a printer must not fail a release
+                write_outputs(self._outputs, values)
+
+    def _append(self, text: str) -> None:
+        if not self._summary:
+            return
+        with suppress(OSError):
+            path = Path(self._summary)
+            room = LIMIT - (path.stat().st_size if path.exists() else 0)
+            data = shorten(text, room)
+            with path.open("ab") as file:
+                file.write(data)
+
+    def _show_error(self, error: ShipwayError) -> None:
+        """Wait: the last word, or the end of the block, has it."""
+        self._error = error
+
+    def _close(self) -> None:
+        if self._error and not self.memory.concluded:
+            error = self._error
+            self(
+                Concluded(
+                    text=str(error),
+                    kind=error.kind,
+                    exit_code=error.exit_code,
+                    remedy=error.remedy,
+                    details=error.details,
+                )
+            )
+
+    def _show_text(self, text: str) -> None:
+        """Leave it to the log."""
+
+    def _show_table(
+        self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
+    ) -> None:
+        """Leave it to the log."""
+
+    def _show_acceptance(self, rows: Sequence[Acceptance], seconds: float, report: str) -> None:
+        head = tables.total(rows, seconds=seconds, report=report)
+        body = [f"| {theme.GOOD} Met | " if row.met else f"| {theme.BAD} Unmet | " for row in rows]
+        lines = ["| | Acceptance | Proof |", "|---|---|---|"]
+        lines += [
+            f"{start}{_cell(row.name)} | {_code(row.proof)} |"
+            for start, row in zip(body, rows, strict=True)
+        ]
+        self._append(f"## {escape_markdown(head)}\n\n" + "\n".join(lines) + "\n\n")
+
+
+def shorten(text: str, room: int) -> bytes:
+    """Cut to ``room`` bytes at the end of a line, and say so; nothing where not even that fits."""
+    data = text.encode("utf-8", "backslashreplace")
+    if len(data) <= room:
+        return data
+    note = _CUT.encode()
+    kept = data[: max(room - len(note) - 64, 0)].rpartition(b"\n")[0]
+    if not kept:
+        return b""
+    ticks = re.findall(rb"(?m)^(`{3,})", kept)
+    close = b"\n" + ticks[-1] if len(ticks) % 2 else b""
+    whole = kept + close + note
+    return whole if len(whole) <= room else b""
+
+
+def summary(
+    end: Concluded,
+    heading: Heading | None,
+    rows: Sequence[tuple[str, str, str, str, str]],
+    failures: Sequence[Failed],
+) -> str:
+    """Write the job summary: the verdict, the cause, the table of stages, where the evidence is."""
+    mark = theme.GOOD if end.exit_code == 0 else theme.BAD
+    parts = [f"## {mark} {_cell(end.text)}", ""]
+    for failure in failures:
+        parts += [*_explained(failure), ""]
+    for text in end.details:
+        parts += [_cell(text), ""]
+    if end.remedy:
+        parts += [f"**Next:** {_cell(end.remedy)}", ""]
+    if heading:
+        place = (heading.environment, heading.account, heading.region)
+        facts = (*place, heading.trigger, heading.commit)
+        parts += [" · ".join(_cell(fact) for fact in facts if fact), ""]
+    if rows:
+        parts += ["| | Stage | Service | Result | Time |", "|---|---|---|---|--:|"]
+        parts += [f"| {' | '.join((row[0], *map(_cell, row[1:])))} |" for row in rows]
+        parts.append("")
+    if end.evidence:
+        parts.append(f"Evidence: {_code(end.evidence)}  ")
+    parts += [f"Exit code {end.exit_code} ({_cell(end.kind)})", "", ""]
+    return "\n".join(parts)
+
+
+def _explained(failure: Failed) -> list[str]:
+    """A failure's text, then its details; logs stand in a block as they were."""
+    subject = f"{failure.stage} {failure.subject}".strip()
+    parts = [f"**{_cell(subject)}:** {_cell(failure.text)}", ""]
+    for detail in failure.details:
+        lines = tuple(part for line in detail.lines for part in clean_lines(line))
+        if detail.label in {"", "log", "output"}:
+            parts += [*fence(lines), ""]
+        else:
+            parts += [f"**{_cell(detail.label)}:** {_cell(' '.join(lines))}", ""]
+    return parts

@@ -1,0 +1,124 @@
+"""What the live view's moving part shows, as a value over time. Pure: time is an argument."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from shipway.console import theme, words
+from shipway.console.layout import Line, Row, cut, fit
+from shipway.observer import (
+    Concluded,
+    Event,
+    Failed,
+    Finished,
+    Output,
+    Planned,
+    Rolling,
+    Skipped,
+    Started,
+)
+
+_OUTPUTS = 3
+_SPINS = 4  # frames a second: enough to be seen alive, little enough to cost nothing
+
+Key = tuple[str, str]
+
+
+@dataclass(slots=True)
+class Running:
+    """A stage, for one service or for all, that has begun and not ended.
+
+    Attributes:
+        since: When it began, in seconds of the console's clock.
+        text: What the plan said of it.
+        rolling: How its rollout stood last.
+        told: When that was said.
+        outputs: The last lines of the foreign tool.
+    """
+
+    since: float
+    text: str = ""
+    rolling: Rolling | None = None
+    told: float = 0.0
+    outputs: deque[str] = field(default_factory=lambda: deque(maxlen=_OUTPUTS))
+
+
+class View:
+    """Stages that run, and stages to come."""
+
+    def __init__(self) -> None:
+        self._coming: dict[str, str] = {}
+        self._running: dict[Key, Running] = {}
+
+    @property
+    def moving(self) -> bool:
+        """Whether anything runs, so that a spinner has something to say."""
+        return bool(self._running)
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to show."""
+        return not self._running and not self._coming
+
+    def take(self, event: Event, now: float) -> None:
+        """Change with an event; ``now`` in seconds of a clock that only goes forward."""
+        match event:
+            case Planned(stages=stages):
+                self._coming = dict(stages)
+            case Started(stage=stage, subject=subject):
+                text = self._coming.pop(stage, "")
+                self._running[stage, subject] = Running(since=now, text=text)
+            case Output(stage=stage, line=line):
+                for (name, _), run in self._running.items():
+                    if name == stage:
+                        run.outputs.append(line)
+            case Rolling():
+                self._roll(event, now)
+            case Finished(stage=stage, subject=subject) | Skipped(stage=stage, subject=subject):
+                self._end(stage, subject)
+            case Failed(stage=stage, subject=subject):
+                self._end(stage, subject)
+            case Concluded():
+                self._coming, self._running = {}, {}
+            case _:
+                pass
+
+    def _roll(self, event: Rolling, now: float) -> None:
+        self._coming.pop(words.DEPLOY, None)
+        whole = self._running.pop((words.DEPLOY, ""), None)
+        key = (words.DEPLOY, event.subject)
+        run = self._running.setdefault(key, whole or Running(since=now - event.elapsed))
+        run.rolling, run.told = event, now
+
+    def _end(self, stage: str, subject: str) -> None:
+        """Take a stage off: the one of this service, else the one begun for all."""
+        self._coming.pop(stage, None)
+        if self._running.pop((stage, subject), None) is None:
+            self._running.pop((stage, ""), None)
+
+    def rows(self, now: float, *, width: int, height: int) -> tuple[Row, ...]:
+        """Lay out what runs, each with its facts, then what is to come.
+
+        A foreign tool's line, and a stage to come, take one row each and are cut there. Rows that
+        the terminal's height has no room for are left out, what is to come first.
+        """
+        spin = theme.SPINNER[int(now * _SPINS) % len(theme.SPINNER)]
+        rows: list[Row] = []
+        for (stage, subject), run in self._running.items():
+            for line in self._facts(stage, subject, run, now=now, spin=spin):
+                rows += fit(line, width)
+            rows += [cut(words.output(line), width) for line in run.outputs]
+        for stage, text in self._coming.items():
+            row = words.head((theme.CALM, "quiet"), stage, "", text=text, style="quiet")
+            rows.append(cut(Line(row=row), width))
+        return tuple(rows[: max(height - 1, 1)])
+
+    def _facts(
+        self, stage: str, subject: str, run: Running, *, now: float, spin: str
+    ) -> tuple[Line, ...]:
+        if run.rolling:
+            elapsed = run.rolling.elapsed + now - run.told
+            return words.rolling_block(run.rolling, spin=spin, elapsed=elapsed)
+        row = words.head((spin, "busy"), stage, subject, text=run.text)
+        return (Line(row=row, right=(words.clock(now - run.since), "quiet")),)
