@@ -33,6 +33,8 @@ class Target:
             to the one whose target revision is ours.
         previous_task_definition: ARN of what ran before; empty on a service's first deployment.
         previous_deployment: ``ecs-svc/…`` that was PRIMARY before the update.
+        earlier: Ids of all other deployments in UpdateService's answer: each is older than ours, so
+            a PRIMARY that is none of them and not ours is newer.
         replaced_service_deployment: ``currentServiceDeployment`` from before the update: never
             ours, whatever a stale read says.
         known_events: Ids of the service's events from before the update.
@@ -48,6 +50,7 @@ class Target:
     service_deployment: str = ""
     previous_task_definition: str = ""
     previous_deployment: str = ""
+    earlier: frozenset[str] = frozenset()
     replaced_service_deployment: str = ""
     known_events: frozenset[str] = frozenset()
 
