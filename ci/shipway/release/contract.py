@@ -34,6 +34,7 @@ class Entry:
         environments: Where it may go: exactly one for an event, one or more by hand.
         tasks: What is run there, in order.
         line: Where it stands in the file; 0 where it was not read from one.
+        environment_line: Where its environments are named; 0 where it was not read from a file.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Entry:
     environments: tuple[str, ...]
     tasks: tuple[Task, ...]
     line: int = 0
+    environment_line: int = 0
 
     @property
     def rule(self) -> str:

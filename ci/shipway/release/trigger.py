@@ -181,7 +181,7 @@ def _ref(env: Mapping[str, str]) -> list[str]:
         problems.append(f'GITHUB_REF_TYPE is "tag", but GITHUB_REF is {quoted(ref)}')
     name = env.get("GITHUB_REF_NAME", "")
     short = ref.removeprefix("refs/tags/" if kind == "tag" else "refs/heads/")
-    if name and short != ref and name != short:
+    if name and short not in (ref, name):
         problems.append(f"GITHUB_REF_NAME is {quoted(name)}, but GITHUB_REF is {quoted(ref)}")
     return problems
 

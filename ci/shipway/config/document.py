@@ -1,0 +1,82 @@
+"""A TOML file as a table, with the line of every key. Both files of ``ci/`` are read here."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shipway.config.positions import KeyPath, positions
+from shipway.errors import ConfigurationError
+
+# tomllib tells where only inside its message before Python 3.14: "… (at line 3, column 5)".
+_WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+
+# … and names a table as a tuple of its keys.
+_KEYS = re.compile(r"\('.*'(?:,|, '.*')\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What a file says. ``shown`` is its path as it was given, for messages."""
+
+    shown: str
+    table: Mapping[str, Any]
+    lines: Mapping[KeyPath, int]
+
+
+def read(file: Path, *, remedy: str) -> Document:
+    """Read a TOML file.
+
+    Args:
+        file: The file.
+        remedy: What to do where there is no such file.
+
+    Raises:
+        ConfigurationError: There is no such file, it cannot be read, it is not UTF-8, or it is not
+            TOML; with the line where there is one.
+    """
+    shown = str(file)
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError as error:
+        raise ConfigurationError("there is no such file", where=shown, remedy=remedy) from error
+    except OSError as error:
+        raise ConfigurationError(
+            f"cannot be read: {error.strerror}", where=shown, remedy="check what it is and its mode"
+        ) from error
+    try:
+        text = content.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(
+            f"is not UTF-8: byte 0x{content[error.start]:02X}",
+            where=f"{shown}:{line}",
+            remedy="save the file as UTF-8",
+        ) from error
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise _syntax(shown, text, str(error)) from error
+    except RecursionError as error:
+        raise ConfigurationError("is nested too deeply", where=shown) from error
+    return Document(shown=shown, table=table, lines=positions(text))
+
+
+def _syntax(shown: str, text: str, message: str) -> ConfigurationError:
+    where = _WHERE.search(message)
+    line, column = "", ""
+    if where:
+        line = where[1] or str(len(text.splitlines()) or 1)
+        column = f", at column {where[2]}" if where[2] else ", at the end of the file"
+    what = message[: where.start()] if where else message
+    what = _KEYS.sub(lambda keys: ".".join(ast.literal_eval(keys[0])), what)
+    return ConfigurationError(
+        f"is not TOML: {what[:1].lower()}{what[1:]}{column}",
+        where=f"{shown}:{line}" if line else shown,
+        remedy="correct that line; texts stand in double quotes, tables in [brackets]",
+    )

@@ -1,0 +1,128 @@
+"""Read ``ci/delivery.toml``: every problem at once, each with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from shipway.config.document import Document, read
+from shipway.config.models import DeliveryTable
+from shipway.config.positions import KeyPath
+from shipway.config.problems import Problem, configuration_error, dotted, nearest
+from shipway.config.rules import problems_of, shown
+from shipway.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """One environment as the file declares it, references unresolved."""
+
+    name: str
+    document: Document
+
+    @property
+    def path(self) -> KeyPath:
+        """Where it stands in the file."""
+        return ("environments", self.name)
+
+    def leaves(self) -> Iterator[tuple[KeyPath, str]]:
+        """Every text that this environment uses, its own and the image's, with its path."""
+        for path in (("image",), self.path):
+            value: Any = self.document.table
+            for part in path:
+                value = value.get(part, {})
+            yield from _texts(value, path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivery:
+    """What delivery.toml says, checked as far as it can be before references are resolved."""
+
+    document: Document
+
+    @property
+    def name(self) -> str:
+        """The name of what is delivered."""
+        return str(self.document.table["name"])
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The environments, in the file's order."""
+        return tuple(self.document.table["environments"])
+
+    def environment(self, name: str) -> Declared:
+        """The environment of that name.
+
+        Raises:
+            ConfigurationError: There is none; the message names the nearest, the remedy all.
+        """
+        if name not in self.names:
+            raise ConfigurationError(
+                f"there is no environment {shown(name)}{nearest(name, self.names)}",
+                where=self.document.shown,
+                remedy=f"name one of {', '.join(self.names)}",
+            )
+        return Declared(name=name, document=self.document)
+
+
+def load(file: Path) -> Delivery:
+    """Read and check the file.
+
+    Raises:
+        ConfigurationError: It is not there, not TOML, or says something wrong; ``details`` holds
+            one line for each problem.
+    """
+    document = read(
+        file, remedy="run it in the repository's root, or write the file: docs/configuration.md"
+    )
+    problems: list[Problem] = []
+    try:
+        DeliveryTable.model_validate(document.table)
+    except ValidationError as error:
+        problems += problems_of(error, DeliveryTable)
+    problems += _between(document.table)
+    if problems:
+        raise configuration_error(problems, shown=document.shown, lines=document.lines)
+    return Delivery(document=document)
+
+
+def _between(table: Mapping[str, Any]) -> Iterator[Problem]:
+    """What is wrong only when two values are seen together."""
+    for name, environment in _tables(table.get("environments")):
+        services, prefix = environment.get("services"), ("environments", name, "services")
+        yield from same_services(services, prefix)
+        for key, service in _tables(services):
+            if "path" in service and "url" not in service:
+                yield Problem(path=(*prefix, key, "path"), text="is added to url, which is missing")
+
+
+def same_services(services: object, prefix: KeyPath) -> Iterator[Problem]:
+    """Services that say they are the same one: two rollouts of it would replace each other."""
+    seen: dict[str, KeyPath] = {}
+    for key, service in _tables(services):
+        name, path = service.get("service"), (*prefix, key, "service")
+        if isinstance(name, str) and seen.setdefault(name, path) != path:
+            first = dotted(seen[name])
+            yield Problem(path=path, text=f"is the same service as {first}")
+
+
+def _tables(value: object) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    if isinstance(value, Mapping):
+        for key, table in value.items():
+            if isinstance(table, Mapping):
+                yield key, table
+
+
+def _texts(value: object, path: KeyPath) -> Iterator[tuple[KeyPath, str]]:
+    if isinstance(value, str):
+        yield path, value
+    elif isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _texts(inner, (*path, key))
+    elif isinstance(value, list):
+        for index, inner in enumerate(value):
+            yield from _texts(inner, (*path, index))

@@ -1,0 +1,189 @@
+"""``ci/delivery.toml`` as types. The reference in ``docs/configuration.md`` is made from these."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from shipway.config.environment import OnFailure, OnPause
+from shipway.config.rules import EARLY, Rule, Table, number, one_of
+
+_ARN = r"arn:aws[a-z-]*:"
+# ECS API Reference, CreateCluster and CreateService: up to 255 letters, digits, "_" and "-".
+_ECS_NAME = r"[A-Za-z0-9_-]{1,255}"
+# ECR API Reference, CreateRepository: repositoryName.
+_WORD = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+_REPOSITORY = rf"{_WORD}(?:/{_WORD})*"
+# Docker's own rule: a first part with a dot or a port, or "localhost", is a registry's host.
+HOST = r"(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::[0-9]{1,5})?"
+# IAM API Reference, CreateRole: RoleName and Path.
+_ROLE = r"(?:[A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}"
+
+Key = Annotated[
+    str,
+    Rule(
+        words='a name of small letters, digits and "-"',
+        shape=r"[a-z][a-z0-9-]{0,31}",
+        references=(),
+    ),
+]
+Platform = Annotated[
+    str, Rule(words='a platform such as "linux/amd64"', shape=r"[a-z0-9]+/[a-z0-9_]+(?:/v[0-9]+)?")
+]
+ArgumentName = Annotated[
+    str,
+    Rule(
+        words="the name of a build argument", shape=r"[A-Za-z_][A-Za-z0-9_]{0,127}", references=()
+    ),
+]
+Text = Annotated[str, Rule(words="a text")]
+Switch = Annotated[bool, Rule(words="true or false")]
+
+
+class ImageTable(Table):
+    """What is built: the same for every environment."""
+
+    context: Annotated[str, Rule(words="a folder", shape=r"[^\x00-\x1f]+")] = Field(
+        default=".", description="The build context, relative to the repository's root."
+    )
+    dockerfile: Annotated[str, Rule(words="a file", shape=r"[^\x00-\x1f]+")] = Field(
+        default="Dockerfile", description="The Dockerfile, relative to the context."
+    )
+    platforms: list[Platform] = Field(
+        default=["linux/amd64"],
+        min_length=1,
+        description="The platforms to build for, as buildx names them.",
+    )
+    build_args: dict[ArgumentName, Text] = Field(
+        default={},
+        description="Build arguments. Never secrets: they stay readable in the image's history.",
+    )
+
+
+class ServiceTable(Table):
+    """One ECS service that runs the image."""
+
+    service: Annotated[
+        str,
+        Rule(
+            words="the name or ARN of an ECS service",
+            shape=rf"(?:{_ARN}ecs:[a-z0-9-]+:[0-9]{{12}}:service/(?:{_ECS_NAME}/)?)?{_ECS_NAME}",
+        ),
+    ] = Field(description="The ECS service (`serviceName`), or its ARN.")
+    container: Annotated[
+        str, Rule(words="the name of a container in the task definition", shape=_ECS_NAME)
+    ] = Field(
+        description="The container of its task definition that takes the image; "
+        "the others stay as they are."
+    )
+    url: Annotated[
+        str,
+        Rule(
+            words="an http:// or https:// address",
+            shape=r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[!-~]*)?",
+        ),
+    ] = Field(default="", description="The address that must answer. Without it none is asked.")
+    path: Annotated[
+        str, Rule(words='a path that begins with "/"', shape=r"/[!-~]*", references=())
+    ] = Field(default="", description="Added to `url`: what the service answers when it is well.")
+    expected_status: Annotated[int, number("", 100, 599)] = Field(
+        default=200, description="The HTTP status that counts as an answer."
+    )
+    consecutive: Annotated[int, number("answers", 1, 100)] = Field(
+        default=5, description="How many such answers in a row prove the release."
+    )
+    interval: Annotated[float, number("seconds", 0.1, 60)] = Field(
+        default=1.0, description="Seconds between two requests."
+    )
+    verify_timeout: Annotated[int, number("seconds", 1, 3600)] = Field(
+        default=60, description="Seconds within which those answers must have come."
+    )
+    timeout: Annotated[int, number("seconds", 1, 86400)] = Field(
+        default=900,
+        description="Seconds that the rollout may take, bake time included. "
+        "Without it the environment's `timeout` holds.",
+    )
+    on_failure: Annotated[OnFailure, one_of("rollback", "leave")] = Field(
+        default="rollback",
+        description="Roll a failing rollout back, or leave it as it is for a person to look at.",
+    )
+    fail_fast_tasks: Annotated[int, number("tasks", 2, 3)] = Field(
+        default=2,
+        description="Tasks that must fail in the same way, none healthy, "
+        "before the rollout is called failing.",
+    )
+    require_circuit_breaker: Switch = Field(
+        default=True,
+        description="Refuse a service whose deployment circuit breaker is off.",
+    )
+    on_pause: Annotated[OnPause, one_of("wait", "leave")] = Field(
+        default="wait",
+        description="At a PAUSE hook: wait for the answer, or leave with an exit code of its own.",
+    )
+
+
+class EnvironmentTable(Table):
+    """One place that a release can go to."""
+
+    account: Annotated[
+        str, Rule(words="12 digits in quotes", shape=r"[0-9]{12}", references=EARLY)
+    ] = Field(description="The AWS account. Credentials of any other are refused.")
+    region: Annotated[
+        str,
+        Rule(
+            words='a region such as "eu-west-1"',
+            shape=r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}",
+            references=EARLY,
+        ),
+    ] = Field(description="The AWS region.")
+    repository: Annotated[
+        str, Rule(words="an ECR repository's name or URI", shape=rf"(?:{HOST}/)?{_REPOSITORY}")
+    ] = Field(
+        description="The ECR repository: its name (`repositoryName`) or its URI (`repositoryUri`)."
+    )
+    cluster: Annotated[
+        str,
+        Rule(
+            words="the name or ARN of an ECS cluster",
+            shape=rf"(?:{_ARN}ecs:[a-z0-9-]+:[0-9]{{12}}:cluster/)?{_ECS_NAME}",
+        ),
+    ] = Field(description="The ECS cluster (`clusterName`), or its ARN.")
+    role: Annotated[
+        str,
+        Rule(
+            words="the name or ARN of an IAM role",
+            shape=rf"(?:{_ARN}iam::[0-9]{{12}}:role/)?{_ROLE}",
+        ),
+    ] = Field(
+        default="",
+        description="The IAM role that a delivery must have assumed. Without it any role will do.",
+    )
+    timeout: Annotated[int, number("seconds", 1, 86400)] = Field(
+        default=900,
+        description="Seconds that a rollout may take, for services that do not say otherwise.",
+    )
+    sandbox: Annotated[bool, Rule(words="true or false", references=())] = Field(
+        default=False, description="Whether this is the embedded sandbox, which is started for it."
+    )
+    services: dict[Key, ServiceTable] = Field(
+        min_length=1, description="The services that run the image, each under a name of its own."
+    )
+
+
+class DeliveryTable(Table):
+    """The environments: where things live."""
+
+    schema_version: Annotated[
+        int,
+        Rule(words="1, the only version there is", low=1, high=1, references=()),
+    ] = Field(alias="schema", description="The version of this file's format.")
+    name: Annotated[
+        str, Rule(words="a name of small letters and digits", shape=_WORD, references=())
+    ] = Field(description="The name of what is delivered; the image is called so.")
+    image: ImageTable = Field(
+        default_factory=ImageTable, description="What is built: the same for every environment."
+    )
+    environments: dict[Key, EnvironmentTable] = Field(
+        min_length=1, description="The places that a release can go to, each under its name."
+    )

@@ -1,0 +1,74 @@
+"""Problems of a configuration file: every one of them, each with its line and its path."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from shipway.config.positions import KeyPath
+from shipway.errors import ConfigurationError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong at one place; ``more`` is printed below it, aligned with the path."""
+
+    path: KeyPath
+    text: str
+    more: tuple[str, ...] = ()
+
+
+def dotted(path: KeyPath) -> str:
+    """``environments.staging.services.web``; array elements as ``platforms[0]``."""
+    shown = ""
+    for part in path:
+        shown += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return shown.removeprefix(".")
+
+
+def line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
+    """The line of a path or, where it is not in the file, of the nearest table around it."""
+    while path and path not in lines:
+        path = path[:-1]
+    return lines.get(path, 1)
+
+
+def told(
+    problems: Iterable[Problem], *, shown: str, lines: Mapping[KeyPath, int]
+) -> tuple[str, ...]:
+    """The problems in the order of their lines: ``ci/delivery.toml:31  a.b: unknown key``."""
+    ordered = sorted(
+        problems,
+        key=lambda problem: (line_of(problem.path, lines), dotted(problem.path), problem.text),
+    )
+    rows = []
+    for problem in ordered:
+        start = f"{shown}:{line_of(problem.path, lines)}  "
+        path = dotted(problem.path)
+        rows.append(f"{start}{path}: {problem.text}" if path else f"{start}{problem.text}")
+        rows += [f"{'':{len(start)}}{line}" for line in problem.more]
+    return tuple(rows)
+
+
+def configuration_error(
+    problems: Sequence[Problem], *, shown: str, lines: Mapping[KeyPath, int]
+) -> ConfigurationError:
+    """One error that holds every problem."""
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    return ConfigurationError(
+        f"{count} in {shown}",
+        details=told(problems, shown=shown, lines=lines),
+        remedy="every key and what it may be: docs/configuration.md",
+    )
+
+
+def closest(word: str, words: Iterable[str]) -> str:
+    """The word that was probably meant, or an empty text where nothing is near."""
+    return next(iter(difflib.get_close_matches(word, list(words), n=1)), "")
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """``; did you mean "container"?``, or an empty text where nothing is near."""
+    close = closest(word, words)
+    return f'; did you mean "{close}"?' if close else ""

@@ -1,0 +1,246 @@
+"""From what an environment declares to what it is: references looked up, values checked again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from shipway.config.environment import Environment, Image, Place, Service
+from shipway.config.load import Declared, same_services
+from shipway.config.models import HOST, DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
+from shipway.config.positions import KeyPath
+from shipway.config.problems import Problem, configuration_error, told
+from shipway.config.references import Found, Missing, Reference, References, Resolution
+from shipway.config.rules import Resolved, problems_of
+from shipway.errors import UnresolvedReferenceError
+
+_MOST_NAMED = 5
+
+
+def references(declared: Declared) -> tuple[Reference, ...]:
+    """Every reference that this environment needs, each once, in the file's order."""
+    return tuple(dict.fromkeys(_referring(declared).values()))
+
+
+def find(declared: Declared, variables: Mapping[str, str]) -> Place:
+    """Account and region, which are known before AWS can be asked.
+
+    Args:
+        declared: The environment.
+        variables: The process's environment variables, for ``env:`` references.
+
+    Raises:
+        UnresolvedReferenceError: An environment variable that one of them needs is not set.
+        ConfigurationError: A variable holds something that is no account or no region.
+    """
+    early = {(*declared.path, key) for key in ("account", "region")}
+    needed = {path: ref for path, ref in _referring(declared).items() if path in early}
+    answers = _from_variables(needed.values(), variables)
+    _all_found(declared, needed, answers, "")
+    table, problems = _checked(declared, answers)
+    problems = [problem for problem in problems if problem.path in early]
+    document = declared.document
+    if problems or table is None:
+        raise configuration_error(problems, shown=document.shown, lines=document.lines)
+    environment = table.environments[declared.name]
+    return Place(
+        name=declared.name,
+        account=environment.account,
+        region=environment.region,
+        sandbox=environment.sandbox,
+    )
+
+
+def resolve(
+    declared: Declared, *, variables: Mapping[str, str], published: References
+) -> Environment:
+    """Look every reference up and check every value.
+
+    Args:
+        declared: The environment.
+        variables: The process's environment variables, for ``env:`` references.
+        published: Answers ``ssm:`` and ``cfn:`` references; asked once, and not at all where there
+            are none.
+
+    Raises:
+        UnresolvedReferenceError: Something referred to is not there; ``details`` names each, and
+            what is published beside it.
+        ConfigurationError: A value that was looked up is not what its key needs.
+    """
+    place = find(declared, variables)
+    referring = _referring(declared)
+    answers = _from_variables(referring.values(), variables)
+    elsewhere = tuple(ref for ref in references(declared) if ref.scheme != "env")
+    if elsewhere:
+        told_us = published.resolve(elsewhere)
+        answers |= {ref: told_us.get(ref, Missing()) for ref in elsewhere}
+    _all_found(declared, referring, answers, f"{place.account} {place.region}")
+    table, problems = _checked(declared, answers)
+    if table is not None:
+        environment = table.environments[declared.name]
+        problems += _misplaced(declared.path, environment)
+        names = {key: {"service": _last(s.service)} for key, s in environment.services.items()}
+        problems += same_services(names, (*declared.path, "services"))
+        if not problems:
+            return _environment(declared.name, table, environment)
+    document = declared.document
+    raise configuration_error(problems, shown=document.shown, lines=document.lines)
+
+
+def _referring(declared: Declared) -> dict[KeyPath, Reference]:
+    parsed = ((path, Reference.parse(text)) for path, text in declared.leaves())
+    return {path: ref for path, ref in parsed if ref is not None}
+
+
+def _from_variables(
+    wanted: Iterable[Reference], variables: Mapping[str, str]
+) -> dict[Reference, Resolution]:
+    """Answer ``env:`` references.
+
+    An empty variable counts as not set: in a workflow, the expression for a variable that does not
+    exist gives an empty text.
+    """
+    answers: dict[Reference, Resolution] = {}
+    for ref in wanted:
+        if ref.scheme == "env":
+            text = variables.get(ref.name, "")
+            near = tuple(get_close_matches(ref.name, list(variables), n=3, cutoff=0.9))
+            near = tuple(name for name in near if name != ref.name)
+            answers[ref] = Found(text=text) if text else Missing(published=near)
+    return answers
+
+
+def _all_found(
+    declared: Declared,
+    referring: Mapping[KeyPath, Reference],
+    answers: Mapping[Reference, Resolution],
+    where: str,
+) -> None:
+    problems = []
+    for path, ref in referring.items():
+        answer = answers.get(ref)
+        if isinstance(answer, Missing):
+            problems.append(_unresolved(path, ref, answer, where))
+    if problems:
+        shown, lines = declared.document.shown, declared.document.lines
+        count = "1 reference" if len(problems) == 1 else f"{len(problems)} references"
+        raise UnresolvedReferenceError(
+            f"{count} of environment {declared.name} cannot be resolved",
+            details=told(problems, shown=shown, lines=lines),
+            remedy="correct the name in the file, or publish the value",
+        )
+
+
+def _unresolved(path: KeyPath, ref: Reference, answer: Missing, where: str) -> Problem:
+    named = ", ".join(answer.published[:_MOST_NAMED])
+    if len(answer.published) > _MOST_NAMED:
+        named += f" and {len(answer.published) - _MOST_NAMED} more"
+    if ref.scheme == "env":
+        return Problem(
+            path=path, text=f"{ref} is not set", more=(f"Set here: {named}",) if named else ()
+        )
+    reason = f": {answer.reason}" if answer.reason else ""
+    return Problem(
+        path=path,
+        text=f"{ref} does not exist in {where}{reason}",
+        more=(f"Published there: {named}",) if named else (),
+    )
+
+
+def _checked(
+    declared: Declared, answers: Mapping[Reference, Resolution]
+) -> tuple[DeliveryTable | None, list[Problem]]:
+    """The file with answers put in, and only this environment, checked by the same types."""
+    table = dict(declared.document.table)
+    table["environments"] = {declared.name: table["environments"][declared.name]}
+    try:
+        return DeliveryTable.model_validate(_filled(table, answers)), []
+    except ValidationError as error:
+        return None, problems_of(error, DeliveryTable)
+
+
+def _filled(value: Any, answers: Mapping[Reference, Resolution]) -> Any:
+    if isinstance(value, dict):
+        return {key: _filled(inner, answers) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_filled(inner, answers) for inner in value]
+    if isinstance(value, str):
+        ref = Reference.parse(value)
+        answer = answers.get(ref) if ref else None
+        if ref and isinstance(answer, Found):
+            return Resolved.of(ref, answer.text, secret=answer.secret)
+    return value
+
+
+def _misplaced(path: KeyPath, environment: EnvironmentTable) -> Iterator[Problem]:
+    """ARNs that name another account or region than the environment's."""
+    arns = [((*path, "cluster"), environment.cluster), ((*path, "role"), environment.role)]
+    for key, service in environment.services.items():
+        arns.append(((*path, "services", key, "service"), service.service))
+    for at, arn in arns:
+        if arn.startswith("arn:"):
+            region, account = arn.split(":")[3:5]
+            if account != environment.account or region not in ("", environment.region):
+                yield Problem(
+                    path=at,
+                    text=f"names {arn}, but the environment is in "
+                    f"{environment.account} {environment.region}",
+                )
+
+
+def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) -> Environment:
+    host = re.match(f"({HOST})/", declared.repository)
+    suffix = ".cn" if declared.region.startswith("cn-") else ""
+    own = f"{declared.account}.dkr.ecr.{declared.region}.amazonaws.com{suffix}"
+    return Environment(
+        name=name,
+        account=declared.account,
+        region=declared.region,
+        registry=host[1] if host else own,
+        repository=declared.repository[host.end() :] if host else declared.repository,
+        cluster=_last(declared.cluster),
+        role=_last(declared.role),
+        image=_image(table.name, table.image),
+        services=tuple(
+            _service(key, service, declared.timeout) for key, service in declared.services.items()
+        ),
+        sandbox=declared.sandbox,
+    )
+
+
+def _image(name: str, table: ImageTable) -> Image:
+    return Image(
+        name=name,
+        context=table.context,
+        dockerfile=table.dockerfile,
+        platforms=tuple(table.platforms),
+        build_args=dict(table.build_args),
+    )
+
+
+def _service(key: str, table: ServiceTable, timeout: int) -> Service:
+    path = table.path if table.url else ""
+    return Service(
+        key=key,
+        service=_last(table.service),
+        container=table.container,
+        url=f"{table.url.rstrip('/')}{path}" if path else table.url,
+        expected_status=table.expected_status,
+        consecutive=table.consecutive,
+        interval=table.interval,
+        verify_timeout=table.verify_timeout,
+        timeout=table.timeout if "timeout" in table.model_fields_set else timeout,
+        on_failure=table.on_failure,
+        fail_fast_tasks=table.fail_fast_tasks,
+        require_circuit_breaker=table.require_circuit_breaker,
+        on_pause=table.on_pause,
+    )
+
+
+def _last(name: str) -> str:
+    """The name at the end of an ARN, or of a role's path."""
+    return name.rpartition("/")[2]
