@@ -1,1 +1,44 @@
-"""The sessions of this repository: an isolated environment, then the task of the same name."""
+"""The sessions of this repository: an isolated environment, then the task of the same name.
+
+``nox -l`` lists them. The first six are what shipway gives to every repository; the others keep
+this one in order.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nox
+
+# nox's own environment has no shipway installed; its sessions are read from the source.
+sys.path.insert(0, str(Path(__file__).parent / "ci"))
+
+from shipway.sessions import *  # noqa: F403  # the sessions are this module's content
+from shipway.sessions import prepare
+
+nox.needs_version = ">=2026.4"
+nox.options.sessions = ["lint", "types", "tests"]
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and the direction of imports."""
+    prepare(session, "--group", "lint", "--extra", "sandbox")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("lint-imports", "--no-cache")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Types, strictly."""
+    prepare(session, "--group", "types", "--group", "tests", "--extra", "sandbox")
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """All tests: units, the sandbox with real containers, and what a user types."""
+    prepare(session, "--group", "tests", "--extra", "sandbox")
+    session.run("pytest", *session.posargs)

@@ -12,9 +12,10 @@ from botocore.exceptions import ClientError
 
 from shipway.aws.registry import Registry
 from shipway.aws.session import Session, code_of, translated
-from shipway.errors import AwsError, PublishError
+from shipway.errors import AccessDeniedError, AwsError, PublishError
 from shipway.image import layout
 from shipway.image.publish import Pushed, StoredImage
+from shipway.image.scan import NOT_AVAILABLE, Scan
 from shipway.values import Digest
 
 _ACCEPTED_TYPES = sorted(layout.INDEX_TYPES | layout.MANIFEST_TYPES)
@@ -77,6 +78,29 @@ class EcrRepository:
             answer = self._session.client("ecr").get_authorization_token()
         token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
         return Registry(self.uri, token).push(image, tag)
+
+    def scan(self, digest: Digest) -> Scan:
+        """What is known of a manifest's scan; see :class:`shipway.image.scan.Scans`."""
+        try:
+            with self._speaking("ecr:DescribeImageScanFindings"):
+                answer = self._session.client("ecr").describe_image_scan_findings(
+                    registryId=self._registry_id,
+                    repositoryName=self._name,
+                    imageId={"imageDigest": digest.value},
+                )
+        except (AwsError, AccessDeniedError) as error:
+            return Scan(digest=digest, status=NOT_AVAILABLE, findings={}, reason=error.what)
+        return Scan(
+            digest=digest,
+            status=answer.get("imageScanStatus", {}).get("status", NOT_AVAILABLE),
+            findings=answer.get("imageScanFindings", {}).get("findingSeverityCounts", {}),
+            reason=answer.get("imageScanStatus", {}).get("description", ""),
+        )
+
+    def platforms(self, digest: Digest) -> frozenset[Digest]:
+        """Digests of an index's platform manifests; empty where it is not there."""
+        found = self.find(digest.value)
+        return found.platforms if found else frozenset()
 
     def _speaking(self, operation: str) -> AbstractContextManager[None]:
         return _speaking(operation, f"{self._name} in {self._registry_id}")

@@ -65,9 +65,7 @@ class AwsEcs:
                 troubles = (trouble,) if trouble else ()
                 missing = trouble is not None and trouble.kind == "missing"
                 for name in some:
-                    seen[name] = Snapshot(
-                        exists=not missing, answered=missing, troubles=() if missing else troubles
-                    )
+                    seen[name] = Snapshot(exists=not missing, answered=missing, troubles=troubles)
                 continue
             for found in answer["services"]:
                 name = found["serviceName"]

@@ -80,14 +80,14 @@ class Builder(Protocol):
         ...
 
 
-def labels(name: str, commit: Commit, version: str) -> dict[str, str]:
+def labels(name: str, commit: Commit) -> dict[str, str]:
     """The image's labels (OCI image-spec, annotations.md), the same for every build of a commit."""
     made = {
         "org.opencontainers.image.title": name,
         "org.opencontainers.image.created": commit.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "org.opencontainers.image.revision": commit.sha,
         "org.opencontainers.image.source": commit.remote,
-        "org.opencontainers.image.version": version,
+        "org.opencontainers.image.version": commit.short,
     }
     return {key: value for key, value in made.items() if value}
 

@@ -62,6 +62,10 @@ class Repository(Protocol):
         """The image under a tag or a digest, or ``None`` where there is none."""
         ...
 
+    def platforms(self, digest: Digest) -> frozenset[Digest]:
+        """Digests of an index's platform manifests; empty where it is not there."""
+        ...
+
     def push(self, folder: Path, tag: str) -> Pushed:
         """Push an OCI image layout.
 

@@ -1,0 +1,68 @@
+"""What stands behind a task: read the arguments, deliver, show it, give the exit code."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from shipway.console import Console, open_console
+from shipway.delivery import Order, deliver
+from shipway.errors import CancelledError, ShipwayError, TerminatedError
+from shipway.release.contract import Task
+from shipway.values import ImageReference
+from shipway.wiring import yard
+
+
+def run(stage: Task, env: str, *, image: str, json: bool, verbose: bool) -> int:
+    """Deliver; nothing is raised but what is a bug of ours.
+
+    Args:
+        stage: The task.
+        env: ``--env``; empty where the release contract is to say it.
+        image: ``--image``; empty for a build.
+        json: One JSON object for each event instead of words for a person.
+        verbose: Show all of BuildKit's output.
+    """
+    mode = "json" if json else "auto"
+    with open_console(mode=mode, env=os.environ, verbose=verbose) as console:
+        try:
+            with terminable():
+                return _deliver(stage, env, image, console)
+        except ShipwayError as error:
+            console.error(error)
+            return error.exit_code
+        except KeyboardInterrupt:
+            cancelled = CancelledError("interrupted", remedy="nothing further is changed")
+            console.error(cancelled)
+            return cancelled.exit_code
+
+
+def _deliver(stage: Task, env: str, image: str, console: Console) -> int:
+    order = Order(
+        task=stage,
+        environment=env or None,
+        image=ImageReference.parse(image) if image else None,
+    )
+    outcome = deliver(order, yard(console), console)
+    if outcome.image is not None:
+        console.output("image", str(outcome.image))
+    return outcome.exit_code
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM end a delivery as an error of ours, so that its record is written first."""
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        raise TerminatedError(
+            "ended by SIGTERM", remedy="what ECS was doing goes on; see the service in ECS"
+        )
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,301 @@
+"""A delivery, from the commit to the evidence, stage by stage, in order.
+
+trigger → release contract → environment → image → rollout → verification → evidence
+
+Every stage takes frozen values and gives frozen values; what reaches the outside is the yard's.
+Whatever happens, the record is written and the last event says how it ended.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shipway import gate, verification
+from shipway.config.environment import Environment, Image
+from shipway.errors import ImageNotFoundError, RefusedError, RolloutError, ShipwayError
+from shipway.evidence.record import Journal
+from shipway.image import build as building
+from shipway.image import publish as publishing
+from shipway.image import scan as scanning
+from shipway.observer import Concluded, Heading, Observer, Planned
+from shipway.ports import Aws, ImageStore, Site, Yard
+from shipway.release.contract import Task
+from shipway.rollout import plan as planning
+from shipway.rollout.release import Harbour, release
+from shipway.stage import stage
+from shipway.values import Commit, ImageReference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What was asked for on the command line.
+
+    Attributes:
+        task: The one task; ``deploy`` is everything that the contract allows.
+        environment: ``--env``; in GitHub Actions the contract says it.
+        image: ``--image``: an image that exists, to be rolled out without a build.
+    """
+
+    task: Task = "deploy"
+    environment: str | None = None
+    image: ImageReference | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a delivery ended; everything about it was told to the observer already."""
+
+    kind: str
+    exit_code: int
+    evidence: Path | None
+    image: ImageReference | None = None
+
+
+def deliver(order: Order, yard: Yard, observer: Observer) -> Outcome:
+    """Walk the whole way, or as much of it as was asked for and the contract allows.
+
+    Raises:
+        GitError: There is no commit to deliver; nothing was begun, so nothing is recorded.
+    """
+    commit = yard.git.head()
+    journal = Journal(yard.root / "evidence", commit, clock=yard.clock, observer=observer)
+    try:
+        image = _Walk(order, yard, commit, journal).whole()
+    except ShipwayError as error:
+        return _close(journal, yard, _last_words(error), error)
+    return _close(journal, yard, "Delivered." if image else "Done.", image=image)
+
+
+class _Walk:
+    """One delivery on its way."""
+
+    def __init__(self, order: Order, yard: Yard, commit: Commit, journal: Journal) -> None:
+        self._order = order
+        self._yard = yard
+        self._commit = commit
+        self._journal = journal
+
+    def whole(self) -> ImageReference | None:
+        """Every stage in order; the image that was delivered, where there is one."""
+        passed = gate.pass_contract(
+            self._order.task, self._order.environment, self._yard, self._commit, self._journal
+        )
+        tasks = _tasks(self._order, passed.allowed.tasks)
+        self._announce(passed, tasks)
+        site = self._yard.site(passed.place)
+        if tasks == ("build",) and passed.trigger.by_hand:
+            # A build alone reaches no AWS: it works for a developer without any account.
+            self._build(gate.image_of(passed, self._yard), site)
+            return None
+        aws = site.aws
+        gate.pass_identity(passed.place, aws, self._yard, self._journal)
+        environment = gate.arrive(passed, aws, self._yard, self._journal)
+        image = self._image(tasks, environment, site)
+        if image is not None and "deploy" in tasks:
+            self._deploy(image, environment, aws)
+        if "verify" in tasks:
+            self._verify(image, environment, aws)
+        return image.reference if image else None
+
+    def _announce(self, passed: gate.Passed, tasks: tuple[Task, ...]) -> None:
+        trigger, place = passed.trigger, passed.place
+        state = "clean" if self._commit.clean else "with changes"
+        self._journal(
+            Heading(
+                environment=place.name,
+                account=place.account,
+                region=place.region,
+                trigger=f"{trigger.described}: {trigger.actor}".removesuffix(": "),
+                commit=f"{self._commit.short} ({state})",
+            )
+        )
+        self._journal(Planned(stages=_planned(tasks)))
+
+    def _image(
+        self, tasks: tuple[Task, ...], environment: Environment, site: Site
+    ) -> publishing.PublishedImage | None:
+        """The image that goes on: found where one was named, built and published otherwise."""
+        store = site.aws.repository(environment)
+        if self._order.image is not None:
+            image = self._existing(self._order.image, environment, store)
+        elif "build" in tasks:
+            built = self._build(environment.image, site)
+            if "publish" not in tasks:
+                return None
+            image = self._publish(built, store)
+        else:
+            return None
+        self._journal.about(image.reference)
+        self._journal.note("image", image)
+        found = scanning.scans(store, sorted(image.platforms))
+        self._journal.note("scan", {"summary": scanning.words(found), "platforms": found})
+        return image
+
+    def _build(self, wanted: Image, site: Site) -> building.BuiltImage:
+        yard, commit = self._yard, self._commit
+        with stage("build", self._journal, yard.clock) as running:
+            context = yard.root / wanted.context
+            request = building.BuildRequest(
+                context=context,
+                dockerfile=context / wanted.dockerfile,
+                platforms=wanted.platforms,
+                destination=yard.cache / wanted.name / commit.sha,
+                epoch=int(commit.time.timestamp()),
+                build_args=wanted.build_args,
+                labels=building.labels(wanted.name, commit),
+                build_contexts=site.stand_ins,
+            )
+            built = building.build(site.builder, request, commit, self._journal)
+            steps, cached = built.steps
+            running.text = (
+                f"{wanted.name}  {built.digest.short}  {cached} of {steps} steps from cache"
+            )
+        self._journal.note(
+            "build",
+            {
+                "digest": built.digest,
+                "platforms": dict(built.platforms),
+                "steps": steps,
+                "cachedSteps": cached,
+                "bytes": built.size,
+                "standIns": site.stand_ins,
+            },
+        )
+        return built
+
+    def _publish(self, built: building.BuiltImage, store: ImageStore) -> publishing.PublishedImage:
+        with stage("publish", self._journal, self._yard.clock) as running:
+            image = publishing.publish(built, store)
+            moved = image.pushed
+            done = f"{moved.bytes / 1e6:.1f} MB pushed" if moved else "nothing pushed: it is there"
+            running.text = f"{_short(image.reference)}  tag {_short_tag(image.tag)}  {done}"
+        return image
+
+    def _existing(
+        self, asked: ImageReference, environment: Environment, store: ImageStore
+    ) -> publishing.PublishedImage:
+        """The image that ``--image`` names, which must be in the environment's own repository."""
+        with stage("publish", self._journal, self._yard.clock) as running:
+            names = {store.uri, environment.repository_uri, environment.repository}
+            if asked.repository not in names:
+                raise ImageNotFoundError(
+                    f"{asked.repository} is not the repository of {environment.name}",
+                    where=str(asked),
+                    remedy=f"give {store.uri}@{asked.digest}; nothing was changed",
+                )
+            stored = store.find(asked.digest.value)
+            if stored is None:
+                raise ImageNotFoundError(
+                    f"there is no image {asked.digest} in {store.uri}",
+                    where=str(asked),
+                    remedy="see the digest; nothing was changed, what ran before still runs",
+                )
+            running.text = f"{_short(asked)}  nothing built, nothing pushed: it is there"
+        return publishing.PublishedImage(
+            reference=ImageReference(store.uri, stored.digest),
+            tag="",
+            pushed=None,
+            platforms=stored.platforms,
+        )
+
+    def _deploy(self, image: publishing.PublishedImage, environment: Environment, aws: Aws) -> None:
+        with stage("deploy", self._journal, self._yard.clock) as running:
+            steps = planning.plan(aws.ecs, environment, image.reference)
+            # From here on the release tells how each service fares, failures with their cause.
+            running.told = True
+            harbour = Harbour(
+                ecs=aws.ecs,
+                logs=aws.logs,
+                cluster=environment.cluster,
+                clock=self._yard.clock,
+                journal=self._journal,
+            )
+            release(steps, image.reference, image.platforms, harbour)
+
+    def _verify(
+        self, image: publishing.PublishedImage | None, environment: Environment, aws: Aws
+    ) -> None:
+        with stage("verify", self._journal, self._yard.clock):
+            verified = verification.verify(
+                environment,
+                ecs=aws.ecs,
+                images=aws.repository(environment),
+                prober=self._yard.prober,
+                clock=self._yard.clock,
+                observer=self._journal,
+                shipped=image.reference if image else None,
+            )
+        self._journal.note("verification", verified)
+
+
+def _tasks(order: Order, allowed: tuple[Task, ...]) -> tuple[Task, ...]:
+    """What will run: the order, as far as the contract allows it."""
+    asked: tuple[Task, ...] = {
+        "build": ("build",),
+        "publish": ("build", "publish"),
+        "deploy": ("build", "publish", "deploy", "verify"),
+        "verify": ("verify",),
+    }[order.task]
+    if order.image is not None:
+        asked = ("deploy", "verify")
+    return tuple(task for task in allowed if task in asked)
+
+
+def _planned(tasks: tuple[Task, ...]) -> tuple[tuple[str, str], ...]:
+    words = {
+        "build": "one image with BuildKit",
+        "publish": "to the environment's ECR repository",
+        "deploy": "pinned by digest, watched until it holds",
+        "verify": "the running tasks' digests, then the address",
+    }
+    return (("identity", "who AWS says we are"), *((task, words[task]) for task in tasks))
+
+
+def _last_words(error: ShipwayError) -> str:
+    if isinstance(error, RefusedError):
+        return "Refused: nothing was built or changed."
+    if isinstance(error, RolloutError):
+        return f"Release failed: {error.kind.replace('-', ' ')}."
+    return f"Failed: {error.what}"
+
+
+def _close(
+    journal: Journal,
+    yard: Yard,
+    text: str,
+    error: ShipwayError | None = None,
+    *,
+    image: ImageReference | None = None,
+) -> Outcome:
+    """Write the record and say the last word; a record that cannot be written is a failure."""
+    kind, exit_code = (error.kind, error.exit_code) if error else ("succeeded", 0)
+    details: tuple[str, ...] = ()
+    remedy = ""
+    folder: Path | None = None
+    try:
+        folder = journal.write({"kind": kind, "exitCode": exit_code, "text": text})
+    except ShipwayError as lost:
+        details, remedy = (lost.what,), lost.remedy
+        if error is None:
+            text, kind, exit_code = "Delivered, but not recorded.", lost.kind, lost.exit_code
+    journal(
+        Concluded(
+            text=text,
+            kind=kind,
+            exit_code=exit_code,
+            evidence=f"{folder.relative_to(yard.root)}/" if folder else "",
+            details=details,
+            remedy=remedy,
+        )
+    )
+    return Outcome(kind=kind, exit_code=exit_code, evidence=folder, image=image)
+
+
+def _short(reference: ImageReference) -> str:
+    return f"{reference.repository}@{reference.digest.short}"
+
+
+def _short_tag(tag: str) -> str:
+    sha, dash, rest = tag.partition("-")
+    return f"{sha[:7]}{dash}{rest}"

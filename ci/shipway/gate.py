@@ -1,0 +1,182 @@
+"""The gate: who asks, may they, where does it go, and are we who we must be?"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import socket
+from dataclasses import dataclass
+
+from shipway.config import load as delivery_file
+from shipway.config import resolve
+from shipway.config.environment import Environment, Image, Place
+from shipway.errors import IdentityError, RefusedError
+from shipway.evidence.record import Journal
+from shipway.ports import Aws, Yard
+from shipway.release import load as contract_file
+from shipway.release.contract import Allowed, Refused, Task, decide
+from shipway.release.trigger import Trigger, by_hand, from_github, in_github
+from shipway.stage import stage
+from shipway.values import Commit, Identity
+
+# STS and IAM key prefixes: IAM User Guide, "IAM identifiers", "Understanding unique ID prefixes".
+_LONG_LIVED = "AKIA"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What the contract allowed, and the place it leads to."""
+
+    trigger: Trigger
+    allowed: Allowed
+    place: Place
+
+
+def pass_contract(
+    asked: Task | None, environment: str | None, yard: Yard, commit: Commit, journal: Journal
+) -> Passed:
+    """Read the trigger and ask the release contract.
+
+    Raises:
+        RefusedError: The contract does not allow it; nothing was built or changed.
+        ConfigurationError: The contract or delivery.toml is wrong.
+    """
+    with stage("contract", journal, yard.clock) as running:
+        trigger = read_trigger(yard, commit)
+        journal.note("trigger", trigger)
+        contract = contract_file.load(yard.contract_file)
+        journal.note(
+            "contract",
+            {"path": "ci/release.toml", "sha256": _sha256(yard.contract_file.read_bytes())},
+        )
+        declared = delivery_file.load(yard.delivery_file)
+        contract_file.check_environments(contract, declared.names)
+        decision = decide(contract, trigger, environment=environment, task=asked)
+        if isinstance(decision, Refused):
+            journal.note("decision", {"allowed": False, "reasons": decision.reasons})
+            raise decision.error()
+        _same_commit(trigger, commit)
+        journal.note(
+            "decision",
+            {
+                "allowed": True,
+                "entry": decision.entry.name,
+                "environment": decision.environment,
+                "tasks": decision.tasks,
+            },
+        )
+        journal.environment = decision.environment
+        place = resolve.find(declared.environment(decision.environment), yard.variables)
+        running.text = decision.text
+    return Passed(trigger=trigger, allowed=decision, place=place)
+
+
+def read_trigger(yard: Yard, commit: Commit) -> Trigger:
+    """GitHub's event where this runs in GitHub Actions, a person's hand elsewhere.
+
+    Raises:
+        RefusedError: GitHub's variables are missing or contradict the event.
+    """
+    if not in_github(yard.variables):
+        actor = f"{yard.git.user() or 'you'}@{socket.gethostname()}"
+        return by_hand(sha=commit.sha, actor=actor, repository=commit.remote)
+    payload: dict[str, object] | None = None
+    path = yard.variables.get("GITHUB_EVENT_PATH", "")
+    if path:
+        try:
+            with open(path, encoding="utf-8") as stream:  # noqa: PTH123  # a path GitHub gives
+                payload = json.load(stream)
+        except (OSError, ValueError) as error:
+            raise RefusedError(
+                f"the event that GitHub describes cannot be read: {error}",
+                where="GITHUB_EVENT_PATH",
+                remedy="nothing was built or changed; run the workflow again",
+            ) from error
+    return from_github(yard.variables, payload)
+
+
+def _same_commit(trigger: Trigger, commit: Commit) -> None:
+    """What is checked out must be what was triggered, to the byte, unless a person rehearses."""
+    if trigger.by_hand:
+        return
+    if trigger.sha != commit.sha:
+        raise RefusedError(
+            f"{trigger.described} is about {trigger.sha[:7]}, but {commit.short} is checked out",
+            remedy="check out the commit of the event; nothing was built or changed",
+        )
+    if not commit.clean:
+        raise RefusedError(
+            f"the work tree differs from {commit.short}, the commit of {trigger.described}",
+            remedy="a step before this one changed or left files; nothing was built or changed",
+        )
+
+
+def image_of(passed: Passed, yard: Yard) -> Image:
+    """What is to be built, for a build that reaches no AWS.
+
+    Raises:
+        UnresolvedReferenceError: ``[image]`` refers to something that only AWS knows.
+    """
+    declared = delivery_file.load(yard.delivery_file).environment(passed.place.name)
+    return resolve.image(declared, yard.variables)
+
+
+def pass_identity(place: Place, aws: Aws, yard: Yard, journal: Journal) -> Identity:
+    """Be sure that AWS knows us as the right one, before anything is built or changed.
+
+    Raises:
+        IdentityError: Another account, or a long-lived key where none may be.
+        CredentialsError: There are no credentials, or they ran out.
+    """
+    with stage("identity", journal, yard.clock) as running:
+        found = aws.identity()
+        journal.note("identity", found)
+        if found.account != place.account:
+            raise IdentityError(
+                f"these credentials belong to account {found.account}, "
+                f"but {place.name} is {place.account}",
+                where=found.arn,
+                remedy="sign in to the other account, or see `account` in ci/delivery.toml; "
+                "nothing was changed",
+            )
+        if in_github(yard.variables):
+            _short_lived(found, aws.access_key_id())
+        running.text = f"assumed role {found.role}" if found.role else found.arn
+    return found
+
+
+def _short_lived(found: Identity, key: str) -> None:
+    if key.startswith(_LONG_LIVED) or not found.role:
+        raise IdentityError(
+            "a long-lived AWS key is in use in GitHub Actions",
+            where=found.arn,
+            remedy="delete it from the secrets, and take a role by OIDC "
+            "(aws-actions/configure-aws-credentials with id-token: write)",
+        )
+
+
+def arrive(passed: Passed, aws: Aws, yard: Yard, journal: Journal) -> Environment:
+    """The environment with every reference resolved against what the infrastructure publishes.
+
+    Raises:
+        UnresolvedReferenceError: Something that delivery.toml refers to is not published.
+        ConfigurationError: A published value is not what it must be.
+    """
+    declared = delivery_file.load(yard.delivery_file).environment(passed.place.name)
+    environment = resolve.resolve(declared, variables=yard.variables, published=aws.published)
+    journal.note(
+        "environment",
+        {
+            "name": environment.name,
+            "account": environment.account,
+            "region": environment.region,
+            "cluster": environment.cluster,
+            "repository": environment.repository_uri,
+            "services": {one.key: one.service for one in environment.services},
+        },
+    )
+    return environment
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,102 @@
+"""What a delivery needs from the outside, gathered: the composition root fills this in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from shipway.clock import Clock
+from shipway.config.environment import Environment, Place
+from shipway.config.references import References
+from shipway.image.build import Builder
+from shipway.image.publish import Repository
+from shipway.image.scan import Scans
+from shipway.rollout.ports import Ecs, Logs
+from shipway.values import Commit, Identity
+from shipway.verification import Prober
+
+
+class ImageStore(Repository, Scans, Protocol):
+    """An ECR repository: images, and what is known of their scans."""
+
+
+class Aws(Protocol):
+    """One account's AWS in one region, seen through the stages' own ports."""
+
+    ecs: Ecs
+    logs: Logs
+    published: References
+
+    def identity(self) -> Identity:
+        """Who AWS says we are."""
+        ...
+
+    def access_key_id(self) -> str:
+        """The key id in use."""
+        ...
+
+    def repository(self, environment: Environment) -> ImageStore:
+        """The repository that holds the environment's images."""
+        ...
+
+
+class Git(Protocol):
+    """What commit is checked out."""
+
+    def head(self) -> Commit:
+        """The commit."""
+        ...
+
+    def user(self) -> str:
+        """Who works here, for the record."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One environment's outside: its AWS, and the BuildKit that builds for it.
+
+    Attributes:
+        aws: Its account and region.
+        builder: BuildKit.
+        stand_ins: Named build contexts for base images that this machine cannot pull.
+    """
+
+    aws: Aws
+    builder: Builder
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yard:
+    """Everything a delivery reaches the outside with.
+
+    Attributes:
+        root: The repository's top.
+        variables: The process's environment variables.
+        cache: Where images that were built lie.
+        git: The commit.
+        site: Opens the environment that the contract led to; nothing outside is touched before.
+        prober: Asks addresses.
+        clock: The time.
+    """
+
+    root: Path
+    variables: Mapping[str, str]
+    cache: Path
+    git: Git
+    site: Callable[[Place], Site]
+    prober: Prober
+    clock: Clock
+
+    @property
+    def contract_file(self) -> Path:
+        """The release contract."""
+        return self.root / "ci" / "release.toml"
+
+    @property
+    def delivery_file(self) -> Path:
+        """The environments."""
+        return self.root / "ci" / "delivery.toml"

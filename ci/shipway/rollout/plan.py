@@ -1,0 +1,145 @@
+"""What a rollout will do to each service, decided before anything is changed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from shipway.config.environment import Environment, Service
+from shipway.errors import (
+    AccessDeniedError,
+    AwsError,
+    ConfigurationError,
+    CredentialsError,
+    RolloutError,
+    UsageError,
+)
+from shipway.rollout import taskdef
+from shipway.rollout.judge import objections
+from shipway.rollout.ports import Ecs
+from shipway.rollout.snapshot import Deployment, Snapshot
+from shipway.rollout.terms import Policy
+from shipway.rollout.verdict import SERVICE_MISSING
+from shipway.values import ImageReference, Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What will be done to one service.
+
+    Attributes:
+        service: Its entry in delivery.toml.
+        before: How it stood when the plan was made.
+        live: Its task definition then.
+        request: The RegisterTaskDefinition request; ``None`` where it runs the image already.
+        adopt: The deployment that is already rolling this image out, to be watched to its end.
+    """
+
+    service: Service
+    before: Snapshot
+    live: Json
+    request: Json | None
+    adopt: Deployment | None = None
+
+    @property
+    def policy(self) -> Policy:
+        """How this service's rollout is judged."""
+        return policy_of(self.service)
+
+
+def policy_of(service: Service) -> Policy:
+    """The judge's policy from the service's entry in delivery.toml."""
+    return Policy(
+        timeout=service.timeout,
+        same_failure=service.fail_fast_tasks,
+        on_failure=service.on_failure,
+        on_pause=service.on_pause,
+        require_breaker=service.require_circuit_breaker,
+    )
+
+
+def plan(ecs: Ecs, environment: Environment, image: ImageReference) -> tuple[Step, ...]:
+    """Look at every service and decide; nothing is changed.
+
+    Raises:
+        RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
+        ConfigurationError: A task definition lacks the container that delivery.toml names.
+    """
+    names = [service.service for service in environment.services]
+    seen = ecs.services(environment.cluster, names)
+    _answered(seen, environment)
+    steps = []
+    for service in environment.services:
+        snapshot = seen[service.service]
+        _fit(ecs, environment, service, snapshot)
+        steps.append(_step(ecs, environment, service, snapshot, image))
+    return tuple(steps)
+
+
+def _step(
+    ecs: Ecs, environment: Environment, service: Service, snapshot: Snapshot, image: ImageReference
+) -> Step:
+    live = ecs.task_definition(snapshot.task_definition)
+    try:
+        needed = taskdef.needed(live, service.container, image)
+        request = taskdef.pin(live, service.container, image)
+    except UsageError as error:
+        raise ConfigurationError(
+            error.what,
+            where=f"ci/delivery.toml  environments.{environment.name}.services.{service.key}"
+            ".container",
+            remedy=error.remedy,
+        ) from error
+    primary = next((one for one in snapshot.deployments if one.status == "PRIMARY"), None)
+    if needed or primary is None or primary.rollout_state == "FAILED":
+        return Step(service=service, before=snapshot, live=live, request=request)
+    adopt = primary if primary.rollout_state == "IN_PROGRESS" else None
+    return Step(service=service, before=snapshot, live=live, request=None, adopt=adopt)
+
+
+def _answered(seen: Mapping[str, Snapshot], environment: Environment) -> None:
+    where = f"{environment.account} {environment.region} {environment.cluster}"
+    for trouble in (trouble for snapshot in seen.values() for trouble in snapshot.troubles):
+        if trouble.kind == "missing":
+            raise RolloutError(
+                f"cluster {environment.cluster} does not exist",
+                verdict=SERVICE_MISSING,
+                where=where,
+                remedy="nothing was changed; see `cluster` and `region` in ci/delivery.toml",
+            )
+        kind = {"access-denied": AccessDeniedError, "credentials": CredentialsError}
+        raise kind.get(trouble.kind, AwsError)(
+            trouble.text,
+            where=where,
+            remedy="nothing was changed; mend the reason above, then run the same again",
+        )
+
+
+def _fit(ecs: Ecs, environment: Environment, service: Service, snapshot: Snapshot) -> None:
+    where = f"{environment.account} {environment.region} {environment.cluster}/{service.service}"
+    if not snapshot.exists or snapshot.status != "ACTIVE":
+        state = "does not exist" if not snapshot.exists else f"is {snapshot.status}"
+        raise RolloutError(
+            f"service {service.service} {state} in cluster {environment.cluster}",
+            verdict=SERVICE_MISSING,
+            where=where,
+            remedy=_nearest(service.service, ecs.service_names(environment.cluster)),
+        )
+    against = objections(snapshot, policy_of(service))
+    if against:
+        raise ConfigurationError(
+            f"service {service.service} cannot be rolled out: {against[0]}",
+            where=where,
+            details=tuple(against[1:]),
+            remedy="nothing was changed; mend the service's deployment configuration, or say "
+            "otherwise in ci/delivery.toml",
+        )
+
+
+def _nearest(name: str, published: Sequence[str]) -> str:
+    if not published:
+        return "nothing was changed; see `cluster` and `service` in ci/delivery.toml"
+    near = difflib.get_close_matches(name, published, n=1)
+    hint = f'; did you mean "{near[0]}"?' if near else ""
+    return f"nothing was changed; services there: {', '.join(published[:12])}{hint}"

@@ -1,0 +1,205 @@
+"""Watch rollouts until each has its verdict: the hands and eyes around the judge.
+
+One loop for all services of a delivery, one DescribeServices for ten of them; between two looks
+it sleeps as long as the judge says. Log lines are fetched the moment a task stops, because ECS
+forgets a stopped task within the hour.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from shipway.clock import Clock
+from shipway.errors import CancelledError, ShipwayError
+from shipway.observer import Observer
+from shipway.rollout import judge
+from shipway.rollout.diagnosis import LogTail
+from shipway.rollout.ports import Ecs, Logs
+from shipway.rollout.snapshot import Snapshot, Task
+from shipway.rollout.terms import Conclusion, Happening, Policy, Target
+from shipway.values import Json
+
+LOG_LINES = 20
+# CloudWatch shows a line some seconds after it was written; a stream that is still empty is
+# asked again at the next looks, and no more often than this.
+_LOG_TRIES = 5
+_JITTER = 0.1
+_TOGETHER = 0.5
+
+
+@dataclass(slots=True, kw_only=True)
+class Watched:
+    """One service's rollout while it is watched, and what is known of it in the end.
+
+    Attributes:
+        target: Which deployment is ours.
+        definition: The task definition that is rolled out: it says where logs go.
+        happenings: Everything that was seen, in order.
+        tails: Log lines of tasks that stopped.
+        snapshots: The last look.
+        looks: How many looks were taken.
+    """
+
+    target: Target
+    policy: Policy
+    definition: Json
+    state: judge.State
+    due: datetime
+    conclusion: Conclusion | None = None
+    last: Snapshot = field(default_factory=Snapshot)
+    happenings: list[Happening] = field(default_factory=list)
+    tails: dict[tuple[str, str], LogTail] = field(default_factory=dict)
+    owed: dict[tuple[str, str], int] = field(default_factory=dict)
+    looks: int = 0
+
+
+def begin(target: Target, policy: Policy, definition: Json, at: datetime) -> Watched:
+    """Start the judge's clock for one service."""
+    return Watched(
+        target=target,
+        policy=policy,
+        definition=definition,
+        state=judge.begin(target, policy, at),
+        due=at,
+    )
+
+
+class Watch:
+    """The loop.
+
+    Args:
+        ecs: Looks and acts.
+        logs: Reads container logs.
+        cluster: The cluster of all services watched.
+        clock: Tells the time and waits.
+        observer: Is told of every happening and of progress.
+    """
+
+    def __init__(
+        self, *, ecs: Ecs, logs: Logs, cluster: str, clock: Clock, observer: Observer
+    ) -> None:
+        self._ecs = ecs
+        self._logs = logs
+        self._cluster = cluster
+        self._clock = clock
+        self._observer = observer
+        self._interrupted = False
+
+    def follow(self, watched: Sequence[Watched]) -> None:
+        """Watch until every rollout has its conclusion.
+
+        The first Ctrl-C asks ECS to roll back and goes on watching.
+
+        Raises:
+            CancelledError: The second Ctrl-C.
+            TerminatedError: SIGTERM, from the handler that the task runner set.
+        """
+        while open_ := [one for one in watched if one.conclusion is None]:
+            try:
+                self._round(open_)
+            except KeyboardInterrupt:
+                self._interrupt(open_)
+        self._settle_debts(watched)
+
+    def _round(self, open_: Sequence[Watched]) -> None:
+        now = self._clock.now()
+        wait = min((one.due - now).total_seconds() for one in open_)
+        if wait > 0:
+            self._clock.sleep(wait)
+            now = self._clock.now()
+        # Who is nearly due comes along: one call for all costs less than one each.
+        due = [one for one in open_ if (one.due - now).total_seconds() <= _TOGETHER]
+        seen = self._ecs.services(self._cluster, [one.target.service for one in due])
+        for one in due:
+            self._look(one, seen[one.target.service])
+
+    def _look(self, one: Watched, glance: Snapshot) -> None:
+        wants = judge.wants(one.state, glance, self._clock.now())
+        snapshot = glance
+        if glance.answered and wants.calls > 1:
+            snapshot = self._ecs.complete(self._cluster, one.target.service, glance, wants)
+        one.last, one.looks = snapshot, one.looks + 1
+        one.state, happenings, conclusion = judge.step(one.state, snapshot, self._clock.now())
+        self._heed(one, happenings)
+        self._pay(one)
+        self._observer(judge.progress(one.state, snapshot, self._clock.now()))
+        pause = judge.next_look(one.state, self._clock.now())
+        jitter = 1 + random.uniform(-_JITTER, _JITTER)  # noqa: S311  # spreads load, hides nothing
+        one.due = self._clock.now() + timedelta(seconds=pause * jitter)
+        one.conclusion = conclusion
+
+    def _heed(self, one: Watched, happenings: Sequence[Happening]) -> None:
+        for happening in happenings:
+            one.happenings.append(happening)
+            self._observer(judge.noticed(happening, one.target.subject))
+            if happening.task is not None:
+                one.owed |= dict.fromkeys(_streams(happening.task, one), 0)
+            if happening.action is not None:
+                action = happening.action
+                trouble = self._ecs.stop(action.arn, action.stop_type)
+                one.state = judge.answered(one.state, trouble, self._clock.now())
+
+    def _pay(self, one: Watched) -> None:
+        """Fetch the log lines that are owed; an empty stream stays owed for some looks more."""
+        for key, tries in list(one.owed.items()):
+            tail = self._tail(one, *key)
+            if tail is not None:
+                one.tails[key] = tail
+            if tail is not None or tries + 1 >= _LOG_TRIES:
+                del one.owed[key]
+            else:
+                one.owed[key] = tries + 1
+
+    def _tail(self, one: Watched, task_id: str, container: str) -> LogTail | None:
+        place = log_place(one.definition, container)
+        if place is None:
+            return None
+        group, prefix = place
+        try:
+            lines = self._logs.tail(group, f"{prefix}/{container}/{task_id}", LOG_LINES)
+        except ShipwayError:
+            return None
+        return LogTail(task_id=task_id, container=container, lines=lines) if lines else None
+
+    def _settle_debts(self, watched: Sequence[Watched]) -> None:
+        for one in watched:
+            if one.conclusion is not None and not one.conclusion.verdict.good:
+                self._pay(one)
+
+    def _interrupt(self, open_: Sequence[Watched]) -> None:
+        if self._interrupted:
+            raise CancelledError(
+                "interrupted twice: the rollout goes on without being watched",
+                remedy="see the service's deployments in ECS, or run verify",
+            )
+        self._interrupted = True
+        for one in open_:
+            one.state, happenings = judge.interrupt(one.state, self._clock.now())
+            self._heed(one, happenings)
+            one.due = self._clock.now()
+
+
+def _streams(task: Task, one: Watched) -> tuple[tuple[str, str], ...]:
+    """Streams worth reading: the containers that failed, or all where none says so."""
+    failed = [c.name for c in task.containers if c.exit_code not in {0, None}]
+    names = failed or [c.name for c in task.containers]
+    return tuple((task.id, name) for name in names if (task.id, name) not in one.tails)
+
+
+def log_place(definition: Json, container: str) -> tuple[str, str] | None:
+    """Log group and stream prefix of a container; ``None`` where it does not use ``awslogs``.
+
+    The stream is ``prefix/container/task-id`` (ECS Developer Guide, "Send Amazon ECS logs to
+    CloudWatch"); without a prefix it cannot be known.
+    """
+    containers = definition.get("containerDefinitions")
+    for one in containers if isinstance(containers, list) else ():
+        configuration = one.get("logConfiguration") or {}
+        options = configuration.get("options") or {}
+        if one.get("name") == container and configuration.get("logDriver") == "awslogs":
+            group, prefix = options.get("awslogs-group"), options.get("awslogs-stream-prefix")
+            return (group, prefix) if group and prefix else None
+    return None

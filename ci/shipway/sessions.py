@@ -1,0 +1,101 @@
+"""The nox sessions: an isolated environment, then the task of the same name.
+
+Import them into a noxfile with ``from shipway.sessions import *``. Nothing but nox and the
+standard library is imported here: nox runs in an environment of its own.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+
+import nox
+
+__all__ = ["build", "deploy", "publish", "rehearse", "sandbox", "verify"]
+
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+
+# The environment variables that a task of ours reads are passed on as they are; nox adds nothing.
+_SANDBOX = ("--extra", "sandbox")
+
+
+def prepare(session: nox.Session, *wanted: str) -> None:
+    """Install shipway: exactly what ``uv.lock`` says, in a checkout of shipway itself.
+
+    Args:
+        session: The session.
+        wanted: Further ``uv sync`` arguments, such as ``--extra sandbox``.
+    """
+    if session.venv_backend == "uv" and Path("uv.lock").is_file():
+        session.run_install(
+            "uv",
+            "sync",
+            "--frozen",
+            "--no-default-groups",
+            "--quiet",
+            *wanted,
+            env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
+            silent=True,
+        )
+        return
+    extra = "[sandbox]" if "sandbox" in wanted else ""
+    session.install("--quiet", "-e", f".{extra}", silent=True)
+
+
+def walk(session: nox.Session, task: str, arguments: Sequence[str]) -> None:
+    """Run a task of the same name with what stands behind ``--``."""
+    prepare(session, *(_SANDBOX if _embedded(arguments) else ()))
+    session.run("inv", task, *arguments)
+
+
+def _embedded(arguments: Sequence[str]) -> bool:
+    """Whether the environment that is named is the embedded sandbox, which needs more packages."""
+    words = list(arguments)
+    named = next((word.partition("=")[2] for word in words if word.startswith("--env=")), "")
+    if "--env" in words[:-1]:
+        named = words[words.index("--env") + 1]
+    try:
+        declared = tomllib.loads(Path("ci/delivery.toml").read_text(encoding="utf-8"))
+        return bool(declared["environments"][named].get("sandbox"))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError):
+        return False  # the task itself says what is wrong with the file, and where
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the image with BuildKit; no AWS account is needed."""
+    walk(session, "build", session.posargs)
+
+
+@nox.session
+def publish(session: nox.Session) -> None:
+    """Build, and push to the environment's ECR repository what it lacks."""
+    walk(session, "publish", session.posargs)
+
+
+@nox.session
+def deploy(session: nox.Session) -> None:
+    """Build, publish, roll out, watch until it holds, verify, record."""
+    walk(session, "deploy", session.posargs)
+
+
+@nox.session
+def verify(session: nox.Session) -> None:
+    """Prove that what runs is what was shipped, and that it answers."""
+    walk(session, "verify", session.posargs)
+
+
+@nox.session
+def sandbox(session: nox.Session) -> None:
+    """Start the embedded AWS in the background, or end it with ``-- --down``."""
+    prepare(session, *_SANDBOX)
+    session.run("inv", "sandbox", *session.posargs)
+
+
+@nox.session
+def rehearse(session: nox.Session) -> None:
+    """Walk a whole delivery, good and bad releases, in the sandbox; no account is needed."""
+    prepare(session, *_SANDBOX)
+    session.run("inv", "rehearse", *session.posargs)

@@ -1,0 +1,84 @@
+"""The tasks: a signature is a command line, a body is a few lines.
+
+Nothing heavy is imported here: ``inv -l`` reads this file and answers at once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from invoke import Collection, Context, Exit, task
+
+if TYPE_CHECKING:
+    from shipway.release.contract import Task as Stage
+
+_HELP = {
+    "env": "environment of ci/delivery.toml; in GitHub Actions the release contract names it",
+    "image": "REPOSITORY@sha256:… that exists already: roll it out without a build",
+    "json": "print one JSON object for each event",
+    "verbose": "print all of BuildKit's output",
+}
+
+
+@task(help={key: _HELP[key] for key in ("env", "json", "verbose")})
+def build(_: Context, *, env: str = "", json: bool = False, verbose: bool = False) -> None:
+    """Build the image with BuildKit; no AWS account is needed."""
+    _deliver("build", env, json=json, verbose=verbose)
+
+
+@task(help={key: _HELP[key] for key in ("env", "json", "verbose")})
+def publish(_: Context, *, env: str = "", json: bool = False, verbose: bool = False) -> None:
+    """Build, and push to the environment's ECR repository what it lacks."""
+    _deliver("publish", env, json=json, verbose=verbose)
+
+
+@task(help=_HELP)
+def deploy(
+    _: Context, *, env: str = "", image: str = "", json: bool = False, verbose: bool = False
+) -> None:
+    """Build, publish, roll out, watch until it holds, verify, record."""
+    _deliver("deploy", env, image=image, json=json, verbose=verbose)
+
+
+@task(help={key: _HELP[key] for key in ("env", "json")})
+def verify(_: Context, *, env: str = "", json: bool = False) -> None:
+    """Prove that what runs is what was shipped, and that it answers."""
+    _deliver("verify", env, json=json)
+
+
+@task(
+    help={
+        "down": "end the sandbox that runs in the background, and all it started",
+        "json": "print one JSON object for each event",
+    }
+)
+def sandbox(_: Context, *, down: bool = False, json: bool = False) -> None:
+    """Start the embedded AWS in the background, or end it; no account is needed."""
+    from shipway.sandbox.command import run
+
+    _leave(run(down=down, json=json))
+
+
+@task(help={"json": _HELP["json"], "keep": "leave the sandbox running afterwards"})
+def rehearse(_: Context, *, json: bool = False, keep: bool = False) -> None:
+    """Walk a whole delivery, good and bad releases, in the sandbox; no account is needed."""
+    from shipway.sandbox.rehearsal import run
+
+    _leave(run(json=json, keep=keep))
+
+
+def _deliver(
+    stage: Stage, env: str, *, image: str = "", json: bool = False, verbose: bool = False
+) -> None:
+    from shipway.command import run
+
+    _leave(run(stage, env, image=image, json=json, verbose=verbose))
+
+
+def _leave(code: int) -> None:
+    if code:
+        raise Exit(code=code)
+
+
+namespace = Collection(build, publish, deploy, verify, sandbox, rehearse)
+"""What ``tasks.py`` of a repository imports."""

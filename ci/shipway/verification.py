@@ -1,0 +1,220 @@
+"""Verify: does what answers run what we shipped?
+
+Two questions, both asked of the world and not of our memory of it: does every running task carry
+the digest that its task definition pins, and does the service's address answer as expected,
+several times in a row?
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from shipway.clock import Clock
+from shipway.config.environment import Environment, Service
+from shipway.errors import VerificationError
+from shipway.observer import Finished, Noticed, Observer, Started
+from shipway.rollout.ports import Ecs
+from shipway.rollout.snapshot import Snapshot, Task
+from shipway.rollout.terms import Wants
+from shipway.values import Digest, ImageReference, Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one request got: a status, or the reason there was none."""
+
+    status: int | None
+    trouble: str = ""
+
+    def __str__(self) -> str:
+        return str(self.status) if self.status is not None else self.trouble
+
+
+class Prober(Protocol):
+    """Asks an address once."""
+
+    def get(self, url: str, seconds: float) -> Answer:
+        """One GET without following redirects; never raises for what the network does."""
+        ...
+
+
+class Images(Protocol):
+    """Knows which manifests belong to an image."""
+
+    def platforms(self, digest: Digest) -> frozenset[Digest]:
+        """Digests of the platforms' manifests of an index; empty where it is not there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What was found for one service."""
+
+    service: Service
+    image: ImageReference | None
+    tasks: int
+    answers: tuple[Answer, ...]
+    seconds: float
+
+
+def verify(
+    environment: Environment,
+    *,
+    ecs: Ecs,
+    images: Images,
+    prober: Prober,
+    clock: Clock,
+    observer: Observer,
+    shipped: ImageReference | None = None,
+) -> tuple[Verified, ...]:
+    """Verify every service of an environment.
+
+    Args:
+        environment: Where.
+        ecs: What runs.
+        images: What the repository holds.
+        prober: Asks the services' addresses.
+        clock: The time.
+        observer: Is told of every service.
+        shipped: What must run; without it, what each service's task definition pins.
+
+    Raises:
+        VerificationError: A task carries another digest, nothing is pinned, or an address does
+            not answer as expected within its time.
+    """
+    names = [service.service for service in environment.services]
+    seen = ecs.services(environment.cluster, names)
+    done = []
+    for service in environment.services:
+        observer(Started(stage="verify", subject=service.key))
+        began = clock.now()
+        glance = seen[service.service]
+        wants = Wants(tasks=True)
+        snapshot = ecs.complete(environment.cluster, service.service, glance, wants)
+        document = ecs.task_definition(glance.task_definition) if glance.task_definition else {}
+        image = _pinned(document, service, shipped)
+        tasks = _same_digest(snapshot, service, image, images.platforms(image.digest))
+        answers = _answers(service, prober, clock, observer)
+        seconds = (clock.now() - began).total_seconds()
+        done.append(
+            Verified(service=service, image=image, tasks=tasks, answers=answers, seconds=seconds)
+        )
+        observer(
+            Finished(stage="verify", subject=service.key, text=_words(done[-1]), seconds=seconds)
+        )
+    return tuple(done)
+
+
+def _pinned(document: Json, service: Service, shipped: ImageReference | None) -> ImageReference:
+    """The image that the service's task definition names, which must be what was shipped."""
+    containers = document.get("containerDefinitions")
+    images = {
+        one.get("name"): one.get("image", "")
+        for one in (containers if isinstance(containers, list) else ())
+    }
+    named = images.get(service.container, "")
+    if "@sha256:" not in named:
+        raise VerificationError(
+            f"{service.key} runs {named or 'no image'}, which is not pinned by digest",
+            where=str(document.get("taskDefinitionArn", service.service)),
+            remedy="what runs cannot be proven; deploy it with shipway",
+        )
+    pinned = ImageReference.parse(named)
+    if shipped is not None and pinned.digest != shipped.digest:
+        raise VerificationError(
+            f"{service.key} runs {pinned.digest} where {shipped.digest} was shipped",
+            where=str(document.get("taskDefinitionArn", service.service)),
+            remedy="somebody else deployed in between; see the service's deployments in ECS",
+        )
+    return pinned
+
+
+def _same_digest(
+    snapshot: Snapshot, service: Service, image: ImageReference, platforms: frozenset[Digest]
+) -> int:
+    if snapshot.troubles:
+        raise VerificationError(
+            f"the tasks of {service.key} cannot be looked at: {snapshot.troubles[0].text}",
+            where=service.service,
+            remedy="allow ecs:ListTasks and ecs:DescribeTasks, then verify again",
+        )
+    running = [task for task in snapshot.tasks if task.last_status == "RUNNING"]
+    if not running and snapshot.desired:
+        raise VerificationError(
+            f"no task of {service.key} is running where {snapshot.desired} should be",
+            where=service.service,
+            remedy="see the service's events in ECS",
+        )
+    good = {image.digest.value, *(digest.value for digest in platforms)}
+    strays = [
+        (task, digest)
+        for task in running
+        if (digest := _digest_of(task, service.container)) not in good
+    ]
+    if strays:
+        task, digest = strays[0]
+        raise VerificationError(
+            f"{len(strays)} of {len(running)} tasks of {service.key} do not run what was shipped",
+            where=service.service,
+            details=(f"task {task.id} runs {digest or 'an unknown digest'}", f"shipped: {image}"),
+            remedy="an older deployment may still be draining; verify again, then see the tasks",
+        )
+    return len(running)
+
+
+def _digest_of(task: Task, container: str) -> str | None:
+    return next((one.image_digest for one in task.containers if one.name == container), None)
+
+
+def _answers(
+    service: Service, prober: Prober, clock: Clock, observer: Observer
+) -> tuple[Answer, ...]:
+    """Ask until it answered as expected so many times in a row, or its time is over."""
+    if not service.url:
+        return ()
+    end = clock.now() + timedelta(seconds=service.verify_timeout)
+    answers: list[Answer] = []
+    in_a_row = 0
+    while True:
+        answer = prober.get(service.url, min(5.0, service.verify_timeout))
+        answers.append(answer)
+        in_a_row = in_a_row + 1 if answer.status == service.expected_status else 0
+        if in_a_row >= service.consecutive:
+            return tuple(answers)
+        if not in_a_row and (len(answers) == 1 or answers[-2] != answer):
+            observer(
+                Noticed(
+                    stage="verify",
+                    subject=service.key,
+                    text=f"GET {service.url} answered {answer}",
+                    level="warning",
+                )
+            )
+        if clock.now() >= end:
+            raise VerificationError(
+                f"{service.key} did not answer {service.expected_status} "
+                f"{service.consecutive} times in a row within {service.verify_timeout} s",
+                where=service.url,
+                details=_counted(answers),
+                remedy="the new revision is in service and answers wrongly: see its logs, "
+                "then roll back by deploying the earlier image with --image",
+            )
+        clock.sleep(service.interval)
+
+
+def _counted(answers: Sequence[Answer]) -> tuple[str, ...]:
+    words = [str(answer) for answer in answers]
+    return tuple(f"{words.count(word)} × {word}" for word in dict.fromkeys(words))
+
+
+def _words(found: Verified) -> str:
+    tasks = f"{found.tasks} task{'s' * (found.tasks != 1)} of the shipped digest"
+    if not found.answers:
+        return f"{tasks}; no url to ask"
+    return (
+        f"{tasks}; GET {found.service.url} {found.service.expected_status}, "
+        f"{found.service.consecutive} in a row"
+    )

@@ -1,0 +1,111 @@
+"""The composition root: the one place where stages meet the adapters that serve them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shipway import git
+from shipway.aws.ecr import EcrRepository
+from shipway.aws.ecs import AwsEcs
+from shipway.aws.logs import Logs
+from shipway.aws.published import Published
+from shipway.aws.session import Session
+from shipway.clock import SystemClock
+from shipway.config.environment import Environment, Place
+from shipway.console import Console
+from shipway.docker import Buildx
+from shipway.http import HttpProber
+from shipway.ports import Site, Yard
+from shipway.values import Commit, Identity
+
+
+class AwsAccount:
+    """One account's AWS in one region; implements :class:`shipway.ports.Aws`."""
+
+    def __init__(self, region: str) -> None:
+        self._session = Session(region)
+        self.ecs = AwsEcs(self._session)
+        self.logs = Logs(self._session)
+        self.published = Published(self._session)
+        self._repositories: dict[tuple[str, str], EcrRepository] = {}
+
+    def identity(self) -> Identity:
+        """Who AWS says we are."""
+        return self._session.identity()
+
+    def access_key_id(self) -> str:
+        """The key id in use."""
+        return self._session.access_key_id()
+
+    def repository(self, environment: Environment) -> EcrRepository:
+        """The repository that holds the environment's images; one adapter each."""
+        # A registry's host begins with its account: a repository may live in a shared one.
+        owner = environment.registry.partition(".")[0]
+        registry_id = owner if owner.isdigit() else environment.account
+        key = (environment.repository, registry_id)
+        if key not in self._repositories:
+            self._repositories[key] = EcrRepository(self._session, *key)
+        return self._repositories[key]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkout:
+    """The repository this runs in; implements :class:`shipway.ports.Git`."""
+
+    root: Path
+
+    def head(self) -> Commit:
+        """The commit that is checked out."""
+        return git.head(self.root)
+
+    def user(self) -> str:
+        """Who works here."""
+        return git.user(self.root)
+
+
+def yard(console: Console, start: Path | None = None) -> Yard:
+    """Everything a delivery reaches the outside with, for the repository around ``start``.
+
+    Raises:
+        GitError: There is no repository here.
+    """
+    root = git.root(start or Path.cwd())
+
+    def site(place: Place) -> Site:
+        if place.sandbox:
+            from shipway.sandbox.world import attach  # noqa: PLC0415  # an extra: only if asked for
+
+            os.environ.update(attach(root, console).variables)
+        return Site(
+            aws=AwsAccount(place.region), builder=Buildx(), stand_ins=_stand_ins(os.environ)
+        )
+
+    return Yard(
+        root=root,
+        variables=os.environ,
+        cache=cache_folder(os.environ) / "images",
+        git=Checkout(root),
+        site=site,
+        prober=HttpProber(),
+        clock=SystemClock(),
+    )
+
+
+def cache_folder(variables: Mapping[str, str]) -> Path:
+    """Where shipway keeps what may be made again (XDG Base Directory Specification)."""
+    named = variables.get("XDG_CACHE_HOME", "")
+    base = Path(named) if named.startswith("/") else Path.home() / ".cache"
+    return base / "shipway"
+
+
+def _stand_ins(variables: Mapping[str, str]) -> dict[str, str]:
+    """Named build contexts from ``SHIPWAY_BUILD_CONTEXTS``: ``NAME=CONTEXT``, one a line.
+
+    For machines that reach no hub: a base image is taken from the named place instead.
+    """
+    lines = variables.get("SHIPWAY_BUILD_CONTEXTS", "").splitlines()
+    pairs = (line.partition("=") for line in lines if "=" in line)
+    return {name.strip(): context.strip() for name, _, context in pairs}

@@ -1,0 +1,5 @@
+"""The tasks of this repository: ``inv -l`` lists them."""
+
+from shipway.tasks import namespace
+
+__all__ = ["namespace"]
