@@ -1,0 +1,1 @@
+"""ECR's scan calls: placeholder until the outcomes are filled in below."""
