@@ -252,7 +252,7 @@ def _movement(state: State, snapshot: Snapshot) -> State:
         described.lifecycle_stage if described else "",
         new.production_weight if new else None,
         len(state.stopped),
-        tuple(sorted((t.id, t.state) for t in state.targets)),
+        tuple(sorted((t.id, t.state) for t in state.live)),
     )
     if print_ != state.fingerprint:
         state = replace(state, fingerprint=print_, changed=state.now)
@@ -264,7 +264,7 @@ def _movement(state: State, snapshot: Snapshot) -> State:
         float(running),
         float(new.production_weight or 0.0) if new else 0.0,
         -float(others),
-        float(sum(t.state == "healthy" for t in state.targets)),
+        float(sum(t.state == "healthy" for t in state.live)),
         float(state.rolling_back_since is not None),
     )
     best = state.best or (float("-inf"),) * len(reached)

@@ -85,7 +85,7 @@ def healthy(state: State, kind: str) -> tuple[Task, ...]:
     alive = [t for t in running_ours(state, state.tasks) if t.arn not in dead]
     good = []
     for task in alive:
-        states = {t.state for t in state.targets if t.id in task.private_ips}
+        states = {t.state for t in state.live if t.id in task.private_ips}
         settled = seconds_since(since.get(task.arn), state.now) >= state.policy.settle
         if task.health == "UNHEALTHY":
             continue

@@ -116,10 +116,12 @@ def returned(state: State, snapshot: Snapshot) -> Ended:
         "hook": "by a lifecycle hook",
         "breaker": "by the circuit breaker",
     }.get(who, "")
+    back = " ".join(filter(None, ("rolled back", why, f"to {name}")))
+    cause = likeliest(state)
     return conclude(
         state,
         v.ROLLED_BACK,
-        " ".join(filter(None, ("rolled back", why, f"to {name}"))),
+        f"{cause.text}; {back}" if cause is not None else back,
         proof=proof.text,
         rolled_back=True,
     )

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from shipway.rollout.reasons import read, read_text
 from shipway.rollout.snapshot import ServiceEvent, Snapshot, Task
+from shipway.rollout.snapshot import Target as Endpoint
 from shipway.rollout.state import State, is_ours, running_ours
 from shipway.rollout.terms import Cause, Happening
 
@@ -13,7 +14,7 @@ from shipway.rollout.terms import Cause, Happening
 def take_tasks(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
     """Keep the tasks of ours that run and those that failed, and tell of each new stop once."""
     if snapshot.targets:
-        state = replace(state, targets=snapshot.targets)
+        state = replace(state, live=snapshot.targets, sick=_sick(state, snapshot))
     if snapshot.tasks:
         mine = running_ours(state, snapshot.tasks)
         known = dict(state.since)
@@ -25,6 +26,17 @@ def take_tasks(state: State, snapshot: Snapshot, told: list[Happening]) -> State
         ):
             state = _stop(state, task, told)
     return state
+
+
+def _sick(state: State, snapshot: Snapshot) -> tuple[Endpoint, ...]:
+    """Unhealthy targets as last seen: after a roll-back they are gone, and still the cause."""
+    if state.returned_since is not None:
+        return state.sick
+    known = {(t.group, t.id, t.port): t for t in state.sick}
+    known |= {
+        (t.group, t.id, t.port): t for t in snapshot.targets if t.state.startswith("unhealthy")
+    }
+    return tuple(known.values())
 
 
 def _stop(state: State, task: Task, told: list[Happening]) -> State:

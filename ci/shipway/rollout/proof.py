@@ -88,7 +88,7 @@ def earlier_serves(state: State, snapshot: Snapshot) -> Proof:
     desired = snapshot.desired or max(d.desired for d in back)
     if running < desired:
         return Proof(holds=False, text=f"{name}: {running} of {desired} running")
-    if state.targets and not snapshot.targets:
+    if state.live and not snapshot.targets:
         return Proof(holds=None, text=f"{name}: its targets were not shown")
     live = [t for t in snapshot.targets if "draining" not in t.state and t.state != "unused"]
     bad = [t for t in live if t.state != "healthy"]

@@ -90,7 +90,8 @@ class State:
     tasks_at: datetime | None = None
     images: tuple[str, ...] = ()
     since: tuple[tuple[str, datetime], ...] = ()
-    targets: tuple[Endpoint, ...] = ()
+    live: tuple[Endpoint, ...] = ()
+    sick: tuple[Endpoint, ...] = ()
     stopped: tuple[Task, ...] = ()
     noted: frozenset[str] = frozenset()
 
@@ -130,6 +131,12 @@ class State:
     def first(self) -> bool:
         """Whether there was nothing before us to go back to."""
         return not self.target.previous_task_definition
+
+    @property
+    def targets(self) -> tuple[Endpoint, ...]:
+        """The targets seen last, and those of ours that were unhealthy and are gone since."""
+        shown = {(t.group, t.id, t.port) for t in self.live}
+        return self.live + tuple(t for t in self.sick if (t.group, t.id, t.port) not in shown)
 
     @property
     def elapsed(self) -> float:

@@ -47,7 +47,7 @@ def progress(state: State, snapshot: Snapshot, now: datetime) -> Rolling:
         stage=_stage(state, mine),
         new_tasks=_counts((mine,) if mine is not None else ()),
         old_tasks=_counts(others),
-        health=tuple(sorted(Counter(t.state for t in state.targets).items())),
+        health=tuple(sorted(Counter(t.state for t in state.live).items())),
         breaker=breaker,
         rolling_back=state.rolling_back_since is not None,
         traffic=target.production_weight if target and weighs not in {None, "ROLLING"} else None,
@@ -72,7 +72,7 @@ def last_seen(state: State) -> str:
     stage = _stage(state, mine)
     if stage and stage not in {"COMPLETED", "SUCCESSFUL"}:
         parts.append(stage)
-    health = Counter(t.state for t in state.targets)
+    health = Counter(t.state for t in state.live)
     if health:
         parts.append(", ".join(f"{count} {name}" for name, count in sorted(health.items())))
     return "; ".join(parts)
