@@ -1,4 +1,4 @@
-"""The ``apt-get`` command, kept away from the machine's own state: our lists, caches, sources and hooks.
+"""The ``apt-get`` command with lists, caches, sources and hooks of our own, not the machine's.
 
 apt refuses whatever its keyring did not sign; each option by which a machine may have allowed
 that is switched off here.

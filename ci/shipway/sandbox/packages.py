@@ -23,7 +23,7 @@ from shipway.sandbox import apt
 
 Tell = Callable[[str], None]
 
-_FORMAT: Final = 1  # raise it when what is done with the packages changes
+_FORMAT: Final = 2  # raise it when what is done with the packages changes
 
 
 def key(wanted: Sequence[apt.Wanted], architecture: str) -> str:
@@ -114,19 +114,38 @@ def _fill(
         files = [file for job in jobs for file in job.result()]
     result = scratch / "result"
     root = result / "root"
-    # Debian's merged /usr (base-files); older packages still name /bin and /lib, dpkg -x follows.
-    for name in ("bin", "lib", "sbin"):
-        (root / "usr" / name).mkdir(parents=True)
-        (root / name).symlink_to(f"usr/{name}")
-    if architecture == "amd64":
-        (root / "usr/lib64").mkdir()
-        (root / "lib64").symlink_to("usr/lib64")
+    root.mkdir(parents=True)
     tell(f"unpacking {len(files)} packages, {sum(f.stat().st_size for f in files) / 1e6:.0f} MB")
     with ThreadPoolExecutor(max_workers=2) as pool:
         list(pool.map(lambda file: apt.run(["dpkg", "-x", str(file), str(root)]), files))
+    merge_usr(root)
     record = {file.name: _sha256(file) for file in sorted(files)}
     (result / "packages.json").write_text(json.dumps(record, indent=1))
     return result
+
+
+def merge_usr(root: Path) -> None:
+    """Move ``/bin``, ``/sbin``, ``/lib*`` below ``/usr`` and leave links, as base-files does.
+
+    Older packages still name the short paths, and dpkg -x would replace links made beforehand.
+    """
+    for name in ("bin", "sbin", "lib", "lib64"):
+        short, full = root / name, root / "usr" / name
+        if short.is_dir() and not short.is_symlink():
+            _move(short, full)
+        if full.is_dir() and not short.is_symlink():
+            short.symlink_to(f"usr/{name}")
+
+
+def _move(source: Path, target: Path) -> None:
+    target.mkdir(parents=True, exist_ok=True)
+    for entry in source.iterdir():
+        into = target / entry.name
+        if entry.is_dir() and not entry.is_symlink() and into.is_dir():
+            _move(entry, into)
+        elif not os.path.lexists(into):
+            entry.rename(into)
+    shutil.rmtree(source)
 
 
 def _sha256(file: Path) -> str:

@@ -1,0 +1,134 @@
+"""Base images where no hub can be reached: assembled from Debian packages, and honest about it."""
+
+from __future__ import annotations
+
+import functools
+import os
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from shipway.errors import EngineError
+from shipway.sandbox import docker_api
+from shipway.sandbox.assemble import assemble
+from shipway.sandbox.base_plan import StandIn, plan_base, registry_of
+from shipway.sandbox.dockerfile import missing_bases
+from shipway.sandbox.engine import Engine, gather
+from shipway.sandbox.engine_plan import Facts
+
+__all__ = ["missing_bases", "provide", "reachable"]
+
+_REACH_SECONDS: Final = 1.5
+
+
+@functools.cache
+def reachable(registry: str) -> bool:
+    """Whether a registry answers within 1.5 seconds; asked once in a process, then remembered.
+
+    401 is an answer: a registry says so to whoever has not logged in (OCI distribution-spec,
+    "Determining Support").
+    """
+    verdict: list[bool] = []
+
+    def ask() -> None:
+        request = urllib.request.Request(f"https://{registry}/v2/", method="GET")
+        try:
+            with urllib.request.urlopen(request, timeout=_REACH_SECONDS) as response:  # noqa: S310 - https only
+                verdict.append(response.status < 500)  # noqa: PLR2004 - HTTP server errors
+        except urllib.error.HTTPError as error:
+            with error:
+                verdict.append(error.code in {401, 403, 404, 429})
+        except (OSError, ValueError):
+            verdict.append(False)
+
+    # The resolver of the C library has no time-out of ours: leave it behind, it ends by itself.
+    thread = threading.Thread(target=ask, name=f"reach-{registry}", daemon=True)
+    thread.start()
+    thread.join(_REACH_SECONDS)
+    return bool(verdict and verdict[0])
+
+
+def provide(
+    engine: Engine,
+    references: Iterable[str],
+    cache: Path,
+    tell: Callable[[str], None],
+    *,
+    facts: Facts | None = None,
+    reach: Callable[[str], bool] = reachable,
+) -> Mapping[str, str]:
+    """Named build contexts for the base images that the engine can have in no other way.
+
+    Args:
+        engine: Where the images are to be.
+        references: As :func:`missing_bases` reads them.
+        cache: Folder kept between runs.
+        tell: Takes progress; each stand-in is told at every call, not only when it is made.
+        facts: The machine, where the caller has looked at it already.
+        reach: Says whether a registry can be reached.
+
+    Returns:
+        Reference → ``docker-image://…``. A reference that the engine holds, or can pull, is not
+        in it.
+
+    Raises:
+        EngineError: An image can be neither had nor stood in for.
+    """
+    contexts: dict[str, str] = {}
+    for reference in references:
+        if docker_api.has_image(engine.host, reference) or reach(registry_of(reference)):
+            continue
+        facts = gather(os.environ) if facts is None else facts
+        stand_in = plan_base(reference, facts)
+        labels = _labels(engine, stand_in)
+        if labels is None:
+            _load(engine, stand_in, facts, cache, tell)
+            labels = _labels(engine, stand_in) or {}
+        tell(
+            f"{reference} stands in: {labels.get('dev.shipway.content', stand_in.name)}, "
+            "assembled from Debian packages (no hub reachable)"
+        )
+        contexts[reference] = f"docker-image://{stand_in.name}"
+    return contexts
+
+
+def _labels(engine: Engine, stand_in: StandIn) -> Mapping[str, str] | None:
+    found = docker_api.read_json(engine.host, f"/images/{stand_in.name}/json")
+    return None if found is None else dict(found["Config"].get("Labels") or {})
+
+
+def _load(
+    engine: Engine, stand_in: StandIn, facts: Facts, cache: Path, tell: Callable[[str], None]
+) -> None:
+    """Load the stand-in into the engine, from the cache or made now."""
+    file = cache / "bases" / f"{stand_in.name.replace('/', '_').replace(':', '_')}.tar"
+    try:
+        if not file.is_file():
+            packed = assemble(stand_in, facts, cache, tell)
+            file.parent.mkdir(parents=True, exist_ok=True)
+            scratch = file.with_suffix(f".{os.getpid()}")
+            scratch.write_bytes(packed)
+            scratch.rename(file)
+        content = file.read_bytes()
+    except OSError as error:
+        raise EngineError(
+            f"the base image cannot be kept: {error.strerror or error}",
+            where=str(file),
+            remedy="make room there (about 300 MB), or name another folder for the cache",
+        ) from error
+    tell(f"loading {stand_in.name}, {len(content) / 1e6:.0f} MB")
+    status, answer = docker_api.call(
+        engine.host, "POST", "/images/load?quiet=1", timeout=60.0, body=content
+    )
+    text = answer[-300:].decode(errors="replace").strip()
+    if status != 200 or '"error"' in text:  # noqa: PLR2004 - HTTP OK
+        file.unlink(missing_ok=True)  # a damaged file would fail for ever
+        raise EngineError(
+            "the Docker engine does not take the assembled base image",
+            where=stand_in.name,
+            remedy="run again: the image is then assembled anew",
+            details=(text,),
+        )
