@@ -57,7 +57,7 @@ class ActionsConsole(Telling):
         super().__init__(writer, clock, verbose=verbose)
         self._new_token = new_token
         self._changes = Changes()
-        self._group = ""
+        self._group: str | None = None
         self._stopped = ""
         self._warnings = 0
         self._annotated = False
@@ -71,6 +71,8 @@ class ActionsConsole(Telling):
                 pass
             case Started():
                 title = " ".join(filter(None, (event.stage, event.subject)))
+                if self._group == event.stage:  # the next service of the same stage
+                    self._put((words.begun(event.stage, event.subject),))
                 self._open(event.stage, title)
             case Output():
                 self._open(event.stage, event.stage)
@@ -166,8 +168,8 @@ class ActionsConsole(Telling):
 
     def _leave_group(self) -> None:
         self._resume()
-        if self._group:
-            self._group = ""
+        if self._group is not None:
+            self._group = None
             self.writer.lines(["::endgroup::"])
 
     def _show_text(self, text: str) -> None:

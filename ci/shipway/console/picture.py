@@ -7,6 +7,7 @@ EVENTS.jsonl is what ``--json`` printed. The picture shows the terminal as it st
 from __future__ import annotations
 
 import argparse
+import html
 import io
 import json
 import re
@@ -40,6 +41,13 @@ _THEME = TerminalTheme(
         (96, 195, 205),
         (214, 217, 224),
     ],
+)
+
+
+_SPACE = "&#160;"
+_TEXT = re.compile(
+    r'x="(?P<x>[0-9.]+)"(?P<between>[^<>]*?)textLength="(?P<length>[0-9.]+)"(?P<tail>[^<>]*)>'
+    rf"(?P<space>(?:{_SPACE})+)(?P<rest>[^<]+)<"
 )
 
 
@@ -119,8 +127,20 @@ def draw(
     svg = console.export_svg(title=title, theme=_THEME, unique_id="shipway")
     # rich's frame loads a web font; a README's picture must not ask anybody for anything.
     svg = re.sub(r"@font-face\s*\{.*?\}", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
     svg = svg.replace("Fira Code", "ui-monospace, Menlo, Consolas, DejaVu Sans Mono")
+    svg = _TEXT.sub(_without_indent, svg)
     return "\n".join(line.rstrip() for line in svg.splitlines()) + "\n"
+
+
+def _without_indent(found: re.Match[str]) -> str:
+    """Move a text to where its first letter stands: some viewers drop spaces at a text's start."""
+    spaces = len(found["space"]) // len(_SPACE)
+    letters = len(html.unescape(found["rest"]))
+    wide = float(found["length"])
+    step = wide / (spaces + letters)
+    x, length = float(found["x"]) + spaces * step, wide - spaces * step
+    return f'x="{x:g}"{found["between"]}textLength="{length:g}"{found["tail"]}>{found["rest"]}<'
 
 
 def main(argv: list[str] | None = None) -> None:

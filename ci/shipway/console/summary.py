@@ -171,7 +171,7 @@ def summary(
     mark = theme.GOOD if end.exit_code == 0 else theme.BAD
     parts = [f"## {mark} {_cell(end.text)}", ""]
     for failure in failures:
-        parts += [*_explained(failure), ""]
+        parts += _explained(failure)
     for text in end.details:
         parts += [_cell(text), ""]
     if end.remedy:

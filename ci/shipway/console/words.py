@@ -27,7 +27,7 @@ _STAGE = 10
 _LABEL = 8
 _SUBJECT = 4
 _BAR = 8
-_HALF = 44
+_HALF = 40
 _MINUTE = 60
 _HOUR = 3600
 
@@ -216,24 +216,25 @@ def rolling_block(event: Rolling, *, spin: str, elapsed: float) -> tuple[Line, .
     if event.old:
         left, whole = event.old_tasks.running, _of_old(event)
         old = (("old ", ""), (_bar(left, whole), "old"), (f" {left}/{whole}", ""))
-    lines.append(_halves("tasks", tasks, old))
-    health, breaker = _health(event), ""
-    if event.breaker:
-        breaker = f"breaker {event.breaker[0]} of {event.breaker[1]}"
-    if health or breaker:
-        style = "warn" if event.breaker and event.breaker[0] else ""
-        lines.append(_halves("health", ((health or "not checked", ""),), ((breaker, style),)))
+    parts: list[tuple[str, tuple[Segment, ...], tuple[Segment, ...]]] = [("tasks", tasks, old)]
+    health = _health(event)
+    if health or event.breaker:
+        breaker: tuple[Segment, ...] = ()
+        if event.breaker:
+            style = "warn" if event.breaker[0] else ""
+            breaker = ((f"breaker {event.breaker[0]} of {event.breaker[1]}", style),)
+        parts.append(("health", ((health or "–", ""),), breaker))
     if event.traffic is not None:
-        lines.append(_halves("traffic", ((f"{event.traffic:g} % on the new revision", ""),), ()))
-    return tuple(lines)
+        parts.append(("traffic", ((f"{event.traffic:g} % on the new revision", ""),), ()))
+    half = max(_HALF, *(3 + sum(len(text) for text, _ in left) for _, left, _ in parts))
+    return (*lines, *(_halves(*part, half) for part in parts))
 
 
-def _halves(label: str, left: tuple[Segment, ...], right: tuple[Segment, ...]) -> Line:
+def _halves(label: str, left: tuple[Segment, ...], right: tuple[Segment, ...], half: int) -> Line:
     """One line of the rollout's block; the right half starts at the same column on each."""
-    used = sum(len(text) for text, _ in left)
     row: list[Segment] = [(" " * 14, ""), (pad(label, _LABEL), "quiet"), *left]
-    if any(text for text, _ in right):
-        row += [(" " * max(_HALF - _LABEL - used, 3), ""), *right]
+    if right:
+        row += [(" " * (half - sum(len(text) for text, _ in left)), ""), *right]
     return Line(row=tuple(row), hang=22)
 
 
