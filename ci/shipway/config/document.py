@@ -60,11 +60,14 @@ def read(file: Path, *, remedy: str) -> Document:
         ) from error
     try:
         table = tomllib.loads(text)
+        lines = positions(text)
     except tomllib.TOMLDecodeError as error:
         raise _syntax(shown, text, str(error)) from error
     except RecursionError as error:
-        raise ConfigurationError("is nested too deeply", where=shown) from error
-    return Document(shown=shown, table=table, lines=positions(text))
+        raise ConfigurationError(
+            "is nested too deeply", where=shown, remedy="write it as docs/configuration.md shows"
+        ) from error
+    return Document(shown=shown, table=table, lines=lines)
 
 
 def _syntax(shown: str, text: str, message: str) -> ConfigurationError:

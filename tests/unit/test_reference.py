@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from shipway.config.models import DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
+from shipway.config.rules import fields
+from shipway.reference import reference
+from shipway.release.load import AllowTable, ContractTable
+
+PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+
+
+def test_the_committed_page_is_what_the_types_say() -> None:
+    assert PAGE.read_text(encoding="utf-8") == reference(), (
+        "run: python -m shipway.reference docs/configuration.md"
+    )
+
+
+def test_every_key_stands_in_the_page_with_a_meaning() -> None:
+    page = reference()
+    for table in (
+        DeliveryTable,
+        ImageTable,
+        EnvironmentTable,
+        ServiceTable,
+        ContractTable,
+        AllowTable,
+    ):
+        for name, field in fields(table).items():
+            assert field.description
+            assert f"| `{name}` |" in page
