@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import threading
@@ -268,6 +269,26 @@ def test_many_threads_never_mix_their_lines() -> None:
             thread.join(10)
     told = [line.split("│ ")[1] for line in stream.getvalue().splitlines()]
     assert sorted(told) == sorted(name * 20 for name in "abcd" for _ in range(50))
+
+
+def test_threads_may_print_past_the_live_view_without_harm() -> None:
+    stream = Tty()
+    with (
+        contextlib.redirect_stdout(stream),
+        open_console(mode="live", stream=stream, env={}) as console,
+    ):
+        console(Planned(stages=(("deploy", "web"),)))
+        strays = threading.Thread(target=lambda: [print(f"stray {n}") for n in range(60)])  # noqa: T201  # that is the point
+        strays.start()
+        for number in range(60):
+            console(rolling(subject=f"web{number}", elapsed=float(number)))
+            console(Noticed(stage="deploy", text=f"notice {number}"))
+            console(Finished(stage="deploy", subject=f"web{number}", text="done"))
+        strays.join(10)
+        assert not strays.is_alive()
+    for number in range(60):
+        assert f"stray {number}\n" in stream.getvalue()
+        assert f"notice {number}\n" in stream.getvalue()
 
 
 def test_an_unknown_place_is_left_out_of_the_heading() -> None:

@@ -62,12 +62,27 @@ def text_of(row: Row) -> Text:
     return text
 
 
+class _MovingPart:
+    """Asked by rich each time it draws, so that lines printed above never stand over old news.
+
+    It only hands over what was laid out before: rich may ask from any thread that prints through
+    its stand-in for ``sys.stdout``, with rich's lock held, where ours must not be waited for.
+    """
+
+    def __init__(self) -> None:
+        self.text = Text()
+
+    def __rich__(self) -> Text:
+        return self.text
+
+
 class LiveConsole(Telling):
     """Lines above, the running part below."""
 
     def __init__(self, writer: Writer, clock: Clock, *, verbose: bool) -> None:
         super().__init__(writer, clock, verbose=verbose)
         self._view = View()
+        self._part = _MovingPart()
         self._rich = RichConsole(
             file=cast("IO[str]", _Stream(writer)),
             force_terminal=True,
@@ -114,21 +129,23 @@ class LiveConsole(Telling):
         """Print lines that stay; rich puts them above the moving part."""
         lines = (*self._pending, *lines)
         self._pending.clear()
-        width, _ = self._size()
+        self._look()
+        width = self._width()
         rows = [row for line in lines for row in fit(line, width)]
         if rows:
-            self._rich.print(_joined(rows))
+            self._rich.print(joined(rows))
 
-    def moving_part(self) -> Text:
-        """What is redrawn, as it stands now."""
+    def _look(self) -> None:
+        """Lay the moving part out as it stands now, with the lock held."""
         width, height = self._size()
-        return _joined(self._view.rows(self.clock.tick(), width=width, height=height))
+        self._part.text = joined(self._view.rows(self.clock.tick(), width=width, height=height))
 
     def _start(self) -> None:
         if self._live is None:
+            self._look()
             ours = self.writer.stream in {sys.stdout, sys.__stdout__}
             self._live = Live(
-                _MovingPart(self),
+                self._part,
                 console=self._rich,
                 auto_refresh=False,
                 transient=True,
@@ -157,6 +174,7 @@ class LiveConsole(Telling):
         if self._pending:
             self._put(())
         if self._live:
+            self._look()
             self._live.refresh()
 
     def _stop(self) -> None:
@@ -164,6 +182,7 @@ class LiveConsole(Telling):
         live, self._live = self._live, None
         if live is None:
             return
+        self._look()
         try:
             live.stop()
         finally:
@@ -188,16 +207,6 @@ class LiveConsole(Telling):
             self._thread.join(1.0)
 
 
-class _MovingPart:
-    """Asked by rich each time it draws, so that lines printed above never stand over old news."""
-
-    def __init__(self, console: LiveConsole) -> None:
-        self._console = console
-
-    def __rich__(self) -> Text:
-        return self._console.moving_part()
-
-
-def _joined(rows: Iterable[Row]) -> Text:
+def joined(rows: Iterable[Row]) -> Text:
     """Put rows under each other in one text, so that they are drawn at once."""
     return Text("\n", no_wrap=True, overflow="crop").join(map(text_of, rows))
