@@ -17,7 +17,9 @@ from shipway.clock import SystemClock
 from shipway.config.environment import Environment, Place
 from shipway.console import Console
 from shipway.docker import Buildx
+from shipway.errors import SandboxError
 from shipway.http import HttpProber
+from shipway.paths import cache_folder
 from shipway.ports import Site, Yard
 from shipway.values import Commit, Identity
 
@@ -76,9 +78,7 @@ def yard(console: Console, start: Path | None = None) -> Yard:
 
     def site(place: Place) -> Site:
         if place.sandbox:
-            from shipway.sandbox.world import attach  # noqa: PLC0415  # an extra: only if asked for
-
-            os.environ.update(attach(root, console).variables)
+            _enter_sandbox(root, console)
         return Site(
             aws=AwsAccount(place.region), builder=Buildx(), stand_ins=_stand_ins(os.environ)
         )
@@ -94,11 +94,17 @@ def yard(console: Console, start: Path | None = None) -> Yard:
     )
 
 
-def cache_folder(variables: Mapping[str, str]) -> Path:
-    """Where shipway keeps what may be made again (XDG Base Directory Specification)."""
-    named = variables.get("XDG_CACHE_HOME", "")
-    base = Path(named) if named.startswith("/") else Path.home() / ".cache"
-    return base / "shipway"
+def _enter_sandbox(root: Path, console: Console) -> None:
+    """Make this process's environment that of the embedded sandbox, starting it where needed."""
+    try:
+        from shipway.sandbox import command, world  # noqa: PLC0415  # an extra: only if asked for
+    except ImportError as error:
+        raise SandboxError(
+            f"the embedded sandbox needs {error.name}", remedy="pip install 'shipway[sandbox]'"
+        ) from error
+    found = world.background(cache_folder(os.environ), command.dockerfiles(root), console.say)
+    found.enter(os.environ)
+    os.environ.update(found.person().variables())
 
 
 def _stand_ins(variables: Mapping[str, str]) -> dict[str, str]:

@@ -1,0 +1,43 @@
+"""What stands behind ``inv sandbox``."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from shipway import git
+from shipway.console import open_console
+from shipway.errors import ShipwayError
+from shipway.paths import cache_folder
+from shipway.sandbox import world
+
+
+def run(*, down: bool, json: bool) -> int:
+    """Start the background sandbox, or end it; gives the exit code."""
+    with open_console(mode="json" if json else "auto", env=os.environ) as console:
+        cache = cache_folder(os.environ)
+        try:
+            if down:
+                ended = world.end(cache)
+                console.say("the sandbox has ended" if ended else "no sandbox is running")
+                return 0
+            found = world.background(cache, dockerfiles(git.root(Path.cwd())), console.say)
+        except ShipwayError as error:
+            console.error(error)
+            return error.exit_code
+        console.say(f"the sandbox runs at {found.endpoint} (process {found.pid})")
+        console.say("deliver to it: inv deploy --env local")
+        minutes = f"{world.IDLE_SECONDS / 60:.0f}"
+        console.say(f"end it: inv sandbox --down (it ends by itself after {minutes} idle minutes)")
+    return 0
+
+
+def dockerfiles(root: Path) -> tuple[Path, ...]:
+    """The Dockerfile that delivery.toml names, so that its base images are at hand."""
+    from shipway.config import load  # noqa: PLC0415  # pydantic is needed only to start one
+
+    try:
+        image = load.load(root / "ci" / "delivery.toml").document.table["image"]
+        return (root / image["context"] / image["dockerfile"],)
+    except (ShipwayError, LookupError, TypeError):
+        return ()  # the delivery itself says what is wrong with the file

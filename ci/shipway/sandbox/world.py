@@ -1,0 +1,230 @@
+"""A world to deliver in: joined where one runs in the background, or owned for as long as needed.
+
+What a delivery gets of it is environment variables and nothing else. The same code, without them,
+delivers to AWS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from shipway import errors
+from shipway.aws.identity import Credentials, assume_role_with_web_identity
+from shipway.errors import SandboxError, ShipwayError
+from shipway.sandbox import github
+from shipway.sandbox.host import WORLD_FILE
+from shipway.sandbox.layers import GITHUB, LAPTOP
+
+IDLE_SECONDS: Final = 1800.0
+"""A background sandbox that nobody asks anything for this long ends by itself."""
+_START_SECONDS: Final = 240.0
+_END_SECONDS: Final = 20.0
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A sandbox that answers.
+
+    Attributes:
+        pid: The process that owns all of it.
+        state: What the embedded AWS says of itself, its secrets included.
+        variables: What a delivery's environment must hold; credentials come apart.
+    """
+
+    pid: int
+    state: Mapping[str, Any] = field(repr=False)
+    variables: Mapping[str, str]
+
+    @property
+    def endpoint(self) -> str:
+        """Where the embedded AWS answers."""
+        return str(self.state["endpoint"])
+
+    def account(self, environment: str) -> str:
+        """The account of an environment."""
+        return str(self.state["accounts"][environment])
+
+    def role(self, environment: str) -> str:
+        """The ARN of an environment's deploy role."""
+        return f"arn:aws:iam::{self.account(environment)}:role/shop-deploy-{environment}"
+
+    def enter(self, environ: MutableMapping[str, str]) -> None:
+        """Make an environment belong to this world; no AWS setting of the caller's stays."""
+        for name in [name for name in environ if name.startswith("AWS_")]:
+            del environ[name]
+        environ.update(self.variables)
+
+    def person(self) -> Credentials:
+        """Credentials of a person at a keyboard: the local environment's deploy role."""
+        token = github.token(self.state, {"sub": LAPTOP, "repository": GITHUB})
+        return assume_role_with_web_identity(
+            role=self.role("local"),
+            session="laptop",
+            token=token,
+            region=str(self.state["region"]),
+            endpoint=self.endpoint,
+        )
+
+
+def running(folder: Path) -> World | None:
+    """The background sandbox of this cache folder, if it runs."""
+    try:
+        found = json.loads((folder / WORLD_FILE).read_bytes())
+        os.kill(int(found["pid"]), 0)
+    except (OSError, ValueError, LookupError):
+        return None
+    return World(pid=found["pid"], state=found["state"], variables=found["variables"])
+
+
+def background(cache: Path, dockerfiles: tuple[Path, ...], tell: Tell) -> World:
+    """Join the sandbox that runs in the background, or start it; one for each cache folder.
+
+    Raises:
+        SandboxError: It could not be started; nothing of it is left running.
+        EngineError: There is no Docker engine and none can be started here.
+    """
+    folder = cache / "sandbox"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = running(folder)
+        if found is not None:
+            return found
+        tell("starting the sandbox in the background; `inv sandbox --down` ends it")
+        process = _start(folder, cache, dockerfiles, ("--idle", str(IDLE_SECONDS)))
+        return _ready(process, folder, tell)
+
+
+def end(cache: Path) -> bool:
+    """End the background sandbox and all it started; whether there was one.
+
+    Raises:
+        SandboxError: It did not end in time.
+    """
+    found = running(cache / "sandbox")
+    if found is None:
+        return False
+    os.kill(found.pid, signal.SIGTERM)
+    deadline = time.monotonic() + _END_SECONDS
+    while running(cache / "sandbox") is not None:
+        if time.monotonic() > deadline:
+            raise SandboxError(
+                f"the sandbox (process {found.pid}) did not end within {_END_SECONDS:.0f} s",
+                remedy=f"kill -9 {found.pid}: what it started ends with it",
+            )
+        time.sleep(0.05)
+    return True
+
+
+@contextlib.contextmanager
+def owned(run: Path, cache: Path, dockerfiles: tuple[Path, ...], tell: Tell) -> Iterator[World]:
+    """A sandbox of our own, which ends with the context or with this process, kill -9 included.
+
+    Args:
+        run: Folder of this run: logs and secrets.
+        cache: Folder kept between runs.
+        dockerfiles: Whose base images will be needed.
+        tell: Takes progress.
+
+    Raises:
+        SandboxError: It could not be started.
+        EngineError: There is no Docker engine and none can be started here.
+    """
+    reading, writing = os.pipe()
+    try:
+        process = _start(run, cache, dockerfiles, ("--owner-fd", str(reading)), keep=(reading,))
+    finally:
+        os.close(reading)
+    try:
+        yield _ready(process, run, tell)
+    finally:
+        os.close(writing)
+        try:
+            process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _start(
+    run: Path,
+    cache: Path,
+    dockerfiles: tuple[Path, ...],
+    further: tuple[str, ...],
+    keep: tuple[int, ...] = (),
+) -> subprocess.Popen[str]:
+    run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    files = [word for file in dockerfiles for word in ("--dockerfile", str(file))]
+    with (run / "host.log").open("wb") as log:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "shipway.sandbox.host",
+                "--run",
+                str(run),
+                "--cache",
+                str(cache),
+                *files,
+                *further,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            pass_fds=keep,
+            # Ctrl-C is ours to handle: the sandbox ends when we let go of it.
+            start_new_session=True,
+        )
+
+
+def _ready(process: subprocess.Popen[str], run: Path, tell: Tell) -> World:
+    """Pass its progress on until it is ready, or raise what it met."""
+    stream = process.stdout
+    if stream is None:
+        raise SandboxError("the sandbox cannot be listened to")
+    for line in stream:
+        text = line.rstrip("\n")
+        if text == "ready":
+            found = running(run)
+            if found is not None:
+                return found
+            break
+        if text.startswith('{"error"'):
+            raise _told(json.loads(text))
+        tell(text)
+    process.wait(_END_SECONDS)
+    log = run / "host.log"
+    raise SandboxError(
+        f"the sandbox ended at its start with {process.returncode}",
+        where=str(log),
+        details=tuple(log.read_text(errors="replace").splitlines()[-5:]),
+        remedy="see that log; pip install 'shipway[sandbox]' where a module is missing",
+    )
+
+
+def _told(found: Mapping[str, Any]) -> ShipwayError:
+    """An error as the sandbox's own process met it."""
+    kind = getattr(errors, str(found["error"]), SandboxError)
+    error: ShipwayError = kind(
+        found["what"],
+        where=found["where"],
+        remedy=found["remedy"],
+        details=tuple(found["details"]),
+    )
+    return error
