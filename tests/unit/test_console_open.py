@@ -9,9 +9,11 @@ import threading
 from collections.abc import Mapping
 
 import pytest
+from rich.live import Live
 
 from shipway.console import Console, Mode, open_console
 from shipway.console.actions import ActionsConsole
+from shipway.console.base import WALL, Writer
 from shipway.console.json_lines import JsonConsole
 from shipway.console.lines import LinesConsole
 from shipway.console.live import LiveConsole
@@ -151,6 +153,20 @@ def test_an_interrupt_leaves_the_terminal_as_it_was() -> None:
     text = stream.getvalue()
     assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
     assert threading.active_count() == before
+
+
+def test_an_interrupt_inside_rich_still_shows_the_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_live: Live) -> None:
+        raise KeyboardInterrupt
+
+    stream = Tty()
+    console = LiveConsole(Writer(stream, {}), WALL, verbose=False)
+    console(Started(stage="build"))
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Live, "stop", interrupted)
+        console(GOOD)
+    console.__exit__(None, None, None)
+    assert stream.getvalue().endswith("\x1b[?25h")
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,16 @@ from shipway.console.layout import Line, cells, cut, fit
 from shipway.console.tables import table
 from shipway.console.view import View
 from shipway.console.words import clock, duration, rolling_block, rolling_line
-from shipway.observer import Failed, Finished, Output, Planned, Rolling, Started, TaskCounts
+from shipway.observer import (
+    Failed,
+    Finished,
+    Output,
+    Planned,
+    Rolling,
+    Skipped,
+    Started,
+    TaskCounts,
+)
 
 
 def rolling(**changes: object) -> Rolling:
@@ -158,3 +167,10 @@ def test_a_low_terminal_shows_what_runs_first() -> None:
     view.take(Planned(stages=(("build", ""), ("verify", ""))), 0)
     view.take(Started(stage="build"), 0)
     assert [row.split()[1] for row in screen(view, now=0, height=2)] == ["build"]
+
+
+def test_a_stage_that_is_skipped_is_no_longer_to_come() -> None:
+    view = View()
+    view.take(Planned(stages=(("publish", ""), ("verify", ""))), 0)
+    view.take(Skipped(stage="publish", text="the digest is there"), 0)
+    assert [row.split()[1] for row in screen(view, now=0)] == ["verify"]
