@@ -66,8 +66,8 @@ EDITS = [
         'container = "web"\n',
         "",
         (
-            "10  environments.staging.services.web.container: is missing; it should be the name of a "
-            "container in the task definition"
+            "10  environments.staging.services.web.container: is missing; it should be the name of "
+            "a container in the task definition"
         ),
     ),
     ("schema = 1", "schema = 2", "1  schema: should be 1, the only version there is, not 2"),
@@ -104,16 +104,16 @@ EDITS = [
         "111122223333",
         "ssm:/account",
         (
-            "5  environments.staging.account: should be written out or be env:NAME of an environment "
-            'variable, not "ssm:/account": it is needed before AWS can be asked'
+            "5  environments.staging.account: should be written out or be env:NAME of an "
+            'environment variable, not "ssm:/account": it is needed before AWS can be asked'
         ),
     ),
     (
         "eu-west-1",
         "cfn:Stack.Region",
         (
-            "6  environments.staging.region: should be written out or be env:NAME of an environment "
-            'variable, not "cfn:Stack.Region": it is needed before AWS can be asked'
+            "6  environments.staging.region: should be written out or be env:NAME of an "
+            'environment variable, not "cfn:Stack.Region": it is needed before AWS can be asked'
         ),
     ),
     (

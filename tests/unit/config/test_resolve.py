@@ -217,8 +217,8 @@ def test_a_variable_that_holds_no_account_is_told(declared: Declared) -> None:
         find(declared, {"ACCOUNT": "1"})
     assert caught.value.details == (
         (
-            'ci/delivery.toml:6  environments.staging.account: should be 12 digits in quotes, not "1" '
-            "(from env:ACCOUNT)"
+            "ci/delivery.toml:6  environments.staging.account: should be 12 digits in quotes, "
+            'not "1" (from env:ACCOUNT)'
         ),
     )
 
@@ -370,46 +370,3 @@ def test_a_text_for_a_switch_must_be_true_or_false(declared: Declared) -> None:
             'not "1" (from env:BREAKER)'
         ),
     )
-
-
-@pytest.mark.parametrize(
-    ("text", "reference"),
-    [
-        ("ssm:/a/b", Reference("ssm", "/a/b")),
-        ("cfn:Stack-1.Out", Reference("cfn", "Stack-1.Out")),
-        ("env:A_1", Reference("env", "A_1")),
-        ("shop", None),
-        ("https://x", None),
-        ("SSM:/a", None),
-    ],
-)
-def test_a_reference_is_known_by_how_it_begins(text: str, reference: Reference | None) -> None:
-    assert Reference.parse(text) == reference
-    assert reference is None or str(reference) == text
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "ssm:",
-        "ssm:a",
-        "ssm:/",
-        "ssm:/a//b",
-        "ssm:/a\n",
-        "cfn:A",
-        "cfn:A.B.C",
-        "cfn:.B",
-        "env:",
-        "env:A-B",
-        "env:A\n",
-        "env:é",
-    ],
-)
-def test_a_malformed_reference_is_an_error(text: str) -> None:
-    with pytest.raises(ValueError, match=r"^(ssm:/path|cfn:Stack\.Output|env:NAME)"):
-        Reference.parse(text)
-
-
-def test_a_stack_reference_has_two_parts() -> None:
-    reference = Reference("cfn", "shop-staging.Url")
-    assert (reference.stack, reference.output) == ("shop-staging", "Url")
