@@ -162,8 +162,8 @@ def test_an_interrupt_inside_rich_still_shows_the_cursor(monkeypatch: pytest.Mon
     stream = Tty()
     console = LiveConsole(Writer(stream, {}), WALL, verbose=False)
     console(Started(stage="build"))
-    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr(Live, "stop", interrupted)
+    monkeypatch.setattr(Live, "stop", interrupted)
+    with pytest.raises(KeyboardInterrupt):
         console(GOOD)
     console.__exit__(None, None, None)
     assert stream.getvalue().endswith("\x1b[?25h")
