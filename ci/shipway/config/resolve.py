@@ -19,6 +19,7 @@ from shipway.config.rules import Resolved, problems_of
 from shipway.errors import UnresolvedReferenceError
 
 _MOST_NAMED = 5
+_ONLY_AWS = Missing(reason="only AWS knows it, and a build asks no AWS")
 
 
 def references(declared: Declared) -> tuple[Reference, ...]:
@@ -53,6 +54,29 @@ def find(declared: Declared, variables: Mapping[str, str]) -> Place:
         region=environment.region,
         sandbox=environment.sandbox,
     )
+
+
+def image(declared: Declared, variables: Mapping[str, str]) -> Image:
+    """What is to be built, for a build that reaches no AWS.
+
+    Args:
+        declared: The environment.
+        variables: The process's environment variables, for ``env:`` references.
+
+    Raises:
+        UnresolvedReferenceError: ``[image]`` refers to a variable that is not set, or to something
+            that only AWS knows.
+        ConfigurationError: A variable holds something that its key cannot be.
+    """
+    needed = {path: ref for path, ref in _referring(declared).items() if path[0] == "image"}
+    answers = _from_variables(needed.values(), variables)
+    _all_found(declared, needed, dict.fromkeys(needed.values(), _ONLY_AWS) | answers, "")
+    table, problems = _checked(declared, answers)
+    problems = [problem for problem in problems if problem.path[0] == "image"]
+    document = declared.document
+    if problems or table is None:
+        raise configuration_error(problems, shown=document.shown, lines=document.lines)
+    return _image(table.name, table.image)
 
 
 def resolve(
@@ -143,6 +167,8 @@ def _unresolved(path: KeyPath, ref: Reference, answer: Missing, where: str) -> P
         return Problem(
             path=path, text=f"{ref} is not set", more=(f"Set here: {named}",) if named else ()
         )
+    if answer is _ONLY_AWS:
+        return Problem(path=path, text=f"{ref}: {answer.reason}")
     reason = f": {answer.reason}" if answer.reason else ""
     return Problem(
         path=path,
