@@ -78,6 +78,7 @@ def assemble(stand_in: StandIn, facts: Facts, cache: Path, tell: Callable[[str],
             "etc/passwd": _USERS,
             "etc/group": _GROUP,
             "etc/shadow": _SHADOW,
+            "etc/ssl/certs/ca-certificates.crt": _authorities(root),
             "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
         },
         folders={
@@ -109,6 +110,14 @@ def assemble(stand_in: StandIn, facts: Facts, cache: Path, tell: Callable[[str],
         labels=labels,
     )
     return archive(image, compressed, diff_id)
+
+
+def _authorities(root: Path) -> str:
+    """One bundle of the certificate authorities, as ca-certificates' own script would write it."""
+    return "".join(
+        file.read_text().rstrip() + "\n"
+        for file in sorted(root.glob("usr/share/ca-certificates/mozilla/*.crt"))
+    )
 
 
 def _nothing(_root: Path) -> None:

@@ -170,6 +170,7 @@ def running(engine: Path, data: Path, run: Path) -> Iterator[tuple[str, str]]:
         xtables=next((str(path) for path in engine.glob("usr/lib/*/xtables")), ""),
         data=str(data / f"slot{slot.number}"),
         run=str(short),
+        borrowed=borrowed,
         log=str(log),
     )
     process: subprocess.Popen[bytes] | None = None

@@ -50,7 +50,8 @@ class Job:
         libraries: LD_LIBRARY_PATH for the same.
         xtables: Folder of the iptables extensions.
         data: dockerd's data-root, kept between runs.
-        run: Folder for the socket, the pid file and the exec-root; removed at the end.
+        run: Folder for the socket, the pid file and the exec-root, which go at the end.
+        borrowed: Whether the folder itself goes too, because only a short path was wanted.
         log: File that dockerd and the keeper write to.
     """
 
@@ -63,6 +64,7 @@ class Job:
     xtables: str
     data: str
     run: str
+    borrowed: bool
     log: str
 
     @classmethod
@@ -196,6 +198,8 @@ def tidy(job: Job) -> None:
         shutil.rmtree(Path(state["run"]) / "x", ignore_errors=True)
         for name in ("docker.sock", "dockerd.pid", "daemon.json", "keeper.json"):
             (Path(state["run"]) / name).unlink(missing_ok=True)
+        if state["borrowed"]:
+            shutil.rmtree(state["run"], ignore_errors=True)
     note.unlink(missing_ok=True)
 
 
@@ -208,8 +212,14 @@ def prepare(job: Job) -> None:
     tidy(job)
     slot = network.Slot(job.slot)
     run = Path(job.run)
-    _note(job.slot).write_text(json.dumps({"run": job.run, "forwarded": network.forwards()}))
+    _note(job.slot).write_text(
+        json.dumps({"run": job.run, "borrowed": job.borrowed, "forwarded": network.forwards()})
+    )
     (run / "daemon.json").write_text(json.dumps(configuration(slot)))
+    # A dockerd that finds the "bridge" network of an earlier run, and has address pools, deletes
+    # the interface docker0, whoever's it is (moby daemon/daemon_unix.go, initNetworkController).
+    # No network of ours outlives its run, so there is nothing to remember.
+    shutil.rmtree(Path(job.data) / "network", ignore_errors=True)
     (Path(job.data) / "scratch").mkdir(parents=True, exist_ok=True)
     network.add_bridge(slot)
     if trouble := network.add_rules(slot, job.env):

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from shipway.errors import EngineError
+from shipway.sandbox.base_plan import plan_base, registry_of
+from shipway.sandbox.engine_plan import Facts
+
+BOOKWORM = Facts(
+    distribution="debian", release="12", codename="bookworm", architecture="amd64", apt=True
+)
+
+
+@pytest.mark.parametrize(
+    ("reference", "suite", "name"),
+    [
+        ("python:3.13-slim", "trixie", "shipway-sandbox/python:3.13-debian13-1"),
+        ("python:3.13.5-slim-trixie", "trixie", "shipway-sandbox/python:3.13-debian13-1"),
+        ("python:3.11", "bookworm", "shipway-sandbox/python:3.11-debian12-1"),
+        ("python:3.14-slim", "trixie", "shipway-sandbox/python:3.13-debian13-1"),
+        ("python", "trixie", "shipway-sandbox/python:3.13-debian13-1"),
+        ("docker.io/library/python:3", "trixie", "shipway-sandbox/python:3.13-debian13-1"),
+        ("public.ecr.aws/docker/library/python:3.11-slim", "bookworm",
+         "shipway-sandbox/python:3.11-debian12-1"),
+        ("busybox:1.36", "trixie", "shipway-sandbox/busybox:1-debian13-1"),
+    ],
+)  # fmt: skip
+def test_the_nearest_debian_release_stands_in(reference: str, suite: str, name: str) -> None:
+    stand_in = plan_base(reference, BOOKWORM)
+    assert (stand_in.packages.suite.name, stand_in.name) == (suite, name)
+
+
+def test_ubuntu_has_one_python_only() -> None:
+    facts = replace(BOOKWORM, distribution="ubuntu", release="24.04", codename="noble")
+    stand_in = plan_base("python:3.11", facts)
+    assert stand_in.name == "shipway-sandbox/python:3-ubuntu24.04-1"
+    assert stand_in.distribution == "Ubuntu 24.04"
+
+
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "node:22",
+        "debian:12",
+        "python:3.13-alpine",
+        "python:3.13-windowsservercore",
+        "ghcr.io/someone/python:3.13",
+        "someone/python:3.13",
+        "registry.example:5000/python:3",
+        "",
+    ],
+)
+def test_what_nothing_honest_can_stand_in_for_is_an_error(reference: str) -> None:
+    with pytest.raises(EngineError) as caught:
+        plan_base(reference, BOOKWORM)
+    assert "python:*" in caught.value.remedy
+
+
+def test_without_apt_nothing_can_be_assembled() -> None:
+    with pytest.raises(EngineError, match="python:3"):
+        plan_base("python:3", replace(BOOKWORM, apt=False))
+
+
+@pytest.mark.parametrize(
+    ("reference", "registry"),
+    [
+        ("python:3", "registry-1.docker.io"),
+        ("library/python", "registry-1.docker.io"),
+        ("docker.io/library/python", "registry-1.docker.io"),
+        ("ghcr.io/a/b:1", "ghcr.io"),
+        ("localhost:5000/a", "localhost:5000"),
+        ("localhost/a", "localhost"),
+    ],
+)
+def test_registry_of_a_reference(reference: str, registry: str) -> None:
+    assert registry_of(reference) == registry
