@@ -238,7 +238,10 @@ def create(
     Raises:
         SandboxError: CloudFormation refused the template or a resource.
     """
-    for verb, count in ((cloudformation.create_stack, 0), (cloudformation.update_stack, layer.count)):
+    for verb, count in (
+        (cloudformation.create_stack, 0),
+        (cloudformation.update_stack, layer.count),
+    ):
         verb(
             StackName=layer.stack,
             TemplateBody=template(),
@@ -266,9 +269,7 @@ def _wait_for_stack(cloudformation: CloudFormation, name: str, seconds: float = 
         time.sleep(_POLL_SECONDS)
 
 
-def wait_until_steady(
-    services: Sequence[tuple[Ecs, Layer]], seconds: float = 30.0
-) -> None:
+def wait_until_steady(services: Sequence[tuple[Ecs, Layer]], seconds: float = 30.0) -> None:
     """Wait until every service runs all its tasks, all healthy.
 
     Raises:

@@ -176,7 +176,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"{error}\n{error.remedy}\n")
         return error.exit_code
     except ImportError as error:
-        missing = SandboxError(f"the sandbox needs {error.name}", remedy="pip install 'shipway[sandbox]'")
+        missing = SandboxError(
+            f"the sandbox needs {error.name}", remedy="pip install 'shipway[sandbox]'"
+        )
         sys.stderr.write(f"{missing}\n{missing.remedy}\n")
         return missing.exit_code
     return 0

@@ -4,6 +4,8 @@ All under ``/_shipway/`` with the secret of ``sandbox.json`` as a bearer token; 
 unless they say otherwise.
 """
 
+# ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
+
 from __future__ import annotations
 
 import base64

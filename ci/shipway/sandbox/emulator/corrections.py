@@ -30,7 +30,7 @@ _MODULES = {
     "provisioners": "ministack.services.cloudformation.provisioners",
     "sts": "ministack.services.sts",
 }
-_PLACE = re.compile(r"(\+?)(\w+)\.(\w+)(?:\[([\w:.]+)\])?")
+_PLACE = re.compile(r"(\+?)(\w+)\.(\w+)((?:\[[\w:.]+\])*)")
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -83,7 +83,7 @@ def rule(name: str, *, because: str, needs: tuple[str, ...] = ()) -> Callable[[]
 
 def original(place: str) -> Callable[..., Any]:
     """What MiniStack had at ``place`` before it was corrected."""
-    return _originals[place.lstrip("+")]
+    return _originals[place]
 
 
 def listing() -> tuple[Correction, ...]:
@@ -91,13 +91,25 @@ def listing() -> tuple[Correction, ...]:
     return tuple(sorted(_register.values(), key=lambda known: known.name))
 
 
-def _holder(place: str) -> tuple[Any, str, str | None, bool]:
-    """The module, the attribute, the key in it, and whether it need not exist yet."""
+def _holder(place: str) -> tuple[Any, str | None, str, bool]:
+    """The object that holds a place: ``(holder, attribute, key, may be new)``.
+
+    Exactly one of attribute and key names the place in its holder.
+    """
     matched = _PLACE.fullmatch(place)
     if matched is None or matched[2] not in _MODULES:
         raise SandboxError(f"correction names {place!r}, which is no place in MiniStack")
     module = importlib.import_module(_MODULES[matched[2]])
-    return module, matched[3], matched[4], bool(matched[1])
+    may_be_new, attribute = bool(matched[1]), matched[3]
+    keys = re.findall(r"\[([\w:.]+)\]", matched[4])
+    if not keys:
+        return module, attribute, "", may_be_new
+    holder = getattr(module, attribute, None)
+    for key in keys[:-1]:
+        if may_be_new and isinstance(holder, dict):
+            holder.setdefault(key, {})
+        holder = holder.get(key) if isinstance(holder, dict) else None
+    return holder, None, keys[-1], may_be_new
 
 
 def apply(without: Iterable[str] = ()) -> tuple[str, ...]:
@@ -142,21 +154,22 @@ def _require_version() -> None:
 
 
 def _require(place: str) -> None:
-    module, attribute, key, may_be_new = _holder(place)
-    present = hasattr(module, attribute) and (key is None or key in getattr(module, attribute))
+    holder, attribute, key, may_be_new = _holder(place)
+    present = (
+        hasattr(holder, attribute) if attribute else isinstance(holder, dict) and key in holder
+    )
     if not present and not may_be_new:
         raise SandboxError(
             f"ministack {MINISTACK_VERSION} has no {place}, which a correction replaces",
             remedy="reinstall ministack: its files differ from the published ones",
         )
-    if present and place.lstrip("+") not in _originals:
-        value = getattr(module, attribute)
-        _originals[place.lstrip("+")] = value if key is None else value[key]
+    if present and place not in _originals:
+        _originals[place] = getattr(holder, attribute) if attribute else holder[key]
 
 
 def _replace(place: str, function: Callable[..., Any]) -> None:
-    module, attribute, key, _ = _holder(place)
-    if key is None:
-        setattr(module, attribute, function)
+    holder, attribute, key, _ = _holder(place)
+    if attribute:
+        setattr(holder, attribute, function)
     else:
-        getattr(module, attribute)[key] = function
+        holder[key] = function

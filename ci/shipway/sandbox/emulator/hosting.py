@@ -1,5 +1,7 @@
 """Bring MiniStack up, corrected: environment first, then its modules, then our threads."""
 
+# ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
+
 from __future__ import annotations
 
 import importlib
@@ -9,10 +11,10 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from shipway.sandbox import github
 from shipway.sandbox.emulator import corrections, state
 from shipway.sandbox.emulator.containers import Engine, process_start
 from shipway.sandbox.emulator.targets import Checker
+from shipway.sandbox.issuer import Issuer
 
 _OURS = "shipway.sandbox.emulator."
 _CORRECTED = (
@@ -21,6 +23,7 @@ _CORRECTED = (
     "deployments",
     "ecr",
     "ecs",
+    "iam",
     "images",
     "launching",
     "registry",
@@ -61,7 +64,7 @@ class Hosted:
     run: str
     root_secret: str
     admin_secret: str
-    issuer: github.Issuer
+    issuer: Issuer
 
 
 def new_run() -> str:
@@ -122,7 +125,7 @@ def start(settings: Settings, run: str, ready: Callable[[], Awaitable[None]]) ->
     from shipway.sandbox.emulator import alb, gateway, scheduler, tasks  # noqa: PLC0415  # see top
 
     ecs = importlib.import_module("ministack.services.ecs")
-    issuer = github.Issuer(f"http://localhost:{settings.port}/_github")
+    issuer = Issuer(f"http://localhost:{settings.port}/_github")
     emulator = state.Emulator(
         engine=engine,
         checker=Checker(alb.settings, state.wake),

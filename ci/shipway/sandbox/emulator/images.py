@@ -1,5 +1,7 @@
 """Images of tasks: from our own registry by digest, pulled by the engine, never from a cache."""
 
+# ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
+
 from __future__ import annotations
 
 import json
@@ -58,7 +60,7 @@ def fetch(task: Record, container: Record, _definition: Record) -> tuple[str, st
         StartError: ``CannotPullContainerError``, with the registry's reason.
     """
     image, name = container["image"], container["name"]
-    repository, reference = split(image)
+    repository, _ = split(image)
     engine = state.engine()
     if registry.local_name(repository) is None:
         if engine.has_image(image):

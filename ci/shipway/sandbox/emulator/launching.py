@@ -1,5 +1,7 @@
 """A container definition as arguments for the engine: what ECS honours, this honours."""
 
+# ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
+
 from __future__ import annotations
 
 from typing import Any
@@ -98,7 +100,7 @@ def _health(container: Record) -> Record | None:
 
 
 def _memory(definition: Record, container: Record) -> int:
-    """The hard limit in bytes; 0 is none. A task's own limit counts where the container has none."""
+    """The hard limit in bytes, 0 for none; the task's counts where the container has none."""
     limit = container.get("memory") or definition.get("memory") or 0
     return int(limit) * _MEBIBYTE if str(limit).isdigit() else 0
 
@@ -107,6 +109,7 @@ def create_arguments(
     task: Record,
     definition: Record,
     container: Record,
+    *,
     overrides: list[Record],
     values: dict[str, str],
     reference: str,

@@ -86,7 +86,7 @@ def advance(service: Record, members: list[Record]) -> None:
 def _is_up(service: Record, members: list[Record], primary: Record) -> bool:
     own = scheduler.live(members, primary)
     wanted = int(service["desiredCount"])
-    healthy = sum(scheduler.is_healthy(service, one) for one in own)
+    healthy = sum(scheduler.is_healthy(one) for one in own)
     return len(own) == wanted and healthy == wanted
 
 
@@ -105,7 +105,9 @@ def _supersede(service: Record) -> None:
 
 def _of(service: Record) -> Iterable[Record]:
     return [
-        one for one in list(service_deployments.values()) if one["serviceArn"] == service["serviceArn"]
+        one
+        for one in list(service_deployments.values())
+        if one["serviceArn"] == service["serviceArn"]
     ]
 
 
@@ -160,8 +162,9 @@ def _fail(service: Record, found: Record, primary: Record) -> None:
         )
         return
     roll_back(
-        service, found, "Service deployment rolled back because the circuit breaker threshold was "
-        "exceeded."
+        service,
+        found,
+        "Service deployment rolled back because the circuit breaker threshold was exceeded.",
     )
 
 
@@ -210,9 +213,7 @@ def _stop_where_it_stands(service: Record, found: Record) -> None:
     if time.monotonic() >= found.get("_stop_at", 0.0):
         primary = primary_of(service)
         if primary["rolloutState"] == "IN_PROGRESS":
-            primary.update(
-                rolloutState="FAILED", rolloutStateReason="ECS deployment was stopped."
-            )
+            primary.update(rolloutState="FAILED", rolloutStateReason="ECS deployment was stopped.")
         end(found, "STOPPED", found.get("statusReason") or "Service deployment was stopped.")
 
 
@@ -225,8 +226,11 @@ def finish(service: Record, members: list[Record]) -> None:
         if one.get("_deployment_id") != primary["id"] and one["lastStatus"] != "STOPPED"
     ]
     found = current(service)
-    clean = found is None or found["status"] in ENDED or found.get("rollback") or (
-        found["lifecycleStage"] == "CLEAN_UP"
+    clean = (
+        found is None
+        or found["status"] in ENDED
+        or found.get("rollback")
+        or (found["lifecycleStage"] == "CLEAN_UP")
     )
     if (
         primary["rolloutState"] == "IN_PROGRESS"

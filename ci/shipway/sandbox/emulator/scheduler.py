@@ -4,6 +4,8 @@ Sources: "Amazon ECS services", "How the Amazon ECS deployment circuit breaker d
 "Amazon ECS service event messages" and the texts of the API Reference.
 """
 
+# ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
+
 from __future__ import annotations
 
 import time
@@ -48,7 +50,7 @@ waits_for_containers = rule(
 )
 resets_on_healthy = rule(
     "ecs.healthy-task-resets-breaker",
-    because="resetOnHealthyTask is true unless configured (API Reference, DeploymentCircuitBreaker)",
+    because="resetOnHealthyTask is true unless configured (DeploymentCircuitBreaker)",
     needs=("ecs.scheduler",),
 )
 
@@ -65,7 +67,7 @@ def run() -> None:
             with request_scope(account, region):
                 try:
                     look(service)
-                except Exception:
+                except Exception:  # noqa: BLE001  # one service must not stop the others
                     state.logger.exception("scheduling %s failed", service.get("serviceName"))
 
 
@@ -115,7 +117,7 @@ def live(members: list[Record], deployment: Record) -> list[Record]:
     ]
 
 
-def is_healthy(service: Record, task: Record) -> bool:
+def is_healthy(task: Record) -> bool:
     """Whether a task is running and passes every health check that applies to it."""
     if task["lastStatus"] != "RUNNING" or task["desiredStatus"] != "RUNNING":
         return False
@@ -142,17 +144,19 @@ def _check_health(service: Record, task: Record) -> None:
     """Stop a task that failed its health checks, in ECS's words."""
     if task["lastStatus"] != "RUNNING" or task["desiredStatus"] != "RUNNING":
         return
-    name = service["serviceName"]
     if task["healthStatus"] == "UNHEALTHY" and waits_for_containers():
-        add_event(service, f"(task {task['taskArn'].rpartition('/')[2]}) failed container health checks.")
-        tasks.stop(task, "Task failed container health checks", "ServiceSchedulerInitiated", failed=True)
+        add_event(
+            service, f"(task {task['taskArn'].rpartition('/')[2]}) failed container health checks."
+        )
+        tasks.stop(
+            task, "Task failed container health checks", "ServiceSchedulerInitiated", failed=True
+        )
         return
     grace = float(service.get("healthCheckGracePeriodSeconds") or 0)
     if not waits_for_targets() or time.time() - float(task.get("startedAt") or 0) < grace:
         return
     for target in _targets(task):
         if target is not None and target.state == "unhealthy":
-            service["events"][:0] = []
             add_event(
                 service,
                 f"(port {target.port}) is unhealthy in (target-group {target.group}) due to "
@@ -165,7 +169,6 @@ def _check_health(service: Record, task: Record) -> None:
                 failed=True,
             )
             return
-    _ = name
 
 
 def _count_failures(service: Record, members: list[Record]) -> None:
@@ -180,7 +183,7 @@ def _count_failures(service: Record, members: list[Record]) -> None:
                 deployment["updatedAt"] = state.now()
                 deployment["_failed_at"] = time.monotonic()
                 deployment["_in_a_row"] = deployment.get("_in_a_row", 0) + 1
-            elif not task.get("_seen_healthy") and is_healthy(service, task):
+            elif not task.get("_seen_healthy") and is_healthy(task):
                 task["_seen_healthy"] = True
                 deployment["_in_a_row"] = 0
                 if breaker_of(service).get("resetOnHealthyTask", True) and resets_on_healthy():
@@ -192,9 +195,8 @@ def _room(service: Record, members: list[Record]) -> int:
     configured = service.get("deploymentConfiguration") or {}
     percent = int(configured.get("maximumPercent") or 200)
     most = max(1, int(service["desiredCount"]) * percent // 100)
-    return most - sum(
-        one["desiredStatus"] == "RUNNING" and one["lastStatus"] in PRE_STOP for one in members
-    )
+    wanted = [one for one in members if one["desiredStatus"] == "RUNNING"]
+    return most - len([one for one in wanted if one["lastStatus"] in PRE_STOP])
 
 
 def _least(service: Record) -> int:
@@ -252,14 +254,13 @@ def _retire(service: Record, members: list[Record]) -> None:
     ]
     if primary["rolloutState"] == "FAILED":
         return
-    spare = 0
     if rollout.may_retire(service):
-        healthy = sum(is_healthy(service, one) for one in own)
         serving = [one for one in older if one not in useless]
-        spare = max(0, healthy + len(serving) - _least(service))
-        if _room(service, members) > 0 and len(own) < int(service["desiredCount"]):
-            spare = max(0, min(spare, healthy + len(serving) - _least(service)))
-        useless += serving[:spare]
+        healthy = sum(is_healthy(one) for one in own) + len(serving)
+        desired = int(service["desiredCount"])
+        # minimumHealthyPercent is made use of only where there is no room for a new task.
+        stuck = len(own) < desired and _room(service, members) <= 0
+        useless += serving[: max(0, healthy - (_least(service) if stuck else desired))]
     for task in useless:
         _scale_in(task, primary)
     if useless:

@@ -4,6 +4,8 @@ Field names are the ECS API's (API Reference: Deployment, ServiceDeployment, Ser
 that begin with an underscore are ours and never leave the emulator.
 """
 
+# ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
+
 from __future__ import annotations
 
 import itertools
@@ -68,8 +70,11 @@ def breaker_of(service: Record) -> Record:
 
 
 def threshold(service: Record) -> int:
-    """How many failures open the circuit breaker (How the Amazon ECS deployment circuit breaker
-    detects failures): half of the desired count, from 3 to 200, unless configured."""
+    """How many failures open the circuit breaker.
+
+    Half of the desired count, from 3 to 200, unless configured ("How the Amazon ECS deployment
+    circuit breaker detects failures").
+    """
     configured = breaker_of(service).get("thresholdConfiguration") or {}
     kind, value = configured.get("type", "BOUNDED_PERCENT"), float(configured.get("value", 50))
     if kind == "COUNT":

@@ -216,12 +216,13 @@ class Checker:
             check = self._settings(target.group)
             if check is None:
                 return
+            began = time.monotonic()
             outcome = await self._outcome(target, check)
             with self._lock:
                 changed = judge(target, outcome, check)
             if changed:
                 self._changed()
-            await asyncio.sleep(check.interval)
+            await asyncio.sleep(max(0.0, began + check.interval - time.monotonic()))
 
     async def _outcome(self, target: Target, check: Check) -> Outcome:
         outcome, refused = await probe(target, check)

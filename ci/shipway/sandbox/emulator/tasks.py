@@ -4,6 +4,8 @@
 A task's record is MiniStack's; everything that happens to it happens here, under the task's lock.
 """
 
+# ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
+
 from __future__ import annotations
 
 import threading
@@ -123,7 +125,9 @@ def _start(task: Record, definition: Record, overrides: list[Record]) -> None:
         reference, digest = images.fetch(task, container, definition)
         if digest:
             _mark(task, container["name"], imageDigest=digest)
-        arguments = create_arguments(task, definition, container, overrides, values, reference)
+        arguments = create_arguments(
+            task, definition, container, overrides=overrides, values=values, reference=reference
+        )
         if not _wanted(task):
             return
         try:
