@@ -27,6 +27,8 @@ _TITLES = {
 def certain(state: State) -> Cause | None:
     """The failure that is certain now, or ``None``."""
     groups = by_failure(state.stopped)
+    if not is_fresh(state):
+        return None
     if state.launch_error is not None and not healthy(state, "role"):
         return state.launch_error
     for tasks, reading in groups:
@@ -36,6 +38,12 @@ def certain(state: State) -> Cause | None:
             if not alive:
                 return cause_of(tasks, reading)
     return None
+
+
+def is_fresh(state: State) -> bool:
+    """Whether this look shows which of our tasks run; no look is needed where none does."""
+    running = state.deployment.running if state.deployment is not None else 0
+    return running == 0 or not state.lists_tasks or state.tasks_at == state.now
 
 
 def likeliest(state: State) -> Cause | None:

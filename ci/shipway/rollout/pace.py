@@ -7,22 +7,36 @@ and tells by its counts and events whether the dearer questions are worth asking
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
+from math import log2
 
 from shipway.rollout.absorb import fingerprint, refill
-from shipway.rollout.snapshot import Snapshot
-from shipway.rollout.state import CALLS_PER_SECOND, ROLLING_BACK, State, ours_in, seconds_since
+from shipway.rollout.certainty import is_fresh
+from shipway.rollout.snapshot import Deployment, ServiceDeployment, Snapshot
+from shipway.rollout.state import (
+    CALLS_PER_SECOND,
+    ROLLING_BACK,
+    STATUS_RANK,
+    TERMINAL,
+    State,
+    ours_in,
+    seconds_since,
+)
 from shipway.rollout.terms import Wants
 
 _FASTEST = 1.0
 _SLOWEST = 5.0
+_BUSY = 2.5
+_BUSY_FOR = 10.0
 _PAUSED = 10.0
 _EAGER = 0.5
-_EAGER_FOR = 5.0
+_EAGER_FOR = 2.0
 _QUIET_PER_SECOND = 15.0
 _DESCRIBE_EVERY = 5.0
-_TASKS_EVERY = 20.0
+_TASKS_EVERY = 4.0
 _BACK_OFF_MOST = 20.0
+_HINTS = re.compile(r"unhealthy|stopped|unable|failed|has started", re.IGNORECASE)
 
 
 def wants(state: State, glance: Snapshot, now: datetime) -> Wants:
@@ -32,38 +46,70 @@ def wants(state: State, glance: Snapshot, now: datetime) -> Wants:
     last = state.fingerprint[0] if state.fingerprint else None
     changed = fingerprint(glance) != last
     mine = ours_in(state, glance)
-    proving = (
-        state.succeeded_since is not None
-        or state.returned_since is not None
-        or (mine is not None and mine.rollout_state == "COMPLETED")
+    proving = state.succeeded_since is not None or (
+        mine is not None and mine.rollout_state == "COMPLETED"
     )
     arn = _to_describe(state, glance)
     described = state.described
     dear = (
-        changed
-        or proving
+        described is None
         or not state.verified
-        or described is None
-        or described.status in ROLLING_BACK
-        or state.asked is not None
-        or (glance.strategy or described.strategy or "ROLLING") != "ROLLING"
-        or seconds_since(state.described_at, now) >= _DESCRIBE_EVERY
+        or _dear(state, glance, described, now, changed=changed)
     )
     current = glance.current_service_deployment
     known = {None, state.service_deployment, state.target.replaced_service_deployment}
     newest = bool(state.describes and state.service_deployment and current not in known)
     ask = arn if state.describes and (dear or newest) else ""
     waiting = mine is not None and (mine.running < mine.desired or mine.pending > 0)
-    due = waiting and seconds_since(state.tasks_at or state.started, now) >= _TASKS_EVERY
-    look = state.lists_tasks and mine is not None and (changed or due or proving)
+    due = waiting and _slot(state, now) > _slot(state, state.now)
+    every_other = due and _slot(state, now) % 2 == 0
+    upset = mine is not None and changed and _upset(state, glance, mine)
+    moved = mine is not None and (
+        state.deployment is None or mine.running != state.deployment.running
+    )
+    # Whether a task of ours is healthy matters only where others stopped, or as the last proof.
+    doubted = bool(state.stopped) and state.announced is None and (changed or _unsure(state))
+    look = state.lists_tasks and mine is not None
+    open_ = state.rolling_back_since is None and state.succeeded_since is None
     return Wants(
         service_deployment=ask,
         newest=newest,
         revisions=bool(ask) and (not state.verified or newest),
-        tasks=look,
-        stopped=look and state.returned_since is None,
-        targets=(mine is not None and (changed or due or proving)) or _going_back(state, glance),
+        tasks=look and (proving or doubted),
+        stopped=look and open_ and (upset or due or doubted),
+        targets=(open_ and (moved or every_other or doubted)) or _going_back(state, glance),
     )
+
+
+def _dear(
+    state: State, glance: Snapshot, described: ServiceDeployment, now: datetime, *, changed: bool
+) -> bool:
+    """Whether our service deployment is worth describing again."""
+    if STATUS_RANK.get(described.status, 1) == TERMINAL:
+        return changed and described.status == "STOPPED"
+    return (
+        changed
+        or described.status in ROLLING_BACK
+        or (glance.strategy or described.strategy or "ROLLING") != "ROLLING"
+        or seconds_since(state.described_at, now) >= _DESCRIBE_EVERY
+    )
+
+
+def _upset(state: State, glance: Snapshot, mine: Deployment) -> bool:
+    """Whether counts or events hint that a task of ours stopped.
+
+    ``failedTasks`` alone does not: a task that reached RUNNING and then exits may not be counted
+    (aws/containers-roadmap #1206).
+    """
+    last = state.deployment
+    fewer = last is not None and mine.running + mine.pending < last.running + last.pending
+    more = mine.failed > (last.failed if last is not None else 0)
+    fresh = (e.message for e in glance.events if e.id not in state.events)
+    return fewer or more or any(_HINTS.search(message) for message in fresh)
+
+
+def _unsure(state: State) -> bool:
+    return state.deployment is not None and state.deployment.running > 0 and not is_fresh(state)
 
 
 def next_look(state: State, now: datetime) -> float:
@@ -74,6 +120,7 @@ def next_look(state: State, now: datetime) -> float:
     """
     if state.conclusion is not None:
         return 0.0
+    unsure = bool(state.stopped) and state.announced is None and _unsure(state)
     state = refill(state, now)
     if state.troubled_looks:
         return float(min(2.0**state.troubled_looks, _BACK_OFF_MOST))
@@ -82,12 +129,27 @@ def next_look(state: State, now: datetime) -> float:
     if state.paused is not None:
         wait = _PAUSED
     proving = state.succeeded_since or state.returned_since
-    if proving is not None and seconds_since(proving, state.now) < _EAGER_FOR:
+    if unsure or (proving is not None and seconds_since(proving, state.now) < _EAGER_FOR):
         wait = _EAGER
     cost = 2.0 if state.describes else 1.0
     if state.tokens < cost:
-        wait = max(wait, (cost - state.tokens) / CALLS_PER_SECOND)
+        # Calls were borrowed while things moved: pay back, but do not look away meanwhile.
+        most = _BUSY if quiet < _BUSY_FOR else _SLOWEST
+        wait = max(wait, min(most, (cost - state.tokens) / CALLS_PER_SECOND))
     return wait
+
+
+def _slot(state: State, at: datetime) -> int:
+    """Counts up as time passes without a change: by 4 seconds at first, then by doubling.
+
+    A task that dies between two looks may leave all counts as they were, so stopped tasks are asked
+    for without an occasion too, ever more seldom the longer nothing happens.
+    """
+    quiet = max(0.0, seconds_since(state.changed or state.started, at))
+    linear = 8 * _TASKS_EVERY
+    if quiet < linear:
+        return int(quiet // _TASKS_EVERY)
+    return 8 + int(log2(quiet / linear))
 
 
 def _to_describe(state: State, glance: Snapshot) -> str:

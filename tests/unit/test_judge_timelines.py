@@ -1,0 +1,334 @@
+"""Timelines of ECS → verdicts: each file of ``rollouts/`` is a world that changes at given seconds.
+
+``world`` holds what ECS shows from second ``at`` on; each entry changes the one before it, and
+troubles last until the next entry. ``expect`` says the verdict, the second at which the judge must
+know it when it looks every second, when failure was announced, and what must have happened when.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shipway.rollout import judge
+from shipway.rollout.snapshot import Snapshot, Trouble
+from shipway.rollout.terms import Conclusion, Happening, Policy, Target, Wants
+from shipway.rollout.verdict import VERDICTS
+
+T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
+DIGEST = "sha256:" + "9c41" * 16
+FILES = sorted((Path(__file__).parent / "rollouts").glob("*.json"))
+NAMES = [file.stem for file in FILES]
+TARGET: dict[str, Any] = {
+    "subject": "web",
+    "service": "shop-web",
+    "task_definition": "shop:42",
+    "container": "web",
+    "digest": DIGEST,
+    "deployment_id": "ecs-svc/42",
+    "previous_task_definition": "shop:41",
+    "previous_deployment": "ecs-svc/41",
+    "earlier": ["ecs-svc/41"],
+    "replaced_service_deployment": "sd41",
+}
+CALM = 3
+
+
+def build(kind: Any, value: Any) -> Any:
+    """A value of the annotated type from JSON; numbers for times are seconds since T0."""
+    origin, args = typing.get_origin(kind), typing.get_args(kind)
+    if origin in {types.UnionType, typing.Union}:
+        return None if value is None else build(next(a for a in args if a is not type(None)), value)
+    if origin is tuple:
+        return tuple(build(args[0], each) for each in value)
+    if origin is frozenset:
+        return frozenset(value)
+    if kind is datetime:
+        return T0 + timedelta(seconds=value)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+        hints = typing.get_type_hints(kind)
+        return kind(**{name: build(hints[name], each) for name, each in value.items()})
+    return value
+
+
+@dataclasses.dataclass
+class Timeline:
+    """One file, read."""
+
+    doc: dict[str, Any]
+    world: list[tuple[float, Snapshot]]
+
+    def begin(self) -> judge.State:
+        target = build(Target, TARGET | self.doc.get("target", {}))
+        return judge.begin(target, Policy(**self.doc.get("policy", {})), T0)
+
+    def at(self, second: float) -> Snapshot:
+        return [shown for since, shown in self.world if since <= second][-1]
+
+    @property
+    def end(self) -> float:
+        return float(self.doc.get("until", self.world[-1][0] + CALM))
+
+
+def load(file: Path) -> Timeline:
+    doc = json.loads(file.read_text(encoding="utf-8"))
+    world: list[tuple[float, Snapshot]] = []
+    merged: dict[str, Any] = {}
+    for look in doc["world"]:
+        merged = {**merged, "troubles": [], **look}
+        fields = {name: value for name, value in merged.items() if name != "at"}
+        world.append((look["at"], build(Snapshot, fields)))
+    return Timeline(doc=doc, world=world)
+
+
+class Hands:
+    """Does what the judge asks, as the file's ``do`` says: interrupts and refusals."""
+
+    def __init__(self, timeline: Timeline) -> None:
+        todo = timeline.doc.get("do", [])
+        self.interrupts = [each["at"] for each in todo if "interrupt" in each]
+        self.answers = [each["answer"] for each in todo if "answer" in each]
+
+    def press(self, state: judge.State, second: float) -> tuple[judge.State, list[Happening]]:
+        told: list[Happening] = []
+        while self.interrupts and self.interrupts[0] <= second:
+            self.interrupts.pop(0)
+            state, happened = judge.interrupt(state, T0 + timedelta(seconds=second))
+            told += happened
+        return state, told
+
+    def obey(self, state: judge.State, told: list[Happening], second: float) -> judge.State:
+        for happening in told:
+            if happening.action is not None:
+                answer = self.answers.pop(0) if self.answers else None
+                trouble = Trouble(**answer) if answer else None
+                state = judge.answered(state, trouble, T0 + timedelta(seconds=second))
+        return state
+
+
+def watch_each_second(
+    timeline: Timeline,
+) -> tuple[judge.State, list[Happening], Conclusion | None]:
+    state, hands, log = timeline.begin(), Hands(timeline), []
+    conclusion, second = None, 0.0
+    while conclusion is None and second <= timeline.end:
+        state, told = hands.press(state, second)
+        state = hands.obey(state, told, second)
+        log += told
+        now = T0 + timedelta(seconds=second)
+        state, happened, conclusion = judge.step(state, timeline.at(second), now)
+        state = hands.obey(state, list(happened), second)
+        log += happened
+        second += 1
+    return state, log, conclusion
+
+
+def seconds(moment: datetime | None) -> float | None:
+    return None if moment is None else (moment - T0).total_seconds()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_verdict_and_its_second(name: str) -> None:
+    timeline = load(FILES[NAMES.index(name)])
+    expect = timeline.doc["expect"]
+    state, log, conclusion = watch_each_second(timeline)
+    if expect["verdict"] is None:
+        assert conclusion is None, conclusion
+        return
+    assert conclusion is not None, judge.progress(state, timeline.world[-1][1], T0)
+    shown = (conclusion.verdict.name, seconds(conclusion.at), conclusion.text)
+    assert shown[:2] == (expect["verdict"], expect["second"]), shown
+    if "announced" in expect:
+        assert seconds(state.announced) == expect["announced"], state.cause
+    assert expect.get("text", "") in conclusion.text
+    assert expect.get("proof", "") in conclusion.proof
+    assert expect.get("by", "") in conclusion.by
+    assert conclusion.rolled_back == expect.get("rolled_back", conclusion.rolled_back)
+    if "cause" in expect:
+        assert conclusion.cause is not None
+        assert conclusion.cause.kind == expect["cause"]
+    happened = [[seconds(h.at), h.kind] for h in log]
+    for event in expect.get("events", []):
+        assert event in happened, happened
+    certain = [s for s, kind in happened if kind == "announced"]
+    assert len(certain) <= 1
+    assert [kind for _, kind in happened].count("concluded") == 1
+    assert happened[-1][1] == "concluded"
+
+
+def glance_of(snapshot: Snapshot) -> Snapshot:
+    return dataclasses.replace(
+        snapshot,
+        service_deployment=None,
+        newest=None,
+        revisions=(),
+        tasks=(),
+        stopped=(),
+        targets=(),
+        troubles=tuple(t for t in snapshot.troubles if t.operation == "DescribeServices"),
+    )
+
+
+def fetched(full: Snapshot, glance: Snapshot, wants: Wants) -> Snapshot:
+    """What a faithful adapter answers to ``wants``."""
+    described = wants.service_deployment and full.service_deployment
+    denied = {t.operation for t in full.troubles}
+    troubles = list(glance.troubles)
+    if wants.service_deployment and "DescribeServiceDeployments" in denied:
+        troubles += [t for t in full.troubles if t.operation == "DescribeServiceDeployments"]
+        described = None
+    if (wants.tasks or wants.stopped) and "ListTasks" in denied:
+        troubles += [t for t in full.troubles if t.operation == "ListTasks"]
+    return dataclasses.replace(
+        glance,
+        service_deployment=described or None,
+        newest=full.newest if wants.newest else None,
+        revisions=full.revisions if wants.revisions else (),
+        tasks=full.tasks if wants.tasks else (),
+        stopped=full.stopped if wants.stopped else (),
+        targets=full.targets if wants.targets else (),
+        troubles=tuple(troubles),
+    )
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, f in zip(NAMES, FILES, strict=True) if load(f).doc.get("loop", True)]
+)
+def test_the_same_verdict_with_few_calls(name: str) -> None:
+    """Looking as seldom and as little as the judge asks: same verdict, soon, within the budget."""
+    timeline = load(FILES[NAMES.index(name)])
+    expect = timeline.doc["expect"]
+    state, hands = timeline.begin(), Hands(timeline)
+    conclusion, second, spent = None, 0.3, []
+    while conclusion is None and second <= timeline.end + 20:
+        state, told = hands.press(state, second)
+        state = hands.obey(state, told, second)
+        now = T0 + timedelta(seconds=second)
+        full = timeline.at(second)
+        glance = glance_of(full)
+        wants = judge.wants(state, glance, now)
+        spent += [second] * wants.calls
+        state, happened, conclusion = judge.step(state, fetched(full, glance, wants), now)
+        state = hands.obey(state, list(happened), second)
+        second += max(0.05, judge.next_look(state, now))
+    assert (conclusion.verdict.name if conclusion else None) == expect["verdict"], conclusion
+    if conclusion is not None:
+        late = (seconds(conclusion.at) or 0) - expect["second"]
+        assert late <= 6, late
+    for moment in spent:
+        within = [s for s in spent if moment <= s < moment + 60]
+        assert len(within) <= 75, (moment, len(within))
+
+
+def test_a_quiet_watch_costs_at_most_thirty_calls_a_minute() -> None:
+    timeline = load(FILES[NAMES.index("still-running")])
+    state = timeline.begin()
+    second, spent = 0.0, []
+    while second < 600:
+        now = T0 + timedelta(seconds=second)
+        full = timeline.at(second)
+        glance = glance_of(full)
+        wants = judge.wants(state, glance, now)
+        spent += [second] * wants.calls
+        state, _, conclusion = judge.step(state, fetched(full, glance, wants), now)
+        assert conclusion is None
+        second += judge.next_look(state, now)
+    for minute in range(1, 9):
+        calls = [s for s in spent if minute * 60 <= s < minute * 60 + 60]
+        assert len(calls) <= 30, (minute, len(calls))
+    assert len([s for s in spent if s >= 540]) >= 6, "it must not stop looking"
+
+
+def test_every_verdict_and_strategy_has_a_timeline() -> None:
+    docs = [load(file).doc for file in FILES]
+    # already-running is decided before UpdateService: there is no rollout to judge.
+    verdicts = {v.name for v in VERDICTS} - {"already-running"}
+    assert verdicts == {d["expect"]["verdict"] for d in docs} - {None}
+    assert {d["strategy"] for d in docs} == {"ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"}
+    assert len(docs) >= 40
+
+
+GOOD = {"SUCCESSFUL"}
+ALL_LOOKS = [shown for file in FILES for _, shown in load(file).world]
+
+
+def succeeded_somewhere(snapshots: list[Snapshot]) -> bool:
+    """Whether ECS ever said of our deployment, by ARN or by id, that it succeeded."""
+    for shown in snapshots:
+        for found in (shown.service_deployment, shown.newest):
+            if found is not None and found.arn == "sd42" and found.status in GOOD:
+                return True
+        for entry in shown.deployments:
+            if entry.id == "ecs-svc/42" and entry.rollout_state in {"COMPLETED", None}:
+                return True
+    return False
+
+
+looks = st.lists(
+    st.tuples(st.sampled_from(ALL_LOOKS), st.floats(min_value=-30, max_value=120)),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(looks=looks, describes=st.booleans())
+def test_success_is_never_said_of_what_did_not_succeed(
+    looks: list[tuple[Snapshot, float]], *, describes: bool
+) -> None:
+    state = judge.begin(build(Target, TARGET), Policy(), T0)
+    now, seen = T0, []
+    first: Conclusion | None = None
+    for shown, jump in looks:
+        now += timedelta(seconds=jump)
+        look = shown if describes else dataclasses.replace(shown, current_service_deployment=None)
+        seen.append(look)
+        state, happened, conclusion = judge.step(state, look, now)
+        if first is not None:
+            assert (conclusion, happened) == (first, ()), "a final verdict never changes"
+        if conclusion is not None and conclusion.verdict.good:
+            assert succeeded_somewhere(seen)
+        first = first or conclusion
+        assert judge.next_look(state, now) >= 0
+        judge.progress(state, look, now)
+        judge.wants(state, look, now)
+
+
+FAILED_WORLDS = [
+    file
+    for file in FILES
+    if load(file).doc["expect"]["verdict"] in {"rolled-back", "rollback-failed", "stopped", "alarm"}
+]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_a_shuffled_failure_is_never_a_success(data: st.DataObject) -> None:
+    timeline = load(data.draw(st.sampled_from(FAILED_WORLDS)))
+    shown = [snapshot for _, snapshot in timeline.world]
+    order = data.draw(st.lists(st.sampled_from(shown), min_size=1, max_size=20))
+    state = timeline.begin()
+    for number, look in enumerate(order):
+        state, _, conclusion = judge.step(state, look, T0 + timedelta(seconds=number * 7))
+        assert conclusion is None or not conclusion.verdict.good
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(snapshots=st.lists(st.from_type(Snapshot), max_size=4), second=st.floats(-1e6, 1e6))
+def test_any_snapshot_at_all_is_taken(snapshots: list[Snapshot], second: float) -> None:
+    state = judge.begin(build(Target, TARGET), Policy(), T0)
+    for look in snapshots:
+        now = T0 + timedelta(seconds=second)
+        judge.wants(state, look, now)
+        state, _, _ = judge.step(state, look, now)
+        judge.progress(state, look, now)
+        assert judge.next_look(state, now) >= 0
