@@ -8,12 +8,19 @@ Whatever happens, the record is written and the last event says how it ended.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from shipway import gate, verification
 from shipway.config.environment import Environment, Image
-from shipway.errors import ImageNotFoundError, RefusedError, RolloutError, ShipwayError
+from shipway.errors import (
+    CancelledError,
+    ImageNotFoundError,
+    RefusedError,
+    RolloutError,
+    ShipwayError,
+)
 from shipway.evidence.record import Journal
 from shipway.image import build as building
 from shipway.image import publish as publishing
@@ -25,6 +32,14 @@ from shipway.rollout import plan as planning
 from shipway.rollout.release import Harbour, release
 from shipway.stage import stage
 from shipway.values import Commit, ImageReference
+
+_ROWS: Mapping[Task, tuple[Task, ...]] = {
+    "build": ("build",),
+    "publish": ("build", "publish"),
+    "deploy": ("build", "publish", "deploy", "verify"),
+    "verify": ("verify",),
+}
+_IMAGE_ROW: tuple[Task, ...] = ("deploy", "verify")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +79,14 @@ def deliver(order: Order, yard: Yard, observer: Observer) -> Outcome:
         image = _Walk(order, yard, commit, journal).whole()
     except ShipwayError as error:
         return _close(journal, yard, _last_words(error), error)
+    except KeyboardInterrupt:
+        cancelled = CancelledError("interrupted", remedy="nothing further is changed")
+        return _close(journal, yard, _last_words(cancelled), cancelled)
+    except Exception as bug:
+        # Not translated, so not foreseen: recorded, then shown as it is to whoever can mend it.
+        unforeseen = ShipwayError(f"{type(bug).__name__}: {bug}", remedy="report this as a bug")
+        _close(journal, yard, _last_words(unforeseen), unforeseen)
+        raise
     return _close(journal, yard, "Delivered." if image else "Done.", image=image)
 
 
@@ -79,18 +102,18 @@ class _Walk:
     def whole(self) -> ImageReference | None:
         """Every stage in order; the image that was delivered, where there is one."""
         passed = gate.pass_contract(
-            self._order.task, self._order.environment, self._yard, self._commit, self._journal
+            _asked(self._order), self._order.environment, self._yard, self._commit, self._journal
         )
         tasks = _tasks(self._order, passed.allowed.tasks)
-        self._announce(passed, tasks)
+        # A build alone reaches no AWS: it works for a developer without any account.
+        alone = tasks == ("build",) and passed.trigger.by_hand
+        self._announce(passed, tasks, alone=alone)
         site = self._yard.site(passed.place)
-        if tasks == ("build",) and passed.trigger.by_hand:
-            # A build alone reaches no AWS: it works for a developer without any account.
+        if alone:
             self._build(gate.image_of(passed, self._yard), site)
             return None
         aws = site.aws
-        gate.pass_identity(passed.place, aws, self._yard, self._journal)
-        environment = gate.arrive(passed, aws, self._yard, self._journal)
+        environment = gate.pass_identity(passed, aws, self._yard, self._journal)
         image = self._image(tasks, environment, site)
         if image is not None and "deploy" in tasks:
             self._deploy(image, environment, aws)
@@ -98,7 +121,7 @@ class _Walk:
             self._verify(image, environment, aws)
         return image.reference if image else None
 
-    def _announce(self, passed: gate.Passed, tasks: tuple[Task, ...]) -> None:
+    def _announce(self, passed: gate.Passed, tasks: tuple[Task, ...], *, alone: bool) -> None:
         trigger, place = passed.trigger, passed.place
         state = "clean" if self._commit.clean else "with changes"
         self._journal(
@@ -110,7 +133,8 @@ class _Walk:
                 commit=f"{self._commit.short} ({state})",
             )
         )
-        self._journal(Planned(stages=_planned(tasks)))
+        stages = _planned(tasks)
+        self._journal(Planned(stages=stages[1:] if alone else stages))
 
     def _image(
         self, tasks: tuple[Task, ...], environment: Environment, site: Site
@@ -231,15 +255,15 @@ class _Walk:
 
 def _tasks(order: Order, allowed: tuple[Task, ...]) -> tuple[Task, ...]:
     """What will run: the order, as far as the contract allows it."""
-    asked: tuple[Task, ...] = {
-        "build": ("build",),
-        "publish": ("build", "publish"),
-        "deploy": ("build", "publish", "deploy", "verify"),
-        "verify": ("verify",),
-    }[order.task]
-    if order.image is not None:
-        asked = ("deploy", "verify")
+    asked = _IMAGE_ROW if order.image is not None else _ROWS[order.task]
     return tuple(task for task in allowed if task in asked)
+
+
+def _asked(order: Order) -> Task | None:
+    """The one task that the contract must allow; ``deploy`` is as much of the row as it allows."""
+    if order.task == "deploy" and order.image is None:
+        return None
+    return order.task
 
 
 def _planned(tasks: tuple[Task, ...]) -> tuple[tuple[str, str], ...]:
@@ -272,11 +296,14 @@ def _close(
     kind, exit_code = (error.kind, error.exit_code) if error else ("succeeded", 0)
     details: tuple[str, ...] = ()
     remedy = ""
+    if error is not None and not journal.told:
+        details = (*((error.where,) if error.where else ()), *error.details)
+        remedy = error.remedy
     folder: Path | None = None
     try:
         folder = journal.write({"kind": kind, "exitCode": exit_code, "text": text})
     except ShipwayError as lost:
-        details, remedy = (lost.what,), lost.remedy
+        details, remedy = (*details, lost.what), lost.remedy
         if error is None:
             text, kind, exit_code = "Delivered, but not recorded.", lost.kind, lost.exit_code
     journal(

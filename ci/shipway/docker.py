@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
 import tempfile
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -75,6 +78,7 @@ class Buildx:
         scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=request.destination.parent))
         metadata = scratch / "metadata.json"
         fresh = scratch / "layout"
+        before = _children()
         try:
             lines = self._docker.buildx.build(
                 request.context,
@@ -109,8 +113,21 @@ class Buildx:
                 remedy="see that the disk is not full and the folder can be written",
             ) from error
         finally:
+            # Where Ctrl-C or SIGTERM ended the loop above, buildx still runs: python-on-whales
+            # keeps no handle on it.
+            for child in _children() - before:
+                os.kill(child, signal.SIGTERM)
             shutil.rmtree(scratch, ignore_errors=True)
         return digest
+
+
+def _children() -> set[int]:
+    """Processes that this thread started and nobody waited for; none where there is no /proc."""
+    try:
+        listed = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text()
+    except OSError:
+        return set()
+    return {int(child) for child in listed.split()}
 
 
 def _mentions(error: DockerException, words: Sequence[str]) -> bool:

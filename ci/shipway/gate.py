@@ -6,6 +6,7 @@ import hashlib
 import json
 import socket
 from dataclasses import dataclass
+from pathlib import Path
 
 from shipway.config import load as delivery_file
 from shipway.config import resolve
@@ -80,19 +81,26 @@ def read_trigger(yard: Yard, commit: Commit) -> Trigger:
     if not in_github(yard.variables):
         actor = f"{yard.git.user() or 'you'}@{socket.gethostname()}"
         return by_hand(sha=commit.sha, actor=actor, repository=commit.remote)
-    payload: dict[str, object] | None = None
     path = yard.variables.get("GITHUB_EVENT_PATH", "")
-    if path:
-        try:
-            with open(path, encoding="utf-8") as stream:  # noqa: PTH123  # a path GitHub gives
-                payload = json.load(stream)
-        except (OSError, ValueError) as error:
-            raise RefusedError(
-                f"the event that GitHub describes cannot be read: {error}",
-                where="GITHUB_EVENT_PATH",
-                remedy="nothing was built or changed; run the workflow again",
-            ) from error
-    return from_github(yard.variables, payload)
+    return from_github(yard.variables, _payload(Path(path)) if path else None)
+
+
+def _payload(path: Path) -> dict[str, object]:
+    try:
+        payload = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise RefusedError(
+            f"the event that GitHub describes cannot be read: {error}",
+            where="GITHUB_EVENT_PATH",
+            remedy="nothing was built or changed; run the workflow again",
+        ) from error
+    if not isinstance(payload, dict):
+        raise RefusedError(
+            "the event that GitHub describes is no JSON object",
+            where="GITHUB_EVENT_PATH",
+            remedy="nothing was built or changed; run the workflow again",
+        )
+    return payload
 
 
 def _same_commit(trigger: Trigger, commit: Commit) -> None:
@@ -121,16 +129,21 @@ def image_of(passed: Passed, yard: Yard) -> Image:
     return resolve.image(declared, yard.variables)
 
 
-def pass_identity(place: Place, aws: Aws, yard: Yard, journal: Journal) -> Identity:
+def pass_identity(passed: Passed, aws: Aws, yard: Yard, journal: Journal) -> Environment:
     """Be sure that AWS knows us as the right one, before anything is built or changed.
 
+    Gives the environment with every reference resolved against what its infrastructure publishes.
+
     Raises:
-        IdentityError: Another account, or a long-lived key where none may be.
+        IdentityError: Another account or role, or a long-lived key where none may be.
         CredentialsError: There are no credentials, or they ran out.
+        UnresolvedReferenceError: Something that delivery.toml refers to is not published.
+        ConfigurationError: A published value is not what it must be.
     """
     with stage("identity", journal, yard.clock) as running:
         found = aws.identity()
         journal.note("identity", found)
+        place = passed.place
         if found.account != place.account:
             raise IdentityError(
                 f"these credentials belong to account {found.account}, "
@@ -141,8 +154,16 @@ def pass_identity(place: Place, aws: Aws, yard: Yard, journal: Journal) -> Ident
             )
         if in_github(yard.variables):
             _short_lived(found, aws.access_key_id())
+        environment = _arrive(passed, aws, yard, journal)
+        if environment.role and found.role != environment.role:
+            raise IdentityError(
+                f"{environment.name} is delivered by role {environment.role}, "
+                f"not by {found.role or 'who you are'}",
+                where=found.arn,
+                remedy="assume that role, or see `role` in ci/delivery.toml; nothing was changed",
+            )
         running.text = f"assumed role {found.role}" if found.role else found.arn
-    return found
+    return environment
 
 
 def _short_lived(found: Identity, key: str) -> None:
@@ -155,13 +176,7 @@ def _short_lived(found: Identity, key: str) -> None:
         )
 
 
-def arrive(passed: Passed, aws: Aws, yard: Yard, journal: Journal) -> Environment:
-    """The environment with every reference resolved against what the infrastructure publishes.
-
-    Raises:
-        UnresolvedReferenceError: Something that delivery.toml refers to is not published.
-        ConfigurationError: A published value is not what it must be.
-    """
+def _arrive(passed: Passed, aws: Aws, yard: Yard, journal: Journal) -> Environment:
     declared = delivery_file.load(yard.delivery_file).environment(passed.place.name)
     environment = resolve.resolve(declared, variables=yard.variables, published=aws.published)
     journal.note(

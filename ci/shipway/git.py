@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Sequence
@@ -13,7 +14,17 @@ from shipway.values import Commit
 
 # Git is asked, never trusted to prompt, page, sign, or run a hook or a file-system monitor that
 # the checked-out repository configures (git-config, core.fsmonitor and core.hooksPath).
-_QUIET = ("-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "--no-pager")
+_QUIET = (
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "log.showSignature=false"),
+    "--no-pager",
+    "--no-optional-locks",
+)
+# Set where a git hook starts us: they would make git look at another repository than this folder's.
+_MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
+# Options, because the repository's configuration could have it hide what differs.
+_STATUS = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none")
 _SECONDS = 30.0
 
 
@@ -49,7 +60,7 @@ def head(start: Path) -> Commit:
     return Commit(
         sha=sha,
         time=datetime.fromtimestamp(int(seconds), UTC),
-        clean=not _git(start, "status", "--porcelain", "--untracked-files=normal"),
+        clean=not _git(start, *_STATUS),
         subject=subject,
         remote=_remote(start),
     )
@@ -69,17 +80,22 @@ def _remote(start: Path) -> str:
     except GitError:
         return ""
     # A token in the URL (https://user:token@host/…) must never reach a label or a record.
-    return re.sub(r"(?<=://)[^/@]*@", "", url)
+    # The name before an @ may itself hold one, so all up to the last goes; so does a query.
+    return re.sub(r"(?<=://)[^/?#]*@", "", url).partition("?")[0]
 
 
 def _git(where: Path, *words: str) -> str:
     command: Sequence[str] = ("git", "-C", str(where), *_QUIET, *words)
+    # Git's own words are compared below, so it must speak English.
+    env = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+    env["LC_ALL"] = "C"
     try:
         done = subprocess.run(
             command,
             check=False,
             capture_output=True,
             stdin=subprocess.DEVNULL,
+            env=env,
             text=True,
             errors="replace",
             timeout=_SECONDS,

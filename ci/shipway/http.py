@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import ssl
 from urllib.parse import urlsplit
@@ -9,7 +10,7 @@ from urllib.parse import urlsplit
 from shipway import __version__
 from shipway.verification import Answer
 
-# A page that is larger than this is not read to its end: only the status is asked for.
+# No more than this of a page is read: only the status is asked for.
 _READ = 64 * 1024
 
 
@@ -21,8 +22,11 @@ class HttpProber:
 
     def get(self, url: str, seconds: float) -> Answer:
         """One GET; the status, or the reason there was none."""
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
+        try:
+            parts = urlsplit(url)
+            host, port = parts.hostname or "", parts.port
+        except ValueError as error:
+            return Answer(status=None, trouble=f"not an address: {error}")
         connection: http.client.HTTPConnection
         if parts.scheme == "https":
             context = ssl.create_default_context()
@@ -33,8 +37,11 @@ class HttpProber:
         try:
             connection.request("GET", path, headers={"User-Agent": f"shipway/{__version__}"})
             answer = connection.getresponse()
-            answer.read(_READ)
-        except (OSError, http.client.HTTPException) as error:
+            # What there is of the page is taken, so that the service does not see a reset; the
+            # status stands whatever the body does, also where it never ends.
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                answer.read1(_READ)
+        except (OSError, http.client.HTTPException, UnicodeError) as error:
             return Answer(status=None, trouble=f"{type(error).__name__}: {error}")
         finally:
             connection.close()

@@ -92,6 +92,7 @@ def verify(
         observer(Started(stage="verify", subject=service.key))
         began = clock.now()
         glance = seen[service.service]
+        _in_service(glance, service)
         wants = Wants(tasks=True)
         snapshot = ecs.complete(environment.cluster, service.service, glance, wants)
         document = ecs.task_definition(glance.task_definition) if glance.task_definition else {}
@@ -106,6 +107,24 @@ def verify(
             Finished(stage="verify", subject=service.key, text=_words(done[-1]), seconds=seconds)
         )
     return tuple(done)
+
+
+def _in_service(glance: Snapshot, service: Service) -> None:
+    """The service can be seen and is there; before anything is said of what it runs."""
+    if not glance.answered:
+        said = glance.troubles[0].text if glance.troubles else "ECS gave no answer"
+        raise VerificationError(
+            f"{service.key} cannot be looked at: {said}",
+            where=service.service,
+            remedy="mend that, then verify again",
+        )
+    if not glance.exists or glance.status != "ACTIVE":
+        state = glance.status if glance.exists else "not in the cluster"
+        raise VerificationError(
+            f"service {service.service} is {state}",
+            where=service.service,
+            remedy="see `cluster` and `service` in ci/delivery.toml",
+        )
 
 
 def _pinned(document: Json, service: Service, shipped: ImageReference | None) -> ImageReference:

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError
 
 from shipway.aws.registry import Registry
 from shipway.aws.session import Session, code_of, translated
-from shipway.errors import AccessDeniedError, AwsError, PublishError
+from shipway.errors import AccessDeniedError, AwsError, PublishError, UsageError
 from shipway.image import layout
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.scan import NOT_AVAILABLE, Scan
@@ -48,7 +48,7 @@ class EcrRepository:
                 found = self._session.client("ecr").describe_repositories(
                     registryId=self._registry_id, repositoryNames=[self._name]
                 )
-            self._uri = str(found["repositories"][0]["repositoryUri"])
+                self._uri = str(found["repositories"][0]["repositoryUri"])
         return self._uri
 
     def find(self, reference: str) -> StoredImage | None:
@@ -61,22 +61,22 @@ class EcrRepository:
                 imageIds=[{key: reference}],
                 acceptedMediaTypes=_ACCEPTED_TYPES,
             )
-        if not answer["images"]:
-            return None
-        image = answer["images"][0]
-        digest = Digest(image["imageId"]["imageDigest"])
-        manifest = image["imageManifest"].encode()
-        if "manifests" not in json.loads(manifest):
-            return StoredImage(digest=digest, platforms=frozenset({digest}))
-        children = frozenset(child for _, child in layout.platforms_of(manifest))
-        return StoredImage(digest=digest, platforms=children)
+            if not answer["images"]:
+                return None
+            image = answer["images"][0]
+            digest = Digest(image["imageId"]["imageDigest"])
+            manifest = image["imageManifest"].encode()
+            if "manifests" not in json.loads(manifest):
+                return StoredImage(digest=digest, platforms=frozenset({digest}))
+            children = frozenset(child for _, child in layout.platforms_of(manifest))
+            return StoredImage(digest=digest, platforms=children)
 
     def push(self, folder: Path, tag: str) -> Pushed:
         """Push an OCI image layout; see :class:`shipway.image.publish.Repository`."""
         image = layout.read(folder)
         with self._speaking("ecr:GetAuthorizationToken"):
             answer = self._session.client("ecr").get_authorization_token()
-        token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
+            token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
         return Registry(self.uri, token).push(image, tag)
 
     def scan(self, digest: Digest) -> Scan:
@@ -88,7 +88,7 @@ class EcrRepository:
                     repositoryName=self._name,
                     imageId={"imageDigest": digest.value},
                 )
-        except (AwsError, AccessDeniedError) as error:
+        except (AwsError, AccessDeniedError, UsageError) as error:
             return Scan(digest=digest, status=NOT_AVAILABLE, findings={}, reason=error.what)
         return Scan(
             digest=digest,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, Final, Literal, TypeVar
 
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from shipway.aws import ecs_read as read
 from shipway.aws.session import THROTTLED, Session, code_of, translated
@@ -41,6 +41,7 @@ _UNSUPPORTED: Final = frozenset(
     {"UnknownOperationException", "InvalidAction", "UnsupportedFeatureException"}
 )
 _SERVER_ERROR: Final = 500
+_ACTIONS: Final = {"DescribeTargetHealth": "elasticloadbalancing:DescribeTargetHealth"}
 
 
 class AwsEcs:
@@ -59,21 +60,24 @@ class AwsEcs:
         seen: dict[str, Snapshot] = {}
         for start in range(0, len(names), SERVICES_A_CALL):
             some = list(names[start : start + SERVICES_A_CALL])
-            describe = partial(self._quick("ecs").describe_services, cluster=cluster, services=some)
-            answer, trouble = self._look("DescribeServices", describe)
-            if answer is None or trouble is not None:
+            described, trouble = self._look(
+                "DescribeServices", partial(self._describe, cluster, some)
+            )
+            if described is None or trouble is not None:
                 troubles = (trouble,) if trouble else ()
                 missing = trouble is not None and trouble.kind == "missing"
                 for name in some:
                     seen[name] = Snapshot(exists=not missing, answered=missing, troubles=troubles)
                 continue
-            for found in answer["services"]:
-                name = found["serviceName"]
-                seen[name] = read.service(found)
-                self._groups[cluster, name] = read.target_groups(found)
             for name in some:
-                seen.setdefault(name, Snapshot(exists=False, status="INACTIVE"))
+                seen[name] = described.get(name, Snapshot(exists=False, status="INACTIVE"))
         return seen
+
+    def _describe(self, cluster: str, names: list[str]) -> dict[str, Snapshot]:
+        answer = self._quick("ecs").describe_services(cluster=cluster, services=names)
+        for found in answer["services"]:
+            self._groups[cluster, found["serviceName"]] = read.target_groups(found)
+        return {found["serviceName"]: read.service(found) for found in answer["services"]}
 
     def complete(self, cluster: str, name: str, glance: Snapshot, wants: Wants) -> Snapshot:
         """What the judge wants besides, each with its own calls; see the port."""
@@ -145,8 +149,9 @@ class AwsEcs:
         found: list[Task] = []
         for start in range(0, len(arns), _TASKS_A_CALL):
             some = arns[start : start + _TASKS_A_CALL]
-            answer = ecs.describe_tasks(cluster=cluster, tasks=some)
-            found += [read.task(one) for one in answer["tasks"]]
+            with translated("ecs:DescribeTasks"):
+                answer = ecs.describe_tasks(cluster=cluster, tasks=some)
+                found += [read.task(one) for one in answer["tasks"]]
         return tuple(found)
 
     def _targets(self, groups: Sequence[str]) -> tuple[Target, ...]:
@@ -167,15 +172,15 @@ class AwsEcs:
                 return tuple(
                     sorted(arn.rpartition("/")[2] for page in pages for arn in page["serviceArns"])
                 )
-        except ShipwayError:
+        except (AwsError, AccessDeniedError, CredentialsError, UsageError):
             return ()
 
     def task_definition(self, arn: str) -> Json:
         """DescribeTaskDefinition with its tags; see the port."""
         with translated("ecs:DescribeTaskDefinition", arn):
             answer = self._ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
-        tags = answer.get("tags")
-        return {**answer["taskDefinition"], **({"tags": tags} if tags else {})}
+            tags = answer.get("tags")
+            return {**answer["taskDefinition"], **({"tags": tags} if tags else {})}
 
     def register(self, request: Json) -> str:
         """RegisterTaskDefinition; the new revision's ARN."""
@@ -183,13 +188,13 @@ class AwsEcs:
         with translated("ecs:RegisterTaskDefinition", f"task-definition/{family}"):
             try:
                 answer = self._ecs.register_task_definition(**request)
+                return str(answer["taskDefinition"]["taskDefinitionArn"])
             except ParamValidationError as error:
                 raise UsageError(
                     f"this SDK cannot pass on every field of task definition {family}: {error}",
                     where=family,
                     remedy="update boto3: the live task definition uses a newer field",
                 ) from error
-        return str(answer["taskDefinition"]["taskDefinitionArn"])
 
     def update(self, cluster: str, service: str, task_definition: str) -> Updated:
         """UpdateService with the task definition alone, so that autoscaling keeps its count."""
@@ -197,10 +202,11 @@ class AwsEcs:
             answer = self._ecs.update_service(
                 cluster=cluster, service=service, taskDefinition=task_definition
             )["service"]
+            deployments = {one["id"]: one for one in answer.get("deployments", ())}
         deployment = next(
             (
-                one["id"]
-                for one in answer.get("deployments", ())
+                key
+                for key, one in deployments.items()
                 if one.get("status") == "PRIMARY" and one.get("taskDefinition") == task_definition
             ),
             "",
@@ -211,7 +217,8 @@ class AwsEcs:
                 where=f"{cluster}/{service}",
                 remedy="see the service's deployments in ECS: another update may have come first",
             )
-        return Updated(deployment_id=deployment)
+        earlier = frozenset(deployments) - {deployment}
+        return Updated(deployment_id=deployment, earlier=earlier if deployment else frozenset())
 
     def stop(self, arn: str, stop_type: Literal["ROLLBACK", "ABORT"]) -> Trouble | None:
         """StopServiceDeployment; the trouble where it did not work."""
@@ -233,7 +240,7 @@ class AwsEcs:
         """Call, and give what went wrong as a value; expired credentials are renewed once."""
         for renewed in (False, True):
             try:
-                with translated(f"ecs:{operation}"):
+                with translated(_ACTIONS.get(operation, f"ecs:{operation}")):
                     return call(), None
             except CredentialsError as error:
                 if renewed or not self._session.renew():
@@ -245,7 +252,7 @@ class AwsEcs:
 
 def _trouble(error: ShipwayError, operation: str) -> Trouble:
     foreign = error.__cause__
-    kind = "unreachable"
+    kind = "unreachable" if isinstance(foreign, BotoCoreError) else "server-error"
     if isinstance(error, AccessDeniedError):
         kind = "access-denied"
     elif isinstance(foreign, ClientError):

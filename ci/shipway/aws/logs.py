@@ -34,7 +34,7 @@ class Logs:
                 if code_of(error) != "ResourceNotFoundException":
                     raise
                 return ()
-        return tuple(
-            (datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"])
-            for event in answer["events"]
-        )
+            return tuple(
+                (datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"])
+                for event in answer["events"]
+            )

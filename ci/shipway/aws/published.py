@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 
 from shipway.aws.session import Session, message_of, translated
 from shipway.config.references import Found, Missing, Reference, Resolution
-from shipway.errors import ShipwayError
+from shipway.errors import AccessDeniedError, AwsError, CredentialsError, UsageError
 
 # GetParameters takes at most ten names (Systems Manager API Reference, GetParameters).
 _NAMES_A_CALL = 10
@@ -63,7 +63,7 @@ class Published:
         try:
             with translated("ssm:GetParametersByPath", folder):
                 answer = self._session.client("ssm").get_parameters_by_path(Path=folder)
-        except ShipwayError:
+        except (AwsError, AccessDeniedError, CredentialsError, UsageError):
             return ()
         return tuple(sorted(parameter["Name"] for parameter in answer["Parameters"]))[:_SHOWN]
 

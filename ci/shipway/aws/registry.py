@@ -10,8 +10,11 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from functools import partial
+from typing import BinaryIO, Final
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -28,6 +31,9 @@ _CREATED: Final = 201
 _ACCEPTED: Final = 202
 _UNAUTHORIZED: Final = 401
 _NOT_FOUND: Final = 404
+_TOO_MANY: Final = 429
+_SERVER_ERROR: Final = 500
+_PAUSE: Final = 0.3
 _RETRY: Final = urllib3.Retry(
     total=4,
     backoff_factor=0.3,
@@ -68,20 +74,31 @@ class Registry:
             PublishError: The registry refused something or cannot be reached.
         """
         try:
-            with ThreadPoolExecutor(_PARALLEL, "push") as pool:
-                sent = [size for size in pool.map(self._send, layout.blobs) if size is not None]
+            sent = self._send_all(layout.blobs)
             for manifest in layout.children:
                 self._put(manifest, manifest.digest.value)
             digest = self._put(layout.root, tag)
         except urllib3.exceptions.HTTPError as error:
             raise PublishError(
-                f"the registry cannot be reached: {error}",
+                f"the registry cannot be reached: {_reason(error)}",
                 where=self._uri,
                 remedy="check the network, then publish again: layers that arrived are kept",
-            ) from error
+            ) from None  # urllib3's own text holds addresses, which may be signed
         return Pushed(digest=digest, blobs=len(sent), bytes=sum(sent))
 
-    def _send(self, blob: Blob) -> int | None:
+    def _send_all(self, blobs: Sequence[Blob]) -> list[int]:
+        """Send what is lacking, some at once; the first failure or a signal stops the others."""
+        halt = threading.Event()
+        with ThreadPoolExecutor(_PARALLEL, "push") as pool:
+            try:
+                sizes = list(pool.map(partial(self._send, halt), blobs))
+            except BaseException:
+                halt.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+        return [size for size in sizes if size is not None]
+
+    def _send(self, halt: threading.Event, blob: Blob) -> int | None:
         """Upload one blob; gives its size, or ``None`` where it was there already."""
         answer = self._ask("HEAD", f"/v2/{self._name}/blobs/{blob.digest}")
         if answer.status == _OK:
@@ -90,23 +107,24 @@ class Registry:
             raise self._refused(answer, f"blob {blob.digest}")
         for left in reversed(range(_UPLOAD_TRIES)):
             try:
-                self._upload(blob)
-            except urllib3.exceptions.HTTPError:
-                if not left:
+                self._upload(halt, blob)
+            except (urllib3.exceptions.HTTPError, _PassingError):
+                if not left or halt.wait(_PAUSE):
                     raise
             else:
                 break
         return blob.size
 
-    def _upload(self, blob: Blob) -> None:
+    def _upload(self, halt: threading.Event, blob: Blob) -> None:
         opened = self._ask("POST", f"/v2/{self._name}/blobs/uploads/")
-        if opened.status != _ACCEPTED:
+        location = opened.headers.get("Location", "")
+        if opened.status != _ACCEPTED or not location:
             raise self._refused(opened, f"blob {blob.digest}")
         with blob.path.open("rb") as content:
             sent = self._ask(
                 "PATCH",
-                opened.headers["Location"],
-                body=content,
+                location,
+                body=_Haltable(content, halt),
                 headers={
                     "Content-Type": "application/octet-stream",
                     "Content-Length": str(blob.size),
@@ -114,7 +132,7 @@ class Registry:
             )
         if sent.status not in {_OK, _CREATED, _ACCEPTED}:
             raise self._refused(sent, f"blob {blob.digest}")
-        location = sent.headers.get("Location", opened.headers["Location"])
+        location = sent.headers.get("Location", location)
         glue = "&" if "?" in location else "?"
         closed = self._ask("PUT", f"{location}{glue}digest={blob.digest}")
         if closed.status != _CREATED:
@@ -151,11 +169,36 @@ class Registry:
             remedy = "the registry refused the token: see that the role may ecr:InitiateLayerUpload"
         elif answer.status == _NOT_FOUND:
             remedy = "the repository does not exist; shipway never creates one"
-        return PublishError(
+        passing = answer.status == _TOO_MANY or answer.status >= _SERVER_ERROR
+        return (_PassingError if passing else PublishError)(
             f"the registry refused {what}: {answer.status} {_words(answer.data)}",
             where=self._uri,
             remedy=remedy,
         )
+
+
+class _PassingError(PublishError):
+    """A refusal that may be gone at the next try."""
+
+
+class _Haltable:
+    """A file that stops being read once the push is over, so that nothing is waited for."""
+
+    def __init__(self, file: BinaryIO, halt: threading.Event) -> None:
+        self._file = file
+        self._halt = halt
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes."""
+        if self._halt.is_set():
+            raise urllib3.exceptions.HTTPError("the push was ended")
+        return self._file.read(size)
+
+
+def _reason(error: urllib3.exceptions.HTTPError) -> str:
+    """What went wrong, without the address: it may be signed, and where is said beside it."""
+    cause = getattr(error, "reason", None) or error
+    return ": ".join(str(part).rstrip(".") for part in cause.args) or type(cause).__name__
 
 
 def _words(body: bytes) -> str:

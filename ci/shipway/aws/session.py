@@ -12,13 +12,11 @@ from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
-    ConnectTimeoutError,
     CredentialRetrievalError,
-    EndpointConnectionError,
+    HTTPClientError,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
-    ReadTimeoutError,
     SSOTokenLoadError,
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
@@ -115,14 +113,22 @@ class Session:
 
         Gives whether other credentials were found; the same ones would only fail again.
         """
-        before = self.access_key_id()
+        before = self._credentials()
         with self._lock:
             self._session = None
             self._clients.clear()
+        return self._credentials() not in {("", ""), before}
+
+    def _credentials(self) -> tuple[str, str]:
+        """Key id and token in use, to be compared; empty where there are none."""
         try:
-            return self.access_key_id() not in {"", before}
-        except CredentialsError:
-            return False
+            with translated("credentials"):
+                self.client("sts")
+                found = self._session.get_credentials() if self._session else None
+                frozen = found.get_frozen_credentials() if found else None
+        except ShipwayError:
+            return "", ""
+        return (str(frozen.access_key), str(frozen.token)) if frozen else ("", "")
 
     def identity(self) -> Identity:
         """Who AWS says we are (STS GetCallerIdentity, which needs no permission).
@@ -133,7 +139,7 @@ class Session:
         """
         with translated("sts:GetCallerIdentity"):
             answer = self.client("sts").get_caller_identity()
-        return Identity(account=answer["Account"], arn=answer["Arn"], user_id=answer["UserId"])
+            return Identity(account=answer["Account"], arn=answer["Arn"], user_id=answer["UserId"])
 
     def access_key_id(self) -> str:
         """The key id in use (never the secret), so that a long-lived ``AKIA…`` can be refused."""
@@ -168,7 +174,7 @@ def translated(operation: str, resource: str = "") -> Iterator[None]:
         raise CredentialsError(
             str(error), where="AWS_PROFILE", remedy="name a profile of ~/.aws/config"
         ) from error
-    except (EndpointConnectionError, ConnectTimeoutError, ReadTimeoutError) as error:
+    except HTTPClientError as error:
         raise AwsError(
             f"{operation}: AWS cannot be reached: {error}",
             where=resource,
@@ -177,6 +183,13 @@ def translated(operation: str, resource: str = "") -> Iterator[None]:
     except BotoCoreError as error:
         raise AwsError(
             f"{operation}: {error}", where=resource, remedy="check the SDK's configuration"
+        ) from error
+    except (LookupError, TypeError, ValueError) as error:
+        # Something else than AWS answers there: a field that always is there is not.
+        raise AwsError(
+            f"{operation}: what answered cannot be read: {error!r}",
+            where=resource,
+            remedy="check AWS_ENDPOINT_URL and the proxy: that is not the answer of AWS",
         ) from error
 
 
@@ -210,11 +223,15 @@ def _client_error(error: ClientError, operation: str, resource: str) -> ShipwayE
             remedy="wait a minute and run the same command again",
         )
     if code == "InvalidParameterException" or code.endswith("ValidationException"):
-        return UsageError(f"{operation}: {message}", where=resource)
+        return UsageError(
+            f"{operation}: {message}", where=resource, remedy="mend the value that AWS names"
+        )
     if status >= _HTTP_SERVER_ERROR:
         return AwsError(
             f"{operation} failed on AWS's side ({status} {code}): {message}",
             where=resource,
             remedy="see the AWS Health dashboard, then run the same command again",
         )
-    return AwsError(f"{operation}: {code}: {message}", where=resource)
+    return AwsError(
+        f"{operation}: {code}: {message}", where=resource, remedy="see AWS's own words above"
+    )

@@ -22,7 +22,7 @@ from typing import Any, Final
 from shipway import __version__
 from shipway.clock import Clock
 from shipway.errors import EvidenceError
-from shipway.observer import Event, Observer, Output, Rolling
+from shipway.observer import Event, Failed, Observer, Output, Rolling
 from shipway.values import Commit, Digest, ImageReference
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
@@ -40,6 +40,10 @@ class Journal:
         commit: The commit that is delivered.
         clock: The time.
         observer: Is told every event after the journal noted it.
+
+    Attributes:
+        environment: The first folder of the record's place; set once it is known.
+        told: Whether a failure was told of already.
     """
 
     def __init__(self, folder: Path, commit: Commit, *, clock: Clock, observer: Observer) -> None:
@@ -53,9 +57,11 @@ class Journal:
         self._subject: ImageReference | None = None
         self._lock = threading.Lock()
         self.environment = NOWHERE
+        self.told = False
 
     def __call__(self, event: Event) -> None:
         """Note an event and pass it on; a foreign tool's output is passed on alone."""
+        self.told = self.told or isinstance(event, Failed)
         if not isinstance(event, Output):
             entry = {
                 "at": _time(self._clock.now()),
@@ -166,11 +172,12 @@ def _time(moment: datetime) -> str:
 
 def _own(folder: Path) -> Path:
     """Make a folder that is ours alone; a second delivery of the same second gets ``-2``."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
     number = 1
     while True:
         try:
             own = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-            own.mkdir(parents=True)
+            own.mkdir()
         except FileExistsError:
             number += 1
         else:

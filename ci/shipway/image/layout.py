@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shipway.errors import BuildError
+from shipway.errors import BuildError, UsageError
 from shipway.values import Digest
 
 INDEX_TYPES = frozenset(
@@ -80,6 +80,13 @@ def read(folder: Path) -> Layout:
         BuildError: The layout is incomplete, or a blob's size or a manifest's digest is off.
     """
     try:
+        return _read(folder)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, UsageError) as error:
+        raise _broken(folder, f"it cannot be read: {error!r}") from error
+
+
+def _read(folder: Path) -> Layout:
+    try:
         descriptors = json.loads((folder / "index.json").read_bytes())["manifests"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise _broken(folder, f"index.json cannot be read: {error}") from error
@@ -92,6 +99,8 @@ def read(folder: Path) -> Layout:
     else:
         children = tuple(_manifest(folder, entry) for entry in _entries(root))
         platforms = tuple(platforms_of(root.content))
+        if not platforms:
+            raise _broken(folder, f"index {root.digest} holds no image")
     blobs = {
         blob.digest: blob
         for manifest in (children or (root,))

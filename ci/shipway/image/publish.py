@@ -111,7 +111,14 @@ def publish(built: BuiltImage, repository: Repository) -> PublishedImage:
         return _published(repository, stored, built.tag, None)
     pushed = repository.push(built.folder, built.tag)
     stored = repository.find(built.tag)
-    if stored is None or stored.digest != built.digest or pushed.digest != built.digest:
+    if pushed.digest != built.digest:
+        raise DigestError(
+            f"built {built.digest}, but the registry took it as {pushed.digest}",
+            where=repository.uri,
+            remedy="nothing was rolled out; a proxy between here and the registry may rewrite "
+            "manifests",
+        )
+    if stored is None or stored.digest != built.digest:
         raise DigestError(
             f"built {built.digest}, but tag {built.tag} answers "
             f"{stored.digest if stored else 'nothing'} after the push",

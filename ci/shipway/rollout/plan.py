@@ -13,7 +13,6 @@ from shipway.errors import (
     ConfigurationError,
     CredentialsError,
     RolloutError,
-    UsageError,
 )
 from shipway.rollout import taskdef
 from shipway.rollout.judge import objections
@@ -84,7 +83,7 @@ def _step(
     try:
         needed = taskdef.needed(live, service.container, image)
         request = taskdef.pin(live, service.container, image)
-    except UsageError as error:
+    except ConfigurationError as error:
         raise ConfigurationError(
             error.what,
             where=f"ci/delivery.toml  environments.{environment.name}.services.{service.key}"

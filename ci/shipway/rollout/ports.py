@@ -16,10 +16,14 @@ LogLines = tuple[tuple[datetime, str], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Updated:
-    """What UpdateService answered: enough to know our deployment ever after."""
+    """What UpdateService answered: enough to know our deployment ever after.
+
+    ``earlier`` holds the ids of all other deployments of that answer: each is older than ours.
+    """
 
     deployment_id: str
     service_deployment: str = ""
+    earlier: frozenset[str] = frozenset()
 
 
 class Ecs(Protocol):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shipway.clock import Clock
-from shipway.errors import RolloutError, ShipwayError
+from shipway.errors import CancelledError, RolloutError, ShipwayError
 from shipway.observer import Detail, Event, Failed, Finished, Started
 from shipway.rollout.diagnosis import Block, Images, diagnose, secret_values
 from shipway.rollout.plan import Step
@@ -72,6 +72,15 @@ def release(
         harbour.journal.note("services", [_unfinished(one) for one in began])
         harbour.journal(Failed(stage="deploy", text=error.what, details=_details(error)))
         raise
+    except KeyboardInterrupt as error:
+        # Before the watch began, which takes the first Ctrl-C as a wish to roll back.
+        cancelled = CancelledError(
+            "interrupted while services were being updated",
+            remedy="what was updated goes on in ECS; run verify to see what runs",
+        )
+        harbour.journal.note("services", [_unfinished(one) for one in began])
+        harbour.journal(Failed(stage="deploy", text=cancelled.what, details=_details(cancelled)))
+        raise cancelled from error
     facts = []
     for one in rolled:
         blocks = _explained(one, image)

@@ -109,6 +109,7 @@ def _start(
         target = replace(
             target,
             deployment_id=step.adopt.id,
+            earlier=frozenset(one.id for one in step.before.deployments) - {step.adopt.id},
             service_deployment=step.before.current_service_deployment or "",
             previous_task_definition=_earlier(step),
         )
@@ -118,6 +119,7 @@ def _start(
         target,
         deployment_id=updated.deployment_id,
         service_deployment=updated.service_deployment,
+        earlier=updated.earlier,
         previous_task_definition=primary.task_definition if primary else "",
         previous_deployment=primary.id if primary else "",
         replaced_service_deployment=step.before.current_service_deployment or "",

@@ -13,7 +13,13 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shipway.clock import Clock
-from shipway.errors import CancelledError, ShipwayError
+from shipway.errors import (
+    AccessDeniedError,
+    AwsError,
+    CancelledError,
+    CredentialsError,
+    UsageError,
+)
 from shipway.observer import Observer
 from shipway.rollout import judge
 from shipway.rollout.diagnosis import LogTail
@@ -39,7 +45,7 @@ class Watched:
         definition: The task definition that is rolled out: it says where logs go.
         happenings: Everything that was seen, in order.
         tails: Log lines of tasks that stopped.
-        snapshots: The last look.
+        last: The last look.
         looks: How many looks were taken.
     """
 
@@ -160,7 +166,7 @@ class Watch:
         group, prefix = place
         try:
             lines = self._logs.tail(group, f"{prefix}/{container}/{task_id}", LOG_LINES)
-        except ShipwayError:
+        except (AwsError, AccessDeniedError, CredentialsError, UsageError):
             return None
         return LogTail(task_id=task_id, container=container, lines=lines) if lines else None
 
