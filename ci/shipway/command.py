@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from shipway.console import Console, open_console
+from shipway.console import Console, Mode, open_console
 from shipway.delivery import Order, deliver
 from shipway.errors import CancelledError, ShipwayError, TerminatedError
 from shipway.release.contract import Task
@@ -26,7 +26,7 @@ def run(stage: Task, env: str, *, image: str, json: bool, verbose: bool) -> int:
         json: One JSON object for each event instead of words for a person.
         verbose: Show all of BuildKit's output.
     """
-    mode = "json" if json else "auto"
+    mode: Mode = "json" if json else "auto"
     with open_console(mode=mode, env=os.environ, verbose=verbose) as console:
         try:
             with terminable():

@@ -25,9 +25,20 @@ class ImageStore(Repository, Scans, Protocol):
 class Aws(Protocol):
     """One account's AWS in one region, seen through the stages' own ports."""
 
-    ecs: Ecs
-    logs: Logs
-    published: References
+    @property
+    def ecs(self) -> Ecs:
+        """Its services."""
+        ...
+
+    @property
+    def logs(self) -> Logs:
+        """Its container logs."""
+        ...
+
+    @property
+    def published(self) -> References:
+        """What its infrastructure publishes."""
+        ...
 
     def identity(self) -> Identity:
         """Who AWS says we are."""

@@ -59,12 +59,12 @@ def sandbox(_: Context, *, down: bool = False, json: bool = False) -> None:
     _leave(run(down=down, json=json))
 
 
-@task(help={"json": _HELP["json"], "keep": "leave the sandbox running afterwards"})
-def rehearse(_: Context, *, json: bool = False, keep: bool = False) -> None:
+@task(help={key: _HELP[key] for key in ("json", "verbose")})
+def rehearse(_: Context, *, json: bool = False, verbose: bool = False) -> None:
     """Walk a whole delivery, good and bad releases, in the sandbox; no account is needed."""
-    from shipway.sandbox.rehearsal import run
+    from shipway.rehearsal.command import run
 
-    _leave(run(json=json, keep=keep))
+    _leave(run(as_json=json, verbose=verbose))
 
 
 def _deliver(

@@ -22,7 +22,7 @@ from typing import Any, Final
 from shipway import errors
 from shipway.aws.identity import Credentials, assume_role_with_web_identity
 from shipway.errors import SandboxError, ShipwayError
-from shipway.sandbox import github
+from shipway.sandbox import tokens
 from shipway.sandbox.host import WORLD_FILE
 from shipway.sandbox.layers import GITHUB, LAPTOP
 
@@ -69,10 +69,19 @@ class World:
 
     def person(self) -> Credentials:
         """Credentials of a person at a keyboard: the local environment's deploy role."""
-        token = github.token(self.state, {"sub": LAPTOP, "repository": GITHUB})
+        job = tokens.register(self.state, {"sub": LAPTOP, "repository": GITHUB})
+        return self.assume("local", tokens.fetch(job), session="laptop")
+
+    def assume(self, environment: str, token: str, *, session: str) -> Credentials:
+        """Trade a token for an environment's deploy role.
+
+        Raises:
+            AccessDeniedError: The role's trust policy does not accept it.
+            AwsError: STS does not accept the token itself.
+        """
         return assume_role_with_web_identity(
-            role=self.role("local"),
-            session="laptop",
+            role=self.role(environment),
+            session=session,
             token=token,
             region=str(self.state["region"]),
             endpoint=self.endpoint,

@@ -1,0 +1,1 @@
+"""The rehearsal: a whole delivery in the sandbox, good releases and bad, by the code CI runs."""

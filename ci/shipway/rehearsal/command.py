@@ -1,0 +1,156 @@
+"""What stands behind ``inv rehearse``: start the sandbox, walk every walk, judge the evidence."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from shipway import git
+from shipway.command import terminable
+from shipway.console import Acceptance, Console, open_console
+from shipway.console.json_lines import decode
+from shipway.errors import CancelledError, ShipwayError
+from shipway.evidence.matrix import Evidence, Row, matrix
+from shipway.evidence.record import plain
+from shipway.http import HttpProber
+from shipway.observer import Event, Observer
+from shipway.paths import cache_folder
+from shipway.rehearsal import walks
+from shipway.rehearsal.checkout import Checkout
+from shipway.rehearsal.runner import Stage, walk
+from shipway.rehearsal.walks import Walk
+from shipway.sandbox import world
+from shipway.sandbox.command import dockerfiles
+
+_UNMET = 60
+
+
+def run(*, as_json: bool, verbose: bool) -> int:
+    """Rehearse; 0 only if every criterion is met."""
+    with open_console(
+        mode="json" if as_json else "auto", env=os.environ, verbose=verbose
+    ) as console:
+        try:
+            with terminable():
+                return _rehearse(console)
+        except KeyboardInterrupt:
+            error: ShipwayError = CancelledError(
+                "interrupted", remedy="nothing is left running; start it again at any time"
+            )
+        except ShipwayError as met:
+            error = met
+        console.error(error)
+        return error.exit_code
+
+
+def _rehearse(console: Console) -> int:
+    root = git.root(Path.cwd())
+    began = time.monotonic()
+    name = f"rehearsal-{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}"
+    evidence = root / "evidence" / name
+    evidence.mkdir(parents=True)
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shipway-")))
+        checkout = Checkout(root, scratch / "shop")
+        sandbox = stack.enter_context(
+            world.owned(scratch / "run", cache_folder(os.environ), dockerfiles(root), console.say)
+        )
+        stage = Stage(
+            world=sandbox,
+            checkout=checkout,
+            evidence=evidence,
+            shown=f"evidence/{name}",
+            prober=HttpProber(),
+        )
+        found = _walk_all(stage, scratch, console)
+    rows = matrix({one.walk["name"]: one for one in found})
+    _write(evidence, rows)
+    console.acceptance([_shown(row) for row in rows], seconds=time.monotonic() - began)
+    return 0 if all(row.met for row in rows) else _UNMET
+
+
+def _walk_all(stage: Stage, scratch: Path, console: Console) -> list[Evidence]:
+    numbers = count(1)
+    good = (walks.MAIN, walks.STABLE)
+    found = [_walk(one, stage, next(numbers), console) for one in good]
+    # A refusal takes a second and changes nothing: the three are walked side by side.
+    apart = {one.name: _Apart(one, stage, next(numbers), scratch) for one in walks.REFUSED}
+    with ThreadPoolExecutor(len(apart)) as pool:
+        for one, evidence in zip(
+            apart.values(), pool.map(_Apart.walk, apart.values()), strict=True
+        ):
+            found.append(evidence)
+            one.show(console)
+    found.extend([_walk(one, stage, next(numbers), console) for one in walks.FAILING])
+    return found
+
+
+class _Apart:
+    """A walk in a clone of its own; what it tells is kept until its turn to be shown."""
+
+    def __init__(self, one: Walk, stage: Stage, number: int, scratch: Path) -> None:
+        self._one = one
+        self._stage = stage
+        self._number = number
+        self._folder = scratch / one.name
+        self._heard: list[Event] = []
+
+    def walk(self) -> Evidence:
+        """Carry it out."""
+        own = Checkout(self._stage.checkout.folder, self._folder)
+        stage = replace(self._stage, checkout=own)
+        return walk(self._one, stage, self._number, _events(self._heard.append))
+
+    def show(self, console: Console) -> None:
+        """Say what was heard."""
+        _head(self._one, console)
+        for event in self._heard:
+            console(event)
+
+
+def _walk(one: Walk, stage: Stage, number: int, console: Console) -> Evidence:
+    _head(one, console)
+    return walk(one, stage, number, _events(console))
+
+
+def _head(one: Walk, console: Console) -> None:
+    expected = "must succeed" if not one.exit_code else f"must fail: {one.kind}"
+    console.say("")
+    console.say(f"{one.name}  {one.title}  ({expected})")
+
+
+def _events(observer: Observer) -> Callable[[Mapping[str, Any]], None]:
+    def take(record: Mapping[str, Any]) -> None:
+        event = decode(record)
+        if event is not None:
+            observer(event)
+
+    return take
+
+
+def _shown(row: Row) -> Acceptance:
+    return Acceptance(
+        name=row.name if row.met else f"{row.name}: {row.why}", met=row.met, proof=row.proof
+    )
+
+
+def _write(folder: Path, rows: Sequence[Row]) -> None:
+    """The matrix for machines and for people, beside the evidence it was judged from."""
+    met = sum(row.met for row in rows)
+    whole = {"met": met, "of": len(rows), "ready": met == len(rows), "rows": plain(rows)}
+    (folder / "matrix.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
+    lines = ["| Criterion | | Proof |", "| --- | --- | --- |"]
+    for row in rows:
+        state = "Met" if row.met else f"Unmet: {row.why}"
+        lines.append(f"| {row.name} | {state} | `{row.proof}` |")
+    (folder / "matrix.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

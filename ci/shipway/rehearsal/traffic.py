@@ -1,0 +1,60 @@
+"""Customers: they ask the service all the while, and every answer is counted."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from typing import Self
+
+from shipway.verification import Answer, Prober
+
+_PAUSE = 0.02
+_PATIENCE = 5.0
+_GOOD = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What the customers saw."""
+
+    asked: int
+    lost: int
+    answers: dict[str, int]
+
+
+class Customers:
+    """Ask one address from a thread of their own for as long as the context lasts.
+
+    Args:
+        prober: Asks once.
+        url: The address.
+    """
+
+    def __init__(self, prober: Prober, url: str) -> None:
+        self._prober = prober
+        self._url = url
+        self._answers: Counter[str] = Counter()
+        self._lost = 0
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._ask, name="customers", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        self._thread.join(_PATIENCE + 1)
+
+    def counted(self) -> Counted:
+        """What was seen so far."""
+        answers = dict(self._answers)
+        return Counted(asked=sum(answers.values()), lost=self._lost, answers=answers)
+
+    def _ask(self) -> None:
+        while not self._end.wait(_PAUSE):
+            answer: Answer = self._prober.get(self._url, _PATIENCE)
+            if answer.status != _GOOD:
+                self._lost += 1
+            self._answers[str(answer)] += 1
