@@ -130,9 +130,9 @@ def _apt(state: Path) -> list[str]:
         "Dir::Cache": state,
         "Dir::Cache::archives": state / "archives",
         "Dir::Etc::sourcelist": state / "suite.sources",
-        "Dir::Etc::sourceparts": "-",
-        "Dir::Etc::preferences": "-",
-        "Dir::Etc::preferencesparts": "-",
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::Etc::preferences": "/dev/null",
+        "Dir::Etc::preferencesparts": "/dev/null",
     }
     options = [text for name, value in settings.items() for text in ("-o", f"{name}={value}")]
     return ["apt-get", "-q", "-c", str(state / "apt.conf"), *options]
@@ -179,7 +179,8 @@ def run(
     verb = next((a for a in command if a in {"update", "download", "install"}), command[0])
     try:
         done = subprocess.run(
-            command,
+            # Were we killed, an apt-get left alone could spoil what the next run downloads.
+            ["setpriv", "--pdeathsig", "KILL", "--", *command],
             env=env | {"LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"},
             cwd=cwd,
             capture_output=True,

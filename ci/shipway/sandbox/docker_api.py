@@ -89,7 +89,10 @@ def read_json(host: str, path: str, *, timeout: float = 10.0) -> Any:
     if status != http.HTTPStatus.OK:
         text = payload[:300].decode(errors="replace").strip()
         raise EngineError(f"the Docker engine answers {status} to GET {path}: {text}", where=host)
-    return json.loads(payload)
+    try:
+        return json.loads(payload)
+    except ValueError as error:
+        raise EngineError(f"what answers GET {path} is no Docker engine", where=host) from error
 
 
 def has_image(host: str, reference: str) -> bool:
