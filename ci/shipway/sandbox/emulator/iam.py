@@ -48,6 +48,11 @@ def _full(kind: str, value: str, cluster: str = "") -> str:
     return _arn(f"{kind}/{middle}{value}")
 
 
+def _parameter(name: str) -> str:
+    """GetParameters is authorised on each parameter that it names; MiniStack asks on ``*``."""
+    return f"arn:aws:ssm:{get_region()}:{get_account_id()}:parameter/{name.lstrip('/')}"
+
+
 def _cluster_name(data: Record) -> str:
     return str(data.get("cluster") or "default").rpartition("/")[2]
 
@@ -120,13 +125,17 @@ def extract_resource_arn(  # noqa: PLR0917  # MiniStack calls it with eight posi
 ) -> str:
     """The resource of a request; further ones are kept for :func:`enforce`."""
     _more.set(())
-    if service != "ecs":
+    action = headers.get("x-amz-target", "").rpartition(".")[2]
+    if service == "ecs":
+        named = resources(action, _body(body))
+    elif service == "ssm" and action == "GetParameters":
+        named = [_parameter(name) for name in _listed(_body(body), "Names")]
+    else:
         found: str = original("iam_actions.extract_resource_arn")(
             service, method, path, headers, body, query, region, account
         )
         return found
-    action = headers.get("x-amz-target", "").rpartition(".")[2]
-    first, *rest = resources(action, _body(body)) or ["*"]
+    first, *rest = named or ["*"]
     _more.set(tuple(rest))
     return first
 
@@ -143,7 +152,7 @@ def enforce(  # noqa: PLR0917  # MiniStack calls it with six positions
     """Authorise a request on every resource that it names."""
     decide = original("iam_evaluator.enforce")
     denied = decide(access_key, action, service, region, resource_arn, service_context)
-    more = _more.get() if service == "ecs" else ()
+    more = _more.get() if service in {"ecs", "ssm"} else ()
     for one in more:
         denied = denied or decide(access_key, action, service, region, one, service_context)
     return denied
