@@ -18,14 +18,13 @@ from shipway.errors import (
     CancelledError,
     ImageNotFoundError,
     RefusedError,
-    RolloutError,
     ShipwayError,
 )
 from shipway.evidence.record import Journal
 from shipway.image import build as building
 from shipway.image import publish as publishing
 from shipway.image import scan as scanning
-from shipway.observer import Concluded, Heading, Observer, Planned
+from shipway.observer import Concluded, Observer, Planned
 from shipway.ports import Aws, ImageStore, Site, Yard
 from shipway.release.contract import Task
 from shipway.rollout import plan as planning
@@ -107,7 +106,7 @@ class _Walk:
         tasks = _tasks(self._order, passed.allowed.tasks)
         # A build alone reaches no AWS: it works for a developer without any account.
         alone = tasks == ("build",) and passed.trigger.by_hand
-        self._announce(passed, tasks, alone=alone)
+        self._announce(tasks, alone=alone)
         site = self._yard.site(passed.place)
         if alone:
             self._build(gate.image_of(passed, self._yard), site)
@@ -121,18 +120,7 @@ class _Walk:
             self._verify(image, environment, aws)
         return image.reference if image else None
 
-    def _announce(self, passed: gate.Passed, tasks: tuple[Task, ...], *, alone: bool) -> None:
-        trigger, place = passed.trigger, passed.place
-        state = "clean" if self._commit.clean else "with changes"
-        self._journal(
-            Heading(
-                environment=place.name,
-                account=place.account,
-                region=place.region,
-                trigger=f"{trigger.described}: {trigger.actor}".removesuffix(": "),
-                commit=f"{self._commit.short} ({state})",
-            )
-        )
+    def _announce(self, tasks: tuple[Task, ...], *, alone: bool) -> None:
         stages = _planned(tasks)
         self._journal(Planned(stages=stages[1:] if alone else stages))
 
@@ -279,9 +267,7 @@ def _planned(tasks: tuple[Task, ...]) -> tuple[tuple[str, str], ...]:
 def _last_words(error: ShipwayError) -> str:
     if isinstance(error, RefusedError):
         return "Refused: nothing was built or changed."
-    if isinstance(error, RolloutError):
-        return f"Release failed: {error.kind.replace('-', ' ')}."
-    return f"Failed: {error.what}"
+    return f"Release failed: {error.kind.replace('-', ' ')}."
 
 
 def _close(

@@ -13,6 +13,7 @@ from shipway.config import resolve
 from shipway.config.environment import Environment, Image, Place
 from shipway.errors import IdentityError, RefusedError
 from shipway.evidence.record import Journal
+from shipway.observer import Heading
 from shipway.ports import Aws, Yard
 from shipway.release import load as contract_file
 from shipway.release.contract import Allowed, Refused, Task, decide
@@ -42,7 +43,7 @@ def pass_contract(
         RefusedError: The contract does not allow it; nothing was built or changed.
         ConfigurationError: The contract or delivery.toml is wrong.
     """
-    with stage("contract", journal, yard.clock) as running:
+    with stage("contract", journal, yard.clock, quiet=True) as running:
         trigger = read_trigger(yard, commit)
         journal.note("trigger", trigger)
         contract = contract_file.load(yard.contract_file)
@@ -68,8 +69,20 @@ def pass_contract(
         )
         journal.environment = decision.environment
         place = resolve.find(declared.environment(decision.environment), yard.variables)
+        journal(_heading(trigger, place, commit))
         running.text = decision.text
     return Passed(trigger=trigger, allowed=decision, place=place)
+
+
+def _heading(trigger: Trigger, place: Place, commit: Commit) -> Heading:
+    state = "clean" if commit.clean else "with changes"
+    return Heading(
+        environment=place.name,
+        account=place.account,
+        region=place.region,
+        trigger=f"{trigger.described}: {trigger.actor}".removesuffix(": "),
+        commit=f"{commit.short} ({state})",
+    )
 
 
 def read_trigger(yard: Yard, commit: Commit) -> Trigger:

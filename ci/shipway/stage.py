@@ -19,7 +19,9 @@ class Stage:
 
 
 @contextmanager
-def stage(name: str, observer: Observer, clock: Clock, subject: str = "") -> Iterator[Stage]:
+def stage(
+    name: str, observer: Observer, clock: Clock, subject: str = "", *, quiet: bool = False
+) -> Iterator[Stage]:
     """Tell that a stage began, and how it ended.
 
     The body sets ``text`` for a good end; where it leaves ``text`` empty, or sets ``told``, it has
@@ -30,7 +32,8 @@ def stage(name: str, observer: Observer, clock: Clock, subject: str = "") -> Ite
     """
     began = clock.now()
     running = Stage()
-    observer(Started(stage=name, subject=subject))
+    if not quiet:
+        observer(Started(stage=name, subject=subject))
 
     def seconds() -> float:
         return (clock.now() - began).total_seconds()
