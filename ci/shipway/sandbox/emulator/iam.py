@@ -37,6 +37,13 @@ _ON_ANYTHING = frozenset(
 _more: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("more", default=())
 
 
+_BY_NAME = {
+    ("ssm", "GetParameters"): ("parameter", "Names"),
+    ("ecr", "DescribeRepositories"): ("repository", "repositoryNames"),
+}
+"""Actions that are authorised on each resource they name; MiniStack asks on ``*``."""
+
+
 def _arn(tail: str) -> str:
     return f"arn:aws:ecs:{get_region()}:{get_account_id()}:{tail}"
 
@@ -46,11 +53,6 @@ def _full(kind: str, value: str, cluster: str = "") -> str:
         return value
     middle = f"{cluster}/" if cluster else ""
     return _arn(f"{kind}/{middle}{value}")
-
-
-def _parameter(name: str) -> str:
-    """GetParameters is authorised on each parameter that it names; MiniStack asks on ``*``."""
-    return f"arn:aws:ssm:{get_region()}:{get_account_id()}:parameter/{name.lstrip('/')}"
 
 
 def _cluster_name(data: Record) -> str:
@@ -128,8 +130,11 @@ def extract_resource_arn(  # noqa: PLR0917  # MiniStack calls it with eight posi
     action = headers.get("x-amz-target", "").rpartition(".")[2]
     if service == "ecs":
         named = resources(action, _body(body))
-    elif service == "ssm" and action == "GetParameters":
-        named = [_parameter(name) for name in _listed(_body(body), "Names")]
+    elif (service, action) in _BY_NAME:
+        kind, field = _BY_NAME[service, action]
+        names = _listed(_body(body), field)
+        arn = f"arn:aws:{service}:{get_region()}:{get_account_id()}:{kind}"
+        named = [f"{arn}/{name.lstrip('/')}" for name in names]
     else:
         found: str = original("iam_actions.extract_resource_arn")(
             service, method, path, headers, body, query, region, account
@@ -152,8 +157,7 @@ def enforce(  # noqa: PLR0917  # MiniStack calls it with six positions
     """Authorise a request on every resource that it names."""
     decide = original("iam_evaluator.enforce")
     denied = decide(access_key, action, service, region, resource_arn, service_context)
-    more = _more.get() if service in {"ecs", "ssm"} else ()
-    for one in more:
+    for one in _more.get():
         denied = denied or decide(access_key, action, service, region, one, service_context)
     return denied
 
