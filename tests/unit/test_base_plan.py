@@ -16,15 +16,15 @@ BOOKWORM = Facts(
 @pytest.mark.parametrize(
     ("reference", "suite", "name"),
     [
-        ("python:3.13-slim", "trixie", "shipway-sandbox/python:3.13-debian13-1"),
-        ("python:3.13.5-slim-trixie", "trixie", "shipway-sandbox/python:3.13-debian13-1"),
-        ("python:3.11", "bookworm", "shipway-sandbox/python:3.11-debian12-1"),
-        ("python:3.14-slim", "trixie", "shipway-sandbox/python:3.13-debian13-1"),
-        ("python", "trixie", "shipway-sandbox/python:3.13-debian13-1"),
-        ("docker.io/library/python:3", "trixie", "shipway-sandbox/python:3.13-debian13-1"),
+        ("python:3.13-slim", "trixie", "shipway-sandbox/python:3.13-debian13-2"),
+        ("python:3.13.5-slim-trixie", "trixie", "shipway-sandbox/python:3.13-debian13-2"),
+        ("python:3.11", "bookworm", "shipway-sandbox/python:3.11-debian12-2"),
+        ("python:3.14-slim", "trixie", "shipway-sandbox/python:3.13-debian13-2"),
+        ("python", "trixie", "shipway-sandbox/python:3.13-debian13-2"),
+        ("docker.io/library/python:3", "trixie", "shipway-sandbox/python:3.13-debian13-2"),
         ("public.ecr.aws/docker/library/python:3.11-slim", "bookworm",
-         "shipway-sandbox/python:3.11-debian12-1"),
-        ("busybox:1.36", "trixie", "shipway-sandbox/busybox:1-debian13-1"),
+         "shipway-sandbox/python:3.11-debian12-2"),
+        ("busybox:1.36", "trixie", "shipway-sandbox/busybox:1-debian13-2"),
     ],
 )  # fmt: skip
 def test_the_nearest_debian_release_stands_in(reference: str, suite: str, name: str) -> None:
@@ -35,7 +35,7 @@ def test_the_nearest_debian_release_stands_in(reference: str, suite: str, name: 
 def test_ubuntu_has_one_python_only() -> None:
     facts = replace(BOOKWORM, distribution="ubuntu", release="24.04", codename="noble")
     stand_in = plan_base("python:3.11", facts)
-    assert stand_in.name == "shipway-sandbox/python:3-ubuntu24.04-1"
+    assert stand_in.name == "shipway-sandbox/python:3-ubuntu24.04-2"
     assert stand_in.distribution == "Ubuntu 24.04"
 
 

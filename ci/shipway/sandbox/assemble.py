@@ -71,7 +71,7 @@ def assemble(stand_in: StandIn, facts: Facts, cache: Path, tell: Callable[[str],
         content = f"{stand_in.distribution}'s BusyBox {_version(record, 'busybox-static')}"
         command = ("sh",)
     tell(f"assembling {stand_in.name}")
-    compressed, diff_id = layer(
+    packed, diff_id = layer(
         root,
         keep=lambda path: not _LEFT_OUT.match(path),
         files={
@@ -109,7 +109,7 @@ def assemble(stand_in: StandIn, facts: Facts, cache: Path, tell: Callable[[str],
         command=command,
         labels=labels,
     )
-    return archive(image, compressed, diff_id)
+    return archive(image, packed, diff_id)
 
 
 def _authorities(root: Path) -> str:
