@@ -60,7 +60,8 @@ class World:
             name,
             endpoint_url=self.state["endpoint"],
             region_name=self.state["region"],
-            config=Config(retries={"max_attempts": 1}),
+            # Without botocore's own check a health check may be quicker than AWS's 5 s.
+            config=Config(retries={"max_attempts": 1}, parameter_validation=False),
             **keys,
         )
 

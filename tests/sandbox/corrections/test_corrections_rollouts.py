@@ -126,7 +126,7 @@ def test_crash_is_rolled_back_and_explained(
 def test_unhealthy_target_fails_the_rollout(
     shop: Make, script: str, code: tuple[str, str]
 ) -> None:
-    one = shop(HealthCheckIntervalSeconds=5, HealthCheckTimeoutSeconds=2)
+    one = shop(HealthCheckIntervalSeconds=1, HealthCheckTimeoutSeconds=1)
     steady(one)
     arn = one.update(one.definition(script))
     seen: set[tuple[str, str]] = set()

@@ -91,10 +91,11 @@ def listing() -> tuple[Correction, ...]:
     return tuple(sorted(_register.values(), key=lambda known: known.name))
 
 
-def _holder(place: str) -> tuple[Any, str | None, str, bool]:
+def _holder(place: str, *, make: bool = False) -> tuple[Any, str | None, str, bool]:
     """The object that holds a place: ``(holder, attribute, key, may be new)``.
 
-    Exactly one of attribute and key names the place in its holder.
+    Exactly one of attribute and key names the place in its holder. ``make`` has mappings made that
+    a new place needs.
     """
     matched = _PLACE.fullmatch(place)
     if matched is None or matched[2] not in _MODULES:
@@ -106,7 +107,7 @@ def _holder(place: str) -> tuple[Any, str | None, str, bool]:
         return module, attribute, "", may_be_new
     holder = getattr(module, attribute, None)
     for key in keys[:-1]:
-        if may_be_new and isinstance(holder, dict):
+        if make and may_be_new and isinstance(holder, dict):
             holder.setdefault(key, {})
         holder = holder.get(key) if isinstance(holder, dict) else None
     return holder, None, keys[-1], may_be_new
@@ -168,7 +169,7 @@ def _require(place: str) -> None:
 
 
 def _replace(place: str, function: Callable[..., Any]) -> None:
-    holder, attribute, key, _ = _holder(place)
+    holder, attribute, key, _ = _holder(place, make=True)
     if attribute:
         setattr(holder, attribute, function)
     else:
