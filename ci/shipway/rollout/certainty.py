@@ -23,10 +23,14 @@ _TITLES = {
     "start": "cannot start",
 }
 
+_PLAIN_CODES = frozenset({1, 2, 255})
+"""Codes that say no more than "failed"."""
+
 
 def certain(state: State) -> Cause | None:
     """The failure that is certain now, or ``None``."""
     groups = by_failure(state.stopped)
+    total = sum(len(tasks) for tasks, _ in groups)
     if not is_fresh(state):
         return None
     if state.launch_error is not None and not healthy(state, "role"):
@@ -36,7 +40,7 @@ def certain(state: State) -> Cause | None:
         if reading.weight != "transient" and len(tasks) >= enough:
             alive = healthy(state, reading.kind)
             if not alive:
-                return cause_of(tasks, reading)
+                return cause_of(tasks, reading, total)
     return None
 
 
@@ -51,7 +55,9 @@ def likeliest(state: State) -> Cause | None:
     if state.cause is not None:
         return state.cause
     groups = by_failure(state.stopped)
-    return cause_of(*groups[0]) if groups else state.launch_error
+    if not groups:
+        return state.launch_error
+    return cause_of(*groups[0], sum(len(tasks) for tasks, _ in groups))
 
 
 def by_failure(tasks: tuple[Task, ...]) -> list[tuple[tuple[Task, ...], Reading]]:
@@ -65,14 +71,21 @@ def by_failure(tasks: tuple[Task, ...]) -> list[tuple[tuple[Task, ...], Reading]
     return [(tuple(group), reading) for group, reading in ordered]
 
 
-def cause_of(tasks: tuple[Task, ...], reading: Reading) -> Cause:
-    """One failure in a line: ``crash loop: 2 new tasks: container "web" exited with code 1``."""
-    count = f"{len(tasks)} new task{'' if len(tasks) == 1 else 's'}"
+def cause_of(tasks: tuple[Task, ...], reading: Reading, total: int) -> Cause:
+    """One failure in a line: ``crash loop: 2 of 2 new tasks exited with 1 within 3 s``.
+
+    Args:
+        tasks: The tasks that failed so.
+        reading: How.
+        total: How many tasks of ours failed in any way.
+    """
+    count = f"{len(tasks)} of {total} new task{'' if total == 1 else 's'}"
     if reading.kind in {"exit", "memory"} and reading.exit_code is not None:
-        meaning = exit_meaning(reading.exit_code) if reading.kind == "exit" else reading.text
-        what = f"{count} exited with {reading.exit_code}{_quickly(tasks)} ({meaning})"
+        what = f"{count} exited with {reading.exit_code}{_quickly(tasks)}"
+        if reading.kind == "exit" and reading.exit_code not in _PLAIN_CODES:
+            what += f" ({exit_meaning(reading.exit_code)})"
     else:
-        what = f"{count}: {reading.text}"
+        what = f"{reading.text.removeprefix('it ')} ({count})"
     title = _TITLES.get(reading.kind, "cannot start")
     return Cause(
         kind=reading.kind,

@@ -18,7 +18,7 @@ from shipway.rollout.redact import redact, redact_lines, secret_values
 from shipway.rollout.snapshot import Target as Endpoint
 from shipway.rollout.snapshot import Task
 from shipway.rollout.state import label
-from shipway.rollout.terms import Target
+from shipway.rollout.terms import Cause, Target
 from shipway.values import Json
 
 LOG_LINES = 20
@@ -87,6 +87,7 @@ def diagnose(
     before: Json | None,
     images: Images | None = None,
     secrets: frozenset[str] = frozenset(),
+    cause: Cause | None = None,
 ) -> tuple[Block, ...]:
     """Explain a failed rollout.
 
@@ -99,6 +100,8 @@ def diagnose(
         before: The raw task definition before it, where there was one.
         images: The images now and before; from the task definitions where not given.
         secrets: Values to hide besides those that the task definitions themselves give away.
+        cause: ``conclusion.cause``: makes a block where no task was left to explain, as when ECS
+            could not even start one.
 
     Returns:
         One block for each distinct failure, the most frequent first; none where no task failed and
@@ -109,23 +112,26 @@ def diagnose(
     )
     hidden = secrets | secret_values(now) | secret_values(before)
     facts = _Facts(target=target, now=now, before=before, images=given, hidden=hidden)
-    blocks = [
-        _block(facts, struck, reading, targets, tails) for struck, reading in by_failure(tasks)
-    ]
+    groups = by_failure(tasks)
+    total = sum(len(struck) for struck, _ in groups)
+    blocks = [_block(facts, (struck, total), reading, targets, tails) for struck, reading in groups]
     sick = tuple(t for t in targets if t.state == "unhealthy")
     if sick and not any(block.kind == "target-health" for block in blocks):
         blocks.append(_unhealthy(facts, sick))
+    if not blocks and cause is not None:
+        blocks.append(_taskless(facts, cause))
     return tuple(blocks)
 
 
 def _block(
     facts: _Facts,
-    struck: tuple[Task, ...],
+    counted: tuple[tuple[Task, ...], int],
     reading: Reading,
     targets: tuple[Endpoint, ...],
     tails: tuple[LogTail, ...],
 ) -> Block:
     clean = facts.clean
+    struck, total = counted
     name = reading.container or facts.target.container
     log = _log(struck, name, tails)
     ips = {ip for task in struck for ip in task.private_ips}
@@ -146,15 +152,31 @@ def _block(
     ]
     return Block(
         kind=reading.kind,
-        title=clean(cause_of(struck, reading).text),
+        title=clean(cause_of(struck, reading, total).text),
         tasks=len(struck),
         details=tuple(detail for detail in details if detail.lines),
     )
 
 
+def _taskless(facts: _Facts, cause: Cause) -> Block:
+    """A failure that left no task behind: a role that cannot be assumed, an open breaker."""
+    reading = Reading(
+        kind=cause.kind, weight="certain", text=cause.text, ecs=cause.ecs, signature=cause.kind
+    )
+    case = _case(facts, reading, facts.target.container, (), ())
+    said = (cause.text, f"ECS: {cause.ecs}") if cause.ecs not in {"", cause.text} else (cause.text,)
+    details = (
+        Detail(label="cause", lines=tuple(map(facts.clean, said))),
+        Detail(label="image", lines=_images(facts.images)),
+        Detail(label="next", lines=(facts.clean(next_step(case)),)),
+    )
+    shown = tuple(detail for detail in details if detail.lines)
+    return Block(kind=cause.kind, title=facts.clean(cause.text), tasks=0, details=shown)
+
+
 def _unhealthy(facts: _Facts, sick: tuple[Endpoint, ...]) -> Block:
     """Targets that are unhealthy while no task was stopped for it yet."""
-    count = f"{len(sick)} target{'' if len(sick) == 1 else 's'}"
+    count = f"{len(sick)} target{' fails' if len(sick) == 1 else 's fail'}"
     reading = Reading(
         kind="target-health",
         weight="repeated",
@@ -164,12 +186,12 @@ def _unhealthy(facts: _Facts, sick: tuple[Endpoint, ...]) -> Block:
     )
     case = _case(facts, reading, facts.target.container, (), sick)
     details = (
-        Detail(label="cause", lines=(f"{count} unhealthy: {reading.text}",)),
+        Detail(label="cause", lines=(f"{count} the load balancer's health checks",)),
         Detail(label="health", lines=tuple(map(facts.clean, _health(reading, case)))),
         Detail(label="image", lines=_images(facts.images)),
         Detail(label="next", lines=(facts.clean(next_step(case)),)),
     )
-    title = f"unhealthy: {count} fail the load balancer's health checks"
+    title = f"unhealthy: {count} the load balancer's health checks"
     shown = tuple(detail for detail in details if detail.lines)
     return Block(kind="target-health", title=title, tasks=0, details=shown)
 
@@ -201,7 +223,7 @@ def _cause(struck: tuple[Task, ...], reading: Reading) -> list[str]:
     if reading.exit_code is not None and reading.kind == "exit":
         code = next((t.stop_code for t in struck if t.stop_code), "")
         first = f"{first}{f' ({code})' if code else ''}: {exit_meaning(reading.exit_code)}"
-    elif reading.exit_code is not None and reading.container:
+    elif reading.exit_code is not None and reading.container and "health" not in reading.kind:
         first = f'{first} (container "{reading.container}" exited with {reading.exit_code})'
     names = ", ".join(task.id[:8] for task in struck[:3])
     more = f" and {len(struck) - 3} more" if len(struck) > 3 else ""  # noqa: PLR2004 - as shown

@@ -36,6 +36,7 @@ _QUIET_PER_SECOND = 15.0
 _DESCRIBE_EVERY = 5.0
 _TASKS_EVERY = 4.0
 _BACK_OFF_MOST = 20.0
+_DOUBLINGS = 5
 _HINTS = re.compile(r"unhealthy|stopped|unable|failed|has started", re.IGNORECASE)
 
 
@@ -123,7 +124,7 @@ def next_look(state: State, now: datetime) -> float:
     unsure = bool(state.stopped) and state.announced is None and _unsure(state)
     state = refill(state, now)
     if state.troubled_looks:
-        return float(min(2.0**state.troubled_looks, _BACK_OFF_MOST))
+        return min(2.0 ** min(state.troubled_looks, _DOUBLINGS), _BACK_OFF_MOST)
     quiet = seconds_since(state.changed or state.started, state.now)
     wait = min(_SLOWEST, _FASTEST + quiet / _QUIET_PER_SECOND)
     if state.paused is not None:

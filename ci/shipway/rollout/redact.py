@@ -67,8 +67,14 @@ _SHAPES = re.compile(
 )
 _IN_URL = re.compile(r"(?P<head>\b[a-zA-Z][\w+.-]*://[^\s/:@'\"]*):(?P<password>[^\s/@'\"]+)@")
 _BEARER = re.compile(r"(?P<head>\b(?:Bearer|Basic)\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
+# In prose a colon follows many words ("KeyError: 'X'", "registry auth: …", an ARN's parts), so
+# only a name that ends like a secret's counts there; an equals sign is an assignment.
+_STRONG = re.compile(
+    r"(?:pass(?:word|wd|phrase|code)|secret|token|(?:api|access|private|secret)[_-]?key|credentials?)$",
+    re.IGNORECASE,
+)
 _ASSIGNED = re.compile(
-    r"(?P<name>[A-Za-z][A-Za-z0-9_.-]{1,80})"
+    r"(?<![\w:/])(?P<name>[A-Za-z][A-Za-z0-9_.-]{1,80})"
     r"(?P<middle>[\"']?\s*(?:=|:)\s*)"
     r"(?P<value>\"[^\"\n]+\"|'[^'\n]+'|[^\s,;&'\"}\])]+)"
 )
@@ -142,7 +148,9 @@ def _without(text: str, value: str) -> str:
 def _assigned(match: re.Match[str]) -> str:
     value = match["value"].strip("\"'")
     plain = value.lower() in _NOT_SECRET_VALUES or value == HIDDEN or value.startswith("arn:")
-    if plain or not looks_secret(match["name"]):
+    colon = ":" in match["middle"]
+    secret = _STRONG.search(match["name"]) if colon else looks_secret(match["name"])
+    if plain or not secret:
         return match[0]
     return f"{match['name']}{match['middle']}{HIDDEN}"
 

@@ -1,0 +1,269 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from shipway.rollout import snapshot as seen
+from shipway.rollout.diagnosis import Block, Images, LogTail, diagnose
+from shipway.rollout.snapshot import Container, Task
+from shipway.rollout.terms import Cause, Target
+
+AT = datetime(2026, 11, 22, 23, 41, 4, tzinfo=UTC)
+NOW = "sha256:" + "9c41" * 16
+WAS = "sha256:" + "77d0" * 16
+REPO = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
+TARGET = Target(
+    subject="web",
+    service="shop-web",
+    task_definition="arn:aws:ecs:eu-west-1:111122223333:task-definition/shop:42",
+    container="web",
+    digest=NOW,
+    deployment_id="ecs-svc/42",
+    previous_task_definition="arn:aws:ecs:eu-west-1:111122223333:task-definition/shop:41",
+)
+IMAGES = Images(
+    now=f"{REPO}@{NOW}", before=f"{REPO}@{WAS}", now_note="3f9c2ab", before_note="a81be02"
+)
+ELB = "Task failed ELB health checks in (target-group x)"
+DOCUMENT: dict[str, Any] = {
+    "memory": "512",
+    "containerDefinitions": [
+        {
+            "name": "web",
+            "image": f"{REPO}@{NOW}",
+            "environment": [{"name": "APP_SECRET", "value": "s3cr3t-value"}],
+            "portMappings": [{"containerPort": 8080}],
+            "healthCheck": {"command": ["CMD-SHELL", "curl -f http://localhost:8080/"]},
+            "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/shop"}},
+        }
+    ],
+}
+BEFORE: dict[str, Any] = {
+    "containerDefinitions": [
+        {
+            "name": "web",
+            "image": f"{REPO}@{WAS}",
+            "secrets": [
+                {
+                    "name": "DATABASE_URL",
+                    "valueFrom": "arn:aws:ssm:eu-west-1:111122223333:parameter/shop/staging/db",
+                }
+            ],
+        }
+    ]
+}
+
+
+def task(number: int, reason: str, stop: str = "", code: int | None = 1, why: str = "") -> Task:
+    return Task(
+        arn=f"arn:aws:ecs:eu-west-1:111122223333:task/prod/{number:08d}ffff",
+        task_definition=TARGET.task_definition,
+        started_by="ecs-svc/42",
+        last_status="STOPPED",
+        stop_code=stop,
+        stopped_reason=reason,
+        containers=(Container(name="web", exit_code=code, reason=why),),
+        private_ips=(f"10.0.0.{number}",),
+        started_at=AT,
+        stopped_at=AT + timedelta(seconds=3),
+    )
+
+
+def crashed(number: int) -> Task:
+    return task(number, "Essential container in task exited", "EssentialContainerExited")
+
+
+def tail(number: int, *lines: str) -> LogTail:
+    at = AT + timedelta(seconds=3)
+    return LogTail(
+        task_id=f"{number:08d}ffff", container="web", lines=tuple((at, line) for line in lines)
+    )
+
+
+def explain(
+    *tasks: Task,
+    targets: tuple[seen.Target, ...] = (),
+    tails: tuple[LogTail, ...] = (),
+    **more: Any,
+) -> tuple[Block, ...]:
+    given: dict[str, Any] = {"now": DOCUMENT, "before": BEFORE, "images": IMAGES, **more}
+    return diagnose(tasks, targets, tails, target=TARGET, **given)
+
+
+CAUSE = (
+    'container "web" exited with code 1 (EssentialContainerExited): '
+    "the program failed; its log says why"
+)
+
+
+def shown(block: Block) -> list[tuple[str, tuple[str, ...]]]:
+    return [(detail.label, detail.lines) for detail in block.details]
+
+
+def next_of(block: Block) -> str:
+    return dict(shown(block))["next"][0]
+
+
+def test_a_crash_loop_reads_as_promised() -> None:
+    log = ('  File "/app/settings.py", line 12, in <module>', "KeyError: 'DATABASE_URL'")
+    (block,) = explain(crashed(1), crashed(2), tails=(tail(2, *log),))
+    assert block.title == "crash loop: 2 of 2 new tasks exited with 1 within 3 s"
+    assert block.tasks == 2
+    assert shown(block) == [
+        (
+            "cause",
+            (
+                CAUSE,
+                "tasks 00000001, 00000002",
+                "ECS: Essential container in task exited",
+            ),
+        ),
+        (
+            "log",
+            (
+                '2026-11-22 23:41:07    File "/app/settings.py", line 12, in <module>',
+                "2026-11-22 23:41:07  KeyError: 'DATABASE_URL'",
+            ),
+        ),
+        (
+            "image",
+            ("…/shop@sha256:9c419c419c41… (3f9c2ab)   was …/shop@sha256:77d077d077d0… (a81be02)",),
+        ),
+        (
+            "next",
+            ("the task definition has no DATABASE_URL; shop:41 had it from ssm:/shop/staging/db",),
+        ),
+    ]
+
+
+def test_each_distinct_failure_has_its_own_block_the_most_frequent_first() -> None:
+    memory = task(9, "OutOfMemoryError: Container killed due to memory usage", code=137)
+    blocks = explain(memory, crashed(1), crashed(2))
+    assert [(b.kind, b.tasks) for b in blocks] == [("exit", 2), ("memory", 1)]
+    assert blocks[0].title.startswith("crash loop: 2 of 3 new tasks")
+
+
+def test_only_the_last_twenty_lines_are_shown() -> None:
+    (block,) = explain(crashed(1), tails=(tail(1, *(f"line {n}" for n in range(30))),))
+    lines = dict(shown(block))["log"]
+    assert len(lines) == 20
+    assert lines[0].endswith("line 10")
+
+
+@pytest.mark.parametrize(
+    ("stopped", "kind", "part"),
+    [
+        (task(1, "OutOfMemoryError: killed", code=137), "memory", "512 MiB (task): raise memory"),
+        (task(1, "Essential container in task exited", code=137), "exit", "512 MiB (task)"),
+        (
+            task(1, "CannotPullContainerError: not found", code=None),
+            "image-missing",
+            f"publish it, or check the name: {REPO}@{NOW}",
+        ),
+        (
+            task(
+                1,
+                "ResourceInitializationError: fetch secret arn:aws:secretsmanager:eu:1:secret:db: "
+                "ResourceNotFoundException",
+                code=None,
+            ),
+            "secret-missing",
+            "correct valueFrom: arn:aws:secretsmanager:eu:1:secret:db",
+        ),
+        (
+            task(1, "secrets from ssm: invalid parameters: /shop/db", code=None),
+            "secret-missing",
+            "correct valueFrom: /shop/db",
+        ),
+        (
+            task(1, "ECS was unable to assume the role 'arn:aws:iam::1:role/x' that", code=None),
+            "role",
+            "trust policy of arn:aws:iam::1:role/x",
+        ),
+        (task(1, "Task failed container health checks", code=137), "container-health", "curl -f"),
+        (task(1, "exec format error", code=None), "command", "processor it was built for"),
+        (task(1, "Essential container in task exited"), "exit", "wrote no log to /shop"),
+    ],
+)
+def test_the_likeliest_next_step(stopped: Task, kind: str, part: str) -> None:
+    (block,) = explain(stopped)
+    assert block.kind == kind
+    assert part in next_of(block)
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ("KeyError: 'REDIS_URL'", "has no REDIS_URL, and shop:41 had none: add it"),
+        ("Error: DATABASE_URL is not set", "shop:41 had it from ssm:/shop/staging/db"),
+        ("missing required environment variable DATABASE_URL", "had it from ssm:/shop"),
+        ("KeyError: 'APP_SECRET'", "read the last lines of its log"),
+        ("panic: boom", "read the last lines of its log"),
+    ],
+)
+def test_a_missing_variable_is_named_with_where_it_came_from(line: str, part: str) -> None:
+    (block,) = explain(crashed(1), tails=(tail(1, line),))
+    assert part in next_of(block)
+
+
+def sick(reason: str, description: str) -> seen.Target:
+    return seen.Target(
+        group="tg",
+        id="10.0.0.1",
+        port=8080,
+        state="unhealthy",
+        reason=reason,
+        description=description,
+    )
+
+
+@pytest.mark.parametrize(
+    ("reason", "description", "exposed", "part"),
+    [
+        ("Target.ResponseCodeMismatch", "codes: [500]", (), "answers, but not as the health check"),
+        ("Target.Timeout", "Request timed out", (80,), "port 8080, but the image exposes 80"),
+        ("Target.FailedHealthChecks", "Health checks failed", (8080,), "nothing answers on port"),
+    ],
+)
+def test_target_health_is_shown_with_reason_and_next_step(
+    reason: str, description: str, exposed: tuple[int, ...], part: str
+) -> None:
+    images = Images(now=IMAGES.now, exposed=exposed)
+    struck = task(1, ELB, "ServiceSchedulerInitiated", 143)
+    for tasks in ((struck,), ()):
+        (block,) = explain(*tasks, targets=(sick(reason, description),), images=images)
+        assert block.kind == "target-health"
+        assert dict(shown(block))["health"] == (
+            f"target port 8080 unhealthy: {reason}: {description}",
+        )
+        assert part in next_of(block)
+
+
+def test_no_secret_is_shown_anywhere() -> None:
+    log = ("boot s3cr3t-value", "postgres://u:hunter22@db/x", "vault said canary-7")
+    stopped = task(1, "exited s3cr3t-value canary-7", code=3, why="API_TOKEN=hunter22")
+    blocks = explain(stopped, tails=(tail(1, *log),), secrets=frozenset({"canary-7"}))
+    text = repr(blocks)
+    for secret in ("s3cr3t-value", "hunter22", "canary-7"):
+        assert secret not in text
+    assert "***" in text
+
+
+def test_a_failure_without_tasks_is_explained_by_its_cause() -> None:
+    ecs = "(service web) failed to launch a task with (error ECS was unable to assume the role 'r')"
+    cause = Cause(kind="role", text="ECS cannot assume the role of the task definition", ecs=ecs)
+    (block,) = explain(cause=cause)
+    assert block.title == cause.text
+    assert dict(shown(block))["cause"] == (cause.text, f"ECS: {ecs}")
+    assert "ecs-tasks.amazonaws.com" in next_of(block)
+
+
+def test_nothing_failed_nothing_to_say() -> None:
+    assert explain() == ()
+
+
+def test_without_a_task_definition_there_is_still_an_explanation() -> None:
+    (block,) = explain(crashed(1), now=None, before=None, images=None)
+    assert [label for label, _ in shown(block)] == ["cause", "next"]

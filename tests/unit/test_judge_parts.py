@@ -1,0 +1,239 @@
+"""The judge beside its timelines: preflight, patience, Ctrl-C, what a person sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shipway.errors import UsageError
+from shipway.observer import Noticed, TaskCounts
+from shipway.rollout import judge
+from shipway.rollout.snapshot import (
+    Deployment,
+    RevisionSummary,
+    ServiceDeployment,
+    ServiceRevision,
+    Snapshot,
+    Trouble,
+)
+from shipway.rollout.snapshot import Target as Endpoint
+from shipway.rollout.terms import Happening, Policy, Target, Wants
+
+T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
+TARGET = Target(
+    subject="web",
+    service="shop-web",
+    task_definition="arn:aws:ecs:eu-west-1:1:task-definition/shop:42",
+    container="web",
+    digest="sha256:" + "9c41" * 16,
+    deployment_id="ecs-svc/42",
+    previous_task_definition="arn:aws:ecs:eu-west-1:1:task-definition/shop:41",
+    previous_deployment="ecs-svc/41",
+    earlier=frozenset({"ecs-svc/41"}),
+)
+NEW = Deployment(
+    id="ecs-svc/42",
+    status="PRIMARY",
+    task_definition=TARGET.task_definition,
+    rollout_state="IN_PROGRESS",
+    desired=4,
+    running=3,
+    pending=1,
+    failed=1,
+)
+OLD = Deployment(
+    id="ecs-svc/41",
+    status="ACTIVE",
+    task_definition=TARGET.previous_task_definition,
+    rollout_state="COMPLETED",
+    desired=4,
+    running=2,
+)
+DESCRIBED = ServiceDeployment(
+    arn="sd42",
+    status="IN_PROGRESS",
+    lifecycle_stage="SCALE_UP",
+    target=RevisionSummary(arn="rev/42", production_weight=10.0),
+    breaker_status="MONITORING",
+    breaker_failures=1,
+    breaker_threshold=3,
+)
+LOOK = Snapshot(
+    desired=4,
+    deployments=(NEW, OLD),
+    current_service_deployment="sd42",
+    service_deployment=DESCRIBED,
+    revisions=(ServiceRevision(arn="rev/42", task_definition=TARGET.task_definition),),
+    targets=(
+        Endpoint(group="tg", id="10.0.0.1", port=80, state="healthy"),
+        Endpoint(group="tg", id="10.0.0.2", port=80, state="healthy"),
+        Endpoint(group="tg", id="10.0.0.3", port=80, state="initial"),
+    ),
+)
+
+
+def later(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def seen(look: Snapshot = LOOK, policy: Policy | None = None) -> judge.State:
+    state, _, conclusion = judge.step(judge.begin(TARGET, policy or Policy(), T0), look, later(1))
+    assert conclusion is None
+    return state
+
+
+def test_what_a_person_sees_of_a_rollout_under_way() -> None:
+    rolling = judge.progress(seen(), LOOK, later(24))
+    assert (rolling.old, rolling.new, rolling.stage) == ("shop:41", "shop:42", "SCALE_UP")
+    assert rolling.new_tasks == TaskCounts(desired=4, running=3, pending=1, failed=1)
+    assert rolling.old_tasks == TaskCounts(desired=4, running=2, pending=0)
+    assert rolling.health == (("healthy", 2), ("initial", 1))
+    assert rolling.breaker == (1, 3)
+    assert rolling.traffic is None
+    assert rolling.elapsed == 24
+
+
+def test_traffic_is_shown_where_the_strategy_shifts_it() -> None:
+    look = replace(LOOK, strategy="CANARY")
+    assert judge.progress(seen(look), look, later(1)).traffic == 10.0
+
+
+def test_a_hole_in_a_look_shows_what_was_seen_before() -> None:
+    hole = Snapshot(answered=False, troubles=(Trouble(kind="throttled", text="slow down"),))
+    state, told, _ = judge.step(seen(), hole, later(2))
+    assert judge.progress(state, hole, later(2)).new_tasks.running == 3
+    assert [(h.kind, h.level) for h in told] == [("trouble", "warning")]
+
+
+def test_a_happening_becomes_the_observers_event() -> None:
+    happening = Happening(at=T0, kind="announced", text="crash loop", level="warning")
+    assert judge.noticed(happening, "web") == Noticed(
+        stage="deploy", text="crash loop", subject="web", level="warning"
+    )
+
+
+@pytest.mark.parametrize(
+    ("service", "policy", "part"),
+    [
+        (Snapshot(exists=False), Policy(), "not in the cluster"),
+        (Snapshot(status="INACTIVE"), Policy(), "INACTIVE"),
+        (Snapshot(controller="CODE_DEPLOY"), Policy(), "CODE_DEPLOY is not supported"),
+        (Snapshot(controller="EXTERNAL"), Policy(), "EXTERNAL is not supported"),
+        (Snapshot(breaker_enabled=False), Policy(), "circuit breaker is disabled"),
+        (Snapshot(alarms=("a",), alarms_enabled=False), Policy(), "alarms (a) are named but"),
+    ],
+)
+def test_objections_before_anything_is_changed(
+    service: Snapshot, policy: Policy, part: str
+) -> None:
+    (objection,) = judge.objections(service, policy)
+    assert part in objection
+
+
+def test_no_objection_where_all_is_well_or_allowed() -> None:
+    assert judge.objections(Snapshot(breaker_enabled=True), Policy()) == ()
+    bare = Snapshot(breaker_enabled=False, alarms=("a",), alarms_enabled=False)
+    assert judge.objections(bare, Policy(require_breaker=False, require_alarms=False)) == ()
+
+
+@pytest.mark.parametrize("name", ["timeout", "rollback_timeout", "stuck_after"])
+@pytest.mark.parametrize("value", [0.0, -1.0, float("nan")])
+def test_a_time_that_is_none_is_refused(name: str, value: float) -> None:
+    with pytest.raises(UsageError, match="is no time"):
+        replace(Policy(), **{name: value})  # type: ignore[arg-type]  # any of the float fields
+
+
+def test_a_count_of_equal_failures_below_one_is_refused() -> None:
+    with pytest.raises(UsageError, match="cannot be waited for"):
+        Policy(same_failure=0)
+
+
+def test_a_malformed_digest_is_refused_before_anything_is_watched() -> None:
+    with pytest.raises(UsageError, match="is not a digest"):
+        judge.begin(replace(TARGET, digest="latest"), Policy(), T0)
+
+
+def test_one_interrupt_asks_once() -> None:
+    state, told = judge.interrupt(seen(), later(2))
+    assert [h.kind for h in told] == ["interrupted", "ask"]
+    action = told[-1].action
+    assert action is not None
+    assert (action.arn, action.stop_type) == ("sd42", "ROLLBACK")
+    assert judge.interrupt(state, later(3))[1] == ()
+
+
+def test_an_interrupt_before_ours_is_known_asks_as_soon_as_it_is() -> None:
+    state = judge.begin(TARGET, Policy(), T0)
+    state, told = judge.interrupt(state, later(0.5))
+    assert [h.kind for h in told] == ["interrupted"]
+    _, happened, _ = judge.step(state, LOOK, later(1))
+    assert [h.kind for h in happened if h.action is not None] == ["ask"]
+
+
+def test_an_interrupt_of_a_first_deployment_says_why_nothing_is_asked() -> None:
+    first = replace(TARGET, previous_task_definition="", previous_deployment="")
+    state, _, _ = judge.step(judge.begin(first, Policy(), T0), LOOK, later(1))
+    _, told = judge.interrupt(state, later(2))
+    assert [h.kind for h in told] == ["interrupted", "waiting"]
+    assert "nothing to roll back to" in told[-1].text
+
+
+def test_a_stale_service_deployment_that_was_given_as_ours_is_let_go() -> None:
+    """UpdateService's answer may still name somebody else's service deployment."""
+    state = judge.begin(replace(TARGET, service_deployment="sd40"), Policy(), T0)
+    stale = replace(
+        LOOK,
+        service_deployment=replace(
+            DESCRIBED, arn="sd40", status="SUCCESSFUL", target=RevisionSummary(arn="rev/40")
+        ),
+        revisions=(ServiceRevision(arn="rev/40", task_definition="shop:40"),),
+    )
+    state, _, conclusion = judge.step(state, stale, later(1))
+    assert conclusion is None
+    assert state.service_deployment == ""
+    state, _, _ = judge.step(state, LOOK, later(2))
+    assert state.service_deployment == "sd42"
+
+
+def test_two_deployments_of_one_task_definition_are_told_apart_by_their_numbers() -> None:
+    other = replace(
+        DESCRIBED, arn="sd43", status="SUCCESSFUL", target=RevisionSummary(arn="rev/43")
+    )
+    look = replace(
+        LOOK,
+        deployments=(replace(NEW, id="ecs-svc/43"), replace(NEW, status="ACTIVE"), OLD),
+        current_service_deployment="sd43",
+        service_deployment=other,
+        revisions=(ServiceRevision(arn="rev/43", task_definition=TARGET.task_definition),),
+    )
+    state, _, _ = judge.step(judge.begin(TARGET, Policy(), T0), look, later(1))
+    assert state.service_deployment == ""
+
+
+def test_troubles_slow_the_looks_down_and_passing_ones_only() -> None:
+    state = seen()
+    hole = Snapshot(answered=False, troubles=(Trouble(kind="throttled", text="slow down"),))
+    waits = []
+    for second in range(2, 8):
+        state, _, _ = judge.step(state, hole, later(second))
+        waits.append(judge.next_look(state, later(second)))
+    assert waits == [2.0, 4.0, 8.0, 16.0, 20.0, 20.0]
+    state, _, _ = judge.step(state, LOOK, later(60))
+    assert judge.next_look(state, later(60)) <= 5.0, "ECS answers again"
+
+
+def test_a_steady_look_costs_one_call() -> None:
+    state = seen()
+    glance = replace(LOOK, service_deployment=None, revisions=(), targets=())
+    assert judge.wants(state, glance, later(2)) == Wants()
+    assert judge.wants(state, glance, later(2)).calls == 1
+
+
+def test_a_task_that_vanished_from_the_counts_is_looked_for_at_once() -> None:
+    state = seen()
+    glance = replace(LOOK, deployments=(replace(NEW, running=2, pending=1), OLD))
+    wanted = judge.wants(state, glance, later(2))
+    assert wanted.stopped
+    assert wanted.service_deployment == "sd42"

@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shipway.rollout.redact import HIDDEN, looks_secret, redact, redact_lines, secret_values
+
+KEY_BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"
+PRIVATE = f"-----BEGIN RSA PRIVATE KEY-----\n{KEY_BODY}\n-----END RSA PRIVATE KEY-----"
+JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
+
+
+@pytest.mark.parametrize(
+    ("text", "gone"),
+    [
+        ("key AKIAIOSFODNN7EXAMPLE used", "AKIAIOSFODNN7EXAMPLE"),
+        ("ASIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE"),
+        ("with ghp_" + "a" * 36, "ghp_" + "a" * 36),
+        ("with github_pat_" + "b1" * 20, "github_pat_" + "b1" * 20),
+        (f"Authorization: Bearer {JWT}", JWT),
+        (f"token was {JWT}.", JWT),
+        ("authorization: basic dXNlcjpwYXNzd29yZA==", "dXNlcjpwYXNzd29yZA"),
+        (f"key:\n{PRIVATE}\ndone", KEY_BODY),
+        (PRIVATE[:60], KEY_BODY[:20]),
+        ("postgres://shop:hunter22@db:5432/shop", "hunter22"),
+        ("redis://:hunter22@cache/0", "hunter22"),
+        ("DB_PASSWORD=hunter22 started", "hunter22"),
+        ('{"client_secret": "hunter22"}', "hunter22"),
+        ("api_key: hunter22", "hunter22"),
+        ("dbPassword = 'hunter 22'", "hunter 22"),
+    ],
+)
+def test_a_secret_is_hidden_by_its_shape_or_its_name(text: str, gone: str) -> None:
+    shown = redact(text)
+    assert gone not in shown
+    assert HIDDEN in shown
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "KeyError: 'DATABASE_URL'",
+        "unable to pull secrets or registry auth: execution resource retrieval failed",
+        "failed to fetch secret arn:aws:secretsmanager:eu-west-1:1111:secret:shop/db-AbCdEf",
+        "https://example.com:8443/health answered 500",
+        "USE_TOKEN=true",
+        "sha256:" + "9c41" * 16,
+        "listening on 0.0.0.0:8080, keyboard ready",
+        '  File "/app/settings.py", line 12, in <module>',
+    ],
+)
+def test_what_is_needed_to_understand_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_known_values_are_hidden_in_every_form() -> None:
+    value = "p/w d&42"
+    coded = base64.b64encode(value.encode()).decode()
+    shown = redact(f"a {value} b p%2Fw%20d%2642 c {coded} d", {value})
+    assert shown == f"a {HIDDEN} b {HIDDEN} c {HIDDEN} d"
+
+
+def test_a_short_value_is_hidden_only_where_it_stands_alone() -> None:
+    assert redact("pin 42 of 1420 and x42", {"42"}) == f"pin {HIDDEN} of 1420 and x42"
+
+
+def test_values_in_a_task_definition_that_look_secret() -> None:
+    document = {
+        "containerDefinitions": [
+            {
+                "environment": [
+                    {"name": "STRIPE_KEY", "value": "rk_123456"},
+                    {"name": "DATABASE_URL", "value": "mysql://u:hunter22@h/d"},
+                    {"name": "PORT", "value": "8080"},
+                    {"name": "AUTH", "value": "true"},
+                ],
+                "secrets": [{"name": "X", "valueFrom": "arn:aws:ssm:::parameter/x"}],
+            }
+        ]
+    }
+    assert secret_values(document) == {"rk_123456", "hunter22"}
+    assert secret_values(None) == secret_values({"containerDefinitions": [1]}) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [("DB_PASSWORD", True), ("dbPassword", True), ("API_KEY", True), ("SENTRY_DSN", True),
+     ("githubToken", True), ("KEYBOARD", False), ("TOKENIZER_PATH", False), ("PORT", False),
+     ("MONKEY", False), ("AUTHOR", False)],
+)  # fmt: skip
+def test_names_that_look_secret(name: str, *, secret: bool) -> None:
+    assert looks_secret(name) is secret
+
+
+def test_a_key_over_many_lines_is_hidden_in_each_and_no_line_is_lost() -> None:
+    lines = ["before", *PRIVATE.splitlines(), "after"]
+    assert redact_lines(lines) == ("before", HIDDEN, HIDDEN, HIDDEN, "after")
+
+
+@given(
+    secret=st.text(st.characters(codec="ascii", exclude_characters="*"), min_size=4),
+    around=st.tuples(st.text(), st.text()),
+)
+def test_a_known_secret_never_survives(secret: str, around: tuple[str, str]) -> None:
+    assert secret not in redact(f"{around[0]}{secret}{around[1]}", {secret})
+
+
+@given(st.text())
+def test_any_text_can_be_redacted(text: str) -> None:
+    redact(text)
