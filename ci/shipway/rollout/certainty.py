@@ -114,7 +114,11 @@ def healthy(state: State, kind: str) -> tuple[Task, ...]:
             ok = states == {"healthy"}
         elif kind in {"target-health", "container-health"}:
             # Whether it answers is the very question: running long is no answer.
-            ok = task.health == "HEALTHY" and kind == "container-health"
+            # Targets of instances cannot be told apart by task: there, running long must do.
+            instances = any(t.id.startswith("i-") for t in state.live)
+            ok = (task.health == "HEALTHY" and kind == "container-health") or (
+                instances and settled
+            )
         else:
             ok = task.health == "HEALTHY" or settled
         if ok:

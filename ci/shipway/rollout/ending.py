@@ -85,7 +85,7 @@ def returned(state: State, snapshot: Snapshot) -> Ended:
     """ECS reports that the roll-back is done: end once the earlier revision is seen serving."""
     state = replace(state, returned_since=state.returned_since or state.now)
     proof = earlier_serves(state, snapshot)
-    name = label(state.target.previous_task_definition) or "the earlier revision"
+    name = proof.name or label(state.target.previous_task_definition) or "the earlier revision"
     if not proof.holds:
         if seconds_since(state.returned_since, state.now) < _RETURN_PATIENCE:
             return state, None
@@ -195,7 +195,7 @@ def left(state: State, why: str) -> Ended:
     )
 
 
-def out_of_time(state: State) -> Ended:
+def out_of_time(state: State) -> Ended:  # noqa: PLR0911 - one return for each budget
     """The budgets: roll-back, capacity, then the whole rollout."""
     policy = state.policy
     if state.rolling_back_since is not None:
@@ -222,6 +222,9 @@ def out_of_time(state: State) -> Ended:
         )
     if not over:
         return state, None
+    cause = likeliest(state)
+    if cause is not None and cause.kind == "capacity" and started == 0:
+        return conclude(state, v.NO_CAPACITY, cause.text, remedy="add capacity; ECS goes on trying")
     if state.announced is not None and state.interrupted is None:
         return left(state, state.refusal or "no roll-back began in time")
     return conclude(

@@ -200,7 +200,8 @@ def _react(state: State, told: list[Happening]) -> tuple[State, Conclusion | Non
     """Ask for the roll-back, wait for the breaker's, or end with the failure left as it is."""
     asking = state.interrupted is not None
     if state.policy.on_failure == "leave" and not asking:
-        return left(state, "left as it is, as configured")
+        still = "; its circuit breaker may still roll it back" if _breaker_acts(state) else ""
+        return left(state, f"left as it is, as configured{still}")
     why = _cannot_ask(state)
     if not why:
         text = state.cause.text if state.cause is not None else "interrupted by a person"
@@ -236,13 +237,16 @@ def _cannot_ask(state: State) -> str:
 
 
 def _breaker_will(state: State) -> bool:
+    return _breaker_acts(state) and state.policy.on_failure == "rollback"
+
+
+def _breaker_acts(state: State) -> bool:
     service = state.service
     return bool(
         service is not None
         and service.breaker_enabled
         and service.breaker_rollback
         and not state.first
-        and state.policy.on_failure == "rollback"
     )
 
 

@@ -32,14 +32,12 @@ def follow_listed(  # noqa: PLR0911 - one return for each state of the list
     if mine.rollout_state == "FAILED":
         return _failed(state, snapshot, first)
     if first is not None and first.id != mine.id:
-        if is_newer(state, first) and first.task_definition != _previous(state):
+        if is_newer(state, first):
             return superseded(state, describe_newer(state, snapshot))
         if is_older(state, first):
             return _going_back(state), None
         return state, None
     if mine.rollout_state == "COMPLETED" and mine.status == "PRIMARY":
-        if mine.running < mine.desired:
-            return state, None
         return success(state, snapshot)
     if mine.rollout_state is None and mine.status == "PRIMARY":
         # Behind a Classic Load Balancer there is no rolloutState (ECS API Reference, Deployment).

@@ -15,7 +15,7 @@ def take_tasks(state: State, snapshot: Snapshot, told: list[Happening]) -> State
     """Keep the tasks of ours that run and those that failed, and tell of each new stop once."""
     if snapshot.targets:
         state = replace(state, live=snapshot.targets, sick=_sick(state, snapshot))
-    if snapshot.tasks:
+    if snapshot.tasks or snapshot.tasks_listed:
         mine = running_ours(state, snapshot.tasks)
         known = dict(state.since)
         since = tuple((task.arn, known.get(task.arn, state.now)) for task in mine)

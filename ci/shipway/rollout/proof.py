@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from shipway.rollout.snapshot import Container, Snapshot
-from shipway.rollout.state import State, label, running_ours
+from shipway.rollout.state import State, label, primary, running_ours
 from shipway.values import Digest
 
 
@@ -19,6 +19,7 @@ class Proof:
 
     holds: bool | None
     text: str
+    name: str = ""
 
 
 def our_digest(state: State, snapshot: Snapshot) -> Proof:
@@ -73,19 +74,13 @@ def _by_revision(state: State) -> Proof:
 
 def earlier_serves(state: State, snapshot: Snapshot) -> Proof:
     """Whether the earlier task definition is back with every task, and its targets healthy."""
-    previous = state.target.previous_task_definition
-    name = label(previous) or "the earlier revision"
-    back = [
-        d
-        for d in snapshot.deployments
-        if d.id != state.deployment_id
-        and (not previous or d.task_definition == previous)
-        and d.status == "PRIMARY"
-    ]
-    if not back:
+    name = label(state.target.previous_task_definition) or "the earlier revision"
+    back = primary(snapshot)
+    if back is None or back.id == state.deployment_id:
         return Proof(holds=None, text=f"{name} is not PRIMARY yet")
-    running = sum(d.running for d in back)
-    desired = snapshot.desired or max(d.desired for d in back)
+    # ECS goes back to the last deployment that completed, which need not be the one before ours.
+    name = label(back.task_definition)
+    running, desired = back.running, snapshot.desired or back.desired
     if running < desired:
         return Proof(holds=False, text=f"{name}: {running} of {desired} running")
     if state.live and not snapshot.targets:
@@ -96,7 +91,7 @@ def earlier_serves(state: State, snapshot: Snapshot) -> Proof:
         healthy = len(live) - len(bad)
         return Proof(holds=False, text=f"{name}: {healthy} of {len(live)} targets healthy")
     words = f"{len(live) or running} of {desired} {'healthy' if live else 'running'}"
-    return Proof(holds=True, text=f"{name}, {words}")
+    return Proof(holds=True, text=f"{name}, {words}", name=name)
 
 
 def guarded(state: State, snapshot: Snapshot) -> str:

@@ -203,6 +203,7 @@ class Snapshot:
     breaker_enabled: bool | None = None
     breaker_rollback: bool | None = None
     breaker_threshold: int | None = None
+    tasks_listed: bool = False  # running tasks were asked for and answered, even if there are none
     alarms: tuple[str, ...] = ()
     alarms_enabled: bool | None = None
     strategy: str | None = None  # ROLLING, BLUE_GREEN, LINEAR, CANARY
