@@ -1,0 +1,460 @@
+"""A whole outside in memory: git, BuildKit, a repository, ECS, an address, and a clock."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+from shipway.config.environment import Environment, Place
+from shipway.config.references import Found, Missing, Reference, Resolution
+from shipway.delivery import Order, Outcome, deliver
+from shipway.image.build import BuildRequest
+from shipway.image.publish import Pushed, StoredImage
+from shipway.image.scan import Scan
+from shipway.observer import Event, Rolling
+from shipway.ports import Site, Yard
+from shipway.rollout.ports import Updated
+from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task, Trouble
+from shipway.rollout.terms import Wants
+from shipway.values import Commit, Digest, Identity, Json
+from shipway.verification import Answer
+
+if TYPE_CHECKING:
+    from tests.conftest import MadeLayout, MakeLayout
+
+SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
+ACCOUNT = "111122223333"
+URI = f"{ACCOUNT}.dkr.ecr.eu-west-1.amazonaws.com/shop"
+ROLE = f"arn:aws:sts::{ACCOUNT}:assumed-role/shop-deploy-staging/ci"
+URL = "https://staging.shop.example/health"
+_TD = f"arn:aws:ecs:eu-west-1:{ACCOUNT}:task-definition/shop"
+
+CONTRACT = """\
+schema = 1
+[[allow]]
+name = "main"
+event = "push"
+ref = "refs/heads/main"
+environment = "staging"
+tasks = ["build", "publish"]
+[[allow]]
+name = "stable"
+event = "push"
+ref = "refs/tags/*-stable"
+environment = "staging"
+tasks = ["build", "publish", "deploy", "verify"]
+[[allow]]
+name = "by-hand"
+event = "by-hand"
+environments = ["staging"]
+tasks = ["build", "publish", "deploy", "verify"]
+"""
+DELIVERY = """\
+schema = 1
+name = "shop"
+[environments.staging]
+account = "111122223333"
+region = "eu-west-1"
+repository = "ssm:/shop/repository"
+cluster = "shop"
+[environments.staging.services.web]
+service = "shop-web"
+container = "web"
+url = "https://staging.shop.example"
+path = "/health"
+consecutive = 2
+verify_timeout = 5
+"""
+
+
+@dataclass
+class Clock:
+    """Moves on only by sleeping."""
+
+    at: datetime = datetime(2026, 11, 22, 23, 40, 58, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass
+class Repo:
+    """The commit that is checked out."""
+
+    commit: Commit
+
+    def head(self) -> Commit:
+        return self.commit
+
+    def user(self) -> str:
+        return "mona@example.org"
+
+
+@dataclass
+class Buildkit:
+    """Exports a made-up layout."""
+
+    make: MakeLayout
+    requests: list[BuildRequest] = field(default_factory=list)
+    fails: BaseException | None = None
+    says: Digest | None = None
+    made: MadeLayout | None = None
+    content: bytes = b"one"
+
+    def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
+        self.requests.append(request)
+        for line in ("#5 [1/2] FROM scratch", "#5 CACHED", "#6 [2/2] COPY . /"):
+            tell(line)
+        if self.fails is not None:
+            raise self.fails
+        self.made = self.make(request.destination, content=self.content)
+        return self.says or self.made.root
+
+
+@dataclass
+class Store:
+    """One ECR repository."""
+
+    uri: str = URI
+    images: dict[str, StoredImage] = field(default_factory=dict)
+    pushes: list[str] = field(default_factory=list)
+    fails: BaseException | None = None
+    answers: Digest | None = None
+
+    def find(self, reference: str) -> StoredImage | None:
+        return self.images.get(reference)
+
+    def platforms(self, digest: Digest) -> frozenset[Digest]:
+        found = self.images.get(digest.value)
+        return found.platforms if found else frozenset()
+
+    def keep(self, tag: str, digest: Digest, *platforms: Digest) -> None:
+        self.images[tag] = self.images[digest.value] = StoredImage(
+            digest=digest, platforms=frozenset(platforms)
+        )
+
+    def push(self, folder: Path, tag: str) -> Pushed:
+        if self.fails is not None:
+            raise self.fails
+        self.pushes.append(tag)
+        root = json.loads((folder / "index.json").read_text())["manifests"][0]["digest"]
+        blobs = folder / "blobs" / "sha256"
+        children = json.loads((blobs / root.removeprefix("sha256:")).read_text())["manifests"]
+        found = self.answers or Digest(root)
+        self.keep(tag, found, Digest(children[0]["digest"]))
+        return Pushed(digest=Digest(root), blobs=2, bytes=1_500_000)
+
+    def scan(self, digest: Digest) -> Scan:
+        return Scan(digest=digest, status="not available here", findings={})
+
+
+Outcomes = Literal["good", "rolled-back", "stuck"]
+
+
+@dataclass
+class Ecs:
+    """One service without service deployments: ``deployments[]`` tells how its rollout ends."""
+
+    clock: Clock
+    ends: Outcomes = "good"
+    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    primary: str = f"{_TD}:41"
+    updates: list[str] = field(default_factory=list)
+    looks: int = 0
+    fails: dict[str, BaseException] = field(default_factory=dict)
+    at_look: dict[int, BaseException] = field(default_factory=dict)
+    trouble: Trouble | None = None
+
+    def __post_init__(self) -> None:
+        old = f"{URI}@sha256:{'0' * 64}"
+        self.definitions[self.primary] = self._definition(self.primary, old)
+
+    def _definition(self, arn: str, image: str) -> dict[str, Any]:
+        return {
+            "taskDefinitionArn": arn,
+            "family": "shop",
+            "revision": int(arn.rpartition(":")[2]),
+            "containerDefinitions": [{"name": "web", "image": image}],
+        }
+
+    def _fail(self, operation: str) -> None:
+        if operation in self.fails:
+            raise self.fails[operation]
+
+    @property
+    def deployments(self) -> tuple[Deployment, ...]:
+        old = Deployment(
+            id="ecs-svc/1",
+            status="PRIMARY",
+            task_definition=f"{_TD}:41",
+            rollout_state="COMPLETED",
+            desired=1,
+            running=1,
+        )
+        if not self.updates:
+            return (old,)
+        new = Deployment(
+            id="ecs-svc/2",
+            status="PRIMARY",
+            task_definition=self.updates[-1],
+            rollout_state="IN_PROGRESS",
+            desired=1,
+            pending=1,
+        )
+        if self.looks < 3 or self.ends == "stuck":
+            return (new, replace(old, status="ACTIVE"))
+        if self.ends == "good":
+            return (replace(new, rollout_state="COMPLETED", running=1, pending=0),)
+        reason = "ECS deployment circuit breaker: tasks failed to start."
+        failed = replace(
+            new, status="ACTIVE", rollout_state="FAILED", rollout_state_reason=reason, failed=3
+        )
+        return (replace(old, rollout_state_reason="rolled back"), failed)
+
+    def services(self, cluster: str, names: Sequence[str]) -> Mapping[str, Snapshot]:
+        assert (cluster, list(names)) == ("shop", ["shop-web"])
+        if self.trouble is not None:
+            return {"shop-web": Snapshot(answered=False, troubles=(self.trouble,))}
+        if self.updates:
+            self.looks += 1
+            if self.looks in self.at_look:
+                raise self.at_look.pop(self.looks)
+        deployments = self.deployments
+        return {
+            "shop-web": Snapshot(
+                task_definition=deployments[0].task_definition,
+                desired=1,
+                running=1,
+                deployments=deployments,
+                breaker_enabled=True,
+                breaker_rollback=True,
+            )
+        }
+
+    def complete(self, cluster: str, name: str, glance: Snapshot, wants: Wants) -> Snapshot:
+        assert (cluster, name) == ("shop", "shop-web")
+        if not wants.tasks:
+            return glance
+        primary = glance.deployments[0]
+        image = self.definitions[primary.task_definition]["containerDefinitions"][0]["image"]
+        running = Task(
+            arn="arn:aws:ecs:eu-west-1:111122223333:task/shop/t1",
+            task_definition=primary.task_definition,
+            started_by=primary.id,
+            last_status="RUNNING",
+            desired_status="RUNNING",
+            started_at=self.clock.now() - timedelta(hours=1),
+            containers=(
+                Container(name="web", last_status="RUNNING", image_digest=image.partition("@")[2]),
+            ),
+        )
+        return replace(glance, tasks=(running,))
+
+    def service_names(self, cluster: str) -> tuple[str, ...]:
+        return (cluster,)
+
+    def task_definition(self, arn: str) -> Json:
+        return self.definitions[arn]
+
+    def register(self, request: Json) -> str:
+        self._fail("register")
+        arn = f"{_TD}:{41 + len(self.definitions)}"
+        containers: Any = request["containerDefinitions"]
+        self.definitions[arn] = self._definition(arn, containers[0]["image"])
+        return arn
+
+    def update(self, cluster: str, service: str, task_definition: str) -> Updated:
+        assert (cluster, service) == ("shop", "shop-web")
+        self._fail("update")
+        self.updates.append(task_definition)
+        self.looks = 0
+        return Updated(deployment_id="ecs-svc/2", earlier=frozenset({"ecs-svc/1"}))
+
+    def stop(self, arn: str, stop_type: Literal["ROLLBACK", "ABORT"]) -> Trouble | None:
+        raise AssertionError(arn, stop_type)
+
+
+class NoLogs:
+    """Nothing was ever logged."""
+
+    def tail(self, group: str, stream: str, lines: int) -> tuple[tuple[datetime, str], ...]:
+        assert lines, (group, stream)
+        return ()
+
+
+@dataclass
+class Infrastructure:
+    """Publishes the repository."""
+
+    values: dict[str, str] = field(default_factory=lambda: {"ssm:/shop/repository": URI})
+
+    def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
+        return {
+            one: Found(text=self.values[str(one)])
+            if str(one) in self.values
+            else Missing(published=("/shop/repo",))
+            for one in references
+        }
+
+
+@dataclass
+class Cloud:
+    """An AWS account."""
+
+    ecs: Ecs
+    store: Store = field(default_factory=Store)
+    logs: NoLogs = field(default_factory=NoLogs)
+    published: Infrastructure = field(default_factory=Infrastructure)
+    arn: str = ROLE
+    account: str = ACCOUNT
+    key: str = "ASIAEXAMPLE"
+    fails: BaseException | None = None
+
+    def identity(self) -> Identity:
+        if self.fails is not None:
+            raise self.fails
+        return Identity(account=self.account, arn=self.arn)
+
+    def access_key_id(self) -> str:
+        return self.key
+
+    def repository(self, environment: Environment) -> Store:
+        assert environment.name == "staging"
+        return self.store
+
+
+@dataclass
+class Address:
+    """The service's address."""
+
+    answers: list[int | BaseException] = field(default_factory=lambda: [200])
+    asked: int = 0
+
+    def get(self, url: str, seconds: float) -> Answer:
+        assert url == URL
+        assert seconds == 5
+        self.asked += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, BaseException):
+            raise answer
+        return Answer(status=answer)
+
+
+@dataclass
+class World:
+    """Everything, with what was told in it and what was changed in it."""
+
+    root: Path
+    variables: dict[str, str]
+    git: Repo
+    builder: Buildkit
+    cloud: Cloud
+    address: Address
+    clock: Clock
+    told: list[Event] = field(default_factory=list)
+    opened: int = 0
+    opening: BaseException | None = None
+
+    @property
+    def yard(self) -> Yard:
+        return Yard(
+            root=self.root,
+            variables=self.variables,
+            cache=self.root / ".cache",
+            git=self.git,
+            site=self.site,
+            prober=self.address,
+            clock=self.clock,
+        )
+
+    def site(self, place: Place) -> Site:
+        assert place == Place(name="staging", account=ACCOUNT, region="eu-west-1")
+        self.opened += 1
+        if self.opening is not None:
+            raise self.opening
+        return Site(
+            aws=self.cloud,
+            builder=self.builder,
+            contexts={"base": "/elsewhere"},
+            stand_ins={"python": "assembled"},
+        )
+
+    def deliver(self, task: Any = "deploy", env: str | None = "staging", **more: Any) -> Outcome:
+        return deliver(Order(task=task, environment=env, **more), self.yard, self.told.append)
+
+    def write(self, name: str, text: str) -> None:
+        (self.root / "ci").mkdir(exist_ok=True)
+        (self.root / "ci" / name).write_text(text, encoding="utf-8")
+
+    def push(self, ref: str = "refs/tags/v1-stable") -> None:
+        """Be GitHub Actions, for a push of this ref."""
+        payload = {"ref": ref, "after": SHA, "before": "a" * 40, "deleted": False}
+        (self.root / ".event.json").write_text(json.dumps(payload))
+        self.variables |= {
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_NAME": "push",
+            "GITHUB_EVENT_PATH": str(self.root / ".event.json"),
+            "GITHUB_REF": ref,
+            "GITHUB_REF_TYPE": "tag" if "/tags/" in ref else "branch",
+            "GITHUB_SHA": SHA,
+            "GITHUB_REPOSITORY": "octo/shop",
+            "GITHUB_ACTOR": "mona",
+            "GITHUB_RUN_ID": "42",
+            "GITHUB_RUN_ATTEMPT": "1",
+        }
+
+    @property
+    def changed(self) -> tuple[int, int, int]:
+        """How often the repository, the task definitions and the service were changed."""
+        ecs = self.cloud.ecs
+        return len(self.cloud.store.pushes), len(ecs.definitions) - 1, len(ecs.updates)
+
+    def of(self, *kinds: type[Event]) -> list[Event]:
+        return [event for event in self.told if isinstance(event, kinds)]
+
+    def story(self) -> list[str]:
+        """Every event but progress and output, in a few words."""
+        words = []
+        for event in self.told:
+            if not isinstance(event, Rolling):
+                stage = getattr(event, "stage", "")
+                words.append(f"{type(event).__name__} {stage}".strip())
+        return [word for word in words if not word.startswith(("Output", "Noticed"))]
+
+    def record(self, outcome: Outcome) -> dict[str, Any]:
+        assert outcome.evidence is not None
+        document: dict[str, Any] = json.loads((outcome.evidence / "record.json").read_text())
+        return document
+
+
+@pytest.fixture
+def world(tmp_path: Path, make_layout: MakeLayout) -> World:
+    clock = Clock()
+    made = World(
+        root=tmp_path,
+        variables={},
+        git=Repo(
+            Commit(
+                sha=SHA,
+                time=datetime(2026, 11, 22, tzinfo=UTC),
+                clean=True,
+                remote="https://github.com/octo/shop",
+            )
+        ),
+        builder=Buildkit(make_layout),
+        cloud=Cloud(ecs=Ecs(clock)),
+        address=Address(),
+        clock=clock,
+    )
+    made.write("release.toml", CONTRACT)
+    made.write("delivery.toml", DELIVERY)
+    return made

@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shipway.errors import BuildError, DigestError
+from shipway.image import build as building
+from shipway.image.build import BuildRequest, BuiltImage
+from shipway.image.publish import PublishedImage, Pushed, StoredImage, publish
+from shipway.observer import Event, Output
+from shipway.values import Commit, Digest, ImageReference
+
+if TYPE_CHECKING:
+    from tests.conftest import MakeLayout
+
+SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
+COMMIT = Commit(
+    sha=SHA,
+    time=datetime(2026, 11, 22, 23, 40, 58, tzinfo=UTC),
+    clean=True,
+    subject="Sell more",
+    remote="https://github.com/octo/shop",
+)
+ONE, TWO, THREE = (Digest(f"sha256:{digit * 64}") for digit in "123")
+URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
+
+
+@dataclass
+class Buildkit:
+    """Writes a made-up layout and says what it is told to say."""
+
+    make: Callable[[Path], Digest]
+    lines: tuple[str, ...] = ()
+
+    def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
+        for line in self.lines:
+            tell(line)
+        return self.make(request.destination)
+
+
+def request(folder: Path) -> BuildRequest:
+    return BuildRequest(
+        context=folder,
+        dockerfile=folder / "Dockerfile",
+        platforms=("linux/amd64",),
+        destination=folder / "out",
+        epoch=0,
+    )
+
+
+LINES = (
+    "#1 [internal] load build definition from Dockerfile",
+    "#1 DONE 0.0s",
+    "#5 [base 1/2] FROM docker.io/library/python:3.13-slim@sha256:1234",
+    "#5 CACHED",
+    "#6 [base 2/2] RUN pip install",
+    "#6 CACHED",
+    "#7 [linux/arm64 stage-1 1/2] COPY . /app",
+    "#7 DONE 0.2s",
+    "#8 [2/2] RUN echo '#9 CACHED'",
+    "#8 0.123 #6 CACHED",
+    "#8 DONE 0.2s",
+    "#9 [internal] load build context",
+    "#9 CACHED",
+    "#10 exporting to oci image format",
+)
+
+
+def test_steps_of_the_dockerfile_are_counted_and_those_from_the_cache(
+    tmp_path: Path, make_layout: MakeLayout
+) -> None:
+    told: list[Event] = []
+    builder = Buildkit(lambda folder: make_layout(folder).root, LINES)
+    built = building.build(builder, request(tmp_path), COMMIT, told.append)
+    assert built.steps == (4, 2)
+    assert told == [Output(stage="build", line=line) for line in LINES]
+
+
+def test_what_was_built_is_what_lies_on_the_disk(tmp_path: Path, make_layout: MakeLayout) -> None:
+    builder = Buildkit(lambda folder: make_layout(folder).root)
+    built = building.build(builder, request(tmp_path), COMMIT, lambda _: None)
+    made = make_layout(tmp_path / "again")
+    assert built == BuiltImage(
+        digest=made.root,
+        platforms=made.platforms,
+        folder=tmp_path / "out",
+        tag=SHA,
+        steps=(0, 0),
+        size=built.size,
+    )
+    assert built.size > 0
+
+
+def test_another_digest_than_buildkit_says(tmp_path: Path, make_layout: MakeLayout) -> None:
+    def lie(folder: Path) -> Digest:
+        make_layout(folder)
+        return ONE
+
+    with pytest.raises(BuildError) as caught:
+        building.build(Buildkit(lie), request(tmp_path), COMMIT, lambda _: None)
+    exported = make_layout(tmp_path / "again").root
+    assert caught.value.what == f"BuildKit said it made {ONE} but exported {exported}"
+    assert caught.value.where == str(tmp_path / "out")
+    assert caught.value.remedy == (
+        "see that no other build writes to the same folder, then build again"
+    )
+
+
+def test_labels_say_what_where_from_and_when() -> None:
+    assert building.labels("shop", COMMIT) == {
+        "org.opencontainers.image.title": "shop",
+        "org.opencontainers.image.created": "2026-11-22T23:40:58Z",
+        "org.opencontainers.image.revision": SHA,
+        "org.opencontainers.image.source": "https://github.com/octo/shop",
+        "org.opencontainers.image.version": "3f9c2ab",
+    }
+
+
+def test_a_repository_without_a_remote_has_no_source() -> None:
+    assert "org.opencontainers.image.source" not in building.labels(
+        "shop", replace(COMMIT, remote="")
+    )
+
+
+def test_the_tag_is_the_commit() -> None:
+    assert building.tag_of(COMMIT, (("linux/amd64", ONE),)) == SHA
+
+
+def test_the_tag_of_a_dirty_tree_is_its_content_whatever_the_order() -> None:
+    dirty = replace(COMMIT, clean=False)
+    tag = f"{SHA}-dirty-111111111111"
+    assert building.tag_of(dirty, (("linux/amd64", ONE), ("linux/arm64", TWO))) == tag
+    assert building.tag_of(dirty, (("linux/arm64", TWO), ("linux/amd64", ONE))) == tag
+    assert building.tag_of(dirty, (("linux/amd64", TWO),)) == f"{SHA}-dirty-222222222222"
+
+
+class Ecr:
+    """A repository: tags, and what a push does to them."""
+
+    uri = URI
+
+    def __init__(
+        self,
+        tags: dict[str, StoredImage] | None = None,
+        *,
+        after: StoredImage | None = None,
+        answers: Digest = ONE,
+    ) -> None:
+        self.tags = tags or {}
+        self.after = after
+        self.answers = answers
+        self.pushes: list[str] = []
+
+    def find(self, reference: str) -> StoredImage | None:
+        return self.tags.get(reference)
+
+    def platforms(self, digest: Digest) -> frozenset[Digest]:
+        found = [image.platforms for image in self.tags.values() if image.digest == digest]
+        return found[0] if found else frozenset()
+
+    def push(self, folder: Path, tag: str) -> Pushed:
+        assert folder == Path("/built")
+        self.pushes.append(tag)
+        if self.after is not None:
+            self.tags[tag] = self.after
+        return Pushed(digest=self.answers, blobs=2, bytes=300)
+
+
+BUILT = BuiltImage(
+    digest=ONE,
+    platforms=(("linux/amd64", TWO),),
+    folder=Path("/built"),
+    tag=SHA,
+    steps=(2, 0),
+    size=300,
+)
+STORED = StoredImage(digest=ONE, platforms=frozenset({TWO}))
+
+
+def test_what_is_lacking_is_pushed_and_proven() -> None:
+    ecr = Ecr(after=STORED)
+    assert publish(BUILT, ecr) == PublishedImage(
+        reference=ImageReference(URI, ONE),
+        tag=SHA,
+        pushed=Pushed(digest=ONE, blobs=2, bytes=300),
+        platforms=frozenset({TWO}),
+    )
+    assert ecr.pushes == [SHA]
+
+
+def test_the_same_digest_is_not_pushed_again() -> None:
+    ecr = Ecr({SHA: STORED})
+    image = publish(BUILT, ecr)
+    assert (image.pushed, ecr.pushes) == (None, [])
+    assert image.reference == ImageReference(URI, ONE)
+
+
+def test_another_index_of_the_same_platforms_is_the_image_that_is_there() -> None:
+    ecr = Ecr({SHA: StoredImage(digest=THREE, platforms=frozenset({TWO}))})
+    image = publish(BUILT, ecr)
+    assert ecr.pushes == []
+    assert image.reference == ImageReference(URI, THREE), "what is there is what is rolled out"
+
+
+@pytest.mark.parametrize("platforms", [{THREE}, {TWO, THREE}, set()])
+def test_a_tag_with_other_content_is_never_overwritten(platforms: set[Digest]) -> None:
+    ecr = Ecr({SHA: StoredImage(digest=THREE, platforms=frozenset(platforms))})
+    with pytest.raises(DigestError) as caught:
+        publish(BUILT, ecr)
+    assert ecr.pushes == []
+    assert caught.value.what == f"tag {SHA} is already in the repository with other content"
+    assert caught.value.details == (f"there:  {THREE}", f"built:  {ONE}")
+    assert caught.value.remedy == (
+        "nothing was overwritten; find out which build is wrong (a base image that moved, "
+        "a Dockerfile that is not reproducible), then deliver the one that is there with --image, "
+        "or make a new commit"
+    )
+
+
+@pytest.mark.parametrize(
+    ("after", "said"),
+    [
+        (StoredImage(digest=THREE, platforms=frozenset({TWO})), str(THREE)),
+        (None, "nothing"),
+    ],
+)
+def test_a_tag_that_answers_otherwise_after_the_push(after: StoredImage | None, said: str) -> None:
+    with pytest.raises(DigestError) as caught:
+        publish(BUILT, Ecr(after=after))
+    assert caught.value.what == f"built {ONE}, but tag {SHA} answers {said} after the push"
+    assert caught.value.where == URI
+    assert caught.value.remedy == "somebody else may push to this tag; nothing was rolled out"
+
+
+def test_a_registry_that_took_another_digest() -> None:
+    with pytest.raises(DigestError) as caught:
+        publish(BUILT, Ecr(after=STORED, answers=THREE))
+    assert caught.value.what == f"built {ONE}, but the registry took it as {THREE}"
+    assert caught.value.remedy == (
+        "nothing was rolled out; a proxy between here and the registry may rewrite manifests"
+    )

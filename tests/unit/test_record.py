@@ -1,0 +1,229 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipway import __version__
+from shipway.errors import EvidenceError
+from shipway.evidence.record import Journal, plain
+from shipway.observer import Event, Failed, Finished, Output, Rolling, Started, TaskCounts
+from shipway.values import Commit, Digest, ImageReference
+
+SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
+COMMIT = Commit(
+    sha=SHA,
+    time=datetime(2026, 11, 22, 23, 40, tzinfo=UTC),
+    clean=False,
+    subject="Sell more",
+    remote="https://github.com/octo/shop",
+)
+IMAGE = ImageReference("host/shop", Digest(f"sha256:{'9' * 64}"))
+VERDICT = {"kind": "succeeded", "exitCode": 0, "text": "Delivered."}
+STAMP = "2026-11-22T23-40-58Z-3f9c2ab"
+
+
+@dataclass
+class Clock:
+    """A second later at every question."""
+
+    at: datetime = datetime(2026, 11, 22, 23, 40, 57, tzinfo=UTC)
+    slept: list[float] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        self.at += timedelta(seconds=1)
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+def journal(folder: Path, told: list[Event] | None = None) -> Journal:
+    observer = told.append if told is not None else lambda _: None
+    return Journal(folder, COMMIT, clock=Clock(), observer=observer)
+
+
+def read(folder: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder / "record.json").read_text(encoding="utf-8"))
+    return document
+
+
+def timeline(one: Journal, folder: Path) -> list[dict[str, Any]]:
+    del folder
+    entries: list[dict[str, Any]] = read(one.write(VERDICT))["predicate"]["timeline"]
+    return entries
+
+
+def rolling(elapsed: float, *, running: int = 0, subject: str = "web") -> Rolling:
+    return Rolling(
+        subject=subject,
+        old="shop:41",
+        new="shop:42",
+        stage="SCALE_UP",
+        new_tasks=TaskCounts(desired=2, running=running, pending=0),
+        old_tasks=TaskCounts(desired=2, running=2, pending=0),
+        health=(("healthy", running),),
+        breaker=(0, 3),
+        elapsed=elapsed,
+    )
+
+
+def test_the_record_is_an_in_toto_statement_about_the_image(tmp_path: Path) -> None:
+    one = journal(tmp_path)
+    one.environment = "staging"
+    one.about(IMAGE)
+    one.note("image", {"reference": IMAGE})
+    one(Started(stage="build"))
+    folder = one.write(VERDICT)
+    assert folder == tmp_path / "staging" / STAMP
+    assert read(folder) == {
+        "_type": "https://in-toto.io/Statement/v1",
+        "subject": [{"name": "host/shop", "digest": {"sha256": "9" * 64}}],
+        "predicateType": "https://shipway.dev/delivery/v1",
+        "predicate": {
+            "tool": {"name": "shipway", "version": __version__},
+            "startedOn": "2026-11-22T23:40:58.000Z",
+            "finishedOn": "2026-11-22T23:41:00.000Z",
+            "commit": {
+                "sha": SHA,
+                "time": "2026-11-22T23:40:00.000Z",
+                "clean": False,
+                "subject": "Sell more",
+                "repository": "https://github.com/octo/shop",
+            },
+            "image": {"reference": f"host/shop@sha256:{'9' * 64}"},
+            "verdict": VERDICT,
+            "timeline": [
+                {
+                    "at": "2026-11-22T23:40:59.000Z",
+                    "event": "started",
+                    "stage": "build",
+                    "subject": "",
+                }
+            ],
+        },
+    }
+
+
+def test_a_refused_delivery_is_recorded_about_its_commit(tmp_path: Path) -> None:
+    folder = journal(tmp_path).write({"kind": "refused", "exitCode": 20, "text": "no"})
+    assert folder == tmp_path / "refused" / STAMP
+    assert read(folder)["subject"] == [
+        {"name": "https://github.com/octo/shop", "digest": {"gitCommit": SHA}}
+    ]
+
+
+def test_every_event_is_passed_on_and_a_foreign_tools_output_is_not_kept(tmp_path: Path) -> None:
+    told: list[Event] = []
+    one = journal(tmp_path, told)
+    events: list[Event] = [Started(stage="build"), Output(stage="build", line="#1 x")]
+    for event in events:
+        one(event)
+    assert told == events
+    assert [entry["event"] for entry in timeline(one, tmp_path)] == ["started"]
+
+
+def test_progress_is_kept_where_it_moved(tmp_path: Path) -> None:
+    one = journal(tmp_path)
+    for event in (
+        rolling(1.0),
+        rolling(2.0),
+        rolling(2.0, subject="worker"),
+        Finished(stage="x", text="in between"),
+        rolling(3.0),
+        rolling(4.0, running=1),
+        rolling(5.0, running=1, subject="worker"),
+        rolling(6.0),
+    ):
+        one(event)
+    kept = [
+        (entry["subject"], entry["elapsed"])
+        for entry in timeline(one, tmp_path)
+        if entry["event"] == "rolling"
+    ]
+    assert kept == [("web", 1.0), ("worker", 2.0), ("web", 4.0), ("worker", 5.0), ("web", 6.0)]
+
+
+def test_a_failure_is_known_to_have_been_told(tmp_path: Path) -> None:
+    one = journal(tmp_path)
+    one(Started(stage="build"))
+    assert not one.told
+    one(Failed(stage="build", text="no"))
+    one(Started(stage="build"))
+    assert one.told
+
+
+def test_two_deliveries_of_one_second_lie_beside_each_other(tmp_path: Path) -> None:
+    folders = [journal(tmp_path).write({"kind": str(number)}) for number in range(3)]
+    assert [folder.name for folder in folders] == [STAMP, f"{STAMP}-2", f"{STAMP}-3"]
+    assert [read(folder)["predicate"]["verdict"]["kind"] for folder in folders] == ["0", "1", "2"]
+
+
+def test_nothing_but_the_whole_record_is_there(tmp_path: Path) -> None:
+    folder = journal(tmp_path).write(VERDICT)
+    assert [path.name for path in folder.iterdir()] == ["record.json"]
+
+
+def test_a_record_that_breaks_off_is_no_record(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(EvidenceError) as caught:
+        journal(tmp_path).write(VERDICT)
+    assert caught.value.what == "the record cannot be written: No space left on device"
+    assert not list(tmp_path.rglob("record.json"))
+
+
+@pytest.mark.parametrize("place", ["evidence", "evidence/refused"])
+def test_a_file_in_the_way(tmp_path: Path, place: str) -> None:
+    blocked = tmp_path / place
+    blocked.parent.mkdir(exist_ok=True)
+    blocked.write_text("a file")
+    with pytest.raises(EvidenceError) as caught:
+        journal(tmp_path / "evidence").write(VERDICT)
+    reason = "File exists" if place.endswith("refused") else "Not a directory"
+    assert caught.value.what == f"the record cannot be written: {reason}"
+    assert caught.value.where == str(tmp_path / "evidence" / "refused" / STAMP)
+    assert caught.value.remedy == (
+        "free or mount that place; this delivery ended as: succeeded (exit 0)"
+    )
+
+
+def test_a_link_to_nowhere_in_the_way(tmp_path: Path) -> None:
+    (tmp_path / "evidence").symlink_to(tmp_path / "unmounted" / "evidence")
+    (tmp_path / "unmounted").write_text("a file")
+    with pytest.raises(EvidenceError) as caught:
+        journal(tmp_path / "evidence").write(VERDICT)
+    assert caught.value.where == str(tmp_path / "evidence" / "refused" / STAMP)
+
+
+def test_values_become_what_json_knows() -> None:
+    east = timezone(timedelta(hours=2))
+    assert plain(
+        {
+            "digest": IMAGE.digest,
+            "image": IMAGE,
+            "when": datetime(2026, 11, 23, 1, 0, tzinfo=east),
+            "set": {"b", "a"},
+            "path": Path("/a"),
+            "rows": ((1, None), [True, 2.5]),
+            "nested": TaskCounts(desired=1, running=0, pending=1),
+            3: "key",
+        }
+    ) == {
+        "digest": f"sha256:{'9' * 64}",
+        "image": f"host/shop@sha256:{'9' * 64}",
+        "when": "2026-11-22T23:00:00.000Z",
+        "set": ["a", "b"],
+        "path": "/a",
+        "rows": [[1, None], [True, 2.5]],
+        "nested": {"desired": 1, "running": 0, "pending": 1, "failed": 0},
+        "3": "key",
+    }

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from shipway.errors import BuildError, CancelledError, RefusedError, TerminatedError
+from shipway.observer import Detail, Event, Failed, Finished, Started
+from shipway.stage import details_of, stage
+
+
+@dataclass
+class Clock:
+    """Two seconds between two questions."""
+
+    at: datetime = datetime(2026, 11, 22, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        self.at += timedelta(seconds=2)
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError(seconds)
+
+
+def test_a_good_end_is_told_with_its_words_and_its_time() -> None:
+    told: list[Event] = []
+    with stage("build", told.append, Clock(), "shop") as running:
+        assert told == [Started(stage="build", subject="shop")]
+        running.text = "done"
+    assert told[1:] == [Finished(stage="build", subject="shop", text="done", seconds=2.0)]
+
+
+@pytest.mark.parametrize(("text", "told_itself"), [("", False), ("words", True)])
+def test_a_stage_that_told_its_end_is_not_told_again(text: str, told_itself: bool) -> None:  # noqa: FBT001  # a parameter of the test
+    told: list[Event] = []
+    with stage("deploy", told.append, Clock()) as running:
+        running.text, running.told = text, told_itself
+    assert told == [Started(stage="deploy")]
+
+
+def test_an_error_is_told_once_with_all_it_knows_and_goes_on() -> None:
+    told: list[Event] = []
+    error = BuildError("no", where="Dockerfile", remedy="mend it", details=("a", "b"))
+    with pytest.raises(BuildError) as caught, stage("build", told.append, Clock()):
+        raise error
+    assert caught.value is error
+    assert told[1:] == [
+        Failed(
+            stage="build",
+            text="no",
+            details=(
+                Detail(label="where", lines=("Dockerfile",)),
+                Detail(label="said", lines=("a", "b")),
+                Detail(label="next", lines=("mend it",)),
+            ),
+            seconds=2.0,
+        )
+    ]
+
+
+def test_an_error_that_was_told_already_only_goes_on() -> None:
+    told: list[Event] = []
+
+    def fail() -> None:
+        with stage("deploy", told.append, Clock()) as running:
+            running.told = True
+            raise BuildError("no")
+
+    with pytest.raises(BuildError):
+        fail()
+    assert told == [Started(stage="deploy")]
+
+
+def test_sigterm_is_an_error_like_others() -> None:
+    told: list[Event] = []
+    with pytest.raises(TerminatedError), stage("build", told.append, Clock()):
+        raise TerminatedError("ended by SIGTERM")
+    assert told[1:] == [Failed(stage="build", text="ended by SIGTERM", seconds=2.0)]
+
+
+def test_ctrl_c_becomes_an_error_of_ours() -> None:
+    told: list[Event] = []
+    with pytest.raises(CancelledError) as caught, stage("build", told.append, Clock()):
+        raise KeyboardInterrupt
+    assert (caught.value.what, caught.value.remedy) == (
+        "interrupted",
+        "nothing further is changed",
+    )
+    assert isinstance(caught.value.__cause__, KeyboardInterrupt)
+    assert told[1:] == [Failed(stage="build", text="interrupted", seconds=2.0)]
+
+
+def test_a_bug_of_ours_is_not_dressed_up() -> None:
+    told: list[Event] = []
+    with pytest.raises(ZeroDivisionError), stage("build", told.append, Clock()):
+        raise ZeroDivisionError
+    assert told == [Started(stage="build")]
+
+
+def test_a_refusals_table_stands_by_itself() -> None:
+    assert details_of(RefusedError("no", details=("main  push  no: x",))) == (
+        Detail(label="", lines=("main  push  no: x",)),
+    )

@@ -1,0 +1,350 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import pytest
+
+from shipway.config.environment import Environment, Image, Service
+from shipway.errors import VerificationError
+from shipway.observer import Event, Finished, Noticed, Started
+from shipway.rollout.ports import Updated
+from shipway.rollout.snapshot import Container, Snapshot, Task, Trouble
+from shipway.rollout.terms import Wants
+from shipway.values import Digest, ImageReference, Json
+from shipway.verification import Answer, Verified, verify
+
+INDEX, PLATFORM, OTHER = (Digest(f"sha256:{digit * 64}") for digit in "123")
+URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
+IMAGE = ImageReference(URI, INDEX)
+URL = "https://staging.shop.example/health"
+DEFINITION = "arn:aws:ecs:eu-west-1:111122223333:task-definition/shop:42"
+WEB = Service(key="web", service="shop-web", container="web", url=URL, consecutive=3)
+
+
+def place(*services: Service) -> Environment:
+    return Environment(
+        name="staging",
+        account="111122223333",
+        region="eu-west-1",
+        registry="111122223333.dkr.ecr.eu-west-1.amazonaws.com",
+        repository="shop",
+        cluster="shop",
+        role="",
+        image=Image(name="shop", context=".", dockerfile="Dockerfile", platforms=(), build_args={}),
+        services=services or (WEB,),
+    )
+
+
+def task(name: str, digest: Digest | None = INDEX, status: str = "RUNNING") -> Task:
+    value = digest.value if digest else None
+    return Task(
+        arn=f"arn:aws:ecs:eu-west-1:111122223333:task/shop/{name}",
+        task_definition=DEFINITION,
+        last_status=status,
+        containers=(
+            Container(name="log-router", image_digest=OTHER.value),
+            Container(name="web", image_digest=value),
+        ),
+    )
+
+
+GLANCE = Snapshot(task_definition=DEFINITION, desired=2)
+
+
+@dataclass
+class Clock:
+    """Moves on only by sleeping."""
+
+    at: datetime = datetime(2026, 11, 22, 23, 40, 58, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.at += timedelta(seconds=seconds)
+
+
+@dataclass
+class Ecs:
+    """One service, as it is told to be; nothing here may change anything."""
+
+    glance: Snapshot = GLANCE
+    tasks: tuple[Task, ...] = (task("a"), task("b", PLATFORM))
+    image: str = str(IMAGE)
+    troubles: tuple[Trouble, ...] = ()
+    looks: list[Wants] = field(default_factory=list)
+
+    def services(self, cluster: str, names: Sequence[str]) -> Mapping[str, Snapshot]:
+        assert cluster == "shop"
+        return dict.fromkeys(names, self.glance)
+
+    def complete(self, cluster: str, name: str, glance: Snapshot, wants: Wants) -> Snapshot:
+        assert (cluster, name[:5], glance) == ("shop", "shop-", self.glance)
+        self.looks.append(wants)
+        return replace(glance, tasks=self.tasks, troubles=self.troubles)
+
+    def task_definition(self, arn: str) -> Json:
+        assert arn == DEFINITION
+        containers = [{"name": "log-router", "image": "fluent-bit:2"}]
+        if self.image:
+            containers.append({"name": "web", "image": self.image})
+        return {"taskDefinitionArn": arn, "containerDefinitions": containers}
+
+    def service_names(self, cluster: str) -> tuple[str, ...]:
+        raise AssertionError(cluster)
+
+    def register(self, request: Json) -> str:
+        raise AssertionError(request)
+
+    def update(self, cluster: str, service: str, task_definition: str) -> Updated:
+        raise AssertionError(cluster, service, task_definition)
+
+    def stop(self, arn: str, stop_type: Literal["ROLLBACK", "ABORT"]) -> Trouble | None:
+        raise AssertionError(arn, stop_type)
+
+
+class Images:
+    def platforms(self, digest: Digest) -> frozenset[Digest]:
+        return frozenset({PLATFORM}) if digest == INDEX else frozenset()
+
+
+class Prober:
+    """Answers as told, the last answer again and again."""
+
+    def __init__(self, *answers: int | str) -> None:
+        self.answers = [
+            Answer(status=one) if isinstance(one, int) else Answer(status=None, trouble=one)
+            for one in answers
+        ]
+        self.asked: list[tuple[str, float]] = []
+
+    def get(self, url: str, seconds: float) -> Answer:
+        self.asked.append((url, seconds))
+        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+
+
+def run(
+    ecs: Ecs | None = None,
+    prober: Prober | None = None,
+    *,
+    service: Service = WEB,
+    shipped: ImageReference | None = IMAGE,
+    told: list[Event] | None = None,
+    clock: Clock | None = None,
+) -> tuple[Verified, ...]:
+    return verify(
+        place(service),
+        ecs=ecs or Ecs(),
+        images=Images(),
+        prober=prober or Prober(200),
+        clock=clock or Clock(),
+        observer=told.append if told is not None else lambda _: None,
+        shipped=shipped,
+    )
+
+
+def refused(
+    ecs: Ecs | None = None,
+    prober: Prober | None = None,
+    *,
+    service: Service = WEB,
+    shipped: ImageReference | None = IMAGE,
+) -> tuple[str, str, str]:
+    with pytest.raises(VerificationError) as caught:
+        run(ecs, prober, service=service, shipped=shipped)
+    return caught.value.what, caught.value.where, caught.value.remedy
+
+
+def test_what_runs_is_what_was_shipped() -> None:
+    told: list[Event] = []
+    ecs, prober = Ecs(), Prober(200)
+    (found,) = run(ecs, prober, told=told)
+    assert found == Verified(
+        service=WEB, image=IMAGE, tasks=2, answers=(Answer(status=200),) * 3, seconds=2.0
+    )
+    assert ecs.looks == [Wants(tasks=True)]
+    assert prober.asked == [(URL, 5.0)] * 3
+    assert told == [
+        Started(stage="verify", subject="web"),
+        Finished(
+            stage="verify",
+            subject="web",
+            text=f"2 tasks of the shipped digest; GET {URL} 200, 3 in a row",
+            seconds=2.0,
+        ),
+    ]
+
+
+def test_a_service_without_an_address_is_not_asked() -> None:
+    told: list[Event] = []
+    prober = Prober("never asked")
+    (found,) = run(Ecs(tasks=(task("a"),)), prober, service=replace(WEB, url=""), told=told)
+    assert (found.answers, prober.asked) == ((), [])
+    assert told[-1] == Finished(
+        stage="verify",
+        subject="web",
+        text="1 task of the shipped digest; no url to ask",
+        seconds=0.0,
+    )
+
+
+def test_without_anything_shipped_the_task_definition_says_what_must_run() -> None:
+    (found,) = run(shipped=None)
+    assert found.image == IMAGE
+
+
+def test_a_service_of_no_tasks_is_as_it_should_be() -> None:
+    (found,) = run(Ecs(glance=replace(GLANCE, desired=0), tasks=()))
+    assert found.tasks == 0
+
+
+@pytest.mark.parametrize("image", [f"{URI}:latest", URI, "shop"])
+def test_an_image_that_is_not_pinned(image: str) -> None:
+    assert refused(Ecs(image=image), shipped=None) == (
+        f"web runs {image}, which is not pinned by digest",
+        DEFINITION,
+        "what runs cannot be proven; deploy it with shipway",
+    )
+
+
+def test_a_container_that_is_not_there() -> None:
+    what, *_ = refused(Ecs(image=""))
+    assert what == "web runs no image, which is not pinned by digest"
+
+
+def test_somebody_else_deployed_in_between() -> None:
+    assert refused(Ecs(image=f"{URI}@{OTHER}")) == (
+        f"web runs {OTHER} where {INDEX} was shipped",
+        DEFINITION,
+        "somebody else deployed in between; see the service's deployments in ECS",
+    )
+
+
+@pytest.mark.parametrize(("digest", "said"), [(OTHER, str(OTHER)), (None, "an unknown digest")])
+def test_a_task_with_another_digest(digest: Digest | None, said: str) -> None:
+    ecs = Ecs(tasks=(task("a"), task("stray", digest)))
+    with pytest.raises(VerificationError) as caught:
+        run(ecs)
+    assert caught.value.what == "1 of 2 tasks of web do not run what was shipped"
+    assert caught.value.details == (f"task stray runs {said}", f"shipped: {IMAGE}")
+    assert caught.value.where == "shop-web"
+    assert caught.value.remedy == (
+        "an older deployment may still be draining; verify again, then see the tasks"
+    )
+
+
+def test_a_task_that_does_not_run_proves_nothing() -> None:
+    ecs = Ecs(tasks=(task("a", OTHER, "DEPROVISIONING"), task("b", OTHER, "PENDING")))
+    assert refused(ecs) == (
+        "no task of web is running where 2 should be",
+        "shop-web",
+        "see the service's events in ECS",
+    )
+
+
+def test_tasks_that_may_not_be_looked_at() -> None:
+    trouble = Trouble(kind="access-denied", text="ecs:ListTasks is not allowed: no")
+    assert refused(Ecs(troubles=(trouble,))) == (
+        "the tasks of web cannot be looked at: ecs:ListTasks is not allowed: no",
+        "shop-web",
+        "allow ecs:ListTasks and ecs:DescribeTasks, then verify again",
+    )
+
+
+def test_a_service_that_cannot_be_looked_at() -> None:
+    trouble = Trouble(kind="throttled", text="ecs:DescribeServices was throttled by AWS")
+    assert refused(Ecs(glance=Snapshot(answered=False, troubles=(trouble,)))) == (
+        "web cannot be looked at: ecs:DescribeServices was throttled by AWS",
+        "shop-web",
+        "mend that, then verify again",
+    )
+
+
+@pytest.mark.parametrize(
+    ("glance", "state"),
+    [
+        (Snapshot(exists=False, status="INACTIVE"), "not in the cluster"),
+        (replace(GLANCE, status="DRAINING"), "DRAINING"),
+    ],
+)
+def test_a_service_that_is_not_there(glance: Snapshot, state: str) -> None:
+    assert refused(Ecs(glance=glance)) == (
+        f"service shop-web is {state}",
+        "shop-web",
+        "see `cluster` and `service` in ci/delivery.toml",
+    )
+
+
+def test_a_wrong_answer_starts_the_row_anew() -> None:
+    told: list[Event] = []
+    prober = Prober(503, 503, 200, 200, "TimeoutError: timed out", 200)
+    (found,) = run(prober=prober, told=told)
+    assert [str(answer) for answer in found.answers] == [
+        "503",
+        "503",
+        "200",
+        "200",
+        "TimeoutError: timed out",
+        "200",
+        "200",
+        "200",
+    ]
+    assert [event for event in told if isinstance(event, Noticed)] == [
+        Noticed(stage="verify", subject="web", text=f"GET {URL} answered {said}", level="warning")
+        for said in ("503", "TimeoutError: timed out")
+    ], "the same wrong answer twice in a row is told once"
+
+
+def test_a_redirect_is_not_the_expected_answer() -> None:
+    what, *_ = refused(prober=Prober(301))
+    assert what == "web did not answer 200 3 times in a row within 60 s"
+
+
+def test_another_status_can_be_expected() -> None:
+    (found,) = run(prober=Prober(401), service=replace(WEB, expected_status=401))
+    assert len(found.answers) == 3
+
+
+def test_an_address_that_never_answers_ends_with_its_time() -> None:
+    clock = Clock()
+    began = clock.now()
+    prober = Prober(200, 502, "ConnectionRefusedError: refused")
+    with pytest.raises(VerificationError) as caught:
+        run(prober=prober, clock=clock)
+    assert caught.value.what == "web did not answer 200 3 times in a row within 60 s"
+    assert caught.value.where == URL
+    assert caught.value.details == (
+        "1 × 200",
+        "1 × 502",
+        "59 × ConnectionRefusedError: refused",
+    )
+    assert caught.value.remedy == (
+        "the new revision is in service and answers wrongly: see its logs, "
+        "then roll back by deploying the earlier image with --image"
+    )
+    assert clock.now() - began == timedelta(seconds=60)
+
+
+def test_one_request_never_takes_longer_than_the_whole_time() -> None:
+    prober = Prober(200)
+    run(prober=prober, service=replace(WEB, verify_timeout=2))
+    assert {seconds for _, seconds in prober.asked} == {2.0}
+
+
+def test_every_service_is_verified_with_one_look() -> None:
+    told: list[Event] = []
+    worker = replace(WEB, key="worker", service="shop-worker", url="")
+    found = verify(
+        place(WEB, worker),
+        ecs=Ecs(),
+        images=Images(),
+        prober=Prober(200),
+        clock=Clock(),
+        observer=told.append,
+        shipped=IMAGE,
+    )
+    assert [one.service.key for one in found] == ["web", "worker"]
+    assert [event.subject for event in told if isinstance(event, Finished)] == ["web", "worker"]
