@@ -156,7 +156,7 @@ class _Walk:
                 epoch=int(commit.time.timestamp()),
                 build_args=wanted.build_args,
                 labels=building.labels(wanted.name, commit),
-                build_contexts=site.stand_ins,
+                build_contexts=site.contexts,
             )
             built = building.build(site.builder, request, commit, self._journal)
             steps, cached = built.steps
@@ -171,7 +171,7 @@ class _Walk:
                 "steps": steps,
                 "cachedSteps": cached,
                 "bytes": built.size,
-                "standIns": site.stand_ins,
+                "standIns": {**site.contexts, **site.stand_ins},
             },
         )
         return built
@@ -212,7 +212,7 @@ class _Walk:
         )
 
     def _deploy(self, image: publishing.PublishedImage, environment: Environment, aws: Aws) -> None:
-        with stage("deploy", self._journal, self._yard.clock) as running:
+        with stage("deploy", self._journal, self._yard.clock, quiet=True) as running:
             steps = planning.plan(aws.ecs, environment, image.reference)
             # From here on the release tells how each service fares, failures with their cause.
             running.told = True
@@ -228,7 +228,7 @@ class _Walk:
     def _verify(
         self, image: publishing.PublishedImage | None, environment: Environment, aws: Aws
     ) -> None:
-        with stage("verify", self._journal, self._yard.clock):
+        with stage("verify", self._journal, self._yard.clock, quiet=True):
             verified = verification.verify(
                 environment,
                 ecs=aws.ecs,
@@ -283,7 +283,7 @@ def _close(
     details: tuple[str, ...] = ()
     remedy = ""
     if error is not None and not journal.told:
-        details = (*((error.where,) if error.where else ()), *error.details)
+        details = (str(error), *error.details)
         remedy = error.remedy
     folder: Path | None = None
     try:

@@ -72,11 +72,13 @@ class Site:
     Attributes:
         aws: Its account and region.
         builder: BuildKit.
-        stand_ins: Named build contexts for base images that this machine cannot pull.
+        contexts: Named build contexts for base images that this machine cannot pull.
+        stand_ins: Base images that are not what their name says, and what they are; recorded.
     """
 
     aws: Aws
     builder: Builder
+    contexts: Mapping[str, str] = field(default_factory=dict)
     stand_ins: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -80,7 +80,10 @@ def yard(console: Console, start: Path | None = None) -> Yard:
         if place.sandbox:
             _enter_sandbox(root, console)
         return Site(
-            aws=AwsAccount(place.region), builder=Buildx(), stand_ins=_stand_ins(os.environ)
+            aws=AwsAccount(place.region),
+            builder=Buildx(),
+            contexts=_pairs(os.environ, "SHIPWAY_BUILD_CONTEXTS"),
+            stand_ins=_pairs(os.environ, "SHIPWAY_STAND_INS"),
         )
 
     return Yard(
@@ -107,11 +110,13 @@ def _enter_sandbox(root: Path, console: Console) -> None:
     os.environ.update(found.person().variables())
 
 
-def _stand_ins(variables: Mapping[str, str]) -> dict[str, str]:
-    """Named build contexts from ``SHIPWAY_BUILD_CONTEXTS``: ``NAME=CONTEXT``, one a line.
+def _pairs(variables: Mapping[str, str], name: str) -> dict[str, str]:
+    """``NAME=VALUE`` lines of an environment variable.
 
-    For machines that reach no hub: a base image is taken from the named place instead.
+    ``SHIPWAY_BUILD_CONTEXTS`` holds named build contexts, for machines that reach no hub: a base
+    image is taken from the named place instead. ``SHIPWAY_STAND_INS`` says which base images the
+    engine holds under a name that is not theirs; it is for the record alone.
     """
-    lines = variables.get("SHIPWAY_BUILD_CONTEXTS", "").splitlines()
+    lines = variables.get(name, "").splitlines()
     pairs = (line.partition("=") for line in lines if "=" in line)
-    return {name.strip(): context.strip() for name, _, context in pairs}
+    return {key.strip(): value.strip() for key, _, value in pairs}

@@ -8,8 +8,10 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
+from http import HTTPStatus
 from pathlib import Path
 from typing import Final
+from urllib.parse import quote, urlencode
 
 from shipway.errors import EngineError
 from shipway.sandbox import docker_api
@@ -19,9 +21,11 @@ from shipway.sandbox.dockerfile import missing_bases
 from shipway.sandbox.engine import Engine, gather
 from shipway.sandbox.engine_plan import Facts
 
-__all__ = ["missing_bases", "provide", "reachable"]
+__all__ = ["adopt", "missing_bases", "provide", "reachable"]
 
 _REACH_SECONDS: Final = 1.5
+_CONTENT: Final = "dev.shipway.content"
+"""The label by which a stand-in says what it really is."""
 
 
 @functools.cache
@@ -88,11 +92,55 @@ def provide(
             _load(engine, stand_in, facts, cache, tell)
             labels = _labels(engine, stand_in) or {}
         tell(
-            f"{reference} stands in: {labels.get('dev.shipway.content', stand_in.name)}, "
+            f"{reference} stands in: {labels.get(_CONTENT, stand_in.name)}, "
             "assembled from Debian packages (no hub reachable)"
         )
         contexts[reference] = f"docker-image://{stand_in.name}"
     return contexts
+
+
+def adopt(
+    engine: Engine,
+    references: Iterable[str],
+    cache: Path,
+    tell: Callable[[str], None],
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """Like :func:`provide`, but in a private engine a stand-in goes by the base's own name.
+
+    BuildKit's ``rewrite-timestamp`` leaves the layers of a base alone only where it is resolved by
+    a FROM line; for a named context it unpacks and packs them again at every build (4 s for
+    Python; see moby/buildkit 4663 and 4805). Nobody else's engine gets such a name, and the
+    stand-in's labels, which the built image inherits, say what it is.
+
+    Returns:
+        Named build contexts as of :func:`provide`, and reference → name of every stand-in.
+    """
+    wanted = tuple(references)
+    if engine.private:
+        for reference in wanted:
+            _forget(engine, reference)
+    contexts = dict(provide(engine, wanted, cache, tell))
+    stand_ins = {name: at.removeprefix("docker-image://") for name, at in contexts.items()}
+    for reference, name in stand_ins.items():
+        if engine.private and "@" not in reference and _tagged(engine, name, reference):
+            del contexts[reference]
+    return contexts, stand_ins
+
+
+def _tagged(engine: Engine, name: str, reference: str) -> bool:
+    repository, _, tag = reference.rpartition(":")
+    if not repository or "/" in tag:
+        repository, tag = reference, "latest"
+    path = f"/images/{quote(name, safe='/:')}/tag?{urlencode({'repo': repository, 'tag': tag})}"
+    return docker_api.call(engine.host, "POST", path)[0] == HTTPStatus.CREATED
+
+
+def _forget(engine: Engine, reference: str) -> None:
+    """Take the name away from a stand-in of an earlier run; a real image keeps it."""
+    path = f"/images/{quote(reference, safe='/:@')}"
+    found = docker_api.read_json(engine.host, f"{path}/json")
+    if found is not None and _CONTENT in (found["Config"].get("Labels") or {}):
+        docker_api.call(engine.host, "DELETE", f"{path}?noprune=1")
 
 
 def _labels(engine: Engine, stand_in: StandIn) -> Mapping[str, str] | None:

@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -139,9 +139,7 @@ def settle(state: Mapping[str, Any], image: compute.Image) -> None:
     compute.wait_until_steady(services)
 
 
-def variables(
-    docker: engine.Engine, contexts: Mapping[str, str], state: Mapping[str, Any]
-) -> dict[str, str]:
+def variables(docker: engine.Engine, state: Mapping[str, Any]) -> dict[str, str]:
     """What a delivery's environment must hold to happen in this world; credentials come apart."""
     return {
         **docker.env,
@@ -149,8 +147,11 @@ def variables(
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-        "SHIPWAY_BUILD_CONTEXTS": "\n".join(f"{name}={at}" for name, at in contexts.items()),
     }
+
+
+def _listed(pairs: Mapping[str, str]) -> str:
+    return "\n".join(f"{name}={value}" for name, value in pairs.items())
 
 
 def serve(options: argparse.Namespace) -> None:
@@ -163,19 +164,24 @@ def serve(options: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
         docker = stack.enter_context(engine.start(options.cache, run / "engine", tell))
         with ThreadPoolExecutor(1) as pool:
-            wanted = pool.submit(_contexts, docker, options, tell)
+            wanted = pool.submit(_bases, docker, options, tell)
             seed = compute.seed_image(busybox(options.cache, tell))
             state, process = stack.enter_context(
                 emulator(run, docker, port=options.port, idle=options.idle)
             )
             tell(f"AWS answers at {state['endpoint']} (embedded; no account is used)")
             settle(state, seed)
-            contexts = wanted.result()
+            contexts, stand_ins = wanted.result()
         tell(f"{len(LAYERS)} environments are healthy: {', '.join(ACCOUNTS)}")
+        made = {
+            **variables(docker, state),
+            "SHIPWAY_BUILD_CONTEXTS": _listed(contexts),
+            "SHIPWAY_STAND_INS": _listed(stand_ins),
+        }
         world = {
             "pid": os.getpid(),
             "state": state,
-            "variables": variables(docker, contexts, state),
+            "variables": made,
         }
         _write(run / WORLD_FILE, world)
         stack.callback((run / WORLD_FILE).unlink, missing_ok=True)
@@ -183,7 +189,9 @@ def serve(options: argparse.Namespace) -> None:
         _wait(options, process)
 
 
-def _contexts(docker: engine.Engine, options: argparse.Namespace, say: Any) -> Mapping[str, str]:
+def _bases(
+    docker: engine.Engine, options: argparse.Namespace, say: Callable[[str], None]
+) -> tuple[Mapping[str, str], Mapping[str, str]]:
     files = [Path(name) for name in options.dockerfile]
     wanted = [
         reference
@@ -191,11 +199,11 @@ def _contexts(docker: engine.Engine, options: argparse.Namespace, say: Any) -> M
         if file.is_file()
         for reference in bases.missing_bases(file.read_text(encoding="utf-8"))
     ]
-    return bases.provide(docker, dict.fromkeys(wanted), options.cache, say)
+    return bases.adopt(docker, dict.fromkeys(wanted), options.cache, say)
 
 
 def _wait(options: argparse.Namespace, process: subprocess.Popen[bytes]) -> None:
-    """Until the owner is gone, or the embedded AWS ended (by itself where nobody asked for long)."""
+    """Until the owner is gone, or the embedded AWS ended (by itself where nobody asked it)."""
     watched = [options.owner_fd] if options.owner_fd is not None else []
     while True:
         ready, _, _ = select.select(watched, [], [], _LOOK_SECONDS)
