@@ -16,6 +16,7 @@ from shipway.rollout.snapshot import (
     ServiceDeployment,
     ServiceRevision,
     Snapshot,
+    Task,
     Trouble,
 )
 from shipway.rollout.snapshot import Target as Endpoint
@@ -237,3 +238,34 @@ def test_a_task_that_vanished_from_the_counts_is_looked_for_at_once() -> None:
     wanted = judge.wants(state, glance, later(2))
     assert wanted.stopped
     assert wanted.service_deployment == "sd42"
+
+
+def test_a_refusal_is_told_once_and_not_asked_for_again() -> None:
+    refused = Trouble(kind="access-denied", text="no", operation="DescribeTargetHealth")
+    state = seen()
+    look = replace(LOOK, targets=(), troubles=(refused,))
+    state, told, _ = judge.step(state, look, later(2))
+    assert [h.kind for h in told] == ["trouble"]
+    state, told, _ = judge.step(state, replace(look, troubles=()), later(3))
+    state, again, _ = judge.step(state, look, later(4))
+    assert (told, again) == ((), ())
+    moved = replace(LOOK, deployments=(replace(NEW, running=4, pending=0), OLD))
+    assert not judge.wants(state, moved, later(5)).targets
+    assert judge.wants(seen(), moved, later(5)).targets
+
+
+def test_a_first_crash_is_certain_where_the_list_of_tasks_is_truly_empty() -> None:
+    """DescribeServices still counts a running task that ListTasks does not show any more."""
+    stop = Task(
+        arn="task/1",
+        task_definition=TARGET.task_definition,
+        started_by="ecs-svc/42",
+        last_status="STOPPED",
+        stop_code="TaskFailedToStart",
+        stopped_reason="CannotPullContainerError: manifest unknown",
+    )
+    look = replace(LOOK, stopped=(stop,))
+    for listed in (False, True):
+        state, told, _ = judge.step(seen(), replace(look, tasks_listed=listed), later(2))
+        assert ("announced" in [h.kind for h in told]) is listed
+        assert (state.announced is not None) is listed

@@ -111,6 +111,7 @@ class AwsEcs:
             newest=newest,
             revisions=revisions,
             tasks=tasks,
+            tasks_listed=wants.tasks and not any(t.operation == "ListTasks" for t in troubles),
             stopped=stopped,
             targets=targets,
             troubles=tuple(troubles),

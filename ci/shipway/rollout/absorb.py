@@ -88,14 +88,16 @@ def refill(state: State, now: datetime) -> State:
 
 
 def _troubles(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
-    if not snapshot.troubles:
+    passing = [t for t in snapshot.troubles if t.kind not in _CLOSED]
+    if not passing:
         if state.trouble and snapshot.answered:
             told.append(Happening(at=state.now, kind="trouble", text="ECS answers again"))
-        return replace(state, troubled_looks=0, trouble="")
+        state = replace(state, troubled_looks=0, trouble="")
     noted = set(state.noted)
     for trouble in snapshot.troubles:
         key = f"trouble {trouble.kind} {trouble.operation}"
-        if key not in noted or not state.trouble:
+        # A refusal stays one: it is told once. What passes is told each time it comes back.
+        if key not in noted or (trouble.kind not in _CLOSED and not state.trouble):
             text = f"{trouble.operation or 'ECS'}: {trouble.text or trouble.kind}"
             told.append(Happening(at=state.now, kind="trouble", text=text, level="warning"))
         noted.add(key)
@@ -103,12 +105,15 @@ def _troubles(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
             state = replace(state, describes=False)
         if trouble.kind in _CLOSED and trouble.operation in _TASK_READS:
             state = replace(state, lists_tasks=False)
-    passing = any(t.kind not in _CLOSED for t in snapshot.troubles)
+        if trouble.kind in _CLOSED and trouble.operation == "DescribeTargetHealth":
+            state = replace(state, sees_targets=False)
+    state = replace(state, noted=frozenset(noted))
+    if not passing:
+        return state
     return replace(
         state,
-        noted=frozenset(noted),
-        troubled_looks=state.troubled_looks + 1 if passing else 0,
-        trouble=snapshot.troubles[-1].text or snapshot.troubles[-1].kind,
+        troubled_looks=state.troubled_looks + 1,
+        trouble=passing[-1].text or passing[-1].kind,
     )
 
 

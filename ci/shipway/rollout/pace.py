@@ -78,7 +78,8 @@ def wants(state: State, glance: Snapshot, now: datetime) -> Wants:
         revisions=bool(ask) and (not state.verified or newest),
         tasks=look and (proving or doubted),
         stopped=look and open_ and (upset or due or doubted),
-        targets=(open_ and (moved or every_other or doubted)) or _going_back(state, glance),
+        targets=state.sees_targets
+        and ((open_ and (moved or every_other or doubted)) or _going_back(state, glance)),
     )
 
 

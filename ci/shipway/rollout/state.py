@@ -71,6 +71,7 @@ class State:
     strangers: frozenset[str] = frozenset()
     describes: bool = True
     lists_tasks: bool = True
+    sees_targets: bool = True
     unbound_looks: int = 0
 
     # What was seen last.
