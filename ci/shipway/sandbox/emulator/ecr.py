@@ -124,6 +124,13 @@ def put_image(data: Record) -> Any:
             f"{data['imageDigest']}",
             400,
         )
+    if not registry.is_manifest(raw):
+        return error_response_json(
+            "InvalidParameterException",
+            "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON "
+            "syntax or no image manifest'",
+            400,
+        )
     repository = ecr._repositories[name]
     where = f"in the '{name}' repository"
     if tag and (found := find(name, {"imageTag": tag})) is not None:

@@ -25,6 +25,7 @@ from shipway.sandbox.emulator.corrections import correction, original, rule
 Reply = tuple[int, dict[str, Any], bytes]
 _TOKEN_SECONDS = 12 * 3600
 _AMAZON = ".amazonaws.com"
+_SCHEMA_VERSION = 2
 
 checks_password = rule(
     "ecr.registry-checks-token",
@@ -197,6 +198,16 @@ def _unauthorized() -> Reply:
     return _error(401, "UNAUTHORIZED", "Not Authorized", **{"WWW-Authenticate": challenge})
 
 
+def is_manifest(content: bytes) -> bool:
+    """Whether these bytes are an image manifest or an index (OCI image-spec)."""
+    try:
+        read = json.loads(content)
+    except ValueError:
+        return False
+    versioned = isinstance(read, dict) and read.get("schemaVersion") == _SCHEMA_VERSION
+    return versioned and ("manifests" in read or "config" in read)
+
+
 def missing_parts(name: str, manifest: bytes) -> list[str]:
     """Digests that a manifest names and the repository does not hold."""
     try:
@@ -223,6 +234,8 @@ refuses_incomplete = rule(
 
 def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes) -> Reply:
     """Take a manifest only with everything that it names."""
+    if not is_manifest(body):
+        return _error(400, "MANIFEST_INVALID", "Invalid manifest: it is no image and no index")
     missing = missing_parts(name, body) if name in ecr._repositories else []
     if missing and refuses_incomplete():
         return _error(

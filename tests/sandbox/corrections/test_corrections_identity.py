@@ -1,0 +1,262 @@
+"""The compute layer, and what its deploy role lets a GitHub job do: signed tokens to the end."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from botocore.exceptions import ClientError  # noqa: TID251  # the tests ask as any client would
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from shipway.sandbox import compute, github
+
+SHA = "3f9c2ab" + "0" * 33
+STAGING, PRODUCTION = "111122223333", "444455556666"
+MAIN, STABLE = "refs/heads/main", "refs/tags/v1.0.0-stable"
+LAYERS = {
+    STAGING: compute.Layer(
+        environment="staging", repository="shop-staging", subjects=(f"repo:example/shop:ref:{MAIN}",)
+    ),
+    PRODUCTION: compute.Layer(
+        environment="production",
+        repository="shop-production",
+        subjects=(f"repo:example/shop:ref:{STABLE}",),
+        count=1,
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def deployed(world: Any) -> Any:
+    """Both compute layers, with healthy services."""
+    image = compute.seed_image(world.busybox)
+    steady = []
+    for account, layer in LAYERS.items():
+        compute.create_provider(world.client("iam", account))
+        compute.create(world.client("cloudformation", account), layer, world.state, image)
+        steady.append((world.client("ecs", account), layer))
+    compute.wait_until_steady(steady)
+    return world
+
+
+def job(world: Any, tmp_path: Path, ref: str, **settings: Any) -> github.GithubEvent:
+    event = github.event(
+        settings.pop("name", "push"), ref=ref, sha=SHA, folder=tmp_path, workspace=tmp_path,
+        **settings,
+    )  # fmt: skip
+    assert world.state["endpoint"]
+    return event
+
+
+def token_for(world: Any, event: github.GithubEvent, audience: str = "sts.amazonaws.com") -> str:
+    given = world.admin("/_github/jobs", dict(event.claims))
+    request = urllib.request.Request(
+        f"{given['request_url']}&audience={audience}",
+        headers={"Authorization": f"bearer {given['request_token']}"},
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return str(json.load(answer)["value"])
+
+
+def assume(world: Any, token: str, account: str = STAGING) -> dict[str, Any]:
+    layer = LAYERS[account]
+    answer: dict[str, Any] = world.client("sts").assume_role_with_web_identity(
+        RoleArn=f"arn:aws:iam::{account}:role/shop-deploy-{layer.environment}",
+        RoleSessionName="GitHubActions",
+        WebIdentityToken=token,
+    )
+    return answer
+
+
+def refusal(call: Callable[..., Any], *arguments: Any, **named: Any) -> tuple[str, str]:
+    with pytest.raises(ClientError) as caught:
+        call(*arguments, **named)
+    error = caught.value.response["Error"]
+    return error["Code"], error["Message"]
+
+
+def client_of(world: Any, answer: dict[str, Any], service: str) -> Any:
+    keys = answer["Credentials"]
+    return world.client(
+        service,
+        aws_access_key_id=keys["AccessKeyId"],
+        aws_secret_access_key=keys["SecretAccessKey"],
+        aws_session_token=keys["SessionToken"],
+    )
+
+
+def test_contract_is_published_and_the_service_answers(deployed: Any) -> None:
+    ssm = deployed.client("ssm", STAGING)
+    found = ssm.get_parameters_by_path(Path="/shop/staging")["Parameters"]
+    values = {one["Name"].rpartition("/")[2]: one["Value"] for one in found}
+    url = f"{deployed.state['endpoint']}/_alb/shop-staging"
+    assert values == {
+        "cluster": "shop-staging", "service": "web", "repository": "shop-staging", "url": url,
+    }  # fmt: skip
+    stack = deployed.client("cloudformation", STAGING).describe_stacks(StackName="shop-staging")
+    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Stacks"][0]["Outputs"]}
+    assert outputs["RepositoryUri"] == f"{deployed.state['registry']}/shop-staging"
+    assert outputs["Url"] == url
+    with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
+        assert answer.status == 200
+    ecr = deployed.client("ecr", STAGING)
+    image = ecr.describe_images(repositoryName="shop-staging")["imageDetails"][0]
+    assert image["imageTags"] == [compute.BOOTSTRAP_TAG]
+    assert image["imageSizeInBytes"] > 100_000
+
+
+def test_signed_token_of_main_is_the_role_of_staging(deployed: Any, tmp_path: Path) -> None:
+    token = token_for(deployed, job(deployed, tmp_path, MAIN))
+    answer = assume(deployed, token)
+    assert answer["Credentials"]["AccessKeyId"].startswith("ASIA")
+    assert answer["SubjectFromWebIdentityToken"] == f"repo:example/shop:ref:{MAIN}"
+    who = client_of(deployed, answer, "sts").get_caller_identity()
+    assert who["Account"] == STAGING
+    arn = f"arn:aws:sts::{STAGING}:assumed-role/shop-deploy-staging/GitHubActions"
+    assert who["Arn"] == arn
+    code, _ = refusal(assume, deployed, token, PRODUCTION)
+    assert code == "AccessDenied"
+
+
+@pytest.mark.parametrize(
+    ("ref", "settings"),
+    [
+        ("refs/heads/feature/x", {}),
+        ("refs/heads/v1.0.0-stable", {}),
+        ("refs/tags/v1.0.1", {}),
+        ("refs/pull/7/merge", {"name": "pull_request", "head_ref": "feature/x"}),
+        (MAIN, {"repository": github.Repository(owner="stranger", id=1)}),
+        (MAIN, {"run": github.Run(environment="staging")}),
+    ],
+    ids=["branch", "branch-like-a-tag", "tag", "pull-request", "stranger", "environment"],
+)
+def test_other_jobs_are_denied(
+    deployed: Any, tmp_path: Path, ref: str, settings: dict[str, Any]
+) -> None:
+    token = token_for(deployed, job(deployed, tmp_path, ref, **settings))
+    message = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
+    assert refusal(assume, deployed, token) == ("AccessDenied", message)
+
+
+def test_forged_expired_and_misdirected_tokens_are_refused(deployed: Any, tmp_path: Path) -> None:
+    event = job(deployed, tmp_path, MAIN)
+    good = token_for(deployed, event)
+    claims = jwt.decode(good, options={"verify_signature": False})
+    headers = jwt.get_unverified_header(good)
+    stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    forged = jwt.encode(claims, stranger, algorithm="RS256", headers=headers)
+    unsigned = jwt.encode(claims, None, algorithm="none", headers={"kid": headers["kid"]})
+    assert refusal(assume, deployed, forged)[0] == "InvalidIdentityToken"
+    assert refusal(assume, deployed, unsigned)[0] == "InvalidIdentityToken"
+    assert refusal(assume, deployed, "no.token.at-all")[0] == "InvalidIdentityToken"
+    elsewhere = token_for(deployed, event, audience="vault.example")
+    assert refusal(assume, deployed, elsewhere) == (
+        "InvalidIdentityToken", "Incorrect token audience",
+    )  # fmt: skip
+    now = int(time.time())
+    past = {"iat": now - 900, "nbf": now - 900, "exp": now - 600}
+    given = deployed.admin("/_github/jobs", {**event.claims, **past})
+    request = urllib.request.Request(
+        f"{given['request_url']}&audience=sts.amazonaws.com",
+        headers={"Authorization": f"bearer {given['request_token']}"},
+    )
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        expired = json.load(answer)["value"]
+    assert refusal(assume, deployed, expired)[0] == "ExpiredTokenException"
+
+
+def test_public_keys_verify_a_token_and_strangers_get_none(deployed: Any, tmp_path: Path) -> None:
+    issuer = deployed.state["issuer"]
+    with urllib.request.urlopen(f"{issuer}/.well-known/openid-configuration", timeout=5) as answer:
+        document = json.load(answer)
+    assert document["issuer"] == issuer
+    key = jwt.PyJWKClient(document["jwks_uri"]).get_signing_key_from_jwt(
+        token := token_for(deployed, job(deployed, tmp_path, MAIN))
+    )
+    claims = jwt.decode(
+        token, key.key, algorithms=["RS256"], audience="sts.amazonaws.com", issuer=issuer
+    )
+    assert claims["ref"] == MAIN
+    request = urllib.request.Request(
+        deployed.state["id_token_request_url"], headers={"Authorization": "bearer stranger"}
+    )
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request, timeout=5)
+    caught.value.close()
+    assert caught.value.code == 401
+
+
+def test_deploy_role_may_deliver_and_no_more(deployed: Any, tmp_path: Path) -> None:
+    answer = assume(deployed, token_for(deployed, job(deployed, tmp_path, MAIN)))
+    ecs, ecr = client_of(deployed, answer, "ecs"), client_of(deployed, answer, "ecr")
+    live = ecs.describe_services(cluster="shop-staging", services=["web"])["services"][0]
+    found = ecs.describe_task_definition(taskDefinition=live["taskDefinition"])["taskDefinition"]
+    fields = ("family", "containerDefinitions", "executionRoleArn", "taskRoleArn", "cpu", "memory")
+    same = {name: found[name] for name in fields} | {"networkMode": "bridge"}
+    made = ecs.register_task_definition(**same)["taskDefinition"]["taskDefinitionArn"]
+    updated = ecs.update_service(cluster="shop-staging", service="web", taskDefinition=made)
+    arn = updated["service"]["currentServiceDeployment"]
+    deadline = time.monotonic() + 20
+    while True:
+        seen = ecs.describe_service_deployments(serviceDeploymentArns=[arn])
+        if seen["serviceDeployments"][0]["status"] == "SUCCESSFUL":
+            break
+        assert time.monotonic() < deadline, seen
+        time.sleep(0.1)
+    tasks = ecs.list_tasks(cluster="shop-staging", serviceName="web")["taskArns"]
+    assert len(ecs.describe_tasks(cluster="shop-staging", tasks=tasks)["tasks"]) == 2
+    assert ecr.describe_images(repositoryName="shop-staging")["imageDetails"]
+    elb = client_of(deployed, answer, "elbv2")
+    group = live["loadBalancers"][0]["targetGroupArn"]
+    assert elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
+    code, message = refusal(
+        ecs.delete_service, cluster="shop-staging", service="web", force=True
+    )
+    who = f"arn:aws:sts::{STAGING}:assumed-role/shop-deploy-staging/GitHubActions"
+    resource = f"arn:aws:ecs:eu-west-1:{STAGING}:service/shop-staging/web"
+    assert code == "AccessDeniedException"
+    assert message == (
+        f"User: {who} is not authorized to perform: ecs:DeleteService on resource: {resource} "
+        "because no identity-based policy allows the ecs:DeleteService action"
+    )
+    stranger = same | {"family": "other"}
+    assert "task-definition/other:*" in refusal(ecs.register_task_definition, **stranger)[1]
+    borrowed = same | {"taskRoleArn": f"arn:aws:iam::{STAGING}:role/shop-deploy-staging"}
+    assert "iam:PassRole on resource" in refusal(ecs.register_task_definition, **borrowed)[1]
+
+
+def put_manifest(world: Any, repository: str, authorization: str) -> int:
+    request = urllib.request.Request(
+        f"{world.state['endpoint']}/v2/{repository}/manifests/latest",
+        data=b"{}",
+        method="PUT",
+        headers={"Authorization": authorization, "Content-Type": "application/json"},
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        error.close()
+        return int(error.code)
+
+
+def test_registry_takes_the_token_of_the_role_for_its_repository_only(
+    deployed: Any, tmp_path: Path
+) -> None:
+    answer = assume(deployed, token_for(deployed, job(deployed, tmp_path, MAIN)))
+    ecr = client_of(deployed, answer, "ecr")
+    given = ecr.get_authorization_token()["authorizationData"][0]
+    basic = f"Basic {given['authorizationToken']}"
+    wrong = f"Basic {base64.b64encode(b'AWS:wrong').decode()}"
+    assert put_manifest(deployed, "shop-staging", basic) == 400  # may, but {} is no image
+    assert put_manifest(deployed, "shop-production", basic) == 403
+    assert put_manifest(deployed, "shop-staging", wrong) == 401
+    assert given["proxyEndpoint"].endswith(deployed.state["registry"])

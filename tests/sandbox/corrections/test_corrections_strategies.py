@@ -1,0 +1,222 @@
+"""Traffic shifts, bake times and pause hooks; the breaker's counter; ECR's images and scans."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError  # noqa: TID251  # the tests ask as any client would
+
+from shipway.sandbox import compute
+
+Serving = Callable[..., Any]
+Make = Callable[..., Any]
+OLD = "trap 'exit 0' TERM; /bin/busybox httpd -f -p 8080 -h /www & wait"
+NEW = f"echo second > /www/index.html; {OLD}"
+
+
+@pytest.fixture(scope="module")
+def quick(serve: Serving) -> Any:
+    """A server whose minutes last half a second."""
+    return serve("--minute", "0.5")
+
+
+def stages_of(one: Any, arn: str, status: str) -> list[tuple[str, float]]:
+    """Stages and production weights in the order in which they were seen."""
+    seen: list[tuple[str, float]] = []
+
+    def over() -> bool:
+        found = one.deployment(arn)
+        weight = found["targetServiceRevision"].get("requestedProductionTrafficWeight", 0.0)
+        if not seen or seen[-1] != (found["lifecycleStage"], weight):
+            seen.append((found["lifecycleStage"], weight))
+        assert found["status"] in {"PENDING", "IN_PROGRESS", status}, found
+        return bool(found["status"] == status)
+
+    one.until(over)
+    return seen
+
+
+@pytest.mark.parametrize(
+    ("configuration", "weights"),
+    [
+        ({"strategy": "BLUE_GREEN"}, [0.0, 100.0]),
+        (
+            {
+                "strategy": "CANARY",
+                "canaryConfiguration": {"canaryPercent": 20.0, "canaryBakeTimeInMinutes": 1},
+            },
+            [0.0, 20.0, 100.0],
+        ),
+        (
+            {
+                "strategy": "LINEAR",
+                "linearConfiguration": {"stepPercent": 50.0, "stepBakeTimeInMinutes": 1},
+            },
+            [0.0, 50.0, 100.0],
+        ),
+    ],
+    ids=["blue-green", "canary", "linear"],
+)
+def test_traffic_shifts_by_stages(
+    quick: Any, shop: Make, configuration: dict[str, Any], weights: list[float]
+) -> None:
+    one = shop(quick, desired=1)
+    one.until_over(one.create(one.definition(OLD)))
+    breaker = {"enable": True, "rollback": True}
+    arn = one.update(
+        one.definition(NEW),
+        deploymentConfiguration={
+            "bakeTimeInMinutes": 1, "deploymentCircuitBreaker": breaker, **configuration,
+        },
+    )  # fmt: skip
+    seen = stages_of(one, arn, "SUCCESSFUL")
+    assert list(dict.fromkeys(weight for _, weight in seen)) == weights
+    stages = list(dict.fromkeys(stage for stage, _ in seen))
+    assert "SCALE_UP" in stages
+    assert stages[-2:] == ["BAKE_TIME", "CLEAN_UP"]
+    assert one.get() == 200
+
+
+def test_pause_hook_waits_for_its_answer(quick: Any, shop: Make) -> None:
+    one = shop(quick, desired=1)
+    one.until_over(one.create(one.definition(OLD)))
+    hook = {
+        "targetType": "PAUSE",
+        "lifecycleStages": ["PRE_SCALE_UP"],
+        "timeoutConfiguration": {"timeoutInMinutes": 60, "action": "ROLLBACK"},
+    }
+    arn = one.update(one.definition(NEW), deploymentConfiguration={"lifecycleHooks": [hook]})
+
+    def waiting() -> Any:
+        details = one.deployment(arn).get("lifecycleHookDetails", [])
+        return next((one for one in details if one["status"] == "AWAITING_ACTION"), None)
+
+    detail = one.until(waiting)
+    assert detail["timeoutAction"] == "ROLLBACK"
+    assert detail["expiresAt"].timestamp() > time.time()
+    assert one.described()["deployments"][0]["pendingCount"] == 0
+    one.ecs.continue_service_deployment(
+        serviceDeploymentArn=arn, hookId=detail["hookId"], action="CONTINUE"
+    )
+    assert one.until_over(arn)["status"] == "SUCCESSFUL"
+
+
+def test_pause_hook_that_times_out_rolls_back(quick: Any, shop: Make) -> None:
+    one = shop(quick, desired=1)
+    good = one.definition(OLD)
+    one.until_over(one.create(good))
+    hook = {
+        "targetType": "PAUSE",
+        "lifecycleStages": ["POST_SCALE_UP"],
+        "timeoutConfiguration": {"timeoutInMinutes": 1, "action": "ROLLBACK"},
+    }
+    arn = one.update(one.definition(NEW), deploymentConfiguration={"lifecycleHooks": [hook]})
+    ended = one.until_over(arn)
+    assert ended["status"] == "ROLLBACK_SUCCESSFUL"
+    assert ended["lifecycleHookDetails"][0]["status"] == "TIMED_OUT"
+    assert one.described()["taskDefinition"] == good
+
+
+def error_of(call: Callable[..., Any], **arguments: Any) -> str:
+    with pytest.raises(ClientError) as caught:
+        call(**arguments)
+    return str(caught.value.response["Error"]["Code"])
+
+
+def test_images_are_kept_moved_and_refused_as_ecr_does(quick: Any) -> None:
+    ecr = quick.client("ecr")
+    name = quick.repository(imageTagMutability="IMMUTABLE")
+    image = compute.seed_image(quick.busybox)
+    compute.put_image(quick.state, name, image, "one")
+    found = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageTag": "one"}])["images"][0]
+    assert found["imageManifest"].encode() == image.manifest
+    moved = {"repositoryName": name, "imageManifest": found["imageManifest"]}
+    assert ecr.put_image(**moved, imageTag="two")["image"]["imageId"] == {
+        "imageDigest": str(image.digest), "imageTag": "two",
+    }  # fmt: skip
+    assert error_of(ecr.put_image, **moved, imageTag="two") == "ImageTagAlreadyExistsException"
+    other = json.loads(image.manifest) | {"layers": [{"digest": "sha256:" + "3" * 64, "size": 1}]}
+    incomplete = {"repositoryName": name, "imageManifest": json.dumps(other), "imageTag": "three"}
+    assert error_of(ecr.put_image, **incomplete) == "LayersNotFoundException"
+    wrong = {**moved, "imageTag": "four", "imageDigest": "sha256:" + "4" * 64}
+    assert error_of(ecr.put_image, **wrong) == "ImageDigestDoesNotMatchException"
+    layer = json.loads(image.manifest)["layers"][0]
+    there = ecr.batch_check_layer_availability(
+        repositoryName=name, layerDigests=[layer["digest"], "sha256:" + "5" * 64]
+    )["layers"]
+    assert [one["layerAvailability"] for one in there] == ["AVAILABLE", "UNAVAILABLE"]
+    assert there[0]["layerSize"] == layer["size"]
+    detail = ecr.describe_images(repositoryName=name)["imageDetails"][0]
+    assert sorted(detail["imageTags"]) == ["one", "two"]
+    assert ecr.list_image_referrers(
+        repositoryName=name, subjectId={"imageDigest": str(image.digest)}
+    )["referrers"] == []  # fmt: skip
+
+
+HIGH = {"id": "CVE-2026-1", "severity": "HIGH", "package": "zlib", "fixed_in": "1.3"}
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ({"outcome": "CLEAN"}, ("COMPLETE", 0, 0)),
+        ({"outcome": "COMPLETE", "findings": [HIGH]}, ("COMPLETE", 1, 0)),
+        ({"outcome": "ACTIVE", "findings": [HIGH]}, ("ACTIVE", 0, 1)),
+        ({"outcome": "FAILED"}, ("FAILED", 0, 0)),
+        ({"outcome": "UNSUPPORTED_IMAGE"}, ("UNSUPPORTED_IMAGE", 0, 0)),
+    ],
+    ids=lambda one: one["outcome"] if isinstance(one, dict) else "",
+)
+def test_scan_answers_what_was_set(
+    quick: Any, setting: dict[str, Any], expected: tuple[str, int, int]
+) -> None:
+    ecr, name = quick.client("ecr"), quick.repository()
+    image = compute.seed_image(quick.busybox, answer=name)
+    compute.put_image(quick.state, name, image)
+    asked = {"repositoryName": name, "imageId": {"imageDigest": str(image.digest)}}
+    assert error_of(ecr.describe_image_scan_findings, **asked) == "ScanNotFoundException"
+    quick.admin("/_shipway/scans", {"digest": str(image.digest), "polls": 1, **setting})
+    pending = ecr.describe_image_scan_findings(**asked)
+    assert pending["imageScanStatus"]["status"] == "PENDING"
+    found = ecr.describe_image_scan_findings(**asked)
+    shown = found.get("imageScanFindings", {})
+    assert (
+        found["imageScanStatus"]["status"],
+        len(shown.get("findings", [])),
+        len(shown.get("enhancedFindings", [])),
+    ) == expected
+
+
+def test_healthy_task_resets_the_breaker_unless_configured() -> None:
+    from shipway.sandbox.emulator import hosting, state  # noqa: PLC0415  # it sets the environment
+
+    settings = hosting.Settings(port=1, region="eu-west-1", account="123456789012")
+    hosting.set_environment(settings, "secret")
+    from shipway.sandbox.emulator import corrections, scheduler  # noqa: PLC0415  # the same
+
+    def after(rule_off: bool, **breaker: Any) -> int:  # noqa: FBT001  # a table of two
+        corrections._off.clear()
+        corrections._off.update({"ecs.healthy-task-resets-breaker"} if rule_off else ())
+        deployment = {"id": "ecs-svc/1", "failedTasks": 2}
+        task = {
+            "_deployment_id": "ecs-svc/1",
+            "lastStatus": "RUNNING",
+            "desiredStatus": "RUNNING",
+            "startedAt": time.time() - 10,
+        }
+        configuration = {"deploymentCircuitBreaker": {"enable": True, **breaker}}
+        service = {"deployments": [deployment], "deploymentConfiguration": configuration}
+        scheduler._count_failures(service, [task])
+        return int(str(deployment["failedTasks"]))
+
+    try:
+        assert after(rule_off=False) == 0
+        assert after(rule_off=False, resetOnHealthyTask=False) == 2
+        assert after(rule_off=True) == 2
+    finally:
+        corrections._off.clear()
+    assert not state._current

@@ -1,0 +1,142 @@
+"""The server as a process: one message for what is wrong, and nothing left when it ends."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shipway.sandbox.emulator.containers import LABEL, Engine
+
+Start = Callable[..., "subprocess.Popen[bytes]"]
+SECONDS = 15.0
+
+
+@pytest.fixture
+def engine(docker_host: str) -> Iterator[Engine]:
+    """The engine as another would see it."""
+    found = Engine("test", docker_host)
+    yield found
+    found.api.close()
+    found.streams.close()
+
+
+@pytest.fixture
+def start(docker_host: str, tmp_path: Path) -> Iterator[Start]:
+    """Starts servers; whatever still runs is killed with the test."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(*options: str, name: str = "run") -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "shipway.sandbox.serve", "--docker", docker_host]
+        process = subprocess.Popen(
+            [*command, "--run", str(tmp_path / name), *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        if process.poll() is None:
+            process.kill()
+        process.communicate(timeout=10)
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    deadline = time.monotonic() + SECONDS
+    while not (found := condition()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return found
+
+
+def state_of(folder: Path) -> dict[str, Any]:
+    path = folder / "sandbox.json"
+    until(path.exists)
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def things(engine: Engine, run: str) -> int:
+    """Containers and networks of one run."""
+    return sum(found == run for _, _, found in engine._labelled())
+
+
+@pytest.mark.parametrize("way", ["owner-gone", "terminated", "interrupted", "idle"])
+def test_it_ends_and_leaves_nothing(
+    start: Start, engine: Engine, tmp_path: Path, way: str
+) -> None:
+    options = {"owner-gone": ("--owner-fd", "0"), "idle": ("--idle", "0.5")}.get(way, ())
+    process = start(*options)
+    run = state_of(tmp_path / "run")["run"]
+    assert things(engine, run) == 1  # its network
+    assert process.stdin is not None
+    if way == "owner-gone":
+        process.stdin.close()
+        process.stdin = None
+    elif way != "idle":
+        process.send_signal(signal.SIGTERM if way == "terminated" else signal.SIGINT)
+    assert process.wait(timeout=SECONDS) == 0
+    assert things(engine, run) == 0
+    assert not (tmp_path / "run/sandbox.json").exists()
+    out, err = process.communicate()
+    assert (out, err) == (b"", b"")
+
+
+def test_next_start_sweeps_what_a_killed_one_left(
+    start: Start, engine: Engine, tmp_path: Path
+) -> None:
+    first = start(name="first")
+    killed = state_of(tmp_path / "first")["run"]
+    alive = start(name="alive")
+    other = state_of(tmp_path / "alive")["run"]
+    first.kill()
+    first.wait(timeout=5)
+    assert things(engine, killed) == 1
+    start(name="second")
+    state_of(tmp_path / "second")
+    assert things(engine, killed) == 0
+    assert things(engine, other) == 1
+    assert alive.poll() is None
+
+
+def test_state_is_for_its_owner_only_and_loopback_only(start: Start, tmp_path: Path) -> None:
+    start()
+    found = state_of(tmp_path / "run")
+    assert os.stat(tmp_path / "run/sandbox.json").st_mode & 0o777 == 0o600
+    listening = Path("/proc/net/tcp").read_text().splitlines()
+    port = f"{found['port']:04X}"
+    addresses = {
+        line.split()[1].partition(":")[0]
+        for line in listening
+        if line.split()[1].endswith(f":{port}") and line.split()[3] == "0A"
+    }
+    assert addresses == {"0100007F"}
+
+
+def test_port_in_use_and_missing_engine_are_one_message_each(tmp_path: Path, start: Start) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        process = start("--port", str(taken.getsockname()[1]))
+        assert process.wait(timeout=SECONDS) == 13
+        _, err = process.communicate()
+        assert b"cannot be listened on" in err
+        assert b"Traceback" not in err
+    process = start("--docker", f"unix://{tmp_path}/nowhere.sock")
+    assert process.wait(timeout=SECONDS) == 12
+    _, err = process.communicate()
+    assert b"no Docker engine answers" in err
+    assert b"Traceback" not in err
+    process = start("--without", "ecs.nonsense")
+    assert process.wait(timeout=SECONDS) == 13
+    assert b"no correction is called ecs.nonsense" in process.communicate()[1]
