@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import hashlib
 import json
 import socket
@@ -92,7 +93,7 @@ def read_trigger(yard: Yard, commit: Commit) -> Trigger:
         RefusedError: GitHub's variables are missing or contradict the event.
     """
     if not in_github(yard.variables):
-        actor = f"{yard.git.user() or 'you'}@{socket.gethostname()}"
+        actor = f"{yard.git.user() or getpass.getuser()} on {socket.gethostname()}"
         return by_hand(sha=commit.sha, actor=actor, repository=commit.remote)
     path = yard.variables.get("GITHUB_EVENT_PATH", "")
     return from_github(yard.variables, _payload(Path(path)) if path else None)

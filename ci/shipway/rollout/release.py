@@ -146,12 +146,13 @@ def _tell(one: Rolled, blocks: Sequence[Block], harbour: Harbour) -> None:
     details = [detail for block in blocks for detail in block.details]
     if conclusion.by:
         details.append(Detail(label="by", lines=(conclusion.by,)))
-    if conclusion.last_seen:
+    if conclusion.last_seen and not conclusion.rolled_back:
         details.append(Detail(label="last", lines=(conclusion.last_seen,)))
     if conclusion.remedy and not any(detail.label == "next" for detail in details):
         details.append(Detail(label="next", lines=(conclusion.remedy,)))
     if conclusion.rolled_back and conclusion.proof:
-        details.append(Detail(label="rollback", lines=(conclusion.proof,)))
+        proven = f"rolled back to {conclusion.proof}"
+        details.append(Detail(label="rollback", lines=(proven,)))
     harbour.journal(
         Failed(
             stage="deploy",

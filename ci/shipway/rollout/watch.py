@@ -140,7 +140,9 @@ class Watch:
     def _heed(self, one: Watched, happenings: Sequence[Happening]) -> None:
         for happening in happenings:
             one.happenings.append(happening)
-            self._observer(judge.noticed(happening, one.target.subject))
+            # How it ended is told with its cause once, by the stage itself.
+            if happening.kind != "concluded":
+                self._observer(judge.noticed(happening, one.target.subject))
             if happening.task is not None:
                 one.owed |= dict.fromkeys(_streams(happening.task, one), 0)
             if happening.action is not None:

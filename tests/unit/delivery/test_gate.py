@@ -62,7 +62,7 @@ def test_by_hand_the_person_and_the_machine_are_named(world: World) -> None:
             environment="staging",
             account="111122223333",
             region="eu-west-1",
-            trigger=f"by hand: mona@example.org@{socket.gethostname()}",
+            trigger=f"by hand: mona@example.org on {socket.gethostname()}",
             commit="3f9c2ab (clean)",
         )
     ]
