@@ -22,6 +22,7 @@ The tree::
     ├── RolloutError         30–39   ECS did not put our revision into service; see Verdict
     ├── VerificationError       40   what answers is not what was shipped
     ├── EvidenceError           50   the record could not be written, or does not verify
+    ├── UnmetError              60   the rehearsal left an acceptance criterion unmet
     └── CancelledError         130   Ctrl-C (TerminatedError 143: SIGTERM)
 
 A foreign exception is translated once, in the adapter that met it, with ``raise … from``.
@@ -223,6 +224,13 @@ class EvidenceError(ShipwayError):
 
     exit_code = 50
     kind = "evidence"
+
+
+class UnmetError(ShipwayError):
+    """The rehearsal left an acceptance criterion unmet."""
+
+    exit_code = 60
+    kind = "unmet"
 
 
 class CancelledError(ShipwayError):

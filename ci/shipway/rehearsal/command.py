@@ -19,7 +19,7 @@ from shipway import git
 from shipway.command import terminable
 from shipway.console import Acceptance, Console, open_console
 from shipway.console.json_lines import decode
-from shipway.errors import CancelledError, ShipwayError
+from shipway.errors import CancelledError, ShipwayError, UnmetError
 from shipway.evidence.matrix import Evidence, Row, matrix
 from shipway.evidence.record import plain
 from shipway.http import HttpProber
@@ -31,8 +31,6 @@ from shipway.rehearsal.runner import Stage, walk
 from shipway.rehearsal.walks import Walk
 from shipway.sandbox import world
 from shipway.sandbox.command import dockerfiles
-
-_UNMET = 60
 
 
 def run(*, as_json: bool, verbose: bool) -> int:
@@ -76,7 +74,7 @@ def _rehearse(console: Console) -> int:
     rows = matrix({one.walk["name"]: one for one in found})
     _write(evidence, rows)
     console.acceptance([_shown(row) for row in rows], seconds=time.monotonic() - began)
-    return 0 if all(row.met for row in rows) else _UNMET
+    return 0 if all(row.met for row in rows) else UnmetError.exit_code
 
 
 def _walk_all(stage: Stage, scratch: Path, console: Console) -> list[Evidence]:
