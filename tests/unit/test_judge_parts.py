@@ -269,3 +269,11 @@ def test_a_first_crash_is_certain_where_the_list_of_tasks_is_truly_empty() -> No
         state, told, _ = judge.step(seen(), replace(look, tasks_listed=listed), later(2))
         assert ("announced" in [h.kind for h in told]) is listed
         assert (state.announced is not None) is listed
+
+
+def test_a_status_never_goes_back() -> None:
+    back = replace(LOOK, service_deployment=replace(DESCRIBED, status="ROLLBACK_IN_PROGRESS"))
+    state, _, _ = judge.step(seen(), back, later(2))
+    state, _, _ = judge.step(state, LOOK, later(3))
+    rolling = judge.progress(state, LOOK, later(3))
+    assert (rolling.stage, rolling.rolling_back) == ("ROLLBACK_IN_PROGRESS", True)
