@@ -1,5 +1,7 @@
 """The compute layer, and what its deploy role lets a GitHub job do: signed tokens to the end."""
 
+# ruff: noqa: S310  # every address here is the loopback endpoint of our own server
+
 from __future__ import annotations
 
 import base64
@@ -13,7 +15,7 @@ from typing import Any
 
 import jwt
 import pytest
-from botocore.exceptions import ClientError  # noqa: TID251  # the tests ask as any client would
+from botocore.exceptions import ClientError  # the tests ask as any client would
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from shipway.sandbox import compute, github
@@ -23,7 +25,9 @@ STAGING, PRODUCTION = "111122223333", "444455556666"
 MAIN, STABLE = "refs/heads/main", "refs/tags/v1.0.0-stable"
 LAYERS = {
     STAGING: compute.Layer(
-        environment="staging", repository="shop-staging", subjects=(f"repo:example/shop:ref:{MAIN}",)
+        environment="staging",
+        repository="shop-staging",
+        subjects=(f"repo:example/shop:ref:{MAIN}",),
     ),
     PRODUCTION: compute.Layer(
         environment="production",
@@ -153,7 +157,7 @@ def test_forged_expired_and_misdirected_tokens_are_refused(deployed: Any, tmp_pa
     headers = jwt.get_unverified_header(good)
     stranger = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     forged = jwt.encode(claims, stranger, algorithm="RS256", headers=headers)
-    unsigned = jwt.encode(claims, None, algorithm="none", headers={"kid": headers["kid"]})
+    unsigned = jwt.encode(claims, "", algorithm="none", headers={"kid": headers["kid"]})
     assert refusal(assume, deployed, forged)[0] == "InvalidIdentityToken"
     assert refusal(assume, deployed, unsigned)[0] == "InvalidIdentityToken"
     assert refusal(assume, deployed, "no.token.at-all")[0] == "InvalidIdentityToken"
@@ -217,9 +221,7 @@ def test_deploy_role_may_deliver_and_no_more(deployed: Any, tmp_path: Path) -> N
     elb = client_of(deployed, answer, "elbv2")
     group = live["loadBalancers"][0]["targetGroupArn"]
     assert elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
-    code, message = refusal(
-        ecs.delete_service, cluster="shop-staging", service="web", force=True
-    )
+    code, message = refusal(ecs.delete_service, cluster="shop-staging", service="web", force=True)
     who = f"arn:aws:sts::{STAGING}:assumed-role/shop-deploy-staging/GitHubActions"
     resource = f"arn:aws:ecs:eu-west-1:{STAGING}:service/shop-staging/web"
     assert code == "AccessDeniedException"

@@ -4,6 +4,8 @@ The tests beside this one show the corrected behaviour; these show that it is th
 makes it, for each correction there is.
 """
 
+# ruff: noqa: S310  # every address here is the loopback endpoint of our own server
+
 from __future__ import annotations
 
 import base64
@@ -14,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError  # noqa: TID251  # the tests ask as any client would
+from botocore.exceptions import ClientError  # the tests ask as any client would
 
 Serving = Callable[..., Any]
 Make = Callable[..., Any]
@@ -155,18 +157,36 @@ def registry_facts(world: Any) -> dict[str, Any]:
 def template_facts(world: Any) -> dict[str, Any]:
     """Whether CloudFormation makes what a template says."""
     stacks, ecs = world.client("cloudformation"), world.client("ecs")
-    provider = {"Provider": {"Type": "AWS::IAM::OIDCProvider", "Properties": {
-        "Url": "https://token.actions.githubusercontent.com", "ClientIdList": ["a"]}}}
+    provider = {
+        "Provider": {
+            "Type": "AWS::IAM::OIDCProvider",
+            "Properties": {
+                "Url": "https://token.actions.githubusercontent.com",
+                "ClientIdList": ["a"],
+            },
+        }
+    }
     refused = error_of(
         stacks.create_stack, StackName="provider", TemplateBody=json.dumps({"Resources": provider})
     )
     check = {"Command": ["CMD", "/bin/busybox", "true"], "Interval": 7}
     container = {"Name": "web", "Image": "none", "HealthCheck": check}
-    service = {"Definition": {"Type": "AWS::ECS::TaskDefinition", "Properties": {
-        "Family": "templated", "ContainerDefinitions": [container]}},
-        "Service": {"Type": "AWS::ECS::Service", "Properties": {
-            "Cluster": "tests", "ServiceName": "templated", "DesiredCount": "0",
-            "TaskDefinition": {"Ref": "Definition"}, "HealthCheckGracePeriodSeconds": "9"}}}
+    service = {
+        "Definition": {
+            "Type": "AWS::ECS::TaskDefinition",
+            "Properties": {"Family": "templated", "ContainerDefinitions": [container]},
+        },
+        "Service": {
+            "Type": "AWS::ECS::Service",
+            "Properties": {
+                "Cluster": "tests",
+                "ServiceName": "templated",
+                "DesiredCount": "0",
+                "TaskDefinition": {"Ref": "Definition"},
+                "HealthCheckGracePeriodSeconds": "9",
+            },
+        },
+    }
     stacks.create_stack(StackName="templated", TemplateBody=json.dumps({"Resources": service}))
     stacks.get_waiter("stack_create_complete").wait(
         StackName="templated", WaiterConfig={"Delay": 1, "MaxAttempts": 10}
@@ -188,10 +208,10 @@ def service_facts(world: Any, shop: Make) -> dict[str, Any]:
     listed = one.ecs.list_service_deployments(cluster="tests", service=one.name)
     definition = one.ecs.describe_task_definition(taskDefinition=one.name)["taskDefinition"]
     times = [definition["registeredAt"]]
+    container = {"name": "a", "image": "b"}
     for _ in range(3):
-        times.append(one.ecs.register_task_definition(
-            family=one.name, containerDefinitions=[{"name": "a", "image": "b"}]
-        )["taskDefinition"]["registeredAt"])
+        made = one.ecs.register_task_definition(family=one.name, containerDefinitions=[container])
+        times += [made["taskDefinition"]["registeredAt"]]
     return {
         "ecs.current-service-deployment": bool(arn),
         "ecs.millisecond-times": any(time.microsecond for time in times),
@@ -202,7 +222,9 @@ def service_facts(world: Any, shop: Make) -> dict[str, Any]:
 def role_with(world: Any, name: str, statements: list[dict[str, Any]], trust: Any = None) -> str:
     iam = world.client("iam")
     trust = trust or {
-        "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole",
+        "Effect": "Allow",
+        "Principal": {"AWS": "*"},
+        "Action": "sts:AssumeRole",
     }
     role = iam.create_role(
         RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]})
@@ -234,34 +256,54 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         world,
         f"deployer-{one.name}",
         [
-            {"Effect": "Allow", "Action": "ecs:UpdateService",
-             "Resource": f"{where}:service/tests/{one.name}",
-             "Condition": {"ArnEquals": {"ecs:cluster": f"{where}:cluster/tests"}}},
-            {"Effect": "Allow", "Action": "ecs:RegisterTaskDefinition",
-             "Resource": "*"},
+            {
+                "Effect": "Allow",
+                "Action": "ecs:UpdateService",
+                "Resource": f"{where}:service/tests/{one.name}",
+                "Condition": {"ArnEquals": {"ecs:cluster": f"{where}:cluster/tests"}},
+            },
+            {"Effect": "Allow", "Action": "ecs:RegisterTaskDefinition", "Resource": "*"},
         ],
     )
     ecs = as_role(world, deployer, "ecs")
     updated = error_of(ecs.update_service, cluster="tests", service=one.name, desiredCount=0)
     other = error_of(ecs.delete_service, cluster="tests", service=one.name)
     registered = error_of(
-        ecs.register_task_definition, family=one.name, taskRoleArn=passed,
+        ecs.register_task_definition,
+        family=one.name,
+        taskRoleArn=passed,
         containerDefinitions=[{"name": "a", "image": "b"}],
     )
     token = ".".join(
         base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
-        for part in ({"alg": "none"}, {"iss": "https://token.actions.githubusercontent.com",
-                                       "aud": "sts.amazonaws.com", "sub": "repo:a/b:ref:c"}, {})
+        for part in (
+            {"alg": "none"},
+            {
+                "iss": "https://token.actions.githubusercontent.com",
+                "aud": "sts.amazonaws.com",
+                "sub": "repo:a/b:ref:c",
+            },
+            {},
+        )
     )
     federated = role_with(
-        world, f"federated-{one.name}", [],
-        {"Effect": "Allow", "Action": "sts:AssumeRoleWithWebIdentity",
-         "Principal": {"Federated": "arn:aws:iam::123456789012:oidc-provider/"
-                       "token.actions.githubusercontent.com"}},
+        world,
+        f"federated-{one.name}",
+        [],
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRoleWithWebIdentity",
+            "Principal": {
+                "Federated": "arn:aws:iam::123456789012:oidc-provider/"
+                "token.actions.githubusercontent.com"
+            },
+        },
     )
     forged = error_of(
         world.client("sts").assume_role_with_web_identity,
-        RoleArn=federated, RoleSessionName="forged", WebIdentityToken=token,
+        RoleArn=federated,
+        RoleSessionName="forged",
+        WebIdentityToken=token,
     )
     arn = f"{where}:service/tests/{one.name}"
     return {

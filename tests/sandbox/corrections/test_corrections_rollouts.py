@@ -85,7 +85,9 @@ FAILURES = [
 ]
 
 
-@pytest.mark.parametrize(("name", "kind", "code", "exit_code"), FAILURES, ids=lambda one: str(one))
+@pytest.mark.parametrize(
+    ("name", "kind", "code", "exit_code"), FAILURES, ids=[one[0] for one in FAILURES]
+)
 def test_crash_is_rolled_back_and_explained(
     shop: Make, name: str, kind: dict[str, Any], code: str, exit_code: int
 ) -> None:
@@ -118,14 +120,15 @@ def test_crash_is_rolled_back_and_explained(
 @pytest.mark.parametrize(
     ("script", "code"),
     [
-        (SHELL_500, ("Target.ResponseCodeMismatch", "Health checks failed with these codes: [500]")),
+        (
+            SHELL_500,
+            ("Target.ResponseCodeMismatch", "Health checks failed with these codes: [500]"),
+        ),
         (DEAF, ("Target.FailedHealthChecks", "Health checks failed")),
     ],
     ids=["answers-500", "deaf"],
 )
-def test_unhealthy_target_fails_the_rollout(
-    shop: Make, script: str, code: tuple[str, str]
-) -> None:
+def test_unhealthy_target_fails_the_rollout(shop: Make, script: str, code: tuple[str, str]) -> None:
     one = shop(HealthCheckIntervalSeconds=1, HealthCheckTimeoutSeconds=1)
     steady(one)
     arn = one.update(one.definition(script))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError  # noqa: TID251  # the tests ask as any client would
+from botocore.exceptions import ClientError  # the tests ask as any client would
 
 from shipway.sandbox import compute
 

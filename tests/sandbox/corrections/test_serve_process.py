@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from shipway.sandbox.emulator.containers import LABEL, Engine
+from shipway.sandbox.emulator.containers import Engine
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 SECONDS = 15.0
@@ -74,9 +73,7 @@ def things(engine: Engine, run: str) -> int:
 
 
 @pytest.mark.parametrize("way", ["owner-gone", "terminated", "interrupted", "idle"])
-def test_it_ends_and_leaves_nothing(
-    start: Start, engine: Engine, tmp_path: Path, way: str
-) -> None:
+def test_it_ends_and_leaves_nothing(start: Start, engine: Engine, tmp_path: Path, way: str) -> None:
     options = {"owner-gone": ("--owner-fd", "0"), "idle": ("--idle", "0.5")}.get(way, ())
     process = start(*options)
     run = state_of(tmp_path / "run")["run"]
@@ -114,7 +111,7 @@ def test_next_start_sweeps_what_a_killed_one_left(
 def test_state_is_for_its_owner_only_and_loopback_only(start: Start, tmp_path: Path) -> None:
     start()
     found = state_of(tmp_path / "run")
-    assert os.stat(tmp_path / "run/sandbox.json").st_mode & 0o777 == 0o600
+    assert (tmp_path / "run/sandbox.json").stat().st_mode & 0o777 == 0o600
     listening = Path("/proc/net/tcp").read_text().splitlines()
     port = f"{found['port']:04X}"
     addresses = {

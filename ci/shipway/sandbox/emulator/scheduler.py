@@ -8,6 +8,7 @@ Sources: "Amazon ECS services", "How the Amazon ECS deployment circuit breaker d
 
 from __future__ import annotations
 
+import json
 import time
 from typing import Any
 
@@ -231,8 +232,10 @@ def _launch(service: Record, members: list[Record]) -> None:
             "_deploymentId": primary["id"],
         }
     )
-    if reply[0] == ecs.json_response({})[0]:
-        add_event(service, f"has started {number} tasks.")
+    started = json.loads(reply[2]).get("tasks", [])
+    if started:
+        named = " ".join(f"(task {one['taskArn'].rpartition('/')[2]})" for one in started)
+        add_event(service, f"has started {len(started)} tasks: {named}.")
 
 
 def _retire(service: Record, members: list[Record]) -> None:
@@ -263,8 +266,11 @@ def _retire(service: Record, members: list[Record]) -> None:
         useless += serving[: max(0, healthy - (_least(service) if stuck else desired))]
     for task in useless:
         _scale_in(task, primary)
-    if useless:
-        add_event(service, f"has begun draining connections on {len(useless)} tasks.")
+    if stopped := too_many + useless:
+        if service.get("loadBalancers"):
+            add_event(service, f"has begun draining connections on {len(stopped)} tasks.")
+        named = " ".join(f"(task {one['taskArn'].rpartition('/')[2]})" for one in stopped)
+        add_event(service, f"has stopped {len(stopped)} running tasks: {named}.")
 
 
 def _scale_in(task: Record, primary: Record) -> None:
