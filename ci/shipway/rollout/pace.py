@@ -26,7 +26,7 @@ from shipway.rollout.state import (
 from shipway.rollout.terms import Wants
 
 _FASTEST = 1.0
-_SLOWEST = 5.0
+_SLOWEST = 4.0
 _BUSY = 2.5
 _BUSY_FOR = 10.0
 _PAUSED = 10.0
@@ -117,7 +117,7 @@ def _unsure(state: State) -> bool:
 def next_look(state: State, now: datetime) -> float:
     """Seconds to wait before the next look; the caller adds jitter.
 
-    One second while things move, up to five while nothing does, ten at a PAUSE hook, half a second
+    One second while things move, up to four while nothing does, ten at a PAUSE hook, half a second
     while a proof is outstanding; longer after troubles, and as long as the budget of calls needs.
     """
     if state.conclusion is not None:

@@ -116,6 +116,7 @@ def _explained(one: Rolled, image: ImageReference) -> tuple[Block, ...]:
         before=before if one.step.request is not None else None,
         images=Images(now=str(image), before=_image_of(one.step)),
         secrets=secrets,
+        cause=one.conclusion.cause,
     )
 
 
