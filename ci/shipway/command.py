@@ -12,17 +12,27 @@ from shipway.console import Console, Mode, open_console
 from shipway.delivery import Order, deliver
 from shipway.errors import CancelledError, ShipwayError, TerminatedError
 from shipway.release.contract import Task
+from shipway.rollout.resume import HookAction
 from shipway.values import ImageReference
 from shipway.wiring import yard
 
 
-def run(stage: Task, env: str, *, image: str, json: bool, verbose: bool) -> int:
+def run(
+    stage: Task,
+    env: str,
+    *,
+    image: str = "",
+    resume: HookAction | None = None,
+    json: bool,
+    verbose: bool,
+) -> int:
     """Deliver; nothing is raised but what is a bug of ours.
 
     Args:
         stage: The task.
         env: ``--env``; empty where the release contract is to say it.
         image: ``--image``; empty for a build.
+        resume: The answer to the PAUSE hook that a deployment waits at.
         json: One JSON object for each event instead of words for a person.
         verbose: Show all of BuildKit's output.
     """
@@ -30,7 +40,7 @@ def run(stage: Task, env: str, *, image: str, json: bool, verbose: bool) -> int:
     with open_console(mode=mode, env=os.environ, verbose=verbose) as console:
         try:
             with terminable():
-                return _deliver(stage, env, image, console)
+                return _deliver(_order(stage, env, image, resume), console)
         except ShipwayError as error:
             console.error(error)
             return error.exit_code
@@ -40,12 +50,16 @@ def run(stage: Task, env: str, *, image: str, json: bool, verbose: bool) -> int:
             return cancelled.exit_code
 
 
-def _deliver(stage: Task, env: str, image: str, console: Console) -> int:
-    order = Order(
+def _order(stage: Task, env: str, image: str, resume: HookAction | None) -> Order:
+    return Order(
         task=stage,
         environment=env or None,
         image=ImageReference.parse(image) if image else None,
+        resume=resume,
     )
+
+
+def _deliver(order: Order, console: Console) -> int:
     outcome = deliver(order, yard(console), console)
     if outcome.image is not None:
         console.output("image", str(outcome.image))

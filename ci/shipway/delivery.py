@@ -24,11 +24,13 @@ from shipway.evidence.record import Journal
 from shipway.image import build as building
 from shipway.image import publish as publishing
 from shipway.image import scan as scanning
-from shipway.observer import Concluded, Observer, Planned
+from shipway.observer import Concluded, Noticed, Observer, Planned
 from shipway.ports import Aws, ImageStore, Site, Yard
 from shipway.release.contract import Task
 from shipway.rollout import plan as planning
+from shipway.rollout import resume as resuming
 from shipway.rollout.release import Harbour, release
+from shipway.rollout.resume import HookAction
 from shipway.stage import stage
 from shipway.values import Commit, ImageReference
 
@@ -49,11 +51,13 @@ class Order:
         task: The one task; ``deploy`` is everything that the contract allows.
         environment: ``--env``; in GitHub Actions the contract says it.
         image: ``--image``: an image that exists, to be rolled out without a build.
+        resume: The answer to a PAUSE hook that a deployment waits at; nothing is built.
     """
 
     task: Task = "deploy"
     environment: str | None = None
     image: ImageReference | None = None
+    resume: HookAction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +117,8 @@ class _Walk:
             return None
         aws = site.aws
         environment = gate.pass_identity(passed, aws, self._yard, self._journal)
+        if self._order.resume is not None:
+            return self._resume(self._order.resume, environment, aws)
         image = self._image(tasks, environment, site)
         if image is not None and "deploy" in tasks:
             self._deploy(image, environment, aws)
@@ -216,14 +222,36 @@ class _Walk:
             steps = planning.plan(aws.ecs, environment, image.reference)
             # From here on the release tells how each service fares, failures with their cause.
             running.told = True
-            harbour = Harbour(
-                ecs=aws.ecs,
-                logs=aws.logs,
-                cluster=environment.cluster,
-                clock=self._yard.clock,
-                journal=self._journal,
-            )
-            release(steps, image.reference, image.platforms, harbour)
+            release(steps, image.reference, image.platforms, self._harbour(environment, aws))
+
+    def _harbour(self, environment: Environment, aws: Aws) -> Harbour:
+        return Harbour(
+            ecs=aws.ecs,
+            logs=aws.logs,
+            cluster=environment.cluster,
+            clock=self._yard.clock,
+            journal=self._journal,
+        )
+
+    def _resume(
+        self, action: HookAction, environment: Environment, aws: Aws
+    ) -> ImageReference | None:
+        """Answer every PAUSE hook of the environment, and watch what comes of it."""
+        with stage("deploy", self._journal, self._yard.clock) as running:
+            found = resuming.waiting(aws.ecs, environment)
+            for one in found:
+                resuming.answer(aws.ecs, one, action)
+                text = f"answered hook {one.hook.id} at {one.stage}: {action}"
+                subject = one.step.service.key
+                self._journal(Noticed(stage="deploy", subject=subject, text=text))
+            running.told = True
+            image = found[0].image
+            self._journal.about(image)
+            self._journal.note("resumed", found)
+            platforms = aws.repository(environment).platforms(image.digest)
+            steps = tuple(one.step for one in found)
+            release(steps, image, platforms, self._harbour(environment, aws))
+        return image
 
     def _verify(
         self, image: publishing.PublishedImage | None, environment: Environment, aws: Aws
@@ -243,13 +271,15 @@ class _Walk:
 
 def _tasks(order: Order, allowed: tuple[Task, ...]) -> tuple[Task, ...]:
     """What will run: the order, as far as the contract allows it."""
+    if order.resume is not None:
+        return ("deploy",)
     asked = _IMAGE_ROW if order.image is not None else _ROWS[order.task]
     return tuple(task for task in allowed if task in asked)
 
 
 def _asked(order: Order) -> Task | None:
     """The one task that the contract must allow; ``deploy`` is as much of the row as it allows."""
-    if order.task == "deploy" and order.image is None:
+    if order.task == "deploy" and order.image is None and order.resume is None:
         return None
     return order.task
 

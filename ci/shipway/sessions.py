@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nox
 
-__all__ = ["build", "deploy", "publish", "rehearse", "sandbox", "verify"]
+__all__ = ["build", "deploy", "publish", "rehearse", "resume", "sandbox", "verify"]
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
@@ -85,6 +85,12 @@ def deploy(session: nox.Session) -> None:
 def verify(session: nox.Session) -> None:
     """Prove that what runs is what was shipped, and that it answers."""
     walk(session, "verify", session.posargs)
+
+
+@nox.session
+def resume(session: nox.Session) -> None:
+    """Answer the PAUSE hook that a deployment waits at, and watch what comes of it."""
+    walk(session, "resume", session.posargs)
 
 
 @nox.session

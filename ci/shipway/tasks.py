@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from invoke import Collection, Context, Exit, task
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
 
 if TYPE_CHECKING:
     from shipway.release.contract import Task as Stage
+    from shipway.rollout.resume import HookAction
 
 _HELP = {
     "env": "environment of ci/delivery.toml; in GitHub Actions the release contract names it",
@@ -48,6 +52,21 @@ def verify(_: Context, *, env: str = "", json: bool = False) -> None:
 
 @task(
     help={
+        "env": _HELP["env"],
+        "rollback": "put the earlier revision back instead of going on",
+        "json": _HELP["json"],
+    }
+)
+def resume(_: Context, *, env: str = "", rollback: bool = False, json: bool = False) -> None:
+    """Answer the PAUSE hook that a deployment waits at, and watch what comes of it."""
+    from shipway.command import run
+
+    answer: HookAction = "ROLLBACK" if rollback else "CONTINUE"
+    _leave(run("deploy", env, resume=answer, json=json, verbose=False))
+
+
+@task(
+    help={
         "down": "end the sandbox that runs in the background, and all it started",
         "json": "print one JSON object for each event",
     }
@@ -80,5 +99,5 @@ def _leave(code: int) -> None:
         raise Exit(code=code)
 
 
-namespace = Collection(build, publish, deploy, verify, sandbox, rehearse)
+namespace = Collection(build, publish, deploy, verify, resume, sandbox, rehearse)
 """What ``tasks.py`` of a repository imports."""

@@ -221,6 +221,13 @@ class AwsEcs:
         earlier = frozenset(deployments) - {deployment}
         return Updated(deployment_id=deployment, earlier=earlier if deployment else frozenset())
 
+    def resume(self, arn: str, hook: str, action: Literal["CONTINUE", "ROLLBACK"]) -> None:
+        """ContinueServiceDeployment; see the port."""
+        with translated("ecs:ContinueServiceDeployment", arn):
+            self._ecs.continue_service_deployment(
+                serviceDeploymentArn=arn, hookId=hook, action=action
+            )
+
     def stop(self, arn: str, stop_type: Literal["ROLLBACK", "ABORT"]) -> Trouble | None:
         """StopServiceDeployment; the trouble where it did not work."""
         _, trouble = self._look(

@@ -57,6 +57,14 @@ class Ecs(Protocol):
         """UpdateService with the task definition and nothing else: the desired count stays."""
         ...
 
+    def resume(self, arn: str, hook: str, action: Literal["CONTINUE", "ROLLBACK"]) -> None:
+        """ContinueServiceDeployment: answer a PAUSE hook.
+
+        Raises:
+            AwsError: The hook does not wait any more.
+        """
+        ...
+
     def stop(self, arn: str, stop_type: Literal["ROLLBACK", "ABORT"]) -> Trouble | None:
         """StopServiceDeployment; the trouble where it did not work."""
         ...

@@ -1,0 +1,112 @@
+"""Answer a PAUSE hook: find the deployment that waits, and what is to be watched afterwards."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from shipway.config.environment import Environment, Service
+from shipway.errors import AwsError, UsageError
+from shipway.rollout.plan import Step
+from shipway.rollout.ports import Ecs
+from shipway.rollout.snapshot import Deployment, LifecycleHook, Snapshot
+from shipway.rollout.terms import Wants
+from shipway.values import ImageReference, Json
+
+HookAction = Literal["CONTINUE", "ROLLBACK"]
+_WAITS = ("PAUSE", "AWAITING_ACTION")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """One service whose deployment waits at a PAUSE hook.
+
+    Attributes:
+        step: How it is to be watched once the hook is answered.
+        deployment: The service deployment's ARN.
+        hook: The hook that waits.
+        stage: The lifecycle stage it waits in.
+        image: What is being rolled out.
+    """
+
+    step: Step
+    deployment: str
+    hook: LifecycleHook
+    stage: str
+    image: ImageReference
+
+
+def waiting(ecs: Ecs, environment: Environment) -> tuple[Waiting, ...]:
+    """Every service of the environment whose deployment waits for somebody; nothing is changed.
+
+    Raises:
+        UsageError: None waits.
+        AwsError: ECS did not say what a service's deployment does.
+    """
+    names = [service.service for service in environment.services]
+    seen = ecs.services(environment.cluster, names)
+    wants = Wants(service_deployment="current", revisions=True)
+    found = []
+    for service in environment.services:
+        glance = seen[service.service]
+        snapshot = ecs.complete(environment.cluster, service.service, glance, wants)
+        for trouble in snapshot.troubles:
+            raise AwsError(trouble.text, where=f"{environment.cluster}/{service.service}")
+        one = _waiting(ecs, service, snapshot)
+        if one is not None:
+            found.append(one)
+    if not found:
+        raise UsageError(
+            f"no deployment of {environment.name} waits at a PAUSE hook",
+            remedy="see the services' deployments in ECS; a hook that timed out acted by itself",
+        )
+    return tuple(found)
+
+
+def answer(ecs: Ecs, found: Waiting, action: HookAction) -> None:
+    """ContinueServiceDeployment.
+
+    Raises:
+        AccessDeniedError: IAM does not allow it.
+        AwsError: ECS refused, because the hook was answered or timed out in between.
+    """
+    ecs.resume(found.deployment, found.hook.id, action)
+
+
+def _waiting(ecs: Ecs, service: Service, snapshot: Snapshot) -> Waiting | None:
+    deployment = snapshot.service_deployment
+    hooks = deployment.hooks if deployment else ()
+    hook = next((one for one in hooks if (one.type, one.status) == _WAITS), None)
+    if deployment is None or hook is None:
+        return None
+    target = deployment.target.arn if deployment.target else ""
+    rolled = next((one.task_definition for one in snapshot.revisions if one.arn == target), "")
+    live = ecs.task_definition(rolled or snapshot.task_definition)
+    step = Step(
+        service=service,
+        before=snapshot,
+        live=live,
+        request=None,
+        adopt=_ours(snapshot, rolled or snapshot.task_definition),
+    )
+    return Waiting(
+        step=step,
+        deployment=deployment.arn,
+        hook=hook,
+        stage=deployment.lifecycle_stage or "",
+        image=ImageReference.parse(_image(live, service.container)),
+    )
+
+
+def _ours(snapshot: Snapshot, task_definition: str) -> Deployment | None:
+    same = (one for one in snapshot.deployments if one.task_definition == task_definition)
+    primary = (one for one in snapshot.deployments if one.status == "PRIMARY")
+    return next(same, None) or next(primary, None)
+
+
+def _image(document: Json, container: str) -> str:
+    containers = document.get("containerDefinitions")
+    for one in containers if isinstance(containers, list) else ():
+        if one.get("name") == container:
+            return str(one.get("image", ""))
+    return ""
