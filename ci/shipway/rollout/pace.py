@@ -132,7 +132,7 @@ def next_look(state: State, now: datetime) -> float:
         wait = _PAUSED
     proving = state.succeeded_since or state.returned_since
     if unsure or (proving is not None and seconds_since(proving, state.now) < _EAGER_FOR):
-        wait = _EAGER
+        return _EAGER  # the verdict hangs on one more look: worth borrowing for
     cost = 2.0 if state.describes else 1.0
     if state.tokens < cost:
         # Calls were borrowed while things moved: pay back, but do not look away meanwhile.
