@@ -155,6 +155,8 @@ def _translated(error: DockerException, request: BuildRequest) -> ShipwayError:
             "'buildx' is not a docker command",
             "unknown flag: --metadata-file",
             "unknown command: docker buildx",
+            # The client takes buildx's own options for its own where it has no such command.
+            "run 'docker --help' for more information",
         ),
     ):
         return EngineError(
@@ -174,8 +176,14 @@ def _translated(error: DockerException, request: BuildRequest) -> ShipwayError:
 
 
 def _excerpt(said: list[str]) -> tuple[str, ...]:
-    """BuildKit's own excerpt of a failed step, between its rulers, else its last lines."""
-    rulers = [number for number, line in enumerate(said) if line.startswith("------")]
+    """What the failed step said and where it stands in the Dockerfile, else the last lines.
+
+    BuildKit shows the step's last words between two short rulers, then the Dockerfile's lines
+    between two long ones.
+    """
+    rulers = [number for number, line in enumerate(said) if line == "------"]
+    if len(rulers) < 2:  # noqa: PLR2004 - no step ran: an excerpt of the Dockerfile at most
+        rulers = [number for number, line in enumerate(said) if line.startswith("------")]
     start = rulers[-2] + 1 if len(rulers) > 1 else max(0, len(said) - _KEPT_LINES)
     kept = [line for line in said[start:] if not line.startswith(("------", "ERROR: "))]
     return tuple(kept[-_KEPT_LINES:])

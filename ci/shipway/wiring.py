@@ -74,7 +74,8 @@ def yard(console: Console, start: Path | None = None) -> Yard:
     Raises:
         GitError: There is no repository here.
     """
-    root = git.root(start or Path.cwd())
+    # From where the person stands, so that every path in a message is short and can be opened.
+    root = Path(os.path.relpath(git.root(start or Path.cwd())))
 
     def site(place: Place) -> Site:
         if place.sandbox:

@@ -116,7 +116,7 @@ def failed(event: Failed, outputs: Sequence[str] = ()) -> tuple[Line, ...]:
     lines = [Line(row=row, right=(right, "quiet"))]
     for detail in event.details:
         lines += _detail(detail.label, detail.lines)
-    if outputs and not any(detail.label in {"log", "output"} for detail in event.details):
+    if outputs and not any(detail.label in {"log", "output", "said"} for detail in event.details):
         lines += _detail("output", outputs)
     return tuple(lines)
 

@@ -34,6 +34,8 @@ _OWN: Final = (
     "libseccomp2",
 )
 
+_UNSET: Final = "unset DOCKER_HOST to let shipway find or start an engine on this machine"
+_START_OR_UNSET: Final = f"start that engine, or {_UNSET}"
 _OF_ONES_OWN: Final = "start a Docker engine (23.0 or newer) and set DOCKER_HOST to its socket"
 
 
@@ -124,7 +126,7 @@ def decide(facts: Facts) -> Plan:
         return Cannot(
             what=_silent(facts.wish),
             where=f"DOCKER_HOST={facts.wish}",
-            remedy="start that engine, or unset DOCKER_HOST to let shipway start one of its own",
+            remedy=_START_OR_UNSET if facts.wish.startswith("unix://") else _UNSET,
         )
     if why := _unable(facts):
         return why
