@@ -285,6 +285,16 @@ def make_shop(world: World, *, balanced: bool = True, desired: int = 2, **check:
     return Shop(world, name, group, desired)
 
 
+@pytest.fixture(scope="module")
+def shops(world: World) -> ShopMaker:
+    """Makes services that live as long as the module's server."""
+
+    def make(**settings: Any) -> Shop:
+        return make_shop(world, **settings)
+
+    return make
+
+
 @pytest.fixture
 def shop(world: World) -> Iterator[ShopMaker]:
     """Makes services that are deleted when the test is over."""

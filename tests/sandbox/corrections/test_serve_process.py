@@ -72,23 +72,25 @@ def things(engine: Engine, run: str) -> int:
     return sum(found == run for _, _, found in engine._labelled())
 
 
-@pytest.mark.parametrize("way", ["owner-gone", "terminated", "interrupted", "idle"])
-def test_it_ends_and_leaves_nothing(start: Start, engine: Engine, tmp_path: Path, way: str) -> None:
-    options = {"owner-gone": ("--owner-fd", "0"), "idle": ("--idle", "0.5")}.get(way, ())
-    process = start(*options)
-    run = state_of(tmp_path / "run")["run"]
-    assert things(engine, run) == 1  # its network
-    assert process.stdin is not None
-    if way == "owner-gone":
-        process.stdin.close()
-        process.stdin = None
-    elif way != "idle":
-        process.send_signal(signal.SIGTERM if way == "terminated" else signal.SIGINT)
-    assert process.wait(timeout=SECONDS) == 0
-    assert things(engine, run) == 0
-    assert not (tmp_path / "run/sandbox.json").exists()
-    out, err = process.communicate()
-    assert (out, err) == (b"", b"")
+def test_it_ends_in_four_ways_and_leaves_nothing(
+    start: Start, engine: Engine, tmp_path: Path
+) -> None:
+    options = {"owner-gone": ("--owner-fd", "0"), "idle": ("--idle", "4")}
+    ways = ("owner-gone", "terminated", "interrupted", "idle")
+    processes = {way: start(*options.get(way, ()), name=way) for way in ways}
+    runs = {way: state_of(tmp_path / way)["run"] for way in ways}
+    assert things(engine, runs["terminated"]) == 1  # its network
+    owned = processes["owner-gone"]
+    assert owned.stdin is not None
+    owned.stdin.close()
+    owned.stdin = None
+    processes["terminated"].send_signal(signal.SIGTERM)
+    processes["interrupted"].send_signal(signal.SIGINT)
+    for way, process in processes.items():
+        assert process.wait(timeout=SECONDS) == 0
+        assert things(engine, runs[way]) == 0
+        assert not (tmp_path / way / "sandbox.json").exists()
+        assert process.communicate() == (b"", b"")
 
 
 def test_next_start_sweeps_what_a_killed_one_left(

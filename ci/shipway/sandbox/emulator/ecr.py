@@ -110,7 +110,7 @@ def _is_immutable(repository: Record, tag: str) -> bool:
     because="PutImage checks digest, tag and layers, DescribeImages names an unknown image, "
     "BatchCheckLayerAvailability knows the layers (ECR API Reference); MiniStack does not",
 )
-def put_image(data: Record) -> Any:
+def put_image(data: Record) -> Any:  # noqa: PLR0911  # each refusal leaves where it is found
     """PutImage: a tag that moves, a layer that is missing, a digest that differs are errors."""
     name, manifest = data.get("repositoryName", ""), data.get("imageManifest", "")
     if name not in ecr._repositories:
