@@ -382,7 +382,7 @@ def test_secure_string_reaches_the_container(
 
 @pytest.mark.parametrize("corrected", [True, False])
 def test_image_that_left_the_registry_is_not_run(
-    world: Any, bare_health: Any, shop: Make, *, corrected: bool
+    world: Any, bare_health: Any, shop: Make, docker_host: str, *, corrected: bool
 ) -> None:
     of = world if corrected else bare_health
     one = shop(of, balanced=False)
@@ -391,7 +391,7 @@ def test_image_that_left_the_registry_is_not_run(
     gone = f"{of.state['registry']}/gone-{one.name}:latest"
     from shipway.sandbox.emulator.containers import Engine  # noqa: PLC0415  # only here
 
-    engine = Engine("test", None)
+    engine = Engine("test", docker_host)
     engine.api.tag(of.image, f"{of.state['registry']}/gone-{one.name}", "latest")
     try:
         task = run_once(one, one.definition("exit 5", image=gone))
