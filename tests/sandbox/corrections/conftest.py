@@ -296,12 +296,12 @@ def shops(world: World) -> ShopMaker:
 
 
 @pytest.fixture
-def shop(world: World) -> Iterator[ShopMaker]:
+def shop(request: pytest.FixtureRequest) -> Iterator[ShopMaker]:
     """Makes services that are deleted when the test is over."""
     made: list[Shop] = []
 
     def make(in_world: World | None = None, **settings: Any) -> Shop:
-        made.append(make_shop(in_world or world, **settings))
+        made.append(make_shop(in_world or request.getfixturevalue("world"), **settings))
         return made[-1]
 
     yield make

@@ -93,13 +93,16 @@ def test_it_ends_in_four_ways_and_leaves_nothing(
         assert process.communicate() == (b"", b"")
 
 
-def test_next_start_sweeps_what_a_killed_one_left(
+def test_loopback_only_and_the_next_start_sweeps_what_a_killed_one_left(
     start: Start, engine: Engine, tmp_path: Path
 ) -> None:
     first = start(name="first")
     killed = state_of(tmp_path / "first")["run"]
     alive = start(name="alive")
-    other = state_of(tmp_path / "alive")["run"]
+    found = state_of(tmp_path / "alive")
+    other = found["run"]
+    assert (tmp_path / "alive/sandbox.json").stat().st_mode & 0o777 == 0o600
+    assert listening_on(found["port"]) == {"0100007F"}
     first.kill()
     first.wait(timeout=5)
     assert things(engine, killed) == 1
@@ -110,18 +113,16 @@ def test_next_start_sweeps_what_a_killed_one_left(
     assert alive.poll() is None
 
 
-def test_state_is_for_its_owner_only_and_loopback_only(start: Start, tmp_path: Path) -> None:
-    start()
-    found = state_of(tmp_path / "run")
-    assert (tmp_path / "run/sandbox.json").stat().st_mode & 0o777 == 0o600
-    listening = Path("/proc/net/tcp").read_text().splitlines()
-    port = f"{found['port']:04X}"
-    addresses = {
-        line.split()[1].partition(":")[0]
-        for line in listening
-        if line.split()[1].endswith(f":{port}") and line.split()[3] == "0A"
+def listening_on(port: int) -> set[str]:
+    """Local addresses of the sockets that listen on a port, as proc(5) writes them."""
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    lines += [line.split() for line in Path("/proc/net/tcp6").read_text().splitlines()]
+    ending = f":{port:04X}"
+    return {
+        line[1].removesuffix(ending)
+        for line in lines
+        if line[1].endswith(ending) and line[3] == "0A"
     }
-    assert addresses == {"0100007F"}
 
 
 def test_port_in_use_and_missing_engine_are_one_message_each(tmp_path: Path, start: Start) -> None:
