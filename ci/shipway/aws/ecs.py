@@ -37,6 +37,7 @@ _T = TypeVar("_T")
 # DescribeServiceDeployments and DescribeServiceRevisions 20 ARNs.
 SERVICES_A_CALL: Final = 10
 _TASKS_A_CALL: Final = 100
+_DEPLOYMENTS_A_CALL: Final = 20
 _UNSUPPORTED: Final = frozenset(
     {"UnknownOperationException", "InvalidAction", "UnsupportedFeatureException"}
 )
@@ -54,10 +55,15 @@ class AwsEcs:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._groups: dict[tuple[str, str], tuple[str, ...]] = {}
+        # Service deployments that are followed, and what was said of them since the last look: one
+        # call tells of all, so a further service costs nothing.
+        self._followed: dict[str, None] = {}
+        self._described: dict[str, ServiceDeployment] = {}
 
     def services(self, cluster: str, names: Sequence[str]) -> Mapping[str, Snapshot]:
         """One DescribeServices for up to ten services; see the port."""
         seen: dict[str, Snapshot] = {}
+        self._described.clear()
         for start in range(0, len(names), SERVICES_A_CALL):
             some = list(names[start : start + SERVICES_A_CALL])
             described, trouble = self._look(
@@ -127,11 +133,16 @@ class AwsEcs:
             return None, None
 
         def call() -> dict[str, ServiceDeployment]:
-            answer = self._quick("ecs").describe_service_deployments(serviceDeploymentArns=arns)
+            others = [arn for arn in reversed(self._followed) if arn not in arns]
+            some = [*arns, *others][:_DEPLOYMENTS_A_CALL]
+            answer = self._quick("ecs").describe_service_deployments(serviceDeploymentArns=some)
             described = [read.service_deployment(one) for one in answer["serviceDeployments"]]
+            self._followed |= dict.fromkeys(arns)
             return {one.arn: one for one in described}
 
-        found = ask("DescribeServiceDeployments", call, {})
+        if not set(arns) <= set(self._described):
+            self._described |= ask("DescribeServiceDeployments", call, {})
+        found = self._described
         newest = found.get(current) if wants.newest and current != wanted else None
         return found.get(wanted), newest
 

@@ -46,12 +46,12 @@ class Published:
         names = [reference.name for reference in references]
         with translated("ssm:GetParameters", ", ".join(names)):
             answer = self._session.client("ssm").get_parameters(Names=names, WithDecryption=True)
-        found = {
-            parameter["Name"]: Found(
-                text=parameter["Value"], secret=parameter["Type"] == "SecureString"
-            )
-            for parameter in answer["Parameters"]
-        }
+            found = {
+                parameter["Name"]: Found(
+                    text=parameter["Value"], secret=parameter["Type"] == "SecureString"
+                )
+                for parameter in answer["Parameters"]
+            }
         return {
             reference: found.get(reference.name) or Missing(published=self._beside(reference.name))
             for reference in references
@@ -63,9 +63,10 @@ class Published:
         try:
             with translated("ssm:GetParametersByPath", folder):
                 answer = self._session.client("ssm").get_parameters_by_path(Path=folder)
+                names = sorted(parameter["Name"] for parameter in answer["Parameters"])
         except (AwsError, AccessDeniedError, CredentialsError, UsageError):
             return ()
-        return tuple(sorted(parameter["Name"] for parameter in answer["Parameters"]))[:_SHOWN]
+        return tuple(names)[:_SHOWN]
 
     def _outputs(self, stack: str, references: Sequence[Reference]) -> dict[Reference, Resolution]:
         with translated("cloudformation:DescribeStacks", stack):
@@ -77,10 +78,10 @@ class Published:
                     raise
                 reason = f"there is no stack {stack}"
                 return {reference: Missing(reason=reason) for reference in references}
-        outputs = {
-            output["OutputKey"]: output["OutputValue"]
-            for output in answer["Stacks"][0].get("Outputs", ())
-        }
+            outputs = {
+                output["OutputKey"]: output["OutputValue"]
+                for output in answer["Stacks"][0].get("Outputs", ())
+            }
         listed = tuple(f"{stack}.{key}" for key in sorted(outputs))[:_SHOWN]
         return {
             reference: Found(text=outputs[reference.output])

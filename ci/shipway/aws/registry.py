@@ -89,13 +89,12 @@ class Registry:
     def _send_all(self, blobs: Sequence[Blob]) -> list[int]:
         """Send what is lacking, some at once; the first failure or a signal stops the others."""
         halt = threading.Event()
-        with ThreadPoolExecutor(_PARALLEL, "push") as pool:
-            try:
-                sizes = list(pool.map(partial(self._send, halt), blobs))
-            except BaseException:
-                halt.set()
-                pool.shutdown(wait=False, cancel_futures=True)
-                raise
+        pool = ThreadPoolExecutor(_PARALLEL, "push")
+        try:
+            sizes = list(pool.map(partial(self._send, halt), blobs))
+        finally:
+            halt.set()
+            pool.shutdown(wait=False, cancel_futures=True)
         return [size for size in sizes if size is not None]
 
     def _send(self, halt: threading.Event, blob: Blob) -> int | None:
@@ -117,9 +116,9 @@ class Registry:
 
     def _upload(self, halt: threading.Event, blob: Blob) -> None:
         opened = self._ask("POST", f"/v2/{self._name}/blobs/uploads/")
-        location = opened.headers.get("Location", "")
-        if opened.status != _ACCEPTED or not location:
+        if opened.status != _ACCEPTED or "Location" not in opened.headers:
             raise self._refused(opened, f"blob {blob.digest}")
+        location = urljoin(self._base, opened.headers["Location"])
         with blob.path.open("rb") as content:
             sent = self._ask(
                 "PATCH",
@@ -132,7 +131,7 @@ class Registry:
             )
         if sent.status not in {_OK, _CREATED, _ACCEPTED}:
             raise self._refused(sent, f"blob {blob.digest}")
-        location = sent.headers.get("Location", location)
+        location = urljoin(location, sent.headers.get("Location", location))
         glue = "&" if "?" in location else "?"
         closed = self._ask("PUT", f"{location}{glue}digest={blob.digest}")
         if closed.status != _CREATED:
@@ -171,7 +170,7 @@ class Registry:
             remedy = "the repository does not exist; shipway never creates one"
         passing = answer.status == _TOO_MANY or answer.status >= _SERVER_ERROR
         return (_PassingError if passing else PublishError)(
-            f"the registry refused {what}: {answer.status} {_words(answer.data)}",
+            f"the registry refused {what}: {answer.status} {_words(answer.data)}".rstrip(),
             where=self._uri,
             remedy=remedy,
         )

@@ -21,6 +21,8 @@ from botocore.exceptions import (
     TokenRetrievalError,
     UnauthorizedSSOTokenError,
 )
+from botocore.exceptions import ConnectionError as BotoConnectionError
+from botocore.parsers import ResponseParserError
 
 from shipway import __version__
 from shipway.errors import (
@@ -174,7 +176,7 @@ def translated(operation: str, resource: str = "") -> Iterator[None]:
         raise CredentialsError(
             str(error), where="AWS_PROFILE", remedy="name a profile of ~/.aws/config"
         ) from error
-    except HTTPClientError as error:
+    except (HTTPClientError, BotoConnectionError) as error:
         raise AwsError(
             f"{operation}: AWS cannot be reached: {error}",
             where=resource,
@@ -184,10 +186,11 @@ def translated(operation: str, resource: str = "") -> Iterator[None]:
         raise AwsError(
             f"{operation}: {error}", where=resource, remedy="check the SDK's configuration"
         ) from error
-    except (LookupError, TypeError, ValueError) as error:
+    except (ResponseParserError, LookupError, TypeError, ValueError, AttributeError) as error:
         # Something else than AWS answers there: a field that always is there is not.
+        said = str(error).partition("\n")[0]
         raise AwsError(
-            f"{operation}: what answered cannot be read: {error!r}",
+            f"{operation}: what answered cannot be read: {type(error).__name__}: {said}",
             where=resource,
             remedy="check AWS_ENDPOINT_URL and the proxy: that is not the answer of AWS",
         ) from error
@@ -218,7 +221,7 @@ def _client_error(error: ClientError, operation: str, resource: str) -> ShipwayE
         )
     if code in THROTTLED:
         return AwsError(
-            f"{operation} was throttled by AWS, also after several tries: {message}",
+            f"{operation} was throttled by AWS: {message}",
             where=resource,
             remedy="wait a minute and run the same command again",
         )

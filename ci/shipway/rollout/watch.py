@@ -33,7 +33,8 @@ LOG_LINES = 20
 # asked again at the next looks, and no more often than this.
 _LOG_TRIES = 5
 _JITTER = 0.1
-_TOGETHER = 0.5
+# Half of the longest pause: services of which nothing moves fall into step, and share their calls.
+_TOGETHER = 2.5
 
 
 @dataclass(slots=True, kw_only=True)
