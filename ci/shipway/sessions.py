@@ -36,7 +36,11 @@ def prepare(session: nox.Session, *wanted: str) -> None:
             "--no-default-groups",
             "--quiet",
             *wanted,
-            env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location},
+            env={
+                "UV_PROJECT_ENVIRONMENT": session.virtualenv.location,
+                # Company networks vouch for the registries with certificates of their own.
+                "UV_SYSTEM_CERTS": "true",
+            },
             silent=True,
         )
         return
