@@ -1,0 +1,200 @@
+"""The git adapter against real repositories, the hostile ones included."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from shipway import git
+from shipway.errors import GitError
+
+WHEN = "2026-11-22T23:40:58+00:00"
+PEOPLE = {
+    "GIT_AUTHOR_NAME": "Mona",
+    "GIT_AUTHOR_EMAIL": "mona@example.org",
+    "GIT_COMMITTER_NAME": "Mona",
+    "GIT_COMMITTER_EMAIL": "mona@example.org",
+    "GIT_AUTHOR_DATE": WHEN,
+    "GIT_COMMITTER_DATE": WHEN,
+}
+
+
+def run(where: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(where), *words],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        env={**os.environ, **PEOPLE},
+    )
+    return done.stdout.strip()
+
+
+@pytest.fixture(autouse=True)
+def _own_configuration(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Nothing of whoever runs the tests is read."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> Path:
+    root = tmp_path / "shop"
+    root.mkdir()
+    run(root, "init", "--quiet", "--initial-branch=main")
+    return root
+
+
+@pytest.fixture
+def repo(empty: Path) -> Path:
+    (empty / "app.py").write_text("print('hello')\n")
+    (empty / ".gitignore").write_text("ignored\n")
+    run(empty, "add", ".")
+    run(empty, "commit", "--quiet", "--message", "Sell more · now\n\nMuch more.")
+    return empty
+
+
+def refused(where: Path) -> GitError:
+    with pytest.raises(GitError) as caught:
+        git.head(where)
+    return caught.value
+
+
+def test_the_commit_is_known_with_its_time_and_subject(repo: Path) -> None:
+    found = git.head(repo)
+    assert found.sha == run(repo, "rev-parse", "HEAD")
+    assert found.time == datetime(2026, 11, 22, 23, 40, 58, tzinfo=UTC)
+    assert (found.clean, found.subject, found.remote) == (True, "Sell more · now", "")
+
+
+def test_the_top_is_found_from_anywhere_below(repo: Path) -> None:
+    below = repo / "a" / "b"
+    below.mkdir(parents=True)
+    assert git.root(below) == repo
+
+
+@pytest.mark.parametrize(
+    "name", ["app.py", "new.txt", "--version", "a\nb", "\N{SNOWMAN}", ";rm -rf x", "$(id)", " "]
+)
+def test_a_changed_or_a_new_file_is_a_difference_whatever_its_name(repo: Path, name: str) -> None:
+    (repo / name).write_text("changed")
+    assert not git.head(repo).clean
+
+
+def test_a_name_that_is_no_utf_8(repo: Path) -> None:
+    with open(os.fsencode(repo) + b"/\xff\xfe", "w"):  # noqa: PTH123  # pathlib speaks text
+        pass
+    assert not git.head(repo).clean
+
+
+def test_a_file_that_is_staged_or_deleted_is_a_difference(repo: Path) -> None:
+    (repo / "app.py").unlink()
+    assert not git.head(repo).clean
+    run(repo, "rm", "--quiet", "app.py")
+    assert not git.head(repo).clean
+
+
+def test_a_file_that_is_ignored_is_none(repo: Path) -> None:
+    (repo / "ignored").write_text("x")
+    assert git.head(repo).clean
+
+
+def test_the_configuration_cannot_hide_a_difference(repo: Path) -> None:
+    run(repo, "config", "status.showUntrackedFiles", "no")
+    (repo / "new").write_text("x")
+    assert not git.head(repo).clean
+
+
+def test_no_commit_yet(empty: Path) -> None:
+    error = refused(empty)
+    assert error.what == "this repository has no commit yet"
+    assert error.where == str(empty)
+    assert error.remedy == "commit first: an image is named by the commit it was built from"
+
+
+def test_no_repository(tmp_path: Path) -> None:
+    error = refused(tmp_path)
+    assert error.what == ("git log: not a git repository (or any of the parent directories): .git")
+    assert error.remedy == "run this inside the repository that is to be delivered"
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    error = refused(tmp_path / "nowhere")
+    assert error.what.startswith("git log: cannot change to ")
+
+
+def test_no_git(repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    error = refused(repo)
+    assert (error.what, error.remedy) == ("git is not installed", "install git")
+
+
+@pytest.mark.parametrize(
+    ("url", "kept"),
+    [
+        ("https://github.com/octo/shop", "https://github.com/octo/shop"),
+        ("https://x:ghs_token@github.com/octo/shop.git", "https://github.com/octo/shop.git"),
+        ("https://me@corp:ghs_token@github.com/octo/shop", "https://github.com/octo/shop"),
+        ("https://ghs_token@github.com/octo/shop@v1", "https://github.com/octo/shop@v1"),
+        ("https://host/shop?private_token=ghs_token", "https://host/shop"),
+        ("git@github.com:octo/shop.git", "git@github.com:octo/shop.git"),
+        ("ssh://git@github.com/octo/shop", "ssh://github.com/octo/shop"),
+    ],
+)
+def test_a_token_in_the_address_goes_nowhere(repo: Path, url: str, kept: str) -> None:
+    run(repo, "remote", "add", "origin", url)
+    found = git.head(repo)
+    assert found.remote == kept
+    assert "ghs_token" not in repr(found)
+
+
+@pytest.mark.parametrize("key", ["core.fsmonitor", "core.pager", "gpg.program", "core.hooksPath"])
+def test_no_program_that_the_repository_names_is_run(repo: Path, tmp_path: Path, key: str) -> None:
+    proof = tmp_path / "ran"
+    program = tmp_path / "hooks" / "post-index-change"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\ntouch {proof}\n")
+    program.chmod(0o755)
+    run(repo, "config", key, str(program.parent if key == "core.hooksPath" else program))
+    run(repo, "config", "log.showSignature", "true")
+    os.utime(repo / "app.py", (0, 0))
+    found = git.head(repo)
+    assert found.clean
+    assert git.root(repo) == repo
+    assert not proof.exists()
+
+
+def test_that_program_would_have_run_otherwise(repo: Path, tmp_path: Path) -> None:
+    proof = tmp_path / "ran"
+    program = tmp_path / "monitor"
+    program.write_text(f"#!/bin/sh\ntouch {proof}\n")
+    program.chmod(0o755)
+    run(repo, "config", "core.fsmonitor", str(program))
+    run(repo, "status")
+    assert proof.exists()
+
+
+def test_a_git_hook_that_starts_us_does_not_mislead(
+    repo: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    run(other, "init", "--quiet")
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_WORK_TREE", str(other))
+    assert git.head(repo).subject == "Sell more · now"
+    assert git.root(repo) == repo
+
+
+def test_who_works_here(repo: Path) -> None:
+    assert git.user(repo) == ""
+    run(repo, "config", "user.email", "mona@example.org")
+    assert git.user(repo) == "mona@example.org"
