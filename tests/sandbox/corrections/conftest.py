@@ -23,7 +23,8 @@ import boto3  # the tests ask as any client would
 import pytest
 from botocore.config import Config  # the same
 
-from shipway.sandbox import busybox, compute, engine
+from shipway.sandbox import busybox, compute
+from shipway.sandbox.engine import Engine
 
 ACCOUNT = "123456789012"
 READY_SECONDS = 15.0
@@ -180,11 +181,9 @@ Serving = Callable[..., World]
 
 
 @pytest.fixture(scope="session")
-def docker_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The engine that answers here, or a private one for this session."""
-    cache = Path(os.environ.get("SHIPWAY_TEST_CACHE") or Path.home() / ".cache/shipway")
-    with engine.start(cache, tmp_path_factory.mktemp("engine"), lambda _text: None) as found:
-        yield found.host
+def docker_host(docker_engine: Engine) -> str:
+    """The engine that all tests of this room share."""
+    return docker_engine.host
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,253 @@
+"""Builds with a real BuildKit, through the adapter and the stage that deliveries use."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from shipway.docker import Buildx
+from shipway.errors import BuildError, EngineError
+from shipway.image import build as building
+from shipway.image import layout
+from shipway.image.build import BuildRequest, BuiltImage
+from shipway.values import Commit
+
+if TYPE_CHECKING:
+    from shipway.sandbox.engine import Engine
+
+COMMIT = Commit(
+    sha="3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7",
+    time=datetime(2026, 11, 22, 23, 40, 58, tzinfo=UTC),
+    clean=True,
+    subject="Sell more",
+    remote="https://github.com/octo/shop",
+)
+GOOD = """\
+FROM scratch
+ARG MODE
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "touch", "/made"]
+COPY page /www/index.html
+CMD ["/bin/busybox", "httpd", "-f"]
+"""
+
+
+@pytest.fixture(autouse=True)
+def _engine(docker_engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in docker_engine.env.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def context(tmp_path: Path, busybox_program: bytes) -> Path:
+    folder = tmp_path / "context"
+    folder.mkdir()
+    (folder / "busybox").write_bytes(busybox_program)
+    (folder / "busybox").chmod(0o755)
+    (folder / "page").write_text("hello\n")
+    (folder / "Dockerfile").write_text(GOOD)
+    return folder
+
+
+def request(context: Path, name: str = "out") -> BuildRequest:
+    return BuildRequest(
+        context=context,
+        dockerfile=context / "Dockerfile",
+        platforms=("linux/amd64",),
+        destination=context.parent / "images" / name,
+        epoch=int(COMMIT.time.timestamp()),
+        build_args={"MODE": "plain"},
+        labels=building.labels("shop", COMMIT),
+    )
+
+
+def build(asked: BuildRequest) -> BuiltImage:
+    return building.build(Buildx(), asked, COMMIT, lambda _: None)
+
+
+def refused(asked: BuildRequest) -> BuildError:
+    with pytest.raises(BuildError) as caught:
+        build(asked)
+    images = asked.destination.parent
+    assert not images.exists() or list(images.iterdir()) == [], "nothing half-done is left"
+    return caught.value
+
+
+def test_an_image_is_built_whole_and_known_by_its_digest(context: Path) -> None:
+    asked = request(context)
+    built = build(asked)
+    image = layout.read(asked.destination)
+    assert image.root.digest == built.digest
+    assert [platform for platform, _ in built.platforms] == ["linux/amd64"]
+    assert built.size == image.size > (context / "busybox").stat().st_size / 4
+    assert built.steps[0] == 3
+    assert [path.name for path in asked.destination.parent.iterdir()] == ["out"]
+
+
+def documents(asked: BuildRequest) -> dict[str, dict[str, object]]:
+    """Every blob of a layout that is JSON, by its digest."""
+    found = {}
+    for path in (asked.destination / "blobs" / "sha256").iterdir():
+        try:
+            found[f"sha256:{path.name}"] = json.loads(path.read_bytes())
+        except ValueError:
+            continue
+    return found
+
+
+def test_the_labels_and_the_provenance_are_in_it(context: Path) -> None:
+    asked = request(context)
+    build(asked)
+    image = layout.read(asked.destination)
+    blobs = documents(asked)
+    plain = json.dumps(list(blobs.values()))
+    assert (
+        '"org.opencontainers.image.revision": "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"' in plain
+    )
+    assert '"org.opencontainers.image.created": "2026-11-22T23:40:58Z"' in plain
+    assert len(image.children) == 2, "the image and its attestation"
+    assert "https://slsa.dev/provenance/" in plain
+
+
+def test_a_second_build_of_a_commit_is_the_same_image(context: Path) -> None:
+    first = build(request(context))
+    for name in ("busybox", "page", "Dockerfile"):
+        os.utime(context / name, (1_000_000_000, 1_000_000_000))  # as another checkout has it
+    second = build(request(context, "again"))
+    assert second.platforms == first.platforms
+    assert second.steps[1] >= 1, "something came from the cache"
+    (context / "page").write_text("bye\n")
+    assert build(request(context, "third")).platforms != first.platforms
+
+
+def test_a_build_takes_the_place_of_the_one_before(context: Path) -> None:
+    first = build(request(context))
+    (context / "page").write_text("bye\n")
+    second = build(request(context))
+    assert second.platforms != first.platforms
+    assert layout.read(request(context).destination).root.digest == second.digest
+
+
+def test_buildkits_own_excerpt_of_what_failed(context: Path) -> None:
+    (context / "Dockerfile").write_text(
+        GOOD + 'RUN ["/bin/busybox", "sh", "-c", "echo no such thing >&2; exit 7"]\n'
+    )
+    error = refused(request(context))
+    assert error.what.startswith("failed to solve: process ")
+    assert error.what.endswith("did not complete successfully: exit code: 7")
+    assert error.where == str(context / "Dockerfile")
+    assert error.remedy == (
+        f"mend {context / 'Dockerfile'} and build again; nothing was published or changed"
+    )
+    text = "\n".join(error.details)
+    assert ">>> RUN" in text, "the line of the Dockerfile"
+
+
+def test_a_dockerfile_that_is_none(context: Path) -> None:
+    (context / "Dockerfile").write_text("FORM scratch\n")
+    error = refused(request(context))
+    assert "FORM" in error.what
+
+
+def test_a_file_that_is_copied_and_not_there(context: Path) -> None:
+    (context / "page").unlink()
+    error = refused(request(context))
+    assert '"/page": not found' in error.what
+
+
+@pytest.mark.parametrize("what", ["context", "Dockerfile"])
+def test_what_delivery_toml_names_is_not_there(context: Path, what: str) -> None:
+    asked = request(context)
+    missing = context.parent / "nowhere"
+    if what == "context":
+        asked = replace(asked, context=missing)
+    else:
+        asked = replace(asked, dockerfile=missing)
+    error = refused(asked)
+    assert error.what == f"the {what} {missing} does not exist"
+    assert error.where == "ci/delivery.toml"
+    assert error.remedy == "see [image] there; paths are relative to the repository's top"
+
+
+def test_no_engine_answers(context: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{context.parent}/dead.sock")
+    with pytest.raises(EngineError) as caught:
+        build(request(context))
+    assert caught.value.what == "no Docker engine answers"
+    assert caught.value.remedy == "start Docker, or point DOCKER_HOST at an engine that answers"
+
+
+def test_no_client(context: Path) -> None:
+    with pytest.raises(EngineError) as caught:
+        Buildx(client="/nowhere/docker").build(request(context), lambda _: None)
+    assert caught.value.what == "no docker command line client was found"
+
+
+BUILDING = """
+import signal, sys
+from dataclasses import replace
+from pathlib import Path
+from shipway.command import terminable
+from shipway.docker import Buildx
+from shipway.errors import TerminatedError
+from shipway.image.build import BuildRequest
+context = Path(sys.argv[1])
+request = BuildRequest(context=context, dockerfile=context / "Dockerfile",
+    platforms=("linux/amd64",), destination=context.parent / "images" / "out", epoch=0)
+def tell(line):
+    if "started" in line:
+        print("started", flush=True)
+try:
+    with terminable():
+        Buildx().build(request, tell)
+except TerminatedError:
+    sys.exit(143)
+"""
+
+
+def test_sigterm_ends_buildx_too(context: Path) -> None:
+    (context / "Dockerfile").write_text(
+        GOOD + 'RUN ["/bin/busybox", "sh", "-c", "echo started; exec /bin/busybox sleep 60"]\n'
+    )
+    command = [sys.executable, "-W", "ignore", "-c", BUILDING, str(context)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        began = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 143
+        assert time.monotonic() - began < 5
+    finally:
+        process.kill()
+        process.wait(5)
+        if process.stdout is not None:
+            process.stdout.close()
+    deadline = time.monotonic() + 5
+    while _mentions(str(context)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert _mentions(str(context)) == []
+    assert list((context.parent / "images").iterdir()) == []
+
+
+def _mentions(word: str) -> list[str]:
+    """Command lines of running processes with this word."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if word in line:
+            found.append(line)
+    return found
