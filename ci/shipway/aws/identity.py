@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -57,11 +58,8 @@ def assume_role_with_web_identity(
         AccessDeniedError: The role's trust policy does not accept the token.
         AwsError: STS refused the token itself, or cannot be reached.
     """
-    anonymous = boto3.Session(region_name=region).client(
-        "sts", endpoint_url=endpoint, config=Config(signature_version=UNSIGNED)
-    )
     with translated("sts:AssumeRoleWithWebIdentity", role):
-        answer = anonymous.assume_role_with_web_identity(
+        answer = _anonymous(region, endpoint).assume_role_with_web_identity(
             RoleArn=role, RoleSessionName=session, WebIdentityToken=token, DurationSeconds=seconds
         )
     found = answer["Credentials"]
@@ -69,4 +67,12 @@ def assume_role_with_web_identity(
         access_key_id=found["AccessKeyId"],
         secret_access_key=found["SecretAccessKey"],
         session_token=found["SessionToken"],
+    )
+
+
+@functools.cache
+def _anonymous(region: str, endpoint: str) -> Any:
+    """An STS client that signs nothing: the token is the only credential there is."""
+    return boto3.Session(region_name=region).client(
+        "sts", endpoint_url=endpoint, config=Config(signature_version=UNSIGNED)
     )

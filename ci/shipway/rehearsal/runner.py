@@ -117,7 +117,8 @@ def _sign_in(
 ) -> dict[str, Any]:
     """The OIDC step. A run that no role trusts goes on without credentials, as it would at GitHub.
 
-    Beside the right token, tokens that must be refused are tried, and what STS said is kept.
+    Beside the right token of a good walk, tokens that must be refused are tried, and what STS said
+    is kept.
     """
     if not one.environment:
         return {}
@@ -133,7 +134,7 @@ def _sign_in(
         "claims": claims,
         "refused": [
             _refused(world, one.environment, what, false)
-            for what, false in _false_tokens(world, event, token)
+            for what, false in (() if one.exit_code else _false_tokens(world, event, token))
         ],
     }
 
