@@ -6,6 +6,7 @@ that is committed differs.
 
 from __future__ import annotations
 
+import inspect
 import json
 import sys
 from pathlib import Path
@@ -14,9 +15,22 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from shipway.config.models import DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
+from shipway.config.models import (
+    DeliveryTable,
+    EnvironmentTable,
+    ImageTable,
+    ScanTable,
+    ServiceTable,
+)
 from shipway.config.rules import Rule, Table, fields, rule_of
-from shipway.release.load import AllowTable, ContractTable
+from shipway.config.waivers import WaiversTable, WaiverTable
+from shipway.release.tables import (
+    AllowTable,
+    ContractTable,
+    FreezeTable,
+    GithubTable,
+    GuardTable,
+)
 
 _HEAD = """\
 # Configuration
@@ -49,15 +63,29 @@ and lower case differ, and a ref that holds anything but ASCII letters, digits a
 refused whatever the contract says.
 """
 
+_WAIVERS = """
+## ci/waivers.toml
+
+Optional. Vulnerabilities that somebody answers for, so that the scan gate lets the image pass.
+"""
+
 _TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("At the top", DeliveryTable),
     ("[image]", ImageTable),
     ("[environments.NAME]", EnvironmentTable),
+    ("[environments.NAME.scan]", ScanTable),
     ("[environments.NAME.services.KEY]", ServiceTable),
 )
 _CONTRACT_TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("At the top", ContractTable),
+    ("[github]", GithubTable),
     ("[[allow]]", AllowTable),
+    ("[environments.NAME]", GuardTable),
+    ("[[environments.NAME.freeze]]", FreezeTable),
+)
+_WAIVER_TABLES: tuple[tuple[str, type[Table]], ...] = (
+    ("At the top", WaiversTable),
+    ("[[waiver]]", WaiverTable),
 )
 
 
@@ -67,12 +95,14 @@ def reference() -> str:
     parts += [_section(title, table, sources=True) for title, table in _TABLES]
     parts.append(_CONTRACT)
     parts += [_section(title, table, sources=False) for title, table in _CONTRACT_TABLES]
+    parts.append(_WAIVERS)
+    parts += [_section(title, table, sources=False) for title, table in _WAIVER_TABLES]
     return "".join(parts)
 
 
 def _section(title: str, table: type[Table], *, sources: bool) -> str:
     heading = title if title[0].isalpha() else f"`{title}`"
-    note = (table.__doc__ or "").strip()
+    note = inspect.getdoc(table) or ""
     columns = ["key", "should be", "default", *(["from"] if sources else []), "meaning"]
     rows = [f"\n### {heading}\n\n{note}\n", _row(columns), f"{'|---' * len(columns)}|"]
     for name, field in fields(table).items():
@@ -110,7 +140,7 @@ def _default(name: str, field: FieldInfo, table: type[Table]) -> str:
         return "needed"
     if (table, name) == (ServiceTable, "timeout"):
         return "the environment's"
-    if field.default is PydanticUndefined or field.default in ("", [], {}):
+    if field.default is PydanticUndefined or field.default in (None, "", [], {}):
         return ""
     return f"`{json.dumps(field.default)}`"
 

@@ -6,14 +6,32 @@ refusal says for each entry why it did not apply.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from shipway.errors import RefusedError
 from shipway.release.events import NEVER
 from shipway.release.pattern import BRANCHES, TAGS, matches, quoted, ref_flaw
+from shipway.release.policy import GITHUB_ISSUER, Freeze, Guard, Rules, Source
 from shipway.release.trigger import BY_HAND, Trigger
+
+__all__ = [
+    "GITHUB_ISSUER",
+    "TASKS",
+    "Allowed",
+    "Contract",
+    "Decision",
+    "Entry",
+    "Freeze",
+    "Guard",
+    "Reason",
+    "Refused",
+    "Rules",
+    "Source",
+    "Task",
+    "decide",
+]
 
 Task = Literal["build", "publish", "deploy", "verify"]
 
@@ -33,8 +51,10 @@ class Entry:
         ref: The pattern of full refs; empty by hand, where no ref is asked for.
         environments: Where it may go: exactly one for an event, one or more by hand.
         tasks: What is run there, in order.
+        rules: What is asked of the trigger beyond event and ref.
         line: Where it stands in the file; 0 where it was not read from one.
         environment_line: Where its environments are named; 0 where it was not read from a file.
+        lines: Where its keys stand; empty where it was not read from a file.
     """
 
     name: str
@@ -42,8 +62,10 @@ class Entry:
     ref: str
     environments: tuple[str, ...]
     tasks: tuple[Task, ...]
+    rules: Rules = field(default_factory=Rules)
     line: int = 0
     environment_line: int = 0
+    lines: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def rule(self) -> str:
@@ -53,10 +75,30 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """Everything that is allowed. ``path`` is the file, for messages."""
+    """Everything that is allowed.
+
+    Attributes:
+        path: The file, for messages.
+        entries: What is allowed, in the file's order.
+        source: The repository and workflow that GitHub's runs must come from; ``None`` where the
+            contract allows nothing but by hand.
+        guards: What the environments ask.
+    """
 
     path: str
     entries: tuple[Entry, ...]
+    source: Source | None = None
+    guards: tuple[Guard, ...] = ()
+
+    def guard(self, environment: str) -> Guard:
+        """What an environment asks; nothing where the contract does not speak of it."""
+        named = (guard for guard in self.guards if guard.environment == environment)
+        return next(named, Guard(environment=environment))
+
+    @property
+    def triggers(self) -> tuple[Entry, ...]:
+        """The entries that are about GitHub's events."""
+        return tuple(entry for entry in self.entries if entry.event != BY_HAND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

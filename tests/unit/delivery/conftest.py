@@ -54,6 +54,14 @@ name = "by-hand"
 event = "by-hand"
 environments = ["staging"]
 tasks = ["build", "publish", "deploy", "verify"]
+[github]
+repository = "octo/shop"
+repository_id = 123
+owner_id = 45
+workflow = ".github/workflows/deploy.yml"
+[environments.staging]
+role = "shop-deploy-staging"
+by_hand_role = "*"
 """
 DELIVERY = """\
 schema = 1

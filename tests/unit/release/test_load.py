@@ -26,6 +26,22 @@ name = "by-hand"
 event = "by-hand"
 environments = ["local", "staging"]
 tasks = ["build"]
+
+[github]
+repository = "octo/shop"
+repository_id = 123
+owner_id = 45
+workflow = ".github/workflows/deploy.yml"
+
+[environments.local]
+by_hand_role = "*"
+
+[environments.staging]
+role = "shop-deploy-staging"
+"""
+GUARDS = """
+[environments.production]
+role = "shop-deploy-production"
 """
 
 
@@ -56,6 +72,7 @@ def test_a_good_contract_is_read_with_its_lines(here: Path) -> None:
             tasks=("build", "publish"),
             line=3,
             environment_line=7,
+            lines={"name": 4, "event": 5, "ref": 6, "environment": 7, "tasks": 8},
         ),
         Entry(
             name="by-hand",
@@ -65,6 +82,7 @@ def test_a_good_contract_is_read_with_its_lines(here: Path) -> None:
             tasks=("build",),
             line=10,
             environment_line=13,
+            lines={"name": 11, "event": 12, "environments": 13, "tasks": 14},
         ),
     )
 
@@ -243,9 +261,9 @@ tasks = ["build"]
 
 @pytest.mark.parametrize("ref", ["refs/heads/main", "refs/heads/*", "refs/heads/m*n"])
 def test_two_entries_that_one_push_could_mean_are_refused(here: Path, ref: str) -> None:
-    assert refusal(here, GOOD + SECOND.format(ref=ref)).details == (
+    assert refusal(here, GOOD + SECOND.format(ref=ref) + GUARDS).details == (
         (
-            'ci/release.toml:19  allow[2].ref: overlaps with "main" (line 3): one ref can match '
+            'ci/release.toml:31  allow[2].ref: overlaps with "main" (line 3): one ref can match '
             f'"refs/heads/main" and "{ref}"'
         ),
     )
@@ -253,13 +271,13 @@ def test_two_entries_that_one_push_could_mean_are_refused(here: Path, ref: str) 
 
 @pytest.mark.parametrize("ref", ["refs/tags/main", "refs/heads/main/*", "refs/heads/x*"])
 def test_two_entries_that_no_push_could_mean_together_are_not(here: Path, ref: str) -> None:
-    here.write_text(GOOD + SECOND.format(ref=ref), encoding="utf-8")
+    here.write_text(GOOD + SECOND.format(ref=ref) + GUARDS, encoding="utf-8")
     assert len(load(here).entries) == 3
 
 
 def test_the_same_ref_of_another_event_is_another_trigger(here: Path) -> None:
     second = SECOND.format(ref="refs/heads/main").replace("push", "workflow_dispatch")
-    here.write_text(GOOD + second, encoding="utf-8")
+    here.write_text(GOOD + second + GUARDS, encoding="utf-8")
     assert len(load(here).entries) == 3
 
 
@@ -267,7 +285,7 @@ def test_two_entries_by_hand_cannot_lead_to_one_environment(here: Path) -> None:
     more = '[[allow]]\nname = "x"\nevent = "by-hand"\nenvironment = "local"\ntasks = ["build"]\n'
     assert refusal(here, GOOD + more).details == (
         (
-            'ci/release.toml:18  allow[2].environment: overlaps with "by-hand" (line 10): '
+            'ci/release.toml:30  allow[2].environment: overlaps with "by-hand" (line 10): '
             'both lead to "local" by hand'
         ),
     )
