@@ -1,0 +1,125 @@
+"""One judge as one process: shipway, or boto3's waiter. It says what it knows, a line at a time.
+
+``python -m benchmarks.rollouts.worker JUDGE SERVICE IMAGE``; where AWS is and who asks comes from
+the environment. Lines: ``announced TEXT``, then ``said good TEXT`` or ``said bad TEXT``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final, Literal
+
+from benchmarks.rollouts.ground import CLUSTER
+from benchmarks.rollouts.kinds import CONTAINER
+
+from shipway.aws.identity import Credentials, client
+from shipway.clock import SystemClock
+from shipway.config.environment import Environment, Image, Service
+from shipway.observer import Event
+from shipway.rollout.plan import plan
+from shipway.rollout.roll import roll
+from shipway.rollout.taskdef import pin
+from shipway.rollout.watch import Watched
+from shipway.values import ImageReference
+from shipway.wiring import AwsAccount
+
+Said = tuple[Literal["good", "bad"], str]
+
+
+def say(line: str) -> None:
+    """One line, at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _shipway(
+    name: str, image: ImageReference, on_failure: Literal["rollback", "leave"] = "rollback"
+) -> Said:
+    account = AwsAccount(os.environ["AWS_REGION"])
+    registry, _, repository = image.repository.partition("/")
+    environment = Environment(
+        name="benchmark",
+        account=os.environ["AWS_ACCESS_KEY_ID"],
+        region=os.environ["AWS_REGION"],
+        registry=registry,
+        repository=repository,
+        cluster=CLUSTER,
+        role="",
+        image=Image(
+            name=repository, context=".", dockerfile="Dockerfile", platforms=(), build_args={}
+        ),
+        services=(Service(key=name, service=name, container=CONTAINER, on_failure=on_failure),),
+    )
+    began: list[Watched] = []
+    announced = False
+
+    def observe(_event: Event) -> None:
+        nonlocal announced
+        state = began[0].state if began else None
+        if state is not None and state.announced is not None and not announced:
+            announced = True
+            say(f"announced {state.cause.text if state.cause else ''}")
+
+    steps = plan(account.ecs, environment, image)
+    rolled = roll(
+        steps,
+        image,
+        frozenset({image.digest}),
+        ecs=account.ecs,
+        logs=account.logs,
+        cluster=CLUSTER,
+        clock=SystemClock(),
+        observer=observe,
+        began=began,
+    )
+    conclusion = rolled[0].conclusion
+    return ("good" if conclusion.verdict.good else "bad"), (
+        f"{conclusion.verdict.name}: {conclusion.text}"
+    )
+
+
+def _shipway_leave(name: str, image: ImageReference) -> Said:
+    return _shipway(name, image, "leave")
+
+
+def _waiter(name: str, image: ImageReference) -> Said:
+    """What a script does: register, update, ``get_waiter("services_stable")`` as it comes."""
+    ecs = client(
+        "ecs",
+        region=os.environ["AWS_REGION"],
+        endpoint=os.environ["AWS_ENDPOINT_URL"],
+        credentials=Credentials(
+            access_key_id=os.environ["AWS_ACCESS_KEY_ID"],
+            secret_access_key=os.environ["AWS_SECRET_ACCESS_KEY"],
+        ),
+    )
+    service = ecs.describe_services(cluster=CLUSTER, services=[name])["services"][0]
+    live = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+    made = ecs.register_task_definition(**pin(live, CONTAINER, image))["taskDefinition"]
+    ecs.update_service(cluster=CLUSTER, service=name, taskDefinition=made["taskDefinitionArn"])
+    try:
+        ecs.get_waiter("services_stable").wait(cluster=CLUSTER, services=[name])
+    except Exception as error:  # noqa: BLE001  # whatever it raises is its verdict
+        return "bad", str(error)
+    return "good", "services_stable"
+
+
+JUDGES: Final[Mapping[str, Callable[[str, ImageReference], Said]]] = {
+    "shipway": _shipway,
+    "shipway-leave": _shipway_leave,
+    "waiter": _waiter,
+}
+
+
+def main(argv: list[str]) -> int:
+    """Be one judge of one rollout."""
+    judge, name, image = argv
+    verdict, text = JUDGES[judge](name, ImageReference.parse(image))
+    say(f"said {verdict} {text}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
