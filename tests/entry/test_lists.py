@@ -1,0 +1,59 @@
+"""``inv -l`` and ``nox -l``: every task is there, and the answer comes without loading the rest."""
+
+from __future__ import annotations
+
+import re
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.entry.conftest import Here
+
+TASKS = {"build", "publish", "deploy", "verify", "sandbox", "rehearse"}
+HEAVY = {"boto3", "botocore", "pydantic", "rich", "docker", "python_on_whales", "ministack"}
+
+
+def imported(importtime: str) -> set[str]:
+    """The modules that ``-X importtime`` named."""
+    return {line.rpartition("|")[2].strip() for line in importtime.splitlines()}
+
+
+def test_inv_lists_every_task(clone: Here) -> None:
+    listed = clone.types("inv", "-l")
+    assert listed.code == 0
+    assert listed.err == ""
+    assert set(re.findall(r"^  ([a-z]+) ", listed.out, re.MULTILINE)) >= TASKS
+
+
+def test_nox_lists_a_session_for_every_task_and_for_the_checks(clone: Here) -> None:
+    listed = clone.types("nox", "-l")
+    assert listed.code == 0
+    found = set(re.findall(r"^[*-] ([a-z]+) -> \S", listed.out, re.MULTILINE))
+    assert found >= TASKS | {"lint", "types", "tests"}
+
+
+@pytest.mark.parametrize("program", ["invoke", "nox"])
+def test_a_list_imports_nothing_heavy(clone: Here, program: str) -> None:
+    listed = clone.types(sys.executable, "-X", "importtime", "-m", program, "-l")
+    assert listed.code == 0
+    found = imported(listed.err)
+    assert program in found
+    assert not {name for name in found if name.partition(".")[0] in HEAVY}
+    assert not found & {"shipway.delivery", "shipway.console", "shipway.config.load"}
+
+
+def test_help_names_every_option_of_deploy(clone: Here) -> None:
+    told = clone.types("inv", "-h", "deploy")
+    assert told.code == 0
+    assert set(re.findall(r"--([a-z]+)", told.out)) >= {"env", "image", "json", "verbose"}
+
+
+@pytest.mark.parametrize(
+    "words", [("nosuch",), ("deploy", "--nosuch"), ("deploy", "--env"), ("verify", "--image", "x")]
+)
+def test_a_wrong_word_is_one_line_and_no_traceback(clone: Here, words: tuple[str, ...]) -> None:
+    ended = clone.types("inv", *words)
+    assert ended.code == 1
+    assert len((ended.out + ended.err).splitlines()) == 1
