@@ -19,9 +19,9 @@ from shipway import git
 from shipway.command import terminable
 from shipway.console import Acceptance, Console, open_console
 from shipway.console.json_lines import decode
-from shipway.errors import CancelledError, ShipwayError, UnmetError
+from shipway.errors import CancelledError, EvidenceError, ShipwayError, UnmetError
 from shipway.evidence.matrix import Evidence, Row, matrix
-from shipway.evidence.record import plain
+from shipway.evidence.plain import plain
 from shipway.http import HttpProber
 from shipway.observer import Event, Observer
 from shipway.paths import cache_folder
@@ -54,9 +54,8 @@ def run(*, as_json: bool, verbose: bool) -> int:
 def _rehearse(console: Console) -> int:
     root = git.root(Path.cwd())
     began = time.monotonic()
-    name = f"rehearsal-{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}"
-    evidence = root / "evidence" / name
-    evidence.mkdir(parents=True)
+    evidence = _folder(root / "evidence")
+    name = evidence.name
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shipway-")))
         checkout = Checkout(root, scratch / "shop")
@@ -75,6 +74,26 @@ def _rehearse(console: Console) -> int:
     _write(evidence, rows)
     console.acceptance([_shown(row) for row in rows], seconds=time.monotonic() - began)
     return 0 if all(row.met for row in rows) else UnmetError.exit_code
+
+
+def _folder(above: Path) -> Path:
+    """A new folder named by the time, and by a number where two rehearsals began together."""
+    name = f"rehearsal-{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}"
+    number = 1
+    while True:
+        folder = above / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise EvidenceError(
+                f"the rehearsal's evidence cannot be written: {error}",
+                where=str(folder),
+                remedy="see that the disk is not full and the folder can be written",
+            ) from error
+        else:
+            return folder
 
 
 def _walk_all(stage: Stage, scratch: Path, console: Console) -> list[Evidence]:
