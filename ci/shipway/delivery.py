@@ -20,11 +20,13 @@ from shipway.errors import (
     RefusedError,
     ShipwayError,
 )
+from shipway.evidence.mask import secret_variables
 from shipway.evidence.record import Journal
 from shipway.image import build as building
 from shipway.image import publish as publishing
 from shipway.image import scan as scanning
 from shipway.observer import Concluded, Noticed, Observer, Planned
+from shipway.paths import evidence_folder
 from shipway.ports import Aws, ImageStore, Site, Yard
 from shipway.release.contract import Task
 from shipway.rollout import plan as planning
@@ -77,7 +79,13 @@ def deliver(order: Order, yard: Yard, observer: Observer) -> Outcome:
         GitError: There is no commit to deliver; nothing was begun, so nothing is recorded.
     """
     commit = yard.git.head()
-    journal = Journal(yard.root / "evidence", commit, clock=yard.clock, observer=observer)
+    journal = Journal(
+        evidence_folder(yard.root, yard.variables),
+        commit,
+        clock=yard.clock,
+        observer=observer,
+        secrets=secret_variables(yard.variables),
+    )
     try:
         image = _Walk(order, yard, commit, journal).whole()
     except ShipwayError as error:
@@ -317,9 +325,9 @@ def _close(
         remedy = error.remedy
     folder: Path | None = None
     try:
-        folder = journal.write({"kind": kind, "exitCode": exit_code, "text": text})
+        folder = journal.write({"kind": kind, "exitCode": exit_code, "text": text}).folder
     except ShipwayError as lost:
-        details, remedy = (*details, lost.what), lost.remedy
+        details, remedy = (*details, lost.what, *lost.details), lost.remedy
         if error is None:
             text, kind, exit_code = "Delivered, but not recorded.", lost.kind, lost.exit_code
     journal(
@@ -327,12 +335,17 @@ def _close(
             text=text,
             kind=kind,
             exit_code=exit_code,
-            evidence=f"{folder.relative_to(yard.root)}/" if folder else "",
+            evidence=f"{_shown(folder, yard.root)}/" if folder else "",
             details=details,
             remedy=remedy,
         )
     )
     return Outcome(kind=kind, exit_code=exit_code, evidence=folder, image=image)
+
+
+def _shown(path: Path, root: Path) -> str:
+    """A path below the repository from its top, any other as it is."""
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def _short(reference: ImageReference) -> str:

@@ -10,7 +10,8 @@ import pytest
 
 from shipway import __version__
 from shipway.errors import EvidenceError
-from shipway.evidence.record import Journal, plain
+from shipway.evidence.plain import plain
+from shipway.evidence.record import Journal
 from shipway.observer import Event, Failed, Finished, Output, Rolling, Started, TaskCounts
 from shipway.values import Commit, Digest, ImageReference
 
@@ -54,7 +55,7 @@ def read(folder: Path) -> dict[str, Any]:
 
 def timeline(one: Journal, folder: Path) -> list[dict[str, Any]]:
     del folder
-    entries: list[dict[str, Any]] = read(one.write(VERDICT))["predicate"]["timeline"]
+    entries: list[dict[str, Any]] = read(one.write(VERDICT).folder)["predicate"]["timeline"]
     return entries
 
 
@@ -78,7 +79,7 @@ def test_the_record_is_an_in_toto_statement_about_the_image(tmp_path: Path) -> N
     one.about(IMAGE)
     one.note("image", {"reference": IMAGE})
     one(Started(stage="build"))
-    folder = one.write(VERDICT)
+    folder = one.write(VERDICT).folder
     assert folder == tmp_path / "staging" / STAMP
     assert read(folder) == {
         "_type": "https://in-toto.io/Statement/v1",
@@ -105,12 +106,14 @@ def test_the_record_is_an_in_toto_statement_about_the_image(tmp_path: Path) -> N
                     "subject": "",
                 }
             ],
+            "files": [],
+            "chain": {"sequence": 1, "previous": None},
         },
     }
 
 
 def test_a_refused_delivery_is_recorded_about_its_commit(tmp_path: Path) -> None:
-    folder = journal(tmp_path).write({"kind": "refused", "exitCode": 20, "text": "no"})
+    folder = journal(tmp_path).write({"kind": "refused", "exitCode": 20, "text": "no"}).folder
     assert folder == tmp_path / "refused" / STAMP
     assert read(folder)["subject"] == [
         {"name": "https://github.com/octo/shop", "digest": {"gitCommit": SHA}}
@@ -158,19 +161,21 @@ def test_a_failure_is_known_to_have_been_told(tmp_path: Path) -> None:
 
 
 def test_two_deliveries_of_one_second_lie_beside_each_other(tmp_path: Path) -> None:
-    folders = [journal(tmp_path).write({"kind": str(number)}) for number in range(3)]
+    folders = [journal(tmp_path).write({"kind": str(number)}).folder for number in range(3)]
     assert [folder.name for folder in folders] == [STAMP, f"{STAMP}-2", f"{STAMP}-3"]
     assert [read(folder)["predicate"]["verdict"]["kind"] for folder in folders] == ["0", "1", "2"]
 
 
 def test_nothing_but_the_whole_record_is_there(tmp_path: Path) -> None:
-    folder = journal(tmp_path).write(VERDICT)
-    assert [path.name for path in folder.iterdir()] == ["record.json"]
+    folder = journal(tmp_path).write(VERDICT).folder
+    assert sorted(path.name for path in folder.iterdir()) == ["record.json", "vsa.json"]
 
 
 def test_a_record_that_breaks_off_is_no_record(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+
     def full(_descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
@@ -182,21 +187,25 @@ def test_a_record_that_breaks_off_is_no_record(
 
 
 @pytest.mark.parametrize("place", ["evidence", "evidence/refused"])
-def test_a_file_in_the_way(tmp_path: Path, place: str) -> None:
+def test_a_file_in_the_way(tmp_path: Path, place: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     blocked = tmp_path / place
     blocked.parent.mkdir(exist_ok=True)
     blocked.write_text("a file")
     with pytest.raises(EvidenceError) as caught:
         journal(tmp_path / "evidence").write(VERDICT)
-    reason = "File exists" if place.endswith("refused") else "Not a directory"
-    assert caught.value.what == f"the record cannot be written: {reason}"
+    assert caught.value.what == "the record cannot be written: File exists"
     assert caught.value.where == str(tmp_path / "evidence" / "refused" / STAMP)
     assert caught.value.remedy == (
         "free or mount that place; this delivery ended as: succeeded (exit 0)"
     )
+    (line,) = caught.value.details
+    spare = Path(line.removeprefix("it lies whole, but unchained, in "))
+    assert read(spare)["predicate"]["verdict"] == VERDICT
 
 
-def test_a_link_to_nowhere_in_the_way(tmp_path: Path) -> None:
+def test_a_link_to_nowhere_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "evidence").symlink_to(tmp_path / "unmounted" / "evidence")
     (tmp_path / "unmounted").write_text("a file")
     with pytest.raises(EvidenceError) as caught:

@@ -2,34 +2,40 @@
 
 A delivery opens a :class:`Journal` before it does anything. Everything it tells the observer goes
 into the journal's time line; facts are noted as they become known. When it ends, well or badly,
-the journal is written: first beside its place, then renamed, so that a record is whole or absent.
+the journal is written in one piece and chained to the record before it.
 
 The layout is that of the in-toto Attestation Framework, Statement v1; the predicate is ours and
-its type names its version.
+its type names its version. The gate's decision lies beside it as a SLSA Verification Summary.
 """
 
 from __future__ import annotations
 
-import json
-import os
+import tempfile
 import threading
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from shipway import __version__
 from shipway.clock import Clock
-from shipway.errors import EvidenceError
+from shipway.errors import EvidenceError, ShipwayError, TerminatedError
+from shipway.evidence import vsa
+from shipway.evidence.chain import RECORD
+from shipway.evidence.mask import Mask
+from shipway.evidence.plain import canonical, moment, plain, sha256
+from shipway.evidence.signing import ENVELOPE, PAYLOAD_TYPE, Signer
+from shipway.evidence.vault import Kept, Vault
 from shipway.observer import Event, Failed, Observer, Output, Rolling
-from shipway.values import Commit, Digest, ImageReference
+from shipway.values import Commit, ImageReference
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "https://shipway.dev/delivery/v1"
-NAME: Final = "record.json"
+NAME: Final = RECORD
 # A refused trigger has no environment; its records lie together.
 NOWHERE: Final = "refused"
+
+_T = TypeVar("_T")
 
 
 class Journal:
@@ -39,21 +45,35 @@ class Journal:
         folder: Where records are kept (``evidence/``).
         commit: The commit that is delivered.
         clock: The time.
-        observer: Is told every event after the journal noted it.
+        observer: Is told every event after the journal noted it, without what must not be seen.
+        secrets: Values that must appear nowhere.
+        signer: Signs the record, where one is configured.
 
     Attributes:
         environment: The first folder of the record's place; set once it is known.
         told: Whether a failure was told of already.
     """
 
-    def __init__(self, folder: Path, commit: Commit, *, clock: Clock, observer: Observer) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        commit: Commit,
+        *,
+        clock: Clock,
+        observer: Observer,
+        secrets: Iterable[str] = (),
+        signer: Signer | None = None,
+    ) -> None:
         self._folder = folder
         self._commit = commit
         self._clock = clock
         self._observer = observer
+        self._signer = signer
+        self._mask = Mask(secrets)
         self._started = clock.now()
         self._facts: dict[str, Any] = {"commit": commit_fact(commit)}
         self._timeline: list[dict[str, Any]] = []
+        self._attached: dict[str, tuple[bytes, str]] = {}
         self._subject: ImageReference | None = None
         self._lock = threading.Lock()
         self.environment = NOWHERE
@@ -62,16 +82,20 @@ class Journal:
     def __call__(self, event: Event) -> None:
         """Note an event and pass it on; a foreign tool's output is passed on alone."""
         self.told = self.told or isinstance(event, Failed)
-        if not isinstance(event, Output):
-            entry = {
-                "at": _time(self._clock.now()),
-                "event": type(event).__name__.lower(),
-                **plain(event),
-            }
-            with self._lock:
-                if not isinstance(event, Rolling) or self._moved(entry):
-                    self._timeline.append(entry)
-        self._observer(event)
+        if isinstance(event, Output):
+            words = self._mask.text(event.line, assignments=True)
+            self._observer(Output(stage=event.stage, line=words))
+            return
+        shown: Event = event if isinstance(event, Rolling) else self._mask.deep(event)
+        entry = {
+            "at": moment(self._clock.now()),
+            "event": type(event).__name__.lower(),
+            **plain(shown),
+        }
+        with self._lock:
+            if not isinstance(event, Rolling) or self._moved(entry):
+                self._timeline.append(entry)
+        self._observer(shown)
 
     def note(self, name: str, fact: object) -> None:
         """Keep a fact under a name of the predicate; frozen values become their fields."""
@@ -81,32 +105,77 @@ class Journal:
         """Say which image this delivery is about."""
         self._subject = image
 
+    def attach(self, name: str, content: bytes, media_type: str) -> None:
+        """Keep a file beside the record, which then holds its SHA-256.
+
+        Args:
+            name: Its name, such as ``sbom-linux-amd64.cdx.json``.
+            content: Its bytes; they are kept as they are.
+            media_type: What it is.
+        """
+        self._attached[name] = (content, media_type)
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Let these values appear nowhere, from now on in events, and in the whole record."""
+        self._mask.hide(values)
+
     @property
     def folder(self) -> Path:
         """Where the record will lie: environment, then time and commit."""
-        name = f"{self._started:%Y-%m-%dT%H-%M-%SZ}-{self._commit.short}"
-        return self._folder / self.environment / name
+        return self._folder / self._place
 
-    def write(self, verdict: Mapping[str, object]) -> Path:
+    @property
+    def _place(self) -> str:
+        return f"{self.environment}/{self._started:%Y-%m-%dT%H-%M-%SZ}-{self._commit.short}"
+
+    def write(self, verdict: Mapping[str, object]) -> Kept:
         """Write the record; its folder gets a number where one of the same second is there.
 
-        Raises:
-            EvidenceError: The folder cannot be written; the record is in the details' words.
-        """
-        statement = self._statement(verdict)
-        try:
-            folder = _own(self.folder)
-            _whole(folder / NAME, json.dumps(statement, indent=1, sort_keys=True) + "\n")
-        except OSError as error:
-            raise EvidenceError(
-                f"the record cannot be written: {error.strerror or error}",
-                where=str(self.folder),
-                remedy="free or mount that place; this delivery ended as: "
-                f"{verdict.get('kind')} (exit {verdict.get('exitCode')})",
-            ) from error
-        return folder
+        A signal that arrives meanwhile is answered after the record is whole.
 
-    def _statement(self, verdict: Mapping[str, object]) -> dict[str, Any]:
+        Raises:
+            EvidenceError: It cannot be written there; where it can, it lies whole, but unchained,
+                in a temporary folder that the details name.
+        """
+        finished = moment(self._clock.now())
+        vault = Vault(self._folder)
+
+        def compose(place: Mapping[str, Any]) -> Mapping[str, bytes]:
+            return self._files(verdict, finished, place)
+
+        try:
+            return unbroken(lambda: vault.keep(self._place, compose))
+        except (OSError, EvidenceError) as error:
+            ended = f"{verdict.get('kind')} (exit {verdict.get('exitCode')})"
+            spare = _spare(compose({"sequence": 0, "previous": None}))
+            if isinstance(error, EvidenceError):
+                what, where, remedy = error.what, error.where, error.remedy
+            else:
+                what, where = str(error.strerror or error), str(self.folder)
+                remedy = "free or mount that place"
+            raise EvidenceError(
+                f"the record cannot be written: {what}",
+                where=where,
+                remedy=f"{remedy}; this delivery ended as: {ended}",
+                details=(f"it lies whole, but unchained, in {spare}",) if spare else (),
+            ) from error
+
+    def _files(
+        self, verdict: Mapping[str, object], finished: str, place: Mapping[str, Any]
+    ) -> dict[str, bytes]:
+        statement = self._mask.deep(self._statement(plain(verdict), finished, place))
+        record = canonical(statement)
+        summary = vsa.statement(statement, sha256(record))
+        files = {name: content for name, (content, _) in self._attached.items()}
+        files |= {RECORD: record, vsa.NAME: canonical(summary)}
+        if self._signer is not None:
+            with suppress(ShipwayError):  # an unsigned record is better than none
+                files[ENVELOPE] = self._signer.sign(PAYLOAD_TYPE, record)
+        return files
+
+    def _statement(
+        self, verdict: Mapping[str, Any], finished: str, place: Mapping[str, Any]
+    ) -> dict[str, Any]:
         subject: dict[str, Any] = {
             "name": self._commit.remote or "commit",
             "digest": {"gitCommit": self._commit.sha},
@@ -120,11 +189,21 @@ class Journal:
             "predicateType": PREDICATE,
             "predicate": {
                 "tool": {"name": "shipway", "version": __version__},
-                "startedOn": _time(self._started),
-                "finishedOn": _time(self._clock.now()),
+                "startedOn": moment(self._started),
+                "finishedOn": finished,
                 **self._facts,
                 "verdict": dict(verdict),
                 "timeline": self._timeline,
+                "files": [
+                    {
+                        "name": name,
+                        "sha256": sha256(content),
+                        "bytes": len(content),
+                        "mediaType": media_type,
+                    }
+                    for name, (content, media_type) in sorted(self._attached.items())
+                ],
+                "chain": dict(place),
             },
         }
 
@@ -137,58 +216,47 @@ class Journal:
         return True
 
 
-def plain(value: object) -> Any:
-    """Frozen values as JSON knows them: fields by name, times in UTC, digests as text."""
-    made: Any = str(value)
-    if value is None or isinstance(value, (str, int, float)):
-        made = value
-    elif isinstance(value, datetime):
-        made = _time(value)
-    elif isinstance(value, Mapping):
-        made = {str(key): plain(part) for key, part in value.items()}
-    elif isinstance(value, (list, tuple)):
-        made = [plain(part) for part in value]
-    elif isinstance(value, (set, frozenset)):
-        made = sorted(str(part) for part in value)
-    elif is_dataclass(value) and not isinstance(value, (Digest, ImageReference, type)):
-        made = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    return made
-
-
 def commit_fact(commit: Commit) -> dict[str, object]:
     """A commit as the record names it."""
     return {
         "sha": commit.sha,
-        "time": _time(commit.time),
+        "time": moment(commit.time),
         "clean": commit.clean,
         "subject": commit.subject,
         "repository": commit.remote,
     }
 
 
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def unbroken(work: Callable[[], _T]) -> _T:
+    """Do a short piece of work to its end, whatever signal arrives meanwhile.
 
+    Python answers signals in the main thread alone: the work is done in another one. What a signal
+    asks for is the end of the delivery, and that is what this work is.
+    """
+    done: list[_T] = []
+    failed: list[BaseException] = []
 
-def _own(folder: Path) -> Path:
-    """Make a folder that is ours alone; a second delivery of the same second gets ``-2``."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    number = 1
-    while True:
+    def run() -> None:
         try:
-            own = folder if number == 1 else folder.with_name(f"{folder.name}-{number}")
-            own.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return own
+            done.append(work())
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            failed.append(error)
+
+    thread = threading.Thread(target=run, name="record")
+    thread.start()
+    while thread.is_alive():
+        with suppress(KeyboardInterrupt, TerminatedError):
+            thread.join()
+    if failed:
+        raise failed[0]
+    return done[0]
 
 
-def _whole(path: Path, text: str) -> None:
-    """Write all of it or nothing: a record that was cut off must not look like one."""
-    scratch = path.with_name(f".{path.name}.writing")
-    with scratch.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    scratch.replace(path)
+def _spare(files: Mapping[str, bytes]) -> Path | None:
+    """Keep a record that has no place where it may still be found; ``None`` where nothing can."""
+    with suppress(OSError):
+        folder = Path(tempfile.mkdtemp(prefix="shipway-record-"))
+        for name, content in files.items():
+            (folder / name).write_bytes(content)
+        return folder
+    return None

@@ -105,13 +105,15 @@ def secret_values(document: Json | None) -> frozenset[str]:
     return frozenset(found)
 
 
-def redact(text: str, secrets: Iterable[str] = ()) -> str:
+def redact(text: str, secrets: Iterable[str] = (), *, assignments: bool = True) -> str:
     """``text`` without secrets; what is hidden becomes ``***``.
 
     Args:
         text: Anything that is about to be shown or recorded.
         secrets: Values known to be secret. One shorter than four characters is hidden only where
             it stands alone, as it would tear other words apart.
+        assignments: Whether ``NAME=value`` is hidden where the name looks secret. In our own words
+            a colon may follow such a name without any secret behind it.
     """
     text = _BLOCK.sub(HIDDEN, text)
     for value in sorted(set(secrets) - {""}, key=len, reverse=True):
@@ -119,7 +121,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     text = _SHAPES.sub(HIDDEN, text)
     text = _IN_URL.sub(rf"\g<head>:{HIDDEN}@", text)
     text = _BEARER.sub(rf"\g<head>{HIDDEN}", text)
-    return _ASSIGNED.sub(_assigned, text)
+    return _ASSIGNED.sub(_assigned, text) if assignments else text
 
 
 def redact_lines(lines: Sequence[str], secrets: Iterable[str] = ()) -> tuple[str, ...]:

@@ -279,6 +279,22 @@ def test_a_service_that_cannot_be_seen_is_not_changed(world: World) -> None:
     assert failure(world).text == "ecs:DescribeServices: no"
 
 
+def test_a_container_that_the_task_definition_has_not(world: World) -> None:
+    text = (world.root / "ci" / "delivery.toml").read_text()
+    world.write("delivery.toml", text.replace('container = "web"', 'container = "wob"'))
+    outcome = world.deliver()
+    assert (outcome.kind, world.changed) == ("configuration", (1, 0, 0))
+    failed = failure(world)
+    assert failed.text == 'task definition shop has no container "wob"'
+    assert failed.details == (
+        Detail(
+            label="where",
+            lines=("ci/delivery.toml  environments.staging.services.web.container",),
+        ),
+        Detail(label="next", lines=('did you mean "web"?',)),
+    )
+
+
 def test_an_address_that_answers_wrongly(world: World) -> None:
     world.address.answers = [500]
     outcome = world.deliver()
@@ -367,7 +383,10 @@ def test_ctrl_c_twice_during_the_watch_leaves(world: World) -> None:
     verdict(world, outcome)
 
 
-def test_a_success_that_cannot_be_recorded_is_a_failure(world: World) -> None:
+def test_a_success_that_cannot_be_recorded_is_a_failure(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(world.root / "nowhere"))
     (world.root / "evidence").write_text("in the way")
     outcome = world.deliver()
     assert (outcome.kind, outcome.exit_code, outcome.evidence) == ("evidence", 50, None)
@@ -375,19 +394,22 @@ def test_a_success_that_cannot_be_recorded_is_a_failure(world: World) -> None:
         text="Delivered, but not recorded.",
         kind="evidence",
         exit_code=50,
-        details=("the record cannot be written: Not a directory",),
+        details=("the record cannot be written: File exists",),
         remedy="free or mount that place; this delivery ended as: succeeded (exit 0)",
     )
 
 
-def test_a_failure_that_cannot_be_recorded_stays_that_failure(world: World) -> None:
+def test_a_failure_that_cannot_be_recorded_stays_that_failure(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(world.root / "nowhere"))
     (world.root / "evidence").write_text("in the way")
     world.cloud.ecs.ends = "rolled-back"
     outcome = world.deliver()
     assert (outcome.kind, outcome.exit_code, outcome.evidence) == ("rolled-back", 31, None)
     last = world.told[-1]
     assert isinstance(last, Concluded)
-    assert last.details == ("the record cannot be written: Not a directory",)
+    assert last.details == ("the record cannot be written: File exists",)
 
 
 def test_a_bug_is_recorded_and_shown_as_it_is(world: World) -> None:

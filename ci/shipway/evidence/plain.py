@@ -1,0 +1,68 @@
+"""Frozen values as JSON knows them, in the one form that can be hashed (RFC 8785)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import rfc8785
+
+from shipway.values import Digest, ImageReference
+
+# RFC 8785 takes numbers as IEEE 754 doubles: beyond this an integer would silently change.
+_WHOLE: Final = 2**53 - 1
+
+
+def plain(value: object) -> Any:
+    """Fields by name, times in UTC, digests as text, and nothing that canonical JSON refuses."""
+    made: Any = _text(str(value))
+    if value is None or isinstance(value, bool):
+        made = value
+    elif isinstance(value, int):
+        made = value if abs(value) <= _WHOLE else str(value)
+    elif isinstance(value, float):
+        made = value if math.isfinite(value) else str(value)
+    elif isinstance(value, datetime):
+        made = moment(value)
+    elif isinstance(value, Mapping):
+        made = {_text(str(key)): plain(part) for key, part in value.items()}
+    elif isinstance(value, (list, tuple)):
+        made = [plain(part) for part in value]
+    elif isinstance(value, (set, frozenset)):
+        made = sorted(_text(str(part)) for part in value)
+    elif is_dataclass(value) and not isinstance(value, (Digest, ImageReference, type)):
+        made = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+    return made
+
+
+def moment(at: datetime) -> str:
+    """A time in UTC, to the millisecond, as RFC 3339 writes it."""
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def canonical(value: object) -> bytes:
+    """The one form of a JSON value (RFC 8785): no spaces, sorted keys, shortest numbers."""
+    return rfc8785.dumps(value)  # type: ignore[arg-type]  # plain() made it of JSON's own types
+
+
+def is_canonical(content: bytes) -> bool:
+    """Whether these bytes are what :func:`canonical` would write."""
+    try:
+        return canonical(json.loads(content)) == content
+    except (ValueError, RecursionError):
+        return False
+
+
+def sha256(content: bytes) -> str:
+    """The SHA-256 in hexadecimal digits."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _text(text: str) -> str:
+    """Half a surrogate pair is no UTF-8 and cannot be hashed: it is shown as an escape."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
