@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Literal
 
 OnFailure = Literal["rollback", "leave"]
 OnPause = Literal["wait", "leave"]
+Sbom = Literal["off", "if-available", "required"]
+Severity = Literal["critical", "high", "medium", "low", "informational", "undefined"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +23,10 @@ class Image:
         dockerfile: The Dockerfile, relative to the context.
         platforms: As buildx names them: ``linux/amd64``.
         build_args: Build arguments; never secrets, for they stay readable in the image's history.
+        builder: ``default``, ``docker-container``, the name of a buildx builder, or the address of
+            a BuildKit elsewhere (``tcp://…``).
+        cache: Where BuildKit's cache is kept in a registry, ``HOST/NAME:TAG``; empty for none.
+        reuse: Whether an image that was built from the same source is taken instead of a build.
     """
 
     name: str
@@ -27,6 +34,9 @@ class Image:
     dockerfile: str
     platforms: tuple[str, ...]
     build_args: Mapping[str, str]
+    builder: str = "default"
+    cache: str = ""
+    reuse: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +75,46 @@ class Service:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Scanning:
+    """What an environment asks of an image's vulnerability scan.
+
+    Attributes:
+        required: Whether an image without a finished, fresh scan is refused.
+        most: The most findings of a severity that may be there; a severity not named has no limit.
+        only_fixable: Whether findings that no version mends yet are left out of the count.
+        wait: Seconds that a scan may still take.
+        max_age: Days after which a finished scan is stale; continuous scanning never is.
+    """
+
+    required: bool = False
+    most: Mapping[Severity, int] = field(default_factory=dict)
+    only_fixable: bool = False
+    wait: int = 300
+    max_age: int = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiver:
+    """A finding that somebody answers for, for a while.
+
+    Attributes:
+        id: Such as ``CVE-2026-1234``.
+        package: The package it is waived in.
+        digest: An image's or a platform's ``sha256:…``, or ``all``.
+        owner: Who answers for it.
+        reason: Why it may be.
+        expires: The last day it holds, in UTC.
+    """
+
+    id: str
+    package: str
+    digest: str
+    owner: str
+    reason: str
+    expires: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """What must be known before AWS can be asked anything.
 
@@ -93,6 +143,12 @@ class Environment:
         image: What is built for it.
         services: At least one; no two name the same ECS service.
         sandbox: Whether the embedded sandbox is started for it.
+        promote_from: The environment whose image is taken as it is; empty where it is built.
+        promote_repository: That environment's repository as it is known here; empty where
+            delivery.toml says it there.
+        scan: What is asked of the image's scan.
+        sbom: Whether a bill of materials is made, and whether there must be one.
+        sign: What signs attestations: ``file:PATH``, ``kms:ARN``, or empty for nothing.
     """
 
     name: str
@@ -105,6 +161,11 @@ class Environment:
     image: Image
     services: tuple[Service, ...]
     sandbox: bool = False
+    promote_from: str = ""
+    promote_repository: str = ""
+    scan: Scanning = field(default_factory=Scanning)
+    sbom: Sbom = "if-available"
+    sign: str = ""
 
     @property
     def repository_uri(self) -> str:

@@ -92,12 +92,38 @@ def load(file: Path) -> Delivery:
 
 def _between(table: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong only when two values are seen together."""
-    for name, environment in _tables(table.get("environments")):
+    environments = dict(_tables(table.get("environments")))
+    for name, environment in environments.items():
+        yield from _promotion(name, environment, environments)
         services, prefix = environment.get("services"), ("environments", name, "services")
         yield from same_services(services, prefix)
         for key, service in _tables(services):
             if "path" in service and "url" not in service:
                 yield Problem(path=(*prefix, key, "path"), text="is added to url, which is missing")
+
+
+def _promotion(
+    name: str, environment: Mapping[str, Any], environments: Mapping[str, Any]
+) -> Iterator[Problem]:
+    """A promotion that leads nowhere, or in a circle."""
+    path = ("environments", name, "promote_from")
+    source = environment.get("promote_from")
+    if not isinstance(source, str) or not source:
+        if "promote_repository" in environment:
+            beside = ("environments", name, "promote_repository")
+            yield Problem(path=beside, text="says where promote_from, which is missing, lies")
+    elif source == name:
+        yield Problem(path=path, text="is this environment itself")
+    elif source not in environments:
+        yield Problem(
+            path=path, text=f"names no environment of this file{nearest(source, environments)}"
+        )
+    elif environments[source].get("promote_from"):
+        yield Problem(
+            path=path,
+            text=f'leads on from "{source}" to "{environments[source]["promote_from"]}": '
+            "name the environment that builds",
+        )
 
 
 def same_services(services: object, prefix: KeyPath) -> Iterator[Problem]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shipway.config.environment import OnFailure, OnPause
+from shipway.config.environment import OnFailure, OnPause, Sbom, Severity
 from shipway.config.rules import EARLY, Rule, Table, number, one_of
 
 _ARN = r"arn:aws[a-z-]*:"
@@ -58,6 +58,33 @@ class ImageTable(Table):
     build_args: dict[ArgumentName, Text] = Field(
         default={},
         description="Build arguments. Never secrets: they stay readable in the image's history.",
+    )
+    builder: Annotated[
+        str,
+        Rule(
+            words="a builder's name, or an address that begins with tcp://, unix:// or kube-pod://",
+            shape=r"[A-Za-z0-9][A-Za-z0-9_.-]*|(?:tcp|unix|kube-pod)://[!-~]+",
+        ),
+    ] = Field(
+        default="default",
+        description="Who builds: `default` is the engine's own BuildKit, `docker-container` one in "
+        "a container, a name a builder of `docker buildx ls`, an address a BuildKit elsewhere.",
+    )
+    cache: Annotated[
+        str,
+        Rule(
+            words="a repository with a tag, HOST/NAME:TAG",
+            shape=rf"{HOST}/{_REPOSITORY}:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}",
+        ),
+    ] = Field(
+        default="",
+        description="Where BuildKit keeps its cache between machines: a repository of its own with "
+        "mutable tags. A cache that fails is told and never fails a build.",
+    )
+    reuse: Switch = Field(
+        default=True,
+        description="Take the image that was built from the same source instead of building it "
+        "again. See [the content key](image.md).",
     )
 
 
@@ -123,6 +150,40 @@ class ServiceTable(Table):
     )
 
 
+class ScanTable(Table):
+    """What an environment asks of ECR's scan of the image, before it is rolled out."""
+
+    required: Switch = Field(
+        default=False,
+        description="Refuse an image without a finished, fresh scan. Without this it is told, "
+        "recorded as not available, and never called clean.",
+    )
+    most: dict[
+        Annotated[
+            Severity,
+            one_of("critical", "high", "medium", "low", "informational", "undefined"),
+        ],
+        Annotated[int, number("findings", 0, 100000)],
+    ] = Field(
+        default={},
+        alias="max",
+        description="The most findings of a severity: `{ critical = 0, high = 3 }`. More of them "
+        "refuse the image, required or not. A severity that is not named has no limit.",
+    )
+    only_fixable: Switch = Field(
+        default=False,
+        description="Leave out findings that no version mends yet. Basic scanning does not say "
+        "it: its findings all count.",
+    )
+    wait: Annotated[int, number("seconds", 0, 3600)] = Field(
+        default=300, description="Seconds that a scan may still take."
+    )
+    max_age: Annotated[int, number("days", 1, 365)] = Field(
+        default=30,
+        description="Days after which a finished scan is stale. Continuous scanning never is.",
+    )
+
+
 class EnvironmentTable(Table):
     """One place that a release can go to."""
 
@@ -165,6 +226,39 @@ class EnvironmentTable(Table):
     )
     sandbox: Annotated[bool, Rule(words="true or false", references=())] = Field(
         default=False, description="Whether this is the embedded sandbox, which is started for it."
+    )
+    promote_from: Annotated[
+        str, Rule(words="the name of an environment", shape=r"[a-z][a-z0-9-]{0,31}", references=())
+    ] = Field(
+        default="",
+        description="The environment whose image of this commit is taken as it is, digest and all. "
+        "Nothing is built for this one.",
+    )
+    promote_repository: Annotated[
+        str,
+        Rule(words="an ECR repository's URI", shape=rf"{HOST}/{_REPOSITORY}"),
+    ] = Field(
+        default="",
+        description="The URI of that environment's repository, needed where its own `repository` "
+        "is published in its own account only.",
+    )
+    sbom: Annotated[Sbom, one_of("off", "if-available", "required")] = Field(
+        default="if-available",
+        description="The bill of materials (CycloneDX): left out, made where the extra "
+        "`shipway[sbom]` is installed, or refused without.",
+    )
+    sign: Annotated[
+        str,
+        Rule(
+            words='"file:PATH" of a private key or "kms:ARN" of a signing key',
+            shape=r"file:[^\x00-\x1f]+|kms:arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+",
+        ),
+    ] = Field(
+        default="",
+        description="What signs SBOM and provenance (DSSE). Without it they are attached unsigned.",
+    )
+    scan: ScanTable = Field(
+        default_factory=ScanTable, description="What is asked of the image's scan."
     )
     services: dict[Key, ServiceTable] = Field(
         min_length=1, description="The services that run the image, each under a name of its own."

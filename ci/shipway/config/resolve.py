@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shipway.config.environment import Environment, Image, Place, Service
+from shipway.config.environment import Environment, Image, Place, Scanning, Service
 from shipway.config.load import Declared, same_services
 from shipway.config.models import HOST, DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
 from shipway.config.positions import KeyPath
@@ -235,6 +235,17 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
             _service(key, service, declared.timeout) for key, service in declared.services.items()
         ),
         sandbox=declared.sandbox,
+        promote_from=declared.promote_from,
+        promote_repository=declared.promote_repository,
+        scan=Scanning(
+            required=declared.scan.required,
+            most=dict(declared.scan.most),
+            only_fixable=declared.scan.only_fixable,
+            wait=declared.scan.wait,
+            max_age=declared.scan.max_age,
+        ),
+        sbom=declared.sbom,
+        sign=declared.sign,
     )
 
 
@@ -245,6 +256,9 @@ def _image(name: str, table: ImageTable) -> Image:
         dockerfile=table.dockerfile,
         platforms=tuple(table.platforms),
         build_args=dict(table.build_args),
+        builder=table.builder,
+        cache=table.cache,
+        reuse=table.reuse,
     )
 
 

@@ -1,0 +1,92 @@
+"""``ci/waivers.toml``: findings that somebody answers for, for at most 90 days at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import Field, ValidationError
+
+from shipway.config.document import read
+from shipway.config.environment import Waiver
+from shipway.config.problems import Problem, configuration_error
+from shipway.config.rules import Rule, Table, problems_of
+
+LONGEST: Final = timedelta(days=90)
+_LINE = r"[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*"
+
+Line = Annotated[str, Rule(words="a text of one line", shape=_LINE, references=())]
+
+
+class WaiverTable(Table):
+    """One finding, waived for a while. One that ran out refuses the image that has the finding."""
+
+    id: Annotated[
+        str,
+        Rule(
+            words='a vulnerability such as "CVE-2026-1234"',
+            shape=r"[A-Za-z0-9][A-Za-z0-9._:-]{2,99}",
+            references=(),
+        ),
+    ] = Field(description="The finding, as the scanner names it.")
+    package: Line = Field(description="The package it is waived in.")
+    digest: Annotated[
+        str,
+        Rule(
+            words='"all" or the digest of an image or of one of its platforms',
+            shape=r"all|sha256:[0-9a-f]{64}",
+            references=(),
+        ),
+    ] = Field(description="The image it is waived in, or `all`.")
+    owner: Line = Field(description="Who answers for it; named when the waiver runs out.")
+    reason: Line = Field(description="Why it may be.")
+    expires: Annotated[
+        date, Rule(words="a date without quotes, such as 2026-12-31", references=())
+    ] = Field(description="The last day it holds (UTC), at most 90 days ahead.")
+
+
+class WaiversTable(Table):
+    """The waivers: findings that somebody answers for."""
+
+    schema_version: Annotated[
+        int, Rule(words="1, the only version there is", low=1, high=1, references=())
+    ] = Field(alias="schema", description="The version of this file's format.")
+    waiver: list[WaiverTable] = Field(default=[], description="The waivers.")
+
+
+def load(file: Path, today: date) -> tuple[Waiver, ...]:
+    """Read the waivers; none where there is no such file. One that ran out is read like another.
+
+    Args:
+        file: ``ci/waivers.toml``.
+        today: In UTC.
+
+    Raises:
+        ConfigurationError: It is not TOML, or a waiver is wrong or lasts too long; ``details``
+            holds one line for each problem.
+    """
+    if not file.exists():
+        return ()
+    document = read(file, remedy="see that it is a file")
+    problems: list[Problem] = []
+    found: list[WaiverTable] = []
+    try:
+        found = WaiversTable.model_validate(document.table).waiver
+    except ValidationError as error:
+        problems += problems_of(error, WaiversTable)
+    problems += _too_long(found, today)
+    if problems:
+        raise configuration_error(problems, shown=document.shown, lines=document.lines)
+    return tuple(Waiver(**one.model_dump()) for one in found)
+
+
+def _too_long(found: list[WaiverTable], today: date) -> Iterator[Problem]:
+    for number, one in enumerate(found):
+        if one.expires > today + LONGEST:
+            yield Problem(
+                path=("waiver", number, "expires"),
+                text=f"{one.expires} is more than {LONGEST.days} days ahead; "
+                f"at most {today + LONGEST}",
+            )
