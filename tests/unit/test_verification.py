@@ -102,6 +102,9 @@ class Ecs:
     def update(self, cluster: str, service: str, task_definition: str) -> Updated:
         raise AssertionError(cluster, service, task_definition)
 
+    def resume(self, arn: str, hook: str, action: Literal["CONTINUE", "ROLLBACK"]) -> None:
+        raise AssertionError(arn, hook, action)
+
     def stop(self, arn: str, stop_type: Literal["ROLLBACK", "ABORT"]) -> Trouble | None:
         raise AssertionError(arn, stop_type)
 

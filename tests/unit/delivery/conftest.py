@@ -287,6 +287,9 @@ class Ecs:
         self.looks = 0
         return Updated(deployment_id="ecs-svc/2", earlier=frozenset({"ecs-svc/1"}))
 
+    def resume(self, arn: str, hook: str, action: Literal["CONTINUE", "ROLLBACK"]) -> None:
+        raise AssertionError(arn, hook, action)
+
     def stop(self, arn: str, stop_type: Literal["ROLLBACK", "ABORT"]) -> Trouble | None:
         raise AssertionError(arn, stop_type)
 
