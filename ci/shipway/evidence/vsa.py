@@ -7,6 +7,7 @@ names by its SHA-256. A rollout that failed afterwards does not change what the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -49,6 +50,18 @@ def statement(record: Mapping[str, Any], sha256: str) -> dict[str, Any]:
             "slsaVersion": "1.0",
         },
     }
+
+
+def follows(record: Mapping[str, Any], sha256: str, summary: bytes) -> bool:
+    """Whether a summary is what this record leads to; whichever version of us wrote it."""
+    try:
+        found = json.loads(summary)
+        wanted = statement(record, sha256)
+        for one in (found, wanted):
+            one["predicate"]["verifier"].pop("version")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return False
+    return bool(found == wanted)
 
 
 def _passed(predicate: Mapping[str, Any]) -> bool:

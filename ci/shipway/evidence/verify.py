@@ -1,0 +1,228 @@
+"""Checking a chain: what was changed, removed, reordered or added, each named. Pure."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any, Literal
+
+from shipway.errors import EvidenceError
+from shipway.evidence import chain, vsa
+from shipway.evidence.archive import Archive, parsed
+from shipway.evidence.chain import LEDGER, RECORD, Ledger, Link
+from shipway.evidence.plain import canonical, is_canonical, sha256
+from shipway.evidence.signing import ENVELOPE, Verifier
+
+Kind = Literal[
+    "changed", "removed", "reordered", "added", "cut off", "form", "signature", "registry"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing that is not as it was written.
+
+    Attributes:
+        kind: What became of it.
+        path: The file, below the evidence folder.
+        why: How that is known.
+    """
+
+    kind: Kind
+    path: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Checked:
+    """What a check found.
+
+    Attributes:
+        links: The records that the ledger names, in its order.
+        findings: Everything that is wrong; empty means that the chain holds.
+        signed: How many records carry a signature that was checked.
+        head: The SHA-256 of the last record.
+    """
+
+    links: tuple[Link, ...]
+    findings: tuple[Finding, ...]
+    signed: int = 0
+    head: str = ""
+
+    def broken(self, record: str) -> tuple[Finding, ...]:
+        """What is wrong with one record or a file beside it."""
+        folder = record.rpartition("/")[0]
+        return tuple(one for one in self.findings if one.path.rpartition("/")[0] == folder)
+
+
+def check(archive: Archive, verifier: Verifier | None = None) -> Checked:
+    """Check ledger, records, their links, the files beside them and the signatures."""
+    ledger = chain.read(archive.ledger) if archive.ledger is not None else Ledger()
+    findings = list(_ledger(archive, ledger))
+    for link in ledger.links:
+        findings.extend(_record(archive, link, ledger))
+    findings.extend(_added(archive, ledger))
+    findings.extend(_links(archive, ledger))
+    signed, bad = _signatures(archive, verifier)
+    findings.extend(bad)
+    last = ledger.last
+    return Checked(
+        links=ledger.links,
+        findings=tuple(dict.fromkeys(findings)),
+        signed=signed,
+        head=last.sha256 if last else "",
+    )
+
+
+def _ledger(archive: Archive, ledger: Ledger) -> Iterator[Finding]:
+    if archive.ledger is None and archive.records:
+        yield Finding(kind="removed", path=LEDGER, why="there are records, and no ledger")
+    for line in ledger.wrong:
+        yield Finding(kind="changed", path=LEDGER, why=f"line {line} is none that shipway wrote")
+    if ledger.torn:
+        yield Finding(
+            kind="cut off", path=LEDGER, why="its last line has no end: the writer died there"
+        )
+    if ledger.links and ledger.links[0].sequence != 1:
+        first = ledger.links[0]
+        yield Finding(
+            kind="removed",
+            path=LEDGER,
+            why=f"it begins with record {first.sequence}, {first.record}",
+        )
+    for one, other in pairwise(ledger.links):
+        if other.sequence == one.sequence + 1:
+            continue
+        kind: Kind = "removed" if other.sequence > one.sequence else "reordered"
+        yield Finding(
+            kind=kind,
+            path=other.record,
+            why=f"line {other.line} of the ledger has record {other.sequence} "
+            f"after record {one.sequence}",
+        )
+
+
+def _record(archive: Archive, link: Link, ledger: Ledger) -> Iterator[Finding]:
+    """One record and what lies beside it, against the ledger."""
+    content = archive.records.get(link.record)
+    if content is None:
+        scratch = f"{link.folder}/.{RECORD}{chain.WRITING}"
+        if scratch in archive.unfinished:
+            why = "its writer died before it had its name; the next delivery finishes it"
+            yield Finding(kind="cut off", path=link.record, why=why)
+            return
+        why = f"the ledger has it as record {link.sequence}, SHA-256 {link.sha256[:12]}…"
+        yield Finding(kind="removed", path=link.record, why=why)
+    elif sha256(content) != link.sha256:
+        yield _changed(content, link, ledger)
+    elif not is_canonical(content):
+        yield Finding(kind="form", path=link.record, why="it is not canonical JSON (RFC 8785)")
+    yield from _beside(archive, link)
+
+
+def _beside(archive: Archive, link: Link) -> Iterator[Finding]:
+    """Files beside a record: the ledger has their hashes, and the record those written before."""
+    document = parsed(archive.records.get(link.record, b"")) or {"predicate": {}}
+    own = {str(one["name"]): str(one["sha256"]) for one in document["predicate"].get("files") or ()}
+    for name, wanted in {**link.files, **own}.items():
+        path = f"{link.folder}/{name}"
+        found = archive.hashes.get(path)
+        if found is None:
+            why = f"it was written with record {link.sequence}"
+            yield Finding(kind="removed", path=path, why=why)
+        elif found != wanted:
+            why = f"its SHA-256 is {found[:12]}…, and was {wanted[:12]}…"
+            yield Finding(kind="changed", path=path, why=why)
+    # A record that is not the one it was says nothing of what followed from it.
+    untouched = sha256(archive.records.get(link.record, b"")) == link.sha256
+    summary = archive.summaries.get(f"{link.folder}/{vsa.NAME}")
+    if untouched and summary is not None and not vsa.follows(document, link.sha256, summary):
+        why = "it does not follow from the record that it names"
+        yield Finding(kind="changed", path=f"{link.folder}/{vsa.NAME}", why=why)
+
+
+def _changed(content: bytes, link: Link, ledger: Ledger) -> Finding:
+    found = sha256(content)
+    other = next((one for one in ledger.links if one.sha256 == found), None)
+    if other is not None:
+        return Finding(
+            kind="reordered",
+            path=link.record,
+            why=f"record {other.sequence} ({other.record}) lies in the place of "
+            f"record {link.sequence}",
+        )
+    document = parsed(content)
+    if document is None:
+        why = f"what is left ({len(content)} bytes) is no record"
+        return Finding(kind="cut off", path=link.record, why=why)
+    if sha256(_form(document)) == link.sha256:
+        return Finding(
+            kind="form", path=link.record, why="it says the same, but not in canonical JSON"
+        )
+    why = f"its SHA-256 is {found[:12]}…, and was {link.sha256[:12]}…"
+    return Finding(kind="changed", path=link.record, why=why)
+
+
+def _form(document: Mapping[str, Any]) -> bytes:
+    try:
+        return canonical(document)
+    except (ValueError, RecursionError):
+        return b""
+
+
+def _added(archive: Archive, ledger: Ledger) -> Iterator[Finding]:
+    known = {one.record for one in ledger.links}
+    for path, content in archive.records.items():
+        if path in known:
+            continue
+        place = ((parsed(content) or {}).get("predicate") or {}).get("chain") or {}
+        said = f"; it calls itself record {place['sequence']}" if place.get("sequence") else ""
+        yield Finding(kind="added", path=path, why=f"the ledger does not have it{said}")
+
+
+def _links(archive: Archive, ledger: Ledger) -> Iterator[Finding]:
+    """What each record says of the one before it, against the ledger."""
+    for before, link in zip((None, *ledger.links), ledger.links, strict=False):
+        document = parsed(archive.records.get(link.record, b""))
+        if document is None or sha256(archive.records[link.record]) != link.sha256:
+            continue  # told of already; what it says proves nothing
+        said = document["predicate"].get("chain") or {}
+        wanted = chain.place_of(before)
+        if said == wanted:
+            continue
+        previous = said.get("previous") or {}
+        yield Finding(
+            kind="reordered",
+            path=link.record,
+            why=f"it says that it is record {said.get('sequence')} after "
+            f"{previous.get('record') or 'none'}, and the ledger has it after "
+            f"{before.record if before else 'none'}",
+        )
+
+
+def _signatures(archive: Archive, verifier: Verifier | None) -> tuple[int, list[Finding]]:
+    findings = []
+    signed = 0
+    for path, envelope in archive.envelopes.items():
+        record = archive.records.get(path.removesuffix(ENVELOPE) + RECORD)
+        try:
+            if record is not None and _payload(envelope) != record:
+                why = "it signs something else than the record beside it"
+                findings.append(Finding(kind="signature", path=path, why=why))
+            elif verifier is not None:
+                verifier.verify(envelope)
+                signed += 1
+        except EvidenceError as error:
+            findings.append(Finding(kind="signature", path=path, why=error.what))
+    return signed, findings
+
+
+def _payload(envelope: bytes) -> bytes:
+
+    try:
+        return base64.b64decode(json.loads(envelope)["payload"], validate=True)
+    except (ValueError, LookupError, TypeError) as error:
+        raise EvidenceError("it is no DSSE envelope") from error

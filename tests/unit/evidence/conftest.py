@@ -1,0 +1,77 @@
+"""Chains of records in a folder, as deliveries leave them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from shipway.evidence.record import Journal
+from shipway.evidence.vault import Kept
+from shipway.observer import Event, Finished, Started
+from shipway.values import Commit, Digest, ImageReference
+
+SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
+
+
+@dataclass
+class Clock:
+    """A second later at every question."""
+
+    at: datetime = datetime(2026, 11, 22, 23, 40, 57, tzinfo=UTC)
+    slept: list[float] = field(default_factory=list)
+
+    def now(self) -> datetime:
+        self.at += timedelta(seconds=1)
+        return self.at
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+
+
+CLOCK = Clock()
+
+
+def image(digit: str = "9") -> ImageReference:
+    return ImageReference("host/shop", Digest(f"sha256:{digit * 64}"))
+
+
+def journal(root: Path, clock: Clock, told: list[Event] | None = None) -> Journal:
+    commit = Commit(
+        sha=SHA,
+        time=datetime(2026, 11, 22, 23, 40, tzinfo=UTC),
+        clean=True,
+        subject="Sell more",
+        remote="https://github.com/octo/shop",
+    )
+    observer = told.append if told is not None else lambda _: None
+    return Journal(root, commit, clock=clock, observer=observer)
+
+
+def deliver(root: Path, environment: str, clock: Clock, digit: str = "9") -> Kept:
+    """One delivery that went well."""
+    one = journal(root, clock)
+    one.environment = environment
+    one.about(image(digit))
+    one.note("trigger", {"event": "push", "ref": "refs/tags/v1-stable", "actor": "octocat"})
+    one.note("decision", {"allowed": True, "environment": environment, "tasks": ["deploy"]})
+    one.note("environment", {"name": environment})
+    one.note("image", {"reference": image(digit), "platforms": [], "pushed": None})
+    one(Started(stage="build"))
+    one(Finished(stage="build", text="built", seconds=1.5))
+    one.attach("sbom-linux-amd64.cdx.json", b'{"components":[]}', "application/json")
+    return one.write({"kind": "succeeded", "exitCode": 0, "text": "Delivered."})
+
+
+Fill = Callable[[], tuple[Kept, ...]]
+
+
+@pytest.fixture
+def filled(tmp_path: Path) -> tuple[Kept, ...]:
+    """Four records of two environments."""
+    clock = Clock()
+    places = (("staging", "1"), ("production", "1"), ("staging", "2"), ("production", "2"))
+    return tuple(deliver(tmp_path, name, clock, digit) for name, digit in places)

@@ -1,0 +1,371 @@
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from tests.unit.evidence.conftest import Clock, deliver, journal
+
+from shipway.errors import EvidenceError
+from shipway.evidence import archive, chain
+from shipway.evidence.plain import canonical, sha256
+from shipway.evidence.verify import Checked, Finding, check
+
+if TYPE_CHECKING:
+    from shipway.evidence.vault import Kept
+
+LEDGER = chain.LEDGER
+
+
+def checked(root: Path) -> Checked:
+    return check(archive.read(root))
+
+
+def found(root: Path) -> set[tuple[str, str]]:
+    return {(one.kind, one.path) for one in checked(root).findings}
+
+
+def record(kept: Kept) -> Path:
+    return kept.folder / "record.json"
+
+
+def test_a_chain_that_nobody_touched_holds(tmp_path: Path, filled: tuple[Kept, ...]) -> None:
+    result = checked(tmp_path)
+    assert result.findings == ()
+    assert [link.sequence for link in result.links] == [1, 2, 3, 4]
+    assert result.head == sha256(record(filled[3]).read_bytes())
+
+
+def test_each_record_carries_the_hash_of_the_one_before_it(filled: tuple[Kept, ...]) -> None:
+    places = [json.loads(record(kept).read_bytes())["predicate"]["chain"] for kept in filled]
+    assert places[0] == {"sequence": 1, "previous": None}
+    for number, place in enumerate(places[1:], 1):
+        before = filled[number - 1]
+        assert place == {
+            "sequence": number + 1,
+            "previous": {
+                "record": before.link.record,
+                "sha256": sha256(record(before).read_bytes()),
+            },
+        }
+
+
+def test_a_record_is_canonical(filled: tuple[Kept, ...]) -> None:
+    content = record(filled[0]).read_bytes()
+    assert content == canonical(json.loads(content))
+    assert b": " not in content
+    assert not content.endswith(b"\n")
+
+
+def _delete(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    assert root
+    record(kept[1]).unlink()
+    return {("removed", kept[1].link.record)}
+
+
+def _delete_the_last(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    assert root
+    record(kept[3]).unlink()
+    return {("removed", kept[3].link.record)}
+
+
+def _one_byte(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    assert root
+    content = record(kept[2]).read_bytes()
+    record(kept[2]).write_bytes(content.replace(b"Delivered.", b"Delivered!"))
+    return {("changed", kept[2].link.record)}
+
+
+def _swap(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    assert root
+    one, other = record(kept[0]), record(kept[2])
+    first, second = one.read_bytes(), other.read_bytes()
+    one.write_bytes(second)
+    other.write_bytes(first)
+    return {("reordered", kept[0].link.record), ("reordered", kept[2].link.record)}
+
+
+def _cut_off(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    assert root
+    content = record(kept[1]).read_bytes()
+    record(kept[1]).write_bytes(content[: len(content) // 2])
+    return {("cut off", kept[1].link.record)}
+
+
+def _prettier(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    assert root
+    document = json.loads(record(kept[0]).read_bytes())
+    record(kept[0]).write_text(json.dumps(document, indent=1))
+    return {("form", kept[0].link.record)}
+
+
+def _add(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    forged = root / "staging" / "2027-01-01T00-00-00Z-3f9c2ab" / "record.json"
+    forged.parent.mkdir()
+    forged.write_bytes(record(kept[0]).read_bytes())
+    return {("added", "staging/2027-01-01T00-00-00Z-3f9c2ab/record.json")}
+
+
+def _no_ledger(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    (root / LEDGER).unlink()
+    return {("removed", LEDGER)} | {("added", one.link.record) for one in kept}
+
+
+def _line_taken(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    lines = (root / LEDGER).read_bytes().splitlines(keepends=True)
+    del lines[1]
+    (root / LEDGER).write_bytes(b"".join(lines))
+    return {
+        ("added", kept[1].link.record),
+        ("removed", kept[2].link.record),
+        ("reordered", kept[2].link.record),
+    }
+
+
+def _last_line_taken(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    lines = (root / LEDGER).read_bytes().splitlines(keepends=True)
+    (root / LEDGER).write_bytes(b"".join(lines[:-1]))
+    return {("added", kept[3].link.record)}
+
+
+def _lines_swapped(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    lines = (root / LEDGER).read_bytes().splitlines(keepends=True)
+    lines[1], lines[2] = lines[2], lines[1]
+    (root / LEDGER).write_bytes(b"".join(lines))
+    return {
+        ("removed", kept[2].link.record),
+        ("reordered", kept[1].link.record),
+        ("reordered", kept[2].link.record),
+        ("removed", kept[3].link.record),
+        ("reordered", kept[3].link.record),
+    }
+
+
+def _record_and_line(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    """Whoever changes a record and its line still meets the record that follows."""
+    content = record(kept[1]).read_bytes().replace(b"Delivered.", b"Delivered!")
+    record(kept[1]).write_bytes(content)
+    ledger = (root / LEDGER).read_text()
+    (root / LEDGER).write_text(ledger.replace(kept[1].link.sha256, sha256(content)))
+    summary = kept[1].folder / "vsa.json"
+    return {
+        ("reordered", kept[2].link.record),
+        ("changed", summary.relative_to(root).as_posix()),
+    }
+
+
+def _attached(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    path = kept[2].folder / "sbom-linux-amd64.cdx.json"
+    path.write_text("{}")
+    return {("changed", path.relative_to(root).as_posix())}
+
+
+def _attached_and_line(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    path = kept[2].folder / "sbom-linux-amd64.cdx.json"
+    before = sha256(path.read_bytes())
+    path.write_text("{}")
+    ledger = (root / LEDGER).read_text()
+    (root / LEDGER).write_text(ledger.replace(before, sha256(b"{}")))
+    changed = {("changed", path.relative_to(root).as_posix())}
+    # All four hold the same bytes: the ledger now lies about each of them.
+    assert {path for kind, path in found(root) if kind == "changed"} == {one for _, one in changed}
+    return changed
+
+
+def _no_attachment(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    path = kept[0].folder / "sbom-linux-amd64.cdx.json"
+    path.unlink()
+    return {("removed", path.relative_to(root).as_posix())}
+
+
+def _decision_turned(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    path = kept[0].folder / "vsa.json"
+    before = path.read_bytes()
+    path.write_bytes(before.replace(b"PASSED", b"FAILED"))
+    ledger = (root / LEDGER).read_text()
+    turned = ledger.replace(sha256(before), sha256(path.read_bytes()))
+    (root / LEDGER).write_text(turned)
+    return {("changed", path.relative_to(root).as_posix())}
+
+
+def _foreign_line(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    assert kept
+    with (root / LEDGER).open("a") as stream:
+        stream.write('{"sequence": "five"}\n')
+    return {("changed", LEDGER)}
+
+
+def _torn_line(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+    assert kept
+    with (root / LEDGER).open("a") as stream:
+        stream.write('{"sequence": 5, "rec')
+    return {("cut off", LEDGER)}
+
+
+TAMPERINGS = (
+    _delete,
+    _delete_the_last,
+    _one_byte,
+    _swap,
+    _cut_off,
+    _prettier,
+    _add,
+    _no_ledger,
+    _line_taken,
+    _last_line_taken,
+    _lines_swapped,
+    _record_and_line,
+    _attached,
+    _attached_and_line,
+    _no_attachment,
+    _decision_turned,
+    _foreign_line,
+    _torn_line,
+)
+
+
+@pytest.mark.parametrize("tamper", TAMPERINGS, ids=[each.__name__[1:] for each in TAMPERINGS])
+def test_whatever_was_done_is_named(
+    tmp_path: Path,
+    filled: tuple[Kept, ...],
+    tamper: Callable[[Path, tuple[Kept, ...]], set[tuple[str, str]]],
+) -> None:
+    expected = tamper(tmp_path, filled)
+    assert found(tmp_path) == expected
+
+
+def test_every_single_byte_counts(tmp_path: Path, filled: tuple[Kept, ...]) -> None:
+    path = record(filled[1])
+    content = path.read_bytes()
+    for position in range(0, len(content), 97):
+        path.write_bytes(
+            content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
+        )
+        assert filled[1].link.record in {one.path for one in checked(tmp_path).findings}, position
+
+
+def test_who_writes_at_the_same_time_waits(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        kept = list(
+            pool.map(lambda number: deliver(tmp_path, f"e{number % 3}", Clock()), range(24))
+        )
+    result = checked(tmp_path)
+    assert result.findings == ()
+    assert len(result.links) == 24
+    assert {one.link.sequence for one in kept} == set(range(1, 25))
+
+
+def test_a_folder_with_a_ledger_of_its_own_is_another_chain(
+    tmp_path: Path, filled: tuple[Kept, ...]
+) -> None:
+    assert filled
+    deliver(tmp_path / "rehearsal", "staging", Clock())
+    assert checked(tmp_path).findings == ()
+    assert len(checked(tmp_path).links) == 4
+    assert len(checked(tmp_path / "rehearsal").links) == 1
+
+
+def test_a_writer_that_died_before_the_name_is_finished_by_the_next(
+    tmp_path: Path, filled: tuple[Kept, ...]
+) -> None:
+    last = filled[-1]
+    scratch = last.folder / ".record.json.writing"
+    record(last).rename(scratch)
+    (finding,) = checked(tmp_path).findings
+    assert finding == Finding(
+        kind="cut off",
+        path=last.link.record,
+        why="its writer died before it had its name; the next delivery finishes it",
+    )
+    deliver(tmp_path, "staging", Clock())
+    assert checked(tmp_path).findings == ()
+    assert record(last).read_bytes() == last.content
+
+
+def test_a_half_record_never_gets_its_name(tmp_path: Path, filled: tuple[Kept, ...]) -> None:
+    last = filled[-1]
+    content = record(last).read_bytes()
+    record(last).unlink()
+    (last.folder / ".record.json.writing").write_bytes(content[:100])
+    deliver(tmp_path, "staging", Clock())
+    assert not record(last).exists()
+    assert ("cut off", last.link.record) in found(tmp_path)
+
+
+def test_a_torn_line_is_taken_back_by_the_next(tmp_path: Path, filled: tuple[Kept, ...]) -> None:
+    assert filled
+    _torn_line(tmp_path, filled)
+    kept = deliver(tmp_path, "staging", Clock())
+    assert kept.link.sequence == 5
+    assert checked(tmp_path).findings == ()
+
+
+def test_a_ledger_that_is_not_ours_stays_as_it_is(
+    tmp_path: Path, filled: tuple[Kept, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    _foreign_line(tmp_path, filled)
+    before = (tmp_path / LEDGER).read_bytes()
+    with pytest.raises(EvidenceError) as caught:
+        journal(tmp_path, Clock()).write({"kind": "succeeded", "exitCode": 0})
+    assert caught.value.what == (
+        "the record cannot be written: line 5 of the ledger is none that shipway wrote"
+    )
+    assert "nox -s audit -- --verify" in caught.value.remedy
+    assert (tmp_path / LEDGER).read_bytes() == before
+    assert len(list(tmp_path.rglob("record.json"))) == 4
+
+
+@pytest.mark.parametrize("at", [1, 2, 3, 4])
+def test_a_disk_that_fills_up_leaves_the_chain_as_it_was(
+    tmp_path: Path, filled: tuple[Kept, ...], monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """The disk is full at the first, second… flush: three files, then the ledger's line."""
+    assert filled
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
+    before = (tmp_path / LEDGER).read_bytes()
+    files = sorted(tmp_path.rglob("*"))
+    flushed: list[int] = []
+
+    def fsync(descriptor: int) -> None:
+        flushed.append(descriptor)
+        if len(flushed) == at:
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", fsync)
+        with pytest.raises(EvidenceError) as caught:
+            deliver(tmp_path, "staging", Clock())
+    assert caught.value.what == "the record cannot be written: No space left on device"
+    assert (tmp_path / LEDGER).read_bytes() == before
+    assert sorted(tmp_path.rglob("*")) == files
+    assert checked(tmp_path).findings == ()
+
+
+def test_ctrl_c_waits_until_the_record_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+
+    join = threading.Thread.join
+    pressed: list[int] = []
+
+    def impatient(self: threading.Thread, timeout: float | None = None) -> None:
+        if self.name == "record" and len(pressed) < 2:
+            pressed.append(1)
+            raise KeyboardInterrupt
+        join(self, timeout)
+
+    monkeypatch.setattr("threading.Thread.join", impatient)
+    deliver(tmp_path, "staging", Clock())
+    assert checked(tmp_path).findings == ()
+    assert len(checked(tmp_path).links) == 1
+
+
+def test_no_folder_no_evidence(tmp_path: Path) -> None:
+    with pytest.raises(EvidenceError) as caught:
+        archive.read(tmp_path / "nothing")
+    assert caught.value.what == "there is no evidence here"
