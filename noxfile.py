@@ -23,11 +23,20 @@ nox.options.sessions = ["lint", "types", "tests"]
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, and the direction of imports."""
+    """Style, the direction of imports, the contract's three places, workflows and templates."""
     prepare(session, "--group", "lint", "--extra", "sandbox")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache")
+    session.run("inv", "contract")
+    workflows = [str(file) for file in sorted(Path(".github/workflows").glob("*.yml"))]
+    session.run("zizmor", "--persona=auditor", "--offline", "--quiet", *workflows)
+    session.run("jactionlint", *workflows)
+    session.run(
+        "check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-workflows", *workflows
+    )
+    templates = [str(file) for file in sorted(Path("ci/iam").glob("*.yaml"))]
+    session.run("cfn-lint", "--non-zero-exit-code", "informational", "--", *templates)
 
 
 @nox.session

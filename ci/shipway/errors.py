@@ -13,6 +13,7 @@ The tree::
     ├── AccessDeniedError       16   IAM refused one action on one resource
     ├── AwsError                17   AWS cannot be reached, or refused a call for another reason
     ├── GitError                18   no repository, no commit, no such tag
+    ├── DriftError              19   workflow or IAM documents differ from the release contract
     ├── RefusedError            20   the release contract does not allow this
     ├── BuildError              21   BuildKit could not build the image
     ├── PublishError            22   the registry refused the image
@@ -125,6 +126,13 @@ class GitError(ShipwayError):
 
     exit_code = 18
     kind = "git"
+
+
+class DriftError(ShipwayError):
+    """The workflow or an IAM document differs from the contract; ``details`` names each place."""
+
+    exit_code = 19
+    kind = "drift"
 
 
 class RefusedError(ShipwayError):

@@ -12,7 +12,17 @@ from pathlib import Path
 
 import nox
 
-__all__ = ["build", "deploy", "publish", "rehearse", "resume", "sandbox", "verify"]
+__all__ = [
+    "bootstrap",
+    "build",
+    "contract",
+    "deploy",
+    "publish",
+    "rehearse",
+    "resume",
+    "sandbox",
+    "verify",
+]
 
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_venv = "yes"
@@ -109,3 +119,17 @@ def rehearse(session: nox.Session) -> None:
     """Walk a whole delivery, good and bad releases, in the sandbox; no account is needed."""
     prepare(session, *_SANDBOX)
     session.run("inv", "rehearse", *session.posargs)
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Compare workflow and IAM documents with the release contract; ``-- --write`` renders them."""
+    prepare(session)
+    session.run("inv", "contract", *session.posargs)
+
+
+@nox.session
+def bootstrap(session: nox.Session) -> None:
+    """Print an environment's deploy role as CloudFormation; ``-- --apply`` makes it."""
+    prepare(session, *(_SANDBOX if _embedded(session.posargs) else ()))
+    session.run("inv", "bootstrap", *session.posargs)

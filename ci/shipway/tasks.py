@@ -86,6 +86,36 @@ def rehearse(_: Context, *, json: bool = False, verbose: bool = False) -> None:
     _leave(run(as_json=json, verbose=verbose))
 
 
+@task(
+    help={
+        "write": "render workflow and IAM documents from the contract",
+        "json": "print one JSON object for each event",
+    }
+)
+def contract(_: Context, *, write: bool = False, json: bool = False) -> None:
+    """Show the release contract, and compare workflow and IAM documents with it."""
+    from shipway.locks import run
+
+    _leave(run(write=write, json=json))
+
+
+@task(
+    help={
+        "env": "environment of ci/delivery.toml that an event of the contract leads to",
+        "apply": "create or update the stack, after its change set was shown and confirmed",
+        "yes": "confirm where nobody can be asked",
+        "json": "print one JSON object for each event",
+    }
+)
+def bootstrap(
+    _: Context, *, env: str, apply: bool = False, yes: bool = False, json: bool = False
+) -> None:
+    """Print an environment's deploy role as CloudFormation, or make it; it never deletes."""
+    from shipway.account import run
+
+    _leave(run(env, apply=apply, yes=yes, json=json))
+
+
 def _deliver(
     stage: Stage, env: str, *, image: str = "", json: bool = False, verbose: bool = False
 ) -> None:
@@ -99,5 +129,7 @@ def _leave(code: int) -> None:
         raise Exit(code=code)
 
 
-namespace = Collection(build, publish, deploy, verify, resume, sandbox, rehearse)
+namespace = Collection(
+    build, publish, deploy, verify, resume, sandbox, rehearse, contract, bootstrap
+)
 """What ``tasks.py`` of a repository imports."""

@@ -13,12 +13,15 @@ from shipway.aws.ecs import AwsEcs
 from shipway.aws.logs import Logs
 from shipway.aws.published import Published
 from shipway.aws.session import Session
+from shipway.aws.stacks import Stacks
 from shipway.clock import SystemClock
 from shipway.config.environment import Environment, Place
 from shipway.console import Console
 from shipway.docker import Buildx
 from shipway.errors import SandboxError
+from shipway.git_history import GitHistory
 from shipway.http import HttpProber
+from shipway.oidc import GithubTokens
 from shipway.paths import cache_folder
 from shipway.ports import Site, Yard
 from shipway.values import Commit, Identity
@@ -32,6 +35,7 @@ class AwsAccount:
         self.ecs = AwsEcs(self._session)
         self.logs = Logs(self._session)
         self.published = Published(self._session)
+        self.stacks = Stacks(self._session)
         self._repositories: dict[tuple[str, str], EcrRepository] = {}
 
     def identity(self) -> Identity:
@@ -52,12 +56,13 @@ class AwsAccount:
             self._repositories[key] = EcrRepository(self._session, *key)
         return self._repositories[key]
 
+    def repository_at(self, place: Place, name: str) -> EcrRepository:
+        """A repository of another environment, read with the credentials of this one."""
+        return EcrRepository(Session(place.region), name, place.account)
 
-@dataclass(frozen=True, slots=True)
-class Checkout:
+
+class Checkout(GitHistory):
     """The repository this runs in; implements :class:`shipway.ports.Git`."""
-
-    root: Path
 
     def head(self) -> Commit:
         """The commit that is checked out."""
@@ -91,7 +96,8 @@ def yard(console: Console, start: Path | None = None) -> Yard:
         root=root,
         variables=os.environ,
         cache=cache_folder(os.environ) / "images",
-        git=Checkout(root),
+        git=Checkout(root, os.environ),
+        proof=GithubTokens(os.environ),
         site=site,
         prober=HttpProber(),
         clock=SystemClock(),
