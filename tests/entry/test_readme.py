@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from invoke.exceptions import ParseError
-from invoke.parser import Parser, ParserContext
+from invoke.parser import Parser
+from invoke.parser.context import ParserContext
 
 from shipway.exit_codes import exit_codes
 from shipway.tasks import namespace

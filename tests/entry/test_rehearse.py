@@ -76,7 +76,7 @@ class Run:
     process: subprocess.Popen[str]
     folder: str
     events: list[dict[str, Any]] = field(default_factory=list)
-    namespaces: set[str] = field(default_factory=set)
+    namespaces: dict[str, int] = field(default_factory=dict)
     slots: set[str] = field(default_factory=set)
     _reader: threading.Thread = field(default_factory=threading.Thread)
 
@@ -115,15 +115,18 @@ class Run:
                 if wanted(self.events[seen - 1]):
                     return
             assert self.process.poll() is None, self.events[-3:]
-            time.sleep(0.1)
+            time.sleep(0.3)
         raise AssertionError(self.events[-3:])
 
     def look(self) -> None:
         """Note the namespaces and the slot that this run has on the machine."""
-        ours = namespace_of(Path("/proc/self"))
+        known = {namespace_of(Path("/proc/self")), "", *self.namespaces}
         for process in processes():
-            if about(process, self.folder):
-                self.namespaces |= {namespace_of(process)} - {ours, ""}
+            if about(process, self.folder) and (name := namespace_of(process)) not in known:
+                with contextlib.suppress(OSError):
+                    # Held open, so that the kernel gives its number to no other namespace.
+                    self.namespaces[name] = os.open(process / "ns" / "pid", os.O_RDONLY)
+                    known.add(name)
         self.slots |= {note.stem for note in self._notes()}
 
     def _notes(self) -> list[Path]:
@@ -169,6 +172,8 @@ class Run:
             if stream is not None:
                 self._reader.join(5)
                 stream.close()
+        for held in self.namespaces.values():
+            os.close(held)
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

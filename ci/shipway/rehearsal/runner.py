@@ -174,11 +174,21 @@ def _refused(world: World, environment: str, what: str, token: str) -> dict[str,
 
 
 def _command(one: Walk, world: World) -> list[str]:
-    command = [sys.executable, "-m", "invoke", "deploy", "--json"]
+    command = [*_tied(), sys.executable, "-m", "invoke", "deploy", "--json"]
     if one.image:
         repository = f"{world.state['registry']}/shop-{one.environment}"
         command += ["--image", f"{repository}@{one.image}"]
     return command
+
+
+def _tied() -> tuple[str, ...]:
+    """Words that have the kernel end a command when we die, ``kill -9`` included.
+
+    Without them it would go on alone, and watch a rollout whose AWS is gone (prctl(2),
+    PR_SET_PDEATHSIG).
+    """
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
 
 
 def _run(
