@@ -20,7 +20,9 @@ from shipway.rollout.state import (
     STATUS_RANK,
     TERMINAL,
     State,
+    is_older,
     ours_in,
+    primary,
     seconds_since,
 )
 from shipway.rollout.terms import Wants
@@ -117,8 +119,9 @@ def _unsure(state: State) -> bool:
 def next_look(state: State, now: datetime) -> float:
     """Seconds to wait before the next look; the caller adds jitter.
 
-    One second while things move, up to four while nothing does, ten at a PAUSE hook, half a second
-    while a proof is outstanding; longer after troubles, and as long as the budget of calls needs.
+    One second while things move, up to four while nothing does, ten at a PAUSE hook; half a second
+    at the very beginning, after a roll-back was asked for and while a proof is outstanding; longer
+    after troubles, and as long as the budget of calls needs.
     """
     if state.conclusion is not None:
         return 0.0
@@ -130,7 +133,10 @@ def next_look(state: State, now: datetime) -> float:
     wait = min(_SLOWEST, _FASTEST + quiet / _QUIET_PER_SECOND)
     if state.paused is not None:
         wait = _PAUSED
-    proving = state.succeeded_since or state.returned_since
+    # What never comes up is known at once, and so is a roll-back that has nothing to start again.
+    if seconds_since(state.started, state.now) < _FASTEST:
+        return _EAGER
+    proving = state.succeeded_since or state.returned_since or state.asked
     if unsure or (proving is not None and seconds_since(proving, state.now) < _EAGER_FOR):
         return _EAGER  # the verdict hangs on one more look: worth borrowing for
     cost = 2.0 if state.describes else 1.0
@@ -164,8 +170,13 @@ def _to_describe(state: State, glance: Snapshot) -> str:
 
 
 def _going_back(state: State, glance: Snapshot) -> bool:
-    """Whether the earlier revision is complete again, so that its targets are worth a call."""
-    if state.rolling_back_since is None:
+    """Whether the earlier revision is complete again, so that its targets are worth a call.
+
+    A roll-back may be over before its beginning was seen: an earlier PRIMARY after ours tells it.
+    """
+    back = primary(glance)
+    overtaken = state.deployment is not None and back is not None and is_older(state, back)
+    if state.rolling_back_since is None and not overtaken:
         return False
     others = [d for d in glance.deployments if d.id != state.deployment_id]
     return bool(others) and all(d.running >= d.desired for d in others)
