@@ -6,15 +6,18 @@ sandbox's roles are made from the same text, so that a rehearsal proves what wil
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
-from shipway.config.load import Declared
 from shipway.errors import ConfigurationError
 from shipway.release import permissions, trust
 from shipway.release.cfn_yaml import dump
 from shipway.release.contract import Contract, Source, Task
 from shipway.release.permissions import Needs
 from shipway.release.trust import camel
+
+if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
+    from shipway.config.load import Declared
 
 Document = dict[str, Any]
 LONGEST_SESSION = 43200
@@ -46,7 +49,7 @@ def render(contract: Contract, declared: Declared, *, session: int) -> str:
 
 
 def compose(
-    contract: Contract, wanted: Needs, *, session: int, further: tuple[Document, ...] = ()
+    contract: Contract, wanted: Needs, *, session: int, further: Sequence[Document] = ()
 ) -> str:
     """As :func:`render`, from what the environment needs; ``further`` statements are added."""
     entries = trust.leading_to(contract, wanted.environment)

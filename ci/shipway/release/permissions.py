@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from shipway.config.load import Declared
 from shipway.config.references import Reference
 from shipway.release.contract import Task
 from shipway.release.trust import camel
+
+if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
+    from shipway.config.load import Declared
 
 Document = dict[str, Any]
 

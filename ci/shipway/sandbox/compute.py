@@ -15,7 +15,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import resources
 from typing import Any, Protocol
 
@@ -55,14 +55,6 @@ class Ecs(Protocol):
         ...
 
 
-class Iam(Protocol):
-    """What is asked of IAM; boto3's client answers to it."""
-
-    def create_open_id_connect_provider(self, **kwargs: Any) -> Any:
-        """CreateOpenIDConnectProvider."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
     """An OCI image in memory: one platform, one layer."""
@@ -84,21 +76,24 @@ class Layer:
     Attributes:
         environment: ``staging`` and the like.
         repository: The image repository's name, unique over all accounts of the sandbox.
-        subjects: The ``sub`` claims that may assume the deploy role.
-        github: ``owner/name`` whose workflows may.
+        access: The template of its deploy role, as ``nox -s bootstrap`` renders it.
         count: How many tasks the service is to run.
     """
 
     environment: str
     repository: str
-    subjects: tuple[str, ...]
-    github: str = "example/shop"
+    access: str = field(repr=False)
     count: int = 2
 
     @property
     def stack(self) -> str:
         """The stack's name, which is the cluster's and the load balancer's too."""
         return f"shop-{self.environment}"
+
+    @property
+    def access_stack(self) -> str:
+        """The name of the stack that makes the deploy role: the role's own."""
+        return f"shop-deploy-{self.environment}"
 
 
 def template() -> str:
@@ -215,25 +210,34 @@ def _parameters(layer: Layer, state: Mapping[str, Any], image: Image, count: int
         "Environment": layer.environment,
         "RepositoryName": layer.repository,
         "ImageUri": f"{state['registry']}/{layer.repository}@{image.digest}",
-        "GitHubRepository": layer.github,
-        "GitHubSubjects": ",".join(layer.subjects),
         "EndpointUrl": state["endpoint"],
         "DesiredCount": str(count),
     }
+    return _listed(values)
+
+
+def _listed(values: Mapping[str, str]) -> list[Any]:
     return [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
 
 
-def create_provider(iam: Iam) -> None:
-    """Have an account trust GitHub's tokens: what each account at AWS needs once."""
-    iam.create_open_id_connect_provider(
-        Url="https://token.actions.githubusercontent.com", ClientIDList=["sts.amazonaws.com"]
-    )
+def _access(layer: Layer, outputs: Mapping[str, str]) -> list[Any]:
+    """What the deploy role's template asks for; a role that only publishes asks for less."""
+    values = {"CreateProvider": "true", "Repository": layer.repository}
+    if "\n  Cluster:\n" in layer.access:
+        values |= {
+            "Cluster": layer.stack,
+            "ServiceWeb": outputs["Service"],
+            "FamilyWeb": f"shop-web-{layer.environment}",
+            "LogGroupWeb": f"/shop/{layer.environment}/web",
+            "TaskRoles": f"{outputs['ExecutionRoleArn']},{outputs['TaskRoleArn']}",
+        }
+    return _listed(values)
 
 
 def create(
     cloudformation: CloudFormation, layer: Layer, state: Mapping[str, Any], image: Image
 ) -> None:
-    """Make one environment's stack, seed its repository, and let its service start.
+    """Make one environment's stacks, seed its repository, and let its service start.
 
     Raises:
         SandboxError: CloudFormation refused the template or a resource.
@@ -248,18 +252,28 @@ def create(
             Parameters=_parameters(layer, state, image, count),
             Capabilities=["CAPABILITY_NAMED_IAM"],
         )
-        _wait_for_stack(cloudformation, layer.stack)
+        outputs = _wait_for_stack(cloudformation, layer.stack)
         if count == 0:
             put_image(state, layer.repository, image)
+            cloudformation.create_stack(
+                StackName=layer.access_stack,
+                TemplateBody=layer.access,
+                Parameters=_access(layer, outputs),
+                Capabilities=["CAPABILITY_NAMED_IAM"],
+            )
+    _wait_for_stack(cloudformation, layer.access_stack)
 
 
-def _wait_for_stack(cloudformation: CloudFormation, name: str, seconds: float = 30.0) -> None:
+def _wait_for_stack(
+    cloudformation: CloudFormation, name: str, seconds: float = 30.0
+) -> dict[str, str]:
+    """The stack's outputs, once it is there."""
     deadline = time.monotonic() + seconds
     while True:
         found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         status = str(found["StackStatus"])
         if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-            return
+            return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())}
         if status.endswith(("FAILED", "ROLLBACK_COMPLETE")) or time.monotonic() > deadline:
             raise SandboxError(
                 f"the stack {name} is {status}: {found.get('StackStatusReason', '')}",

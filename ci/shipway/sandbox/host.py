@@ -130,7 +130,6 @@ def settle(state: Mapping[str, Any], image: compute.Image) -> None:
         return client(service, region=state["region"], endpoint=state["endpoint"], credentials=root)
 
     def make(layer: compute.Layer) -> tuple[Any, compute.Layer]:
-        compute.create_provider(admin(layer, "iam"))
         compute.create(admin(layer, "cloudformation"), layer, state, image)
         return admin(layer, "ecs"), layer
 

@@ -1,29 +1,93 @@
-"""The environments of the sandbox, each in an account of its own, as at AWS."""
+"""The environments of the sandbox, each in an account of its own, as at AWS.
+
+Their deploy roles are rendered by what renders ``ci/iam``: those of staging and production are the
+committed ones to the letter, which a test compares: a rehearsal proves what will be applied.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
+from shipway.release import bootstrap
+from shipway.release.contract import TASKS, Contract, Entry, Guard, Source, Task
+from shipway.release.permissions import Needs, statement
 from shipway.sandbox.compute import Layer
+from shipway.sandbox.github import Repository, Run
 
-GITHUB: Final = "example/shop"
+_REPOSITORY: Final = Repository()
+GITHUB: Final = _REPOSITORY.full_name
 """``owner/name`` of the repository that the sandbox's GitHub speaks for."""
-LAPTOP: Final = f"repo:{GITHUB}:environment:local"
-"""The subject under which a person at a keyboard gets the local environment's role."""
 
-LAYERS: Final = (
-    Layer(environment="local", repository="shop-local", subjects=(LAPTOP,), github=GITHUB),
-    Layer(
-        environment="staging",
-        repository="shop-staging",
-        subjects=(f"repo:{GITHUB}:ref:refs/heads/main", f"repo:{GITHUB}:environment:staging"),
-        github=GITHUB,
-    ),
-    Layer(
-        environment="production",
-        repository="shop-production",
-        subjects=(f"repo:{GITHUB}:environment:production",),
-        github=GITHUB,
+SESSION_SECONDS: Final = 3600
+"""How long a session of a deploy role may last."""
+
+_SOURCE: Final = Source(
+    repository=GITHUB,
+    repository_id=_REPOSITORY.id,
+    owner_id=_REPOSITORY.owner_id,
+    workflow=Run().path,
+)
+_LAPTOP_REF: Final = "refs/heads/laptop"
+LAPTOP: Final[Mapping[str, str]] = {
+    "sub": f"repo:{GITHUB}:environment:local",
+    "repository": GITHUB,
+    "repository_id": str(_SOURCE.repository_id),
+    "repository_owner_id": str(_SOURCE.owner_id),
+    "environment": "local",
+    "ref": _LAPTOP_REF,
+    "job_workflow_ref": f"{GITHUB}/{_SOURCE.workflow}@{_LAPTOP_REF}",
+}
+"""The claims by which a person at a keyboard gets the local environment's role.
+
+There is no GitHub on a laptop: this stands for how people sign in at AWS.
+"""
+
+
+def _entry(name: str, ref: str, environment: str, tasks: tuple[Task, ...]) -> Entry:
+    return Entry(name=name, event="push", ref=ref, environments=(environment,), tasks=tasks)
+
+
+_ENTRIES: Final = (
+    _entry("laptop", _LAPTOP_REF, "local", TASKS),
+    _entry("main", "refs/heads/main", "staging", ("build", "publish")),
+    _entry("stable", "refs/tags/*-stable", "production", TASKS),
+)
+
+CONTRACT: Final = Contract(
+    path="ci/release.toml",
+    entries=_ENTRIES,
+    source=_SOURCE,
+    guards=tuple(
+        Guard(environment=name, role=f"shop-deploy-{name}", github_environment=name)
+        for name in ("local", "staging", "production")
     ),
 )
+"""What the sandbox's roles are rendered from."""
+
+# What a person may look at when something is misspelt; no run in CI needs it.
+_PERSON: Final = (
+    statement(
+        "SayWhatIsThere",
+        ["ecs:ListServices", "ssm:GetParametersByPath"],
+        ["*"],
+    ),
+)
+
+
+def _layer(environment: str) -> Layer:
+    own = environment == "local"
+    published = ("cluster", "repository", "service", *(("url",) if own else ()))
+    needs = Needs(
+        environment=environment,
+        services=("web",),
+        parameters=tuple(f"/shop/{environment}/{name}" for name in published),
+        stacks=() if own else (f"shop-{environment}",),
+    )
+    further = _PERSON if own else ()
+    access = bootstrap.compose(CONTRACT, needs, session=SESSION_SECONDS, further=further)
+    return Layer(environment=environment, repository=f"shop-{environment}", access=access)
+
+
+LAYERS: Final = tuple(_layer(name) for name in ("local", "staging", "production"))
 """The compute layer of each."""

@@ -24,7 +24,7 @@ from shipway.aws.identity import Credentials, assume_role_with_web_identity
 from shipway.errors import SandboxError, ShipwayError
 from shipway.sandbox import tokens
 from shipway.sandbox.host import WORLD_FILE
-from shipway.sandbox.layers import GITHUB, LAPTOP
+from shipway.sandbox.layers import LAPTOP
 
 IDLE_SECONDS: Final = 1800.0
 """A background sandbox that nobody asks anything for this long ends by itself."""
@@ -69,7 +69,7 @@ class World:
 
     def person(self) -> Credentials:
         """Credentials of a person at a keyboard: the local environment's deploy role."""
-        job = tokens.register(self.state, {"sub": LAPTOP, "repository": GITHUB})
+        job = tokens.register(self.state, LAPTOP)
         return self.assume("local", tokens.fetch(job), session="laptop")
 
     def assume(self, environment: str, token: str, *, session: str) -> Credentials:

@@ -18,23 +18,14 @@ import pytest
 from botocore.exceptions import ClientError  # the tests ask as any client would
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shipway.sandbox import compute, github
+from shipway.sandbox import compute, github, layers
 
 SHA = "3f9c2ab" + "0" * 33
 STAGING, PRODUCTION = "111122223333", "444455556666"
 MAIN, STABLE = "refs/heads/main", "refs/tags/v1.0.0-stable"
 LAYERS = {
-    STAGING: compute.Layer(
-        environment="staging",
-        repository="shop-staging",
-        subjects=(f"repo:example/shop:ref:{MAIN}",),
-    ),
-    PRODUCTION: compute.Layer(
-        environment="production",
-        repository="shop-production",
-        subjects=(f"repo:example/shop:ref:{STABLE}",),
-        count=1,
-    ),
+    STAGING: next(one for one in layers.LAYERS if one.environment == "staging"),
+    PRODUCTION: next(one for one in layers.LAYERS if one.environment == "production"),
 }
 
 
@@ -44,7 +35,6 @@ def deployed(world: Any) -> Any:
     image = compute.seed_image(world.busybox)
     steady = []
     for account, layer in LAYERS.items():
-        compute.create_provider(world.client("iam", account))
         compute.create(world.client("cloudformation", account), layer, world.state, image)
         steady.append((world.client("ecs", account), layer))
     compute.wait_until_steady(steady)
@@ -52,9 +42,10 @@ def deployed(world: Any) -> Any:
 
 
 def job(world: Any, tmp_path: Path, ref: str, **settings: Any) -> github.GithubEvent:
+    place = "production" if ref.endswith("-stable") else "staging"
     event = github.event(
         settings.pop("name", "push"), ref=ref, sha=SHA, folder=tmp_path, workspace=tmp_path,
-        **settings,
+        **{"run": github.Run(environment=place), **settings},
     )  # fmt: skip
     assert world.state["endpoint"]
     return event
@@ -121,7 +112,7 @@ def test_signed_token_of_main_is_the_role_of_staging(deployed: Any, tmp_path: Pa
     token = token_for(deployed, job(deployed, tmp_path, MAIN))
     answer = assume(deployed, token)
     assert answer["Credentials"]["AccessKeyId"].startswith("ASIA")
-    assert answer["SubjectFromWebIdentityToken"] == f"repo:example/shop:ref:{MAIN}"
+    assert answer["SubjectFromWebIdentityToken"] == "repo:example/shop:environment:staging"
     who = client_of(deployed, answer, "sts").get_caller_identity()
     assert who["Account"] == STAGING
     arn = f"arn:aws:sts::{STAGING}:assumed-role/shop-deploy-staging/GitHubActions"
@@ -134,20 +125,58 @@ def test_signed_token_of_main_is_the_role_of_staging(deployed: Any, tmp_path: Pa
     ("ref", "settings"),
     [
         ("refs/heads/feature/x", {}),
-        ("refs/heads/v1.0.0-stable", {}),
+        ("refs/heads/Main", {}),
+        ("refs/tags/main", {}),
         ("refs/tags/v1.0.1", {}),
         ("refs/pull/7/merge", {"name": "pull_request", "head_ref": "feature/x"}),
         (MAIN, {"repository": github.Repository(owner="stranger", id=1)}),
-        (MAIN, {"run": github.Run(environment="staging")}),
+        (MAIN, {"repository": github.Repository(id=1)}),
+        (MAIN, {"repository": github.Repository(owner_id=1)}),
+        (MAIN, {"run": github.Run()}),
+        (MAIN, {"run": github.Run(environment="production")}),
+        (MAIN, {"run": github.Run(environment="staging", path=".github/workflows/other.yml")}),
     ],
-    ids=["branch", "branch-like-a-tag", "tag", "pull-request", "stranger", "environment"],
-)
+    ids=[
+        "branch", "other-case", "tag-like-a-branch", "tag", "pull-request", "stranger",
+        "namesake", "namesake-owner", "no-environment", "other-environment", "other-workflow",
+    ],
+)  # fmt: skip
 def test_other_jobs_are_denied(
     deployed: Any, tmp_path: Path, ref: str, settings: dict[str, Any]
 ) -> None:
     token = token_for(deployed, job(deployed, tmp_path, ref, **settings))
     message = "Not authorized to perform sts:AssumeRoleWithWebIdentity"
     assert refusal(assume, deployed, token) == ("AccessDenied", message)
+
+
+@pytest.mark.parametrize("immutable", [False, True], ids=["classic", "immutable"])
+def test_both_forms_of_the_subject_are_trusted(
+    deployed: Any, tmp_path: Path, *, immutable: bool
+) -> None:
+    repository = github.Repository(immutable_subject=immutable)
+    event = job(deployed, tmp_path, STABLE, repository=repository)
+    answer = assume(deployed, token_for(deployed, event), PRODUCTION)
+    where = "example@4242/shop@424200" if immutable else "example/shop"
+    assert answer["SubjectFromWebIdentityToken"] == f"repo:{where}:environment:production"
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        "refs/heads/v1.0.0-stable",
+        "refs/heads/refs/tags/v1.0.0-stable",
+        "refs/tags/rel/v1.0.0-stable",
+        "refs/tags/v1.0.0-STABLE-stable ",
+        "refs/tags/v1.0.0-stable\n",
+        MAIN,
+    ],
+    ids=["branch", "branch-with-a-tags-name", "nested", "blank", "newline", "main"],
+)
+def test_only_stable_tags_are_the_role_of_production(
+    deployed: Any, tmp_path: Path, ref: str
+) -> None:
+    event = job(deployed, tmp_path, ref, run=github.Run(environment="production"))
+    assert refusal(assume, deployed, token_for(deployed, event), PRODUCTION)[0] == "AccessDenied"
 
 
 def test_forged_expired_and_misdirected_tokens_are_refused(deployed: Any, tmp_path: Path) -> None:
@@ -199,14 +228,14 @@ def test_public_keys_verify_a_token_and_strangers_get_none(deployed: Any, tmp_pa
 
 
 def test_deploy_role_may_deliver_and_no_more(deployed: Any, tmp_path: Path) -> None:
-    answer = assume(deployed, token_for(deployed, job(deployed, tmp_path, MAIN)))
+    answer = assume(deployed, token_for(deployed, job(deployed, tmp_path, STABLE)), PRODUCTION)
     ecs, ecr = client_of(deployed, answer, "ecs"), client_of(deployed, answer, "ecr")
-    live = ecs.describe_services(cluster="shop-staging", services=["web"])["services"][0]
+    live = ecs.describe_services(cluster="shop-production", services=["web"])["services"][0]
     found = ecs.describe_task_definition(taskDefinition=live["taskDefinition"])["taskDefinition"]
     fields = ("family", "containerDefinitions", "executionRoleArn", "taskRoleArn", "cpu", "memory")
     same = {name: found[name] for name in fields} | {"networkMode": "bridge"}
     made = ecs.register_task_definition(**same)["taskDefinition"]["taskDefinitionArn"]
-    updated = ecs.update_service(cluster="shop-staging", service="web", taskDefinition=made)
+    updated = ecs.update_service(cluster="shop-production", service="web", taskDefinition=made)
     arn = updated["service"]["currentServiceDeployment"]
     deadline = time.monotonic() + 20
     while True:
@@ -215,15 +244,17 @@ def test_deploy_role_may_deliver_and_no_more(deployed: Any, tmp_path: Path) -> N
             break
         assert time.monotonic() < deadline, seen
         time.sleep(0.1)
-    tasks = ecs.list_tasks(cluster="shop-staging", serviceName="web")["taskArns"]
-    assert len(ecs.describe_tasks(cluster="shop-staging", tasks=tasks)["tasks"]) == 2
-    assert ecr.describe_images(repositoryName="shop-staging")["imageDetails"]
+    tasks = ecs.list_tasks(cluster="shop-production", serviceName="web")["taskArns"]
+    assert len(ecs.describe_tasks(cluster="shop-production", tasks=tasks)["tasks"]) == 2
+    assert ecr.describe_repositories(repositoryNames=["shop-production"])["repositories"]
     elb = client_of(deployed, answer, "elbv2")
     group = live["loadBalancers"][0]["targetGroupArn"]
     assert elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
-    code, message = refusal(ecs.delete_service, cluster="shop-staging", service="web", force=True)
-    who = f"arn:aws:sts::{STAGING}:assumed-role/shop-deploy-staging/GitHubActions"
-    resource = f"arn:aws:ecs:eu-west-1:{STAGING}:service/shop-staging/web"
+    code, message = refusal(
+        ecs.delete_service, cluster="shop-production", service="web", force=True
+    )
+    who = f"arn:aws:sts::{PRODUCTION}:assumed-role/shop-deploy-production/GitHubActions"
+    resource = f"arn:aws:ecs:eu-west-1:{PRODUCTION}:service/shop-production/web"
     assert code == "AccessDeniedException"
     assert message == (
         f"User: {who} is not authorized to perform: ecs:DeleteService on resource: {resource} "
@@ -231,7 +262,7 @@ def test_deploy_role_may_deliver_and_no_more(deployed: Any, tmp_path: Path) -> N
     )
     stranger = same | {"family": "other"}
     assert "task-definition/other:*" in refusal(ecs.register_task_definition, **stranger)[1]
-    borrowed = same | {"taskRoleArn": f"arn:aws:iam::{STAGING}:role/shop-deploy-staging"}
+    borrowed = same | {"taskRoleArn": f"arn:aws:iam::{PRODUCTION}:role/shop-deploy-production"}
     assert "iam:PassRole on resource" in refusal(ecs.register_task_definition, **borrowed)[1]
 
 

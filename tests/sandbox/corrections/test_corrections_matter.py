@@ -39,6 +39,7 @@ API = (
     "iam.denials-name-the-resource",
     "iam.ecs-resources",
     "iam.pass-role",
+    "iam.wildcards-whole",
     "sts.verifies-web-identity",
 )
 HEALTH = (
@@ -305,11 +306,29 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         RoleSessionName="forged",
         WebIdentityToken=token,
     )
+    guarded = role_with(
+        world,
+        f"guarded-{one.name}",
+        [],
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": "*"},
+            "Condition": {"StringLike": {"sts:ExternalId": "v*-stable"}},
+        },
+    )
+    newline = error_of(
+        world.client("sts").assume_role,
+        RoleArn=guarded,
+        RoleSessionName="newline",
+        ExternalId="v1-stable\n",
+    )
     arn = f"{where}:service/tests/{one.name}"
     return {
         "iam.denials-name-the-resource": f"on resource: {arn} because" in other[1],
         "iam.ecs-resources": not updated[0],
         "iam.pass-role": "iam:PassRole on resource: " + passed in registered[1],
+        "iam.wildcards-whole": newline[0] == "AccessDenied",
         "sts.verifies-web-identity": forged[0] == "InvalidIdentityToken",
     }
 

@@ -11,7 +11,7 @@ import pytest
 from shipway.errors import SandboxError
 from shipway.sandbox import compute
 
-LAYER = compute.Layer(environment="staging", repository="shop", subjects=("repo:a/b:ref:c",))
+LAYER = compute.Layer(environment="staging", repository="shop", access="Resources: {}")
 STATE = {"endpoint": "http://localhost:1", "registry": "localhost:1", "admin_secret": "x"}
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextvars
 import json
+import re
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
@@ -208,6 +209,19 @@ def access_denied(
         explicit_deny=explicit_deny,
         **more,
     )
+
+
+@correction(
+    "iam.wildcards-whole",
+    replaces="iam_evaluator._fnmatch_compile",
+    because="a wildcard matches the whole value, line ends included (IAM JSON policy elements: "
+    "Condition operators); MiniStack's pattern leaves a line end at the end of a value out",
+)
+def wildcard(pattern: str, ignore_case: bool) -> re.Pattern[str]:  # noqa: FBT001  # MiniStack calls it so
+    """A pattern of IAM as one that :meth:`re.Pattern.match` compares with the whole value."""
+    parts = {"*": ".*", "?": "."}
+    whole = "".join(parts.get(char) or re.escape(char) for char in pattern)
+    return re.compile(rf"{whole}\Z", re.DOTALL | (re.IGNORECASE if ignore_case else 0))
 
 
 def _denial(action: str, resource: str, context: Record) -> Any:
