@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -222,8 +223,10 @@ def sick(reason: str, description: str) -> seen.Target:
 @pytest.mark.parametrize(
     ("reason", "description", "exposed", "part"),
     [
-        ("Target.ResponseCodeMismatch", "codes: [500]", (), "answers, but not as the health check"),
+        ("Target.ResponseCodeMismatch", "codes: [500]", (), "answers the health check with 500"),
+        ("Target.ResponseCodeMismatch", "mismatch", (80,), "answers something else"),
         ("Target.Timeout", "Request timed out", (80,), "port 8080, but the image exposes 80"),
+        ("Target.Timeout", "Request timed out", (), "no answer on port 8080 in the time"),
         ("Target.FailedHealthChecks", "Health checks failed", (8080,), "nothing answers on port"),
     ],
 )
@@ -239,6 +242,44 @@ def test_target_health_is_shown_with_reason_and_next_step(
             f"target port 8080 unhealthy: {reason}: {description}",
         )
         assert part in next_of(block)
+
+
+def test_the_reason_of_an_unhealthy_target_wins_over_those_of_others() -> None:
+    targets = (
+        replace(sick("Target.DeregistrationInProgress", "draining"), state="draining", id="10.9"),
+        replace(sick("Elb.InitialHealthChecking", "in progress"), state="initial", id="10.8"),
+        replace(sick("Target.ResponseCodeMismatch", "codes: [503]"), id=""),
+    )
+    (block,) = explain(task(1, ELB, "ServiceSchedulerInitiated", 143), targets=targets)
+    assert dict(shown(block))["health"] == (
+        "target port 8080 unhealthy: Target.ResponseCodeMismatch: codes: [503]",
+    )
+    assert "answers the health check with 503" in next_of(block)
+
+
+def test_a_target_that_only_an_event_told_of_is_no_failure_by_itself() -> None:
+    told = replace(sick("Target.Timeout", "Request timed out"), id="")
+    assert [block.kind for block in explain(crashed(1), targets=(told,))] == ["exit"]
+    assert explain(targets=(told,)) == ()
+
+
+def test_the_image_of_another_container_is_named() -> None:
+    document = {
+        "containerDefinitions": [
+            *DOCUMENT["containerDefinitions"],
+            {"name": "proxy", "image": "registry.example/proxy:gone"},
+        ]
+    }
+    why = "CannotPullContainerError: registry.example/proxy:gone: not found"
+    stopped = replace(
+        task(1, why, "TaskFailedToStart"),
+        containers=(Container(name="web"), Container(name="proxy", reason=why)),
+    )
+    (block,) = explain(stopped, now=document)
+    details = dict(shown(block))
+    assert details["cause"][0] == 'the image of container "proxy" is not in the registry'
+    assert details["image"][1] == '…/proxy:gone in container "proxy"'
+    assert next_of(block) == "publish it, or check the name: registry.example/proxy:gone"
 
 
 def test_no_secret_is_shown_anywhere() -> None:

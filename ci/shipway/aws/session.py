@@ -98,7 +98,7 @@ class Session:
                 with translated(f"{service}: credentials"):
                     if self._session is None:
                         self._session = boto3.Session(region_name=self.region)
-                    self._clients[service, attempts] = self._session.client(
+                    made = self._session.client(
                         service,
                         config=Config(
                             connect_timeout=5,
@@ -108,6 +108,8 @@ class Session:
                             max_pool_connections=16,
                         ),
                     )
+                    made.meta.events.register_first("needs-retry", _let_through)
+                    self._clients[service, attempts] = made
             return self._clients[service, attempts]
 
     def renew(self) -> bool:
@@ -149,6 +151,17 @@ class Session:
             self.client("sts")
             credentials = self._session.get_credentials() if self._session else None
         return str(credentials.access_key) if credentials else ""
+
+
+def _let_through(caught_exception: Exception | None = None, **_: Any) -> None:
+    """Raise again what a signal's handler raised while the SDK was waiting for an answer.
+
+    botocore takes any exception below its transport for a failure of the network, wraps it in
+    HTTPClientError and tries again (botocore/httpsession.py): SIGTERM would be lost.
+    """
+    wrapped = getattr(caught_exception, "kwargs", {}).get("error")
+    if isinstance(wrapped, ShipwayError):
+        raise wrapped
 
 
 @contextmanager

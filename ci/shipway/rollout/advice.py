@@ -24,6 +24,7 @@ _MISSING = (
         rf"(?:missing|required|undefined)\b[^\n]{{0,40}}?\b(?P<name>{_NAME})\b", re.IGNORECASE
     ),
 )
+_STATUS = re.compile(r"codes: \[(\d+)")
 _MEMORY_CODES = frozenset({137})
 
 
@@ -112,19 +113,33 @@ def _of_memory(case: Case) -> str:
 
 
 def _of_targets(case: Case) -> str:
-    sick = [t for t in case.targets if t.reason and t.state != "healthy"]
+    sick = sick_ones(case.targets)
     reason = sick[0].reason if sick else ""
     port = sick[0].port if sick else next(iter(definition.ports(case.now, case.container)), 0)
     if reason == "Target.ResponseCodeMismatch":
-        return f"the program answers, but not as the health check expects: {sick[0].description}"
+        code = _STATUS.search(sick[0].description)
+        answer = f"answers the health check with {code[1]}" if code else "answers something else"
+        return f"it runs and {answer}: its log says why, or the check asks for the wrong path"
     if case.exposed and port and port not in case.exposed:
         exposed = ", ".join(str(p) for p in case.exposed)
         return f"the health check asks port {port}, but the image exposes {exposed}"
     at = f" on port {port}" if port else ""
+    if reason == "Target.Timeout":
+        return (
+            f"no answer{at} in the time the health check waits: see what the program does "
+            "meanwhile, and whether a security group drops the load balancer's packets"
+        )
     return (
         f"nothing answers{at}: does the program listen there, on 0.0.0.0 and not on localhost, "
         "and may the load balancer reach it?"
     )
+
+
+def sick_ones(targets: tuple[Endpoint, ...]) -> list[Endpoint]:
+    """Targets with a reason not to be healthy; if any is unhealthy, those alone."""
+    reasoned = [t for t in targets if t.reason and t.state != "healthy"]
+    unhealthy = [t for t in reasoned if t.state.startswith("unhealthy")]
+    return unhealthy or [t for t in reasoned if t.state != "draining"]
 
 
 def _of_platform(case: Case) -> str:

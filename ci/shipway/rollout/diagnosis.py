@@ -11,7 +11,7 @@ from datetime import datetime
 
 from shipway.observer import Detail
 from shipway.rollout import definition
-from shipway.rollout.advice import Case, next_step
+from shipway.rollout.advice import Case, next_step, sick_ones
 from shipway.rollout.certainty import by_failure, cause_of
 from shipway.rollout.reasons import Reading, exit_meaning
 from shipway.rollout.redact import redact, redact_lines, secret_values
@@ -115,7 +115,7 @@ def diagnose(
     groups = by_failure(tasks)
     total = sum(len(struck) for struck, _ in groups)
     blocks = [_block(facts, (struck, total), reading, targets, tails) for struck, reading in groups]
-    sick = tuple(t for t in targets if t.state == "unhealthy")
+    sick = tuple(t for t in targets if t.state == "unhealthy" and t.id)
     if sick and not any(block.kind == "target-health" for block in blocks):
         blocks.append(_unhealthy(facts, sick))
     if not blocks and cause is not None:
@@ -135,7 +135,7 @@ def _block(
     name = reading.container or facts.target.container
     log = _log(struck, name, tails)
     ips = {ip for task in struck for ip in task.private_ips}
-    touched = tuple(t for t in targets if t.id in ips) or targets
+    touched = tuple(t for t in targets if t.id in ips and t.state != "draining") or targets
     case = _case(facts, reading, name, log, touched)
     shown = redact_lines([text for _, text in log], facts.hidden)
     details = [
@@ -147,7 +147,7 @@ def _block(
                 f"{at:%Y-%m-%d %H:%M:%S}  {text}" for (at, _), text in zip(log, shown, strict=True)
             ),
         ),
-        Detail(label="image", lines=_images(facts.images)),
+        Detail(label="image", lines=(*_images(facts.images), *_beside(facts, name))),
         Detail(label="next", lines=(clean(next_step(case)),)),
     ]
     return Block(
@@ -210,7 +210,8 @@ def _case(
         before=facts.before,
         now_label=label(facts.target.task_definition),
         before_label=label(facts.target.previous_task_definition),
-        image=facts.images.now or _image(facts.now, name),
+        image=(facts.images.now if name == facts.target.container else "")
+        or _image(facts.now, name),
         log=tuple(text for _, text in log),
         targets=targets,
         exposed=facts.images.exposed,
@@ -236,7 +237,7 @@ def _cause(struck: tuple[Task, ...], reading: Reading) -> list[str]:
 def _health(reading: Reading, case: Case) -> list[str]:
     lines = []
     if reading.kind == "target-health":
-        seen = {(t.port, t.reason, t.description): t for t in case.targets if t.state != "healthy"}
+        seen = {(t.port, t.reason, t.description): t for t in sick_ones(case.targets)}
         for (port, reason, description), one in seen.items():
             words = ": ".join(filter(None, (reason, description)))
             lines.append(f"target port {port} {one.state}{f': {words}' if words else ''}")
@@ -266,6 +267,12 @@ def _images(images: Images) -> tuple[str, ...]:
         return (now,)
     was = _short(images.before) + (f" ({images.before_note})" if images.before_note else "")
     return (f"{now}   was {was}",)
+
+
+def _beside(facts: _Facts, name: str) -> tuple[str, ...]:
+    """The image of the container that failed, where that is not the one we deliver."""
+    image = _image(facts.now, name) if name != facts.target.container else ""
+    return (f'{_short(image)} in container "{name}"',) if image else ()
 
 
 def _short(image: str) -> str:

@@ -226,7 +226,7 @@ def _announcement(state: State, cause: Cause) -> Happening:
 def _cannot_ask(state: State) -> str:
     """Why ECS cannot be asked to roll back; empty where it can, now or once ours is bound."""
     if state.first:
-        return "first deployment: there is nothing to roll back to"
+        return "no earlier revision ever came up: there is nothing to roll back to"
     if state.refusal:
         return state.refusal
     if not state.describes:

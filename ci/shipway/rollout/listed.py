@@ -79,7 +79,7 @@ def _failed(  # noqa: PLR0911 - one return for each way a failure can go on
     state: State, snapshot: Snapshot, first: Deployment | None
 ) -> Ended:
     if state.first:
-        return left(state, "first deployment: there is nothing to roll back to")
+        return left(state, "no earlier revision ever came up: there is nothing to roll back to")
     if first is not None and first.id != state.deployment_id:
         if is_newer(state, first) and first.task_definition != _previous(state):
             return left(state, f"then superseded by {describe_newer(state, snapshot)}")

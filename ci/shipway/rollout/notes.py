@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from shipway.rollout.reasons import read, read_text
@@ -9,6 +10,18 @@ from shipway.rollout.snapshot import ServiceEvent, Snapshot, Task
 from shipway.rollout.snapshot import Target as Endpoint
 from shipway.rollout.state import State, is_ours, running_ours
 from shipway.rollout.terms import Cause, Happening
+
+# "service event messages" (Amazon ECS Developer Guide): the reason is what Elastic Load Balancing
+# shows as the target's description; its reason code follows from it ("Target health status").
+_UNHEALTHY = re.compile(
+    r"\(port (?P<port>\d+)\) is unhealthy in \(?target-group (?P<group>[^\s)]+)\)? "
+    r"due to \(reason (?P<reason>[^)]+)\)"
+)
+_CODES = (
+    ("with these codes", "Target.ResponseCodeMismatch"),
+    ("timed out", "Target.Timeout"),
+    ("", "Target.FailedHealthChecks"),
+)
 
 
 def take_tasks(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
@@ -84,8 +97,24 @@ def _event(state: State, event: ServiceEvent, told: list[Happening]) -> State:
         return replace(state, unplaced=text, unplaced_since=state.unplaced_since or state.now)
     if state.deployment_id and state.deployment_id in text and "deployment failed" in text:
         state = replace(state, failed=True)
+    unhealthy = _UNHEALTHY.search(text)
+    if unhealthy is not None and state.returned_since is None:
+        state = replace(state, sick=(*state.sick, _told_of(unhealthy)))
     quiet = "unable to consistently start" not in text and "unhealthy" not in text
     told.append(
         Happening(at=state.now, kind="event", text=text, level="info" if quiet else "warning")
     )
     return state
+
+
+def _told_of(unhealthy: re.Match[str]) -> Endpoint:
+    """The target that an event calls unhealthy: it may be gone before anybody can look at it."""
+    said = unhealthy["reason"].strip()
+    return Endpoint(
+        group=unhealthy["group"],
+        id="",
+        port=int(unhealthy["port"]),
+        state="unhealthy",
+        reason=next(code for words, code in _CODES if words in said),
+        description=said,
+    )

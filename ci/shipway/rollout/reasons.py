@@ -77,6 +77,8 @@ def read(task: Task) -> Reading | None:
     if known is not None:
         kind, weight, words = known
         name = culprit.name if culprit is not None else ""
+        if kind.startswith("image-") and name and len(task.containers) > 1:
+            words = words.replace("the image", f'the image of container "{name}"', 1)
         code = culprit.exit_code if culprit is not None else None
         return Reading(
             kind=kind,

@@ -94,7 +94,7 @@ def _start(
 ) -> Watched | None:
     if step.request is None and step.adopt is None:
         return None
-    primary = _primary(step)
+    back = _completed(step)
     target = Target(
         subject=step.service.key,
         service=step.service.service,
@@ -120,8 +120,8 @@ def _start(
         deployment_id=updated.deployment_id,
         service_deployment=updated.service_deployment,
         earlier=updated.earlier,
-        previous_task_definition=primary.task_definition if primary else "",
-        previous_deployment=primary.id if primary else "",
+        previous_task_definition=back.task_definition if back else "",
+        previous_deployment=back.id if back else "",
         replaced_service_deployment=step.before.current_service_deployment or "",
     )
     return begin(target, step.policy, step.request or step.live, at)
@@ -138,8 +138,14 @@ def _rolled(step: Step, arn: str, watched: Watched | None, clock: Clock) -> Roll
     return Rolled(step=step, task_definition=arn, conclusion=watched.conclusion, watched=watched)
 
 
-def _primary(step: Step) -> Deployment | None:
-    return next((one for one in step.before.deployments if one.status == "PRIMARY"), None)
+def _completed(step: Step) -> Deployment | None:
+    """What ECS can go back to: the newest deployment that was completed, PRIMARY or not.
+
+    A service whose first version never came up has none (Amazon ECS Developer Guide, "Deployment
+    circuit breaker"); behind a Classic Load Balancer there is no rolloutState to tell.
+    """
+    newest_first = sorted(step.before.deployments, key=lambda one: one.status != "PRIMARY")
+    return next((one for one in newest_first if one.rollout_state in {"COMPLETED", None}), None)
 
 
 def _earlier(step: Step) -> str:

@@ -135,9 +135,17 @@ class State:
 
     @property
     def targets(self) -> tuple[Endpoint, ...]:
-        """The targets seen last, and those of ours that were unhealthy and are gone since."""
-        shown = {(t.group, t.id, t.port) for t in self.live}
-        return self.live + tuple(t for t in self.sick if (t.group, t.id, t.port) not in shown)
+        """The targets seen last, and those that were unhealthy and are draining or gone since.
+
+        A target that only an event told of has no ``id``.
+        """
+        sick = {(t.group, t.id, t.port) for t in self.sick}
+        live = tuple(
+            t for t in self.live if t.state != "draining" or (t.group, t.id, t.port) not in sick
+        )
+        shown = {(t.group, t.id, t.port) for t in live}
+        gone = (t for t in self.sick if (t.group, t.id, t.port) not in shown)
+        return live + tuple(dict.fromkeys(gone))
 
     @property
     def elapsed(self) -> float:

@@ -31,7 +31,8 @@ class Target:
             definition.
         service_deployment: ARN of our service deployment where it is known; else the judge binds
             to the one whose target revision is ours.
-        previous_task_definition: ARN of what ran before; empty on a service's first deployment.
+        previous_task_definition: ARN of what ECS can go back to; empty where nothing before us
+            was ever completed, as on a service's first deployment.
         previous_deployment: ``ecs-svc/…`` that was PRIMARY before the update.
         earlier: Ids of all other deployments in UpdateService's answer: each is older than ours, so
             a PRIMARY that is none of them and not ours is newer.

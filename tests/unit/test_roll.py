@@ -1,0 +1,36 @@
+"""Beginning to watch: which deployment ECS can go back to."""
+
+from __future__ import annotations
+
+import pytest
+
+from shipway.config.environment import Service
+from shipway.rollout import roll
+from shipway.rollout.plan import Step
+from shipway.rollout.snapshot import Deployment, Snapshot
+
+
+def step(*deployments: tuple[str, str, str | None]) -> Step:
+    found = tuple(
+        Deployment(id=f"ecs-svc/{name}", status=status, task_definition=name, rollout_state=rollout)
+        for name, status, rollout in deployments
+    )
+    service = Service(key="web", service="shop-web", container="web")
+    return Step(service=service, before=Snapshot(deployments=found), live={}, request={})
+
+
+@pytest.mark.parametrize(
+    ("deployments", "back"),
+    [
+        ([("41", "PRIMARY", "COMPLETED")], "41"),
+        ([("41", "PRIMARY", None)], "41"),
+        ([("40", "ACTIVE", "COMPLETED"), ("41", "PRIMARY", "IN_PROGRESS")], "40"),
+        ([("40", "ACTIVE", "COMPLETED"), ("41", "PRIMARY", "COMPLETED")], "41"),
+        ([("41", "PRIMARY", "IN_PROGRESS")], ""),
+        ([("41", "PRIMARY", "FAILED")], ""),
+        ([], ""),
+    ],
+)
+def test_what_ecs_can_go_back_to(deployments: list[tuple[str, str, str | None]], back: str) -> None:
+    found = roll._completed(step(*deployments))
+    assert (found.task_definition if found else "") == back
