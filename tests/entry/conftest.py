@@ -18,6 +18,7 @@ import pytest
 
 from shipway.paths import cache_folder
 from shipway.rehearsal.checkout import Checkout
+from shipway.sandbox.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 INV = str(Path(sys.executable).with_name("inv"))
@@ -166,6 +167,11 @@ class Running:
 
     state: Mapping[str, Any]
     variables: Mapping[str, str]
+
+    def person(self) -> dict[str, str]:
+        """Variables by which a command acts as a person who took the local deploy role."""
+        world = World(pid=0, state=self.state, variables=self.variables)
+        return {"AWS_ENDPOINT_URL": world.endpoint, **world.person().variables()}
 
     def administrator(self, environment: str) -> dict[str, str]:
         """Variables by which a command reaches an environment's account as its root."""

@@ -136,8 +136,7 @@ def test_an_endpoint_where_nothing_answers(plant: Plant) -> None:
 
 
 def test_the_wrong_account(plant: Plant, sandbox: Running) -> None:
-    root = sandbox.administrator("local")
-    ended = plant().types("inv", "verify", "--env", "staging", env=root)
+    ended = plant().types("inv", "verify", "--env", "staging", env=sandbox.person())
     said = "these credentials belong to account 123456789012, but staging is 111122223333"
     check(ended, 15, "identity", said, "nothing was changed")
 
