@@ -86,8 +86,10 @@ class Grounds:
         )
         begun = self._observer.follow(created["service"]["currentServiceDeployment"])
         if not begun.ended.wait(_STEADY_SECONDS):
+            found = self.ecs.describe_services(cluster=CLUSTER, services=[name])["services"][0]
             raise SandboxError(
-                f"the service {name} is not steady after {_STEADY_SECONDS:.0f} s: {begun.status}"
+                f"the service {name} is not steady after {_STEADY_SECONDS:.0f} s: {begun.status}",
+                details=tuple(event["message"] for event in found["events"][:8]),
             )
         image = self._image(kind, "2") if kind.script else self._nothing()
         newer = self._register(name, kind, self._image(good, "3")) if kind.meddling else ""

@@ -89,7 +89,7 @@ def announcements(found: Sequence[Judged]) -> list[str]:
                 _seconds(result.announced_at),
                 _seconds(result.breaker_at),
                 _seconds(margin),
-                _escaped(result.text.partition(": ")[2]),
+                _escaped(result.text.partition("; left as it is")[0].partition(": ")[2]),
             ]
         )
     return _markdown(rows)
