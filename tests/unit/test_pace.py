@@ -1,0 +1,73 @@
+"""Where half a second is worth a call: at the start, and after a roll-back was asked for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from shipway.rollout import judge
+from shipway.rollout.snapshot import Deployment, Snapshot
+from shipway.rollout.terms import Policy, Target
+
+T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
+TARGET = Target(
+    subject="web",
+    service="shop-web",
+    task_definition="arn:aws:ecs:eu-west-1:1:task-definition/shop:42",
+    container="web",
+    digest="sha256:" + "9c41" * 16,
+    deployment_id="ecs-svc/42",
+    previous_task_definition="arn:aws:ecs:eu-west-1:1:task-definition/shop:41",
+    previous_deployment="ecs-svc/41",
+    earlier=frozenset({"ecs-svc/41"}),
+)
+NEW = Deployment(
+    id="ecs-svc/42",
+    status="PRIMARY",
+    task_definition=TARGET.task_definition,
+    rollout_state="IN_PROGRESS",
+    desired=2,
+    pending=2,
+)
+OLD = Deployment(
+    id="ecs-svc/41",
+    status="ACTIVE",
+    task_definition=TARGET.previous_task_definition,
+    rollout_state="COMPLETED",
+    desired=2,
+    running=2,
+)
+UNDER_WAY = Snapshot(desired=2, running=2, pending=2, deployments=(NEW, OLD))
+BACK = Snapshot(desired=2, running=2, deployments=(replace(OLD, status="PRIMARY"),))
+
+
+def at(seconds: float) -> datetime:
+    return T0 + timedelta(seconds=seconds)
+
+
+def after(look: Snapshot, seconds: float) -> judge.State:
+    state, _, conclusion = judge.step(judge.begin(TARGET, Policy(), T0), look, at(seconds))
+    assert conclusion is None
+    return state
+
+
+def test_the_first_second_is_looked_at_twice_and_the_next_ones_once() -> None:
+    assert judge.next_look(after(UNDER_WAY, 0.1), at(0.1)) == 0.5
+    assert judge.next_look(after(UNDER_WAY, 1.2), at(1.2)) >= 1.0
+
+
+def test_an_asked_roll_back_is_looked_for_soon_though_calls_were_borrowed() -> None:
+    spent = replace(after(UNDER_WAY, 10), tokens=-5.0)
+    asked = replace(spent, asked=at(10))
+    assert judge.next_look(spent, at(10)) > 1.0
+    assert judge.next_look(asked, at(10.5)) == 0.5
+    assert judge.next_look(asked, at(13)) > 1.0
+
+
+def test_a_roll_back_that_was_over_before_it_was_seen_is_proven_in_one_look() -> None:
+    assert judge.wants(after(UNDER_WAY, 5), BACK, at(6)).targets
+
+
+def test_the_state_before_the_update_is_no_roll_back() -> None:
+    never_seen = judge.begin(TARGET, Policy(), T0)
+    assert not judge.wants(never_seen, BACK, at(0.1)).targets
