@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import hashlib
 import json
 import os
 import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from python_on_whales import DockerClient, DockerException
 from python_on_whales.client_config import ClientNotFoundError
+from python_on_whales.exceptions import NoSuchImage
+from python_on_whales.utils import run
 
-from shipway.errors import BuildError, EngineError, ShipwayError
-from shipway.image.build import BuildRequest
+from shipway.errors import BuildError, EngineError, ShipwayError, UsageError
+from shipway.image.build import DEFAULT, BuildRequest
 from shipway.values import Digest
 
 _OWN_BUILDER = "shipway"
+_CONTAINER = "docker-container"
+# ECR takes a cache only as an OCI image manifest (AWS Containers blog, "Announcing remote cache
+# support in Amazon ECR for BuildKit clients"); ignore-error has the build live without it.
+_CACHE_TO = {
+    "mode": "max",
+    "image-manifest": "true",
+    "oci-mediatypes": "true",
+    "ignore-error": "true",
+}
 _KEPT_LINES = 20
 _NO_EXPORTER = ("exporter is not supported for the docker driver", "oci exporter is not supported")
 _START_DOCKER = "start Docker, or point DOCKER_HOST at an engine that answers"
@@ -35,9 +49,10 @@ class Buildx:
     """
 
     def __init__(self, *, host: str = "", config: Path | None = None, client: str = "") -> None:
-        self._docker = DockerClient(
-            host=host or None, config=config, client_call=[client or "docker"]
-        )
+        self._host = host or None
+        self._config = config
+        self._client = client or "docker"
+        self._docker = DockerClient(host=self._host, config=config, client_call=[self._client])
 
     def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
         """Build and export an OCI image layout; see :class:`shipway.image.build.Builder`.
@@ -54,24 +69,86 @@ class Buildx:
                     remedy="see [image] there; paths are relative to the repository's top",
                 )
         try:
-            return self._export(request, request.builder, tell)
+            builder = self._builder(request.builder)
+            return self._export(request, builder, tell)
         except ClientNotFoundError as error:
             raise EngineError(
                 "no docker command line client was found", remedy=_START_DOCKER
             ) from error
         except DockerException as error:
-            if request.builder or not _mentions(error, _NO_EXPORTER):
+            if request.builder != DEFAULT or not _mentions(error, _NO_EXPORTER):
                 raise _translated(error, request) from error
         tell(f"the engine's own builder cannot export an OCI layout; using {_OWN_BUILDER!r}")
         try:
-            self._ensure_builder()
-            return self._export(request, _OWN_BUILDER, tell)
+            return self._export(request, self._builder(_CONTAINER), tell)
         except DockerException as error:
             raise _translated(error, request) from error
 
-    def _ensure_builder(self) -> None:
-        if not any(builder.name == _OWN_BUILDER for builder in self._docker.buildx.list()):
-            self._docker.buildx.create(name=_OWN_BUILDER, driver="docker-container")
+    def resolve(self, reference: str, builder: str) -> str:
+        """What an image stands for now; see :class:`shipway.image.build.Builder`.
+
+        The engine's own BuildKit takes what the engine holds and asks a registry only otherwise;
+        any other builder knows nothing of the engine's images.
+        """
+        _, at, digest = reference.partition("@")
+        if at:
+            return digest
+        try:
+            if builder == DEFAULT:
+                with contextlib.suppress(NoSuchImage):
+                    return str(self._docker.image.inspect(reference).id)
+            command = [*self._docker.buildx.imagetools.docker_cmd, "buildx", "imagetools"]
+            said = run([*command, "inspect", reference, "--format", "{{json .Manifest}}"])
+            return Digest(json.loads(str(said))["digest"]).value
+        except (DockerException, ClientNotFoundError, ValueError, LookupError, TypeError):
+            return ""
+        except UsageError:
+            return ""
+
+    def _builder(self, setting: str) -> str:
+        """The buildx builder of a setting, made once where it is one of ours."""
+        if setting == DEFAULT:
+            return ""
+        remote = "://" in setting
+        if not remote and setting != _CONTAINER:
+            return setting
+        sign = hashlib.sha256(setting.encode()).hexdigest()[:12]
+        name = f"{_OWN_BUILDER}-{sign}" if remote else _OWN_BUILDER
+        if not any(builder.name == name for builder in self._docker.buildx.list()):
+            self._docker.buildx.create(
+                setting if remote else None,
+                name=name,
+                driver="remote" if remote else "docker-container",
+            )
+        return name
+
+    @contextlib.contextmanager
+    def _signed_in(self, logins: Mapping[str, str]) -> Iterator[DockerClient]:
+        """A client that may use the registry of the cache; the user's own settings stay.
+
+        buildx reads passwords from a configuration folder and nowhere else, so there is one for as
+        long as the build takes (0700, config.json 0600). Where the user's passwords are in a
+        credential store, that store answers for every registry: then it is left to them.
+        """
+        own = Path(self._config or os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+        settings = _settings(own / "config.json")
+        if not logins or settings.get("credsStore"):
+            yield self._docker
+            return
+        with tempfile.TemporaryDirectory(prefix="shipway-docker-") as made:
+            folder = Path(made)
+            for entry in own.iterdir() if own.is_dir() else ():
+                if entry.name != "config.json":
+                    (folder / entry.name).symlink_to(entry.resolve())
+            auths = dict(settings.get("auths") or {})
+            helpers = dict(settings.get("credHelpers") or {})
+            for host, login in logins.items():
+                auths[host] = {"auth": base64.b64encode(login.encode()).decode()}
+                helpers.pop(host, None)
+            file = os.open(folder / "config.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(file, "w", encoding="utf-8") as stream:
+                json.dump({**settings, "auths": auths, "credHelpers": helpers}, stream)
+            yield DockerClient(host=self._host, config=folder, client_call=[self._client])
 
     def _export(self, request: BuildRequest, builder: str, tell: Callable[[str], None]) -> Digest:
         request.destination.parent.mkdir(parents=True, exist_ok=True)
@@ -79,8 +156,10 @@ class Buildx:
         metadata = scratch / "metadata.json"
         fresh = scratch / "layout"
         before = _children()
+        stack = contextlib.ExitStack()
         try:
-            lines = self._docker.buildx.build(
+            docker = stack.enter_context(self._signed_in(request.logins))
+            lines = docker.buildx.build(
                 request.context,
                 file=request.dockerfile,
                 platforms=list(request.platforms),
@@ -88,7 +167,10 @@ class Buildx:
                 build_args={**request.build_args, "SOURCE_DATE_EPOCH": str(request.epoch)},
                 build_contexts=dict(request.build_contexts),
                 labels=dict(request.labels),
-                provenance={"mode": "max"},
+                # A BuildKit that does not know the version leaves it unread and writes v0.2.
+                provenance={"mode": "max", "version": "v1"},
+                cache_from=_cache(request.cache) or None,
+                cache_to=_cache(request.cache, **_CACHE_TO) or None,
                 output={
                     "type": "oci",
                     "tar": "false",
@@ -117,8 +199,22 @@ class Buildx:
             # keeps no handle on it.
             for child in _children() - before:
                 os.kill(child, signal.SIGTERM)
+            stack.close()
             shutil.rmtree(scratch, ignore_errors=True)
         return digest
+
+
+def _settings(file: Path) -> dict[str, Any]:
+    """The user's docker configuration; nothing where there is none that can be read."""
+    try:
+        found = json.loads(file.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _cache(reference: str, **more: str) -> dict[str, str]:
+    return {"type": "registry", "ref": reference, **more} if reference else {}
 
 
 def _children() -> set[int]:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shipway.sandbox.dockerfile import missing_bases
+from shipway.image.dockerfile import missing_bases
 
 
 @pytest.mark.parametrize(

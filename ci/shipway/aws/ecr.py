@@ -4,21 +4,36 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from botocore.exceptions import ClientError
 
+from shipway.aws import scans
 from shipway.aws.registry import Registry
 from shipway.aws.session import Session, code_of, translated
-from shipway.errors import AccessDeniedError, AwsError, PublishError, UsageError
-from shipway.image import layout
+from shipway.config.environment import Origin
+from shipway.errors import (
+    AwsError,
+    ImageNotFoundError,
+    PublishError,
+    UsageError,
+)
+from shipway.image import attestation, layout
+from shipway.image.attestation import Document, Referrer
+from shipway.image.layout import Manifest
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.scan import NOT_AVAILABLE, Scan
 from shipway.values import Digest
 
 _ACCEPTED_TYPES = sorted(layout.INDEX_TYPES | layout.MANIFEST_TYPES)
+
+
+_INDEX = "application/vnd.oci.image.index.v1+json"
+_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+# ECR API Reference, PutImage: the tag exists, whether with this manifest or with another.
+_TAKEN = frozenset({"ImageAlreadyExistsException", "ImageTagAlreadyExistsException"})
 
 
 class EcrRepository:
@@ -28,13 +43,14 @@ class EcrRepository:
         session: Where the calls go.
         name: The repository's name.
         registry_id: The account that owns it (12 digits).
+        uri: Its URI where that is known; another account's repository is not asked for it.
     """
 
-    def __init__(self, session: Session, name: str, registry_id: str) -> None:
+    def __init__(self, session: Session, name: str, registry_id: str, *, uri: str = "") -> None:
         self._session = session
         self._name = name
         self._registry_id = registry_id
-        self._uri = ""
+        self._uri = uri
 
     @property
     def uri(self) -> str:
@@ -52,7 +68,27 @@ class EcrRepository:
         return self._uri
 
     def find(self, reference: str) -> StoredImage | None:
-        """The image under a tag or a ``sha256:`` digest; ``None`` where there is none."""
+        """The image under a tag or a ``sha256:`` digest; ``None`` where there is none.
+
+        Raises:
+            ImageNotFoundError: What is there is no image.
+        """
+        found = self._get(reference)
+        if found is None:
+            return None
+        if not layout.is_image(found.content):
+            raise ImageNotFoundError(
+                f"{reference} is no image: it is a manifest of something else",
+                where=f"{self._name} in {self._registry_id}",
+                remedy="see who pushed it there; nothing was overwritten or changed",
+            )
+        with self._speaking("ecr:BatchGetImage"):
+            if found.media_type not in layout.INDEX_TYPES:
+                return StoredImage(digest=found.digest, platforms=frozenset({found.digest}))
+            children = frozenset(child for _, child in layout.platforms_of(found.content))
+            return StoredImage(digest=found.digest, platforms=children)
+
+    def _get(self, reference: str) -> Manifest | None:
         key = "imageDigest" if reference.startswith("sha256:") else "imageTag"
         with self._speaking("ecr:BatchGetImage"):
             answer = self._session.client("ecr").batch_get_image(
@@ -64,38 +100,163 @@ class EcrRepository:
             if not answer["images"]:
                 return None
             image = answer["images"][0]
-            digest = Digest(image["imageId"]["imageDigest"])
-            manifest = image["imageManifest"].encode()
-            if "manifests" not in json.loads(manifest):
-                return StoredImage(digest=digest, platforms=frozenset({digest}))
-            children = frozenset(child for _, child in layout.platforms_of(manifest))
-            return StoredImage(digest=digest, platforms=children)
+            content = image["imageManifest"].encode()
+            index = "manifests" in json.loads(content)
+            kind = image.get("imageManifestMediaType") or (_INDEX if index else _MANIFEST)
+            return Manifest(
+                digest=Digest(image["imageId"]["imageDigest"]), media_type=kind, content=content
+            )
 
     def push(self, folder: Path, tag: str) -> Pushed:
         """Push an OCI image layout; see :class:`shipway.image.publish.Repository`."""
         image = layout.read(folder)
+        return self._open().push(image, tag)
+
+    def tag(self, digest: Digest, tag: str) -> Digest:
+        """A further tag by the manifest alone; see :class:`shipway.image.publish.Repository`."""
+        standing = self._get(tag)
+        if standing is not None:
+            return standing.digest
+        found = self._get(digest.value)
+        if found is None:
+            raise ImageNotFoundError(
+                f"there is no image {digest} in {self._name}",
+                where=self._registry_id,
+                remedy="see the digest; nothing was changed",
+            )
+        try:
+            with self._speaking("ecr:PutImage"):
+                self._session.client("ecr").put_image(
+                    registryId=self._registry_id,
+                    repositoryName=self._name,
+                    imageManifest=found.content.decode(),
+                    imageManifestMediaType=found.media_type,
+                    imageTag=tag,
+                )
+        except AwsError as error:
+            # Somebody was faster. What the tag stands for is asked below, never assumed.
+            if not isinstance(error.__cause__, ClientError) or (
+                code_of(error.__cause__) not in _TAKEN
+            ):
+                raise
+        standing = self._get(tag)
+        return standing.digest if standing else digest
+
+    def labels(self, digest: Digest) -> Mapping[str, str]:
+        """An image's labels; see :class:`shipway.image.publish.Repository`."""
+        stored = self.find(digest.value)
+        if stored is None:
+            return {}
+        hub = self._open()
+        image = hub.manifest(min(stored.platforms).value)
+        if image is None:
+            return {}
+        try:
+            with hub.open(next(iter(layout.parts_of(image.content)))) as content:
+                config = json.loads(content.read())
+            return dict((config.get("config") or {}).get("Labels") or {})
+        except (PublishError, ValueError, LookupError, AttributeError):
+            return {}
+
+    def take(self, origin: Origin, digest: Digest, tag: str) -> Pushed:
+        """Copy from another repository; see :class:`shipway.image.publish.Target`."""
+        if (origin.account, origin.repository) == (self._registry_id, self._name):
+            self.tag(digest, tag)
+            return Pushed(digest=digest, blobs=0, bytes=0)
+        other = EcrRepository(self._session, origin.repository, origin.account, uri=origin.uri)
+        return transfer(other, self, digest, tag)
+
+    def referrers(self, digest: Digest) -> tuple[Referrer, ...]:
+        """ListImageReferrers; see :class:`shipway.image.attestation.Attachments`."""
+        found: list[Referrer] = []
+        token = ""
+        while True:
+            with self._speaking("ecr:ListImageReferrers"):
+                answer = self._session.client("ecr").list_image_referrers(
+                    registryId=self._registry_id,
+                    repositoryName=self._name,
+                    subjectId={"imageDigest": digest.value},
+                    **({"nextToken": token} if token else {}),
+                )
+                found += (
+                    Referrer(
+                        digest=Digest(one["digest"]),
+                        artifact_type=one.get("artifactType", ""),
+                        annotations=dict(one.get("annotations") or {}),
+                    )
+                    for one in answer.get("referrers") or ()
+                )
+            token = str(answer.get("nextToken") or "")
+            if not token:
+                return tuple(found)
+
+    def attach(self, subject: Digest, documents: Sequence[Document]) -> tuple[Referrer, ...]:
+        """Put documents beside an image; see :class:`shipway.image.attestation.Attachments`."""
+        hub = self._open()
+        root = self._get(subject.value)
+        if root is None:
+            raise PublishError(
+                f"there is no image {subject} to attach to",
+                where=self._name,
+                remedy="somebody may have deleted it; deliver it again",
+            )
+        made = []
+        for document in documents:
+            manifest, contents = attestation.manifest(document, root)
+            hub.attach(manifest, contents)
+            made.append(
+                Referrer(
+                    digest=manifest.digest,
+                    artifact_type=document.artifact_type,
+                    annotations=document.annotations,
+                )
+            )
+        return tuple(made)
+
+    def login(self) -> str:
+        """``AWS:PASSWORD`` for this account's registries, twelve hours valid; a secret."""
         with self._speaking("ecr:GetAuthorizationToken"):
             answer = self._session.client("ecr").get_authorization_token()
-            token = base64.b64decode(answer["authorizationData"][0]["authorizationToken"]).decode()
-        return Registry(self.uri, token).push(image, tag)
+            token = answer["authorizationData"][0]["authorizationToken"]
+            return base64.b64decode(token).decode()
+
+    def _open(self) -> Registry:
+        return Registry(self.uri, self.login())
 
     def scan(self, digest: Digest) -> Scan:
         """What is known of a manifest's scan; see :class:`shipway.image.scan.Scans`."""
-        try:
+
+        def ask(token: str) -> scans.Page:
             with self._speaking("ecr:DescribeImageScanFindings"):
-                answer = self._session.client("ecr").describe_image_scan_findings(
+                page: scans.Page = self._session.client("ecr").describe_image_scan_findings(
                     registryId=self._registry_id,
                     repositoryName=self._name,
                     imageId={"imageDigest": digest.value},
+                    **({"nextToken": token} if token else {}),
                 )
-        except (AwsError, AccessDeniedError, UsageError) as error:
+                return page
+
+        try:
+            with self._speaking("ecr:DescribeImageScanFindings"):
+                return scans.read(digest, ask)
+        except (AwsError, UsageError) as error:
             return Scan(digest=digest, status=NOT_AVAILABLE, findings={}, reason=error.what)
-        return Scan(
-            digest=digest,
-            status=answer.get("imageScanStatus", {}).get("status", NOT_AVAILABLE),
-            findings=answer.get("imageScanFindings", {}).get("findingSeverityCounts", {}),
-            reason=answer.get("imageScanStatus", {}).get("description", ""),
-        )
+
+    def tags(self, digest: Digest) -> tuple[str, ...]:
+        """The tags of an image, sorted; none where it is not there."""
+        with self._speaking("ecr:DescribeImages"):
+            try:
+                answer = self._session.client("ecr").describe_images(
+                    registryId=self._registry_id,
+                    repositoryName=self._name,
+                    imageIds=[{"imageDigest": digest.value}],
+                )
+            except ClientError as error:
+                if code_of(error) == "ImageNotFoundException":
+                    return ()
+                raise
+            found = (tag for one in answer["imageDetails"] for tag in one.get("imageTags") or ())
+            return tuple(sorted(found))
 
     def platforms(self, digest: Digest) -> frozenset[Digest]:
         """Digests of an index's platform manifests; empty where it is not there."""
@@ -122,3 +283,44 @@ def _speaking(operation: str, repository: str) -> Iterator[None]:
                 "infrastructure's stack makes it, shipway never does",
             ) from foreign
         raise
+
+
+def transfer(source: EcrRepository, target: EcrRepository, digest: Digest, tag: str) -> Pushed:
+    """Copy an image with everything that belongs to it; the tag comes last.
+
+    Referrers of the image and of its platforms come with it, so that its bill of materials and its
+    provenance can be read where it runs.
+    """
+    there, here = source._open(), target._open()  # noqa: SLF001  # two of one class
+    root = there.manifest(digest.value)
+    if root is None:
+        raise PublishError(
+            f"there is no image {digest} in {source.uri}",
+            where=source.uri,
+            remedy="somebody may have deleted it; nothing was changed",
+        )
+    children = [_child(there, one) for one in layout.children_of(root.content)]
+    about = (digest, *(child for _, child in layout.platforms_of(root.content)))
+    moved = here.copy(there, root, children)
+    more = [
+        here.copy(there, _child(there, one.digest), ())
+        for subject in about
+        for one in source.referrers(subject)
+    ]
+    target.tag(digest, tag)
+    return Pushed(
+        digest=moved.digest,
+        blobs=moved.blobs + sum(one.blobs for one in more),
+        bytes=moved.bytes + sum(one.bytes for one in more),
+    )
+
+
+def _child(hub: Registry, digest: Digest) -> Manifest:
+    found = hub.manifest(digest.value)
+    if found is None:
+        raise PublishError(
+            f"the registry has lost manifest {digest}",
+            where=hub.uri,
+            remedy="nothing was tagged; publish the image there again, then promote it",
+        )
+    return found

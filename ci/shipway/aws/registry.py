@@ -9,18 +9,28 @@ GetAuthorizationToken; it goes into a header and nowhere else: not into argv, no
 from __future__ import annotations
 
 import base64
+import hashlib
+import io
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import BinaryIO, Final
-from urllib.parse import urljoin, urlsplit
+from typing import Final, Protocol
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
 
-from shipway.errors import PublishError
-from shipway.image.layout import Blob, Layout, Manifest
+from shipway.errors import AccessDeniedError, PublishError, allowing
+from shipway.image.layout import (
+    INDEX_TYPES,
+    MANIFEST_TYPES,
+    Layout,
+    Manifest,
+    Part,
+    parts_of,
+)
 from shipway.image.publish import Pushed
 from shipway.values import Digest
 
@@ -31,6 +41,7 @@ _CREATED: Final = 201
 _ACCEPTED: Final = 202
 _UNAUTHORIZED: Final = 401
 _NOT_FOUND: Final = 404
+_FORBIDDEN: Final = 403
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _PAUSE: Final = 0.3
@@ -43,6 +54,29 @@ _RETRY: Final = urllib3.Retry(
 )
 
 
+_KINDS: Final = ("blobs/uploads", "blobs", "manifests")
+# What the registry asks IAM about (Amazon ECR User Guide, "IAM permissions for pushing an image").
+_DENIED_ACTIONS: Final = {
+    ("HEAD", "blobs"): "ecr:BatchCheckLayerAvailability",
+    ("GET", "blobs"): "ecr:GetDownloadUrlForLayer",
+    ("POST", "blobs/uploads"): "ecr:InitiateLayerUpload",
+    ("PATCH", "blobs/uploads"): "ecr:UploadLayerPart",
+    ("PUT", "blobs/uploads"): "ecr:CompleteLayerUpload",
+    ("PUT", "manifests"): "ecr:PutImage",
+}
+
+
+class Readable(Protocol):
+    """Bytes that come piece by piece."""
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes; none at the end."""
+        ...
+
+
+Opener = Callable[[Part], AbstractContextManager[Readable]]
+
+
 class Registry:
     """One repository of one registry.
 
@@ -52,11 +86,11 @@ class Registry:
     """
 
     def __init__(self, uri: str, token: str) -> None:
-        host, _, self._name = uri.partition("/")
+        host, _, self.name = uri.partition("/")
         # Like docker, plain HTTP is spoken with this machine alone.
         local = urlsplit(f"//{host}").hostname in {"localhost", "127.0.0.1", "::1"}
-        self._base = f"{'http' if local else 'https'}://{host}"
-        self._uri = uri
+        self.base = f"{'http' if local else 'https'}://{host}"
+        self.uri = uri
         self._headers = {
             "Authorization": f"Basic {base64.b64encode(token.encode()).decode()}",
             "User-Agent": "shipway",
@@ -73,74 +107,167 @@ class Registry:
         Raises:
             PublishError: The registry refused something or cannot be reached.
         """
-        try:
-            sent = self._send_all(layout.blobs)
+        paths = {blob.digest: blob.path for blob in layout.blobs}
+        with self._reaching():
+            sent = self._send_all(layout.blobs, lambda part: paths[part.digest].open("rb"))
             for manifest in layout.children:
                 self._put(manifest, manifest.digest.value)
             digest = self._put(layout.root, tag)
-        except urllib3.exceptions.HTTPError as error:
-            raise PublishError(
-                f"the registry cannot be reached: {_reason(error)}",
-                where=self._uri,
-                remedy="check the network, then publish again: layers that arrived are kept",
-            ) from None  # urllib3's own text holds addresses, which may be signed
         return Pushed(digest=digest, blobs=len(sent), bytes=sum(sent))
 
-    def _send_all(self, blobs: Sequence[Blob]) -> list[int]:
+    def copy(
+        self, source: Registry, root: Manifest, children: Sequence[Manifest], tag: str = ""
+    ) -> Pushed:
+        """Take an image from another repository as it is, blob by blob; nothing is kept on disk.
+
+        What is here is not sent again; within one registry a blob is mounted where the registry
+        allows it (ECR: the account setting BLOB_MOUNTING), and no byte moves.
+
+        Args:
+            source: Where it lies.
+            root: The index or manifest; its bytes, and so its digest, stay.
+            children: The manifests of an index, attestations included.
+            tag: The tag it gets here; none for what is known by its digest alone.
+
+        Raises:
+            PublishError: A registry refused something, lost a layer, or cannot be reached.
+        """
+        parts = {
+            part.digest: part
+            for manifest in (children or (root,))
+            for part in parts_of(manifest.content)
+        }
+        mount = source.name if source.base == self.base else ""
+        with self._reaching():
+            sent = self._send_all(tuple(parts.values()), source.open, mount)
+            for manifest in children:
+                self._put(manifest, manifest.digest.value)
+            digest = self._put(root, tag or root.digest.value)
+        return Pushed(digest=digest, blobs=len(sent), bytes=sum(sent))
+
+    def attach(self, manifest: Manifest, contents: Mapping[Digest, bytes]) -> Pushed:
+        """Put a manifest without a tag, such as a referrer, with the few blobs that it names.
+
+        Raises:
+            PublishError: The registry refused it or cannot be reached.
+        """
+        parts = tuple(parts_of(manifest.content))
+        with self._reaching():
+            sent = self._send_all(parts, lambda part: io.BytesIO(contents[part.digest]))
+            digest = self._put(manifest, manifest.digest.value)
+        return Pushed(digest=digest, blobs=len(sent), bytes=sum(sent))
+
+    def manifest(self, reference: str) -> Manifest | None:
+        """A manifest by tag or digest, its bytes compared with the digest; ``None`` for none.
+
+        Raises:
+            PublishError: The registry refused it, or gave other bytes than the digest says.
+        """
+        with self._reaching():
+            answer = self._ask(
+                "GET",
+                f"/v2/{self.name}/manifests/{reference}",
+                headers={"Accept": ", ".join(sorted(INDEX_TYPES | MANIFEST_TYPES))},
+            )
+        if answer.status == _NOT_FOUND:
+            return None
+        if answer.status != _OK:
+            raise self._refused(answer, f"manifest {reference}")
+        digest = Digest(f"sha256:{hashlib.sha256(answer.data).hexdigest()}")
+        if reference.startswith("sha256:") and reference != digest.value:
+            raise PublishError(
+                f"the registry gave {digest} where {reference} was asked for",
+                where=self.uri,
+                remedy="a proxy between here and the registry may rewrite manifests",
+            )
+        kind = answer.headers.get("Content-Type", "").partition(";")[0]
+        return Manifest(digest=digest, media_type=kind, content=answer.data)
+
+    @contextmanager
+    def open(self, part: Part) -> Iterator[Readable]:
+        """A blob's bytes as they come from the registry.
+
+        Raises:
+            PublishError: The registry has lost it, or refuses it.
+        """
+        address = f"/v2/{self.name}/blobs/{part.digest}"
+        answer = self._ask("GET", address, preload_content=False)
+        try:
+            if answer.status != _OK:
+                answer.read()
+                raise self._refused(answer, f"blob {part.digest}")
+            yield answer
+        finally:
+            answer.close()
+
+    def _send_all(self, parts: Sequence[Part], opener: Opener, mount: str = "") -> list[int]:
         """Send what is lacking, some at once; the first failure or a signal stops the others."""
         halt = threading.Event()
         pool = ThreadPoolExecutor(_PARALLEL, "push")
         try:
-            sizes = list(pool.map(partial(self._send, halt), blobs))
+            sizes = list(pool.map(partial(self._send, halt, opener, mount), parts))
         finally:
             halt.set()
             pool.shutdown(wait=False, cancel_futures=True)
         return [size for size in sizes if size is not None]
 
-    def _send(self, halt: threading.Event, blob: Blob) -> int | None:
-        """Upload one blob; gives its size, or ``None`` where it was there already."""
-        answer = self._ask("HEAD", f"/v2/{self._name}/blobs/{blob.digest}")
+    def _send(self, halt: threading.Event, opener: Opener, mount: str, part: Part) -> int | None:
+        """Upload one blob; gives its size, or ``None`` where no byte had to move."""
+        answer = self._ask("HEAD", f"/v2/{self.name}/blobs/{part.digest}")
         if answer.status == _OK:
             return None
         if answer.status != _NOT_FOUND:
-            raise self._refused(answer, f"blob {blob.digest}")
+            raise self._refused(answer, f"blob {part.digest}")
         for left in reversed(range(_UPLOAD_TRIES)):
             try:
-                self._upload(halt, blob)
+                return self._upload(halt, opener, mount, part)
             except (urllib3.exceptions.HTTPError, _PassingError):
                 if not left or halt.wait(_PAUSE):
                     raise
-            else:
-                break
-        return blob.size
+        return part.size
 
-    def _upload(self, halt: threading.Event, blob: Blob) -> None:
-        opened = self._ask("POST", f"/v2/{self._name}/blobs/uploads/")
+    def _upload(self, halt: threading.Event, opener: Opener, mount: str, part: Part) -> int | None:
+        query = f"?{urlencode({'mount': part.digest.value, 'from': mount})}" if mount else ""
+        opened = self._ask("POST", f"/v2/{self.name}/blobs/uploads/{query}")
+        if mount and opened.status == _CREATED:
+            return None
         if opened.status != _ACCEPTED or "Location" not in opened.headers:
-            raise self._refused(opened, f"blob {blob.digest}")
-        location = urljoin(self._base, opened.headers["Location"])
-        with blob.path.open("rb") as content:
+            raise self._refused(opened, f"blob {part.digest}")
+        location = urljoin(self.base, opened.headers["Location"])
+        with opener(part) as content:
             sent = self._ask(
                 "PATCH",
                 location,
                 body=_Haltable(content, halt),
                 headers={
                     "Content-Type": "application/octet-stream",
-                    "Content-Length": str(blob.size),
+                    "Content-Length": str(part.size),
                 },
             )
         if sent.status not in {_OK, _CREATED, _ACCEPTED}:
-            raise self._refused(sent, f"blob {blob.digest}")
+            raise self._refused(sent, f"blob {part.digest}")
         location = urljoin(location, sent.headers.get("Location", location))
         glue = "&" if "?" in location else "?"
-        closed = self._ask("PUT", f"{location}{glue}digest={blob.digest}")
+        closed = self._ask("PUT", f"{location}{glue}digest={part.digest}")
         if closed.status != _CREATED:
-            raise self._refused(closed, f"blob {blob.digest}")
+            raise self._refused(closed, f"blob {part.digest}")
+        return part.size
+
+    @contextmanager
+    def _reaching(self) -> Iterator[None]:
+        try:
+            yield
+        except urllib3.exceptions.HTTPError as error:
+            raise PublishError(
+                f"the registry cannot be reached: {_reason(error)}",
+                where=self.uri,
+                remedy="check the network, then publish again: layers that arrived are kept",
+            ) from None  # urllib3's own text holds addresses, which may be signed
 
     def _put(self, manifest: Manifest, reference: str) -> Digest:
         answer = self._ask(
             "PUT",
-            f"/v2/{self._name}/manifests/{reference}",
+            f"/v2/{self.name}/manifests/{reference}",
             body=manifest.content,
             headers={"Content-Type": manifest.media_type},
         )
@@ -155,23 +282,51 @@ class Registry:
         *,
         body: object = None,
         headers: dict[str, str] | None = None,
+        preload_content: bool = True,
     ) -> urllib3.BaseHTTPResponse:
-        url = urljoin(self._base, location)
-        same_host = urlsplit(url).netloc == urlsplit(self._base).netloc
+        url = urljoin(self.base, location)
+        same_host = urlsplit(url).netloc == urlsplit(self.base).netloc
         # An upload that the registry sends elsewhere (a signed S3 address) gets no password.
         sent = self._headers if same_host else {"User-Agent": "shipway"}
-        return self._pool.request(method, url, body=body, headers={**sent, **(headers or {})})  # type: ignore[arg-type]
+        answer = self._pool.request(
+            method,
+            url,
+            body=body,  # type: ignore[arg-type]  # anything that can be read
+            headers={**sent, **(headers or {})},
+            preload_content=preload_content,
+        )
+        if answer.status == _FORBIDDEN and same_host:
+            raise self._denied(method, location, _words(answer.data))
+        return answer
+
+    def _denied(self, method: str, location: str, words: str) -> AccessDeniedError:
+        """A refusal of IAM's, by the action that the registry asks for; a HEAD has no words."""
+        kind = next(part for part in _KINDS if f"/{part}/" in location)
+        action = _DENIED_ACTIONS.get((method, kind), "ecr:BatchGetImage")
+        host, _, name = self.uri.partition("/")
+        account, *_, region = host.partition(".amazonaws.")[0].split(".")
+        owner = f"{region}:{account}" if account.isdigit() else "*:*"
+        return AccessDeniedError(
+            f"{action} is not allowed: the registry said 403 {words}".rstrip(),
+            where=self.uri,
+            remedy="nothing was rolled out; add the statement to the role's policy",
+            details=()
+            if "on resource:" in words
+            else (allowing(action, f"arn:aws:ecr:{owner}:repository/{name}"),),
+        )
 
     def _refused(self, answer: urllib3.BaseHTTPResponse, what: str) -> PublishError:
         remedy = "see the registry's own words above; nothing was rolled out"
         if answer.status == _UNAUTHORIZED:
             remedy = "the registry refused the token: see that the role may ecr:InitiateLayerUpload"
+        elif "BLOB_UNKNOWN" in _words(answer.data):
+            remedy = "the registry has lost a layer: nothing was tagged; publish the image again"
         elif answer.status == _NOT_FOUND:
             remedy = "the repository does not exist; shipway never creates one"
         passing = answer.status == _TOO_MANY or answer.status >= _SERVER_ERROR
         return (_PassingError if passing else PublishError)(
             f"the registry refused {what}: {answer.status} {_words(answer.data)}".rstrip(),
-            where=self._uri,
+            where=self.uri,
             remedy=remedy,
         )
 
@@ -183,7 +338,7 @@ class _PassingError(PublishError):
 class _Haltable:
     """A file that stops being read once the push is over, so that nothing is waited for."""
 
-    def __init__(self, file: BinaryIO, halt: threading.Event) -> None:
+    def __init__(self, file: Readable, halt: threading.Event) -> None:
         self._file = file
         self._halt = halt
 

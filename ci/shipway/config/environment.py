@@ -176,3 +176,25 @@ class Environment:
     def place(self) -> Place:
         """Where it is."""
         return Place(name=self.name, account=self.account, region=self.region, sandbox=self.sandbox)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """The repository that a promoted image comes from.
+
+    Attributes:
+        environment: Whose it is.
+        account: Twelve digits.
+        registry: The registry's host.
+        repository: The repository's name in it.
+    """
+
+    environment: str
+    account: str
+    registry: str
+    repository: str
+
+    @property
+    def uri(self) -> str:
+        """``registry/repository``."""
+        return f"{self.registry}/{self.repository}"

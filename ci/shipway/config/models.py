@@ -14,7 +14,7 @@ _ARN = r"arn:aws[a-z-]*:"
 _ECS_NAME = r"[A-Za-z0-9_-]{1,255}"
 # ECR API Reference, CreateRepository: repositoryName.
 _WORD = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-_REPOSITORY = rf"{_WORD}(?:/{_WORD})*"
+REPOSITORY = rf"{_WORD}(?:/{_WORD})*"
 # Docker's own rule: a first part with a dot or a port, or "localhost", is a registry's host.
 HOST = r"(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::[0-9]{1,5})?"
 # IAM API Reference, CreateRole: RoleName and Path.
@@ -74,7 +74,7 @@ class ImageTable(Table):
         str,
         Rule(
             words="a repository with a tag, HOST/NAME:TAG",
-            shape=rf"{HOST}/{_REPOSITORY}:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}",
+            shape=rf"{HOST}/{REPOSITORY}:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}",
         ),
     ] = Field(
         default="",
@@ -199,7 +199,7 @@ class EnvironmentTable(Table):
         ),
     ] = Field(description="The AWS region.")
     repository: Annotated[
-        str, Rule(words="an ECR repository's name or URI", shape=rf"(?:{HOST}/)?{_REPOSITORY}")
+        str, Rule(words="an ECR repository's name or URI", shape=rf"(?:{HOST}/)?{REPOSITORY}")
     ] = Field(
         description="The ECR repository: its name (`repositoryName`) or its URI (`repositoryUri`)."
     )
@@ -236,7 +236,7 @@ class EnvironmentTable(Table):
     )
     promote_repository: Annotated[
         str,
-        Rule(words="an ECR repository's URI", shape=rf"{HOST}/{_REPOSITORY}"),
+        Rule(words="an ECR repository's URI", shape=rf"{HOST}/{REPOSITORY}"),
     ] = Field(
         default="",
         description="The URI of that environment's repository, needed where its own `repository` "

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from shipway.errors import BuildError
 from shipway.image import layout
@@ -17,6 +17,14 @@ from shipway.values import Commit, Digest
 # (BuildKit's plain progress, util/progress/progressui).
 _STEP = re.compile(r"#(\d+) \[(?:[^\]]*\s)?\d+/\d+\] ")
 _CACHED = re.compile(r"#(\d+) CACHED$")
+# "#12 exporting cache to registry", "#4 importing cache manifest from …", then "#12 ERROR: …".
+_CACHE = re.compile(r"#(\d+) (?:exporting|importing) cache ")
+_TROUBLE = re.compile(r"#(\d+) ERROR: (.*)")
+
+DEFAULT: Final = "default"
+"""The setting for the engine's own BuildKit."""
+REVISION: Final = "org.opencontainers.image.revision"
+"""The label that names the commit an image was built from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +40,10 @@ class BuildRequest:
         build_contexts: Named contexts that stand in for base images.
         epoch: Seconds since 1970 of the commit, the time stamp of every file (SOURCE_DATE_EPOCH).
         destination: The folder that receives the OCI image layout.
-        builder: The buildx builder, or an empty text for the current one.
+        builder: ``default`` for the engine's own, ``docker-container``, the name of a buildx
+            builder, or the address of a BuildKit elsewhere.
+        cache: Where the cache is kept in a registry, ``HOST/NAME:TAG``; empty for none.
+        logins: Registry host → ``USER:PASSWORD``, for the cache; never shown.
     """
 
     context: Path
@@ -43,7 +54,9 @@ class BuildRequest:
     build_args: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     build_contexts: Mapping[str, str] = field(default_factory=dict)
-    builder: str = ""
+    builder: str = DEFAULT
+    cache: str = ""
+    logins: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +70,7 @@ class BuiltImage:
         tag: The tag it will have in the registry.
         steps: Steps of the Dockerfile, and how many of them came from the cache.
         size: Bytes of all blobs.
+        cache_troubles: What the cache in the registry could not do; it never fails a build.
     """
 
     digest: Digest
@@ -65,6 +79,7 @@ class BuiltImage:
     tag: str
     steps: tuple[int, int]
     size: int
+    cache_troubles: tuple[str, ...] = ()
 
 
 class Builder(Protocol):
@@ -79,13 +94,25 @@ class Builder(Protocol):
         """
         ...
 
+    def resolve(self, reference: str, builder: str) -> str:
+        """What an image reference stands for now, as ``sha256:…``.
+
+        Args:
+            reference: As a FROM line names it.
+            builder: Who would build with it.
+
+        Returns:
+            The digest, or an empty text where nobody can say; then nothing is reused.
+        """
+        ...
+
 
 def labels(name: str, commit: Commit) -> dict[str, str]:
     """The image's labels (OCI image-spec, annotations.md), the same for every build of a commit."""
     made = {
         "org.opencontainers.image.title": name,
         "org.opencontainers.image.created": commit.time.strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "org.opencontainers.image.revision": commit.sha,
+        REVISION: commit.sha,
         "org.opencontainers.image.source": commit.remote,
         "org.opencontainers.image.version": commit.short,
     }
@@ -103,8 +130,14 @@ def build(
     """
     steps: set[str] = set()
     cached: set[str] = set()
+    of_cache: set[str] = set()
+    troubles: dict[str, None] = {}
 
     def hear(line: str) -> None:
+        if about := _CACHE.match(line):
+            of_cache.add(about[1])
+        if (wrong := _TROUBLE.match(line)) and wrong[1] in of_cache:
+            troubles[wrong[2]] = None
         if opened := _STEP.match(line):
             steps.add(opened[1])
         if hit := _CACHED.match(line):
@@ -126,6 +159,7 @@ def build(
         tag=tag_of(commit, image.platforms),
         steps=(len(steps), len(steps & cached)),
         size=image.size,
+        cache_troubles=tuple(troubles),
     )
 
 

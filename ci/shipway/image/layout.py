@@ -28,17 +28,29 @@ MANIFEST_TYPES = frozenset(
         "application/vnd.docker.distribution.manifest.v2+json",
     }
 )
+CONFIG_TYPES = frozenset(
+    {
+        "application/vnd.oci.image.config.v1+json",
+        "application/vnd.docker.container.image.v1+json",
+    }
+)
 # BuildKit, docs/attestations/attestation-storage.md: an attestation manifest is an entry of the
 # index with this annotation and the platform unknown/unknown.
 _ATTESTATION = "vnd.docker.reference.type"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Blob:
-    """A layer, a configuration or an attestation: bytes known by their digest."""
+class Part:
+    """A layer, a configuration or an attestation, wherever it lies: known by its digest."""
 
     digest: Digest
     size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Blob(Part):
+    """One that lies on this machine."""
+
     path: Path
 
 
@@ -127,8 +139,35 @@ def platforms_of(index: bytes) -> Iterator[tuple[str, Digest]]:
         yield name, Digest(entry["digest"])
 
 
+def children_of(index: bytes) -> Iterator[Digest]:
+    """Every manifest of an index, attestations included; none of a lone manifest."""
+    for entry in json.loads(index).get("manifests", ()):
+        yield Digest(entry["digest"])
+
+
 def _entries(index: Manifest) -> list[dict[str, Any]]:
     return list(json.loads(index.content).get("manifests", ()))
+
+
+def parts_of(manifest: bytes) -> Iterator[Part]:
+    """What an image manifest refers to: its configuration and its layers."""
+    document = json.loads(manifest)
+    for entry in (document["config"], *document.get("layers", ())):
+        yield Part(digest=Digest(entry["digest"]), size=int(entry["size"]))
+
+
+def is_image(manifest: bytes) -> bool:
+    """Whether this is an index or the manifest of something that can run.
+
+    Charts, signatures and bills of materials are manifests too; their configuration is none of an
+    image (OCI image-spec, manifest.md, "Guidelines for Artifact Usage").
+    """
+    try:
+        document = json.loads(manifest)
+        config = (document.get("config") or {}).get("mediaType", "")
+    except (ValueError, AttributeError):
+        return False
+    return "manifests" in document or config in CONFIG_TYPES
 
 
 def _manifest(folder: Path, descriptor: dict[str, Any]) -> Manifest:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
-from shipway.errors import DigestError
-from shipway.image.build import BuiltImage
-from shipway.values import Digest, ImageReference
+from shipway.config.environment import Origin
+from shipway.errors import DigestError, ImageNotFoundError
+from shipway.image.build import REVISION, BuiltImage
+from shipway.image.content import ContentKey
+from shipway.values import Commit, Digest, ImageReference
+
+DIRTY: Final = "-dirty"
+"""Ends the content key's tag on an image that was built from a work tree with changes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +48,17 @@ class PublishedImage:
         tag: The commit's tag.
         pushed: What was sent, or ``None`` where the image was already there.
         platforms: Digests of the platforms' manifests, for the running tasks to be compared with.
+        built_by: The commit that it was built from, where that is another than the delivered one;
+            its labels name that commit too.
+        promoted_from: ``repository@sha256:…`` where it was taken from, or empty.
     """
 
     reference: ImageReference
     tag: str
     pushed: Pushed | None
     platforms: frozenset[Digest]
+    built_by: str = ""
+    promoted_from: str = ""
 
 
 class Repository(Protocol):
@@ -71,6 +82,41 @@ class Repository(Protocol):
 
         Raises:
             PublishError: The registry refused it or cannot be reached.
+        """
+        ...
+
+    def tag(self, digest: Digest, tag: str) -> Digest:
+        """Give an image that is here a further tag, by its manifest alone.
+
+        A tag that stands for something else is left as it is.
+
+        Returns:
+            What the tag stands for now.
+
+        Raises:
+            ImageNotFoundError: There is no such image here.
+            PublishError: The registry refused it.
+        """
+        ...
+
+    def labels(self, digest: Digest) -> Mapping[str, str]:
+        """The labels of an image, of its first platform; none where they cannot be read."""
+        ...
+
+
+class Target(Repository, Protocol):
+    """A repository that takes images from others."""
+
+    def take(self, origin: Origin, digest: Digest, tag: str) -> Pushed:
+        """Copy an image from another repository with its attestations and referrers.
+
+        Args:
+            origin: Where it lies.
+            digest: Which image; it is the same afterwards.
+            tag: The tag it gets here.
+
+        Raises:
+            PublishError: A registry refused something, lost a layer, or cannot be reached.
         """
         ...
 
@@ -126,6 +172,106 @@ def publish(built: BuiltImage, repository: Repository) -> PublishedImage:
             remedy="somebody else may push to this tag; nothing was rolled out",
         )
     return _published(repository, stored, built.tag, pushed)
+
+
+def reuse(repository: Repository, content: ContentKey, commit: Commit) -> PublishedImage | None:
+    """The image that was built from the same source before; ``None`` where there is none.
+
+    A work tree that differs from its commit also finds what such a tree left; a clean one never
+    does, so what no commit holds is never released as if one did.
+
+    Raises:
+        DigestError: The commit's own tag stands for another image; nothing is overwritten.
+        ImageNotFoundError: What has the key's tag is no image.
+    """
+    tags = [content.tag] if commit.clean else [content.tag, f"{content.tag}{DIRTY}"]
+    for tag in tags:
+        stored = repository.find(tag)
+        if stored is None:
+            continue
+        built_by = repository.labels(stored.digest).get(REVISION, "")
+        name = tag
+        if commit.clean:
+            name = commit.sha
+            now = repository.tag(stored.digest, commit.sha)
+            if now != stored.digest:
+                raise DigestError(
+                    f"tag {commit.sha} is already in the repository, but the same source was "
+                    "built as another image",
+                    details=(f"{commit.short}:  {now}", f"{tag[:16]}…:  {stored.digest}"),
+                    where=repository.uri,
+                    remedy="nothing was overwritten; deliver the right one with --image, or make "
+                    "a new commit",
+                )
+        return PublishedImage(
+            reference=ImageReference(repository.uri, stored.digest),
+            tag=name,
+            pushed=None,
+            platforms=stored.platforms,
+            built_by=built_by,
+        )
+    return None
+
+
+def remember(
+    repository: Repository, image: PublishedImage, content: ContentKey, commit: Commit
+) -> None:
+    """Put the content key's tag on an image that was built now, unless another has it already.
+
+    Two builds of one source at the same time give two images; the first keeps the tag.
+
+    Raises:
+        PublishError: The registry refused it.
+    """
+    suffix = "" if commit.clean else DIRTY
+    repository.tag(image.reference.digest, f"{content.tag}{suffix}")
+
+
+def promote(
+    commit: Commit, origin: Origin, source: Repository, repository: Target
+) -> PublishedImage:
+    """Take the image of a commit from another environment as it is; nothing is built.
+
+    Raises:
+        ImageNotFoundError: The other environment has no image of this commit, or it is none.
+        DigestError: The tag stands for other content here, or the copy has another digest.
+        PublishError: A registry refused something, lost a layer, or cannot be reached.
+    """
+    found = source.find(commit.sha)
+    if found is None:
+        raise ImageNotFoundError(
+            f"{origin.environment} has no image of {commit.short} to promote",
+            where=origin.uri,
+            remedy=f"deliver this commit to {origin.environment} first; nothing was built or "
+            "changed",
+        )
+    stored = repository.find(commit.sha)
+    if stored is not None and stored.digest != found.digest:
+        raise DigestError(
+            f"tag {commit.sha} is already in the repository with other content",
+            details=(f"there:  {stored.digest}", f"{origin.environment}:  {found.digest}"),
+            where=repository.uri,
+            remedy="nothing was overwritten; find out who put it there, then deliver the right one "
+            "with --image, or make a new commit",
+        )
+    pushed = None
+    if stored is None:
+        pushed = repository.take(origin, found.digest, commit.sha)
+        stored = repository.find(commit.sha)
+    if stored is None or stored.digest != found.digest:
+        raise DigestError(
+            f"promoted {found.digest}, but tag {commit.sha} answers "
+            f"{stored.digest if stored else 'nothing'}",
+            where=repository.uri,
+            remedy="somebody else may push to this tag; nothing was rolled out",
+        )
+    return PublishedImage(
+        reference=ImageReference(repository.uri, stored.digest),
+        tag=commit.sha,
+        pushed=pushed,
+        platforms=stored.platforms,
+        promoted_from=f"{origin.uri}@{found.digest}",
+    )
 
 
 def _published(

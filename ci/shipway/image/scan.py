@@ -1,18 +1,58 @@
-"""What ECR knows of an image's vulnerabilities, for the record.
+"""The scan gate: what ECR knows of an image's vulnerabilities, and whether that may be rolled out.
 
-Scanners report on the platform's manifest, never on the index that the tag names (FIELD-NOTES,
-section 2). An image that was not scanned is not clean: it is not scanned.
+Scanners report on the platform's manifest, never on the index that the tag names, and never on an
+attestation (FIELD-NOTES, section 2). An image that was not scanned is not clean: it is not scanned.
+Looking and waiting are :func:`await_scans`; the decision, :func:`decide`, is pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from datetime import datetime, timedelta
+from typing import Final, Literal, Protocol, get_args
 
+from shipway.clock import Clock
+from shipway.config.environment import Scanning, Severity, Waiver
+from shipway.errors import ScanError
 from shipway.values import Digest
 
 NOT_AVAILABLE = "not available here"
+
+State = Literal["done", "waiting", "blocked", "absent", "stale"]
+# ECR API Reference, ImageScanStatus; IMAGE_SIZE_EXCEEDED is not in every SDK's list yet. A word
+# that is in none of these is taken for blocked: what we do not know is not clean.
+_DONE: Final = frozenset({"COMPLETE", "ACTIVE"})
+_WAITING: Final = frozenset({"PENDING", "IN_PROGRESS"})
+_SEVERITIES: Final[tuple[Severity, ...]] = get_args(Severity)
+# Scan on push begins some seconds after the push; until then ECR knows of no scan.
+_GRACE_SECONDS: Final = 15.0
+_FIRST_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 10.0
+
+COLUMNS: Final = ("severity", "id", "package", "version", "mended in", "counts")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One vulnerability of one package.
+
+    Attributes:
+        id: Such as ``CVE-2026-1234``.
+        severity: In small letters; ``undefined`` where the scanner gave another word.
+        package: The package's name.
+        version: The version that is in the image.
+        mended_in: The version that mends it, where the scanner says one.
+        fixable: Whether some version mends it; ``None`` where the scanner does not say.
+    """
+
+    id: str
+    severity: Severity
+    package: str
+    version: str = ""
+    mended_in: str = ""
+    fixable: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,14 +62,18 @@ class Scan:
     Attributes:
         digest: The platform manifest that was asked about.
         status: ECR's own word (``COMPLETE``, ``ACTIVE``, ``PENDING`` …), or ``not available here``.
-        findings: Count of findings by severity; empty unless the scan is done.
+        findings: Count of findings by severity, as ECR counts; empty unless the scan is done.
         reason: ECR's own words where there is no scan.
+        listed: Every finding, of all pages.
+        completed: When a basic scan ended; ``None`` for a continuous one.
     """
 
     digest: Digest
     status: str
     findings: Mapping[str, int]
     reason: str = ""
+    listed: tuple[Finding, ...] = ()
+    completed: datetime | None = None
 
 
 class Scans(Protocol):
@@ -40,16 +84,209 @@ class Scans(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the gate says.
+
+    Attributes:
+        allowed: Whether the image may be rolled out.
+        text: One line for a person; it says clean only of what was scanned.
+        reasons: Why not; empty where it may.
+        counted: Findings that count, by severity.
+        waived: The waivers that were used.
+        rows: One row for each finding, most severe first, under :data:`COLUMNS`.
+    """
+
+    allowed: bool
+    text: str
+    reasons: tuple[str, ...]
+    counted: Mapping[str, int]
+    waived: tuple[Waiver, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+    def error(self) -> ScanError:
+        """The refusal, with the table."""
+        shown = [COLUMNS, *self.rows] if self.rows else []
+        widths = [max(map(len, column)) for column in zip(*shown, strict=True)]
+        table = (
+            "  ".join(map(str.ljust, row, widths)).rstrip()  # one line for each finding
+            for row in shown
+        )
+        return ScanError(
+            self.reasons[0] if len(self.reasons) == 1 else f"{len(self.reasons)} objections",
+            where="the scan gate",
+            details=(*(self.reasons if len(self.reasons) > 1 else ()), *table),
+            remedy="nothing was rolled out; mend the packages, or waive a finding in "
+            "ci/waivers.toml with an owner and a reason",
+        )
+
+
+def state_of(scan: Scan, policy: Scanning, now: datetime) -> State:
+    """Where a scan stands; only ``done`` can ever be clean."""
+    if scan.status == NOT_AVAILABLE:
+        return "absent"
+    if scan.status in _WAITING:
+        return "waiting"
+    if scan.status not in _DONE:
+        return "blocked"
+    continuous = scan.status == "ACTIVE" or scan.completed is None
+    if not continuous and scan.completed and now - scan.completed > timedelta(days=policy.max_age):
+        return "stale"
+    return "done"
+
+
+def await_scans(
+    store: Scans,
+    platforms: Sequence[Digest],
+    policy: Scanning,
+    clock: Clock,
+    tell: Callable[[str], None],
+) -> tuple[Scan, ...]:
+    """Look at each platform's scan, and wait for those that are not finished.
+
+    Nothing is waited for where nothing depends on it. A scan that is not there may be about to
+    begin: where one is required it is waited for, 15 seconds at most.
+
+    Args:
+        store: Answers.
+        platforms: The platform manifests of the image; neither index nor attestation.
+        policy: How long, and whether at all.
+        clock: The time.
+        tell: Takes a line when waiting begins.
+    """
+    began = clock.now()
+    found = scans(store, platforms)
+    pause, told = _FIRST_PAUSE, False
+    while True:
+        gone = (clock.now() - began).total_seconds()
+        states = {state_of(one, policy, clock.now()) for one in found}
+        pending = "waiting" in states and gone < policy.wait
+        coming = policy.required and "absent" in states and gone < min(_GRACE_SECONDS, policy.wait)
+        if not (policy.required or policy.most) or not (pending or coming):
+            return found
+        if not told:
+            tell(f"waiting for the scan, {policy.wait} s at most")
+            told = True
+        clock.sleep(min(pause, max(policy.wait - gone, 0.0)))
+        pause = min(pause * 1.5, _LONGEST_PAUSE)
+        found = scans(store, platforms)
+
+
 def scans(store: Scans, platforms: Sequence[Digest]) -> tuple[Scan, ...]:
     """What is known of each platform, in order."""
     return tuple(store.scan(digest) for digest in platforms)
 
 
-def words(found: Sequence[Scan]) -> str:
+def decide(
+    found: Sequence[Scan],
+    policy: Scanning,
+    waivers: Sequence[Waiver],
+    now: datetime,
+    index: Digest,
+) -> Decision:
+    """Whether an image with these scans may be rolled out.
+
+    A finding counts once, on however many platforms it is. More findings than ``policy.most``
+    allows refuse the image whether a scan is required or not; so does a waiver that ran out, until
+    its owner renews or removes it.
+
+    Args:
+        found: One scan for each platform.
+        policy: What the environment asks.
+        waivers: Those of ``ci/waivers.toml``.
+        now: The time, against which waivers run out and scans grow stale.
+        index: The digest that the image is known by, which a waiver may name.
+    """
+    reasons = [
+        why
+        for one in found
+        if policy.required and (why := _unfinished(one, state_of(one, policy, now), policy))
+    ]
+    if policy.required and not found:
+        reasons.append("there is no platform that a scan could be about")
+    counted: Counter[str] = Counter()
+    used: dict[Waiver, None] = {}
+    expired: dict[Waiver, None] = {}
+    rows: list[tuple[Severity, tuple[str, ...]]] = []
+    for finding, platforms in _distinct(found).items():
+        waiver = _waiver_of(finding, waivers, {index, *platforms}, now)
+        if waiver is not None and waiver.expires < now.date():
+            expired[waiver] = None
+            counts = f"yes: the waiver of {waiver.owner} ran out on {waiver.expires}"
+        elif waiver is not None:
+            used[waiver] = None
+            counts = f"waived until {waiver.expires} by {waiver.owner}"
+        elif policy.only_fixable and finding.fixable is False:
+            counts = "no: nothing mends it yet"
+        else:
+            counts = "yes"
+        counted[finding.severity] += counts.startswith("yes")
+        shown = (finding.severity, finding.id, finding.package, finding.version, finding.mended_in)
+        rows.append((finding.severity, (*shown, counts)))
+    reasons += [
+        f"the waiver of {one.id} in {one.package} ran out on {one.expires}; its owner is "
+        f"{one.owner}"
+        for one in expired
+    ]
+    reasons += [
+        f"{counted[name]} {name} where at most {limit} may be"
+        for name, limit in policy.most.items()
+        if counted[name] > limit
+    ]
+    rows.sort(key=lambda row: (_SEVERITIES.index(row[0]), row[1][1:]))
+    return Decision(
+        allowed=not reasons,
+        text=words(found, counted, len(used)),
+        reasons=tuple(reasons),
+        counted={name: counted[name] for name in _SEVERITIES if counted[name]},
+        waived=tuple(used),
+        rows=tuple(row for _, row in rows),
+    )
+
+
+def words(found: Sequence[Scan], counted: Mapping[str, int] | None = None, waived: int = 0) -> str:
     """One line for a person; it never says clean where nothing was scanned."""
-    parts = []
+    if counted is None:
+        counted = Counter()
+        for one in found:
+            counted.update({name.lower(): number for name, number in one.findings.items()})
+    undone = dict.fromkeys(f"scan {one.status}" for one in found if one.status not in _DONE)
+    parts = [f"{counted[name]} {name}" for name in _SEVERITIES if counted.get(name)]
+    if waived:
+        parts.append(f"{waived} waived" if waived > 1 else "1 waived")
+    if not parts and found and not undone:
+        parts.append("no findings")
+    return "; ".join([*([", ".join(parts)] if parts else []), *undone]) or f"scan {NOT_AVAILABLE}"
+
+
+def _unfinished(scan: Scan, state: State, policy: Scanning) -> str:
+    said = f": {scan.reason}" if scan.reason else ""
+    return {
+        "done": "",
+        "absent": f"a scan is required, and {scan.digest.short} has none{said}",
+        "waiting": f"the scan of {scan.digest.short} is still {scan.status} after {policy.wait} s",
+        "blocked": f"{scan.digest.short} cannot be judged: scan {scan.status}{said}",
+        "stale": f"the scan of {scan.digest.short} is older than {policy.max_age} days; "
+        "start another (aws ecr start-image-scan)",
+    }[state]
+
+
+def _distinct(found: Sequence[Scan]) -> Mapping[Finding, set[Digest]]:
+    distinct: dict[Finding, set[Digest]] = {}
     for one in found:
-        counted = ", ".join(f"{count} {name.lower()}" for name, count in one.findings.items())
-        done = one.status in {"COMPLETE", "ACTIVE"}
-        parts.append(counted or ("no findings" if done else f"scan {one.status}"))
-    return "; ".join(dict.fromkeys(parts)) or f"scan {NOT_AVAILABLE}"
+        for finding in one.listed:
+            distinct.setdefault(finding, set()).add(one.digest)
+    return distinct
+
+
+def _waiver_of(
+    finding: Finding, waivers: Sequence[Waiver], digests: set[Digest], now: datetime
+) -> Waiver | None:
+    """The waiver of a finding; one that holds before one that ran out."""
+    names = {digest.value for digest in digests} | {"all"}
+    matching = [
+        one
+        for one in waivers
+        if (one.id, one.package) == (finding.id, finding.package) and one.digest in names
+    ]
+    return max(matching, key=lambda one: (one.expires >= now.date(), one.expires), default=None)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 _ESCAPE: Final = re.compile(r"#\s*escape\s*=\s*(?P<sign>[\\`])\s*", re.IGNORECASE)
+_SYNTAX: Final = re.compile(r"#\s*syntax\s*=\s*(?P<image>\S+)\s*", re.IGNORECASE)
 _DIRECTIVE: Final = re.compile(r"#\s*[A-Za-z]+\s*=\s*\S+.*")
 _HEREDOC: Final = re.compile(
     r"<<(?P<dash>-?)(?P<quote>[\"']?)(?P<word>[A-Za-z_][A-Za-z0-9_]*)(?P=quote)"
@@ -32,6 +33,47 @@ def missing_bases(text: str, arguments: Mapping[str, str] | None = None) -> tupl
     Returns:
         Each reference once, in order of appearance.
     """
+    return _read(text, arguments).images
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bases:
+    """What a Dockerfile starts from.
+
+    Attributes:
+        images: Each image reference once, in order of appearance; a frontend that a ``syntax``
+            line names comes first, for it decides what the rest means.
+        complete: Whether these are all: ``False`` where a reference has a variable without a
+            value, such as one that BuildKit sets for each platform.
+    """
+
+    images: tuple[str, ...]
+    complete: bool
+
+
+def bases(text: str, arguments: Mapping[str, str] | None = None) -> Bases:
+    """Every image that a build of this Dockerfile rests on.
+
+    Args:
+        text: The Dockerfile.
+        arguments: Build arguments.
+    """
+    found = _read(text, arguments)
+    frontend = _frontend(text)
+    return Bases(images=((frontend,) if frontend else ()) + found.images, complete=found.complete)
+
+
+def _frontend(text: str) -> str:
+    """The image of ``# syntax=…``, which stands before everything else or not at all."""
+    for line in text.lstrip("\ufeff").splitlines():
+        if not _DIRECTIVE.fullmatch(line.strip()):
+            return ""
+        if match := _SYNTAX.fullmatch(line.strip()):
+            return match["image"]
+    return ""
+
+
+def _read(text: str, arguments: Mapping[str, str] | None) -> Bases:
     reader = _Reader(given=dict(arguments or {}))
     for word, rest in _instructions(text):
         if word == "ARG":
@@ -42,7 +84,7 @@ def missing_bases(text: str, arguments: Mapping[str, str] | None = None) -> tupl
             reader.flags(rest, "--from=")
         elif word == "RUN":
             reader.flags(rest, "--mount=")
-    return tuple(reader.found)
+    return Bases(images=tuple(reader.found), complete=reader.complete)
 
 
 @dataclass(slots=True)
@@ -53,6 +95,7 @@ class _Reader:
     values: dict[str, str] = field(default_factory=dict)
     stages: list[str] = field(default_factory=list)
     found: dict[str, None] = field(default_factory=dict)
+    complete: bool = True
 
     def argument(self, rest: str) -> None:
         """ARG: only those before the first FROM can be used in a FROM."""
@@ -87,7 +130,9 @@ class _Reader:
 
     def image(self, reference: str | None) -> None:
         """Note a reference that is neither a stage nor the empty image."""
-        if reference and reference.lower() not in {*self.stages, "scratch"}:
+        if reference is None or "$" in reference:
+            self.complete = False
+        elif reference and reference.lower() not in {*self.stages, "scratch"}:
             self.found[reference] = None
 
 

@@ -1,0 +1,81 @@
+"""Where a promoted image comes from: another environment's repository, as it is known here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from shipway.config.environment import Environment, Origin
+from shipway.config.load import Delivery
+from shipway.config.models import HOST, REPOSITORY
+from shipway.config.references import Found, Missing, Reference, References
+from shipway.config.resolve import find
+from shipway.errors import ConfigurationError, UnresolvedReferenceError
+
+_ACCOUNT = re.compile(r"([0-9]{12})\.dkr\.ecr\.")
+
+
+def origin(
+    delivery: Delivery,
+    environment: Environment,
+    *,
+    variables: Mapping[str, str],
+    published: References,
+) -> Origin:
+    """The repository of ``promote_from``.
+
+    Args:
+        delivery: The file.
+        environment: Where the image goes to; its ``promote_from`` names an environment.
+        variables: The process's environment variables.
+        published: Answers references with the credentials of where the image goes to.
+
+    Raises:
+        UnresolvedReferenceError: It is published, but not here.
+        ConfigurationError: What is published is no repository.
+    """
+    source = delivery.environment(environment.promote_from)
+    place = find(source, variables)
+    said = environment.promote_repository
+    if not said:
+        declared = str(delivery.document.table["environments"][source.name]["repository"])
+        said = _looked_up(declared, variables, published, environment)
+    found = re.fullmatch(f"(?:({HOST})/)?({REPOSITORY})", said)
+    if found is None:
+        raise ConfigurationError(
+            f"the repository of {source.name} should be a name or a URI, not {said[:80]!r}",
+            where="ci/delivery.toml",
+            remedy=f"correct `repository` of {source.name}, or say promote_repository",
+        )
+    owner = _ACCOUNT.match(found[1] or "")
+    suffix = ".cn" if place.region.startswith("cn-") else ""
+    own = f"{place.account}.dkr.ecr.{place.region}.amazonaws.com{suffix}"
+    return Origin(
+        environment=source.name,
+        account=owner[1] if owner else place.account,
+        registry=found[1] or own,
+        repository=found[2],
+    )
+
+
+def _looked_up(
+    text: str, variables: Mapping[str, str], published: References, environment: Environment
+) -> str:
+    reference = Reference.parse(text)
+    if reference is None:
+        return text
+    if reference.scheme == "env":
+        if found := variables.get(reference.name, ""):
+            return found
+        answer: Found | Missing = Missing()
+    else:
+        answer = published.resolve((reference,)).get(reference, Missing())
+    if isinstance(answer, Found):
+        return answer.text
+    raise UnresolvedReferenceError(
+        f"{reference}, the repository of {environment.promote_from}, is not published in "
+        f"{environment.account} {environment.region}",
+        where="ci/delivery.toml",
+        remedy=f"say promote_repository in [environments.{environment.name}]: the repository's "
+        "URI, or what holds it there",
+    )
