@@ -12,6 +12,7 @@ from shipway.console import Console, Mode, open_console
 from shipway.delivery import Order, deliver
 from shipway.errors import CancelledError, ShipwayError, TerminatedError
 from shipway.release.contract import Task
+from shipway.release.facts import Exceptions
 from shipway.rollout.resume import HookAction
 from shipway.values import ImageReference
 from shipway.wiring import yard
@@ -23,6 +24,7 @@ def run(
     *,
     image: str = "",
     resume: HookAction | None = None,
+    asked: Exceptions | None = None,
     json: bool,
     verbose: bool,
 ) -> int:
@@ -33,6 +35,7 @@ def run(
         env: ``--env``; empty where the release contract is to say it.
         image: ``--image``; empty for a build.
         resume: The answer to the PAUSE hook that a deployment waits at.
+        asked: What the contract's rules are to let through, by name.
         json: One JSON object for each event instead of words for a person.
         verbose: Show all of BuildKit's output.
     """
@@ -40,7 +43,8 @@ def run(
     with open_console(mode=mode, env=os.environ, verbose=verbose) as console:
         try:
             with terminable():
-                return _deliver(_order(stage, env, image, resume), console)
+                order = _order(stage, env, image, resume, asked or Exceptions())
+                return _deliver(order, console)
         except ShipwayError as error:
             console.error(error)
             return error.exit_code
@@ -50,12 +54,15 @@ def run(
             return cancelled.exit_code
 
 
-def _order(stage: Task, env: str, image: str, resume: HookAction | None) -> Order:
+def _order(
+    stage: Task, env: str, image: str, resume: HookAction | None, asked: Exceptions
+) -> Order:
     return Order(
         task=stage,
         environment=env or None,
         image=ImageReference.parse(image) if image else None,
         resume=resume,
+        asked=asked,
     )
 
 

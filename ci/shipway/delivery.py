@@ -9,10 +9,10 @@ Whatever happens, the record is written and the last event says how it ended.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from shipway import gate, verification
+from shipway import gate, identity, verification
 from shipway.config.environment import Environment, Image
 from shipway.errors import (
     CancelledError,
@@ -29,6 +29,7 @@ from shipway.observer import Concluded, Noticed, Observer, Planned
 from shipway.paths import evidence_folder
 from shipway.ports import Aws, ImageStore, Site, Yard
 from shipway.release.contract import Task
+from shipway.release.facts import Exceptions
 from shipway.rollout import plan as planning
 from shipway.rollout import resume as resuming
 from shipway.rollout.release import Harbour, release
@@ -54,12 +55,14 @@ class Order:
         environment: ``--env``; in GitHub Actions the contract says it.
         image: ``--image``: an image that exists, to be rolled out without a build.
         resume: The answer to a PAUSE hook that a deployment waits at; nothing is built.
+        asked: What the contract's rules are to let through, by name.
     """
 
     task: Task = "deploy"
     environment: str | None = None
     image: ImageReference | None = None
     resume: HookAction | None = None
+    asked: Exceptions = field(default_factory=Exceptions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,10 +115,11 @@ class _Walk:
 
     def whole(self) -> ImageReference | None:
         """Every stage in order; the image that was delivered, where there is one."""
+        order, yard, journal = self._order, self._yard, self._journal
         passed = gate.pass_contract(
-            _asked(self._order), self._order.environment, self._yard, self._commit, self._journal
+            _asked(order), order.environment, yard, self._commit, journal, asked=order.asked
         )
-        tasks = _tasks(self._order, passed.allowed.tasks)
+        tasks = _tasks(order, passed.allowed.tasks)
         # A build alone reaches no AWS: it works for a developer without any account.
         alone = tasks == ("build",) and passed.trigger.by_hand
         self._announce(tasks, alone=alone)
@@ -124,11 +128,15 @@ class _Walk:
             self._build(gate.image_of(passed, self._yard), site)
             return None
         aws = site.aws
-        environment = gate.pass_identity(passed, aws, self._yard, self._journal)
-        if self._order.resume is not None:
-            return self._resume(self._order.resume, environment, aws)
+        environment = identity.pass_identity(passed, aws, yard, journal)
+        if order.resume is not None:
+            return self._resume(order.resume, environment, aws)
+        ground = gate.Ground(environment=environment, aws=aws, yard=yard, journal=journal)
+        if "deploy" in tasks:
+            passed = gate.pass_rules(passed, ground)
         image = self._image(tasks, environment, site)
         if image is not None and "deploy" in tasks:
+            gate.pass_again(passed, ground, image, named=order.image is not None)
             self._deploy(image, environment, aws)
         if "verify" in tasks:
             self._verify(image, environment, aws)
@@ -304,7 +312,8 @@ def _planned(tasks: tuple[Task, ...]) -> tuple[tuple[str, str], ...]:
 
 def _last_words(error: ShipwayError) -> str:
     if isinstance(error, RefusedError):
-        return "Refused: nothing was built or changed."
+        late = "Refused: nothing was rolled out."
+        return late if error.late else "Refused: nothing was built or changed."
     return f"Release failed: {error.kind.replace('-', ' ')}."
 
 

@@ -136,10 +136,30 @@ class DriftError(ShipwayError):
 
 
 class RefusedError(ShipwayError):
-    """The release contract does not allow this trigger; nothing was built or changed."""
+    """The release contract does not allow this trigger; nothing was built or changed.
+
+    Args:
+        what: Who may not do what.
+        where: Who or what said so; may be empty.
+        remedy: What to do next.
+        details: Every rule that failed.
+        late: Whether it was found out after the image was built, just before the rollout.
+    """
 
     exit_code = 20
     kind = "refused"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        remedy: str = "",
+        details: tuple[str, ...] = (),
+        late: bool = False,
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy, details=details)
+        self.late = late
 
 
 class BuildError(ShipwayError):

@@ -1,63 +1,114 @@
-"""The gate: who asks, may they, where does it go, and are we who we must be?"""
+"""The gate: who asks, may they, and where does it go?
+
+It is passed three times: before anything is asked of AWS, before anything is built, and just before
+the rollout. Whatever it refuses, it names every rule that failed.
+"""
 
 from __future__ import annotations
 
-import getpass
 import hashlib
-import json
-import socket
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, replace
 
+from shipway import standing, who
 from shipway.config import load as delivery_file
 from shipway.config import resolve
 from shipway.config.environment import Environment, Image, Place
-from shipway.errors import IdentityError, RefusedError
+from shipway.errors import RefusedError
 from shipway.evidence.record import Journal
-from shipway.observer import Heading
+from shipway.image.publish import PublishedImage
+from shipway.observer import Heading, Noticed
+from shipway.paths import evidence_folder
 from shipway.ports import Aws, Yard
 from shipway.release import load as contract_file
-from shipway.release.contract import Allowed, Refused, Task, decide
-from shipway.release.trigger import Trigger, by_hand, from_github, in_github
+from shipway.release import rules
+from shipway.release.contract import Allowed, Contract, Reason, Refused, Task, decide
+from shipway.release.facts import Beforehand, Exceptions, Verified
+from shipway.release.policy import Guard
+from shipway.release.trigger import Trigger
 from shipway.stage import stage
-from shipway.values import Commit, Identity
-
-# STS and IAM key prefixes: IAM User Guide, "IAM identifiers", "Understanding unique ID prefixes".
-_LONG_LIVED = "AKIA"
+from shipway.values import Commit, Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Passed:
-    """What the contract allowed, and the place it leads to."""
+    """What the contract allowed, and the place it leads to.
+
+    Attributes:
+        trigger: Who asks.
+        allowed: The entry that allows it.
+        place: Where it goes.
+        contract: The contract it was asked of.
+        asked: What is to be let through by name.
+        verified: What the environment before has verified; empty where no rule asks.
+    """
 
     trigger: Trigger
     allowed: Allowed
     place: Place
+    contract: Contract
+    asked: Exceptions
+    verified: tuple[Verified, ...] = ()
+
+    @property
+    def guard(self) -> Guard:
+        """What the environment asks."""
+        return self.contract.guard(self.place.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Where the rules look: the environment, its AWS, the outside, and the journal."""
+
+    environment: Environment
+    aws: Aws
+    yard: Yard
+    journal: Journal
 
 
 def pass_contract(
-    asked: Task | None, environment: str | None, yard: Yard, commit: Commit, journal: Journal
+    task: Task | None,
+    environment: str | None,
+    yard: Yard,
+    commit: Commit,
+    journal: Journal,
+    *,
+    asked: Exceptions | None = None,
 ) -> Passed:
     """Read the trigger and ask the release contract.
+
+    Args:
+        task: The one task that was asked for, where it was not the whole row.
+        environment: ``--env``.
+        yard: The outside.
+        commit: What is checked out.
+        journal: Keeps what was found and decided.
+        asked: What the command line asks to be let through; what it leaves out, variables say.
 
     Raises:
         RefusedError: The contract does not allow it; nothing was built or changed.
         ConfigurationError: The contract or delivery.toml is wrong.
     """
     with stage("contract", journal, yard.clock, quiet=True) as running:
-        trigger = read_trigger(yard, commit)
-        journal.note("trigger", trigger)
         contract = contract_file.load(yard.contract_file)
+        content = yard.contract_file.read_bytes()
         journal.note(
             "contract",
-            {"path": "ci/release.toml", "sha256": _sha256(yard.contract_file.read_bytes())},
+            {"path": "ci/release.toml", "sha256": hashlib.sha256(content).hexdigest()},
         )
+        trigger = who.read_trigger(yard, commit, contract, journal)
+        journal.note("trigger", trigger)
         declared = delivery_file.load(yard.delivery_file)
         contract_file.check_environments(contract, declared.names)
-        decision = decide(contract, trigger, environment=environment, task=asked)
+        decision = decide(contract, trigger, environment=environment, task=task)
         if isinstance(decision, Refused):
-            journal.note("decision", {"allowed": False, "reasons": decision.reasons})
-            raise decision.error()
+            raise _refused(journal, _with_source(decision, contract, trigger))
+        let = _asked(yard, asked)
+        facts = standing.beforehand(decision, trigger, yard)
+        journal.note("facts", facts)
+        broken = rules.beforehand(contract, decision, trigger, facts, let)
+        if broken:
+            broken += _other_commit(decision, trigger, commit)
+            raise _refused(journal, rules.refusal(contract, trigger, broken))
         _same_commit(trigger, commit)
         journal.note(
             "decision",
@@ -71,8 +122,137 @@ def pass_contract(
         journal.environment = decision.environment
         place = resolve.find(declared.environment(decision.environment), yard.variables)
         journal(_heading(trigger, place, commit))
+        passed = Passed(
+            trigger=trigger, allowed=decision, place=place, contract=contract, asked=let
+        )
+        _through(passed, facts, journal)
         running.text = decision.text
-    return Passed(trigger=trigger, allowed=decision, place=place)
+    return passed
+
+
+def pass_rules(passed: Passed, ground: Ground) -> Passed:
+    """Ask the rules about what runs and what was verified, before anything is built.
+
+    Raises:
+        RefusedError: A rule is broken; nothing was built or changed.
+        ShipwayError: AWS does not answer.
+    """
+    yard, journal = ground.yard, ground.journal
+    with stage("contract", journal, yard.clock, quiet=True):
+        verified = _verified(passed, ground)
+        broken = _at_aws(passed, ground, verified)
+        if passed.guard.after:
+            journal.note("verifiedBefore", verified)
+        if broken:
+            raise _refused(journal, rules.refusal(passed.contract, passed.trigger, broken))
+        back = passed.asked.rollback_to
+        if passed.guard.not_older and back and passed.trigger.sha.startswith(back):
+            text = f"may be older than what runs: {back} was asked for by name"
+            journal(Noticed(stage="contract", text=text, level="warning"))
+            journal.note("rollbackTo", {"commit": back, "by": passed.trigger.actor})
+    return replace(passed, verified=verified)
+
+
+def pass_again(passed: Passed, ground: Ground, image: PublishedImage, *, named: bool) -> None:
+    """Ask once more just before the rollout: time has passed, and the image is known now.
+
+    Args:
+        passed: What was allowed.
+        ground: Where the rules look.
+        image: What is to be rolled out.
+        named: Whether the image was named on the command line, not built from the commit.
+
+    Raises:
+        RefusedError: A rule is broken by now; nothing was rolled out.
+    """
+    yard, journal = ground.yard, ground.journal
+    with stage("contract", journal, yard.clock, quiet=True):
+        allowed, trigger, guard = passed.allowed, passed.trigger, passed.guard
+        facts = standing.beforehand(allowed, trigger, yard, late=True)
+        digests: frozenset[Digest] = image.platforms or frozenset({image.reference.digest})
+        broken = rules.just_before(passed.contract, allowed, trigger, facts, passed.asked)
+        broken += _at_aws(passed, ground, passed.verified)
+        broken += rules.same_image(allowed, guard, digests, passed.verified)
+        if named:
+            tags = ground.aws.repository(ground.environment).tags(image.reference.digest)
+            broken += rules.own_commit(allowed, guard, trigger, tags)
+        if broken:
+            late = rules.refusal(passed.contract, trigger, broken, late=True)
+            raise _refused(journal, late)
+
+
+def image_of(passed: Passed, yard: Yard) -> Image:
+    """What is to be built, for a build that reaches no AWS.
+
+    Raises:
+        UnresolvedReferenceError: ``[image]`` refers to something that only AWS knows.
+    """
+    declared = delivery_file.load(yard.delivery_file).environment(passed.place.name)
+    return resolve.image(declared, yard.variables)
+
+
+def _asked(yard: Yard, asked: Exceptions | None) -> Exceptions:
+    """What is to be let through: by the command line, or by a variable of the GitHub environment.
+
+    Each names the one thing that it is about, so that a variable somebody forgot lets nothing else
+    through.
+    """
+    given, variables = asked or Exceptions(), yard.variables
+    return Exceptions(
+        rollback_to=given.rollback_to or variables.get("SHIPWAY_ROLLBACK_TO", ""),
+        through_freeze=given.through_freeze or variables.get("SHIPWAY_THROUGH_FREEZE", ""),
+    )
+
+
+def _verified(passed: Passed, ground: Ground) -> tuple[Verified, ...]:
+    before, yard = passed.guard.after, ground.yard
+    if not before:
+        return ()
+    declared = delivery_file.load(yard.delivery_file).environment(before)
+    place = resolve.find(declared, yard.variables)
+    folder = evidence_folder(yard.root, yard.variables)
+    return standing.verified(folder, place, ground.aws, passed.trigger.sha)
+
+
+def _at_aws(passed: Passed, ground: Ground, verified: tuple[Verified, ...]) -> tuple[Reason, ...]:
+    trigger, again = passed.trigger, passed.allowed.entry.rules.refuse_rerun_when_newer
+    if passed.guard.not_older or (again and trigger.rerun):
+        git = ground.yard.git
+        now = standing.running(ground.aws, ground.environment, git, trigger.sha)
+        ground.journal.note("running", now)
+    else:
+        now = ()
+    return rules.at_aws(
+        passed.allowed,
+        passed.guard,
+        trigger,
+        running=now,
+        verified=verified,
+        asked=passed.asked,
+    )
+
+
+def _with_source(refused: Refused, contract: Contract, trigger: Trigger) -> Refused:
+    """A refusal that also says where the run came from, if that alone would refuse it."""
+    foreign = rules.elsewhere(contract.source, trigger, trigger.ref)
+    more = tuple(Reason(entry="[github]", rule=rule, why=why) for rule, why in foreign)
+    return replace(refused, reasons=(*refused.reasons, *more))
+
+
+def _through(passed: Passed, facts: Beforehand, journal: Journal) -> None:
+    """Tell and record that a freeze is gone through."""
+    found = rules.passing(passed.guard, facts.now, passed.asked)
+    if found is None:
+        return
+    freeze, why = found
+    text = f"goes through the freeze {freeze.name}: {why}"
+    journal(Noticed(stage="contract", text=text, level="warning"))
+    journal.note("throughFreeze", {"name": freeze.name, "why": why, "by": passed.trigger.actor})
+
+
+def _refused(journal: Journal, refused: Refused) -> RefusedError:
+    journal.note("decision", {"allowed": False, "reasons": refused.reasons})
+    return refused.error()
 
 
 def _heading(trigger: Trigger, place: Place, commit: Commit) -> Heading:
@@ -86,35 +266,13 @@ def _heading(trigger: Trigger, place: Place, commit: Commit) -> Heading:
     )
 
 
-def read_trigger(yard: Yard, commit: Commit) -> Trigger:
-    """GitHub's event where this runs in GitHub Actions, a person's hand elsewhere.
-
-    Raises:
-        RefusedError: GitHub's variables are missing or contradict the event.
-    """
-    if not in_github(yard.variables):
-        actor = f"{yard.git.user() or getpass.getuser()} on {socket.gethostname()}"
-        return by_hand(sha=commit.sha, actor=actor, repository=commit.remote)
-    path = yard.variables.get("GITHUB_EVENT_PATH", "")
-    return from_github(yard.variables, _payload(Path(path)) if path else None)
-
-
-def _payload(path: Path) -> dict[str, object]:
+def _other_commit(allowed: Allowed, trigger: Trigger, commit: Commit) -> tuple[Reason, ...]:
+    """The same as :func:`_same_commit`, where other rules are broken too."""
     try:
-        payload = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise RefusedError(
-            f"the event that GitHub describes cannot be read: {error}",
-            where="GITHUB_EVENT_PATH",
-            remedy="nothing was built or changed; run the workflow again",
-        ) from error
-    if not isinstance(payload, dict):
-        raise RefusedError(
-            "the event that GitHub describes is no JSON object",
-            where="GITHUB_EVENT_PATH",
-            remedy="nothing was built or changed; run the workflow again",
-        )
-    return payload
+        _same_commit(trigger, commit)
+    except RefusedError as error:
+        return (Reason(entry=allowed.entry.name, rule="commit", why=error.what),)
+    return ()
 
 
 def _same_commit(trigger: Trigger, commit: Commit) -> None:
@@ -131,81 +289,3 @@ def _same_commit(trigger: Trigger, commit: Commit) -> None:
             f"the work tree differs from {commit.short}, the commit of {trigger.described}",
             remedy="a step before this one changed or left files; nothing was built or changed",
         )
-
-
-def image_of(passed: Passed, yard: Yard) -> Image:
-    """What is to be built, for a build that reaches no AWS.
-
-    Raises:
-        UnresolvedReferenceError: ``[image]`` refers to something that only AWS knows.
-    """
-    declared = delivery_file.load(yard.delivery_file).environment(passed.place.name)
-    return resolve.image(declared, yard.variables)
-
-
-def pass_identity(passed: Passed, aws: Aws, yard: Yard, journal: Journal) -> Environment:
-    """Be sure that AWS knows us as the right one, before anything is built or changed.
-
-    Gives the environment with every reference resolved against what its infrastructure publishes.
-
-    Raises:
-        IdentityError: Another account or role, or a long-lived key where none may be.
-        CredentialsError: There are no credentials, or they ran out.
-        UnresolvedReferenceError: Something that delivery.toml refers to is not published.
-        ConfigurationError: A published value is not what it must be.
-    """
-    with stage("identity", journal, yard.clock) as running:
-        found = aws.identity()
-        journal.note("identity", found)
-        place = passed.place
-        if found.account != place.account:
-            raise IdentityError(
-                f"these credentials belong to account {found.account}, "
-                f"but {place.name} is {place.account}",
-                where=found.arn,
-                remedy="sign in to the other account, or see `account` in ci/delivery.toml; "
-                "nothing was changed",
-            )
-        if in_github(yard.variables):
-            _short_lived(found, aws.access_key_id())
-        environment = _arrive(passed, aws, yard, journal)
-        if environment.role and found.role != environment.role:
-            raise IdentityError(
-                f"{environment.name} is delivered by role {environment.role}, "
-                f"not by {found.role or 'who you are'}",
-                where=found.arn,
-                remedy="assume that role, or see `role` in ci/delivery.toml; nothing was changed",
-            )
-        running.text = f"assumed role {found.role}" if found.role else found.arn
-    return environment
-
-
-def _short_lived(found: Identity, key: str) -> None:
-    if key.startswith(_LONG_LIVED) or not found.role:
-        raise IdentityError(
-            "a long-lived AWS key is in use in GitHub Actions",
-            where=found.arn,
-            remedy="delete it from the secrets, and take a role by OIDC "
-            "(aws-actions/configure-aws-credentials with id-token: write)",
-        )
-
-
-def _arrive(passed: Passed, aws: Aws, yard: Yard, journal: Journal) -> Environment:
-    declared = delivery_file.load(yard.delivery_file).environment(passed.place.name)
-    environment = resolve.resolve(declared, variables=yard.variables, published=aws.published)
-    journal.note(
-        "environment",
-        {
-            "name": environment.name,
-            "account": environment.account,
-            "region": environment.region,
-            "cluster": environment.cluster,
-            "repository": environment.repository_uri,
-            "services": {one.key: one.service for one in environment.services},
-        },
-    )
-    return environment
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -1,11 +1,14 @@
-"""The only place that runs git: what commit is this, and is the tree exactly that commit?"""
+"""The only place that runs git: what commit is this, and is the tree exactly that commit?
+
+What it knows of branches and tags beside that is in :mod:`shipway.git_history`.
+"""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -85,12 +88,32 @@ def _remote(start: Path) -> str:
 
 
 def _git(where: Path, *words: str) -> str:
+    done = ask(where, *words)
+    if done.returncode:
+        raise failed(done, where, *words)
+    return done.stdout.rstrip("\n")
+
+
+def ask(
+    where: Path, *words: str, more: Mapping[str, str] | None = None, seconds: float = _SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """Run git, whatever its exit code says.
+
+    Args:
+        where: The repository.
+        words: The command, without ``git``.
+        more: Environment variables for it alone; the place for secrets, which no argument is.
+        seconds: How long it may take.
+
+    Raises:
+        GitError: There is no git, or it gave no answer in time.
+    """
     command: Sequence[str] = ("git", "-C", str(where), *_QUIET, *words)
     # Git's own words are compared below, so it must speak English.
     env = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
-    env["LC_ALL"] = "C"
+    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(more or {})}
     try:
-        done = subprocess.run(
+        return subprocess.run(
             command,
             check=False,
             capture_output=True,
@@ -98,24 +121,26 @@ def _git(where: Path, *words: str) -> str:
             env=env,
             text=True,
             errors="replace",
-            timeout=_SECONDS,
+            timeout=seconds,
         )
     except FileNotFoundError as error:
         raise GitError("git is not installed", remedy="install git") from error
     except subprocess.TimeoutExpired as error:
         raise GitError(
-            f"git {words[0]} gave no answer within {_SECONDS:.0f} s",
+            f"git {words[0]} gave no answer within {seconds:.0f} s",
             where=str(where),
             remedy="see whether another git process holds a lock in this repository",
         ) from error
-    if done.returncode:
-        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        raise GitError(
-            f"git {words[0]}: {said[0].removeprefix('fatal: ')}",
-            where=str(where),
-            remedy=_remedy(done.stderr),
-        )
-    return done.stdout.rstrip("\n")
+
+
+def failed(done: subprocess.CompletedProcess[str], where: Path, *words: str) -> GitError:
+    """What git said when it failed, as an error of ours."""
+    said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    return GitError(
+        f"git {words[0]}: {said[0].removeprefix('fatal: ')}",
+        where=str(where),
+        remedy=_remedy(done.stderr),
+    )
 
 
 def _remedy(stderr: str) -> str:

@@ -13,13 +13,18 @@ from shipway.config.references import References
 from shipway.image.build import Builder
 from shipway.image.publish import Repository
 from shipway.image.scan import Scans
+from shipway.release.facts import History, Proof
 from shipway.rollout.ports import Ecs, Logs
-from shipway.values import Commit, Identity
+from shipway.values import Commit, Digest, Identity
 from shipway.verification import Prober
 
 
 class ImageStore(Repository, Scans, Protocol):
     """An ECR repository: images, and what is known of their scans."""
+
+    def tags(self, digest: Digest) -> tuple[str, ...]:
+        """The tags of an image, sorted; none where it is not there."""
+        ...
 
 
 class Aws(Protocol):
@@ -52,9 +57,13 @@ class Aws(Protocol):
         """The repository that holds the environment's images."""
         ...
 
+    def repository_at(self, place: Place, name: str) -> ImageStore:
+        """A repository of another environment, by its name without the host."""
+        ...
 
-class Git(Protocol):
-    """What commit is checked out."""
+
+class Git(History, Protocol):
+    """What commit is checked out, and what git and origin know of others."""
 
     def head(self) -> Commit:
         """The commit."""
@@ -91,6 +100,7 @@ class Yard:
         variables: The process's environment variables.
         cache: Where images that were built lie.
         git: The commit.
+        proof: What GitHub signed of this job.
         site: Opens the environment that the contract led to; nothing outside is touched before.
         prober: Asks addresses.
         clock: The time.
@@ -100,6 +110,7 @@ class Yard:
     variables: Mapping[str, str]
     cache: Path
     git: Git
+    proof: Proof
     site: Callable[[Place], Site]
     prober: Prober
     clock: Clock

@@ -36,12 +36,29 @@ def publish(_: Context, *, env: str = "", json: bool = False, verbose: bool = Fa
     _deliver("publish", env, json=json, verbose=verbose)
 
 
-@task(help=_HELP)
+@task(
+    help={
+        **_HELP,
+        "rollback-to": "commit that may be older than what runs; it must be the one delivered",
+        "through-freeze": '"NAME: why" of the one freeze that is to be gone through',
+    }
+)
 def deploy(
-    _: Context, *, env: str = "", image: str = "", json: bool = False, verbose: bool = False
+    _: Context,
+    *,
+    env: str = "",
+    image: str = "",
+    rollback_to: str = "",
+    through_freeze: str = "",
+    json: bool = False,
+    verbose: bool = False,
 ) -> None:
     """Build, publish, roll out, watch until it holds, verify, record."""
-    _deliver("deploy", env, image=image, json=json, verbose=verbose)
+    from shipway.command import run
+    from shipway.release.facts import Exceptions
+
+    asked = Exceptions(rollback_to=rollback_to, through_freeze=through_freeze)
+    _leave(run("deploy", env, image=image, asked=asked, json=json, verbose=verbose))
 
 
 @task(help={key: _HELP[key] for key in ("env", "json")})

@@ -258,6 +258,22 @@ class EcrRepository:
             found = (tag for one in answer["imageDetails"] for tag in one.get("imageTags") or ())
             return tuple(sorted(found))
 
+    def tags(self, digest: Digest) -> tuple[str, ...]:
+        """The tags of an image, sorted; none where it is not there."""
+        with self._speaking("ecr:DescribeImages"):
+            try:
+                answer = self._session.client("ecr").describe_images(
+                    registryId=self._registry_id,
+                    repositoryName=self._name,
+                    imageIds=[{"imageDigest": digest.value}],
+                )
+            except ClientError as error:
+                if code_of(error) == "ImageNotFoundException":
+                    return ()
+                raise
+            found = (tag for one in answer["imageDetails"] for tag in one.get("imageTags") or ())
+            return tuple(sorted(found))
+
     def platforms(self, digest: Digest) -> frozenset[Digest]:
         """Digests of an index's platform manifests; empty where it is not there."""
         found = self.find(digest.value)

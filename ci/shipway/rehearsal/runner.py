@@ -120,10 +120,12 @@ def _sign_in(
     Beside the right token of a good walk, tokens that must be refused are tried, and what STS said
     is kept.
     """
-    if not one.environment:
+    if not event.may_ask_for_tokens:
         return {}
     job = tokens.register(world.state, event.claims)
     environ.update(job)
+    if not one.environment:
+        return {}
     token = tokens.fetch(job)
     credentials = world.assume(one.environment, token, session=f"github-{event.claims['run_id']}")
     environ.update(credentials.variables())

@@ -126,11 +126,15 @@ class Reason:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refused:
-    """No entry allows it; ``reasons`` holds one for each entry, in the file's order."""
+    """No entry allows it, or its rules do not; ``reasons`` names every one that failed.
+
+    ``late`` says that it was found out after the image was built, just before the rollout.
+    """
 
     what: str
     reasons: tuple[Reason, ...]
     remedy: str
+    late: bool = False
 
     def lines(self) -> tuple[str, ...]:
         """The reasons as a table of three aligned columns."""
@@ -143,7 +147,7 @@ class Refused:
 
     def error(self) -> RefusedError:
         """This refusal, to be raised."""
-        return RefusedError(self.what, details=self.lines(), remedy=self.remedy)
+        return RefusedError(self.what, details=self.lines(), remedy=self.remedy, late=self.late)
 
 
 Decision = Allowed | Refused

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from shipway.errors import RefusedError
 from shipway.release.pattern import quoted
@@ -34,12 +35,23 @@ _REQUIRED = (
     "GITHUB_RUN_ID",
     "GITHUB_RUN_ATTEMPT",
 )
+# Set in every job, and by nothing else that a person has at hand (the same page; the last two are
+# those of actions/toolkit, for id-token: write and for artifacts).
+_TRACES = (
+    "GITHUB_RUN_ID",
+    "GITHUB_WORKFLOW_REF",
+    "GITHUB_EVENT_PATH",
+    "RUNNER_ENVIRONMENT",
+    "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "ACTIONS_RUNTIME_TOKEN",
+)
 _SHAPES = (
     ("GITHUB_EVENT_NAME", _EVENT, "the name of a GitHub event"),
     ("GITHUB_REF_TYPE", re.compile("branch|tag"), '"branch" or "tag"'),
     ("GITHUB_SHA", _SHA, "a full commit id"),
     ("GITHUB_REPOSITORY", _REPOSITORY, "owner/name"),
     ("GITHUB_REPOSITORY_ID", _NUMBER, "a number"),
+    ("GITHUB_REPOSITORY_OWNER_ID", _NUMBER, "a number"),
     ("GITHUB_RUN_ID", _NUMBER, "a number"),
     ("GITHUB_RUN_ATTEMPT", _NUMBER, "a number"),
 )
@@ -65,7 +77,16 @@ class Trigger:
         deleted: Whether a push removed the ref.
         forced: Whether a push moved the ref to a commit that does not descend from the old one.
         before: What the ref pointed to before a push; empty where the event does not say.
+        after: What the ref pointed to after it: the tag object's id for an annotated tag.
+        pushed: When it was pushed, in UTC; ``None`` where the event does not say.
         fork: Whether the code comes from another repository than the one the run belongs to.
+        owner_id: GitHub's number for the repository's owner; may be empty without a token.
+        job_workflow_ref: The workflow that holds the job, which a reusable one is for itself;
+            empty without a token, for no variable says it.
+        runner: ``github-hosted`` or ``self-hosted``; may be empty without a token.
+        environment: The GitHub environment that the job runs in, empty for none; only a token
+            says it.
+        proven: Whether GitHub signed what is said here (:mod:`shipway.release.proof`).
     """
 
     event: str
@@ -83,12 +104,24 @@ class Trigger:
     deleted: bool = False
     forced: bool = False
     before: str = ""
+    after: str = ""
+    pushed: datetime | None = None
     fork: bool = False
+    owner_id: str = ""
+    job_workflow_ref: str = ""
+    runner: str = ""
+    environment: str = ""
+    proven: bool = False
 
     @property
     def by_hand(self) -> bool:
         """Whether a person asks, from a machine that is no GitHub runner."""
         return self.event == BY_HAND
+
+    @property
+    def rerun(self) -> bool:
+        """Whether GitHub runs it again: the same event, perhaps long ago."""
+        return self.run_attempt not in {"", "1"}
 
     @property
     def described(self) -> str:
@@ -155,8 +188,20 @@ def from_github(env: Mapping[str, str], payload: Mapping[str, object] | None) ->
         deleted=payload.get("deleted") is True,
         forced=payload.get("forced") is True,
         before=_text(payload, "before"),
+        after=_text(payload, "after"),
+        pushed=_pushed(payload),
         fork=_from_fork(env["GITHUB_EVENT_NAME"], payload),
+        owner_id=env.get("GITHUB_REPOSITORY_OWNER_ID", ""),
+        runner=env.get("RUNNER_ENVIRONMENT", ""),
     )
+
+
+def half_in_github(env: Mapping[str, str]) -> tuple[str, ...]:
+    """Variables that only a job of GitHub Actions has, where ``GITHUB_ACTIONS`` denies being one.
+
+    Whoever takes that one variable away would be a person at a keyboard, who may do other things.
+    """
+    return () if in_github(env) else tuple(name for name in _TRACES if env.get(name))
 
 
 def _variables(env: Mapping[str, str]) -> list[str]:
@@ -256,6 +301,21 @@ def _from_fork(event: str, payload: Mapping[str, object]) -> bool:
     if not isinstance(source, Mapping) or not isinstance(own, Mapping):
         return True
     return any(source.get(field) != own.get(field) for field in ("id", "full_name"))
+
+
+def _pushed(payload: Mapping[str, object]) -> datetime | None:
+    """``repository.pushed_at``, which a push gives in seconds since 1970 (the same page).
+
+    A re-run is given the payload of the first attempt, so it tells when the event was.
+    """
+    told = payload.get("repository")
+    seconds = told.get("pushed_at") if isinstance(told, Mapping) else None
+    if not isinstance(seconds, int) or isinstance(seconds, bool):
+        return None
+    try:
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OverflowError, OSError, ValueError):
+        return None
 
 
 def _text(mapping: Mapping[str, object], key: str) -> str:

@@ -143,6 +143,8 @@ def variables(docker: engine.Engine, state: Mapping[str, Any]) -> dict[str, str]
     return {
         **docker.env,
         "AWS_ENDPOINT_URL": str(state["endpoint"]),
+        # Believed by shipway.oidc only beside that very endpoint.
+        "SHIPWAY_TOKEN_ISSUER": str(state["issuer"]),
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

@@ -13,12 +13,14 @@ import pytest
 
 from shipway.config.environment import Environment, Place
 from shipway.config.references import Found, Missing, Reference, Resolution
-from shipway.delivery import Order, Outcome, deliver
+from shipway.delivery import Order as Ordered
+from shipway.delivery import Outcome, deliver
 from shipway.image.build import BuildRequest
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.scan import Scan
 from shipway.observer import Event, Rolling
 from shipway.ports import Site, Yard
+from shipway.release.facts import Order, Signature, Standing, Tag
 from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task, Trouble
 from shipway.rollout.terms import Wants
@@ -96,15 +98,54 @@ class Clock:
 
 @dataclass
 class Repo:
-    """The commit that is checked out."""
+    """The commit that is checked out, and what git and origin know of others."""
 
     commit: Commit
+    stands: Standing = "on"
+    orders: dict[str, Order] = field(default_factory=dict)
+    tags: dict[str, Tag | BaseException] = field(default_factory=dict)
+    signed: Signature | BaseException | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def standing(self, sha: str, branch: str) -> Standing:
+        self.asked.append(f"standing {sha} {branch}")
+        return self.stands
+
+    def order(self, other: str, ours: str) -> Order:
+        return "same" if other == ours else self.orders.get(other, "unknown")
+
+    def tag(self, name: str) -> Tag | None:
+        self.asked.append(f"tag {name}")
+        found = self.tags.get(name)
+        if isinstance(found, BaseException):
+            raise found
+        return found
+
+    def signature(self, tag: Tag, name: str, keys: Sequence[str]) -> Signature | None:
+        self.asked.append(f"signature {tag.object} {name} {','.join(keys)}")
+        if isinstance(self.signed, BaseException):
+            raise self.signed
+        return self.signed
 
     def head(self) -> Commit:
         return self.commit
 
     def user(self) -> str:
         return "mona@example.org"
+
+
+@dataclass
+class Github:
+    """What GitHub signs of this job."""
+
+    signs: dict[str, Any] | BaseException | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def claims(self, issuer: str) -> Mapping[str, object] | None:
+        self.asked.append(issuer)
+        if isinstance(self.signs, BaseException):
+            raise self.signs
+        return self.signs
 
 
 @dataclass
@@ -137,6 +178,10 @@ class Store:
     pushes: list[str] = field(default_factory=list)
     fails: BaseException | None = None
     answers: Digest | None = None
+
+    def tags(self, digest: Digest) -> tuple[str, ...]:
+        found = (name for name, image in self.images.items() if image.digest == digest)
+        return tuple(sorted(name for name in found if name != digest.value))
 
     def find(self, reference: str) -> StoredImage | None:
         return self.images.get(reference)
@@ -338,9 +383,15 @@ class Cloud:
     def access_key_id(self) -> str:
         return self.key
 
+    elsewhere: Store = field(default_factory=Store)
+
     def repository(self, environment: Environment) -> Store:
         assert environment.name == "staging"
         return self.store
+
+    def repository_at(self, place: Place, name: str) -> Store:
+        assert (place.name, name) == ("before", "shop")
+        return self.elsewhere
 
 
 @dataclass
@@ -367,6 +418,7 @@ class World:
     root: Path
     variables: dict[str, str]
     git: Repo
+    github: Github
     builder: Buildkit
     cloud: Cloud
     address: Address
@@ -382,6 +434,7 @@ class World:
             variables=self.variables,
             cache=self.root / ".cache",
             git=self.git,
+            proof=self.github,
             site=self.site,
             prober=self.address,
             clock=self.clock,
@@ -400,7 +453,7 @@ class World:
         )
 
     def deliver(self, task: Any = "deploy", env: str | None = "staging", **more: Any) -> Outcome:
-        return deliver(Order(task=task, environment=env, **more), self.yard, self.told.append)
+        return deliver(Ordered(task=task, environment=env, **more), self.yard, self.told.append)
 
     def write(self, name: str, text: str) -> None:
         (self.root / "ci").mkdir(exist_ok=True)
@@ -408,20 +461,55 @@ class World:
 
     def push(self, ref: str = "refs/tags/v1-stable") -> None:
         """Be GitHub Actions, for a push of this ref."""
-        payload = {"ref": ref, "after": SHA, "before": "a" * 40, "deleted": False}
-        (self.root / ".event.json").write_text(json.dumps(payload))
+        self.payload = {
+            "ref": ref,
+            "after": SHA,
+            "before": "0" * 40,
+            "created": True,
+            "deleted": False,
+        }
+        kind = "tag" if "/tags/" in ref else "branch"
+        self.github.signs = {
+            "event_name": "push",
+            "ref": ref,
+            "ref_type": kind,
+            "sha": SHA,
+            "repository": "octo/shop",
+            "repository_id": "123",
+            "repository_owner_id": "45",
+            "run_id": "42",
+            "run_attempt": "1",
+            "workflow_ref": f"octo/shop/.github/workflows/deploy.yml@{ref}",
+            "job_workflow_ref": f"octo/shop/.github/workflows/deploy.yml@{ref}",
+            "runner_environment": "github-hosted",
+            "environment": "staging",
+        }
         self.variables |= {
             "GITHUB_ACTIONS": "true",
             "GITHUB_EVENT_NAME": "push",
             "GITHUB_EVENT_PATH": str(self.root / ".event.json"),
             "GITHUB_REF": ref,
-            "GITHUB_REF_TYPE": "tag" if "/tags/" in ref else "branch",
+            "GITHUB_REF_TYPE": kind,
             "GITHUB_SHA": SHA,
             "GITHUB_REPOSITORY": "octo/shop",
+            "GITHUB_REPOSITORY_ID": "123",
+            "GITHUB_REPOSITORY_OWNER_ID": "45",
             "GITHUB_ACTOR": "mona",
             "GITHUB_RUN_ID": "42",
             "GITHUB_RUN_ATTEMPT": "1",
+            "GITHUB_WORKFLOW_REF": f"octo/shop/.github/workflows/deploy.yml@{ref}",
+            "RUNNER_ENVIRONMENT": "github-hosted",
         }
+
+    @property
+    def payload(self) -> dict[str, Any]:
+        """The event that lies beside the variables."""
+        found: dict[str, Any] = json.loads((self.root / ".event.json").read_text())
+        return found
+
+    @payload.setter
+    def payload(self, value: dict[str, Any]) -> None:
+        (self.root / ".event.json").write_text(json.dumps(value))
 
     @property
     def changed(self) -> tuple[int, int, int]:
@@ -465,6 +553,7 @@ def world(tmp_path: Path, make_layout: MakeLayout) -> World:
         cloud=Cloud(ecs=Ecs(clock)),
         address=Address(),
         clock=clock,
+        github=Github(),
     )
     made.write("release.toml", CONTRACT)
     made.write("delivery.toml", DELIVERY)

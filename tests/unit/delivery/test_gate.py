@@ -149,7 +149,7 @@ def test_githubs_variables_without_a_commit(world: World) -> None:
     world.push()
     del world.variables["GITHUB_SHA"]
     failed = refused(world)
-    assert failed.text == "GitHub's variables do not describe one trigger"
+    assert failed.text == "what GitHub signed and what this job says differ"
     assert lines(failed)[""] == "GITHUB_SHA is not set"
 
 

@@ -70,6 +70,7 @@ def test_a_push_is_read() -> None:
         url="https://github.com/octo/shop/actions/runs/42",
         forced=True,
         before=OTHER,
+        after=SHA,
     )
 
 
