@@ -15,7 +15,7 @@ import nox
 sys.path.insert(0, str(Path(__file__).parent / "ci"))
 
 from shipway.sessions import *  # noqa: F403  # the sessions are this module's content
-from shipway.sessions import prepare
+from shipway.sessions import PAPERS, prepare
 
 nox.needs_version = ">=2026.4"
 nox.options.sessions = ["lint", "types", "tests"]
@@ -42,12 +42,12 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Types, strictly."""
-    prepare(session, "--group", "types", "--group", "tests", "--extra", "sandbox")
+    prepare(session, "--group", "types", "--group", "tests", "--extra", "sandbox", *PAPERS)
     session.run("mypy")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """All tests: units, the sandbox with real containers, and what a user types."""
-    prepare(session, "--group", "tests", "--extra", "sandbox")
+    prepare(session, "--group", "tests", "--extra", "sandbox", *PAPERS)
     session.run("pytest", *session.posargs)

@@ -6,13 +6,14 @@ verified, one that was built from the same source; only then a build.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 from shipway.config import load as delivery_file
 from shipway.config import origin as origins
 from shipway.config import waivers as waivers_file
-from shipway.config.environment import Environment, Image
+from shipway.config.environment import Environment, Image, Scanning, Severity, Waiver
 from shipway.errors import ImageNotFoundError
 from shipway.evidence.record import Journal
 from shipway.image import build as building
@@ -21,6 +22,7 @@ from shipway.image import publish as publishing
 from shipway.image import scan as scanning
 from shipway.image.content import ContentKey
 from shipway.image.publish import PublishedImage
+from shipway.image.scan import Decision, Scan
 from shipway.observer import Noticed
 from shipway.papers import Clerk
 from shipway.ports import ImageStore, Site, Yard
@@ -29,6 +31,7 @@ from shipway.stage import Stage, stage
 from shipway.values import Commit, ImageReference
 
 _SHOWN_ROWS: Final = 12
+_RECORDED: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +161,7 @@ class Artifact:
                 "builder": wanted.builder,
                 "cache": {"reference": wanted.cache, "troubles": built.cache_troubles},
                 "contentKey": key.value if key else "",
+                "sourceDateEpoch": request.epoch,
                 "reused": False,
                 "builtBy": self.commit.sha,
             },
@@ -170,7 +174,7 @@ class Artifact:
             "build",
             {
                 "digest": image.reference.digest,
-                "platforms": sorted(image.platforms),
+                "platforms": dict(image.named),
                 "steps": 0,
                 "cachedSteps": 0,
                 "contentKey": key.value,
@@ -206,6 +210,7 @@ class Artifact:
                     "blobs": blobs,
                     "bytes": size,
                     "alreadyThere": moved is None,
+                    "method": "copy" if blobs else "manifest",
                 },
             )
             done = f"{blobs} layers, {size / 1e6:.1f} MB copied" if blobs else "no layer moved"
@@ -258,21 +263,8 @@ class Artifact:
             else:
                 found = scanning.scans(store, platforms)
             decision = scanning.decide(found, policy, waivers, clock.now(), image.reference.digest)
-            self.journal.note(
-                "scan",
-                {
-                    "summary": decision.text,
-                    "platforms": found,
-                    "gate": gate,
-                    "allowed": decision.allowed,
-                    "reasons": decision.reasons,
-                    "counted": decision.counted,
-                    "waived": decision.waived,
-                    "policy": policy,
-                    "columns": scanning.COLUMNS,
-                    "rows": decision.rows,
-                },
-            )
+            self.journal.note("scan", _scan_fact(found, decision, image, policy, gate=gate))
+            self.journal.note("waivers", [_waiver_fact(one, decision) for one in waivers])
             if gate and not decision.allowed:
                 raise decision.error()
             running.told = True
@@ -282,6 +274,68 @@ class Artifact:
         if len(decision.rows) > _SHOWN_ROWS:
             text = f"and {len(decision.rows) - _SHOWN_ROWS} more, all in the record"
             self.journal(Noticed(stage="scan", text=text))
+
+
+def _scan_fact(
+    found: Sequence[Scan],
+    decision: Decision,
+    image: PublishedImage,
+    policy: Scanning,
+    *,
+    gate: bool,
+) -> dict[str, object]:
+    names = {digest: name for name, digest in image.named}
+    return {
+        "summary": decision.text,
+        "gate": gate,
+        "allowed": decision.allowed,
+        "reasons": decision.reasons,
+        "required": policy.required,
+        "thresholds": {name.upper(): policy.most.get(name) for name in get_args(Severity)},
+        "fixAvailableOnly": policy.only_fixable,
+        "counted": decision.counted,
+        "platforms": [
+            {
+                "digest": one.digest,
+                "platform": names.get(one.digest, ""),
+                "status": one.status,
+                "type": one.kind,
+                "completedAt": one.completed,
+                "findings": one.findings,
+                "reason": one.reason,
+            }
+            for one in found
+        ],
+        "findings": [
+            {
+                "id": finding.id,
+                "severity": finding.severity.upper(),
+                "package": finding.package,
+                "version": finding.version,
+                "fixedIn": finding.mended_in,
+                "fixAvailable": finding.fixable,
+                "exploitAvailable": finding.exploitable,
+                "platform": platform,
+                "waiver": f"{waiver.owner}, until {waiver.expires}" if waiver else None,
+                "url": finding.url,
+            }
+            for finding, platform, waiver in decision.judged[:_RECORDED]
+        ],
+        "columns": scanning.COLUMNS,
+        "rows": decision.rows[:_RECORDED],
+    }
+
+
+def _waiver_fact(waiver: Waiver, decision: Decision) -> dict[str, object]:
+    return {
+        "id": waiver.id,
+        "package": waiver.package,
+        "digest": waiver.digest,
+        "owner": waiver.owner,
+        "reason": waiver.reason,
+        "expires": waiver.expires.isoformat(),
+        "used": waiver in decision.waived,
+    }
 
 
 def _logins(wanted: Image, store: ImageStore) -> dict[str, str]:

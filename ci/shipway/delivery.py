@@ -8,26 +8,27 @@ Whatever happens, the record is written and the last event says how it ended.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipway import gate, identity, verification
-from shipway.config.environment import Environment, Image
+from shipway.artifact import Artifact
+from shipway.config.environment import Environment
 from shipway.errors import (
     CancelledError,
-    ImageNotFoundError,
     RefusedError,
     ShipwayError,
+    TerminatedError,
 )
 from shipway.evidence.mask import secret_variables
 from shipway.evidence.record import Journal
-from shipway.image import build as building
 from shipway.image import publish as publishing
-from shipway.image import scan as scanning
 from shipway.observer import Concluded, Noticed, Observer, Planned
+from shipway.papers import Clerk
 from shipway.paths import evidence_folder
-from shipway.ports import Aws, ImageStore, Site, Yard
+from shipway.ports import Aws, Site, Yard
 from shipway.release.contract import Task
 from shipway.release.facts import Exceptions
 from shipway.rollout import plan as planning
@@ -125,7 +126,7 @@ class _Walk:
         self._announce(tasks, alone=alone)
         site = self._yard.site(passed.place)
         if alone:
-            self._build(gate.image_of(passed, self._yard), site)
+            self._artifact(site).build(gate.image_of(passed, self._yard))
             return None
         aws = site.aws
         environment = identity.pass_identity(passed, aws, yard, journal)
@@ -134,104 +135,38 @@ class _Walk:
         ground = gate.Ground(environment=environment, aws=aws, yard=yard, journal=journal)
         if "deploy" in tasks:
             passed = gate.pass_rules(passed, ground)
-        image = self._image(tasks, environment, site)
-        if image is not None and "deploy" in tasks:
-            gate.pass_again(passed, ground, image, named=order.image is not None)
-            self._deploy(image, environment, aws)
-        if "verify" in tasks:
-            self._verify(image, environment, aws)
+        with self._papers(site) as clerk:
+            image = self._artifact(site, clerk).provide(tasks, environment, order.image)
+            if image is not None and "deploy" in tasks:
+                named = order.image is not None
+                gate.pass_again(passed, ground, image, named=named)
+                self._deploy(image, environment, aws)
+            if "verify" in tasks:
+                self._verify(image, environment, aws)
         return image.reference if image else None
 
     def _announce(self, tasks: tuple[Task, ...], *, alone: bool) -> None:
         stages = _planned(tasks)
         self._journal(Planned(stages=stages[1:] if alone else stages))
 
-    def _image(
-        self, tasks: tuple[Task, ...], environment: Environment, site: Site
-    ) -> publishing.PublishedImage | None:
-        """The image that goes on: found where one was named, built and published otherwise."""
-        store = site.aws.repository(environment)
-        if self._order.image is not None:
-            image = self._existing(self._order.image, environment, store)
-        elif "build" in tasks:
-            built = self._build(environment.image, site)
-            if "publish" not in tasks:
-                return None
-            image = self._publish(built, store)
-        else:
-            return None
-        self._journal.about(image.reference)
-        self._journal.note("image", image)
-        found = scanning.scans(store, sorted(image.platforms))
-        self._journal.note("scan", {"summary": scanning.words(found), "platforms": found})
-        return image
-
-    def _build(self, wanted: Image, site: Site) -> building.BuiltImage:
-        yard, commit = self._yard, self._commit
-        with stage("build", self._journal, yard.clock) as running:
-            context = yard.root / wanted.context
-            request = building.BuildRequest(
-                context=context,
-                dockerfile=context / wanted.dockerfile,
-                platforms=wanted.platforms,
-                destination=yard.cache / wanted.name / commit.sha,
-                epoch=int(commit.time.timestamp()),
-                build_args=wanted.build_args,
-                labels=building.labels(wanted.name, commit),
-                build_contexts=site.contexts,
-            )
-            built = building.build(site.builder, request, commit, self._journal)
-            steps, cached = built.steps
-            running.text = (
-                f"{wanted.name}  {built.digest.short}  {cached} of {steps} steps from cache"
-            )
-        self._journal.note(
-            "build",
-            {
-                "digest": built.digest,
-                "platforms": dict(built.platforms),
-                "steps": steps,
-                "cachedSteps": cached,
-                "bytes": built.size,
-                "standIns": {**site.contexts, **site.stand_ins},
-            },
+    def _artifact(self, site: Site, clerk: Clerk | None = None) -> Artifact:
+        return Artifact(
+            yard=self._yard, site=site, commit=self._commit, journal=self._journal, clerk=clerk
         )
-        return built
 
-    def _publish(self, built: building.BuiltImage, store: ImageStore) -> publishing.PublishedImage:
-        with stage("publish", self._journal, self._yard.clock) as running:
-            image = publishing.publish(built, store)
-            moved = image.pushed
-            done = f"{moved.bytes / 1e6:.1f} MB pushed" if moved else "nothing pushed: it is there"
-            running.text = f"{_short(image.reference)}  tag {_short_tag(image.tag)}  {done}"
-        return image
-
-    def _existing(
-        self, asked: ImageReference, environment: Environment, store: ImageStore
-    ) -> publishing.PublishedImage:
-        """The image that ``--image`` names, which must be in the environment's own repository."""
-        with stage("publish", self._journal, self._yard.clock) as running:
-            names = {store.uri, environment.repository_uri, environment.repository}
-            if asked.repository not in names:
-                raise ImageNotFoundError(
-                    f"{asked.repository} is not the repository of {environment.name}",
-                    where=str(asked),
-                    remedy=f"give {store.uri}@{asked.digest}; nothing was changed",
-                )
-            stored = store.find(asked.digest.value)
-            if stored is None:
-                raise ImageNotFoundError(
-                    f"there is no image {asked.digest} in {store.uri}",
-                    where=str(asked),
-                    remedy="see the digest; nothing was changed, what ran before still runs",
-                )
-            running.text = f"{_short(asked)}  nothing built, nothing pushed: it is there"
-        return publishing.PublishedImage(
-            reference=ImageReference(store.uri, stored.digest),
-            tag="",
-            pushed=None,
-            platforms=stored.platforms,
+    @contextmanager
+    def _papers(self, site: Site) -> Iterator[Clerk]:
+        """Whoever makes the image's papers, joined whatever happens; not where a signal came."""
+        clerk = Clerk(
+            site=site, commit=self._commit, cache=self._yard.cache / "sbom", journal=self._journal
         )
+        try:
+            yield clerk
+        except (KeyboardInterrupt, CancelledError, TerminatedError):
+            clerk.close(abandon=True)
+            raise
+        finally:
+            clerk.close()
 
     def _deploy(self, image: publishing.PublishedImage, environment: Environment, aws: Aws) -> None:
         with stage("deploy", self._journal, self._yard.clock, quiet=True) as running:
@@ -355,12 +290,3 @@ def _close(
 def _shown(path: Path, root: Path) -> str:
     """A path below the repository from its top, any other as it is."""
     return str(path.relative_to(root) if path.is_relative_to(root) else path)
-
-
-def _short(reference: ImageReference) -> str:
-    return f"{reference.repository}@{reference.digest.short}"
-
-
-def _short_tag(tag: str) -> str:
-    sha, dash, rest = tag.partition("-")
-    return f"{sha[:7]}{dash}{rest}"

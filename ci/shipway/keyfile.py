@@ -28,7 +28,7 @@ class KeyFile:
         """SHA-256 of the public key, as securesystemslib forms it."""
         return str(self._signer.public_key.keyid)
 
-    def sign(self, payload: bytes, payload_type: str) -> bytes:
+    def sign(self, payload_type: str, payload: bytes) -> bytes:
         """The DSSE envelope of a payload."""
         from securesystemslib.dsse import Envelope  # noqa: PLC0415  # an extra: only if asked for
 

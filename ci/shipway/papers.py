@@ -19,7 +19,15 @@ from shipway.config.environment import Environment
 from shipway.errors import EvidenceError, ShipwayError
 from shipway.evidence.record import Journal
 from shipway.image import layout, provenance, sbom, signing
-from shipway.image.attestation import CYCLONEDX, Document, Referrer
+from shipway.image.attestation import (
+    CYCLONEDX,
+    IN_TOTO,
+    PLATFORM,
+    PLATFORM_DIGEST,
+    PREDICATE_TYPE,
+    Document,
+    Referrer,
+)
 from shipway.image.build import BuiltImage
 from shipway.image.publish import PublishedImage
 from shipway.image.sbom import Bill
@@ -174,9 +182,30 @@ class Clerk:
         return (*plain, *signed)
 
     def _note(self, papers: Papers) -> None:
-        self.journal.note("sbom", _sbom_fact(papers))
-        self.journal.note("provenance", _provenance_fact(papers))
-        self.journal.note("referrers", papers.referrers)
+        self.journal.note("sbom", [_bill_fact(one, papers) for one in papers.bills])
+        self.journal.note(
+            "provenance", [_provenance_fact(one, papers) for one in papers.provenances]
+        )
+        if papers.signed_by:
+            kind = "kms" if papers.signed_by.startswith("arn:") else "key"
+            fact = {"keyid": papers.signed_by, "method": kind, "what": "SBOM and provenance"}
+            self.journal.note("signature", [fact])
+        self.journal.note(
+            "papers",
+            {
+                "available": papers.has_bill,
+                "trouble": papers.trouble,
+                "signedBy": papers.signed_by,
+                "referrers": papers.referrers,
+            },
+        )
+        for bill in papers.bills:
+            if bill.document is not None:
+                name = f"sbom-{_dashed(bill.platform)}.cdx.json"
+                self.journal.attach(name, bill.document.content, CYCLONEDX)
+        for one in papers.provenances:
+            name = f"provenance-{_dashed(one.annotations[PLATFORM])}.json"
+            self.journal.attach(name, one.content, IN_TOTO)
         text, level = _words(papers), "info"
         if papers.trouble:
             text, level = f"{text}: {papers.trouble}", "warning"
@@ -184,47 +213,39 @@ class Clerk:
             self.journal(Noticed(stage="publish", text=text, level=level))
 
 
-def _sbom_fact(papers: Papers) -> Mapping[str, Any]:
+def _bill_fact(bill: Bill, papers: Papers) -> Mapping[str, Any]:
     return {
-        "available": papers.has_bill,
-        "reason": "" if papers.has_bill else papers.trouble or _NOT_AVAILABLE,
-        "signedBy": papers.signed_by,
-        "platforms": [
-            {
-                "platform": one.platform,
-                "digest": one.digest,
-                "format": "CycloneDX",
-                "sha256": one.document.digest if one.document else "",
-                "components": one.components,
-                "file": str(one.file or ""),
-                "referrer": _referrer(one.document, papers.referrers),
-            }
-            for one in papers.bills
-        ],
+        "platform": bill.platform,
+        "digest": bill.digest,
+        "format": "CycloneDX" if bill.document else _NOT_AVAILABLE,
+        "file": f"sbom-{_dashed(bill.platform)}.cdx.json" if bill.document else "",
+        "sha256": str(bill.document.digest).removeprefix("sha256:") if bill.document else "",
+        "components": bill.components,
+        "referrer": _referrer(bill.document, papers.referrers),
     }
 
 
-def _provenance_fact(papers: Papers) -> Mapping[str, Any]:
+def _provenance_fact(document: Document, papers: Papers) -> Mapping[str, Any]:
+    said = document.annotations
     return {
-        "predicateType": provenance.SLSA_V1 if papers.provenances else "",
-        "signedBy": papers.signed_by,
-        "platforms": [
-            {
-                "platform": one.annotations.get("dev.shipway.platform", ""),
-                "digest": one.annotations.get("dev.shipway.platform.digest", ""),
-                "sha256": one.digest,
-                "referrer": _referrer(one, papers.referrers),
-            }
-            for one in papers.provenances
-        ],
+        "platform": said[PLATFORM],
+        "digest": said[PLATFORM_DIGEST],
+        "predicateType": said[PREDICATE_TYPE],
+        "file": f"provenance-{_dashed(said[PLATFORM])}.json",
+        "sha256": str(document.digest).removeprefix("sha256:"),
+        "referrer": _referrer(document, papers.referrers),
     }
 
 
-def _referrer(document: Document | None, there: Sequence[Referrer]) -> str:
+def _dashed(platform: str) -> str:
+    return platform.replace("/", "-")
+
+
+def _referrer(document: Document | None, there: Sequence[Referrer]) -> str | None:
     """The manifest that attaches a document, or an older one that says the same."""
     if document is None:
-        return ""
-    return next((str(one.digest) for one in there if one.key == document.key), "")
+        return None
+    return next((str(one.digest) for one in there if one.key == document.key), None)
 
 
 def _words(papers: Papers) -> str:

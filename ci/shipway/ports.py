@@ -8,19 +8,26 @@ from pathlib import Path
 from typing import Protocol
 
 from shipway.clock import Clock
-from shipway.config.environment import Environment, Place
+from shipway.config.environment import Environment, Origin, Place
 from shipway.config.references import References
 from shipway.image.build import Builder
-from shipway.image.publish import Repository
+from shipway.image.attestation import Attachments
+from shipway.image.publish import Repository, Target
+from shipway.image.sbom import Cataloguer, NoCataloguer
 from shipway.image.scan import Scans
+from shipway.image.signing import Signer, no_signer
 from shipway.release.facts import History, Proof
 from shipway.rollout.ports import Ecs, Logs
 from shipway.values import Commit, Digest, Identity
 from shipway.verification import Prober
 
 
-class ImageStore(Repository, Scans, Protocol):
-    """An ECR repository: images, and what is known of their scans."""
+class ImageStore(Target, Scans, Attachments, Protocol):
+    """An ECR repository: images, their scans, and the documents beside them."""
+
+    def login(self) -> str:
+        """``USER:PASSWORD`` for its registry; a secret."""
+        ...
 
     def tags(self, digest: Digest) -> tuple[str, ...]:
         """The tags of an image, sorted; none where it is not there."""
@@ -61,6 +68,10 @@ class Aws(Protocol):
         """A repository of another environment, by its name without the host."""
         ...
 
+    def origin(self, origin: Origin) -> Repository:
+        """The repository of another environment that promoted images come from."""
+        ...
+
 
 class Git(History, Protocol):
     """What commit is checked out, and what git and origin know of others."""
@@ -83,12 +94,16 @@ class Site:
         builder: BuildKit.
         contexts: Named build contexts for base images that this machine cannot pull.
         stand_ins: Base images that are not what their name says, and what they are; recorded.
+        cataloguer: Finds out what is in an image.
+        signer: Opens what the environment's ``sign`` names.
     """
 
     aws: Aws
     builder: Builder
     contexts: Mapping[str, str] = field(default_factory=dict)
     stand_ins: Mapping[str, str] = field(default_factory=dict)
+    cataloguer: Cataloguer = field(default_factory=NoCataloguer)
+    signer: Callable[[str], Signer] = no_signer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,3 +139,8 @@ class Yard:
     def delivery_file(self) -> Path:
         """The environments."""
         return self.root / "ci" / "delivery.toml"
+
+    @property
+    def waivers_file(self) -> Path:
+        """Vulnerabilities that somebody answers for; it need not be there."""
+        return self.root / "ci" / "waivers.toml"

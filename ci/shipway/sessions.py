@@ -29,6 +29,8 @@ nox.options.reuse_venv = "yes"
 
 # The environment variables that a task of ours reads are passed on as they are; nox adds nothing.
 _SANDBOX = ("--extra", "sandbox")
+# What is in an image is catalogued where images are made; signing needs a package for key files.
+PAPERS = ("--extra", "sbom", "--extra", "sign")
 
 
 def prepare(session: nox.Session, *wanted: str) -> None:
@@ -54,13 +56,15 @@ def prepare(session: nox.Session, *wanted: str) -> None:
             silent=True,
         )
         return
-    extra = "[sandbox]" if "sandbox" in wanted else ""
+    extras = [name for flag, name in zip(wanted, wanted[1:], strict=False) if flag == "--extra"]
+    extra = f"[{','.join(extras)}]" if extras else ""
     session.install("--quiet", "-e", f".{extra}", silent=True)
 
 
 def walk(session: nox.Session, task: str, arguments: Sequence[str]) -> None:
     """Run a task of the same name with what stands behind ``--``."""
-    prepare(session, *(_SANDBOX if _embedded(arguments) else ()))
+    papers = PAPERS if task in {"publish", "deploy"} else ()
+    prepare(session, *(_SANDBOX if _embedded(arguments) else ()), *papers)
     session.run("inv", task, *arguments)
 
 
@@ -117,7 +121,7 @@ def sandbox(session: nox.Session) -> None:
 @nox.session
 def rehearse(session: nox.Session) -> None:
     """Walk a whole delivery, good and bad releases, in the sandbox; no account is needed."""
-    prepare(session, *_SANDBOX)
+    prepare(session, *_SANDBOX, *PAPERS)
     session.run("inv", "rehearse", *session.posargs)
 
 

@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from shipway import git
 from shipway.aws.ecr import EcrRepository
 from shipway.aws.ecs import AwsEcs
+from shipway.aws.kms import KmsSigner
 from shipway.aws.logs import Logs
 from shipway.aws.published import Published
 from shipway.aws.session import Session
 from shipway.aws.stacks import Stacks
 from shipway.clock import SystemClock
-from shipway.config.environment import Environment, Place
+from shipway.config.environment import Environment, Origin, Place
 from shipway.console import Console
 from shipway.docker import Buildx
 from shipway.errors import SandboxError
 from shipway.git_history import GitHistory
 from shipway.http import HttpProber
+from shipway.image.signing import Signer
+from shipway.keyfile import KeyFile
 from shipway.oidc import GithubTokens
 from shipway.paths import cache_folder
 from shipway.ports import Site, Yard
+from shipway.syft import Syft
 from shipway.values import Commit, Identity
 
 
@@ -59,6 +64,15 @@ class AwsAccount:
         """A repository of another environment, read with the credentials of this one."""
         return EcrRepository(Session(place.region), name, place.account)
 
+    def origin(self, origin: Origin) -> EcrRepository:
+        """The repository that promoted images come from; its URI is known, never asked for."""
+        return EcrRepository(self._session, origin.repository, origin.account, uri=origin.uri)
+
+    def signer(self, setting: str) -> Signer:
+        """What an environment's ``sign`` names."""
+        kind, _, rest = setting.partition(":")
+        return KmsSigner(self._session, rest) if kind == "kms" else KeyFile(Path(rest))
+
 
 class Checkout(GitHistory):
     """The repository this runs in; implements :class:`shipway.ports.Git`."""
@@ -84,8 +98,11 @@ def yard(console: Console, start: Path | None = None) -> Yard:
     def site(place: Place) -> Site:
         if place.sandbox:
             _enter_sandbox(root, console)
+        account = AwsAccount(place.region)
         return Site(
-            aws=AwsAccount(place.region),
+            aws=account,
+            cataloguer=Syft(),
+            signer=account.signer,
             builder=Buildx(),
             contexts=_pairs(os.environ, "SHIPWAY_BUILD_CONTEXTS"),
             stand_ins=_pairs(os.environ, "SHIPWAY_STAND_INS"),

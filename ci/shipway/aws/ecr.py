@@ -85,8 +85,9 @@ class EcrRepository:
         with self._speaking("ecr:BatchGetImage"):
             if found.media_type not in layout.INDEX_TYPES:
                 return StoredImage(digest=found.digest, platforms=frozenset({found.digest}))
-            children = frozenset(child for _, child in layout.platforms_of(found.content))
-            return StoredImage(digest=found.digest, platforms=children)
+            named = tuple(layout.platforms_of(found.content))
+            children = frozenset(child for _, child in named)
+            return StoredImage(digest=found.digest, platforms=children, named=named)
 
     def _get(self, reference: str) -> Manifest | None:
         key = "imageDigest" if reference.startswith("sha256:") else "imageTag"
@@ -241,22 +242,6 @@ class EcrRepository:
                 return scans.read(digest, ask)
         except (AwsError, UsageError) as error:
             return Scan(digest=digest, status=NOT_AVAILABLE, findings={}, reason=error.what)
-
-    def tags(self, digest: Digest) -> tuple[str, ...]:
-        """The tags of an image, sorted; none where it is not there."""
-        with self._speaking("ecr:DescribeImages"):
-            try:
-                answer = self._session.client("ecr").describe_images(
-                    registryId=self._registry_id,
-                    repositoryName=self._name,
-                    imageIds=[{"imageDigest": digest.value}],
-                )
-            except ClientError as error:
-                if code_of(error) == "ImageNotFoundException":
-                    return ()
-                raise
-            found = (tag for one in answer["imageDetails"] for tag in one.get("imageTags") or ())
-            return tuple(sorted(found))
 
     def tags(self, digest: Digest) -> tuple[str, ...]:
         """The tags of an image, sorted; none where it is not there."""

@@ -32,7 +32,7 @@ class KmsSigner:
         """The key's ARN."""
         return self._arn
 
-    def sign(self, payload: bytes, payload_type: str) -> bytes:
+    def sign(self, payload_type: str, payload: bytes) -> bytes:
         """The DSSE envelope of a payload.
 
         Raises:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, get_args
+from typing import Any, Final, Literal, get_args
 
 from shipway.config.environment import Severity
 from shipway.image.scan import NOT_AVAILABLE, Finding, Scan
@@ -39,6 +39,7 @@ def read(digest: Digest, ask: Callable[[str], Page]) -> Scan:
         reason=status.get("description", ""),
         listed=tuple(listed),
         completed=completed.astimezone(UTC) if isinstance(completed, datetime) else None,
+        kind=_kind(found, status.get("status", "")),
     )
 
 
@@ -51,6 +52,7 @@ def _findings(page: Page) -> Iterator[Finding]:
             severity=_severity(one),
             package=known.get("package_name", ""),
             version=known.get("package_version", ""),
+            url=one.get("uri", ""),
         )
     for one in found.get("enhancedFindings") or ():
         yield from _enhanced(one)
@@ -59,7 +61,7 @@ def _findings(page: Page) -> Iterator[Finding]:
 def _enhanced(one: Mapping[str, Any]) -> Iterator[Finding]:
     """One entry for each package that has it (ECR API Reference, EnhancedImageScanFinding)."""
     details = one.get("packageVulnerabilityDetails") or {}
-    fixable = {"YES": True, "PARTIAL": True, "NO": False}.get(one.get("fixAvailable", ""))
+    known = {"YES": True, "PARTIAL": True, "NO": False}
     name = details.get("vulnerabilityId") or one.get("title") or one.get("findingArn", "")
     packages: Sequence[Mapping[str, Any]] = details.get("vulnerablePackages") or [{}]
     for package in packages:
@@ -69,8 +71,16 @@ def _enhanced(one: Mapping[str, Any]) -> Iterator[Finding]:
             package=package.get("name", ""),
             version=package.get("version", ""),
             mended_in=package.get("fixedInVersion", ""),
-            fixable=fixable,
+            fixable=known.get(one.get("fixAvailable", "")),
+            exploitable=known.get(one.get("exploitAvailable", "")),
+            url=details.get("sourceUrl", ""),
         )
+
+
+def _kind(found: Mapping[str, Any], status: str) -> Literal["basic", "enhanced", ""]:
+    if "enhancedFindings" in found or status == "ACTIVE":
+        return "enhanced"
+    return "basic" if found else ""
 
 
 def _severity(one: Mapping[str, Any]) -> Severity:

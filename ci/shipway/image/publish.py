@@ -24,10 +24,12 @@ class StoredImage:
     Attributes:
         digest: The digest of the index or manifest.
         platforms: Digests of the platforms' manifests (the digest itself for a lone manifest).
+        named: The same with their names, ``linux/amd64``, as far as the index says them.
     """
 
     digest: Digest
     platforms: frozenset[Digest]
+    named: tuple[tuple[str, Digest], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class PublishedImage:
         built_by: The commit that it was built from, where that is another than the delivered one;
             its labels name that commit too.
         promoted_from: ``repository@sha256:…`` where it was taken from, or empty.
+        named: The platforms' names and digests.
     """
 
     reference: ImageReference
@@ -59,6 +62,7 @@ class PublishedImage:
     platforms: frozenset[Digest]
     built_by: str = ""
     promoted_from: str = ""
+    named: tuple[tuple[str, Digest], ...] = ()
 
 
 class Repository(Protocol):
@@ -208,6 +212,7 @@ def reuse(repository: Repository, content: ContentKey, commit: Commit) -> Publis
             tag=name,
             pushed=None,
             platforms=stored.platforms,
+            named=stored.named,
             built_by=built_by,
         )
     return None
@@ -270,6 +275,7 @@ def promote(
         tag=commit.sha,
         pushed=pushed,
         platforms=stored.platforms,
+        named=stored.named,
         promoted_from=f"{origin.uri}@{found.digest}",
     )
 
@@ -282,4 +288,5 @@ def _published(
         tag=tag,
         pushed=pushed,
         platforms=stored.platforms,
+        named=stored.named,
     )

@@ -45,6 +45,8 @@ class Finding:
         version: The version that is in the image.
         mended_in: The version that mends it, where the scanner says one.
         fixable: Whether some version mends it; ``None`` where the scanner does not say.
+        exploitable: Whether an exploit is known; ``None`` where the scanner does not say.
+        url: Where to read about it.
     """
 
     id: str
@@ -53,6 +55,8 @@ class Finding:
     version: str = ""
     mended_in: str = ""
     fixable: bool | None = None
+    exploitable: bool | None = None
+    url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,7 @@ class Scan:
         reason: ECR's own words where there is no scan.
         listed: Every finding, of all pages.
         completed: When a basic scan ended; ``None`` for a continuous one.
+        kind: ``basic``, ``enhanced``, or empty where there is none.
     """
 
     digest: Digest
@@ -74,6 +79,7 @@ class Scan:
     reason: str = ""
     listed: tuple[Finding, ...] = ()
     completed: datetime | None = None
+    kind: Literal["basic", "enhanced", ""] = ""
 
 
 class Scans(Protocol):
@@ -95,6 +101,7 @@ class Decision:
         counted: Findings that count, by severity.
         waived: The waivers that were used.
         rows: One row for each finding, most severe first, under :data:`COLUMNS`.
+        judged: The same as values: finding, a platform that has it, the waiver that was used.
     """
 
     allowed: bool
@@ -103,6 +110,7 @@ class Decision:
     counted: Mapping[str, int]
     waived: tuple[Waiver, ...]
     rows: tuple[tuple[str, ...], ...]
+    judged: tuple[tuple[Finding, Digest, Waiver | None], ...] = ()
 
     def error(self) -> ScanError:
         """The refusal, with the table."""
@@ -207,8 +215,11 @@ def decide(
     counted: Counter[str] = Counter()
     used: dict[Waiver, None] = {}
     expired: dict[Waiver, None] = {}
-    rows: list[tuple[Severity, tuple[str, ...]]] = []
-    for finding, platforms in _distinct(found).items():
+    rows: list[tuple[str, ...]] = []
+    judged: list[tuple[Finding, Digest, Waiver | None]] = []
+    distinct = _distinct(found)
+    for finding in sorted(distinct, key=_worst_first):
+        platforms = distinct[finding]
         waiver = _waiver_of(finding, waivers, {index, *platforms}, now)
         if waiver is not None and waiver.expires < now.date():
             expired[waiver] = None
@@ -222,7 +233,8 @@ def decide(
             counts = "yes"
         counted[finding.severity] += counts.startswith("yes")
         shown = (finding.severity, finding.id, finding.package, finding.version, finding.mended_in)
-        rows.append((finding.severity, (*shown, counts)))
+        rows.append((*shown, counts))
+        judged.append((finding, min(platforms), waiver if waiver in used else None))
     reasons += [
         f"the waiver of {one.id} in {one.package} ran out on {one.expires}; its owner is "
         f"{one.owner}"
@@ -233,14 +245,14 @@ def decide(
         for name, limit in policy.most.items()
         if counted[name] > limit
     ]
-    rows.sort(key=lambda row: (_SEVERITIES.index(row[0]), row[1][1:]))
     return Decision(
         allowed=not reasons,
         text=words(found, counted, len(used)),
         reasons=tuple(reasons),
         counted={name: counted[name] for name in _SEVERITIES if counted[name]},
         waived=tuple(used),
-        rows=tuple(row for _, row in rows),
+        rows=tuple(rows),
+        judged=tuple(judged),
     )
 
 
@@ -269,6 +281,10 @@ def _unfinished(scan: Scan, state: State, policy: Scanning) -> str:
         "stale": f"the scan of {scan.digest.short} is older than {policy.max_age} days; "
         "start another (aws ecr start-image-scan)",
     }[state]
+
+
+def _worst_first(finding: Finding) -> tuple[int, str, str, str]:
+    return _SEVERITIES.index(finding.severity), finding.id, finding.package, finding.version
 
 
 def _distinct(found: Sequence[Scan]) -> Mapping[Finding, set[Digest]]:

@@ -23,7 +23,7 @@ class Signer(Protocol):
         """The key's name, for the record; never the key."""
         ...
 
-    def sign(self, payload: bytes, payload_type: str) -> bytes:
+    def sign(self, payload_type: str, payload: bytes) -> bytes:
         """The DSSE envelope of a payload, as JSON.
 
         Raises:
@@ -53,6 +53,6 @@ def envelope(
     payload = json.dumps(statement, sort_keys=True, separators=(",", ":")).encode()
     return Document(
         artifact_type=DSSE,
-        content=signer.sign(payload, IN_TOTO),
+        content=signer.sign(IN_TOTO, payload),
         annotations=annotations,
     )

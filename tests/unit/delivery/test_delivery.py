@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +102,12 @@ def test_a_whole_delivery_is_recorded(world: World) -> None:
         "cachedSteps": 1,
         "bytes": 0,
         "standIns": {"base": "/elsewhere", "python": "assembled"},
+        "builder": "default",
+        "cache": {"reference": "", "troubles": []},
+        "contentKey": "",
+        "sourceDateEpoch": int(datetime(2026, 11, 22, tzinfo=UTC).timestamp()),
+        "reused": False,
+        "builtBy": SHA,
     }
     assert predicate["image"]["reference"] == f"{URI}@{root}"
     assert predicate["image"]["tag"] == SHA
