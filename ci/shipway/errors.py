@@ -32,6 +32,7 @@ Only :mod:`shipway.console` prints an error; only the task runner turns one into
 
 from __future__ import annotations
 
+import re
 from typing import Protocol
 
 
@@ -107,11 +108,36 @@ class IdentityError(ShipwayError):
     kind = "identity"
 
 
+# Troubleshoot access denied error messages (IAM User Guide): AWS's own words.
+_DENIAL = re.compile(r"not authorized to perform: ([\w-]+:\w+) on resource: (\S+)")
+
+
 class AccessDeniedError(ShipwayError):
-    """IAM refused one action; ``what`` names the action, ``where`` the resource."""
+    """IAM refused one action; ``what`` names the action, ``where`` the resource.
+
+    Args:
+        what: One sentence, AWS's own words included.
+        where: The resource.
+        remedy: What to do next.
+        details: Further lines; without them the statement that would allow it, where AWS says
+            what it refused on which resource.
+    """
 
     exit_code = 16
     kind = "access-denied"
+
+    def __init__(
+        self, what: str, *, where: str = "", remedy: str = "", details: tuple[str, ...] = ()
+    ) -> None:
+        said = _DENIAL.search(what)
+        if said and not details and '"Action"' not in what:
+            details = (allowing(said[1], said[2]),)
+        super().__init__(what, where=where, remedy=remedy, details=details)
+
+
+def allowing(action: str, resource: str) -> str:
+    """The statement that a role's policy lacks, in one line."""
+    return f'add {{"Effect": "Allow", "Action": "{action}", "Resource": "{resource}"}}'
 
 
 class AwsError(ShipwayError):
