@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shipway.config.environment import Environment
-from shipway.errors import EvidenceError, ShipwayError
+from shipway.errors import AccessDeniedError, EvidenceError, ShipwayError
 from shipway.evidence.record import Journal
 from shipway.image import layout, provenance, sbom, signing
 from shipway.image.attestation import (
@@ -83,8 +83,19 @@ class Clerk:
         self._made = self._pool.submit(self._make, built, name, wanted)
 
     def attach(self, image: PublishedImage, environment: Environment, store: ImageStore) -> None:
-        """Put the papers beside the image that is in the registry now, as soon as they are made."""
-        self._attached = self._pool.submit(self._attach, image, environment, store)
+        """Put the papers beside the image that is in the registry now, as soon as they are made.
+
+        Raises:
+            AccessDeniedError: The role may not see what is beside the image; told before the
+                rollout, for a person can mend it.
+        """
+        try:
+            there: tuple[Referrer, ...] | ShipwayError = store.referrers(image.reference.digest)
+        except AccessDeniedError:
+            raise
+        except ShipwayError as error:
+            there = error
+        self._attached = self._pool.submit(self._attach, image, environment, store, there)
 
     def require(self, environment: Environment) -> None:
         """Wait for the bill where the environment insists on one.
@@ -143,11 +154,18 @@ class Clerk:
             return Papers(trouble=str(error))
         return Papers(bills=found, provenances=documents)
 
-    def _attach(self, image: PublishedImage, environment: Environment, store: ImageStore) -> Papers:
+    def _attach(
+        self,
+        image: PublishedImage,
+        environment: Environment,
+        store: ImageStore,
+        there: tuple[Referrer, ...] | ShipwayError,
+    ) -> Papers:
         made = self._made.result() if self._made is not None else Papers()
         digest = image.reference.digest
         try:
-            there = store.referrers(digest)
+            if isinstance(there, ShipwayError):
+                raise there
             known = {one.key for one in there}
             documents = self._documents(made, environment)
             lacking = tuple(one for one in documents if one.key not in known)

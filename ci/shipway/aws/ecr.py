@@ -156,7 +156,7 @@ class EcrRepository:
             with hub.open(next(iter(layout.parts_of(image.content)))) as content:
                 config = json.loads(content.read())
             return dict((config.get("config") or {}).get("Labels") or {})
-        except (PublishError, ValueError, LookupError, AttributeError):
+        except (ValueError, LookupError, AttributeError):
             return {}
 
     def take(self, origin: Origin, digest: Digest, tag: str) -> Pushed:

@@ -104,7 +104,12 @@ def _here(service: str, rest: str) -> Document:
 
 def _images(publishes: bool) -> list[Document]:  # noqa: FBT001  # private, and read at the one call
     repository = _here("ecr", "repository/${Repository}")
-    look = ("ecr:BatchGetImage", "ecr:DescribeImageScanFindings", "ecr:DescribeRepositories")
+    look = (
+        "ecr:BatchGetImage",
+        "ecr:DescribeImageScanFindings",
+        "ecr:DescribeRepositories",
+        "ecr:ListImageReferrers",
+    )
     found = [statement("SeeImages", look, [repository])]
     if publishes:
         found += [
@@ -114,6 +119,7 @@ def _images(publishes: bool) -> list[Document]:  # noqa: FBT001  # private, and 
                 [
                     "ecr:BatchCheckLayerAvailability",
                     "ecr:CompleteLayerUpload",
+                    "ecr:GetDownloadUrlForLayer",  # the labels of an image that is used again
                     "ecr:InitiateLayerUpload",
                     "ecr:PutImage",
                     "ecr:UploadLayerPart",
