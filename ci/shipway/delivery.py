@@ -269,7 +269,9 @@ def _close(
         remedy = error.remedy
     folder: Path | None = None
     try:
-        folder = journal.write({"kind": kind, "exitCode": exit_code, "text": text}).folder
+        kept = journal.write({"kind": kind, "exitCode": exit_code, "text": text})
+        folder = kept.folder
+        details = (*details, *journal.show(kept, _shown(folder, yard.root)))
     except ShipwayError as lost:
         details, remedy = (*details, lost.what, *lost.details), lost.remedy
         if error is None:

@@ -142,6 +142,27 @@ class Rolling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidenced:
+    """The record is written: what a summary shows of it. Comes just before :class:`Concluded`.
+
+    Attributes:
+        record: The record's path.
+        sha256: Of its bytes: whoever keeps this can tell whether it was changed, or removed.
+        report: The report's path; empty where there is none.
+        facts: Name and value: the decision, the image, what it replaced.
+        scan: A table: its columns, then its rows; empty where there was no scan.
+        spans: Section, name, start and end in seconds, and ``good``, ``bad``, ``skip``, ``open``.
+    """
+
+    record: str
+    sha256: str
+    report: str = ""
+    facts: tuple[tuple[str, str], ...] = ()
+    scan: tuple[tuple[str, ...], ...] = ()
+    spans: tuple[tuple[str, str, float, float, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Concluded:
     """The last word of a run.
 
@@ -167,6 +188,7 @@ Event = (
     | Noticed
     | Output
     | Rolling
+    | Evidenced
     | Concluded
 )
 

@@ -21,6 +21,7 @@ from shipway.errors import ShipwayError
 from shipway.observer import (
     Concluded,
     Event,
+    Evidenced,
     Failed,
     Finished,
     Heading,
@@ -67,7 +68,7 @@ class ActionsConsole(Telling):
 
     def _take(self, event: Event) -> None:
         match event:
-            case Planned():
+            case Planned() | Evidenced():
                 pass
             case Started():
                 title = " ".join(filter(None, (event.stage, event.subject)))

@@ -18,6 +18,7 @@ from shipway.observer import (
     Concluded,
     Detail,
     Event,
+    Evidenced,
     Failed,
     Finished,
     Heading,
@@ -40,6 +41,7 @@ _KINDS: tuple[type[Event], ...] = (
     Noticed,
     Output,
     Rolling,
+    Evidenced,
     Concluded,
 )
 TYPES: Mapping[str, type[Event]] = {kind.__name__.lower(): kind for kind in _KINDS}

@@ -14,6 +14,7 @@ from shipway.errors import ShipwayError
 from shipway.observer import (
     Concluded,
     Event,
+    Evidenced,
     Failed,
     Finished,
     Heading,
@@ -65,7 +66,7 @@ class Telling(Console):
                 lines = words.failed(event, tuple(self.memory.outputs.pop(event.stage, ())))
             case Concluded():
                 lines = words.concluded(event)
-            case Planned() | Started() | Output() | Rolling():
+            case Planned() | Started() | Output() | Rolling() | Evidenced():
                 lines = None
         return lines
 

@@ -13,12 +13,14 @@ from pathlib import Path
 
 from shipway.console import tables, theme
 from shipway.console.base import Clock, Console, Writer
+from shipway.console.gantt import gantt
 from shipway.console.safe import clean, clean_lines, escape_markdown, fence
 from shipway.console.words import Acceptance, duration
 from shipway.errors import ShipwayError, UsageError
 from shipway.observer import (
     Concluded,
     Event,
+    Evidenced,
     Failed,
     Finished,
     Heading,
@@ -71,11 +73,13 @@ class Summary(Console):
         self._heading: Heading | None = None
         self._rows: list[tuple[str, str, str, str, str]] = []
         self._failures: list[Failed] = []
+        self._record: Evidenced | None = None
 
     def _take(self, event: Event) -> None:
         match event:
             case Heading():
                 self._heading, self._rows, self._failures = event, [], []
+                self._record = None
             case Finished(stage=stage, subject=subject, text=text, seconds=seconds):
                 self._rows.append((theme.GOOD, stage, subject, text, duration(seconds)))
             case Skipped(stage=stage, subject=subject, text=text):
@@ -83,11 +87,16 @@ class Summary(Console):
             case Failed(stage=stage, subject=subject, text=text, seconds=seconds):
                 self._rows.append((theme.BAD, stage, subject, text, duration(seconds)))
                 self._failures.append(event)
+            case Evidenced():
+                self._record = event
             case Concluded():
-                self._append(summary(event, self._heading, self._rows, self._failures))
+                self._append(
+                    summary(event, self._heading, self._rows, self._failures, self._record)
+                )
                 values = {"verdict": event.kind, "exit-code": str(event.exit_code)}
                 self._give({**values, "evidence": event.evidence})
                 self._heading, self._rows, self._failures = None, [], []
+                self._record = None
             case _:
                 pass
 
@@ -166,8 +175,9 @@ def summary(
     heading: Heading | None,
     rows: Sequence[tuple[str, str, str, str, str]],
     failures: Sequence[Failed],
+    record: Evidenced | None = None,
 ) -> str:
-    """Write the job summary: the verdict, the cause, the table of stages, where the evidence is."""
+    """Write the job summary: verdict, cause, stages, what was recorded, where the evidence is."""
     mark = theme.GOOD if end.exit_code == 0 else theme.BAD
     parts = [f"## {mark} {_cell(end.text)}", ""]
     for failure in failures:
@@ -184,10 +194,28 @@ def summary(
         parts += ["| | Stage | Service | Result | Time |", "|---|---|---|---|--:|"]
         parts += [f"| {' | '.join((row[0], *map(_cell, row[1:])))} |" for row in rows]
         parts.append("")
+    if record:
+        parts += _recorded(record)
     if end.evidence:
         parts.append(f"Evidence: {_code(end.evidence)}  ")
     parts += [f"Exit code {end.exit_code} ({_cell(end.kind)})", "", ""]
     return "\n".join(parts)
+
+
+def _recorded(record: Evidenced) -> list[str]:
+    """What the record says: decision, image, scan, the time line, and its own SHA-256."""
+    parts = [f"**{_cell(name)}:** {_code(value)}  " for name, value in record.facts]
+    parts.append("")
+    if record.scan:
+        heads, *rows = record.scan
+        parts += [f"| {' | '.join(map(_cell, heads))} |", f"|{'---|' * len(heads)}"]
+        parts += [f"| {' | '.join(map(_cell, row))} |" for row in rows]
+        parts.append("")
+    parts += [*gantt(record.spans), ""]
+    parts.append(f"Record: {_code(record.record)} {_code(f'sha256:{record.sha256}')}  ")
+    if record.report:
+        parts.append(f"Report: {_code(record.report)}  ")
+    return parts
 
 
 def _explained(failure: Failed) -> list[str]:

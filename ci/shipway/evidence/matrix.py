@@ -1,7 +1,8 @@
 """The acceptance matrix: every criterion met or unmet, judged from records alone.
 
-Pure: what lies in the evidence folder goes in, rows come out. A criterion whose record is missing
-or says something else is unmet, and the row says which.
+Pure: what lies in the evidence folder goes in, rows come out. Each row names the record, and the
+place in it, that proves it (a JSON pointer, RFC 6901). A criterion whose record is missing, was
+altered or says something else is unmet, and the row says which.
 """
 
 from __future__ import annotations
@@ -22,14 +23,16 @@ class Evidence:
     """What one walk left: the delivery's record, and what was seen from outside while it ran.
 
     Attributes:
-        folder: Where it lies, as people are to find it.
-        record: ``record.json``: an in-toto Statement.
+        folder: Where it lies, below the evidence folder.
+        record: ``record.json``: an in-toto Statement; empty where it is gone.
         walk: ``walk.json``: exit code, expected exit code, OIDC, requests asked and lost.
+        broken: Why the chain does not hold here; empty where it does.
     """
 
     folder: str
     record: Fact
     walk: Fact
+    broken: str = ""
 
     @property
     def predicate(self) -> Fact:
@@ -41,25 +44,37 @@ class Evidence:
         """How it ended."""
         return dict(self.predicate.get("verdict") or {})
 
-    def proof(self, file: str = RECORD) -> str:
-        """The file's path."""
-        return f"{self.folder}/{file}"
+    def proof(self, pointer: str, file: str = RECORD) -> Proof:
+        """A place in one of the two files."""
+        return Proof(file=f"{self.folder}/{file}", pointer=pointer)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What proves a row: a file below the evidence folder, and the place in it."""
+
+    file: str = ""
+    pointer: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One criterion: whether it is met, the file that proves it, and why where it is unmet."""
+    """One criterion: whether it is met, what proves it, and why not where it is unmet."""
 
     name: str
     met: bool
-    proof: str
+    file: str = ""
+    pointer: str = ""
     why: str = ""
+
+
+_NOWHERE: Final = Proof()
 
 
 class _Unmet(Exception):  # noqa: N818  # a verdict on a criterion, not an error
     """A criterion is unmet; the text says why, ``proof`` where it was looked for."""
 
-    def __init__(self, why: str, proof: str = "") -> None:
+    def __init__(self, why: str, proof: Proof = _NOWHERE) -> None:
         super().__init__(why)
         self.proof = proof
 
@@ -72,28 +87,31 @@ def matrix(walks: Walks) -> tuple[Row, ...]:
     return tuple(_row(name, judge, walks) for name, judge in _CRITERIA)
 
 
-def _row(name: str, judge: Callable[[Walks], str], walks: Walks) -> Row:
+def _row(name: str, judge: Callable[[Walks], Proof], walks: Walks) -> Row:
     try:
-        return Row(name=name, met=True, proof=judge(walks))
+        proof, met, why = judge(walks), True, ""
     except _Unmet as unmet:
-        return Row(name=name, met=False, proof=unmet.proof, why=str(unmet))
+        proof, met, why = unmet.proof, False, str(unmet)
+    return Row(name=name, met=met, file=proof.file, pointer=proof.pointer, why=why)
 
 
 def _walk(walks: Walks, name: str) -> Evidence:
     if name not in walks:
         raise _Unmet(f"there is no evidence of {name}")
     found = walks[name]
+    if found.broken:
+        raise _Unmet(f"the evidence of {name} does not hold: {found.broken}", found.proof(""))
     if not found.record:
-        raise _Unmet(f"{name} left no record", found.proof())
+        raise _Unmet(f"{name} left no record", found.proof(""))
     return found
 
 
 def _need(found: Evidence, condition: object, why: str, file: str = RECORD) -> None:
     if not condition:
-        raise _Unmet(why, found.proof(file))
+        raise _Unmet(why, found.proof("", file))
 
 
-def _oidc(walks: Walks) -> str:
+def _oidc(walks: Walks) -> Proof:
     for name in ("01-main", "02-stable"):
         found = _walk(walks, name)
         arn = str((found.predicate.get("identity") or {}).get("arn", ""))
@@ -106,10 +124,10 @@ def _oidc(walks: Walks) -> str:
         _need(found, refused, f"{name} tried no token that must be refused", WALK)
         wrong = [one["what"] for one in refused if not one.get("refused")]
         _need(found, not wrong, f"STS accepted {', '.join(wrong)}", WALK)
-    return _walk(walks, "02-stable").proof(WALK)
+    return _walk(walks, "02-stable").proof("/oidc/refused", WALK)
 
 
-def _main(walks: Walks) -> str:
+def _main(walks: Walks) -> Proof:
     found = _ended(walks, "01-main")
     tasks = (found.predicate.get("decision") or {}).get("tasks", [])
     _need(found, (found.predicate.get("build") or {}).get("digest"), "main built no image")
@@ -118,16 +136,16 @@ def _main(walks: Walks) -> str:
         reference = (found.predicate.get("image") or {}).get("reference", "")
         _need(found, "@sha256:" in reference, "main published no digest")
     _need(found, "deploy" in tasks or not found.predicate.get("services"), "main deployed unasked")
-    return found.proof()
+    return found.proof("/predicate/image/reference")
 
 
-def _stable(walks: Walks) -> str:
+def _stable(walks: Walks) -> Proof:
     found = _ended(walks, "02-stable")
     _need(
         found, found.predicate.get("environment", {}).get("name") == "production", "not production"
     )
     _need(found, found.predicate.get("services"), "no service was rolled out")
-    return found.proof()
+    return found.proof("/predicate/services/0/verdict")
 
 
 def _ended(walks: Walks, name: str) -> Evidence:
@@ -140,15 +158,15 @@ def _ended(walks: Walks, name: str) -> Evidence:
     return found
 
 
-def _updates(walks: Walks) -> str:
+def _updates(walks: Walks) -> Proof:
     found = _ended(walks, "02-stable")
     for service in found.predicate.get("services") or ():
         new, old = service.get("taskDefinition"), service.get("previousTaskDefinition")
         _need(found, new and new != old, f"{service.get('key')} kept its task definition")
-    return found.proof()
+    return found.proof("/predicate/services/0/taskDefinition")
 
 
-def _waits(walks: Walks) -> str:
+def _waits(walks: Walks) -> Proof:
     found = _ended(walks, "02-stable")
     timeline = [entry.get("event") for entry in found.predicate.get("timeline") or ()]
     _need(found, timeline.count("rolling") > 1, "the rollout was not watched")
@@ -160,10 +178,10 @@ def _waits(walks: Walks) -> str:
         )
     answers = [one.get("answers") for one in found.predicate.get("verification") or ()]
     _need(found, answers and all(answers), "no address was asked after the rollout")
-    return found.proof()
+    return found.proof("/predicate/verification/0/answers")
 
 
-def _fails(walks: Walks) -> str:
+def _fails(walks: Walks) -> Proof:
     names = [name for name in walks if name[:2] in {"06", "07", "08", "09"}]
     _at_least(names, 4, "failing releases")
     for name in names:
@@ -173,7 +191,7 @@ def _fails(walks: Walks) -> str:
         _need(found, traffic.get("asked"), f"nobody asked the service during {name}", WALK)
         lost = traffic.get("lost")
         _need(found, lost == 0, f"{lost} of {traffic.get('asked')} requests lost in {name}", WALK)
-    return _walk(walks, names[0]).proof()
+    return _walk(walks, names[0]).proof("/predicate/verdict")
 
 
 def _at_least(names: Sequence[str], count: int, what: str) -> None:
@@ -181,17 +199,17 @@ def _at_least(names: Sequence[str], count: int, what: str) -> None:
         raise _Unmet(f"{len(names)} of {count} {what} were walked")
 
 
-def _evidence_of(name: str, *fields: str) -> Callable[[Walks], str]:
-    def judge(walks: Walks) -> str:
+def _evidence_of(name: str, *fields: str) -> Callable[[Walks], Proof]:
+    def judge(walks: Walks) -> Proof:
         found = _ended(walks, name)
         for field in ("commit", "trigger", "contract", "identity", *fields):
             _need(found, found.predicate.get(field), f"the record of {name} lacks {field}")
-        return found.proof()
+        return found.proof(f"/predicate/{fields[-1]}" if fields else "/predicate")
 
     return judge
 
 
-def _refusals(walks: Walks) -> str:
+def _refusals(walks: Walks) -> Proof:
     names = [name for name in walks if name[:2] in {"03", "04", "05"}]
     _at_least(names, 3, "refused triggers")
     for name in names:
@@ -201,10 +219,10 @@ def _refusals(walks: Walks) -> str:
         _need(found, decision.get("reasons"), f"{name} was refused without a reason")
         touched = [one for one in ("build", "image", "services") if found.predicate.get(one)]
         _need(found, not touched, f"{name} was refused after {', '.join(touched)}")
-    return _walk(walks, names[0]).proof()
+    return _walk(walks, names[0]).proof("/predicate/decision/reasons")
 
 
-def _digest_and_scan(walks: Walks) -> str:
+def _digest_and_scan(walks: Walks) -> Proof:
     found = _ended(walks, "02-stable")
     subject = (found.record.get("subject") or [{}])[0]
     digest = (subject.get("digest") or {}).get("sha256", "")
@@ -216,10 +234,10 @@ def _digest_and_scan(walks: Walks) -> str:
     for one in platforms:
         known = one.get("status") in {"COMPLETE", "ACTIVE", NOT_AVAILABLE}
         _need(found, known, f"the scan of {one.get('digest')} is {one.get('status')}")
-    return found.proof()
+    return found.proof("/predicate/scan/platforms")
 
 
-_CRITERIA: Final[tuple[tuple[str, Callable[[Walks], str]], ...]] = (
+_CRITERIA: Final[tuple[tuple[str, Callable[[Walks], Proof]], ...]] = (
     ("OIDC authentication works, no long-lived keys", _oidc),
     ("push to main builds, publishes to staging ECR as configured", _main),
     ("*-stable tags deploy to production", _stable),

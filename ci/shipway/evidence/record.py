@@ -10,6 +10,7 @@ its type names its version. The gate's decision lies beside it as a SLSA Verific
 
 from __future__ import annotations
 
+import json
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +21,8 @@ from typing import Any, Final, TypeVar
 from shipway import __version__
 from shipway.clock import Clock
 from shipway.errors import EvidenceError, ShipwayError, TerminatedError
-from shipway.evidence import vsa
+from shipway.evidence import report as reports
+from shipway.evidence import telling, vsa
 from shipway.evidence.chain import RECORD
 from shipway.evidence.mask import Mask
 from shipway.evidence.plain import canonical, moment, plain, sha256
@@ -159,6 +161,41 @@ class Journal:
                 remedy=f"{remedy}; this delivery ended as: {ended}",
                 details=(f"it lies whole, but unchained, in {spare}",) if spare else (),
             ) from error
+
+    def show(self, kept: Kept, shown: str) -> tuple[str, ...]:
+        """Render the report beside a record, and tell what a summary shows of it.
+
+        Args:
+            kept: The record.
+            shown: Its folder, as people are to find it.
+
+        Returns:
+            What went wrong: a report that cannot be made takes nothing from the record.
+        """
+        record = json.loads(kept.content)
+        files = {name: content for name, (content, _) in self._attached.items()}
+        trouble: tuple[str, ...] = ()
+        name = ""
+        try:
+            beside = {RECORD: kept.content, **files}
+            page = reports.report(record, kept.link.sha256, beside)
+            Vault(self._folder).add(kept.link.record, {reports.NAME: page})
+            name = f"{shown}/{reports.NAME}"
+        except (
+            OSError,
+            EvidenceError,
+            LookupError,
+            TypeError,
+            ValueError,
+            AttributeError,
+        ) as error:
+            trouble = (f"the report cannot be made: {error}",)
+        self._observer(
+            telling.evidenced(
+                record, path=f"{shown}/{RECORD}", sha256=kept.link.sha256, report=name
+            )
+        )
+        return trouble
 
     def _files(
         self, verdict: Mapping[str, object], finished: str, place: Mapping[str, Any]

@@ -89,23 +89,33 @@ class Vault:
             _finish(folder, link)
         return Kept(folder=folder, link=link, content=files[RECORD])
 
-    def add(self, kept: Kept, files: Mapping[str, bytes]) -> None:
+    def add(self, record: str, files: Mapping[str, bytes]) -> None:
         """Put further files beside a record, and their hashes into the ledger.
+
+        Args:
+            record: The record's path below the root, as its link has it.
+            files: By name; none of them may be there.
 
         Raises:
             OSError: They cannot be written.
-            EvidenceError: Another writer holds the chain.
+            EvidenceError: Another writer holds the chain, or it has no such record.
         """
         with self._alone():
-            self._mended()
-            for key, made in files.items():
-                scratch = kept.folder / f".{key}{WRITING}"
+            links = self._mended().links
+            link = next((one for one in reversed(links) if one.record == record), None)
+            if link is None:
+                raise EvidenceError("the chain has no such record", where=record)
+            folder = self.root / link.folder
+            for name, made in files.items():
+                if name in link.files:
+                    raise EvidenceError("that file is there already", where=str(folder / name))
+                scratch = folder / f".{name}{WRITING}"
                 scratch.unlink(missing_ok=True)
                 _write(scratch, made)
-            hashes = {key: sha256(made) for key, made in files.items()}
-            self._append(chain.addition(kept.link.sequence, hashes))
-            for key in files:
-                (kept.folder / f".{key}{WRITING}").replace(kept.folder / key)
+            hashes = {name: sha256(made) for name, made in files.items()}
+            self._append(chain.addition(link.sequence, hashes))
+            for name in files:
+                (folder / f".{name}{WRITING}").replace(folder / name)
 
     def _mended(self) -> Ledger:
         """The ledger, after what a writer that died left undone is finished or taken back."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import replace
@@ -20,8 +19,7 @@ from shipway.command import terminable
 from shipway.console import Acceptance, Console, open_console
 from shipway.console.json_lines import decode
 from shipway.errors import CancelledError, EvidenceError, ShipwayError, UnmetError
-from shipway.evidence.matrix import Evidence, Row, matrix
-from shipway.evidence.plain import plain
+from shipway.evidence import closing
 from shipway.http import HttpProber
 from shipway.observer import Event, Observer
 from shipway.paths import cache_folder
@@ -66,14 +64,27 @@ def _rehearse(console: Console) -> int:
             world=sandbox,
             checkout=checkout,
             evidence=evidence,
-            shown=f"evidence/{name}",
             prober=HttpProber(),
         )
-        found = _walk_all(stage, scratch, console)
-    rows = matrix({one.walk["name"]: one for one in found})
-    _write(evidence, rows)
-    console.acceptance([_shown(row) for row in rows], seconds=time.monotonic() - began)
-    return 0 if all(row.met for row in rows) else UnmetError.exit_code
+        _walk_all(stage, scratch, console)
+    judged = closing.judge(evidence)
+    report = closing.close(evidence, judged, seconds=time.monotonic() - began)
+    for line in closing.words(judged):
+        console.say(line)
+    shown = [
+        Acceptance(
+            name=row.name if row.met else f"{row.name}: {row.why}",
+            met=row.met,
+            proof=f"evidence/{name}/{row.file}" if row.file else "",
+        )
+        for row in judged.rows
+    ]
+    console.acceptance(
+        shown, seconds=time.monotonic() - began, report=f"evidence/{name}/{report.name}"
+    )
+    if judged.checked.findings:
+        return EvidenceError.exit_code
+    return 0 if judged.ready else UnmetError.exit_code
 
 
 def _folder(above: Path) -> Path:
@@ -96,20 +107,17 @@ def _folder(above: Path) -> Path:
             return folder
 
 
-def _walk_all(stage: Stage, scratch: Path, console: Console) -> list[Evidence]:
+def _walk_all(stage: Stage, scratch: Path, console: Console) -> None:
     numbers = count(1)
-    good = (walks.MAIN, walks.STABLE)
-    found = [_walk(one, stage, next(numbers), console) for one in good]
+    for one in (walks.MAIN, walks.STABLE):
+        _walk(one, stage, next(numbers), console)
     # A refusal takes a second and changes nothing: the three are walked side by side.
-    apart = {one.name: _Apart(one, stage, next(numbers), scratch) for one in walks.REFUSED}
+    apart = [_Apart(one, stage, next(numbers), scratch) for one in walks.REFUSED]
     with ThreadPoolExecutor(len(apart)) as pool:
-        for one, evidence in zip(
-            apart.values(), pool.map(_Apart.walk, apart.values()), strict=True
-        ):
-            found.append(evidence)
-            one.show(console)
-    found.extend([_walk(one, stage, next(numbers), console) for one in walks.FAILING])
-    return found
+        for beside, _ in zip(apart, pool.map(_Apart.walk, apart), strict=True):
+            beside.show(console)
+    for one in walks.FAILING:
+        _walk(one, stage, next(numbers), console)
 
 
 class _Apart:
@@ -122,11 +130,11 @@ class _Apart:
         self._folder = scratch / one.name
         self._heard: list[Event] = []
 
-    def walk(self) -> Evidence:
+    def walk(self) -> None:
         """Carry it out."""
         own = Checkout(self._stage.checkout.folder, self._folder)
         stage = replace(self._stage, checkout=own)
-        return walk(self._one, stage, self._number, _events(self._heard.append))
+        walk(self._one, stage, self._number, _events(self._heard.append))
 
     def show(self, console: Console) -> None:
         """Say what was heard."""
@@ -135,9 +143,9 @@ class _Apart:
             console(event)
 
 
-def _walk(one: Walk, stage: Stage, number: int, console: Console) -> Evidence:
+def _walk(one: Walk, stage: Stage, number: int, console: Console) -> None:
     _head(one, console)
-    return walk(one, stage, number, _events(console))
+    walk(one, stage, number, _events(console))
 
 
 def _head(one: Walk, console: Console) -> None:
@@ -153,21 +161,3 @@ def _events(observer: Observer) -> Callable[[Mapping[str, Any]], None]:
             observer(event)
 
     return take
-
-
-def _shown(row: Row) -> Acceptance:
-    return Acceptance(
-        name=row.name if row.met else f"{row.name}: {row.why}", met=row.met, proof=row.proof
-    )
-
-
-def _write(folder: Path, rows: Sequence[Row]) -> None:
-    """The matrix for machines and for people, beside the evidence it was judged from."""
-    met = sum(row.met for row in rows)
-    whole = {"met": met, "of": len(rows), "ready": met == len(rows), "rows": plain(rows)}
-    (folder / "matrix.json").write_text(json.dumps(whole, indent=1) + "\n", encoding="utf-8")
-    lines = ["| Criterion | | Proof |", "| --- | --- | --- |"]
-    for row in rows:
-        state = "Met" if row.met else f"Unmet: {row.why}"
-        lines.append(f"| {row.name} | {state} | `{row.proof}` |")
-    (folder / "matrix.md").write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from shipway.errors import SandboxError, ShipwayError
-from shipway.evidence.matrix import RECORD, WALK, Evidence
+from shipway.evidence.matrix import RECORD, WALK
+from shipway.evidence.vault import Vault
 from shipway.rehearsal.checkout import Checkout
 from shipway.rehearsal.traffic import Customers
 from shipway.rehearsal.walks import Walk
@@ -39,20 +40,18 @@ class Stage:
     Attributes:
         world: The sandbox.
         checkout: The repository that is released from.
-        evidence: The rehearsal's folder.
-        shown: How people are to find it.
+        evidence: The rehearsal's folder: one chain of records.
         prober: Asks addresses.
     """
 
     world: World
     checkout: Checkout
     evidence: Path
-    shown: str
     prober: Prober
 
 
-def walk(one: Walk, stage: Stage, number: int, show: Show) -> Evidence:
-    """Carry a walk out and keep its evidence; it fails only if the sandbox does.
+def walk(one: Walk, stage: Stage, number: int, show: Show) -> None:
+    """Carry a walk out and keep what was seen beside its record; it fails only if the sandbox does.
 
     Args:
         one: The walk.
@@ -68,6 +67,7 @@ def walk(one: Walk, stage: Stage, number: int, show: Show) -> Evidence:
     event = _event(one, sha, kept, workspace, number)
     event.write()
     environ = _environment(stage.world, event)
+    environ["SHIPWAY_EVIDENCE"] = str(stage.evidence)
     oidc = _sign_in(one, stage.world, event, environ)
     seen: dict[str, Any] = {}
     url = f"{stage.world.endpoint}/_alb/shop-production/health"
@@ -87,9 +87,9 @@ def walk(one: Walk, stage: Stage, number: int, show: Show) -> Evidence:
         "oidc": oidc,
         **seen,
     }
-    (kept / WALK).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
-    record = _collect(workspace, kept)
-    return Evidence(folder=f"{stage.shown}/{one.name}", record=record, walk=facts)
+    record = _record(kept, stage.evidence)
+    content = json.dumps(facts, indent=1).encode() + b"\n"
+    Vault(stage.evidence).add(record, {WALK: content})
 
 
 def _event(one: Walk, sha: str, kept: Path, workspace: Path, number: int) -> github.GithubEvent:
@@ -241,15 +241,18 @@ def _end(process: subprocess.Popen[str]) -> None:
         process.stdout.close()
 
 
-def _collect(workspace: Path, kept: Path) -> dict[str, Any]:
-    """Take the one record that the walk left in its work tree into the rehearsal's evidence."""
-    found = sorted((workspace / "evidence").rglob(RECORD))
-    if len(found) != 1:
+def _record(kept: Path, evidence: Path) -> str:
+    """Where the delivery says that its record lies, below the rehearsal's evidence.
+
+    Raises:
+        SandboxError: It left none.
+    """
+    told = [_parsed(line) for line in (kept / "events.jsonl").read_text("utf-8").splitlines()]
+    folders = [Path(str(one["evidence"])) for one in told if one.get("evidence")]
+    if not folders or not (folders[-1] / RECORD).is_file():
         raise SandboxError(
-            f"the delivery left {len(found)} records where one is expected",
+            "the delivery left no record",
             where=str(kept),
             remedy=f"see {kept / 'stderr.log'} and events.jsonl beside it",
         )
-    shutil.move(found[0], kept / RECORD)
-    shutil.rmtree(workspace / "evidence")
-    return dict(json.loads((kept / RECORD).read_bytes()))
+    return (folders[-1].relative_to(evidence) / RECORD).as_posix()
