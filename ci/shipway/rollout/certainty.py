@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from shipway.rollout.reasons import Reading, exit_meaning, read
+from shipway.rollout.reasons import Reading, exit_meaning, read, says_more
 from shipway.rollout.snapshot import Task
 from shipway.rollout.state import State, running_ours, seconds_since
 from shipway.rollout.terms import Cause
@@ -22,9 +22,6 @@ _TITLES = {
     "command": "cannot start",
     "start": "cannot start",
 }
-
-_PLAIN_CODES = frozenset({1, 2, 255})
-"""Codes that say no more than "failed"."""
 
 
 def certain(state: State) -> Cause | None:
@@ -82,7 +79,7 @@ def cause_of(tasks: tuple[Task, ...], reading: Reading, total: int) -> Cause:
     count = f"{len(tasks)} of {total} new task{'' if total == 1 else 's'}"
     if reading.kind in {"exit", "memory"} and reading.exit_code is not None:
         what = f"{count} exited with {reading.exit_code}{_quickly(tasks)}"
-        if reading.kind == "exit" and reading.exit_code not in _PLAIN_CODES:
+        if reading.kind == "exit" and says_more(reading.exit_code):
             what += f" ({exit_meaning(reading.exit_code)})"
     else:
         what = f"{reading.text.removeprefix('it ')} ({count})"

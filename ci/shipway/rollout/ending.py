@@ -69,7 +69,9 @@ def success(state: State, snapshot: Snapshot) -> Ended:
         return conclude(state, v.SUCCEEDED_NO_TASKS, "in service with a desired count of 0")
     proof = our_digest(state, snapshot)
     if proof.holds:
-        return conclude(state, v.SUCCEEDED, f"{last_seen(state)}", proof=proof.text)
+        # Targets of an earlier look would be told as they are no more: "2 initial" of a success.
+        state = state if snapshot.targets else replace(state, live=())
+        return conclude(state, v.SUCCEEDED, last_seen(state), proof=proof.text)
     waited = seconds_since(state.succeeded_since, state.now)
     if waited < _PROOF_PATIENCE:
         return state, None
@@ -109,6 +111,7 @@ def returned(state: State, snapshot: Snapshot) -> Ended:
             f"stopped by someone: rolled back to {name}",
             by=reason,
             proof=proof.text,
+            remedy="CloudTrail names who, in the event StopServiceDeployment",
             rolled_back=True,
         )
     why = {
@@ -138,12 +141,16 @@ def initiator(state: State) -> str:  # noqa: PLR0911 - one return for each who
         return "breaker"
     if state.asked is not None:
         return "interrupt" if state.interrupted is not None else "us"
-    if sd is not None and any(h.status in {"FAILED", "TIMED_OUT"} for h in sd.hooks):
+    answered = any(h.type == "PAUSE" for h in sd.hooks) if sd is not None else False
+    if answered or (sd is not None and any(h.status in {"FAILED", "TIMED_OUT"} for h in sd.hooks)):
         return "hook"
     if "hook" in reason:
         return "hook"
     watched = sd is not None and sd.breaker_status is not None
-    if "request" in reason or "user" in reason or (state.rollback_requested and watched):
+    # Neither an alarm, nor the breaker, nor a hook, nor we, and no task failed: ECS itself has no
+    # reason then. ROLLBACK_REQUESTED may have come and gone between two looks.
+    by_hand = watched and (state.rollback_requested or not state.stopped)
+    if by_hand or "request" in reason or "user" in reason:
         return "person"
     return "breaker" if state.failed else ""
 

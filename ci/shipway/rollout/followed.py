@@ -28,7 +28,7 @@ def follow(  # noqa: PLR0911 - one return for each status
         return conclude(
             state,
             v.PAUSED,
-            _waits(state.paused),
+            _waits(state.paused, sd),
             remedy="nox -s resume continues it; with --rollback it goes back",
         )
     if sd.status == "SUCCESSFUL":
@@ -104,13 +104,16 @@ def _pause(state: State, sd: ServiceDeployment, told: list[Happening]) -> State:
             progressed=state.now,
         )
     if state.paused is None or state.paused.id != waiting.id:
-        told.append(Happening(at=state.now, kind="paused", text=_waits(waiting), level="warning"))
+        told.append(
+            Happening(at=state.now, kind="paused", text=_waits(waiting, sd), level="warning")
+        )
     return replace(state, paused=waiting, paused_since=state.paused_since or state.now)
 
 
-def _waits(hook: LifecycleHook) -> str:
+def _waits(hook: LifecycleHook, sd: ServiceDeployment) -> str:
     """``paused at POST_SCALE_UP by hook h-1 until 10:30 UTC, then ROLLBACK``."""
-    at = f" at {hook.stage}" if hook.stage else ""
+    stage = hook.stage or sd.lifecycle_stage or ""
+    at = f" at {stage}" if stage else ""
     until = f" until {hook.expires_at:%Y-%m-%d %H:%M} UTC" if hook.expires_at else ""
     then = f", then {hook.timeout_action}" if hook.timeout_action else ""
     return f"paused{at} by hook {hook.id}{until}{then}"

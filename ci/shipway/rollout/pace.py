@@ -73,13 +73,15 @@ def wants(state: State, glance: Snapshot, now: datetime) -> Wants:
     # Whether a task of ours is healthy matters only where others stopped, or as the last proof.
     doubted = bool(state.stopped) and state.announced is None and (changed or _unsure(state))
     look = state.lists_tasks and mine is not None
+    # Ours failed, was rolled back and left between two looks: why is still to be found out.
+    gone = mine is None and state.seen and state.announced is None and state.lists_tasks
     open_ = state.rolling_back_since is None and state.succeeded_since is None
     return Wants(
         service_deployment=ask,
         newest=newest,
         revisions=bool(ask) and (not state.verified or newest),
         tasks=look and (proving or doubted),
-        stopped=look and open_ and (upset or due or doubted),
+        stopped=gone or (look and open_ and (upset or due or doubted)),
         targets=state.sees_targets
         and ((open_ and (moved or every_other or doubted)) or _going_back(state, glance)),
     )

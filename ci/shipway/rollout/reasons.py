@@ -17,6 +17,7 @@ _COMPILED = tuple(
     (kind, weight, re.compile(rx, re.IGNORECASE), text) for kind, weight, rx, text in TEXTS
 )
 
+_PLAIN_CODES = frozenset({1, 2, 255})
 _STOPPED_WITH_ANOTHER = frozenset({137, 143})
 
 
@@ -50,6 +51,11 @@ def exit_meaning(code: int) -> str:
     if code in SIGNALS:
         return f"killed by signal {code - 128}"
     return "the program failed; its log says why"
+
+
+def says_more(code: int) -> bool:
+    """Whether a code says more than that the program failed: the others are a program's own."""
+    return code not in _PLAIN_CODES and (code in EXITS or code in SIGNALS)
 
 
 def read_text(text: str) -> tuple[str, Weight, str] | None:

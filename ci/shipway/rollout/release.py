@@ -13,6 +13,7 @@ from shipway.rollout.diagnosis import Block, Images, diagnose, secret_values
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs, Logs
 from shipway.rollout.roll import Rolled, roll
+from shipway.rollout.verdict import STOPPED
 from shipway.rollout.watch import Watched
 from shipway.values import Digest, ImageReference, Json
 
@@ -116,7 +117,8 @@ def _explained(one: Rolled, image: ImageReference) -> tuple[Block, ...]:
         before=before if one.step.request is not None else None,
         images=Images(now=str(image), before=_image_of(one.step)),
         secrets=secrets,
-        cause=one.conclusion.cause,
+        # Nothing failed where somebody stopped it: that is told as it is.
+        cause=None if one.conclusion.verdict is STOPPED else one.conclusion.cause,
     )
 
 

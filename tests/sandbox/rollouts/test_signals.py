@@ -1,0 +1,170 @@
+"""Ctrl-C and SIGTERM in the middle of ``inv deploy``, as a real process in a repository."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[3]
+_SLOW = "trap 'kill $child 2>/dev/null; exit 0' TERM; /bin/busybox sleep 60 & child=$!; wait $child"
+_SECONDS = 60.0
+_UNDER_WAY = "SCALE_UP"
+_ASKED = "asks ECS to stop the service deployment and roll back"
+_DELIVERY = """
+schema = 1
+name = "shop"
+[image]
+context = "."
+dockerfile = "Dockerfile"
+platforms = ["linux/amd64"]
+[environments.sandbox]
+account = "{account}"
+region = "{region}"
+repository = "tests"
+cluster = "tests"
+[environments.sandbox.services.web]
+service = "{service}"
+container = "web"
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Typed:
+    """How the command ended.
+
+    Attributes:
+        code: Its exit code.
+        out: All it printed.
+        seconds: From the last signal to its end.
+        records: The records it wrote.
+        deployment: Our service deployment's status when it had ended.
+    """
+
+    code: int
+    out: str
+    seconds: float
+    records: list[Any]
+    deployment: str
+
+
+def _git(folder: Path, *words: str) -> None:
+    author = ("-c", "user.name=tester", "-c", "user.email=tester@example.invalid")
+    subprocess.run(["git", *author, *words], cwd=folder, check=True, capture_output=True)
+
+
+def _plant(shop: Any) -> Path:
+    """A small repository with the shipped contract, and this service in its delivery.toml."""
+    folder: Path = shop.grounds.folder / shop.name
+    (folder / "ci").mkdir(parents=True)
+    for name in ("tasks.py", ".gitignore", "ci/release.toml"):
+        shutil.copy(ROOT / name, folder / name)
+    region = shop.grounds.state["region"]
+    text = _DELIVERY.format(account=shop.grounds.account, region=region, service=shop.name)
+    (folder / "ci/delivery.toml").write_text(text)
+    _git(folder, "init", "--quiet", "--initial-branch=main")
+    _git(folder, "add", "--all")
+    _git(folder, "commit", "--quiet", "--message=first")
+    return folder
+
+
+def _signals(*sent: tuple[str, int]) -> Callable[[Any], Typed]:
+    """Type ``inv deploy``; send each signal once the text before it was printed."""
+
+    def typed(shop: Any) -> Typed:
+        folder = _plant(shop)
+        digest = shop.grounds.image(_SLOW).partition("@")[2]
+        log = folder.with_suffix(".log")
+        with log.open("wb") as out:
+            process = subprocess.Popen(
+                [
+                    str(Path(sys.executable).with_name("inv")),
+                    *("deploy", "--env", "sandbox", "--image", f"tests@{digest}"),
+                ],
+                cwd=folder,
+                env={**shop.grounds.variables(), "PYTHONUNBUFFERED": "1"},
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=out,
+                start_new_session=True,
+            )
+        try:
+            deadline = time.monotonic() + _SECONDS
+            for text, number in sent:
+                while text not in log.read_text():
+                    assert process.poll() is None, log.read_text()
+                    assert time.monotonic() < deadline, log.read_text()
+                    time.sleep(0.05)
+                process.send_signal(number)
+            began = time.monotonic()
+            code = process.wait(_SECONDS)
+            seconds = time.monotonic() - began
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        records = [
+            json.loads(path.read_bytes())
+            for path in sorted(folder.glob("evidence/sandbox/*/record.json"))
+        ]
+        arn = shop.described()["currentServiceDeployment"]
+        return Typed(
+            code=code,
+            out=log.read_text(),
+            seconds=seconds,
+            records=records,
+            deployment=shop.deployment(arn)["status"],
+        )
+
+    return typed
+
+
+_SERVICE = {"balanced": True, "settings": {"healthCheckGracePeriodSeconds": 60}}
+PARTS = {
+    "Ctrl-C": (_SERVICE, _signals((_UNDER_WAY, signal.SIGINT))),
+    "Ctrl-C twice": (_SERVICE, _signals((_UNDER_WAY, signal.SIGINT), (_ASKED, signal.SIGINT))),
+    "SIGTERM": (_SERVICE, _signals((_UNDER_WAY, signal.SIGTERM))),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_the_record_is_written_whatever_the_signal(stories: Any, name: str) -> None:
+    typed = stories[name]
+    assert "Traceback" not in typed.out
+    (record,) = typed.records
+    (service,) = record["predicate"]["services"]
+    assert service["serviceDeployment"]
+    assert record["predicate"]["outcome"]["exitCode"] == typed.code, typed.out
+    assert f"exit {typed.code} (" in typed.out
+
+
+def test_ctrl_c_asks_ecs_to_roll_back_and_watches(stories: Any) -> None:
+    typed = stories["Ctrl-C"]
+    assert _ASKED in typed.out
+    assert "rolled back at your request to shop-" in typed.out, typed.out
+    assert (typed.code, typed.deployment) == (31, "ROLLBACK_SUCCESSFUL")
+
+
+def test_ctrl_c_twice_leaves(stories: Any) -> None:
+    typed = stories["Ctrl-C twice"]
+    assert typed.code == 130, typed.out
+    assert "interrupted twice" in typed.out
+    assert typed.seconds < 5
+
+
+def test_sigterm_leaves_within_five_seconds(stories: Any) -> None:
+    typed = stories["SIGTERM"]
+    assert typed.code == 143, typed.out
+    assert typed.seconds < 5
+    # It asked for nothing: what ECS was doing goes on.
+    assert typed.deployment == "IN_PROGRESS"
+    assert _ASKED not in typed.out
