@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from shipway.sandbox import busybox, engine
+from shipway.sandbox import world as worlds
 from shipway.sandbox.engine import Engine
+from shipway.sandbox.world import World
+
+_ROOT = Path(__file__).parents[2]
 
 
 def _cache() -> Path:
@@ -28,3 +33,18 @@ def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
 def busybox_program() -> bytes:
     """A static busybox, from the machine's own packages."""
     return busybox.program(_cache(), lambda _text: None)
+
+
+@pytest.fixture(scope="session")
+def delivery_world(
+    docker_engine: Engine, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[World]:
+    """The whole sandbox, three environments in three accounts, for tests that deliver for real."""
+    run = tmp_path_factory.mktemp("world")
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in docker_engine.env.items():
+            patch.setenv(name, value)
+        dockerfile = _ROOT / "examples" / "shop" / "Dockerfile"
+        with worlds.owned(run, _cache(), (dockerfile,), lambda _text: None) as found:
+            # The engine's own client and builder go along: the world found an engine that runs.
+            yield replace(found, variables={**found.variables, **docker_engine.env})

@@ -272,8 +272,10 @@ class AwsEcs:
 def _trouble(error: ShipwayError, operation: str) -> Trouble:
     foreign = error.__cause__
     kind = "unreachable" if isinstance(foreign, BotoCoreError) else "server-error"
+    text = error.what
     if isinstance(error, AccessDeniedError):
         kind = "access-denied"
+        text = "; ".join((error.what, *error.details))
     elif isinstance(foreign, ClientError):
         code = code_of(foreign)
         status = foreign.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
@@ -288,4 +290,4 @@ def _trouble(error: ShipwayError, operation: str) -> Trouble:
         elif operation.endswith(("ServiceDeployments", "ServiceRevisions")):
             # An account or emulator that knows the call but not our ARN cannot be followed by it.
             kind = "unsupported"
-    return Trouble(kind=kind, text=error.what, operation=operation)
+    return Trouble(kind=kind, text=text, operation=operation)

@@ -18,7 +18,7 @@ from shipway.rollout import taskdef
 from shipway.rollout.judge import objections
 from shipway.rollout.ports import Ecs
 from shipway.rollout.snapshot import Deployment, Snapshot
-from shipway.rollout.terms import Policy
+from shipway.rollout.terms import Policy, Wants
 from shipway.rollout.verdict import SERVICE_MISSING
 from shipway.values import ImageReference, Json
 
@@ -72,8 +72,26 @@ def plan(ecs: Ecs, environment: Environment, image: ImageReference) -> tuple[Ste
     for service in environment.services:
         snapshot = seen[service.service]
         _fit(ecs, environment, service, snapshot)
-        steps.append(_step(ecs, environment, service, snapshot, image))
+        step = _step(ecs, environment, service, snapshot, image)
+        if step.request is not None:
+            _can_be_watched(ecs, environment, service, snapshot)
+        steps.append(step)
     return tuple(steps)
+
+
+def _can_be_watched(
+    ecs: Ecs, environment: Environment, service: Service, snapshot: Snapshot
+) -> None:
+    """Ask once for all that a watch asks for: a right that is lacking is told before the update."""
+    wants = Wants(service_deployment="current", revisions=True, tasks=True, targets=True)
+    seen = ecs.complete(environment.cluster, service.service, snapshot, wants)
+    for trouble in seen.troubles:
+        if trouble.kind == "access-denied":
+            raise AccessDeniedError(
+                trouble.text,
+                where=f"{environment.cluster}/{service.service}",
+                remedy="nothing was changed; add the statement to the role's policy",
+            )
 
 
 def _step(

@@ -169,7 +169,12 @@ class Watch:
         group, prefix = place
         try:
             lines = self._logs.tail(group, f"{prefix}/{container}/{task_id}", LOG_LINES)
-        except (AwsError, AccessDeniedError, CredentialsError, UsageError):
+        except AccessDeniedError as error:
+            # Told where the log would stand, with the statement that the role lacks.
+            now = self._clock.now()
+            denied = tuple((now, line) for line in (error.what, *error.details))
+            return LogTail(task_id=task_id, container=container, lines=denied)
+        except (AwsError, CredentialsError, UsageError):
             return None
         return LogTail(task_id=task_id, container=container, lines=lines) if lines else None
 
