@@ -13,6 +13,7 @@ from pathlib import Path
 import nox
 
 __all__ = [
+    "audit",
     "bootstrap",
     "build",
     "contract",
@@ -137,3 +138,10 @@ def bootstrap(session: nox.Session) -> None:
     """Print an environment's deploy role as CloudFormation; ``-- --apply`` makes it."""
     prepare(session, *(_SANDBOX if _embedded(session.posargs) else ()))
     session.run("inv", "bootstrap", *session.posargs)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Show what was delivered, all that is known of an image, or whether the evidence holds."""
+    prepare(session)
+    session.run("inv", "audit", *session.posargs)

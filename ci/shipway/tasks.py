@@ -133,6 +133,37 @@ def bootstrap(
     _leave(run(env, apply=apply, yes=yes, json=json))
 
 
+@task(
+    help={
+        "env": "only deliveries to this environment",
+        "digest": "sha256:… or its beginning: everything known of an image",
+        "verify": "check the chain, every record and every file beside one",
+        "matrix": "judge a rehearsal's criteria anew, from its records alone",
+        "offline": "ask neither ECS nor the registry",
+        "evidence": "another folder than evidence/, such as evidence/rehearsal-…",
+        "json": "print one JSON object for each event",
+    }
+)
+def audit(
+    _: Context,
+    *,
+    env: str = "",
+    digest: str = "",
+    verify: bool = False,
+    matrix: bool = False,
+    offline: bool = False,
+    evidence: str = "",
+    json: bool = False,
+) -> None:
+    """Show what was delivered, all that is known of an image, or whether the evidence holds."""
+    from shipway.audit import Question, run
+
+    question = Question(
+        env=env, digest=digest, verify=verify, matrix=matrix, offline=offline, evidence=evidence
+    )
+    _leave(run(question, json=json))
+
+
 def _deliver(
     stage: Stage, env: str, *, image: str = "", json: bool = False, verbose: bool = False
 ) -> None:
@@ -147,6 +178,6 @@ def _leave(code: int) -> None:
 
 
 namespace = Collection(
-    build, publish, deploy, verify, resume, sandbox, rehearse, contract, bootstrap
+    build, publish, deploy, verify, resume, sandbox, rehearse, contract, bootstrap, audit
 )
 """What ``tasks.py`` of a repository imports."""

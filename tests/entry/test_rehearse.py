@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from shipway.errors import EngineError
+from shipway.evidence import closing
 from shipway.evidence.matrix import matrix
 from shipway.rehearsal import walks
 from shipway.sandbox import docker_api, engine
@@ -231,10 +232,15 @@ def test_a_rehearsal_meets_every_criterion_and_leaves_nothing(clone: Here) -> No
     folder = (clone.folder / rows[0]["proof"]).parents[1]
     assert json.loads((folder / "matrix.json").read_bytes())["met"] == 10
     assert (folder / "matrix.md").read_text(encoding="utf-8").count("| Met |") == 10
+    judged = closing.judge(folder)
+    assert judged.checked.findings == ()
+    assert len(judged.checked.links) == len(walks.ALL)
+    assert (clone.folder / acceptance["report"]).stat().st_size < 1_000_000
     for one in walks.ALL:
         kept = folder / one.name
-        facts = json.loads((kept / "walk.json").read_bytes())
-        record = json.loads((kept / "record.json").read_bytes())["predicate"]
+        evidence = judged.walks[one.name]
+        facts, record = evidence.walk, evidence.predicate
+        assert (folder / evidence.folder / "report.html").is_file()
         assert facts["exitCode"] == one.exit_code == record["verdict"]["exitCode"], one.name
         assert record["verdict"]["kind"] == one.kind
         assert (kept / "stderr.log").read_bytes() == b"", one.name

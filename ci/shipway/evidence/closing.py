@@ -77,7 +77,7 @@ def close(root: Path, judged: Judged, *, seconds: float) -> Path:
     report = root / reports.NAME
     try:
         report.write_bytes(page)
-        write_matrix(root, judged)
+        write_matrix(judged, root, root.parent)
     except OSError as error:
         raise EvidenceError(
             f"the rehearsal's report cannot be written: {error.strerror or error}",
@@ -87,15 +87,15 @@ def close(root: Path, judged: Judged, *, seconds: float) -> Path:
     return report
 
 
-def write_matrix(root: Path, judged: Judged) -> None:
-    """The matrix for machines and for people, in the folder and above it.
+def write_matrix(judged: Judged, root: Path, *others: Path) -> None:
+    """The matrix for machines and for people, in the rehearsal's folder and others.
 
     Raises:
         OSError: It cannot be written.
     """
     verdict = json.dumps(machine(root.name, judged), indent=1) + "\n"
     page = "\n".join(markdown(judged)) + "\n"
-    for folder in (root, root.parent):
+    for folder in (root, *others):
         (folder / "matrix.json").write_text(verdict, encoding="utf-8")
         (folder / "matrix.md").write_text(page, encoding="utf-8")
 

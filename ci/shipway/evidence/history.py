@@ -165,4 +165,6 @@ def _facts(digest: str, one: Delivery) -> Iterator[tuple[str, str]]:
                 f"{name}  {str(service.get('taskDefinition')).rpartition('/')[2]}  {verdict}",
             )
         elif str(service.get("previousImage") or "").endswith(digest):
-            yield "replaced", f"in {name} by {short(one.what)}: {one.kind}"
+            went = one.kind == "succeeded"
+            how = "by" if went else "against"
+            yield "replaced" if went else "kept", f"in {name} {how} {short(one.what)}: {one.kind}"
