@@ -34,6 +34,7 @@ from shipway.rollout.terms import Action, Cause, Conclusion, Happening, Policy, 
 
 _MISSING_LOOKS = 2
 _ASKS = 4
+_INTERRUPTED = "interrupted; Ctrl-C once more leaves without watching"
 _UNBOUND_LOOKS = 5
 _PASSING = frozenset({"throttled", "unreachable", "server-error"})
 
@@ -96,7 +97,7 @@ def interrupt(state: State, now: datetime) -> tuple[State, tuple[Happening, ...]
         return state, ()
     state = refill(state, now)
     state = replace(state, interrupted=state.now)
-    told = [Happening(at=state.now, kind="interrupted", text="interrupted", level="warning")]
+    told = [Happening(at=state.now, kind="interrupted", text=_INTERRUPTED, level="warning")]
     why = _cannot_ask(state)
     if why:
         told.append(Happening(at=state.now, kind="waiting", text=why, level="warning"))

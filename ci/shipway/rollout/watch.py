@@ -108,7 +108,11 @@ class Watch:
             try:
                 self._round(open_)
             except KeyboardInterrupt:
-                self._interrupt(open_)
+                try:
+                    self._interrupt(open_)
+                except KeyboardInterrupt as again:
+                    # The second one, while ECS was being asked.
+                    raise _interrupted_twice() from again
         self._settle_debts(watched)
 
     def _round(self, open_: Sequence[Watched]) -> None:
@@ -185,15 +189,19 @@ class Watch:
 
     def _interrupt(self, open_: Sequence[Watched]) -> None:
         if self._interrupted:
-            raise CancelledError(
-                "interrupted twice: the rollout goes on without being watched",
-                remedy="see the service's deployments in ECS, or run verify",
-            )
+            raise _interrupted_twice()
         self._interrupted = True
         for one in open_:
             one.state, happenings = judge.interrupt(one.state, self._clock.now())
             self._heed(one, happenings)
             one.due = self._clock.now()
+
+
+def _interrupted_twice() -> CancelledError:
+    return CancelledError(
+        "interrupted twice: the rollout goes on without being watched",
+        remedy="see the service's deployments in ECS, or run verify",
+    )
 
 
 def _streams(task: Task, one: Watched) -> tuple[tuple[str, str], ...]:

@@ -37,6 +37,17 @@ service = "{service}"
 container = "web"
 """
 
+_RELEASE = """
+schema = 1
+[[allow]]
+name = "by-hand"
+event = "by-hand"
+environments = ["sandbox"]
+tasks = ["build", "publish", "deploy", "verify"]
+[environments.sandbox]
+by_hand_role = "*"
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Typed:
@@ -63,11 +74,12 @@ def _git(folder: Path, *words: str) -> None:
 
 
 def _plant(shop: Any) -> Path:
-    """A small repository with the shipped contract, and this service in its delivery.toml."""
+    """A small repository whose contract lets a person deliver to this service."""
     folder: Path = shop.grounds.folder / shop.name
     (folder / "ci").mkdir(parents=True)
-    for name in ("tasks.py", ".gitignore", "ci/release.toml"):
+    for name in ("tasks.py", ".gitignore"):
         shutil.copy(ROOT / name, folder / name)
+    (folder / "ci/release.toml").write_text(_RELEASE)
     region = shop.grounds.state["region"]
     text = _DELIVERY.format(account=shop.grounds.account, region=region, service=shop.name)
     (folder / "ci/delivery.toml").write_text(text)
@@ -143,13 +155,14 @@ def test_the_record_is_written_whatever_the_signal(stories: Any, name: str) -> N
     (record,) = typed.records
     (service,) = record["predicate"]["services"]
     assert service["serviceDeployment"]
-    assert record["predicate"]["outcome"]["exitCode"] == typed.code, typed.out
+    assert record["predicate"]["verdict"]["exitCode"] == typed.code, typed.out
     assert f"exit {typed.code} (" in typed.out
 
 
 def test_ctrl_c_asks_ecs_to_roll_back_and_watches(stories: Any) -> None:
     typed = stories["Ctrl-C"]
     assert _ASKED in typed.out
+    assert "Ctrl-C once more leaves" in typed.out
     assert "rolled back at your request to shop-" in typed.out, typed.out
     assert (typed.code, typed.deployment) == (31, "ROLLBACK_SUCCESSFUL")
 
