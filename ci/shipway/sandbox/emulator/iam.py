@@ -131,6 +131,12 @@ def extract_resource_arn(  # noqa: PLR0917  # MiniStack calls it with eight posi
     action = headers.get("x-amz-target", "").rpartition(".")[2]
     if service == "ecs":
         named = resources(action, _body(body))
+    elif (service, action) == ("logs", "GetLogEvents"):
+        # Authorised on the stream (Service Authorization Reference, CloudWatch Logs).
+        asked = _body(body)
+        stream = f"log-stream:{asked.get('logStreamName', '')}"
+        group = f"log-group:{asked.get('logGroupName', '')}"
+        named = [f"arn:aws:logs:{get_region()}:{get_account_id()}:{group}:{stream}"]
     elif (service, action) in _BY_NAME:
         kind, field = _BY_NAME[service, action]
         names = _listed(_body(body), field)
