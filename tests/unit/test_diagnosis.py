@@ -282,6 +282,12 @@ def test_the_image_of_another_container_is_named() -> None:
     assert next_of(block) == "publish it, or check the name: registry.example/proxy:gone"
 
 
+def test_a_log_that_may_not_be_read_is_the_next_thing_to_mend() -> None:
+    denied = "logs:GetLogEvents is not allowed: User: arn:aws:sts::1:assumed-role/r/s is not"
+    (block,) = explain(crashed(1), tails=(tail(1, denied, "add {…}"),))
+    assert next_of(block).startswith("let the role read its log")
+
+
 def test_no_secret_is_shown_anywhere() -> None:
     log = ("boot s3cr3t-value", "postgres://u:hunter22@db/x", "vault said canary-7")
     stopped = task(1, "exited s3cr3t-value canary-7", code=3, why="API_TOKEN=hunter22")

@@ -25,6 +25,7 @@ _MISSING = (
     ),
 )
 _STATUS = re.compile(r"codes: \[(\d+)")
+_UNREAD = "logs:GetLogEvents is not allowed"
 _MEMORY_CODES = frozenset({137})
 
 
@@ -69,6 +70,8 @@ def _of_exit(case: Case) -> str:
     code = case.reading.exit_code
     if code in _MEMORY_CODES:
         return _of_memory(case)
+    if case.log and _UNREAD in case.log[0]:
+        return "let the role read its log, as the log says above: nothing else tells why it ended"
     if case.log:
         return "read the last lines of its log; the same image runs with docker run to reproduce it"
     where = definition.logs_to(case.now, case.container)
