@@ -102,7 +102,7 @@ def _rule_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
         text = f"should be the name of a branch: {flaw}"
         yield Problem(path=(*at, "first_parent_of"), text=text)
     for key in _TAG_RULES:
-        if key in given and not allow.ref.startswith(TAGS):
+        if key in given and (allow.event == BY_HAND or allow.ref.startswith(BRANCHES)):
             text = f"is about tags, and {shown(allow.ref) if allow.ref else 'by hand'} is none"
             yield Problem(path=(*at, key), text=f"{text}; take it away")
     if "signed_by" in given and not allow.signed_by:

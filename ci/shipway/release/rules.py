@@ -256,10 +256,11 @@ def _frozen(guard: Guard, now: datetime, asked: Exceptions) -> Iterator[tuple[st
 
 def _older(running: Running, trigger: Trigger) -> str:
     where = f"{running.service} runs "
-    if running.foreign or running.order in {"same", "older"} or not running.digest:
+    if running.foreign or running.order in {"same", "older"}:
         return ""
     if not running.commit:
-        return f"{where}{running.digest.short}, which its repository does not have any more"
+        image = running.digest.short if running.digest else "an image"
+        return f"{where}{image}, which its repository does not have any more"
     now = running.commit[:7]
     if running.order == "newer":
         return f"{where}{now}, which is newer than {trigger.sha[:7]}"

@@ -19,7 +19,7 @@ from shipway.image.attestation import Document, Referrer
 from shipway.image.build import BuildRequest
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.scan import Scan
-from shipway.observer import Event, Rolling
+from shipway.observer import Event, Observer, Rolling
 from shipway.ports import Site, Yard
 from shipway.release.facts import Order, Signature, Standing, Tag
 from shipway.rollout.ports import Updated
@@ -184,6 +184,7 @@ class Store:
     pushes: list[str] = field(default_factory=list)
     fails: BaseException | None = None
     answers: Digest | None = None
+    finds: BaseException | None = None
     built_by: dict[Digest, dict[str, str]] = field(default_factory=dict)
     taken: list[tuple[Origin, Digest, str]] = field(default_factory=list)
     beside: list[Referrer] = field(default_factory=list)
@@ -194,6 +195,8 @@ class Store:
         return tuple(sorted(name for name in found if name != digest.value))
 
     def find(self, reference: str) -> StoredImage | None:
+        if self.finds is not None:
+            raise self.finds
         return self.images.get(reference)
 
     def platforms(self, digest: Digest) -> frozenset[Digest]:
@@ -504,6 +507,16 @@ class World:
 
     def deliver(self, task: Any = "deploy", env: str | None = "staging", **more: Any) -> Outcome:
         return deliver(Ordered(task=task, environment=env, **more), self.yard, self.told.append)
+
+    def deliver_to(self, observer: Observer, env: str | None = "staging") -> Outcome:
+        """Deliver, with an observer that meddles."""
+        return deliver(Ordered(task="deploy", environment=env), self.yard, observer)
+
+    @property
+    def claims(self) -> dict[str, Any]:
+        """What GitHub signs."""
+        assert isinstance(self.github.signs, dict)
+        return self.github.signs
 
     def write(self, name: str, text: str) -> None:
         (self.root / "ci").mkdir(exist_ok=True)
