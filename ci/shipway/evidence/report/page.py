@@ -57,7 +57,7 @@ svg text.dim{fill:var(--dim)}svg text.bad{fill:var(--bad)}
 .a-pend{fill:var(--pend);fill-opacity:.75}
 .l-fail{fill:none;stroke:var(--fail);stroke-width:2;stroke-dasharray:4 2}
 .l-want{fill:none;stroke:var(--dim);stroke-width:1;stroke-dasharray:1 3}
-.back{fill:var(--bad);fill-opacity:.1}
+.back{fill:var(--bad);fill-opacity:.18}
 .m-info{fill:var(--dim)}.m-warn{fill:var(--warn)}.m-bad{fill:var(--bad)}
 @media (max-width:600px){main{padding:16px 12px 40px}dl{grid-template-columns:1fr;gap:0}
 dd{margin-bottom:8px}h1{font-size:22px}}
@@ -93,7 +93,7 @@ def page(title: str, body: tuple[Html, ...], *, about: str = "") -> bytes:
     """
     policy = (
         f"default-src 'none'; style-src '{_hash(STYLE)}'; script-src '{_hash(SCRIPT)}'; "
-        "base-uri 'none'; form-action 'none'"
+        "img-src data:; base-uri 'none'; form-action 'none'"
     )
     head = (
         tag("meta", charset="utf-8"),

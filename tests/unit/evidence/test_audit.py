@@ -1,0 +1,298 @@
+"""The audit's answers, and the matrix that is judged from records alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.unit.evidence.conftest import Clock, image, journal
+
+from shipway import audit
+from shipway.audit import Question
+from shipway.config.environment import Place
+from shipway.errors import CredentialsError
+from shipway.evidence import archive, closing
+from shipway.evidence.matrix import matrix
+from shipway.evidence.vault import Vault
+from shipway.image.publish import StoredImage
+from shipway.rollout.snapshot import Snapshot
+from shipway.values import Digest, Identity, Json
+
+if TYPE_CHECKING:
+    from shipway.evidence.vault import Kept
+
+ONE, TWO = (f"sha256:{digit * 64}" for digit in "12")
+
+
+@dataclass
+class Cloud:
+    """An account where the first image runs, and its repository."""
+
+    number: str = "111122223333"
+    stored: str = ONE
+    refuses: bool = False
+    opened: list[str] = field(default_factory=list)
+
+    @property
+    def ecs(self) -> Any:
+        return self
+
+    def identity(self) -> Identity:
+        if self.refuses:
+            raise CredentialsError("no AWS credentials were found")
+        return Identity(account=self.number, arn="arn:aws:sts::1:assumed-role/x/y")
+
+    def services(self, cluster: str, names: Sequence[str]) -> Mapping[str, Snapshot]:
+        assert (cluster, list(names)) == ("shop", ["shop-web"])
+        return {"shop-web": Snapshot(task_definition="shop:42", desired=2, running=2)}
+
+    def task_definition(self, arn: str) -> Json:
+        assert arn == "shop:42"
+        return {"containerDefinitions": [{"image": f"host/shop@{self.stored}"}]}
+
+    def repository_at(self, place: Place, name: str) -> Cloud:
+        assert (place.account, name) == ("111122223333", "shop")
+        return self
+
+    def find(self, reference: str) -> StoredImage | None:
+        assert reference == "v1"
+        return StoredImage(digest=Digest(self.stored), platforms=frozenset())
+
+    def open(self, region: str) -> Any:
+        self.opened.append(region)
+        return self
+
+
+def rolled(root: Path, clock: Clock, digit: str, *, good: bool = True) -> Kept:
+    """One delivery to a service that ran the image before it."""
+    one = journal(root, clock)
+    one.environment = "production"
+    one.about(image(digit))
+    one.note("trigger", {"event": "push", "ref": "refs/tags/v1-stable", "actor": "octocat"})
+    one.note("decision", {"allowed": True, "environment": "production", "tasks": ["deploy"]})
+    where = {"account": "111122223333", "region": "eu-west-1", "cluster": "shop"}
+    one.note("environment", {"name": "production", **where, "services": {"web": "shop-web"}})
+    one.note("image", {"reference": image(digit), "tag": "v1", "platforms": [], "pushed": None})
+    one.note("build", {"digest": image(digit).digest, "platforms": {}})
+    one.note("scan", {"summary": "clean", "platforms": []})
+    before = image(chr(ord(digit) - 1))
+    name = "succeeded" if good else "rolled-back"
+    service = {"key": "web", "taskDefinition": "td/shop:42", "previousImage": before}
+    one.note("services", [{**service, "verdict": {"name": name, "exit_code": 0 if good else 31}}])
+    return one.write({"kind": name, "exitCode": 0 if good else 31, "text": name})
+
+
+@pytest.fixture
+def cloud() -> Cloud:
+    return Cloud()
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    clock = Clock()
+    rolled(tmp_path, clock, "1")
+    rolled(tmp_path, clock, "2", good=False)
+    return tmp_path
+
+
+def ask(
+    root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str], **what: Any
+) -> tuple[int, list[dict[str, Any]]]:
+    question = Question(evidence=str(root), **what)
+    code = audit.run(question, json=True, account=cloud.open)
+    return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+
+def test_the_history_says_when_who_what_from_where_and_how_it_ended(
+    root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, (table,) = ask(root, cloud, capsys, env="production")
+    assert code == 0
+    assert table["columns"] == ["when (UTC)", "to", "who", "what", "from", "verdict", "record"]
+    origin = "3f9c2ab push refs/tags/v1-stable"
+    assert [row[1:6] for row in table["rows"]] == [
+        ["production", "octocat", "sha256:111111111111…", origin, "succeeded"],
+        ["production", "octocat", "sha256:222222222222…", origin, "rolled-back"],
+    ]
+    assert cloud.opened == []
+    assert ask(root, cloud, capsys, env="staging")[1][0]["rows"] == []
+
+
+def test_a_digest_is_followed_from_its_build_to_where_it_runs(
+    root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, (table,) = ask(root, cloud, capsys, digest="1111")
+    assert code == 0
+    assert [row[:2] for row in table["rows"]] == [
+        ["built", "from 3f9c2ab push refs/tags/v1-stable"],
+        ["published", f"host/shop@{ONE}  nothing pushed"],
+        ["scanned", "clean"],
+        ["deployed", "production/web  shop:42  succeeded"],
+        ["kept", "in production/web against sha256:222222222222…: rolled-back"],
+        ["still running", "production/shop-web  2 of 2 tasks"],
+    ]
+    cloud.stored = TWO
+    rows = ask(root, cloud, capsys, digest=ONE)[1][0]["rows"]
+    assert rows[-1][0] == "no longer running"
+
+
+@pytest.mark.parametrize("trouble", ["refuses", "another account", "offline"])
+def test_who_cannot_ask_aws_still_has_the_records(
+    root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str], trouble: str
+) -> None:
+    cloud.refuses = trouble == "refuses"
+    cloud.number = "999900001111" if trouble == "another account" else cloud.number
+    code, (table,) = ask(root, cloud, capsys, digest="1111", offline=trouble == "offline")
+    assert code == 0
+    last = table["rows"][-1][0]
+    assert last == ("kept" if trouble == "offline" else "not asked")
+    assert (cloud.opened == []) == (trouble == "offline")
+
+
+def test_a_digest_of_nothing_and_one_of_two(
+    root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, told = ask(root, cloud, capsys, digest="abcd")
+    assert (code, told[0]["what"]) == (24, "no record speaks of sha256:abcd")
+    code, told = ask(root, cloud, capsys, digest="sha256:")
+    assert (code, told[0]["kind"]) == (2, "usage")
+
+
+def test_what_holds_is_verified(
+    root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, told = ask(root, cloud, capsys, verify=True, offline=True)
+    assert code == 0
+    assert told[0]["text"].startswith("✓ 2 records verified, last sha256:")
+
+
+def test_what_does_not_hold_is_named_and_ends_with_50(
+    root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first = min(root.glob("production/*/record.json"))
+    first.unlink()
+    code, told = ask(root, cloud, capsys, verify=True, offline=True)
+    assert code == 50
+    assert told[0]["rows"][0][:2] == ["removed", first.relative_to(root).as_posix()]
+    assert told[1]["what"] == "one thing in the evidence is not as it was written"
+
+
+def test_a_tag_that_points_elsewhere_is_named(
+    root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.stored = TWO
+    code, told = ask(root, cloud, capsys, verify=True)
+    assert code == 50
+    ((kind, path, why),) = told[0]["rows"]
+    assert (kind, why) == ("registry", "the registry has sha256:222222222222… under v1")
+    assert path.startswith("production/2026-11-22T23-40-58Z")
+
+
+def test_no_registry_is_no_finding(
+    root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cloud.refuses = True
+    code, told = ask(root, cloud, capsys, verify=True)
+    assert code == 0
+    assert told[0]["text"] == (
+        "· production: the registry cannot be asked: no AWS credentials were found"
+    )
+
+
+def walks(root: Path) -> dict[str, Kept]:
+    """A chain of records, each with what was seen from outside beside it."""
+    clock = Clock()
+    kept = {}
+    for name, digit, kind, code in (
+        ("02-stable", "1", "succeeded", 0),
+        ("06-crash", "2", "rolled-back", 31),
+    ):
+        one = kept[name] = rolled(root, clock, digit, good=not code)
+        facts = {
+            "name": name,
+            "exitCode": code,
+            "expectedExitCode": code,
+            "expectedKind": kind,
+            "traffic": {"asked": 100, "lost": 0},
+        }
+        Vault(root).add(one.link.record, {"walk.json": json.dumps(facts).encode()})
+    return kept
+
+
+def met(root: Path) -> dict[str, bool]:
+    return {row.name: row.met for row in closing.judge(root).rows}
+
+
+STABLE = "*-stable tags deploy to production"
+
+
+def test_a_row_names_the_file_and_the_place_that_prove_it(tmp_path: Path) -> None:
+    kept = walks(tmp_path)
+    row = next(one for one in closing.judge(tmp_path).rows if one.name == STABLE)
+    assert (row.met, row.file) == (True, kept["02-stable"].link.record)
+    found: Any = json.loads((tmp_path / row.file).read_bytes())
+    for part in row.pointer.split("/")[1:]:
+        found = found[int(part)] if isinstance(found, list) else found[part]
+    assert found == {"name": "succeeded", "exit_code": 0}
+
+
+@pytest.mark.parametrize("what", ["removed", "changed", "walk changed", "walk removed"])
+def test_a_row_turns_unmet_when_its_record_does_not_hold(tmp_path: Path, what: str) -> None:
+    kept = walks(tmp_path)["02-stable"]
+    assert met(tmp_path)[STABLE]
+    path = kept.folder / ("walk.json" if "walk" in what else "record.json")
+    if "removed" in what:
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes().replace(b"succeeded", b"Succeeded", 1))
+    judged = closing.judge(tmp_path)
+    row = next(one for one in judged.rows if one.name == STABLE)
+    assert not row.met
+    assert not judged.ready
+    assert "02-stable" in row.why
+
+
+def test_the_machine_readable_verdict(tmp_path: Path) -> None:
+    folder = tmp_path / "rehearsal-x"
+    folder.mkdir()
+    kept = walks(folder)
+    judged = closing.judge(folder)
+    closing.close(folder, judged, seconds=41.0)
+    for place in (folder, tmp_path):
+        verdict = json.loads((place / "matrix.json").read_bytes())
+        assert verdict["evidence"] == "rehearsal-x"
+        assert verdict["ready"] is False
+        assert verdict["of"] == len(matrix({}))
+        assert verdict["chain"]["holds"] is True
+        assert verdict["chain"]["head"] == kept["06-crash"].link.sha256
+        row = next(one for one in verdict["rows"] if one["name"] == STABLE)
+        assert row["sha256"] == kept["02-stable"].link.sha256
+        assert row["file"] == kept["02-stable"].link.record
+    assert (folder / "report.html").stat().st_size < 200_000
+
+
+def test_the_audit_judges_the_matrix_anew(
+    tmp_path: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept = walks(tmp_path)
+    code, _ = ask(tmp_path, cloud, capsys, matrix=True)
+    assert code == 60
+    (kept["02-stable"].folder / "record.json").unlink()
+    code, told = ask(tmp_path, cloud, capsys, matrix=True)
+    assert code == 50
+    verdict = json.loads((tmp_path / "matrix.json").read_bytes())
+    assert verdict["chain"]["findings"][0]["kind"] == "removed"
+    assert verdict["met"] == 0
+    assert told[-1]["type"] == "table"
+
+
+def test_a_file_is_added_to_a_record_once(tmp_path: Path) -> None:
+    kept = walks(tmp_path)["02-stable"]
+    before = archive.read(tmp_path)
+    with pytest.raises(Exception, match="that file is there already"):
+        Vault(tmp_path).add(kept.link.record, {"walk.json": b"{}"})
+    assert archive.read(tmp_path) == before
