@@ -10,8 +10,8 @@ from typing import Protocol
 from shipway.clock import Clock
 from shipway.config.environment import Environment, Origin, Place
 from shipway.config.references import References
-from shipway.image.build import Builder
 from shipway.image.attestation import Attachments
+from shipway.image.build import Builder
 from shipway.image.publish import Repository, Target
 from shipway.image.sbom import Cataloguer, NoCataloguer
 from shipway.image.scan import Scans

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import nox
@@ -57,7 +58,7 @@ def prepare(session: nox.Session, *wanted: str) -> None:
             silent=True,
         )
         return
-    extras = [name for flag, name in zip(wanted, wanted[1:], strict=False) if flag == "--extra"]
+    extras = [name for flag, name in pairwise(wanted) if flag == "--extra"]
     extra = f"[{','.join(extras)}]" if extras else ""
     session.install("--quiet", "-e", f".{extra}", silent=True)
 

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +11,15 @@ import pytest
 from shipway.errors import BuildError, DigestError
 from shipway.image import build as building
 from shipway.image.build import BuildRequest, BuiltImage
-from shipway.image.publish import PublishedImage, Pushed, StoredImage, publish
+from shipway.image.content import ContentKey
+from shipway.image.publish import (
+    PublishedImage,
+    Pushed,
+    StoredImage,
+    publish,
+    remember,
+    reuse,
+)
 from shipway.observer import Event, Output
 from shipway.values import Commit, Digest, ImageReference
 
@@ -41,6 +49,9 @@ class Buildkit:
         for line in self.lines:
             tell(line)
         return self.make(request.destination)
+
+    def resolve(self, reference: str, builder: str) -> str:
+        raise AssertionError(reference, builder)
 
 
 def request(folder: Path) -> BuildRequest:
@@ -163,6 +174,13 @@ class Ecr:
         found = [image.platforms for image in self.tags.values() if image.digest == digest]
         return found[0] if found else frozenset()
 
+    def tag(self, digest: Digest, tag: str) -> Digest:
+        image = StoredImage(digest=digest, platforms=frozenset())
+        return self.tags.setdefault(tag, image).digest
+
+    def labels(self, digest: Digest) -> Mapping[str, str]:
+        return {"org.opencontainers.image.revision": f"built {digest}"}
+
     def push(self, folder: Path, tag: str) -> Pushed:
         assert folder == Path("/built")
         self.pushes.append(tag)
@@ -244,3 +262,67 @@ def test_a_registry_that_took_another_digest() -> None:
     assert caught.value.remedy == (
         "nothing was rolled out; a proxy between here and the registry may rewrite manifests"
     )
+
+
+KEY = ContentKey("ab" * 32)
+
+
+def test_trouble_of_the_cache_is_kept_and_fails_nothing(
+    tmp_path: Path, make_layout: MakeLayout
+) -> None:
+    lines = (
+        "#4 importing cache manifest from registry/cache:main",
+        "#4 ERROR: registry/cache:main: not found",
+        "#9 [1/1] RUN x",
+        "#9 ERROR: not the cache's",
+        "#12 exporting cache to registry",
+        "#12 ERROR: denied",
+    )
+    builder = Buildkit(lambda folder: make_layout(folder).root, lines)
+    built = building.build(builder, request(tmp_path), COMMIT, lambda _event: None)
+    assert built.cache_troubles == ("registry/cache:main: not found", "denied")
+
+
+def test_an_image_of_the_same_source_gets_the_commits_tag() -> None:
+    there = StoredImage(digest=ONE, platforms=frozenset({TWO}))
+    repository = Ecr({KEY.tag: there})
+    found = reuse(repository, KEY, COMMIT)
+    assert found is not None
+    assert found.reference == ImageReference(URI, ONE)
+    assert found.built_by == f"built {ONE}"
+    assert found.tag == SHA
+    assert repository.tags[SHA].digest == ONE
+    assert repository.pushes == []
+
+
+def test_no_image_of_the_same_source() -> None:
+    assert reuse(Ecr(), KEY, COMMIT) is None
+
+
+def test_a_clean_commit_never_takes_what_a_work_tree_left() -> None:
+    there = StoredImage(digest=ONE, platforms=frozenset({TWO}))
+    left = {f"{KEY.tag}-dirty": there}
+    assert reuse(Ecr(left), KEY, COMMIT) is None
+    found = reuse(Ecr(left), KEY, replace(COMMIT, clean=False))
+    assert found is not None
+    assert found.tag == f"{KEY.tag}-dirty"
+
+
+def test_the_commits_tag_that_stands_for_another_image_stays() -> None:
+    same = StoredImage(digest=ONE, platforms=frozenset({TWO}))
+    other = StoredImage(digest=THREE, platforms=frozenset({THREE}))
+    repository = Ecr({KEY.tag: same, SHA: other})
+    with pytest.raises(DigestError) as caught:
+        reuse(repository, KEY, COMMIT)
+    assert "nothing was overwritten" in caught.value.remedy
+    assert repository.tags[SHA] == other
+
+
+def test_a_build_is_remembered_by_its_source_and_the_first_one_stays() -> None:
+    repository = Ecr()
+    for digest in (ONE, TWO):
+        image = PublishedImage(
+            reference=ImageReference(URI, digest), tag="", pushed=None, platforms=frozenset()
+        )
+        remember(repository, image, KEY, COMMIT)
+    assert {name: one.digest for name, one in repository.tags.items()} == {KEY.tag: ONE}

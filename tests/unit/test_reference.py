@@ -2,10 +2,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shipway.config.models import DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
+from shipway.config.models import (
+    DeliveryTable,
+    EnvironmentTable,
+    ImageTable,
+    ScanTable,
+    ServiceTable,
+)
 from shipway.config.rules import fields
+from shipway.config.waivers import WaiversTable, WaiverTable
 from shipway.reference import reference
-from shipway.release.load import AllowTable, ContractTable
+from shipway.release.tables import AllowTable, ContractTable
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
@@ -22,9 +29,12 @@ def test_every_key_stands_in_the_page_with_a_meaning() -> None:
         DeliveryTable,
         ImageTable,
         EnvironmentTable,
+        ScanTable,
         ServiceTable,
         ContractTable,
         AllowTable,
+        WaiversTable,
+        WaiverTable,
     ):
         for name, field in fields(table).items():
             assert field.description

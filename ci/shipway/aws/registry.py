@@ -194,7 +194,6 @@ class Registry:
         answer = self._ask("GET", address, preload_content=False)
         try:
             if answer.status != _OK:
-                answer.read()
                 raise self._refused(answer, f"blob {part.digest}")
             yield answer
         finally:
@@ -304,8 +303,8 @@ class Registry:
         kind = next(part for part in _KINDS if f"/{part}/" in location)
         action = _DENIED_ACTIONS.get((method, kind), "ecr:BatchGetImage")
         host, _, name = self.uri.partition("/")
-        account, *_, region = host.partition(".amazonaws.")[0].split(".")
-        owner = f"{region}:{account}" if account.isdigit() else "*:*"
+        account, dot, rest = host.partition(".dkr.ecr.")
+        owner = f"{rest.partition('.')[0]}:{account}" if dot else "*:*"
         return AccessDeniedError(
             f"{action} is not allowed: the registry said 403 {words}".rstrip(),
             where=self.uri,

@@ -14,10 +14,10 @@ from typing import Final
 from urllib.parse import quote, urlencode
 
 from shipway.errors import EngineError
+from shipway.image.dockerfile import missing_bases
 from shipway.sandbox import docker_api
 from shipway.sandbox.assemble import assemble
 from shipway.sandbox.base_plan import StandIn, plan_base, registry_of
-from shipway.image.dockerfile import missing_bases
 from shipway.sandbox.engine import Engine, gather
 from shipway.sandbox.engine_plan import Facts
 

@@ -78,6 +78,14 @@ def _set_scan(_query: dict[str, str], data: dict[str, Any]) -> Reply:
     return _reply(200, {})
 
 
+def _lose_layer(_query: dict[str, str], data: dict[str, Any]) -> Reply:
+    """Have a repository lose a layer that its manifests still name."""
+    name = data["repository"]
+    with registry.owner_scope(name):
+        lost = ecr._layer_blobs.get(name, {}).pop(data["lose"], None)
+    return _reply(200, {"lost": lost is not None})
+
+
 def _tasks(_query: dict[str, str], _data: dict[str, Any]) -> Reply:
     listed = [ecs._sanitize(one) for one in ecs._tasks.all_values()]
     return _reply(200, listed)
@@ -88,5 +96,6 @@ _CALLS: dict[tuple[str, str], Callable[[dict[str, str], dict[str, Any]], Reply]]
     ("GET", "/corrections"): _corrections,
     ("GET", "/tasks"): _tasks,
     ("POST", "/images"): _seed_image,
+    ("POST", "/layers"): _lose_layer,
     ("POST", "/scans"): _set_scan,
 }

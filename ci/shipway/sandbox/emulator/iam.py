@@ -142,6 +142,9 @@ def extract_resource_arn(  # noqa: PLR0917  # MiniStack calls it with eight posi
         names = _listed(_body(body), field)
         arn = f"arn:aws:{service}:{get_region()}:{get_account_id()}:{kind}"
         named = [f"{arn}/{name.lstrip('/')}" for name in names]
+    elif service == "ecr" and (other := _body(body).get("registryId")):
+        name = _body(body).get("repositoryName", "")
+        named = [f"arn:aws:ecr:{get_region()}:{other}:repository/{name}"] if name else []
     else:
         found: str = original("iam_actions.extract_resource_arn")(
             service, method, path, headers, body, query, region, account

@@ -33,6 +33,13 @@ checks_password = rule(
     "its principal may do (Private registry authentication in Amazon ECR); MiniStack takes any",
 )
 
+shares_across_accounts = rule(
+    "ecr.shares-across-accounts",
+    because="registryId names another account's registry, and its repository policy says who may "
+    "read there (Amazon ECR User Guide, Private repository policies); MiniStack looks in the "
+    "caller's account only",
+)
+
 _ACTIONS = {
     ("GET", "manifest"): "ecr:BatchGetImage",
     ("HEAD", "manifest"): "ecr:BatchGetImage",
@@ -142,6 +149,34 @@ def _password(headers: dict[str, str]) -> str | None:
     return password if user == "AWS" else None
 
 
+def shares(name: str, account: str, action: str) -> bool:
+    """Whether a repository's policy lets another account do this with it.
+
+    The caller's own policy must allow it as well ("Repository policies vs. IAM policies", Amazon
+    ECR User Guide).
+    """
+    owned = owner(name)
+    if owned is None or not shares_across_accounts():
+        return False
+    with request_scope(*owned):
+        try:
+            policy = json.loads(ecr._repo_policies.get(name) or "{}")
+        except ValueError:
+            return False
+    principals = {"*", account, f"arn:aws:iam::{account}:root"}
+    for one in policy.get("Statement", []):
+        principal = one.get("Principal")
+        named = principal.get("AWS") if isinstance(principal, dict) else principal
+        actions = one.get("Action", [])
+        if (
+            one.get("Effect") == "Allow"
+            and principals & set([named] if isinstance(named, str) else named or [])
+            and action in ([actions] if isinstance(actions, str) else actions)
+        ):
+            return True
+    return False
+
+
 def refusal(  # noqa: PLR0911  # each refusal leaves where it is found
     method: str, path: str, headers: dict[str, str]
 ) -> Reply | None:
@@ -169,7 +204,7 @@ def refusal(  # noqa: PLR0911  # each refusal leaves where it is found
         denied = iam_evaluator.enforce(
             token.access_key, action, "ecr", region, resource_arn=resource
         )
-    if denied is None and account == token.account:
+    if denied is None and (account == token.account or shares(name, token.account, action)):
         return None
     who = getattr(denied, "principal_arn", "") or token.account
     return _error(

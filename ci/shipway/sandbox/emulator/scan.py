@@ -11,11 +11,17 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ministack.core.responses import error_response_json, get_account_id, get_region, json_response
+from ministack.core.responses import (
+    error_response_json,
+    get_account_id,
+    get_region,
+    json_response,
+    request_scope,
+)
 from ministack.services import ecr
 
 from shipway.sandbox.emulator import ecr as corrected
-from shipway.sandbox.emulator import state
+from shipway.sandbox.emulator import registry, state
 from shipway.sandbox.emulator.corrections import correction, original
 
 Record = dict[str, Any]
@@ -26,6 +32,8 @@ OUTCOMES = (
     "COMPLETE",
     "FAILED",
     "FINDINGS_UNAVAILABLE",
+    "IMAGE_ARCHIVED",
+    "IMAGE_SIZE_EXCEEDED",
     "IN_PROGRESS",
     "LIMIT_EXCEEDED",
     "NOT_FOUND",
@@ -234,7 +242,28 @@ async def handle_request(
     method: str, path: str, headers: dict[str, str], body: bytes, query: Record
 ) -> Any:
     """ECR's calls, with the three that MiniStack lacks."""
-    call = _CALLS.get(headers.get("x-amz-target", "").rpartition(".")[2])
+    action = headers.get("x-amz-target", "").rpartition(".")[2]
+    call = _CALLS.get(action)
+    data = json.loads(body or b"{}")
+    other = str(data.get("registryId") or "")
+    if other and other != get_account_id() and registry.shares_across_accounts():
+        name = str(data.get("repositoryName", ""))
+        if not registry.shares(name, get_account_id(), f"ecr:{action}"):
+            return _not_shared(action, name, other)
+        with request_scope(other, get_region()):
+            if call is not None:
+                return call(data)
+            return await original("ecr.handle_request")(method, path, headers, body, query)
     if call is None:
         return await original("ecr.handle_request")(method, path, headers, body, query)
-    return call(json.loads(body or b"{}"))
+    return call(data)
+
+
+def _not_shared(action: str, name: str, account: str) -> Any:
+    arn = f"arn:aws:ecr:{get_region()}:{account}:repository/{name}"
+    return error_response_json(
+        "AccessDeniedException",
+        f"User: arn:aws:iam::{get_account_id()}:root is not authorized to perform: ecr:{action} on "
+        f"resource: {arn} because no resource-based policy allows the ecr:{action} action",
+        400,
+    )

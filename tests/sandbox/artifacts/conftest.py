@@ -1,0 +1,275 @@
+"""An embedded AWS with two accounts' repositories, a real BuildKit, and the artifact's own code."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any, cast
+
+import boto3  # the tests play the part of the infrastructure
+import pytest
+
+from shipway.artifact import Artifact
+from shipway.aws.session import Session
+from shipway.clock import SystemClock
+from shipway.config.environment import Environment, Image, Scanning, Service
+from shipway.docker import Buildx
+from shipway.evidence.record import Journal
+from shipway.image.publish import PublishedImage
+from shipway.observer import Event, Noticed
+from shipway.papers import Clerk
+from shipway.ports import Site, Yard
+from shipway.sandbox import compute
+from shipway.sandbox.engine import Engine
+from shipway.syft import Syft
+from shipway.values import Commit, ImageReference
+from shipway.wiring import AwsAccount
+
+STAGING, PRODUCTION = "111122223333", "444455556666"
+REGION = "eu-west-1"
+ALL = ("build", "publish", "deploy", "verify")
+_READY_SECONDS = 20.0
+_numbers = count(1)
+DOCKERFILE = """\
+FROM scratch
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "touch", "/made"]
+COPY page /www/index.html
+CMD ["/bin/busybox", "httpd", "-f", "-h", "/www"]
+"""
+
+
+@dataclass
+class Aws:
+    """The embedded AWS, its root users, and repositories made as they are needed."""
+
+    state: dict[str, Any]
+
+    def client(self, service: str, account: str) -> Any:
+        return boto3.client(
+            service,
+            endpoint_url=self.state["endpoint"],
+            region_name=REGION,
+            aws_access_key_id=account,
+            aws_secret_access_key=self.state["root_secret_access_key"],
+        )
+
+    def repository(self, account: str, mutability: str = "IMMUTABLE") -> str:
+        name = f"shop-{next(_numbers)}"
+        self.client("ecr", account).create_repository(
+            repositoryName=name, imageTagMutability=mutability
+        )
+        return name
+
+    def share(self, name: str, owner: str, reader: str, *actions: str) -> None:
+        """The repository policy that lets another account read."""
+        allowed = actions or (
+            "ecr:BatchCheckLayerAvailability",
+            "ecr:BatchGetImage",
+            "ecr:GetDownloadUrlForLayer",
+            "ecr:ListImageReferrers",
+        )
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"AWS": f"arn:aws:iam::{reader}:root"},
+            "Action": list(allowed),
+        }
+        text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        self.client("ecr", owner).set_repository_policy(repositoryName=name, policyText=text)
+
+    def set_scan(self, digest: str, outcome: str, **more: Any) -> None:
+        compute.call(self.state, "/_shipway/scans", {"digest": digest, "outcome": outcome, **more})
+
+    def images(self, name: str, account: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.client("ecr", account).describe_images(
+            repositoryName=name
+        )["imageDetails"]
+        return found
+
+
+@dataclass
+class Told:
+    """A delivery's image, and what was said and noted of it."""
+
+    image: PublishedImage | None
+    facts: dict[str, Any]
+    lines: list[str]
+    events: list[Event] = field(repr=False)
+
+
+@dataclass
+class Dock:
+    """Delivers images: the artifact's code between a context and a repository."""
+
+    aws: Aws
+    root: Path
+    monkeypatch: pytest.MonkeyPatch
+    contexts: Mapping[str, str] = field(default_factory=dict)
+
+    def environment(self, account: str, repository: str, **more: Any) -> Environment:
+        image = Image(
+            name="shop",
+            context="context",
+            dockerfile="Dockerfile",
+            platforms=("linux/amd64",),
+            build_args={},
+            **more.pop("image", {}),
+        )
+        return Environment(
+            name="production" if account == PRODUCTION else "staging",
+            account=account,
+            region=REGION,
+            registry=self.aws.state["registry"],
+            repository=repository,
+            cluster="shop",
+            role="",
+            image=image,
+            services=(Service(key="web", service="web", container="web"),),
+            **more,
+        )
+
+    def deliver(
+        self,
+        environment: Environment,
+        *,
+        commit: Commit,
+        tasks: tuple[Any, ...] = ALL,
+        asked: ImageReference | None = None,
+        context: str = "context",
+        cache: str = "cache",
+    ) -> Told:
+        """What a delivery does up to the rollout; errors are the test's."""
+        for name, value in {
+            "AWS_ENDPOINT_URL": self.aws.state["endpoint"],
+            "AWS_ACCESS_KEY_ID": environment.account,
+            "AWS_SECRET_ACCESS_KEY": self.aws.state["root_secret_access_key"],
+        }.items():
+            self.monkeypatch.setenv(name, value)
+        events: list[Event] = []
+        clock = SystemClock()
+        journal = Journal(self.root / "evidence", commit, clock=clock, observer=events.append)
+        facts: dict[str, Any] = {}
+        note = journal.note
+
+        def noting(name: str, fact: object) -> None:
+            note(name, fact)
+            facts[name] = fact
+
+        self.monkeypatch.setattr(journal, "note", noting)
+        site = Site(
+            aws=AwsAccount(REGION),
+            builder=Buildx(),
+            contexts=self.contexts,
+            cataloguer=Syft(),
+            signer=AwsAccount(REGION).signer,
+        )
+        nothing = cast("Any", None)
+        yard = Yard(
+            root=self.root,
+            variables={},
+            cache=self.root / cache,
+            git=nothing,
+            proof=nothing,
+            site=lambda _place: site,
+            prober=nothing,
+            clock=clock,
+        )
+        clerk = Clerk(site=site, commit=commit, cache=self.root / cache / "sbom", journal=journal)
+        artifact = Artifact(yard=yard, site=site, commit=commit, journal=journal, clerk=clerk)
+        wanted = replace(environment, image=replace(environment.image, context=context))
+        try:
+            image = artifact.provide(tasks, wanted, asked)
+        finally:
+            clerk.close()
+            self.events = events
+            self.facts = facts
+        lines = [one.text for one in events if isinstance(one, Noticed)]
+        return Told(image=image, facts=facts, lines=lines, events=events)
+
+
+def commit(number: int = 1, **more: Any) -> Commit:
+    return Commit(
+        sha=f"{number:040x}",
+        time=datetime(2026, 11, 22, 10, number, tzinfo=UTC),
+        clean=more.pop("clean", True),
+        remote="https://github.com/octo/shop",
+        **more,
+    )
+
+
+@pytest.fixture(scope="module")
+def aws(docker_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """One server for a module; it ends with it, and at the latest with this process."""
+    folder = tmp_path_factory.mktemp("serve")
+    command = [sys.executable, "-m", "shipway.sandbox.serve", "--run", str(folder)]
+    with (folder / "serve.log").open("wb") as log:
+        process = subprocess.Popen(
+            [*command, "--docker", docker_engine.host, "--owner-fd", "0"],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        deadline = time.monotonic() + _READY_SECONDS
+        while not (folder / "sandbox.json").exists():
+            assert process.poll() is None, (folder / "serve.log").read_text()
+            assert time.monotonic() < deadline, "the server is not ready in time"
+            time.sleep(0.02)
+        yield Aws(json.loads((folder / "sandbox.json").read_text()))
+        errors = (folder / "serve.log").read_text()
+        assert "Traceback" not in errors, errors
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        assert process.stdin is not None
+        process.stdin.close()
+        process.wait(timeout=15)
+
+
+MakeContext = Callable[..., Path]
+
+
+@pytest.fixture
+def dock(
+    aws: Aws,
+    docker_engine: Engine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    busybox_program: bytes,
+) -> Dock:
+    """A repository's folder with one context, on the engine that all tests share."""
+    for name, value in docker_engine.env.items():
+        monkeypatch.setenv(name, value)
+    made = Dock(aws=aws, root=tmp_path, monkeypatch=monkeypatch)
+    write_context(tmp_path / "context", busybox_program)
+    return made
+
+
+def write_context(folder: Path, program: bytes, page: str = "hello\n") -> Path:
+    folder.mkdir(parents=True)
+    (folder / "busybox").write_bytes(program)
+    (folder / "busybox").chmod(0o755)
+    (folder / "page").write_text(page)
+    (folder / "page").chmod(0o644)
+    (folder / "Dockerfile").write_text(DOCKERFILE)
+    (folder / "Dockerfile").chmod(0o644)
+    folder.chmod(0o755)
+    return folder
+
+
+@pytest.fixture
+def policy() -> Scanning:
+    """A scan is required, nothing critical may be there, and nobody waits long."""
+    return Scanning(required=True, most={"critical": 0, "high": 1}, wait=2)
+
+
+def session() -> Session:
+    return Session(REGION)
