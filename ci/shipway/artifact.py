@@ -15,6 +15,7 @@ from shipway.config import origin as origins
 from shipway.config import waivers as waivers_file
 from shipway.config.environment import Environment, Image, Scanning, Severity, Waiver
 from shipway.errors import ImageNotFoundError
+from shipway.evidence.mask import secret_variables
 from shipway.evidence.record import Journal
 from shipway.image import build as building
 from shipway.image import content
@@ -122,6 +123,9 @@ class Artifact:
 
     def _request(self, wanted: Image, logins: dict[str, str]) -> building.BuildRequest:
         context = self.yard.root / wanted.context
+        # A build argument should never be a secret; what looks like one is told nowhere.
+        self.journal.hide(secret_variables(wanted.build_args))
+        self.journal.hide(login.partition(":")[2] for login in logins.values())
         return building.BuildRequest(
             context=context,
             dockerfile=context / wanted.dockerfile,

@@ -33,6 +33,7 @@ from shipway.release.contract import Task
 from shipway.release.facts import Exceptions
 from shipway.rollout import plan as planning
 from shipway.rollout import resume as resuming
+from shipway.rollout.redact import secret_values
 from shipway.rollout.release import Harbour, release
 from shipway.rollout.resume import HookAction
 from shipway.stage import stage
@@ -171,6 +172,8 @@ class _Walk:
     def _deploy(self, image: publishing.PublishedImage, environment: Environment, aws: Aws) -> None:
         with stage("deploy", self._journal, self._yard.clock, quiet=True) as running:
             steps = planning.plan(aws.ecs, environment, image.reference)
+            for step in steps:
+                self._journal.hide(secret_values(step.live))
             # From here on the release tells how each service fares, failures with their cause.
             running.told = True
             release(steps, image.reference, image.platforms, self._harbour(environment, aws))
