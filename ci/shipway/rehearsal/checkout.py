@@ -21,6 +21,9 @@ _SECONDS: Final = 60.0
 class Checkout:
     """A clone with its work tree as the caller's: what is not committed there is committed here.
 
+    Its origin answers, as GitHub's would: a bare repository inside the clone's own ``.git``, which
+    git is told to ask in the place of the address that everybody sees.
+
     Args:
         source: The caller's repository.
         folder: Where the clone is made; the caller removes it.
@@ -28,23 +31,28 @@ class Checkout:
 
     def __init__(self, source: Path, folder: Path) -> None:
         self.folder = folder
+        url = f"https://github.com/{GITHUB}.git"
         _git(source, "clone", "--quiet", "--no-hardlinks", str(source), str(folder))
-        _git(folder, "remote", "set-url", "origin", f"https://github.com/{GITHUB}.git")
+        _git(folder, "remote", "set-url", "origin", url)
         _git(folder, "checkout", "--quiet", "-B", "main")
         self._take_changes(source)
-        self.main = self.head()
+        self._app = self.head()
+        origin = folder / ".git" / "origin.git"
+        _git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(origin))
+        _git(folder, "config", f"url.file://{origin}.insteadOf", url)
+        self._push("HEAD:refs/heads/main")
 
     def head(self) -> str:
         """The commit that is checked out."""
         return _git(self.folder, "rev-parse", "HEAD")
 
     def release(self, variant: str, message: str) -> str:
-        """Commit a variant of the example service on top of main; the commit's id.
+        """Commit a variant of the example service on main and push it; the commit's id.
 
         Raises:
             SandboxError: The variant is not in ``examples/failures``.
         """
-        _git(self.folder, "checkout", "--quiet", "--detach", self.main)
+        _git(self.folder, "checkout", "--quiet", self._app, "--", _APP)
         if variant:
             source = self.folder / "examples" / "failures" / variant
             if not source.is_file():
@@ -55,13 +63,24 @@ class Checkout:
                 )
             shutil.copyfile(source, self.folder / _APP)
         self._commit(message)
+        self._push("HEAD:refs/heads/main")
         return self.head()
 
-    def tag(self, ref: str) -> None:
-        """Give the commit that is checked out the tag of a ref; other refs need nothing."""
-        if ref.startswith("refs/tags/"):
-            name = ref.removeprefix("refs/tags/")
-            _git(self.folder, *_AUTHOR, "tag", "--annotate", "--message", name, name)
+    def tag(self, ref: str) -> str:
+        """Give the commit that is checked out the tag of a ref, and push it.
+
+        Returns:
+            What the ref holds at origin: the tag object's id, or the commit's for other refs.
+        """
+        if not ref.startswith("refs/tags/"):
+            return self.head()
+        name = ref.removeprefix("refs/tags/")
+        _git(self.folder, *_AUTHOR, "tag", "--annotate", "--message", name, name)
+        self._push(ref)
+        return _git(self.folder, "rev-parse", ref)
+
+    def _push(self, refspec: str) -> None:
+        _git(self.folder, "push", "--quiet", "origin", refspec)
 
     def _take_changes(self, source: Path) -> None:
         listed = _git(source, "ls-files", "-z", "--cached", "--others", "--exclude-standard")

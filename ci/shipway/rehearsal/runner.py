@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -63,8 +63,9 @@ def walk(one: Walk, stage: Stage, number: int, show: Show) -> None:
     kept.mkdir(parents=True)
     workspace = stage.checkout.folder
     sha = stage.checkout.release(one.variant, one.title)
-    stage.checkout.tag(one.ref)
+    after = stage.checkout.tag(one.ref)
     event = _event(one, sha, kept, workspace, number)
+    event = replace(event, payload={**event.payload, **_pushed(one, after)})
     event.write()
     environ = _environment(stage.world, event)
     environ["SHIPWAY_EVIDENCE"] = str(stage.evidence)
@@ -103,6 +104,11 @@ def _event(one: Walk, sha: str, kept: Path, workspace: Path, number: int) -> git
         run=github.Run(id=9_000_000_000 + number, number=number, environment=one.environment),
         head_ref="feature/x" if one.event == "pull_request" else "",
     )
+
+
+def _pushed(one: Walk, after: str) -> dict[str, str]:
+    """What a push's event says of an annotated tag: the tag object, not the commit."""
+    return {"after": after} if one.event == "push" else {}
 
 
 def _environment(world: World, event: github.GithubEvent) -> dict[str, str]:

@@ -122,8 +122,8 @@ EDITS = [
         '"refs/heads/main"',
         '"refs/*/main"',
         (
-            "6  allow[0].ref: should begin with refs/heads/ or refs/tags/, so that it cannot match "
-            'a branch and a tag; it is "refs/*/main"'
+            "6  allow[0].ref: should begin with refs/heads/ or refs/tags/, so that it cannot "
+            'match a branch and a tag; it is "refs/*/main"'
         ),
     ),
     (
@@ -453,8 +453,8 @@ CONTRADICTIONS = [
         'after = "staging"',
         'after = "own"',
         (
-            "37  environments.production.after: nothing is ever verified in own: no entry that leads "
-            "there has that task"
+            "37  environments.production.after: nothing is ever verified in own: no entry that "
+            "leads there has that task"
         ),
     ),
     (
@@ -610,8 +610,8 @@ CONTRADICTIONS = [
         'ref = "refs/tags/*-stable"',
         'ref = "*-stable"',
         (
-            "16  allow[1].ref: should begin with refs/heads/ or refs/tags/, so that it cannot match "
-            'a branch and a tag; it is "*-stable"'
+            "16  allow[1].ref: should begin with refs/heads/ or refs/tags/, so that it cannot "
+            'match a branch and a tag; it is "*-stable"'
         ),
     ),
 ]

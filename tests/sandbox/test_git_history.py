@@ -1,0 +1,318 @@
+"""What git and a real origin say of branches, tags and signatures."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from shipway.errors import GitError
+from shipway.git_history import GitHistory
+from shipway.release.facts import Tag
+
+SECONDS = 60
+
+
+def run(*words: str, where: Path, env: Mapping[str, str] | None = None) -> str:
+    done = subprocess.run(
+        words,
+        cwd=where,
+        env={**os.environ, "GIT_CONFIG_GLOBAL": os.devnull, **(env or {})},
+        check=True,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+        text=True,
+        timeout=SECONDS,
+    )
+    return done.stdout.strip()
+
+
+@dataclass
+class Place:
+    """An origin, somebody who works on it, and the checkout that a job has of it."""
+
+    folder: Path
+    variables: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> Path:
+        return self.folder / "origin.git"
+
+    @property
+    def work(self) -> Path:
+        return self.folder / "work"
+
+    @property
+    def job(self) -> Path:
+        return self.folder / "job"
+
+    @property
+    def history(self) -> GitHistory:
+        return GitHistory(self.job, self.variables)
+
+    def git(self, *words: str, where: Path | None = None) -> str:
+        named = ("-c", "user.name=Mona", "-c", "user.email=mona@example.org")
+        return run("git", *named, *words, where=where or self.work)
+
+    def commit(self, name: str) -> str:
+        (self.work / name).write_text(name)
+        self.git("add", name)
+        self.git("commit", "--quiet", "--message", name)
+        return self.git("rev-parse", "HEAD")
+
+    def push(self, *refs: str) -> None:
+        self.git("push", "--quiet", "--force", "origin", *refs)
+
+    def check_out(self, *options: str) -> GitHistory:
+        """What actions/checkout leaves: all branches, and tags as lightweight ones."""
+        run("git", "clone", "--quiet", *options, f"file://{self.origin}", "job", where=self.folder)
+        return self.history
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    made = Place(tmp_path)
+    run("git", "init", "--quiet", "--bare", "--initial-branch=main", "origin.git", where=tmp_path)
+    run("git", "clone", "--quiet", "origin.git", "work", where=tmp_path)
+    made.git("checkout", "--quiet", "-B", "main")
+    return made
+
+
+@dataclass
+class Line:
+    """A history: first, then a merge of a side branch, then the tip."""
+
+    first: str
+    side: str
+    merge: str
+    tip: str
+
+
+@pytest.fixture
+def line(place: Place) -> Line:
+    first = place.commit("first")
+    place.git("checkout", "--quiet", "-b", "side")
+    side = place.commit("side")
+    place.git("checkout", "--quiet", "main")
+    place.commit("second")
+    place.git("merge", "--quiet", "--no-ff", "--message", "merge", "side")
+    merge = place.git("rev-parse", "HEAD")
+    tip = place.commit("tip")
+    place.push("main", "side")
+    return Line(first, side, merge, tip)
+
+
+def test_first_parents(place: Place, line: Line) -> None:
+    history = place.check_out()
+    for sha in (line.first, line.merge, line.tip):
+        assert history.standing(sha, "main") == "on"
+    assert history.standing(line.side, "main") == "off", "merged, but never the branch's own"
+    assert history.standing("b" * 40, "main") == "off"
+    assert history.standing(line.tip, "elsewhere") == "no-branch"
+
+
+def test_the_branch_is_origins_not_a_local_one(place: Place, line: Line) -> None:
+    history = place.check_out()
+    place.git("checkout", "--quiet", "--detach", where=place.job)
+    place.git("branch", "--force", "main", "origin/side", where=place.job)
+    assert history.standing(line.side, "main") == "off"
+    assert history.standing(line.tip, "main") == "on"
+
+
+def test_a_shallow_checkout_cannot_tell(place: Place, line: Line) -> None:
+    history = place.check_out("--depth=1")
+    assert history.standing(line.tip, "main") == "on"
+    assert history.standing(line.first, "main") == "shallow"
+
+
+def test_the_order_of_commits(place: Place, line: Line) -> None:
+    history = place.check_out()
+    place.git("checkout", "--quiet", "--detach", line.first)
+    apart = place.commit("apart")
+    place.git("push", "--quiet", "origin", f"{apart}:refs/heads/apart")
+    place.git("fetch", "--quiet", "origin", where=place.job)
+    assert history.order(line.tip, line.tip) == "same"
+    assert history.order(line.first, line.tip) == "older"
+    assert history.order(line.side, line.tip) == "older"
+    assert history.order(line.tip, line.first) == "newer"
+    assert history.order(apart, line.tip) == "apart"
+    assert history.order("b" * 40, line.tip) == "unknown"
+    assert history.order("--help", line.tip) == "unknown"
+
+
+def test_a_tag_is_asked_of_origin(place: Place, line: Line) -> None:
+    place.git("tag", "light", line.tip)
+    place.git("tag", "--annotate", "--message", "x", "v1-stable", line.tip)
+    place.push("light", "v1-stable")
+    history = place.check_out()
+    # What actions/checkout does to an annotated tag.
+    place.git("tag", "--force", "v1-stable", line.tip, where=place.job)
+    made = place.git("rev-parse", "v1-stable")
+    assert history.tag("v1-stable") == Tag(object=made, commit=line.tip, annotated=True)
+    assert history.tag("light") == Tag(object=line.tip, commit=line.tip, annotated=False)
+    assert history.tag("absent") is None
+    place.git("push", "--quiet", "origin", ":refs/tags/v1-stable")
+    assert history.tag("v1-stable") is None
+
+
+def test_a_tag_that_moved_is_seen_without_a_fetch(place: Place, line: Line) -> None:
+    place.git("tag", "v1-stable", line.first)
+    place.push("v1-stable")
+    history = place.check_out()
+    place.git("tag", "--force", "v1-stable", line.tip)
+    place.push("v1-stable")
+    found = history.tag("v1-stable")
+    assert found is not None
+    assert found.commit == line.tip
+
+
+def test_a_branch_with_a_tags_whole_name_is_no_tag(place: Place, line: Line) -> None:
+    place.git("push", "--quiet", "origin", f"{line.side}:refs/heads/refs/tags/v1-stable")
+    history = place.check_out()
+    assert history.tag("v1-stable") is None
+    assert line.tip
+
+
+def test_an_origin_that_is_not_there(place: Place, line: Line) -> None:
+    history = place.check_out()
+    place.git("remote", "set-url", "origin", f"file://{place.folder}/gone.git", where=place.job)
+    with pytest.raises(GitError, match=r"git ls-remote") as caught:
+        history.tag("v1-stable")
+    assert caught.value.remedy.startswith("in GitHub Actions give the step GITHUB_TOKEN")
+    assert line.tip
+
+
+def test_a_token_for_origin_is_in_no_argument_and_no_message(place: Place, line: Line) -> None:
+    place.variables = {"GITHUB_TOKEN": "canary", "GITHUB_SERVER_URL": "https://localhost:1"}
+    history = place.check_out()
+    place.git("remote", "set-url", "origin", "https://localhost:1/octo/shop", where=place.job)
+    with pytest.raises(GitError) as caught:
+        history.tag("v1-stable")
+    assert "canary" not in f"{caught.value}{caught.value.remedy}"
+    assert "canary" not in (place.job / ".git" / "config").read_text()
+    assert line.tip
+
+
+def ssh_key(folder: Path, name: str) -> tuple[Path, str]:
+    run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", name, where=folder)
+    return folder / name, (folder / f"{name}.pub").read_text().strip()
+
+
+def signed_with_ssh(place: Place, tag: str, key: Path) -> None:
+    place.git(
+        "-c", "gpg.format=ssh", "-c", f"user.signingkey={key}",
+        "tag", "--sign", "--message", tag, tag,
+    )  # fmt: skip
+    place.push(tag)
+
+
+@pytest.fixture
+def signers(place: Place, line: Line) -> tuple[Path, Path]:
+    """A key that the repository allows, and one of a stranger."""
+    good, public = ssh_key(place.folder, "good")
+    stranger, _ = ssh_key(place.folder, "stranger")
+    (place.work / "signers").write_text(f"mona@example.org {public}\n")
+    (place.work / "nobody").write_text("# nobody\n")
+    place.git("add", "signers", "nobody")
+    place.git("commit", "--quiet", "--message", "keys")
+    place.push("main")
+    assert line.tip
+    return good, stranger
+
+
+def look(place: Place, name: str, *keys: str) -> tuple[bool, str] | None:
+    history = GitHistory(place.job, {})
+    tag = history.tag(name)
+    assert tag is not None
+    found = history.signature(tag, name, keys)
+    return (found.good, found.said) if found else None
+
+
+def test_signatures_of_ssh_keys(place: Place, signers: tuple[Path, Path]) -> None:
+    good, stranger = signers
+    signed_with_ssh(place, "good-stable", good)
+    signed_with_ssh(place, "stranger-stable", stranger)
+    place.git("tag", "--annotate", "--message", "x", "bare-stable")
+    place.git("tag", "light-stable")
+    place.push("bare-stable", "light-stable")
+    place.check_out()
+    for name in ("good-stable", "stranger-stable"):
+        place.git("tag", "--force", name, "HEAD", where=place.job)
+    before = place.git("for-each-ref", where=place.job)
+    found = look(place, "good-stable", "nobody", "signers")
+    assert found is not None
+    assert found[0]
+    assert found[1].startswith('Good "git" signature for mona@example.org with ED25519 key')
+    assert look(place, "good-stable", "nobody") == (False, "No principal matched")
+    assert look(place, "stranger-stable", "signers") == (False, "No principal matched")
+    assert look(place, "bare-stable", "signers") is None
+    assert look(place, "light-stable", "signers") is None
+    assert place.git("for-each-ref", where=place.job) == before, "no ref was touched"
+    with pytest.raises(GitError, match="git cat-file"):
+        look(place, "good-stable", "absent")
+
+
+def test_a_repository_cannot_name_the_program_that_verifies(
+    place: Place, signers: tuple[Path, Path]
+) -> None:
+    signed_with_ssh(place, "stranger-stable", signers[1])
+    place.check_out()
+    liar = place.folder / "liar"
+    liar.write_text('#!/bin/sh\necho "Good \\"git\\" signature for mona with key" >&2\nexit 0\n')
+    liar.chmod(0o755)
+    place.git("config", "gpg.ssh.program", str(liar), where=place.job)
+    place.git("config", "gpg.ssh.allowedSignersFile", str(liar), where=place.job)
+    assert look(place, "stranger-stable", "signers") == (False, "No principal matched")
+
+
+def test_a_signature_over_something_else(place: Place, signers: tuple[Path, Path]) -> None:
+    signed_with_ssh(place, "good-stable", signers[0])
+    text = place.git("cat-file", "tag", "good-stable")
+    changed = place.folder / "changed"
+    changed.write_text(text.replace("tagger Mona", "tagger Mallory") + "\n")
+    made = place.git("hash-object", "-t", "tag", "-w", str(changed))
+    place.git("push", "--quiet", "origin", f"{made}:refs/tags/changed-stable")
+    place.check_out()
+    found = look(place, "changed-stable", "signers")
+    assert found is not None
+    assert not found[0]
+    assert "signature" in found[1].lower()
+
+
+def test_signatures_of_openpgp_keys(place: Place, line: Line) -> None:
+    home = place.folder / "gnupg"
+    home.mkdir(mode=0o700)
+    env = {"GNUPGHOME": str(home)}
+    for who in ("mona", "mallory"):
+        run(
+            "gpg", "--batch", "--quiet", "--pinentry-mode=loopback", "--passphrase", "",
+            "--quick-generate-key", f"{who} <{who}@example.org>", "ed25519", "sign", "never",
+            where=place.folder, env=env,
+        )  # fmt: skip
+    try:
+        armoured = run("gpg", "--armor", "--export", "mona@example.org", where=home, env=env)
+        (place.work / "keys.asc").write_text(f"{armoured}\n")
+        place.git("add", "keys.asc")
+        place.git("commit", "--quiet", "--message", "keys")
+        for who in ("mona", "mallory"):
+            named = ("-c", f"user.signingkey={who}@example.org", "-c", "user.name=x")
+            tag = ("tag", "--sign", "--message", who, f"{who}-stable")
+            email = ("-c", "user.email=x@example.org")
+            run("git", *named, *email, *tag, where=place.work, env=env)
+        place.push("main", "mona-stable", "mallory-stable")
+        place.check_out()
+        found = look(place, "mona-stable", "keys.asc")
+        assert found is not None
+        assert found[0]
+        assert 'Good signature from "mona <mona@example.org>"' in found[1]
+        bad = look(place, "mallory-stable", "keys.asc")
+        assert bad is not None
+        assert not bad[0]
+        assert "No public key" in bad[1]
+    finally:
+        run("gpgconf", "--kill", "all", where=home, env=env)
+    assert line.tip
