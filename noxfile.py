@@ -50,4 +50,9 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """All tests: units, the sandbox with real containers, and what a user types."""
     prepare(session, "--group", "tests", "--extra", "sandbox", *PAPERS)
-    session.run("pytest", *session.posargs)
+    if session.posargs:
+        session.run("pytest", *session.posargs)
+        return
+    # More workers than cores: what runs in the sandbox mostly waits for containers.
+    session.run("pytest", "-q", "-n", "4", "--dist", "loadfile", "-m", "not alone")
+    session.run("pytest", "-q", "-m", "alone")

@@ -27,6 +27,8 @@ from shipway.sandbox import docker_api, engine
 from shipway.sandbox.engine_plan import UseExisting
 from shipway.sandbox.keeper import STATE
 
+pytestmark = pytest.mark.alone  # two whole rehearsals, one of them killed
+
 if TYPE_CHECKING:
     from tests.entry.conftest import Here
 

@@ -224,10 +224,8 @@ def test_sigterm_ends_buildx_too(context: Path) -> None:
     try:
         assert process.stdout is not None
         assert process.stdout.readline() == "started\n"
-        began = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 143
-        assert time.monotonic() - began < 5
     finally:
         process.kill()
         process.wait(5)
