@@ -19,10 +19,12 @@ from shipway.errors import (
     UnmetError,
     UsageError,
 )
-from shipway.evidence import archive, closing, history
+from shipway.evidence import archive, closing, copies, history
 from shipway.evidence.archive import Archive
+from shipway.evidence.copies import Bucket, Copier, Objects, Registry
 from shipway.evidence.history import Delivery
-from shipway.evidence.verify import Finding, check
+from shipway.evidence.verify import Checked, Finding, check
+from shipway.image.attestation import Attachments
 from shipway.image.publish import StoredImage
 from shipway.paths import evidence_folder
 from shipway.rollout.ports import Ecs
@@ -33,7 +35,7 @@ _IMAGES: Final = 20
 """Images that a check looks up in their registry: the newest ones."""
 
 
-class Store(Protocol):
+class Store(Attachments, Protocol):
     """A registry's repository."""
 
     def find(self, reference: str) -> StoredImage | None:
@@ -47,6 +49,11 @@ class Account(Protocol):
     @property
     def ecs(self) -> Ecs:
         """Its services."""
+        ...
+
+    @property
+    def objects(self) -> Objects:
+        """Its buckets."""
         ...
 
     def identity(self) -> Identity:
@@ -157,6 +164,7 @@ class _Audit:
         if not self._question.offline:
             findings.extend(self._registry(found))
         if not findings:
+            self._copy_again(found, checked)
             count = len(checked.links)
             self._console.say(f"✓ {count} records verified, last sha256:{checked.head}")
             return 0
@@ -171,6 +179,24 @@ class _Audit:
             remedy="compare with the copies in S3 and in the registry; whoever can write that "
             "folder may have done this",
         )
+
+    def _copy_again(self, found: Archive, checked: Checked) -> None:
+        """Make the copies that failed when their delivery ended; only of a chain that holds."""
+        root = Path(found.root)
+        for link, copy in copies.unmade(root, checked.links):
+            if self._question.offline:
+                self._console.say(f"· {link.record}: {copy.place} is {copy.state}: {copy.why}")
+                continue
+            document = archive.parsed(found.records[link.record]) or {}
+            place = _place(history.delivery(link.record, document))
+            if place is None:
+                continue
+            account = self._account(place.region)
+            copier = _copier(copy.place, place, account)
+            for one in copies.make(root / link.folder, link, (copier,), later=False):
+                if one.place == copy.place:
+                    said = f": {one.why}" if one.why else ""
+                    self._console.say(f"· {link.record}: {one.place} is {one.state}{said}")
 
     def _registry(self, found: Archive) -> Iterator[Finding]:
         """Tags that point elsewhere than records say; what cannot be asked is said, not judged."""
@@ -219,6 +245,14 @@ class _Audit:
         if judged.checked.findings:
             return EvidenceError.exit_code
         return 0 if judged.ready else UnmetError.exit_code
+
+
+def _copier(where: str, place: Place, account: Account) -> Copier:
+    if where.startswith("s3://"):
+        return Bucket(objects=account.objects, place=where)
+    repository = where.removeprefix("referrer of ")
+    store = account.repository_at(place, repository.partition("/")[2])
+    return Registry(store=store, repository=repository)
 
 
 def _digest_of(asked: str, found: Archive) -> str:

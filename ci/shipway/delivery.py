@@ -22,6 +22,7 @@ from shipway.errors import (
     ShipwayError,
     TerminatedError,
 )
+from shipway.evidence.copies import Bucket, Copier, Registry
 from shipway.evidence.mask import secret_variables
 from shipway.evidence.record import Journal
 from shipway.image import publish as publishing
@@ -131,6 +132,7 @@ class _Walk:
             return None
         aws = site.aws
         environment = identity.pass_identity(passed, aws, yard, journal)
+        journal.copy_to(_copiers(environment, aws))
         if order.resume is not None:
             return self._resume(order.resume, environment, aws)
         ground = gate.Ground(environment=environment, aws=aws, yard=yard, journal=journal)
@@ -275,6 +277,7 @@ def _close(
         kept = journal.write({"kind": kind, "exitCode": exit_code, "text": text})
         folder = kept.folder
         details = (*details, *journal.show(kept, _shown(folder, yard.root)))
+        journal.copy(kept, later=isinstance(error, (CancelledError, TerminatedError)))
     except ShipwayError as lost:
         details, remedy = (*details, lost.what, *lost.details), lost.remedy
         if error is None:
@@ -290,6 +293,16 @@ def _close(
         )
     )
     return Outcome(kind=kind, exit_code=exit_code, evidence=folder, image=image)
+
+
+def _copiers(environment: Environment, aws: Aws) -> Iterator[Copier]:
+    """Where records are copied to, as delivery.toml says."""
+    wanted = environment.evidence
+    if wanted.s3:
+        yield Bucket(objects=aws.objects, place=wanted.s3)
+    if wanted.referrer:
+        store = aws.repository(environment)
+        yield Registry(store=store, repository=environment.repository_uri)
 
 
 def _shown(path: Path, root: Path) -> str:

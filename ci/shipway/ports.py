@@ -10,6 +10,7 @@ from typing import Protocol
 from shipway.clock import Clock
 from shipway.config.environment import Environment, Origin, Place
 from shipway.config.references import References
+from shipway.evidence.copies import Objects
 from shipway.image.attestation import Attachments
 from shipway.image.build import Builder
 from shipway.image.publish import Repository, Target
@@ -45,6 +46,11 @@ class Aws(Protocol):
     @property
     def logs(self) -> Logs:
         """Its container logs."""
+        ...
+
+    @property
+    def objects(self) -> Objects:
+        """Its buckets."""
         ...
 
     @property

@@ -18,6 +18,7 @@ from pydantic_core import PydanticUndefined
 from shipway.config.models import (
     DeliveryTable,
     EnvironmentTable,
+    EvidenceTable,
     ImageTable,
     ScanTable,
     ServiceTable,
@@ -72,6 +73,7 @@ Optional. Vulnerabilities that somebody answers for, so that the scan gate lets 
 _TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("At the top", DeliveryTable),
     ("[image]", ImageTable),
+    ("[evidence]", EvidenceTable),
     ("[environments.NAME]", EnvironmentTable),
     ("[environments.NAME.scan]", ScanTable),
     ("[environments.NAME.services.KEY]", ServiceTable),

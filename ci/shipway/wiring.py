@@ -12,6 +12,7 @@ from shipway.aws.ecs import AwsEcs
 from shipway.aws.kms import KmsSigner
 from shipway.aws.logs import Logs
 from shipway.aws.published import Published
+from shipway.aws.s3 import Objects
 from shipway.aws.session import Session
 from shipway.aws.stacks import Stacks
 from shipway.clock import SystemClock
@@ -38,6 +39,7 @@ class AwsAccount:
         self.ecs = AwsEcs(self._session)
         self.logs = Logs(self._session)
         self.published = Published(self._session)
+        self.objects = Objects(self._session)
         self.stacks = Stacks(self._session)
         self._repositories: dict[tuple[str, str], EcrRepository] = {}
 

@@ -128,6 +128,19 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """Where records are copied to, beside their own folder.
+
+    Attributes:
+        s3: ``s3://BUCKET/PREFIX``; empty where no bucket keeps them.
+        referrer: Whether a record is attached to its image in the registry.
+    """
+
+    s3: str = ""
+    referrer: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """One environment of delivery.toml with every reference resolved and every value checked.
 
@@ -149,6 +162,7 @@ class Environment:
         scan: What is asked of the image's scan.
         sbom: Whether a bill of materials is made, and whether there must be one.
         sign: What signs attestations: ``file:PATH``, ``kms:ARN``, or empty for nothing.
+        evidence: Where records are copied to.
     """
 
     name: str
@@ -166,6 +180,7 @@ class Environment:
     scan: Scanning = field(default_factory=Scanning)
     sbom: Sbom = "if-available"
     sign: str = ""
+    evidence: Evidence = field(default_factory=Evidence)
 
     @property
     def repository_uri(self) -> str:

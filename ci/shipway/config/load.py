@@ -30,8 +30,8 @@ class Declared:
         return ("environments", self.name)
 
     def leaves(self) -> Iterator[tuple[KeyPath, str]]:
-        """Every text that this environment uses, its own and the image's, with its path."""
-        for path in (("image",), self.path):
+        """Every text that this environment uses, its own and the file's, with its path."""
+        for path in (("image",), ("evidence",), self.path):
             value: Any = self.document.table
             for part in path:
                 value = value.get(part, {})

@@ -265,6 +265,27 @@ class EnvironmentTable(Table):
     )
 
 
+class EvidenceTable(Table):
+    """Where records are copied to. The one under `evidence/` never depends on it."""
+
+    s3: Annotated[
+        str,
+        # Amazon S3 User Guide, "General purpose bucket naming rules".
+        Rule(
+            words='a place such as "s3://bucket/prefix"',
+            shape=r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9!_.*'()-]+)*",
+        ),
+    ] = Field(
+        default="",
+        description="A bucket and a prefix. Nothing there is ever overwritten; where the bucket "
+        "has object lock with a default retention, that holds for every copy.",
+    )
+    referrer: Switch = Field(
+        default=False,
+        description="Whether the record is attached to its image in the registry, too.",
+    )
+
+
 class DeliveryTable(Table):
     """The environments: where things live."""
 
@@ -277,6 +298,9 @@ class DeliveryTable(Table):
     ] = Field(description="The name of what is delivered; the image is called so.")
     image: ImageTable = Field(
         default_factory=ImageTable, description="What is built: the same for every environment."
+    )
+    evidence: EvidenceTable = Field(
+        default_factory=EvidenceTable, description="Where records are copied to."
     )
     environments: dict[Key, EnvironmentTable] = Field(
         min_length=1, description="The places that a release can go to, each under its name."

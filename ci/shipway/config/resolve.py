@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shipway.config.environment import Environment, Image, Place, Scanning, Service
+from shipway.config.environment import Environment, Evidence, Image, Place, Scanning, Service
 from shipway.config.load import Declared, same_services
 from shipway.config.models import HOST, DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
 from shipway.config.positions import KeyPath
@@ -246,6 +246,7 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
         ),
         sbom=declared.sbom,
         sign=declared.sign,
+        evidence=Evidence(s3=table.evidence.s3, referrer=table.evidence.referrer),
     )
 
 

@@ -21,14 +21,15 @@ from typing import Any, Final, TypeVar
 from shipway import __version__
 from shipway.clock import Clock
 from shipway.errors import EvidenceError, ShipwayError, TerminatedError
+from shipway.evidence import copies, telling, vsa
 from shipway.evidence import report as reports
-from shipway.evidence import telling, vsa
 from shipway.evidence.chain import RECORD
+from shipway.evidence.copies import Copier
 from shipway.evidence.mask import Mask
 from shipway.evidence.plain import canonical, moment, plain, sha256
 from shipway.evidence.signing import ENVELOPE, PAYLOAD_TYPE, Signer
 from shipway.evidence.vault import Kept, Vault
-from shipway.observer import Event, Failed, Observer, Output, Rolling
+from shipway.observer import Event, Failed, Noticed, Observer, Output, Rolling
 from shipway.values import Commit, ImageReference
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
@@ -78,6 +79,7 @@ class Journal:
         self._attached: dict[str, tuple[bytes, str]] = {}
         self._subject: ImageReference | None = None
         self._lock = threading.Lock()
+        self._copiers: tuple[Copier, ...] = ()
         self.environment = NOWHERE
         self.told = False
 
@@ -161,6 +163,31 @@ class Journal:
                 remedy=f"{remedy}; this delivery ended as: {ended}",
                 details=(f"it lies whole, but unchained, in {spare}",) if spare else (),
             ) from error
+
+    def copy_to(self, copiers: Iterable[Copier]) -> None:
+        """Say where the record is to be copied once it is written."""
+        self._copiers = tuple(copiers)
+
+    def copy(self, kept: Kept, *, later: bool) -> None:
+        """Copy the record and all that lies beside it; what fails is noted and told, no more.
+
+        Args:
+            kept: The record.
+            later: Only note what is to be copied: somebody waits for our end.
+        """
+        if not self._copiers:
+            return
+        try:
+            link = Vault(self._folder).link(kept.link.record)
+            made = copies.make(kept.folder, link, self._copiers, later=later)
+        except (EvidenceError, OSError) as error:
+            self(Noticed(stage="record", text=f"no copy was made: {error}", level="warning"))
+            return
+        for one in made:
+            if one.state in {"failed", "pending"}:
+                again = "nox -s audit -- --verify tries again"
+                text = f"the copy to {one.place} is {one.state}: {one.why}; {again}"
+                self(Noticed(stage="record", text=text, level="warning"))
 
     def show(self, kept: Kept, shown: str) -> tuple[str, ...]:
         """Render the report beside a record, and tell what a summary shows of it.

@@ -117,6 +117,21 @@ class Vault:
             for name in files:
                 (folder / f".{name}{WRITING}").replace(folder / name)
 
+    def link(self, record: str) -> Link:
+        """A record's line in the ledger, with all files that came later.
+
+        Raises:
+            EvidenceError: The chain has no such record.
+        """
+        try:
+            links = chain.read((self.root / LEDGER).read_bytes()).links
+        except OSError:
+            links = ()
+        for one in reversed(links):
+            if one.record == record:
+                return one
+        raise EvidenceError("the chain has no such record", where=record)
+
     def _mended(self) -> Ledger:
         """The ledger, after what a writer that died left undone is finished or taken back."""
         path = self.root / LEDGER

@@ -397,6 +397,19 @@ class NoLogs:
 
 
 @dataclass
+class Buckets:
+    """S3, where nothing is overwritten."""
+
+    kept: dict[str, bytes] = field(default_factory=dict)
+    fails: BaseException | None = None
+
+    def put(self, bucket: str, key: str, content: bytes) -> None:
+        if self.fails is not None:
+            raise self.fails
+        assert self.kept.setdefault(f"s3://{bucket}/{key}", content) == content
+
+
+@dataclass
 class Infrastructure:
     """Publishes the repository."""
 
@@ -421,6 +434,7 @@ class Cloud:
     origins: list[Origin] = field(default_factory=list)
     logs: NoLogs = field(default_factory=NoLogs)
     published: Infrastructure = field(default_factory=Infrastructure)
+    objects: Buckets = field(default_factory=Buckets)
     arn: str = ROLE
     account: str = ACCOUNT
     key: str = "ASIAEXAMPLE"
