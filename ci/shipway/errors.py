@@ -135,6 +135,12 @@ class AccessDeniedError(ShipwayError):
         super().__init__(what, where=where, remedy=remedy, details=details)
 
 
+def denied_action(text: str) -> str:
+    """The action that AWS names in a refusal, which may be another than the one that was called."""
+    said = _DENIAL.search(text)
+    return said[1] if said else ""
+
+
 def allowing(action: str, resource: str) -> str:
     """The statement that a role's policy lacks, in one line."""
     return f'add {{"Effect": "Allow", "Action": "{action}", "Resource": "{resource}"}}'

@@ -31,6 +31,7 @@ from shipway.errors import (
     CredentialsError,
     ShipwayError,
     UsageError,
+    denied_action,
 )
 from shipway.values import Identity
 
@@ -227,10 +228,12 @@ def _client_error(error: ClientError, operation: str, resource: str) -> ShipwayE
             f"AWS refused the credentials at {operation}: {message}", remedy=_SIGN_IN
         )
     if code in DENIED:
+        # RegisterTaskDefinition is refused for want of iam:PassRole: AWS's words say which.
+        action = denied_action(message) or operation
         return AccessDeniedError(
-            f"{operation} is not allowed: {message}",
+            f"{action} is not allowed: {message}",
             where=resource,
-            remedy=f"allow {operation} on {resource or 'that resource'} in the role's policy",
+            remedy=f"allow {action} on {resource or 'that resource'} in the role's policy",
         )
     if code in THROTTLED:
         return AwsError(

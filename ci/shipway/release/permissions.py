@@ -107,6 +107,7 @@ def _images(publishes: bool) -> list[Document]:  # noqa: FBT001  # private, and 
     look = (
         "ecr:BatchGetImage",
         "ecr:DescribeImageScanFindings",
+        "ecr:DescribeImages",
         "ecr:DescribeRepositories",
         "ecr:ListImageReferrers",
     )

@@ -214,4 +214,5 @@ def _unfinished(watched: Watched) -> dict[str, object]:
 
 
 def _details(error: ShipwayError) -> tuple[Detail, ...]:
-    return (Detail(label="next", lines=(error.remedy,)),) if error.remedy else ()
+    parts = (("said", error.details), ("next", (error.remedy,) if error.remedy else ()))
+    return tuple(Detail(label=label, lines=lines) for label, lines in parts if lines)

@@ -20,7 +20,7 @@ from shipway.errors import (
     CredentialsError,
     UsageError,
 )
-from shipway.observer import Observer
+from shipway.observer import Noticed, Observer
 from shipway.rollout import judge
 from shipway.rollout.diagnosis import LogTail
 from shipway.rollout.ports import Ecs, Logs
@@ -154,6 +154,12 @@ class Watch:
                 action = happening.action
                 trouble = self._ecs.stop(action.arn, action.stop_type)
                 one.state = judge.answered(one.state, trouble, self._clock.now())
+                if trouble is not None and one.state.refusal:
+                    subject = one.target.subject
+                    refused = Noticed(
+                        stage="deploy", subject=subject, text=one.state.refusal, level="warning"
+                    )
+                    self._observer(refused)
 
     def _pay(self, one: Watched) -> None:
         """Fetch the log lines that are owed; an empty stream stays owed for some looks more."""
