@@ -115,7 +115,7 @@ def _bill(
             scratch.replace(file)
         content = file.read_bytes()
         components = len(json.loads(content).get("components") or ())
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise EvidenceError(
             f"the bill of materials cannot be kept: {error}",
             where=str(file),

@@ -32,6 +32,7 @@ API = (
     "ecr.registry-account",
     "ecr.registry-checks-token",
     "ecr.scan-calls",
+    "ecr.shares-across-accounts",
     "ecr.token-of-principal",
     "ecs.current-service-deployment",
     "ecs.millisecond-times",
@@ -144,6 +145,12 @@ def registry_facts(world: Any) -> dict[str, Any]:
         ecr.describe_image_scan_findings, repositoryName=name, imageId={"imageTag": "nope"}
     )
     listed = status_of(world, f"/v2/{name}/tags/list", password=password)
+    stranger = error_of(
+        world.client("ecr").batch_get_image,
+        registryId=STAGING,
+        repositoryName=name,
+        imageIds=[{"imageTag": "nope"}],
+    )
     return {
         "ecr.image-calls": unknown[0] == "ImageNotFoundException",
         "ecr.local-host": uri == f"{world.state['registry']}/{name}",
@@ -151,6 +158,7 @@ def registry_facts(world: Any) -> dict[str, Any]:
         "ecr.registry-account": listed == 200,
         "ecr.registry-checks-token": status_of(world, "/v2/") == 401,
         "ecr.scan-calls": scanned[0] == "ImageNotFoundException",
+        "ecr.shares-across-accounts": stranger[0] == "AccessDeniedException",
         "ecr.token-of-principal": tokens[0] != tokens[1],
     }
 
