@@ -1,0 +1,187 @@
+"""A delivery's image: promoted, reused, gated and described, in a world in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from shipway.image.scan import Finding, Scan
+from shipway.observer import Failed, Noticed
+from shipway.values import Digest
+
+if TYPE_CHECKING:
+    from tests.unit.delivery.conftest import World
+
+SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
+URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
+ONE, TWO = (Digest(f"sha256:{digit * 64}") for digit in "12")
+BASE = "sha256:" + "b" * 64
+DEV = """
+[environments.dev]
+account = "999988887777"
+region = "eu-west-1"
+repository = "shop-dev"
+cluster = "shop"
+[environments.dev.services.web]
+service = "web"
+container = "web"
+"""
+
+
+def change(world: World, old: str, new: str, more: str = "") -> None:
+    file = world.root / "ci" / "delivery.toml"
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1) + more)
+
+
+def promoting(world: World, repository: str = "") -> None:
+    line = f'promote_repository = "{repository}"\n' if repository else ""
+    old = 'cluster = "shop"\n'
+    change(world, old, f'{old}promote_from = "dev"\n{line}', DEV)
+
+
+def dockerfile(world: World) -> None:
+    (world.root / "Dockerfile").write_text("FROM python:3.13-slim\n")
+    (world.root / ".dockerignore").write_text(".cache\nevidence\n")
+    world.builder.bases["python:3.13-slim"] = BASE
+
+
+def test_a_promotion_builds_nothing_and_delivers_the_very_digest(world: World) -> None:
+    promoting(world)
+    world.cloud.elsewhere.keep(SHA, ONE, ONE)
+    outcome = world.deliver()
+    assert outcome.kind == "succeeded"
+    assert world.builder.requests == []
+    assert world.cloud.store.pushes == []
+    ((origin, digest, tag),) = world.cloud.store.taken
+    assert (digest, tag) == (ONE, SHA)
+    assert origin.uri == "999988887777.dkr.ecr.eu-west-1.amazonaws.com/shop-dev"
+    predicate = world.record(outcome)["predicate"]
+    assert predicate["promotion"]["source"] == f"{origin.uri}@{ONE}"
+    assert predicate["image"]["reference"] == f"{URI}@{ONE}"
+    assert "build" not in predicate
+
+
+def test_the_source_may_be_said_where_it_is_needed(world: World) -> None:
+    promoting(world, "123412341234.dkr.ecr.eu-west-1.amazonaws.com/team/shop")
+    world.cloud.elsewhere.keep(SHA, ONE, ONE)
+    assert world.deliver().kind == "succeeded"
+    (origin,) = world.cloud.origins
+    assert (origin.account, origin.repository) == ("123412341234", "team/shop")
+
+
+def test_nothing_to_promote_changes_nothing(world: World) -> None:
+    promoting(world)
+    outcome = world.deliver()
+    assert outcome.kind == "image-not-found"
+    assert world.builder.requests == []
+    assert world.changed == (0, 0, 0)
+
+
+def test_a_copy_with_another_digest_is_not_rolled_out(world: World) -> None:
+    promoting(world)
+    world.cloud.elsewhere.keep(SHA, ONE, ONE)
+    world.cloud.store.answers = TWO
+    assert world.deliver().kind == "digest-mismatch"
+    assert world.changed == (0, 0, 0)
+
+
+def test_another_image_under_the_tag_is_not_overwritten(world: World) -> None:
+    promoting(world)
+    world.cloud.elsewhere.keep(SHA, ONE, ONE)
+    world.cloud.store.keep(SHA, TWO, TWO)
+    assert world.deliver().kind == "digest-mismatch"
+    assert world.cloud.store.taken == []
+
+
+@pytest.mark.parametrize(
+    ("target", "words"),
+    [
+        ("staging", "is this environment itself"),
+        ("dve", 'names no environment of this file; did you mean "dev"?'),
+    ],
+)
+def test_a_promotion_that_leads_nowhere(target: str, words: str, world: World) -> None:
+    promoting(world)
+    change(world, 'promote_from = "dev"', f'promote_from = "{target}"')
+    outcome = world.deliver()
+    assert outcome.kind == "configuration"
+    (failed,) = world.of(Failed)
+    assert isinstance(failed, Failed)
+    assert words in str(failed)
+
+
+def test_an_unchanged_source_is_not_built_again(world: World) -> None:
+    dockerfile(world)
+    first = world.deliver("publish")
+    again = world.deliver("publish")
+    assert len(world.builder.requests) == 1
+    assert world.cloud.store.pushes == [SHA]
+    build = world.record(again)["predicate"]["build"]
+    assert build["reused"] is True
+    assert build["digest"] == world.record(first)["predicate"]["build"]["digest"]
+    assert build["contentKey"] == world.record(first)["predicate"]["build"]["contentKey"] != ""
+
+
+def test_a_base_that_moved_is_built(world: World) -> None:
+    dockerfile(world)
+    world.deliver("publish")
+    world.cloud.store.images.pop(SHA)
+    world.builder.bases["python:3.13-slim"] = ONE.value
+    world.deliver("publish")
+    assert len(world.builder.requests) == 2
+
+
+CRITICAL = Finding(id="CVE-1", severity="critical", package="openssl")
+
+
+def scanned(world: World, status: str, *found: Finding, policy: str = "") -> Any:
+    world.write("delivery.toml", (world.root / "ci/delivery.toml").read_text() + policy)
+    world.cloud.store.scans = [Scan(digest=ONE, status=status, findings={}, listed=found)]
+    return world.deliver()
+
+
+POLICY = "[environments.staging.scan]\nrequired = true\nmax = { critical = 0 }\nwait = 30\n"
+
+
+def test_a_finding_too_many_stops_the_rollout_and_leaves_the_table(world: World) -> None:
+    outcome = scanned(world, "COMPLETE", CRITICAL, policy=POLICY)
+    assert (outcome.kind, outcome.exit_code) == ("scan-blocked", 25)
+    assert world.cloud.ecs.updates == []
+    scan = world.record(outcome)["predicate"]["scan"]
+    assert scan["allowed"] is False
+    assert scan["findings"][0]["id"] == "CVE-1"
+    assert scan["thresholds"]["CRITICAL"] == 0
+    failed = world.of(Failed)[0]
+    assert isinstance(failed, Failed)
+    assert any("openssl" in line for detail in failed.details for line in detail.lines)
+
+
+def test_a_required_scan_that_never_comes_stops_the_rollout(world: World) -> None:
+    outcome = scanned(world, "PENDING", policy=POLICY)
+    assert outcome.kind == "scan-blocked"
+    assert world.cloud.ecs.updates == []
+
+
+def test_a_publish_alone_is_told_of_findings_and_not_stopped(world: World) -> None:
+    world.write("delivery.toml", (world.root / "ci/delivery.toml").read_text() + POLICY)
+    world.cloud.store.scans = [Scan(digest=ONE, status="COMPLETE", findings={}, listed=(CRITICAL,))]
+    outcome = world.deliver("publish")
+    assert outcome.kind == "succeeded"
+    assert world.record(outcome)["predicate"]["scan"]["allowed"] is False
+    texts = [one.text for one in world.told if isinstance(one, Noticed)]
+    assert "1 critical" in texts
+
+
+def test_a_waivers_file_that_is_wrong_is_a_configuration_error(world: World) -> None:
+    world.write("waivers.toml", "schema = 2\n")
+    assert world.deliver().kind == "configuration"
+
+
+def test_a_bill_that_is_required_and_missing_stops_the_rollout(world: World) -> None:
+    change(world, 'cluster = "shop"\n', 'cluster = "shop"\nsbom = "required"\n')
+    outcome = world.deliver()
+    assert (outcome.kind, outcome.exit_code) == ("evidence", 50)
+    assert world.cloud.ecs.updates == []
