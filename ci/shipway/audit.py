@@ -26,6 +26,7 @@ from shipway.evidence.history import Delivery
 from shipway.evidence.verify import Checked, Finding, check
 from shipway.image.attestation import Attachments
 from shipway.image.publish import StoredImage
+from shipway.keyfile import PublicKey
 from shipway.paths import evidence_folder
 from shipway.rollout.ports import Ecs
 from shipway.values import Identity, ImageReference
@@ -79,6 +80,7 @@ class Question:
         matrix: Judge a rehearsal's criteria anew from its records.
         offline: Ask no AWS.
         evidence: Another folder than the repository's own.
+        key: A public key's file, with which records' signatures are checked.
     """
 
     env: str = ""
@@ -87,6 +89,7 @@ class Question:
     matrix: bool = False
     offline: bool = False
     evidence: str = ""
+    key: str = ""
 
 
 def run(question: Question, *, json: bool, account: Open = AwsAccount) -> int:
@@ -159,14 +162,16 @@ class _Audit:
         self._console.table(digest, ("what", "how", "record"), rows)
 
     def _verify(self, found: Archive) -> int:
-        checked = check(found)
+        key = PublicKey(Path(self._question.key)) if self._question.key else None
+        checked = check(found, key)
         findings = list(checked.findings)
         if not self._question.offline:
             findings.extend(self._registry(found))
         if not findings:
             self._copy_again(found, checked)
             count = len(checked.links)
-            self._console.say(f"✓ {count} records verified, last sha256:{checked.head}")
+            signed = f", {checked.signed} of them signed" if key is not None else ""
+            self._console.say(f"✓ {count} records verified{signed}, last sha256:{checked.head}")
             return 0
         rows = [(one.kind, one.path, one.why) for one in findings]
         self._console.table("what does not hold", ("what", "file", "why"), rows)

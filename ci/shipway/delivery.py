@@ -133,6 +133,8 @@ class _Walk:
         aws = site.aws
         environment = identity.pass_identity(passed, aws, yard, journal)
         journal.copy_to(_copiers(environment, aws))
+        if environment.sign:
+            journal.sign_with(site.signer(environment.sign))
         if order.resume is not None:
             return self._resume(order.resume, environment, aws)
         ground = gate.Ground(environment=environment, aws=aws, yard=yard, journal=journal)
@@ -277,7 +279,9 @@ def _close(
         kept = journal.write({"kind": kind, "exitCode": exit_code, "text": text})
         folder = kept.folder
         details = (*details, *journal.show(kept, _shown(folder, yard.root)))
-        journal.copy(kept, later=isinstance(error, (CancelledError, TerminatedError)))
+        awaited = isinstance(error, (CancelledError, TerminatedError))
+        journal.sign(kept, later=awaited)
+        journal.copy(kept, later=awaited)
     except ShipwayError as lost:
         details, remedy = (*details, lost.what, *lost.details), lost.remedy
         if error is None:

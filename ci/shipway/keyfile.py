@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipway.errors import ConfigurationError
+from shipway.errors import ConfigurationError, EvidenceError
 
 if TYPE_CHECKING:
     from securesystemslib.signer import CryptoSigner  # type: ignore[attr-defined]  # as below
@@ -65,3 +65,50 @@ def _load(path: Path) -> CryptoSigner:
             where=str(path),
             remedy="openssl genpkey -algorithm ed25519 -out FILE makes one",
         ) from error
+
+
+class PublicKey:
+    """Implements :class:`shipway.evidence.signing.Verifier` with a public key in a PEM file.
+
+    A key of KMS is checked in the same way: GetPublicKey gives it, and DSSE does not care where the
+    private half lies. The envelope's key id is a hint and no more: it is not compared.
+
+    Args:
+        path: The public key.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            from cryptography.hazmat.primitives.serialization import (  # noqa: PLC0415  # the extra
+                load_pem_public_key,
+            )
+            from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # noqa: PLC0415  # as above
+        except ImportError as error:
+            raise ConfigurationError(
+                f"checking signatures needs {error.name}", remedy="pip install 'shipway[sign]'"
+            ) from error
+        try:
+            public = load_pem_public_key(path.read_bytes())
+            self._public = public
+            self._key = SSlibKey.from_crypto(public)  # type: ignore[arg-type]  # checked by it
+        except (OSError, TypeError, ValueError) as error:
+            raise ConfigurationError(
+                "the public key cannot be read: it must be PEM (SubjectPublicKeyInfo)",
+                where=str(path),
+                remedy="openssl pkey -in PRIVATE -pubout, or aws kms get-public-key",
+            ) from error
+
+    def verify(self, envelope: bytes) -> str:
+        """The key's id, where it signed this envelope."""
+        from securesystemslib.dsse import Envelope  # noqa: PLC0415  # an extra: only if asked for
+        from securesystemslib.exceptions import Error  # noqa: PLC0415  # the same
+        from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # noqa: PLC0415  # the same
+
+        try:
+            said = json.loads(envelope)
+            keyid = str(said["signatures"][0]["keyid"])
+            key = SSlibKey.from_crypto(self._public, keyid=keyid)
+            Envelope.from_dict(said).verify([key], 1)
+        except (Error, LookupError, TypeError, ValueError) as error:
+            raise EvidenceError("its signature is not that of the key that was given") from error
+        return str(self._key.keyid)

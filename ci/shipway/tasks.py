@@ -141,6 +141,7 @@ def bootstrap(
         "matrix": "judge a rehearsal's criteria anew, from its records alone",
         "offline": "ask neither ECS nor the registry",
         "evidence": "another folder than evidence/, such as evidence/rehearsal-…",
+        "key": "a public key's file (PEM), to check signatures with",
         "json": "print one JSON object for each event",
     }
 )
@@ -153,13 +154,20 @@ def audit(
     matrix: bool = False,
     offline: bool = False,
     evidence: str = "",
+    key: str = "",
     json: bool = False,
 ) -> None:
     """Show what was delivered, all that is known of an image, or whether the evidence holds."""
     from shipway.audit import Question, run
 
     question = Question(
-        env=env, digest=digest, verify=verify, matrix=matrix, offline=offline, evidence=evidence
+        env=env,
+        digest=digest,
+        verify=verify,
+        matrix=matrix,
+        offline=offline,
+        evidence=evidence,
+        key=key,
     )
     _leave(run(question, json=json))
 

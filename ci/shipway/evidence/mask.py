@@ -16,6 +16,10 @@ from shipway.rollout.redact import looks_secret, redact
 _LONG: Final = 8
 
 
+# Named after a token, and only the address of one: every token names its issuer.
+_ADDRESSES: Final = frozenset({"SHIPWAY_TOKEN_ISSUER", "ACTIONS_ID_TOKEN_REQUEST_URL"})
+
+
 class Mask:
     """Hides known values, and what has the shape of a credential.
 
@@ -61,7 +65,9 @@ def secret_variables(variables: Mapping[str, str]) -> frozenset[str]:
     return frozenset(
         value
         for name, value in variables.items()
-        if looks_secret(name) and not (value.startswith("/") and "/" in value[1:])
+        if name not in _ADDRESSES
+        and looks_secret(name)
+        and not (value.startswith("/") and "/" in value[1:])
     ) | frozenset(
         # An AWS secret key may begin with a slash: no path is 40 characters of base64 by chance.
         value

@@ -50,7 +50,6 @@ class Journal:
         clock: The time.
         observer: Is told every event after the journal noted it, without what must not be seen.
         secrets: Values that must appear nowhere.
-        signer: Signs the record, where one is configured.
 
     Attributes:
         environment: The first folder of the record's place; set once it is known.
@@ -65,13 +64,12 @@ class Journal:
         clock: Clock,
         observer: Observer,
         secrets: Iterable[str] = (),
-        signer: Signer | None = None,
     ) -> None:
         self._folder = folder
         self._commit = commit
         self._clock = clock
         self._observer = observer
-        self._signer = signer
+        self._signer: Signer | None = None
         self._mask = Mask(secrets)
         self._started = clock.now()
         self._facts: dict[str, Any] = {"commit": commit_fact(commit)}
@@ -168,6 +166,26 @@ class Journal:
         """Say where the record is to be copied once it is written."""
         self._copiers = tuple(copiers)
 
+    def sign_with(self, signer: Signer) -> None:
+        """Say who signs the record once it is written."""
+        self._signer = signer
+
+    def sign(self, kept: Kept, *, later: bool) -> None:
+        """Put a signature beside the record; what fails is told, no more.
+
+        Args:
+            kept: The record.
+            later: Leave it: somebody waits for our end, and a key may be far away.
+        """
+        if self._signer is None or later:
+            return
+        try:
+            envelope = self._signer.sign(PAYLOAD_TYPE, kept.content)
+            Vault(self._folder).add(kept.link.record, {ENVELOPE: envelope})
+        except (ShipwayError, OSError) as error:
+            text = f"the record is not signed: {error}"
+            self(Noticed(stage="record", text=text, level="warning"))
+
     def copy(self, kept: Kept, *, later: bool) -> None:
         """Copy the record and all that lies beside it; what fails is noted and told, no more.
 
@@ -205,6 +223,7 @@ class Journal:
         name = ""
         try:
             beside = {RECORD: kept.content, **files}
+            beside[vsa.NAME] = (kept.folder / vsa.NAME).read_bytes()
             page = reports.report(record, kept.link.sha256, beside)
             Vault(self._folder).add(kept.link.record, {reports.NAME: page})
             name = f"{shown}/{reports.NAME}"
@@ -232,9 +251,6 @@ class Journal:
         summary = vsa.statement(statement, sha256(record))
         files = {name: content for name, (content, _) in self._attached.items()}
         files |= {RECORD: record, vsa.NAME: canonical(summary)}
-        if self._signer is not None:
-            with suppress(ShipwayError):  # an unsigned record is better than none
-                files[ENVELOPE] = self._signer.sign(PAYLOAD_TYPE, record)
         return files
 
     def _statement(

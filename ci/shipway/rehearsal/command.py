@@ -21,7 +21,7 @@ from shipway.console.json_lines import decode
 from shipway.errors import CancelledError, EvidenceError, ShipwayError, UnmetError
 from shipway.evidence import closing
 from shipway.http import HttpProber
-from shipway.observer import Event, Observer
+from shipway.observer import Concluded, Event, Observer
 from shipway.paths import cache_folder
 from shipway.rehearsal import walks
 from shipway.rehearsal.checkout import Checkout
@@ -134,7 +134,7 @@ class _Apart:
         """Carry it out."""
         own = Checkout(self._stage.checkout.folder, self._folder)
         stage = replace(self._stage, checkout=own)
-        walk(self._one, stage, self._number, _events(self._heard.append))
+        walk(self._one, stage, self._number, _events(self._heard.append, stage.root))
 
     def show(self, console: Console) -> None:
         """Say what was heard."""
@@ -145,7 +145,7 @@ class _Apart:
 
 def _walk(one: Walk, stage: Stage, number: int, console: Console) -> None:
     _head(one, console)
-    walk(one, stage, number, _events(console))
+    walk(one, stage, number, _events(console, stage.root))
 
 
 def _head(one: Walk, console: Console) -> None:
@@ -154,9 +154,11 @@ def _head(one: Walk, console: Console) -> None:
     console.say(f"{one.name}  {one.title}  ({expected})")
 
 
-def _events(observer: Observer) -> Callable[[Mapping[str, Any]], None]:
+def _events(observer: Observer, root: Path) -> Callable[[Mapping[str, Any]], None]:
     def take(record: Mapping[str, Any]) -> None:
         event = decode(record)
+        if isinstance(event, Concluded):  # a walk's own place is not where a person stands
+            event = replace(event, evidence=event.evidence.removeprefix(f"{root}/"))
         if event is not None:
             observer(event)
 

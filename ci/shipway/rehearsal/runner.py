@@ -49,6 +49,11 @@ class Stage:
     evidence: Path
     prober: Prober
 
+    @property
+    def root(self) -> Path:
+        """The repository from which the rehearsal was started."""
+        return self.evidence.parents[1]
+
 
 def walk(one: Walk, stage: Stage, number: int, show: Show) -> None:
     """Carry a walk out and keep what was seen beside its record; it fails only if the sandbox does.

@@ -10,6 +10,8 @@ from shipway.evidence.report.html import Html, joined, tag
 from shipway.evidence.report.parts import code, facts, get, link, mark, rows_of, table
 
 SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED", "UNDEFINED")
+# Amazon ECR API Reference, ImageScanStatus: what was scanned, once or for good.
+_DONE: Final = frozenset({"COMPLETE", "ACTIVE"})
 _MOST: Final = 3000
 """Components that are shown; the file beside the report has them all."""
 
@@ -20,7 +22,10 @@ def scanned(predicate: Mapping[str, Any]) -> Iterator[Html | None]:
     if not isinstance(scan, Mapping):
         return
     allowed = scan.get("allowed")
-    if allowed is not None:
+    done = [one for one in rows_of(scan.get("platforms")) if one.get("status") in _DONE]
+    if allowed and not done:
+        yield tag("p", "not scanned, and the gate does not ask for it here", class_="warn")
+    elif allowed is not None:
         words = "passes the gate" if allowed else "stopped by the gate"
         yield tag("p", mark(good=bool(allowed), text=words))
     yield tag("p", str(scan.get("summary") or ""))
@@ -40,7 +45,7 @@ def scanned(predicate: Mapping[str, Any]) -> Iterator[Html | None]:
         )
     yield table(("!platform", "status", *(f"#{name.lower()}" for name in known), "!note"), rows)
     limits = scan.get("thresholds") or {}
-    if limits:
+    if any(value is not None for value in limits.values()):
         said = ", ".join(
             f"{name.lower()} {limits[name]}" for name in SEVERITIES if limits.get(name) is not None
         )
