@@ -116,3 +116,13 @@ def make_layout(
 @pytest.fixture(name="make_layout")
 def _make_layout() -> MakeLayout:
     return make_layout
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what tests want told; as a property of their report it comes from a worker too."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                for name, text in report.user_properties:
+                    if name == "told":
+                        terminalreporter.write_line(str(text))

@@ -130,7 +130,7 @@ def put(root: Path, locks: Locks) -> tuple[str, ...]:
         raise ConfigurationError(
             f"there is no {locks.workflow}",
             where="ci/release.toml",
-            remedy="copy the workflow of docs/contract.md there, then render again",
+            remedy="copy the workflow of docs/release-contract.md there, then render again",
         )
     wanted = {locks.workflow: drift.written(locks.workflow, text, locks.regions)}
     wanted |= locks.documents

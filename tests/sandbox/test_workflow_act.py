@@ -13,7 +13,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -237,9 +237,9 @@ def bench(delivery_world: World, tmp_path_factory: pytest.TempPathFactory) -> Be
 
 
 def test_seven_events_and_what_comes_of_each(
-    bench: Bench, capsys: pytest.CaptureFixture[str]
+    bench: Bench, record_property: Callable[[str, object], None]
 ) -> None:
-    table = []
+    record_property("told", "The real workflow, by act:")
     for case in CASES:
         before = bench.state()
         ran = bench.run(case)
@@ -249,9 +249,7 @@ def test_seven_events_and_what_comes_of_each(
             _stopped(case, ran)
             assert after == before
             outcome += case.stopped
-        table.append(f"   {case.title:<24} {outcome:<58} {ran.seconds:5.1f} s")
-    with capsys.disabled():
-        print("\n The real workflow, by act:", *table, sep="\n")  # noqa: T201  # the outcome
+        record_property("told", f"  {case.title:<24} {outcome:<58} {ran.seconds:5.1f} s")
 
 
 def _delivered(case: Case, ran: Ran, before: dict[str, Any], after: dict[str, Any]) -> str:
@@ -297,8 +295,8 @@ def test_without_the_guard_the_gate_refuses_and_no_role_is_given(bench: Bench) -
     assert ran.code == 1
     assert "could not assume arn:aws:iam::444455556666:role/shop-deploy-production" in ran.said
     # Without the OIDC step the gate is alone, and says why.
-    begin = bare.index("      # AWS_ROLE_ARN"), bare.index("      - name: Deploy")
-    ran = bench.run(case, bare[: begin[0]] + bare[begin[1] :])
+    begin, end = bare.index("      # AWS_ROLE_ARN"), bare.index("      - name: Deploy")
+    ran = bench.run(case, bare[:begin] + bare[end:])
     assert ran.code == 1
     (record,) = ran.records
     assert record["decision"]["allowed"] is False

@@ -88,7 +88,7 @@ def compose(
         "Outputs": {"DeployRoleArn": {"Value": {"Fn::GetAtt": "DeployRole.Arn"}}},
     }
     head = (
-        f"# Rendered from {contract.path} and ci/delivery.toml: `nox -s contract -- --write`.",
+        "# Rendered from ci/release.toml and ci/delivery.toml: `nox -s contract -- --write`.",
         f"# Apply it: `nox -s bootstrap -- --env {wanted.environment} --apply`.",
         "",
     )

@@ -95,7 +95,7 @@ def written(path: str, text: str, regions: Sequence[Region]) -> str:
                 f"{path} has no region {region.name} ({region.what})",
                 where=path,
                 remedy=f"put the lines `# >>> {region.name}` and `# <<< {region.name}` where it "
-                "belongs; docs/contract.md shows a whole workflow",
+                "belongs; docs/release-contract.md shows a whole workflow",
             )
         start, end = places[region.name]
         lines[start:end] = region.lines
@@ -142,7 +142,7 @@ def _elsewhere(
     can hide in another spelling of YAML.
     """
     ours = {index for start, end in places.values() for index in range(start, end)}
-    section, jobs = "", 0
+    guarded, section, own = places.get("job", (len(lines), 0))[0], "", True
     for index, line in enumerate(lines):
         text = line.split(" #")[0].rstrip()
         if index in ours or not text.strip() or text.lstrip().startswith("#"):
@@ -150,19 +150,26 @@ def _elsewhere(
         indent, key = len(text) - len(text.lstrip()), text.strip().partition(":")[0]
         if indent == 0:
             section = key
-        jobs += section == "jobs" and 0 < indent <= _JOB_COLUMN
-        wrong = _decides(text, key, indent, section, jobs)
+        if section == "jobs" and 0 < indent <= _JOB_COLUMN:
+            own = text.endswith(":") and index == _last_job(lines, guarded)
+        wrong = _decides(text, key, indent, section, own=own)
         if wrong:
             yield Difference(path=path, line=index + 1, what=wrong, found=(line,))
 
 
-def _decides(text: str, key: str, indent: int, section: str, jobs: int) -> str:
+def _last_job(lines: Sequence[str], before: int) -> int:
+    """Where the job begins that stands last before a line."""
+    heads = (at for at in range(before) if re.match(rf" {{1,{_JOB_COLUMN}}}\w", lines[at]))
+    return max(heads, default=-1)
+
+
+def _decides(text: str, key: str, indent: int, section: str, *, own: bool) -> str:
     """Why a line outside the regions would decide with them, or an empty text."""
     if (indent == 0 and key not in _TOP_KEYS) or "\t" in text:
         return f"{key!r} at the top is decided in the regions"
     if section == "permissions" and text != "permissions: {}":
         return "permissions at the top are {}: a job asks for what it needs"
-    if section == "jobs" and 0 < indent <= _JOB_COLUMN and (jobs > 1 or not text.endswith(":")):
+    if section == "jobs" and 0 < indent <= _JOB_COLUMN and not own:
         return "only the one guarded job may be here"
     if section == "jobs" and _JOB_COLUMN < indent <= _KEY_COLUMN and key not in _JOB_KEYS:
         return f"{key!r} of the job is decided in the regions"

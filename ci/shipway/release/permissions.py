@@ -154,15 +154,16 @@ def _looks(wanted: Needs) -> list[Document]:
     """What a watch and a verification read."""
     return [
         statement("SeeTheServices", ["ecs:DescribeServices"], _services(wanted)),
+        # Each is authorised on the service, and on its deployment or its revision.
         statement(
             "FollowTheirDeployments",
-            ["ecs:DescribeServiceDeployments", "ecs:DescribeServiceRevisions"],
-            # Each is authorised on the service and on the deployment or revision.
-            [
-                *_services(wanted),
-                *_services(wanted, "service-deployment", "/*"),
-                *_services(wanted, "service-revision", "/*"),
-            ],
+            ["ecs:DescribeServiceDeployments"],
+            [*_services(wanted), *_services(wanted, "service-deployment", "/*")],
+        ),
+        statement(
+            "SeeTheirRevisions",
+            ["ecs:DescribeServiceRevisions"],
+            [*_services(wanted), *_services(wanted, "service-revision", "/*")],
         ),
         statement(
             "ListTheirTasks",

