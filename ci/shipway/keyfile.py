@@ -90,7 +90,7 @@ class PublicKey:
         try:
             public = load_pem_public_key(path.read_bytes())
             self._public = public
-            self._key = SSlibKey.from_crypto(public)  # type: ignore[arg-type]  # checked by it
+            self._key = SSlibKey.from_crypto(public)
         except (OSError, TypeError, ValueError) as error:
             raise ConfigurationError(
                 "the public key cannot be read: it must be PEM (SubjectPublicKeyInfo)",
