@@ -125,7 +125,10 @@ def _record(archive: Archive, link: Link, ledger: Ledger) -> Iterator[Finding]:
 
 def _beside(archive: Archive, link: Link) -> Iterator[Finding]:
     """Files beside a record: the ledger has their hashes, and the record those written before."""
-    document = parsed(archive.records.get(link.record, b"")) or {"predicate": {}}
+    content = archive.records.get(link.record, b"")
+    # A record that is not the one it was says nothing of what lies beside it.
+    untouched = sha256(content) == link.sha256
+    document = (parsed(content) if untouched else None) or {"predicate": {}}
     own = {str(one["name"]): str(one["sha256"]) for one in document["predicate"].get("files") or ()}
     for name, wanted in {**link.files, **own}.items():
         path = f"{link.folder}/{name}"
@@ -136,8 +139,6 @@ def _beside(archive: Archive, link: Link) -> Iterator[Finding]:
         elif found != wanted:
             why = f"its SHA-256 is {found[:12]}…, and was {wanted[:12]}…"
             yield Finding(kind="changed", path=path, why=why)
-    # A record that is not the one it was says nothing of what followed from it.
-    untouched = sha256(archive.records.get(link.record, b"")) == link.sha256
     summary = archive.summaries.get(f"{link.folder}/{vsa.NAME}")
     if untouched and summary is not None and not vsa.follows(document, link.sha256, summary):
         why = "it does not follow from the record that it names"
