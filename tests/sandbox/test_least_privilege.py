@@ -151,19 +151,26 @@ class Account:
         )
 
     def delivers(self, without: str, *words: str) -> Said:
-        """Deliver with a role whose policy lacks one action."""
+        """Deliver with a role whose policy lacks one action, from a clone of its own."""
         own = self._folder / f"{next(self._count):03}"
         source = str(self._checkout.folder)
         subprocess.run(["git", "clone", "--quiet", source, str(own)], check=True, timeout=60)
+        return self._invoke(own, self.variables(without), *words, "--env", ENVIRONMENT)
+
+    def types(self, *words: str) -> Said:
+        """Type a command in this repository, as the account's administrator."""
+        root = {
+            "AWS_ACCESS_KEY_ID": self._world.account(ENVIRONMENT),
+            "AWS_SECRET_ACCESS_KEY": str(self._world.state["root_secret_access_key"]),
+        }
+        return self._invoke(ROOT, {**self._world.variables, **root}, *words)
+
+    def _invoke(self, where: Path, variables: Mapping[str, str], *words: str) -> Said:
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
         done = subprocess.run(
-            [sys.executable, "-m", "invoke", *words, "--env", ENVIRONMENT],
-            cwd=own,
-            env={
-                **kept,
-                **self.variables(without),
-                "XDG_CACHE_HOME": str(self._folder / "cache"),
-            },
+            [sys.executable, "-m", "invoke", *words],
+            cwd=where,
+            env={**kept, **variables, "XDG_CACHE_HOME": str(self._folder / "cache")},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -226,6 +233,7 @@ def test_every_action_of_the_policy_is_tried(account: Account) -> None:
     assert not [one for one in allowed if one.partition(":")[2].startswith(deleting)]
 
 
+@pytest.mark.timeout(480)  # a minute by itself; the machine may be shared by four workers
 def test_each_action_that_is_lacking_is_named_and_then_the_whole_delivery_passes(
     account: Account, busybox_program: bytes
 ) -> None:
@@ -272,3 +280,33 @@ def test_the_answer_to_a_hook_is_named_too(
         AwsEcs(Session(region)).resume(arn, "hook", "CONTINUE")
     error = caught.value
     assert names(Said(code=error.exit_code, text=f"{error.what} {error.details}"), action)
+
+
+def test_bootstrap_shows_what_it_would_change_and_makes_it_once_confirmed(
+    account: Account, delivery_world: World
+) -> None:
+    """In the sandbox the role is there already: it is made of the very same text."""
+
+    def applies(*words: str) -> Said:
+        return account.types("bootstrap", "--env", ENVIRONMENT, "--apply", *words)
+
+    name = f"shop-deploy-{ENVIRONMENT}"
+    same = applies()
+    assert same.code == 0, same.text
+    assert f"Nothing to change: the stack {name} is what the contract says." in same.text
+    account.client("cloudformation").delete_stack(StackName=name)
+    iam = account.client("iam")
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName=name)
+    asked = applies()
+    assert asked.code == 2, asked.text
+    assert f"Change set: create the stack {name}" in asked.text
+    assert "nothing was changed" in asked.text
+    with pytest.raises(iam.exceptions.NoSuchEntityException):
+        iam.get_role(RoleName=name)
+    made = applies("--yes")
+    assert made.code == 0, made.text
+    assert f"AWS_ROLE_ARN = {delivery_world.role(ENVIRONMENT)}" in made.text
+    found = iam.get_role_policy(RoleName=name, PolicyName="deliver")["PolicyDocument"]
+    assert (json.loads(found) if isinstance(found, str) else found) == account.policy
+    assert "Nothing to change" in applies().text
