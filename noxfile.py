@@ -1,6 +1,6 @@
 """The sessions of this repository: an isolated environment, then the task of the same name.
 
-``nox -l`` lists them. The first seven are what shipway gives to every repository; the others keep
+``nox -l`` lists them. Those of shipway.sessions are what shipway gives to every repository; the others keep
 this one in order.
 """
 
