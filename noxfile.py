@@ -1,7 +1,7 @@
 """The sessions of this repository: an isolated environment, then the task of the same name.
 
-``nox -l`` lists them. Those of shipway.sessions are what shipway gives to every repository; the others keep
-this one in order.
+``nox -l`` lists them. Those of ``shipway.sessions`` are what shipway gives to every repository; the
+others keep this one in order.
 """
 
 from __future__ import annotations
