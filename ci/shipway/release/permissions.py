@@ -105,11 +105,10 @@ def _here(service: str, rest: str) -> Document:
 def _images(publishes: bool) -> list[Document]:  # noqa: FBT001  # private, and read at the one call
     repository = _here("ecr", "repository/${Repository}")
     look = (
-        "ecr:BatchGetImage",
+        "ecr:BatchGetImage",  # ListImageReferrers asks for it too (ECR API Reference)
         "ecr:DescribeImageScanFindings",
         "ecr:DescribeImages",
         "ecr:DescribeRepositories",
-        "ecr:ListImageReferrers",
     )
     found = [statement("SeeImages", look, [repository])]
     if publishes:

