@@ -27,6 +27,7 @@ from shipway.sandbox import engine
 from shipway.sandbox.engine_plan import decide
 
 pytestmark = pytest.mark.alone  # compares bridges, mounts and rules of the whole machine
+
 facts = replace(engine.gather({}), wish="", answer=None)
 say = lambda text: print(text, flush=True)
 with engine.start(Path(sys.argv[1]), Path(sys.argv[2]), say, decide(facts)) as found:
