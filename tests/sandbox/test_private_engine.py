@@ -19,14 +19,14 @@ from shipway.errors import EngineError
 from shipway.sandbox import bases, engine, network
 from shipway.sandbox.engine_plan import Cannot, StartPrivate, decide
 
+pytestmark = pytest.mark.alone  # compares bridges, mounts and rules of the whole machine
+
 OWNER = """
 import sys
 from pathlib import Path
 from dataclasses import replace
 from shipway.sandbox import engine
 from shipway.sandbox.engine_plan import decide
-
-pytestmark = pytest.mark.alone  # compares bridges, mounts and rules of the whole machine
 
 facts = replace(engine.gather({}), wish="", answer=None)
 say = lambda text: print(text, flush=True)
