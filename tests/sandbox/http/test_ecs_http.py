@@ -528,10 +528,17 @@ def test_a_repository_that_is_not_there(session: Session, aws: Aws) -> None:
 
 @pytest.mark.parametrize(
     "code",
-    ["ScanNotFoundException", "AccessDeniedException", "ValidationException", "ServerException"],
+    ["ScanNotFoundException", "ValidationException", "ServerException"],
 )
 def test_no_scan_is_never_an_error_and_never_clean(session: Session, aws: Aws, code: str) -> None:
     aws.says(DescribeImageScanFindings=aws.error(code, "why not"))
     found = EcrRepository(session, "shop", "1" * 12).scan(Digest(f"sha256:{'1' * 64}"))
     assert (found.status, dict(found.findings)) == ("not available here", {})
     assert "why not" in found.reason
+
+
+def test_a_scan_that_may_not_be_read_is_no_missing_scan(session: Session, aws: Aws) -> None:
+    aws.says(DescribeImageScanFindings=aws.error("AccessDeniedException", "why not"))
+    with pytest.raises(AccessDeniedError) as caught:
+        EcrRepository(session, "shop", "1" * 12).scan(Digest(f"sha256:{'1' * 64}"))
+    assert caught.value.what == "ecr:DescribeImageScanFindings is not allowed: why not"
