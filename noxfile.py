@@ -48,11 +48,17 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """All tests: units, the sandbox with real containers, and what a user types."""
+    """Units, the sandbox with real containers, and what a user types, side by side."""
     prepare(session, "--group", "tests", "--extra", "sandbox", *PAPERS)
     if session.posargs:
         session.run("pytest", *session.posargs)
         return
     # More workers than cores: what runs in the sandbox mostly waits for containers.
-    session.run("pytest", "-q", "-n", "4", "--dist", "loadfile", "-m", "not alone")
-    session.run("pytest", "-q", "-m", "alone")
+    session.run("pytest", "-q", "-n", "3", "--dist", "loadfile", "-m", "not alone")
+
+
+@nox.session
+def alone(session: nox.Session) -> None:
+    """The tests that need the machine to themselves: engines and whole rehearsals, some killed."""
+    prepare(session, "--group", "tests", "--extra", "sandbox", *PAPERS)
+    session.run("pytest", "-q", "-m", "alone", *session.posargs)
