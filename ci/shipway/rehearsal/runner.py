@@ -73,6 +73,10 @@ def walk(one: Walk, stage: Stage, number: int, show: Show) -> None:
     event = replace(event, payload={**event.payload, **_pushed(one, after)})
     event.write()
     environ = _environment(stage.world, event)
+    # What a walk leaves in a temporary folder when it is ended goes with the rehearsal's own.
+    scratch = stage.checkout.folder.parent / "tmp"
+    scratch.mkdir(exist_ok=True)
+    environ["TMPDIR"] = str(scratch)
     environ["SHIPWAY_EVIDENCE"] = str(stage.evidence)
     oidc = _sign_in(one, stage.world, event, environ)
     seen: dict[str, Any] = {}
