@@ -100,8 +100,9 @@ class Here:
 
     def records(self) -> list[dict[str, Any]]:
         """Every delivery's record that lies here, oldest first."""
-        found = sorted(self.folder.glob("evidence/*/*/record.json"))
-        return [json.loads(path.read_bytes())["predicate"] for path in found]
+        found = self.folder.glob("evidence/*/*/record.json")
+        records = [json.loads(path.read_bytes())["predicate"] for path in found]
+        return sorted(records, key=lambda one: str(one["startedOn"]))
 
 
 @pytest.fixture(scope="session")
