@@ -104,12 +104,9 @@ class Account:
         """Let a person deliver there with any role: the roles of this test have other names."""
         file = self._checkout.folder / "ci" / "release.toml"
         file.write_text(CONTRACT, encoding="utf-8")
-        # Each delivery pushes: what an earlier one published must not be used again.
-        places = self._checkout.folder / "ci" / "delivery.toml"
-        text = places.read_text(encoding="utf-8")
-        places.write_text(
-            text.replace("[image]\n", "[image]\nreuse = false\n", 1), encoding="utf-8"
-        )
+        # A source of its own: what another test published in this world would not be pushed again.
+        app = self._checkout.folder / "examples" / "shop" / "app.py"
+        app.write_text(f"{app.read_text(encoding='utf-8')}# least privilege\n", encoding="utf-8")
         self._git("commit", "--quiet", "--all", "--message", "Let a person deliver")
 
     def _git(self, *words: str) -> None:
