@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from shipway.rollout import judge
-from shipway.rollout.snapshot import Deployment, Snapshot
+from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task
 from shipway.rollout.terms import Policy, Target
 
 T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
@@ -71,3 +72,59 @@ def test_a_roll_back_that_was_over_before_it_was_seen_is_proven_in_one_look() ->
 def test_the_state_before_the_update_is_no_roll_back() -> None:
     never_seen = judge.begin(TARGET, Policy(), T0)
     assert not judge.wants(never_seen, BACK, at(0.1)).targets
+
+
+def test_what_is_borrowed_has_an_end_however_much_moves() -> None:
+    """Tasks that die one after another, never twice in the same way: every look wants everything.
+
+    Nothing is ever certain, so the watch goes on; 20 calls saved, 20 borrowed, 30 a minute.
+    """
+    state, second, spent, dead = judge.begin(TARGET, Policy(), T0), 0.1, 0, 0
+    asked_for_tasks: list[float] = []
+    while second < 300:
+        dead += 1
+        stopped = tuple(stopped_task(number) for number in range(dead))
+        failing = replace(NEW, running=1, pending=0, failed=dead)
+        glance = Snapshot(desired=2, running=3, deployments=(failing, OLD))
+        wants = judge.wants(state, glance, at(second))
+        tasks = (running_task(dead),) if wants.tasks else ()
+        stopped = stopped if wants.stopped else ()
+        look = replace(
+            glance, tasks=tasks, tasks_listed=wants.tasks, stopped=stopped, calls=wants.calls
+        )
+        spent += wants.calls
+        assert spent <= 40 + second / 2, (second, spent)
+        asked_for_tasks += [second] if wants.tasks else []
+        state, _, conclusion = judge.step(state, look, at(second))
+        assert conclusion is None
+        second += judge.next_look(state, at(second))
+    late = [b - a for a, b in itertools.pairwise(asked_for_tasks)]
+    assert max(late) <= 30, "what the verdict hangs on must still be asked for"
+
+
+def stopped_task(number: int) -> Task:
+    return replace(
+        running_task(number),
+        last_status="STOPPED",
+        stop_code="EssentialContainerExited",
+        containers=(Container(name="web", exit_code=number + 1),),
+    )
+
+
+def running_task(number: int) -> Task:
+    return Task(
+        arn=f"arn:aws:ecs:eu-west-1:1:task/shop/{number}",
+        task_definition=TARGET.task_definition,
+        started_by="ecs-svc/42",
+        last_status="RUNNING",
+        started_at=T0,
+    )
+
+
+def test_a_look_that_cannot_be_paid_asks_for_less_and_waits_for_the_rest() -> None:
+    fewer = replace(UNDER_WAY, deployments=(replace(NEW, pending=1, failed=1), OLD))
+    rich = after(UNDER_WAY, 1)
+    assert judge.wants(rich, fewer, at(1)).stopped
+    poor = replace(rich, tokens=-18.0)
+    assert 1 <= judge.wants(poor, fewer, at(1)).calls <= 2
+    assert judge.next_look(replace(rich, tokens=-20.0), at(1)) >= 2.0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -88,8 +89,11 @@ class AwsEcs:
     def complete(self, cluster: str, name: str, glance: Snapshot, wants: Wants) -> Snapshot:
         """What the judge wants besides, each with its own calls; see the port."""
         troubles = list(glance.troubles)
+        calls = glance.calls
 
         def ask(operation: str, call: Callable[[], _T], otherwise: _T) -> _T:
+            nonlocal calls
+            calls += 1
             answer, trouble = self._look(operation, call)
             if trouble is not None:
                 troubles.append(trouble)
@@ -111,8 +115,12 @@ class AwsEcs:
         if wants.targets:
             groups = self._groups.get((cluster, name), ())
             targets = ask("DescribeTargetHealth", lambda: self._targets(groups), ())
+            calls += max(0, len(groups) - 1)
+        # Listing tasks was one call; describing those that were found is one for each hundred.
+        calls += sum(math.ceil(len(found) / _TASKS_A_CALL) for found in (tasks, stopped))
         return replace(
             glance,
+            calls=calls,
             service_deployment=ours,
             newest=newest,
             revisions=revisions,

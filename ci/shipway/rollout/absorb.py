@@ -69,15 +69,7 @@ def _counts(snapshot: Snapshot) -> list[tuple[object, ...]]:
 
 
 def _spend(state: State, snapshot: Snapshot) -> State:
-    calls = (
-        1
-        + (snapshot.service_deployment is not None or snapshot.newest is not None)
-        + bool(snapshot.revisions)
-        + 2 * bool(snapshot.tasks)
-        + 2 * bool(snapshot.stopped)
-        + len({t.group for t in snapshot.targets})
-    )
-    return replace(state, tokens=max(state.tokens - calls, -BURST))
+    return replace(state, tokens=max(state.tokens - snapshot.calls, -BURST))
 
 
 def refill(state: State, now: datetime) -> State:

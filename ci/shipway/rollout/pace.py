@@ -1,13 +1,16 @@
 """How often to look and how much to ask for: about a second while things move, and few calls.
 
 In the long run a service costs at most 30 calls a minute. What a quiet rollout does not spend it
-saves up, to look every second once something moves. One DescribeServices is shared by all services
-and tells by its counts and events whether the dearer questions are worth asking.
+saves up, to look every second once something moves, and as much again may be borrowed; nothing goes
+beyond that: a look that cannot be paid asks for less, or comes later. One DescribeServices is
+shared by all services and tells by its counts and events whether the dearer questions are worth
+asking.
 """
 
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import datetime
 from math import log2
 
@@ -15,6 +18,7 @@ from shipway.rollout.absorb import fingerprint, refill
 from shipway.rollout.certainty import is_fresh
 from shipway.rollout.snapshot import Deployment, ServiceDeployment, Snapshot
 from shipway.rollout.state import (
+    BURST,
     CALLS_PER_SECOND,
     ROLLING_BACK,
     STATUS_RANK,
@@ -34,6 +38,8 @@ _BUSY_FOR = 10.0
 _PAUSED = 10.0
 _EAGER = 0.5
 _EAGER_FOR = 2.0
+# DescribeServices, the service deployment, running tasks and their targets: what a proof takes.
+_PROOF = 5.0
 _QUIET_PER_SECOND = 15.0
 _DESCRIBE_EVERY = 5.0
 _TASKS_EVERY = 4.0
@@ -76,7 +82,7 @@ def wants(state: State, glance: Snapshot, now: datetime) -> Wants:
     # Ours failed, was rolled back and left between two looks: why is still to be found out.
     gone = mine is None and state.seen and state.announced is None and state.lists_tasks
     open_ = state.rolling_back_since is None and state.succeeded_since is None
-    return Wants(
+    best = Wants(
         service_deployment=ask,
         newest=newest,
         revisions=bool(ask) and (not state.verified or newest),
@@ -85,6 +91,22 @@ def wants(state: State, glance: Snapshot, now: datetime) -> Wants:
         targets=state.sees_targets
         and ((open_ and (moved or every_other or doubted)) or _going_back(state, glance)),
     )
+    return _affordable(best, _purse(refill(state, now)))
+
+
+def _purse(state: State) -> float:
+    """How many calls may be made before all that may be borrowed is spent."""
+    return state.tokens + BURST
+
+
+def _affordable(best: Wants, purse: float) -> Wants:
+    """``best``, or what is left of it when what can wait longest goes first.
+
+    ECS remembers a stopped task for an hour, so that it can be asked for at a later look.
+    """
+    fewer = replace(best, stopped=False)
+    least = replace(fewer, targets=False)
+    return next((some for some in (best, fewer, least) if some.calls <= purse), Wants())
 
 
 def _dear(
@@ -123,12 +145,28 @@ def next_look(state: State, now: datetime) -> float:
 
     One second while things move, up to four while nothing does, ten at a PAUSE hook; half a second
     at the very beginning, after a roll-back was asked for and while a proof is outstanding; longer
-    after troubles, and as long as the budget of calls needs.
+    after troubles, and as long as the budget of calls needs: what is borrowed is never more than
+    ``BURST``.
     """
     if state.conclusion is not None:
         return 0.0
     unsure = bool(state.stopped) and state.announced is None and _unsure(state)
     state = refill(state, now)
+    return max(_wanted(state, unsure=unsure), _until(state, _least(state)))
+
+
+def _least(state: State) -> float:
+    """What a look costs that can end a watch: the service, and its deployment where one may."""
+    return 2.0 if state.describes else 1.0
+
+
+def _until(state: State, calls: float) -> float:
+    """Seconds until ``calls`` can be paid, counting what may be borrowed."""
+    return max(0.0, (calls - _purse(state)) / CALLS_PER_SECOND)
+
+
+def _wanted(state: State, *, unsure: bool) -> float:
+    """Seconds to the next look as far as what is going on asks for it."""
     if state.troubled_looks:
         return min(2.0 ** min(state.troubled_looks, _DOUBLINGS), _BACK_OFF_MOST)
     quiet = seconds_since(state.changed or state.started, state.now)
@@ -140,8 +178,10 @@ def next_look(state: State, now: datetime) -> float:
         return _EAGER
     proving = state.succeeded_since or state.returned_since or state.asked
     if unsure or (proving is not None and seconds_since(proving, state.now) < _EAGER_FOR):
-        return _EAGER  # the verdict hangs on one more look: worth borrowing for
-    cost = 2.0 if state.describes else 1.0
+        # The verdict hangs on one more look: worth borrowing for, and a look that could not ask
+        # what it hangs on would only put it off.
+        return max(_EAGER, _until(state, _PROOF))
+    cost = _least(state)
     if state.tokens < cost:
         # Calls were borrowed while things moved: pay back, but do not look away meanwhile.
         most = _BUSY if quiet < _BUSY_FOR else _SLOWEST

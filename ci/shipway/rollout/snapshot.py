@@ -178,10 +178,11 @@ class Snapshot:
     ``current_service_deployment`` is the ARN that DescribeServices names now; ``newest`` is the
     deployment that replaced ours, described, where there is one. ``answered`` is False where
     DescribeServices itself gave nothing (``troubles`` says why): the fields about the service then
-    mean nothing.
+    mean nothing. ``calls`` is how many API calls the look took, DescribeServices included.
     """
 
     answered: bool = True
+    calls: int = 1
 
     exists: bool = True
     status: str = "ACTIVE"  # ACTIVE, DRAINING, INACTIVE

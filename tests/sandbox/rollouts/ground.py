@@ -7,7 +7,7 @@ import json
 import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -95,7 +95,7 @@ class Story:
         code: The exit code.
         journal: What was told and noted.
         error: What the stage raised, where it failed.
-        calls: API calls by operation.
+        asked: The operations of every API call, in order.
         seconds: From the plan to the verdict.
         described: Our service deployment as ECS describes it in the end.
         runs: The task definition that the service has in the end.
@@ -107,11 +107,22 @@ class Story:
     code: int = 0
     journal: Collected = field(default_factory=Collected)
     error: ShipwayError | None = None
-    calls: Counter[str] = field(default_factory=Counter)
+    asked: Sequence[str] = ()
     seconds: float = 0.0
     described: Mapping[str, Any] = field(default_factory=dict)
     runs: str = ""
     revisions: int = 0
+
+    @property
+    def calls(self) -> Counter[str]:
+        """API calls by operation."""
+        return Counter(self.asked)
+
+    @property
+    def looking(self) -> Sequence[str]:
+        """The calls of the watch itself: after the update, without the one change and the logs."""
+        after = self.asked[self.asked.index("UpdateService") + 1 :]
+        return [one for one in after if one not in {"StopServiceDeployment", "GetLogEvents"}]
 
     @property
     def fact(self) -> dict[str, Any]:
@@ -157,7 +168,7 @@ class Grounds:
         self._busybox = busybox
         self._images: dict[str, str] = {}
         self._lock = threading.Lock()
-        self._calls: dict[int, Counter[str]] = {}
+        self._calls: dict[int, list[str]] = {}
         # Parameters unchecked: a health check may then be quicker than the 5 s that AWS takes.
         self.ecs, self.elb = self.client("ecs"), self.client("elbv2")
         self.ssm, self.ecr = self.client("ssm"), self.client("ecr")
@@ -213,13 +224,13 @@ class Grounds:
 
     def _count(self, event_name: str, **_: Any) -> None:
         with self._lock:
-            counts = self._calls.setdefault(threading.get_ident(), Counter())
-            counts[event_name.rpartition(".")[2]] += 1
+            asked = self._calls.setdefault(threading.get_ident(), [])
+            asked.append(event_name.rpartition(".")[2])
 
-    def taken(self) -> Counter[str]:
+    def taken(self) -> Sequence[str]:
         """Calls of this thread since the last time of asking."""
         with self._lock:
-            return self._calls.pop(threading.get_ident(), Counter())
+            return self._calls.pop(threading.get_ident(), [])
 
     def image(self, script: str) -> str:
         """An image that runs this script, pinned; one that is nowhere for an empty one."""

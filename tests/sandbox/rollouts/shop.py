@@ -186,7 +186,7 @@ class Shop:
         except ShipwayError as error:
             story.code, story.error = error.exit_code, error
         story.seconds = time.monotonic() - began
-        story.calls = self.grounds.taken()
+        story.asked = self.grounds.taken()
 
     def _seen(self, story: Story) -> Story:
         facts = story.journal.facts.get("services")

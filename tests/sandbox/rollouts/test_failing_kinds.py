@@ -178,10 +178,10 @@ def test_a_service_that_never_ran_is_not_asked_to_roll_back(stories: Any) -> Non
 @pytest.mark.parametrize("name", KINDS)
 def test_it_costs_few_calls(stories: Any, name: str) -> None:
     story = stories[name]
-    # 20 are saved up, 20 may be borrowed while things move, 30 a minute come back; besides, one
-    # look and four changes, and the logs of each task.
-    watched = story.calls.total() - story.calls["GetLogEvents"] - 5
-    assert watched <= 40 + story.seconds / 2, story.calls
+    # 20 are saved up, 20 may be borrowed while things move, 30 a minute come back.
+    assert len(story.looking) <= 40 + story.seconds / 2, story.calls
+    # Before the watch: one look, and the changes.
+    assert len(story.asked) - len(story.looking) - story.calls["GetLogEvents"] <= 10, story.calls
     assert story.calls["GetLogEvents"] <= 10
     assert story.calls["UpdateService"] == 1
     assert story.calls["StopServiceDeployment"] <= 1

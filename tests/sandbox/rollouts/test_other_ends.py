@@ -13,6 +13,8 @@ from shipway.observer import Rolling
 _ENDS = "trap 'kill $child 2>/dev/null; exit 0' TERM; "
 _SERVE = "/bin/busybox httpd -f -p 8080 -h /www & child=$!; wait $child"
 _SLOW = f"{_ENDS} /bin/busybox sleep 20 & child=$!; wait $child; {_SERVE}"
+# Long enough under way to be seen so, however busy the machine.
+_LATE = f"{_ENDS} /bin/busybox sleep 3 & child=$!; wait $child; {_SERVE}"
 _CRASH = "echo 'no such table: orders'; exit 3"
 _PATIENT = {"healthCheckGracePeriodSeconds": 60}
 _PAUSE = {
@@ -57,7 +59,9 @@ KINDS: dict[str, dict[str, Any]] = {
     "canary bad": {"script": _CRASH, "settings": _CANARY},
     "linear good": {"balanced": True, "settings": _LINEAR},
     "linear bad": {"script": _CRASH, "settings": _LINEAR},
-    "blue-green good": {"balanced": True, "settings": _BLUE_GREEN},
+    "blue-green good": {
+        "script": _LATE, "balanced": True, "settings": {**_BLUE_GREEN, **_PATIENT},
+    },
     "blue-green bad": {"script": _CRASH, "settings": _BLUE_GREEN},
     "left": {"script": _CRASH, "policy": {"on_failure": "leave"}},
     "pause, continued": {
@@ -84,11 +88,11 @@ def _twice(shop: Any) -> tuple[Any, Any]:
 
 
 def _two_at_once(shop: Any) -> list[Any]:
-    """Two people deploy to one service within a second."""
+    """Two people deploy to one service within a second; the first has not come up by then."""
     stories: list[Any] = []
     threads = [
-        threading.Thread(target=lambda n=n: stories.append(shop.deploy(f"echo {n}; {_SERVE}")))
-        for n in (1, 2)
+        threading.Thread(target=lambda one=one: stories.append(shop.deploy(one)))
+        for one in (_SLOW, f"echo 2; {_SERVE}")
     ]
     threads[0].start()
     shop.until(lambda: shop.described()["taskDefinition"].endswith(":2"))
