@@ -51,6 +51,9 @@ class Engine:
         self.run = run
         self.network = f"shipway-{run.rpartition('-')[2]}"
         self._pulled: set[str] = set()
+        # Of two pulls of one blob at once containerd makes the second wait for the first with a
+        # growing pause of half a second and more at each manifest, config and layer ("locked for").
+        self._pulling = threading.Lock()
         self._lock = threading.Lock()
         try:
             kwargs: dict[str, Any] = {"base_url": url} if url else docker.utils.kwargs_from_env()
@@ -128,12 +131,13 @@ class Engine:
         """Pull ``repository@digest``; an empty text, or the engine's reason for not doing so."""
         reference = f"{repository}@{digest}"
         try:
-            lines = self.api.pull(
-                repository, tag=digest, auth_config=auth, stream=True, decode=True
-            )
-            for line in lines:
-                if "error" in line:
-                    return str(line["error"])
+            with self._pulling:
+                lines = self.api.pull(
+                    repository, tag=digest, auth_config=auth, stream=True, decode=True
+                )
+                for line in lines:
+                    if "error" in line:
+                        return str(line["error"])
         except docker.errors.APIError as error:
             return str(error.explanation or error)
         except (docker.errors.DockerException, OSError) as error:
