@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from shipway.errors import EngineError
-from shipway.sandbox import docker_api, keeper, network
+from shipway.sandbox import docker_api, hold, keeper, network
 
 _START_SECONDS: Final = 45.0
 _STOP_SECONDS: Final = 20.0
@@ -155,8 +155,17 @@ def running(engine: Path, data: Path, run: Path) -> Iterator[tuple[str, str]]:
 
     Raises:
         EngineError: dockerd cannot be started; details hold the last lines of its log.
+        SandboxError: The keeper of an engine before it, in the same folder, does not end.
     """
     run.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as stack:
+        # The keeper has a copy, so that what it tidies away is never that of the next one.
+        folder = hold.take(run / "keeper.lock", _STOP_SECONDS, "the private engine before this one")
+        stack.callback(os.close, folder)
+        yield from _running(engine, data, run, folder)
+
+
+def _running(engine: Path, data: Path, run: Path, folder: int) -> Iterator[tuple[str, str]]:
     log = run / "dockerd.log"
     short, borrowed = _short(run)
     slot, lock = _take_slot()
@@ -184,7 +193,7 @@ def running(engine: Path, data: Path, run: Path) -> Iterator[tuple[str, str]]:
                     stdin=subprocess.PIPE,
                     stdout=output,
                     stderr=output,
-                    pass_fds=(lock,),
+                    pass_fds=(lock, folder),
                     start_new_session=True,
                 )
             finally:

@@ -26,12 +26,14 @@ from typing import Any, Final
 
 from shipway.aws.identity import Credentials, client
 from shipway.errors import SandboxError, ShipwayError
-from shipway.sandbox import bases, compute, engine
+from shipway.sandbox import bases, compute, engine, hold
 from shipway.sandbox.busybox import program as busybox
 from shipway.sandbox.layers import LAYERS
 from shipway.sandbox.serve import ACCOUNTS
 
 WORLD_FILE: Final = "world.json"
+LOCK_FILE: Final = "host.lock"
+"""Held from the start of a sandbox until all it started has ended."""
 _READY_SECONDS: Final = 30.0
 _END_SECONDS: Final = 12.0
 _LOOK_SECONDS: Final = 0.5
@@ -249,6 +251,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, end)
     options.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
+        hold.take(options.run / LOCK_FILE, _END_SECONDS, "the sandbox before this one")
         serve(options)
     except ShipwayError as error:
         tell(

@@ -13,7 +13,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,8 +21,8 @@ from typing import Any, Final
 from shipway import errors
 from shipway.aws.identity import Credentials, assume_role_with_web_identity
 from shipway.errors import SandboxError, ShipwayError
-from shipway.sandbox import tokens
-from shipway.sandbox.host import WORLD_FILE
+from shipway.sandbox import hold, tokens
+from shipway.sandbox.host import LOCK_FILE, WORLD_FILE
 from shipway.sandbox.layers import LAPTOP
 
 IDLE_SECONDS: Final = 1800.0
@@ -127,14 +126,8 @@ def end(cache: Path) -> bool:
     if found is None:
         return False
     os.kill(found.pid, signal.SIGTERM)
-    deadline = time.monotonic() + _END_SECONDS
-    while running(cache / "sandbox") is not None:
-        if time.monotonic() > deadline:
-            raise SandboxError(
-                f"the sandbox (process {found.pid}) did not end within {_END_SECONDS:.0f} s",
-                remedy=f"kill -9 {found.pid}: what it started ends with it",
-            )
-        time.sleep(0.05)
+    # It takes its address away first, and then what it started: its lock tells when all has ended.
+    hold.wait(cache / "sandbox" / LOCK_FILE, _END_SECONDS, f"the sandbox (process {found.pid})")
     return True
 
 

@@ -1,0 +1,54 @@
+"""A lock file that tells who is still at work: the kernel lets go however its holder ends."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+from shipway.errors import SandboxError
+
+_POLL_SECONDS: Final = 0.05
+
+
+def take(path: Path, seconds: float, what: str) -> int:
+    """Lock ``path`` for as long as the descriptor that is given, or a copy of it, stays open.
+
+    Args:
+        path: The lock file; it is made where it is missing and never removed.
+        seconds: How long to wait for whoever holds it.
+        what: Who that is, as a person would call it.
+
+    Raises:
+        SandboxError: It is held for longer than that.
+    """
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                os.close(descriptor)
+                raise SandboxError(
+                    f"{what} has not ended within {seconds:.0f} s",
+                    where=str(path),
+                    remedy="see with `fuser` who holds this file, end it, and start again",
+                ) from None
+            time.sleep(_POLL_SECONDS)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        else:
+            return descriptor
+
+
+def wait(path: Path, seconds: float, what: str) -> None:
+    """Return once nobody holds ``path``.
+
+    Raises:
+        SandboxError: It is held for longer than ``seconds``.
+    """
+    os.close(take(path, seconds, what))

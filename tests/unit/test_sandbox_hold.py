@@ -1,0 +1,24 @@
+"""The lock that tells who is still at work."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from shipway.errors import SandboxError
+from shipway.sandbox import hold
+
+
+def test_it_is_held_until_every_copy_is_closed(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    held = hold.take(lock, 0.0, "the one before")
+    copy = os.dup(held)  # as a child has one
+    os.close(held)
+    with pytest.raises(SandboxError, match="the one before has not ended within 0 s") as raised:
+        hold.wait(lock, 0.0, "the one before")
+    assert raised.value.where == str(lock)
+    os.close(copy)
+    hold.wait(lock, 0.0, "the one before")
+    os.close(hold.take(lock, 0.0, "the one before"))
