@@ -34,6 +34,7 @@ from shipway.image.sbom import Bill
 from shipway.observer import Noticed
 from shipway.ports import ImageStore, Site
 from shipway.values import Commit
+from shipway.waiting import results
 
 _JOIN_SECONDS: Final = 330.0
 _NOT_AVAILABLE: Final = "not available"
@@ -161,7 +162,7 @@ class Clerk:
         store: ImageStore,
         there: tuple[Referrer, ...] | ShipwayError,
     ) -> Papers:
-        made = self._made.result() if self._made is not None else Papers()
+        made = results([self._made])[0] if self._made is not None else Papers()
         digest = image.reference.digest
         try:
             if isinstance(there, ShipwayError):

@@ -16,7 +16,6 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from typing import Final, Protocol
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -33,6 +32,7 @@ from shipway.image.layout import (
 )
 from shipway.image.publish import Pushed
 from shipway.values import Digest
+from shipway.waiting import results
 
 _PARALLEL: Final = 4
 _UPLOAD_TRIES: Final = 3
@@ -204,7 +204,8 @@ class Registry:
         halt = threading.Event()
         pool = ThreadPoolExecutor(_PARALLEL, "push")
         try:
-            sizes = list(pool.map(partial(self._send, halt, opener, mount), parts))
+            jobs = [pool.submit(self._send, halt, opener, mount, part) for part in parts]
+            sizes = results(jobs)
         finally:
             halt.set()
             pool.shutdown(wait=False, cancel_futures=True)
