@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from shipway.aws.account import AwsAccount
 from shipway.aws.identity import Credentials, client
 from shipway.config.environment import Origin
 from shipway.docker import Buildx
@@ -29,7 +30,6 @@ from shipway.image.build import BuildRequest
 from shipway.paths import cache_folder
 from shipway.sandbox import world
 from shipway.values import Commit, Digest
-from shipway.wiring import AwsAccount
 
 STAGING, PRODUCTION = "111122223333", "444455556666"
 REGION = "eu-west-1"

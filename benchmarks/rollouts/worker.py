@@ -14,6 +14,7 @@ from typing import Final, Literal
 from benchmarks.rollouts.ground import CLUSTER
 from benchmarks.rollouts.kinds import CONTAINER
 
+from shipway.aws.account import AwsAccount
 from shipway.aws.identity import Credentials, client
 from shipway.clock import SystemClock
 from shipway.config.environment import Environment, Image, Service
@@ -23,7 +24,6 @@ from shipway.rollout.roll import roll
 from shipway.rollout.taskdef import pin
 from shipway.rollout.watch import Watched
 from shipway.values import ImageReference
-from shipway.wiring import AwsAccount
 
 Said = tuple[Literal["good", "bad"], str]
 

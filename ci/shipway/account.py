@@ -10,9 +10,9 @@ import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shipway import git
-from shipway.aws.stacks import ChangeSet
 from shipway.config import resolve
 from shipway.config.environment import Environment
 from shipway.config.load import Declared
@@ -22,7 +22,11 @@ from shipway.locks import read
 from shipway.release import bootstrap, trust, workflow
 from shipway.release.contract import Contract
 from shipway.release.trust import camel
-from shipway.wiring import AwsAccount
+from shipway.wiring import account
+
+if TYPE_CHECKING:
+    from shipway.aws.account import AwsAccount
+    from shipway.aws.stacks import ChangeSet
 
 _NO_GROUP = "none"
 
@@ -53,7 +57,7 @@ def _apply(
     contract: Contract, declared: Declared, template: str, console: Console, *, yes: bool
 ) -> None:
     place = resolve.find(declared, os.environ)
-    aws = AwsAccount(place.region)
+    aws = account(place.region)
     found = aws.identity()
     if found.account != place.account:
         raise IdentityError(

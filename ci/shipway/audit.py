@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from shipway import git
+from shipway import git, wiring
 from shipway.config.environment import Place
 from shipway.console import Console, open_console
 from shipway.errors import (
@@ -30,7 +30,6 @@ from shipway.keyfile import PublicKey
 from shipway.paths import evidence_folder
 from shipway.rollout.ports import Ecs
 from shipway.values import Identity, ImageReference
-from shipway.wiring import AwsAccount
 
 _IMAGES: Final = 20
 """Images that a check looks up in their registry: the newest ones."""
@@ -92,7 +91,7 @@ class Question:
     key: str = ""
 
 
-def run(question: Question, *, json: bool, account: Open = AwsAccount) -> int:
+def run(question: Question, *, json: bool, account: Open = wiring.account) -> int:
     """Answer; 50 where the evidence does not hold."""
     with open_console(mode="json" if json else "auto", env=os.environ) as console:
         try:

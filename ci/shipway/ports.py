@@ -96,7 +96,7 @@ class Site:
     """One environment's outside: its AWS, and the BuildKit that builds for it.
 
     Attributes:
-        aws: Its account and region.
+        account: Opens its account and region; nothing of AWS is loaded or asked before.
         builder: BuildKit.
         contexts: Named build contexts for base images that this machine cannot pull.
         stand_ins: Base images that are not what their name says, and what they are; recorded.
@@ -104,12 +104,17 @@ class Site:
         signer: Opens what the environment's ``sign`` names.
     """
 
-    aws: Aws
+    account: Callable[[], Aws]
     builder: Builder
     contexts: Mapping[str, str] = field(default_factory=dict)
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     cataloguer: Cataloguer = field(default_factory=NoCataloguer)
     signer: Callable[[str], Signer] = no_signer
+
+    @property
+    def aws(self) -> Aws:
+        """Its AWS."""
+        return self.account()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,22 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shipway import git
-from shipway.aws.ecr import EcrRepository
-from shipway.aws.ecs import AwsEcs
-from shipway.aws.kms import KmsSigner
-from shipway.aws.logs import Logs
-from shipway.aws.published import Published
-from shipway.aws.s3 import Objects
-from shipway.aws.session import Session
-from shipway.aws.stacks import Stacks
 from shipway.clock import SystemClock
-from shipway.config.environment import Environment, Origin, Place
+from shipway.config.environment import Place
 from shipway.console import Console
-from shipway.docker import Buildx
 from shipway.errors import SandboxError
 from shipway.git_history import GitHistory
 from shipway.http import HttpProber
@@ -28,51 +21,26 @@ from shipway.oidc import GithubTokens
 from shipway.paths import cache_folder
 from shipway.ports import Site, Yard
 from shipway.syft import Syft
-from shipway.values import Commit, Identity
+from shipway.values import Commit
+
+if TYPE_CHECKING:
+    from shipway.aws.account import AwsAccount
 
 
-class AwsAccount:
-    """One account's AWS in one region; implements :class:`shipway.ports.Aws`."""
+def account(region: str) -> AwsAccount:
+    """One account's AWS in one region.
 
-    def __init__(self, region: str) -> None:
-        self._session = Session(region)
-        self.ecs = AwsEcs(self._session)
-        self.logs = Logs(self._session)
-        self.published = Published(self._session)
-        self.objects = Objects(self._session)
-        self.stacks = Stacks(self._session)
-        self._repositories: dict[tuple[str, str], EcrRepository] = {}
+    boto3 is loaded when this is called and not before: neither a build nor a refusal needs it.
+    """
+    from shipway.aws.account import AwsAccount  # noqa: PLC0415
 
-    def identity(self) -> Identity:
-        """Who AWS says we are."""
-        return self._session.identity()
+    return AwsAccount(region)
 
-    def access_key_id(self) -> str:
-        """The key id in use."""
-        return self._session.access_key_id()
 
-    def repository(self, environment: Environment) -> EcrRepository:
-        """The repository that holds the environment's images; one adapter each."""
-        # A registry's host begins with its account: a repository may live in a shared one.
-        owner = environment.registry.partition(".")[0]
-        registry_id = owner if owner.isdigit() else environment.account
-        key = (environment.repository, registry_id)
-        if key not in self._repositories:
-            self._repositories[key] = EcrRepository(self._session, *key)
-        return self._repositories[key]
-
-    def repository_at(self, place: Place, name: str) -> EcrRepository:
-        """A repository of another environment, read with the credentials of this one."""
-        return EcrRepository(Session(place.region), name, place.account)
-
-    def origin(self, origin: Origin) -> EcrRepository:
-        """The repository that promoted images come from; its URI is known, never asked for."""
-        return EcrRepository(self._session, origin.repository, origin.account, uri=origin.uri)
-
-    def signer(self, setting: str) -> Signer:
-        """What an environment's ``sign`` names."""
-        kind, _, rest = setting.partition(":")
-        return KmsSigner(self._session, rest) if kind == "kms" else KeyFile(Path(rest))
+def signer(setting: str, aws: Callable[[], AwsAccount]) -> Signer:
+    """What an environment's ``sign`` names."""
+    kind, _, rest = setting.partition(":")
+    return aws().kms(rest) if kind == "kms" else KeyFile(Path(rest))
 
 
 class Checkout(GitHistory):
@@ -99,11 +67,14 @@ def yard(console: Console, start: Path | None = None) -> Yard:
     def site(place: Place) -> Site:
         if place.sandbox:
             _enter_sandbox(root, console)
-        account = AwsAccount(place.region)
+        # Buildx too takes its time to load; nothing gets here that was refused.
+        from shipway.docker import Buildx  # noqa: PLC0415
+
+        aws = cache(partial(account, place.region))
         return Site(
-            aws=account,
+            account=aws,
             cataloguer=Syft(),
-            signer=account.signer,
+            signer=partial(signer, aws=aws),
             builder=Buildx(),
             contexts=_pairs(os.environ, "SHIPWAY_BUILD_CONTEXTS"),
             stand_ins=_pairs(os.environ, "SHIPWAY_STAND_INS"),

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, cast
@@ -18,6 +19,7 @@ import boto3  # the tests play the part of the infrastructure
 import pytest
 
 from shipway.artifact import Artifact
+from shipway.aws.account import AwsAccount
 from shipway.aws.session import Session
 from shipway.clock import SystemClock
 from shipway.config.environment import Environment, Image, Scanning, Service
@@ -31,7 +33,7 @@ from shipway.sandbox import compute
 from shipway.sandbox.engine import Engine
 from shipway.syft import Syft
 from shipway.values import Commit, ImageReference
-from shipway.wiring import AwsAccount
+from shipway.wiring import signer
 
 STAGING, PRODUCTION = "111122223333", "444455556666"
 REGION = "eu-west-1"
@@ -164,12 +166,13 @@ class Dock:
             facts[name] = fact
 
         self.monkeypatch.setattr(journal, "note", noting)
+        aws = AwsAccount(REGION)
         site = Site(
-            aws=AwsAccount(REGION),
+            account=lambda: aws,
             builder=Buildx(),
             contexts=self.contexts,
             cataloguer=Syft(),
-            signer=AwsAccount(REGION).signer,
+            signer=partial(signer, aws=lambda: aws),
         )
         nothing = cast("Any", None)
         yard = Yard(

@@ -513,7 +513,7 @@ class World:
         if self.opening is not None:
             raise self.opening
         return Site(
-            aws=self.cloud,
+            account=lambda: self.cloud,
             builder=self.builder,
             contexts={"base": "/elsewhere"},
             stand_ins={"python": "assembled"},

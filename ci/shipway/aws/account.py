@@ -1,0 +1,57 @@
+"""One account's AWS in one region: every adapter of this room, over one session."""
+
+from __future__ import annotations
+
+from shipway.aws.ecr import EcrRepository
+from shipway.aws.ecs import AwsEcs
+from shipway.aws.kms import KmsSigner
+from shipway.aws.logs import Logs
+from shipway.aws.published import Published
+from shipway.aws.s3 import Objects
+from shipway.aws.session import Session
+from shipway.aws.stacks import Stacks
+from shipway.config.environment import Environment, Origin, Place
+from shipway.values import Identity
+
+
+class AwsAccount:
+    """One account's AWS in one region; implements :class:`shipway.ports.Aws`."""
+
+    def __init__(self, region: str) -> None:
+        self._session = Session(region)
+        self.ecs = AwsEcs(self._session)
+        self.logs = Logs(self._session)
+        self.published = Published(self._session)
+        self.objects = Objects(self._session)
+        self.stacks = Stacks(self._session)
+        self._repositories: dict[tuple[str, str], EcrRepository] = {}
+
+    def identity(self) -> Identity:
+        """Who AWS says we are."""
+        return self._session.identity()
+
+    def access_key_id(self) -> str:
+        """The key id in use."""
+        return self._session.access_key_id()
+
+    def repository(self, environment: Environment) -> EcrRepository:
+        """The repository that holds the environment's images; one adapter each."""
+        # A registry's host begins with its account: a repository may live in a shared one.
+        owner = environment.registry.partition(".")[0]
+        registry_id = owner if owner.isdigit() else environment.account
+        key = (environment.repository, registry_id)
+        if key not in self._repositories:
+            self._repositories[key] = EcrRepository(self._session, *key)
+        return self._repositories[key]
+
+    def repository_at(self, place: Place, name: str) -> EcrRepository:
+        """A repository of another environment, read with the credentials of this one."""
+        return EcrRepository(Session(place.region), name, place.account)
+
+    def origin(self, origin: Origin) -> EcrRepository:
+        """The repository that promoted images come from; its URI is known, never asked for."""
+        return EcrRepository(self._session, origin.repository, origin.account, uri=origin.uri)
+
+    def kms(self, key: str) -> KmsSigner:
+        """An asymmetric signing key of KMS, by its id, ARN or alias."""
+        return KmsSigner(self._session, key)
