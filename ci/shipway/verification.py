@@ -1,8 +1,9 @@
 """Verify: does what answers run what we shipped?
 
-Two questions, both asked of the world and not of our memory of it: does every running task carry
-the digest that its task definition pins, and does the service's address answer as expected,
-several times in a row?
+Three questions, all asked of the world and not of our memory of it: does every running task carry
+the digest that its task definition pins, does the service's address answer as expected, several
+times in a row, and did the tasks stay up meanwhile? Behind a load balancer an address answers well
+while every second task dies.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from shipway.config.environment import Environment, Service
 from shipway.errors import VerificationError
 from shipway.observer import Finished, Noticed, Observer, Started
 from shipway.rollout.ports import Ecs
+from shipway.rollout.reasons import read
 from shipway.rollout.snapshot import Snapshot, Task
 from shipway.rollout.terms import Wants
 from shipway.values import Digest, ImageReference, Json
@@ -82,8 +84,8 @@ def verify(
         shipped: What must run; without it, what each service's task definition pins.
 
     Raises:
-        VerificationError: A task carries another digest, nothing is pinned, or an address does
-            not answer as expected within its time.
+        VerificationError: A task carries another digest, nothing is pinned, a task failed while
+            the address was asked, or the address does not answer as expected within its time.
     """
     names = [service.service for service in environment.services]
     seen = ecs.services(environment.cluster, names)
@@ -97,11 +99,19 @@ def verify(
         snapshot = ecs.complete(environment.cluster, service.service, glance, wants)
         document = ecs.task_definition(glance.task_definition) if glance.task_definition else {}
         image = _pinned(document, service, shipped)
-        tasks = _same_digest(snapshot, service, image, images.platforms(image.digest))
-        answers = _answers(service, prober, clock, observer)
+        running = _same_digest(snapshot, service, image, images.platforms(image.digest))
+        answers, silent = _answers(service, prober, clock, observer)
+        if answers:
+            wants = Wants(stopped=True)
+            later = ecs.complete(environment.cluster, service.service, glance, wants)
+            _stayed_up(later, service, running)
+        if silent is not None:
+            raise silent
         seconds = (clock.now() - began).total_seconds()
         done.append(
-            Verified(service=service, image=image, tasks=tasks, answers=answers, seconds=seconds)
+            Verified(
+                service=service, image=image, tasks=len(running), answers=answers, seconds=seconds
+            )
         )
         observer(
             Finished(stage="verify", subject=service.key, text=_words(done[-1]), seconds=seconds)
@@ -153,13 +163,9 @@ def _pinned(document: Json, service: Service, shipped: ImageReference | None) ->
 
 def _same_digest(
     snapshot: Snapshot, service: Service, image: ImageReference, platforms: frozenset[Digest]
-) -> int:
-    if snapshot.troubles:
-        raise VerificationError(
-            f"the tasks of {service.key} cannot be looked at: {snapshot.troubles[0].text}",
-            where=service.service,
-            remedy="allow ecs:ListTasks and ecs:DescribeTasks, then verify again",
-        )
+) -> list[Task]:
+    """The running tasks, each of which carries the image."""
+    _seen(snapshot, service)
     running = [task for task in snapshot.tasks if task.last_status == "RUNNING"]
     if not running and snapshot.desired:
         raise VerificationError(
@@ -181,7 +187,35 @@ def _same_digest(
             details=(f"task {task.id} runs {digest or 'an unknown digest'}", f"shipped: {image}"),
             remedy="an older deployment may still be draining; verify again, then see the tasks",
         )
-    return len(running)
+    return running
+
+
+def _seen(snapshot: Snapshot, service: Service) -> None:
+    if snapshot.troubles:
+        raise VerificationError(
+            f"the tasks of {service.key} cannot be looked at: {snapshot.troubles[0].text}",
+            where=service.service,
+            remedy="allow ecs:ListTasks and ecs:DescribeTasks, then verify again",
+        )
+
+
+def _stayed_up(later: Snapshot, service: Service, running: Sequence[Task]) -> None:
+    """None of the tasks that ran when it began has failed by now.
+
+    One that ECS stopped to scale or to replace it has not failed.
+    """
+    _seen(later, service)
+    before = {task.arn for task in running}
+    stopped = [(task, read(task)) for task in later.stopped if task.arn in before]
+    failed = [(task, why) for task, why in stopped if why and why.weight != "ignored"]
+    if failed:
+        raise VerificationError(
+            f"{len(failed)} of {len(before)} tasks of {service.key} failed while it was verified",
+            where=service.service,
+            details=tuple(f"task {task.id}: {why.text} ({why.ecs})" for task, why in failed),
+            remedy="it came up and does not stay up: see its logs, "
+            "then roll back by deploying the earlier image with --image",
+        )
 
 
 def _digest_of(task: Task, container: str) -> str | None:
@@ -190,10 +224,14 @@ def _digest_of(task: Task, container: str) -> str | None:
 
 def _answers(
     service: Service, prober: Prober, clock: Clock, observer: Observer
-) -> tuple[Answer, ...]:
-    """Ask until it answered as expected so many times in a row, or its time is over."""
+) -> tuple[tuple[Answer, ...], VerificationError | None]:
+    """Ask until it answered as expected so many times in a row, or its time is over.
+
+    Returns:
+        Every answer, and what is wrong with them.
+    """
     if not service.url:
-        return ()
+        return (), None
     end = clock.now() + timedelta(seconds=service.verify_timeout)
     answers: list[Answer] = []
     in_a_row = 0
@@ -202,7 +240,7 @@ def _answers(
         answers.append(answer)
         in_a_row = in_a_row + 1 if answer.status == service.expected_status else 0
         if in_a_row >= service.consecutive:
-            return tuple(answers)
+            return tuple(answers), None
         if not in_a_row and (len(answers) == 1 or answers[-2] != answer):
             observer(
                 Noticed(
@@ -213,7 +251,7 @@ def _answers(
                 )
             )
         if clock.now() >= end:
-            raise VerificationError(
+            return tuple(answers), VerificationError(
                 f"{service.key} did not answer {service.expected_status} "
                 f"{service.consecutive} times in a row within {service.verify_timeout} s",
                 where=service.url,

@@ -75,6 +75,8 @@ class Ecs:
     tasks: tuple[Task, ...] = (task("a"), task("b", PLATFORM))
     image: str = str(IMAGE)
     troubles: tuple[Trouble, ...] = ()
+    stopped: tuple[Task, ...] = ()
+    late: tuple[Trouble, ...] = ()
     looks: list[Wants] = field(default_factory=list)
 
     def services(self, cluster: str, names: Sequence[str]) -> Mapping[str, Snapshot]:
@@ -84,6 +86,8 @@ class Ecs:
     def complete(self, cluster: str, name: str, glance: Snapshot, wants: Wants) -> Snapshot:
         assert (cluster, name[:5], glance) == ("shop", "shop-", self.glance)
         self.looks.append(wants)
+        if wants.stopped:
+            return replace(glance, stopped=self.stopped, troubles=self.late)
         return replace(glance, tasks=self.tasks, troubles=self.troubles)
 
     def task_definition(self, arn: str) -> Json:
@@ -168,7 +172,7 @@ def test_what_runs_is_what_was_shipped() -> None:
     assert found == Verified(
         service=WEB, image=IMAGE, tasks=2, answers=(Answer(status=200),) * 3, seconds=2.0
     )
-    assert ecs.looks == [Wants(tasks=True)]
+    assert ecs.looks == [Wants(tasks=True), Wants(stopped=True)]
     assert prober.asked == [(URL, 5.0)] * 3
     assert told == [
         Started(stage="verify", subject="web"),
@@ -351,3 +355,52 @@ def test_every_service_is_verified_with_one_look() -> None:
     )
     assert [one.service.key for one in found] == ["web", "worker"]
     assert [event.subject for event in told if isinstance(event, Finished)] == ["web", "worker"]
+
+
+def fell(name: str, code: int = 1) -> Task:
+    """A task that ended by itself."""
+    return replace(
+        task(name, status="STOPPED"),
+        stop_code="EssentialContainerExited",
+        stopped_reason="Essential container in task exited",
+        containers=(Container(name="web", image_digest=INDEX.value, exit_code=code),),
+    )
+
+
+def test_a_task_that_fails_while_the_address_answers() -> None:
+    ecs = Ecs(stopped=(fell("b", 7), fell("of an earlier day")))
+    with pytest.raises(VerificationError) as caught:
+        run(ecs, Prober(200))
+    assert caught.value.what == "1 of 2 tasks of web failed while it was verified"
+    assert caught.value.where == "shop-web"
+    [detail] = caught.value.details
+    assert detail.startswith("task b: ")
+    assert "code 7" in detail
+    assert "Essential container in task exited" in detail
+    assert caught.value.remedy.startswith("it came up and does not stay up: see its logs, ")
+
+
+def test_a_task_that_failed_is_a_truer_cause_than_an_address_that_is_silent() -> None:
+    what, *_ = refused(Ecs(stopped=(fell("a"), fell("b"))), Prober(503))
+    assert what == "2 of 2 tasks of web failed while it was verified"
+
+
+def test_a_task_that_ecs_replaced_has_not_failed() -> None:
+    gone = replace(
+        task("a", status="STOPPED"),
+        stop_code="ServiceSchedulerInitiated",
+        stopped_reason="Scaling activity initiated by (deployment ecs-svc/42)",
+    )
+    assert run(Ecs(stopped=(gone,)))
+
+
+def test_without_an_address_no_time_passes_in_which_a_task_could_fail() -> None:
+    ecs = Ecs()
+    run(ecs, service=replace(WEB, url=""))
+    assert ecs.looks == [Wants(tasks=True)]
+
+
+def test_stopped_tasks_that_may_not_be_looked_at() -> None:
+    trouble = Trouble(kind="access-denied", text="ecs:DescribeTasks is not allowed: no")
+    what, *_ = refused(Ecs(late=(trouble,)))
+    assert what == "the tasks of web cannot be looked at: ecs:DescribeTasks is not allowed: no"

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from shipway.errors import ConfigurationError
+from shipway.aws.ecs import AwsEcs
+from shipway.clock import SystemClock
+from shipway.errors import ConfigurationError, VerificationError
 from shipway.observer import Rolling
+from shipway.values import Digest
+from shipway.verification import Answer, verify
 
 _ENDS = "trap 'kill $child 2>/dev/null; exit 0' TERM; "
 _SERVE = "/bin/busybox httpd -f -p 8080 -h /www & child=$!; wait $child"
 _SLOW = f"{_ENDS} /bin/busybox sleep 20 & child=$!; wait $child; {_SERVE}"
 # Long enough under way to be seen so, however busy the machine.
 _LATE = f"{_ENDS} /bin/busybox sleep 3 & child=$!; wait $child; {_SERVE}"
+_UNTIL_TOLD = (
+    "/bin/busybox httpd -f -p 8080 -h /www & /bin/busybox nc -l -p 9090; echo 'told to end'; exit 7"
+)
 _CRASH = "echo 'no such table: orders'; exit 3"
 _PATIENT = {"healthCheckGracePeriodSeconds": 60}
 _PAUSE = {
@@ -102,8 +111,58 @@ def _two_at_once(shop: Any) -> list[Any]:
     return sorted(stories, key=lambda story: story.code)
 
 
+class _Visitor:
+    """Asks by ending the program of one task, and goes on only when ECS has seen it end."""
+
+    def __init__(self, shop: Any) -> None:
+        self._shop = shop
+
+    def get(self, url: str, seconds: float) -> Answer:
+        del url
+        where = {"cluster": "tests", "serviceName": self._shop.name}
+        ecs = self._shop.ecs
+        if not ecs.list_tasks(**where, desiredStatus="STOPPED")["taskArns"]:
+            [balancer] = self._shop.described()["loadBalancers"]
+            group = balancer["targetGroupArn"]
+            targets = self._shop.grounds.elb.describe_target_health(TargetGroupArn=group)
+            address = targets["TargetHealthDescriptions"][0]["Target"]["Id"]
+            socket.create_connection((address, 9090), timeout=seconds).close()
+            self._shop.until(lambda: ecs.list_tasks(**where, desiredStatus="STOPPED")["taskArns"])
+        return Answer(status=200)
+
+
+class _NoIndex:
+    """An image of one platform has no further digests."""
+
+    def platforms(self, digest: Digest) -> frozenset[Digest]:
+        del digest
+        return frozenset()
+
+
+def _verified(shop: Any) -> tuple[str, ...]:
+    """What is said of a service of which one task fails while the other answers."""
+    [service] = shop.environment.services
+    asked = replace(service, url="http://shop.example/", consecutive=3, interval=0.01)
+    try:
+        verify(
+            replace(shop.environment, services=(asked,)),
+            ecs=AwsEcs(shop.grounds.session),
+            images=_NoIndex(),
+            prober=_Visitor(shop),
+            clock=SystemClock(),
+            observer=lambda _: None,
+        )
+    except VerificationError as error:
+        return (error.what, *error.details)
+    return ()
+
+
 PARTS = {
     "twice": ({}, _twice),
+    "falls while verified": (
+        {"before": _UNTIL_TOLD, "desired": 2, "balanced": True},
+        _verified,
+    ),
     "two at once": ({"balanced": True, "settings": _PATIENT}, _two_at_once),
 }
 
@@ -232,3 +291,10 @@ def test_of_two_at_once_one_wins_and_the_other_knows_by_whom(stories: Any) -> No
     assert won.fact["deploymentId"] in lost.detail("by")
     assert f"of {won.fact['taskDefinition'].rpartition('/')[2]} at " in lost.detail("by")
     assert won.runs == won.fact["taskDefinition"]
+
+
+def test_a_task_that_fails_while_the_address_answers_fails_the_verification(stories: Any) -> None:
+    what, detail = stories["falls while verified"]
+    assert what == "1 of 2 tasks of web failed while it was verified"
+    assert "code 7" in detail
+    assert "Essential container in task exited" in detail
