@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,16 +36,25 @@ def left(folder: Path) -> list[str]:
     return [line for line in lines if str(folder) in line] + present
 
 
-def test_down_returns_when_all_has_ended_and_up_again_works_at_once(apart: Here) -> None:
+def up(here: Here, folder: Path) -> int:
+    """Type ``inv sandbox``; the process of the sandbox that runs then."""
+    started = here.types("inv", "sandbox")
+    assert started.code == 0, started.out + started.err
+    return int(json.loads((folder / "world.json").read_bytes())["pid"])
+
+
+def test_the_next_one_starts_at_once_after_down_and_after_a_kill(apart: Here) -> None:
     folder = Path(apart.env["XDG_CACHE_HOME"]) / "shipway" / "sandbox"
-    for _ in range(2):
-        started = apart.types("inv", "sandbox")
-        try:
-            assert started.code == 0, started.out + started.err
-            assert (folder / "world.json").is_file()
-        finally:
-            ended = apart.types("inv", "sandbox", "--down")
+    try:
+        up(apart, folder)
+        ended = apart.types("inv", "sandbox", "--down")
         assert (ended.code, ended.out.strip()) == (0, "the sandbox has ended")
         assert left(folder) == []
+        killed = up(apart, folder)
+        os.kill(killed, signal.SIGKILL)
+        assert up(apart, folder) != killed
+    finally:
+        ended = apart.types("inv", "sandbox", "--down")
+    assert (ended.code, left(folder)) == (0, [])
     again = apart.types("inv", "sandbox", "--down")
     assert (again.code, again.out.strip()) == (0, "no sandbox is running")

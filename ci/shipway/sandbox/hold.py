@@ -52,3 +52,18 @@ def wait(path: Path, seconds: float, what: str) -> None:
         SandboxError: It is held for longer than ``seconds``.
     """
     os.close(take(path, seconds, what))
+
+
+def held(path: Path) -> bool:
+    """Whether somebody holds ``path`` now."""
+    try:
+        descriptor = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

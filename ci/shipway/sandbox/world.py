@@ -88,13 +88,16 @@ class World:
 
 
 def running(folder: Path) -> World | None:
-    """The background sandbox of this cache folder, if it runs."""
+    """The background sandbox of this cache folder, if it runs.
+
+    Its lock tells, for a process that was killed keeps its id until somebody has asked for its end.
+    """
     try:
         found = json.loads((folder / WORLD_FILE).read_bytes())
-        os.kill(int(found["pid"]), 0)
+        world = World(pid=found["pid"], state=found["state"], variables=found["variables"])
     except (OSError, ValueError, LookupError):
         return None
-    return World(pid=found["pid"], state=found["state"], variables=found["variables"])
+    return world if hold.held(folder / LOCK_FILE) else None
 
 
 def background(cache: Path, dockerfiles: tuple[Path, ...], tell: Tell) -> World:
