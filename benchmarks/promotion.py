@@ -183,7 +183,11 @@ def _docker(*words: str, given: str = "") -> None:
 
 def _origin(sandbox: world.World, name: str, account: str) -> Origin:
     return Origin(
-        environment="", account=account, registry=str(sandbox.state["registry"]), repository=name
+        environment="",
+        account=account,
+        region=str(sandbox.state["region"]),
+        registry=str(sandbox.state["registry"]),
+        repository=name,
     )
 
 

@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shipway import git
+from shipway.config import origin as origins
 from shipway.config import resolve
 from shipway.config.environment import Environment
-from shipway.config.load import Declared
+from shipway.config.load import Delivery
 from shipway.console import Console, open_console
 from shipway.errors import CancelledError, IdentityError, ShipwayError, UsageError
 from shipway.locks import read
 from shipway.release import bootstrap, trust, workflow
 from shipway.release.contract import Contract
+from shipway.release.needs import needs
 from shipway.release.trust import camel
 from shipway.wiring import account
 
@@ -36,11 +38,10 @@ def run(env: str, *, apply: bool, yes: bool, json: bool) -> int:
     with open_console(mode="json" if json else "auto", env=os.environ) as console:
         try:
             contract, delivery = read(Path(os.path.relpath(git.root(Path.cwd()))))
-            declared = delivery.environment(env)
             session = workflow.budget(contract, delivery).session
-            template = bootstrap.render(contract, declared, session=session)
+            template = bootstrap.render(contract, delivery.environment(env), session=session)
             if apply:
-                _apply(contract, declared, template, console, yes=yes)
+                _apply(contract, delivery, env, template, console, yes=yes)
             else:
                 sys.stdout.write(template)
         except ShipwayError as error:
@@ -54,8 +55,9 @@ def run(env: str, *, apply: bool, yes: bool, json: bool) -> int:
 
 
 def _apply(
-    contract: Contract, declared: Declared, template: str, console: Console, *, yes: bool
+    contract: Contract, delivery: Delivery, env: str, template: str, console: Console, *, yes: bool
 ) -> None:
+    declared = delivery.environment(env)
     place = resolve.find(declared, os.environ)
     aws = account(place.region)
     found = aws.identity()
@@ -70,6 +72,12 @@ def _apply(
     role = contract.guard(declared.name).role
     stack = bootstrap.stack_of(role)
     values = _values(contract, environment, aws, stack, template)
+    origin = None
+    if bootstrap.takes(template, "SourceRepository"):
+        origin = origins.origin(
+            delivery, environment, variables=os.environ, published=aws.published
+        )
+    values = {**values, **bootstrap.options(needs(declared), environment, origin)}
     for name, value in values.items():
         console.say(f"{name} = {value}")
     proposed = aws.stacks.propose(stack, template, values)
@@ -86,6 +94,10 @@ def _apply(
         )
     outputs = aws.stacks.carry_out(proposed)
     console.say(f"Done: {outputs.get('DeployRoleArn', stack)}")
+    if policy := outputs.get(bootstrap.SOURCE_POLICY):
+        there = f"{values['SourceAccount']} {values['SourceRegion']}"
+        console.say(f"Repository {values['SourceRepository']} in {there}: its policy must hold")
+        console.say(policy)
     for name, value in _variables(outputs, environment).items():
         console.say(f"GitHub environment {declared.name}: variable {name} = {value}")
 
@@ -100,7 +112,7 @@ def _values(
         "CreateProvider": "true" if makes else "false",
         "Repository": environment.repository,
     }
-    if "\n  Cluster:\n" not in template:
+    if not bootstrap.takes(template, "Cluster"):
         return values  # its tasks end with the image
     values["Cluster"] = environment.cluster
     roles: dict[str, None] = {}

@@ -88,6 +88,40 @@ def test_any_edit_is_named_with_its_line(repository: Path, name: str, old: str, 
     assert any(text.startswith(f"{name}:") for text in error.details)
 
 
+OPTIONS = """
+[evidence]
+s3 = "s3://shop-evidence/records"
+"""
+
+
+def test_options_of_an_environment_are_rendered_and_any_edit_of_them_is_named(
+    repository: Path,
+) -> None:
+    edit(repository, "ci/delivery.toml", "\n[image]\n", f"{OPTIONS}\n[image]\n")
+    own = """[environments.production]
+sign = "kms:arn:aws:kms:eu-west-1:444455556666:key/1234"
+promote_from = "staging"
+"""
+    edit(repository, "ci/delivery.toml", "[environments.production]\n", own)
+    files = {PRODUCTION, "ci/iam/staging.yaml"}
+    assert {one.path for one in found(repository)} == files
+    assert set(locks.put(repository, locks.render(*locks.read(repository)))) == files
+    assert found(repository) == ()
+    rendered = (repository / PRODUCTION).read_text(encoding="utf-8")
+    for old, new in (
+        ("kms:Sign", '"kms:*"'),
+        ("!Ref SigningKey", '"*"'),
+        ("${EvidencePlace}/production/*", "${EvidencePlace}/*"),
+        ('s3:if-none-match: "false"', 's3:if-none-match: "true"'),
+        ("${SourceAccount}:repository/${SourceRepository}", "*:repository/*"),
+        ("Default: shop-evidence/records", "Default: elsewhere"),
+        ("key/1234", "key/5678"),
+    ):
+        line = edit(repository, PRODUCTION, old, new)
+        assert [(one.path, one.line) for one in found(repository)] == [(PRODUCTION, line)]
+        (repository / PRODUCTION).write_text(rendered, encoding="utf-8")
+
+
 def test_another_contract_differs_in_all_places_and_rendering_mends_it(repository: Path) -> None:
     edit(repository, "ci/release.toml", "refs/tags/*-stable", "refs/tags/v*")
     paths = {one.path for one in found(repository)}

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Literal
+from typing import Final, Literal
 
 OnFailure = Literal["rollback", "leave"]
 OnPause = Literal["wait", "leave"]
 Sbom = Literal["off", "if-available", "required"]
 Severity = Literal["critical", "high", "medium", "low", "informational", "undefined"]
+_ECR: Final = re.compile(r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,12 +202,14 @@ class Origin:
     Attributes:
         environment: Whose it is.
         account: Twelve digits.
+        region: Such as ``eu-west-1``.
         registry: The registry's host.
         repository: The repository's name in it.
     """
 
     environment: str
     account: str
+    region: str
     registry: str
     repository: str
 
@@ -213,3 +217,9 @@ class Origin:
     def uri(self) -> str:
         """``registry/repository``."""
         return f"{self.registry}/{self.repository}"
+
+
+def home_of(uri: str) -> tuple[str, str] | None:
+    """Account and region of a registry of ECR's; ``None`` where no host says them."""
+    found = _ECR.match(uri)
+    return (found[1], found[2]) if found else None

@@ -232,7 +232,8 @@ class EnvironmentTable(Table):
     ] = Field(
         default="",
         description="The environment whose image of this commit is taken as it is, digest and all. "
-        "Nothing is built for this one.",
+        "Nothing is built for this one. Its deploy role may read that environment's repository; "
+        "another account must allow it too: see [promotion](image.md).",
     )
     promote_repository: Annotated[
         str,
@@ -255,7 +256,8 @@ class EnvironmentTable(Table):
         ),
     ] = Field(
         default="",
-        description="What signs SBOM and provenance (DSSE). Without it they are attached unsigned.",
+        description="What signs SBOM and provenance (DSSE). Without it they are attached unsigned. "
+        "The deploy role may sign with that key of KMS and no other.",
     )
     scan: ScanTable = Field(
         default_factory=ScanTable, description="What is asked of the image's scan."
@@ -278,7 +280,8 @@ class EvidenceTable(Table):
     ] = Field(
         default="",
         description="A bucket and a prefix. Nothing there is ever overwritten; where the bucket "
-        "has object lock with a default retention, that holds for every copy.",
+        "has object lock with a default retention, that holds for every copy. The deploy role may "
+        "put new objects there and read them.",
     )
     referrer: Switch = Field(
         default=False,

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from shipway.config.environment import Environment, Origin
+from shipway.config.environment import Environment, Origin, home_of
 from shipway.config.load import Delivery
 from shipway.config.models import HOST, REPOSITORY
 from shipway.config.references import Found, Missing, Reference, References
 from shipway.config.resolve import find
 from shipway.errors import ConfigurationError, UnresolvedReferenceError
-
-_ACCOUNT = re.compile(r"([0-9]{12})\.dkr\.ecr\.")
 
 
 def origin(
@@ -47,12 +45,13 @@ def origin(
             where="ci/delivery.toml",
             remedy=f"correct `repository` of {source.name}, or say promote_repository",
         )
-    owner = _ACCOUNT.match(found[1] or "")
+    account, region = home_of(said) or (place.account, place.region)
     suffix = ".cn" if place.region.startswith("cn-") else ""
     own = f"{place.account}.dkr.ecr.{place.region}.amazonaws.com{suffix}"
     return Origin(
         environment=source.name,
-        account=owner[1] if owner else place.account,
+        account=account,
+        region=region,
         registry=found[1] or own,
         repository=found[2],
     )

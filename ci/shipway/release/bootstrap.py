@@ -6,20 +6,25 @@ sandbox's roles are made from the same text, so that a rehearsal proves what wil
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from shipway.config.environment import Environment, Origin
 from shipway.errors import ConfigurationError
+from shipway.release import needs as reached
 from shipway.release import permissions, trust
 from shipway.release.cfn_yaml import dump
 from shipway.release.contract import Contract, Source, Task
-from shipway.release.permissions import Needs
+from shipway.release.needs import Needs
 from shipway.release.trust import camel
 
 if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
     from shipway.config.load import Declared
 
 Document = dict[str, Any]
+SOURCE_POLICY = "SourceRepositoryPolicy"
+"""The output that says what another account must allow before its images are promoted."""
 LONGEST_SESSION = 43200
 """Seconds; the most that IAM allows a role (IAM API Reference, CreateRole)."""
 
@@ -45,7 +50,7 @@ def render(contract: Contract, declared: Declared, *, session: int) -> str:
     Raises:
         ConfigurationError: No event of the contract leads to the environment.
     """
-    return compose(contract, permissions.needs(declared), session=session)
+    return compose(contract, reached.needs(declared), session=session)
 
 
 def compose(
@@ -69,8 +74,11 @@ def compose(
     body: Document = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": f"Deploy role of {wanted.environment}: {named} may {', '.join(tasks)}.",
-        "Parameters": _parameters(wanted, deploys="deploy" in tasks),
-        "Conditions": {"WithProvider": {"Fn::Equals": [{"Ref": "CreateProvider"}, "true"]}},
+        "Parameters": _parameters(wanted, tasks),
+        "Conditions": {
+            "WithProvider": {"Fn::Equals": [{"Ref": "CreateProvider"}, "true"]},
+            **(_FROM_ANOTHER_ACCOUNT if permissions.promotes(wanted, tasks) else {}),
+        },
         "Resources": {
             "Provider": _provider(contract.source),
             "DeployRole": {
@@ -85,7 +93,10 @@ def compose(
                 },
             },
         },
-        "Outputs": {"DeployRoleArn": {"Value": {"Fn::GetAtt": "DeployRole.Arn"}}},
+        "Outputs": {
+            "DeployRoleArn": {"Value": {"Fn::GetAtt": "DeployRole.Arn"}},
+            **(_source_policy() if permissions.promotes(wanted, tasks) else {}),
+        },
     }
     head = (
         "# Rendered from ci/release.toml and ci/delivery.toml: `nox -s contract -- --write`.",
@@ -95,13 +106,61 @@ def compose(
     return "\n".join(head) + dump(body)
 
 
+def options(
+    wanted: Needs, environment: Environment, origin: Origin | None = None
+) -> dict[str, str]:
+    """The template's parameters for copies, a signing key and promotion, once all is looked up.
+
+    Args:
+        wanted: What the environment needs.
+        environment: The environment, resolved.
+        origin: Where its images come from; ``None`` where the template does not ask.
+    """
+    found: dict[str, str] = {}
+    if origin is not None:
+        found["SourceAccount"] = origin.account
+        found["SourceRegion"] = origin.region
+        found["SourceRepository"] = origin.repository
+    if wanted.copies:
+        found["EvidencePlace"] = reached.place_of(environment.evidence.s3)
+    if wanted.signs:
+        # A reference may stand for a file: then there is no key to be used.
+        no_key = f"arn:aws:kms:{environment.region}:{environment.account}:key/none"
+        found["SigningKey"] = reached.key_of(environment.sign) or no_key
+    return found
+
+
+def takes(template: str, parameter: str) -> bool:
+    """Whether a template of ours has a parameter."""
+    return f"\n  {parameter}:\n" in template
+
+
+_FROM_ANOTHER_ACCOUNT: Document = {
+    "FromAnotherAccount": {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "SourceAccount"}, {"Ref": "AWS::AccountId"}]}]
+    }
+}
+
+
+def _source_policy() -> Document:
+    text = json.dumps(permissions.source_policy("${DeployRole.Arn}"), separators=(",", ":"))
+    words = "The repository policy that the account of the promoted images must set."
+    return {
+        SOURCE_POLICY: {
+            "Condition": "FromAnotherAccount",
+            "Description": words,
+            "Value": permissions.sub(text),
+        }
+    }
+
+
 def _provider_arn(source: Source) -> Document:
     """The OIDC provider's ARN, whether this stack makes it or the account has it."""
     arn = f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:oidc-provider/{trust.host(source)}"
     return {"Fn::If": ["WithProvider", {"Ref": "Provider"}, permissions.sub(arn)]}
 
 
-def _parameters(wanted: Needs, *, deploys: bool) -> Document:
+def _parameters(wanted: Needs, tasks: Sequence[Task]) -> Document:
     written = dict(wanted.written)
 
     def text(name: str, words: str) -> tuple[str, Document]:
@@ -120,7 +179,17 @@ def _parameters(wanted: Needs, *, deploys: bool) -> Document:
         ),
         text("Repository", "Name of the ECR repository."),
     ]
-    if deploys:
+    if permissions.promotes(wanted, tasks):
+        found += [
+            text("SourceAccount", f"Account of the ECR repository of {wanted.source}."),
+            text("SourceRegion", f"Region of the ECR repository of {wanted.source}."),
+            text("SourceRepository", f"Name of the ECR repository of {wanted.source}."),
+        ]
+    if wanted.copies:
+        found.append(text("EvidencePlace", "Where records are copied to: BUCKET/PREFIX."))
+    if wanted.signs:
+        found.append(text("SigningKey", "ARN of the KMS key that signs; of a key, not an alias."))
+    if "deploy" in tasks:
         found.append(text("Cluster", "Name of the ECS cluster."))
         for key in wanted.services:
             found += [

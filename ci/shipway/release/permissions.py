@@ -8,63 +8,18 @@ one document serves whatever its infrastructure is called.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
-from shipway.config.references import Reference
 from shipway.release.contract import Task
+from shipway.release.needs import Needs
 from shipway.release.trust import camel
-
-if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
-    from shipway.config.load import Declared
 
 Document = dict[str, Any]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
-    """What a delivery to one environment reaches, as delivery.toml declares it.
-
-    Attributes:
-        environment: Its name.
-        services: The keys of its services.
-        parameters: Names of the SSM parameters it refers to.
-        stacks: Names of the CloudFormation stacks it refers to.
-        written: Values that the file spells out, by the template parameter that takes them.
-    """
-
-    environment: str
-    services: tuple[str, ...]
-    parameters: tuple[str, ...]
-    stacks: tuple[str, ...]
-    written: tuple[tuple[str, str], ...] = ()
-
-
-def needs(declared: Declared) -> Needs:
-    """Read them out of an environment of delivery.toml."""
-    table = declared.document.table["environments"][declared.name]
-    found = [ref for _, text in declared.leaves() if (ref := Reference.parse(text))]
-    values = [("Repository", table["repository"]), ("Cluster", table["cluster"])]
-    values += [
-        (f"Service{camel(key)}", service["service"]) for key, service in table["services"].items()
-    ]
-    return Needs(
-        environment=declared.name,
-        services=tuple(table["services"]),
-        parameters=tuple(sorted({ref.name for ref in found if ref.scheme == "ssm"})),
-        stacks=tuple(sorted({ref.stack for ref in found if ref.scheme == "cfn"})),
-        written=tuple(
-            (name, text.rpartition("/")[2] if name != "Repository" else _name(text))
-            for name, text in values
-            if Reference.parse(text) is None
-        ),
-    )
-
-
-def _name(repository: str) -> str:
-    """A repository's name without its registry's host, which has a dot or a port."""
-    first, slash, rest = repository.partition("/")
-    return rest if slash and (set(".:") & set(first) or first == "localhost") else repository
+_PROMOTED: Final = (
+    "ecr:BatchGetImage",  # manifests; ListImageReferrers asks for it too (ECR API Reference)
+    "ecr:GetDownloadUrlForLayer",
+)
 
 
 def policy(wanted: Needs, tasks: Sequence[Task]) -> Document:
@@ -75,9 +30,39 @@ def policy(wanted: Needs, tasks: Sequence[Task]) -> Document:
         tasks: Every task that the contract allows there.
     """
     statements = [*_images("publish" in tasks), *_published(wanted)]
+    if promotes(wanted, tasks):
+        # Whether a layer is there is asked of the repository that it goes to, never of this one.
+        statements.append(statement("ReadPromotedImages", _PROMOTED, [_source()]))
+    if wanted.copies:
+        statements += _copies(wanted)
+    if wanted.signs:
+        key = [{"Ref": "SigningKey"}]
+        statements.append(statement("SignWithTheKey", ["kms:GetPublicKey", "kms:Sign"], key))
     if "deploy" in tasks:
         statements += [*_looks(wanted), *_rollout(wanted)]
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def promotes(wanted: Needs, tasks: Sequence[Task]) -> bool:
+    """Whether images are taken from another environment; taking one publishes it here."""
+    return bool(wanted.source) and "publish" in tasks
+
+
+def source_policy(role: str) -> Document:
+    """What the policy of the source's repository must allow, where it is another account's.
+
+    "Cross-account policy evaluation logic" (IAM User Guide): both sides must allow it.
+
+    Args:
+        role: The ARN of the deploy role.
+    """
+    allowed = {
+        "Sid": "LetImagesBePromoted",
+        "Effect": "Allow",
+        "Principal": {"AWS": role},
+        "Action": list(_PROMOTED),
+    }  # no resource: it is the policy of one repository
+    return {"Version": "2012-10-17", "Statement": [allowed]}
 
 
 def statement(
@@ -140,6 +125,28 @@ def _published(wanted: Needs) -> list[Document]:
         named = [_here("cloudformation", f"stack/{name}/*") for name in wanted.stacks]
         found.append(statement("ReadTheStacks", ["cloudformation:DescribeStacks"], named))
     return found
+
+
+def _source() -> Document:
+    where = "${SourceRegion}:${SourceAccount}"
+    return sub(f"arn:${{AWS::Partition}}:ecr:{where}:repository/${{SourceRepository}}")
+
+
+def _copies(wanted: Needs) -> list[Document]:
+    """Records of this environment, and the ledger's lines, which lie together for all of them.
+
+    Evidence folders begin with the environment's name (:mod:`shipway.evidence.record`).
+    """
+    folders = (wanted.environment, "chain")
+    place = "arn:${AWS::Partition}:s3:::${EvidencePlace}"
+    objects = [sub(f"{place}/{folder}/*") for folder in folders]
+    # "Enforce conditional writes on Amazon S3 buckets" (Amazon S3 User Guide): whoever must send
+    # If-None-Match overwrites nothing, not even with other tools than ours.
+    new = {"Null": {"s3:if-none-match": "false"}}
+    return [
+        statement("CopyRecordsOnce", ["s3:PutObject"], objects, new),
+        statement("CompareTheirCopies", ["s3:GetObject"], objects),  # one that is there already
+    ]
 
 
 def _services(wanted: Needs, kind: str = "service", tail: str = "") -> list[Document]:

@@ -11,7 +11,8 @@ from typing import Final
 
 from shipway.release import bootstrap
 from shipway.release.contract import TASKS, Contract, Entry, Guard, Source, Task
-from shipway.release.permissions import Needs, statement
+from shipway.release.needs import Needs
+from shipway.release.permissions import statement
 from shipway.sandbox.compute import Layer
 from shipway.sandbox.github import Repository, Run
 

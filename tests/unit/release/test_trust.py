@@ -11,6 +11,7 @@ from shipway.config.load import load
 from shipway.errors import ConfigurationError
 from shipway.release import bootstrap, permissions, trust, workflow
 from shipway.release.contract import TASKS, Contract, Entry, Guard, Source, Task
+from shipway.release.needs import Needs, needs
 from shipway.release.pattern import matches
 from shipway.rollout.terms import Policy
 
@@ -144,8 +145,8 @@ def test_names_that_are_written_are_defaults_and_references_are_read_by_name(
     delivery: object,
 ) -> None:
     declared = delivery.environment("production")  # type: ignore[attr-defined]
-    found = permissions.needs(declared)
-    assert found == permissions.Needs(
+    found = needs(declared)
+    assert found == Needs(
         environment="production",
         services=("web", "back-office"),
         parameters=("/shop/cluster", "/shop/office"),
@@ -177,9 +178,7 @@ def test_an_environment_where_no_event_leads_has_no_role(delivery: object) -> No
         bootstrap.render(empty, delivery.environment("production"), session=1)  # type: ignore[attr-defined]
 
 
-NEEDS = permissions.Needs(
-    environment="production", services=("web",), parameters=("/a/b",), stacks=("s",)
-)
+NEEDS = Needs(environment="production", services=("web",), parameters=("/a/b",), stacks=("s",))
 
 
 @pytest.mark.parametrize(

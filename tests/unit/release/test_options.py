@@ -1,0 +1,321 @@
+"""What options of delivery.toml add to a deploy role, and that nothing else adds it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import botocore
+import botocore.session  # knows the operations of each service
+import pytest
+
+from shipway.config.environment import Environment, Evidence, Image, Origin, home_of
+from shipway.config.load import load
+from shipway.release import bootstrap, permissions
+from shipway.release.contract import TASKS, Contract, Entry, Guard, Source, Task
+from shipway.release.needs import Needs, needs, place_of
+
+ADAPTERS = Path(__file__).parents[3] / "ci" / "shipway" / "aws"
+KEY = "arn:aws:kms:eu-west-1:444455556666:key/1234-abcd"
+SIDS = {"CopyRecordsOnce", "CompareTheirCopies", "SignWithTheKey", "ReadPromotedImages"}
+PARAMETERS = {
+    "EvidencePlace", "SigningKey", "SourceAccount", "SourceRegion", "SourceRepository",
+}  # fmt: skip
+DELIVERY = """
+schema = 1
+name = "shop"
+{evidence}
+[environments.staging]
+account = "111122223333"
+region = "eu-west-1"
+repository = "{source}"
+cluster = "shop"
+[environments.staging.services.web]
+service = "web"
+container = "web"
+[environments.production]
+account = "444455556666"
+region = "eu-central-1"
+repository = "shop"
+cluster = "shop"
+{own}
+[environments.production.services.web]
+service = "web"
+container = "web"
+"""
+
+
+def wanted(
+    tmp_path: Path, *, own: str = "", evidence: str = "", source: str = "ssm:/shop/staging"
+) -> Needs:
+    """What production needs, with some lines of its own, of the file, and staging's repository."""
+    file = tmp_path / "delivery.toml"
+    text = DELIVERY.format(own=own, evidence=evidence, source=source)
+    file.write_text(text, encoding="utf-8")
+    return needs(load(file).environment("production"))
+
+
+def added(of: Needs, tasks: tuple[Task, ...] = TASKS) -> dict[str, dict[str, Any]]:
+    """The statements that options add, by their names."""
+    statements = permissions.policy(of, tasks)["Statement"]
+    return {one["Sid"]: one for one in statements if one["Sid"] in SIDS}
+
+
+def template(of: Needs, tasks: tuple[Task, ...] = TASKS) -> str:
+    """The template of an environment that one event leads to."""
+    source = Source(repository="example/shop", repository_id=1, owner_id=2, workflow="deploy.yml")
+    entry = Entry(
+        name="main", event="push", ref="refs/heads/main", environments=("production",), tasks=tasks
+    )
+    guard = Guard(environment="production", role="deploy", github_environment="production")
+    contract = Contract(path="release.toml", entries=(entry,), source=source, guards=(guard,))
+    return bootstrap.compose(contract, of, session=3600)
+
+
+def test_without_options_nothing_is_added(tmp_path: Path) -> None:
+    plain = wanted(tmp_path)
+    assert added(plain) == {}
+    text = template(plain)
+    assert not [name for name in PARAMETERS if bootstrap.takes(text, name)]
+    assert bootstrap.SOURCE_POLICY not in text
+    assert "FromAnotherAccount" not in text
+
+
+def test_copies_are_put_once_below_the_environments_own_prefix(tmp_path: Path) -> None:
+    found = wanted(tmp_path, evidence='[evidence]\ns3 = "s3://keep/shop/records"')
+    objects = [
+        {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidencePlace}/production/*"},
+        {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidencePlace}/chain/*"},
+    ]
+    assert added(found) == {
+        "CopyRecordsOnce": {
+            "Sid": "CopyRecordsOnce",
+            "Effect": "Allow",
+            "Action": "s3:PutObject",
+            "Resource": objects,
+            "Condition": {"Null": {"s3:if-none-match": "false"}},
+        },
+        "CompareTheirCopies": {
+            "Sid": "CompareTheirCopies",
+            "Effect": "Allow",
+            "Action": "s3:GetObject",
+            "Resource": objects,
+        },
+    }
+    assert dict(found.written)["EvidencePlace"] == "keep/shop/records"
+    # Every run keeps a record, one that only builds too.
+    assert set(added(found, ("build",))) == {"CopyRecordsOnce", "CompareTheirCopies"}
+
+
+def test_a_star_in_a_prefix_is_no_wildcard_in_the_policy(tmp_path: Path) -> None:
+    found = wanted(tmp_path, evidence='[evidence]\ns3 = "s3://keep/a*"')
+    assert dict(found.written)["EvidencePlace"] == "keep/a${*}"
+    assert '    Default: "keep/a${*}"\n' in template(found)
+
+
+def test_the_one_key_may_sign(tmp_path: Path) -> None:
+    found = wanted(tmp_path, own=f'sign = "kms:{KEY}"')
+    assert added(found) == {
+        "SignWithTheKey": {
+            "Sid": "SignWithTheKey",
+            "Effect": "Allow",
+            "Action": ["kms:GetPublicKey", "kms:Sign"],
+            "Resource": {"Ref": "SigningKey"},
+        }
+    }
+    assert dict(found.written)["SigningKey"] == KEY
+    assert f"    Default: {KEY}\n" in template(found)
+
+
+def test_a_key_in_a_file_needs_no_rights(tmp_path: Path) -> None:
+    assert added(wanted(tmp_path, own='sign = "file:key.pem"')) == {}
+
+
+@pytest.mark.parametrize(
+    ("source", "own", "written"),
+    [
+        (
+            "team/shop",
+            "",
+            {
+                "SourceAccount": "111122223333",
+                "SourceRegion": "eu-west-1",
+                "SourceRepository": "team/shop",
+            },
+        ),
+        (
+            "999988887777.dkr.ecr.us-east-1.amazonaws.com/shop",
+            "",
+            {
+                "SourceAccount": "999988887777",
+                "SourceRegion": "us-east-1",
+                "SourceRepository": "shop",
+            },
+        ),
+        (
+            "shop",
+            'promote_repository = "999988887777.dkr.ecr.us-east-1.amazonaws.com/a/b"',
+            {
+                "SourceAccount": "999988887777",
+                "SourceRegion": "us-east-1",
+                "SourceRepository": "a/b",
+            },
+        ),
+        ("ssm:/shop/staging", "", {}),
+        ("shop", 'promote_repository = "cfn:promotes.Uri"', {}),
+    ],
+)
+def test_images_are_read_from_the_one_repository(
+    tmp_path: Path, source: str, own: str, written: Mapping[str, str]
+) -> None:
+    found = wanted(tmp_path, source=source, own=f'promote_from = "staging"\n{own}')
+    assert added(found) == {
+        "ReadPromotedImages": {
+            "Sid": "ReadPromotedImages",
+            "Effect": "Allow",
+            "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+            "Resource": {
+                "Fn::Sub": "arn:${AWS::Partition}:ecr:${SourceRegion}:${SourceAccount}"
+                ":repository/${SourceRepository}"
+            },
+        }
+    }
+    assert {name: text for name, text in found.written if name in PARAMETERS} == written
+    text = template(found)
+    assert all(bootstrap.takes(text, f"Source{one}") for one in ("Account", "Region", "Repository"))
+
+
+def test_what_names_the_source_is_looked_up_with_this_role(tmp_path: Path) -> None:
+    own = 'promote_from = "staging"'
+    assert wanted(tmp_path).parameters == ()
+    assert wanted(tmp_path, own=own).parameters == ("/shop/staging",)
+    told = wanted(tmp_path, own=f'{own}\npromote_repository = "cfn:promotes.Uri"')
+    assert (told.parameters, told.stacks) == ((), ("promotes",))
+
+
+def test_who_may_not_publish_may_not_promote(tmp_path: Path) -> None:
+    found = wanted(tmp_path, own='promote_from = "staging"')
+    assert added(found, ("build",)) == {}
+    assert not bootstrap.takes(template(found, ("build",)), "SourceRepository")
+    assert set(added(found, ("build", "publish"))) == {"ReadPromotedImages"}
+
+
+def test_references_are_parameters_without_a_default(tmp_path: Path) -> None:
+    found = wanted(
+        tmp_path,
+        evidence='[evidence]\ns3 = "ssm:/shop/copies"',
+        own='sign = "ssm:/shop/key"\npromote_from = "staging"',
+    )
+    assert set(added(found)) == SIDS
+    assert not PARAMETERS & dict(found.written).keys()
+    assert found.parameters == ("/shop/copies", "/shop/key", "/shop/staging")
+    text = template(found)
+    for name in PARAMETERS:
+        assert f"\n  {name}:\n    Type: String\n    Description:" in text
+
+
+def test_a_record_beside_its_image_needs_no_more_than_a_push(tmp_path: Path) -> None:
+    plain, attached = wanted(tmp_path), wanted(tmp_path, evidence="[evidence]\nreferrer = true")
+    assert permissions.policy(attached, TASKS) == permissions.policy(plain, TASKS)
+
+
+def test_another_account_is_told_what_to_allow(tmp_path: Path) -> None:
+    text = template(wanted(tmp_path, own='promote_from = "staging"'))
+    assert 'FromAnotherAccount: !Not [!Equals [!Ref SourceAccount, !Ref "AWS::AccountId"]]' in text
+    said = re.search(r"Condition: FromAnotherAccount\n.*\n    Value: !Sub (.*)\n", text)
+    assert said is not None
+    assert json.loads(json.loads(said[1])) == {
+        "Version": "2012-10-17",
+        "Statement": [
+            {
+                "Sid": "LetImagesBePromoted",
+                "Effect": "Allow",
+                "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"],
+                "Principal": {"AWS": "${DeployRole.Arn}"},
+            }
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("module", "sid"),
+    [("kms", {"SignWithTheKey"}), ("s3", {"CopyRecordsOnce", "CompareTheirCopies"})],
+)
+def test_the_actions_are_the_calls_that_the_adapter_makes(module: str, sid: set[str]) -> None:
+    source = (ADAPTERS / f"{module}.py").read_text(encoding="utf-8")
+    known = botocore.session.get_session().get_service_model(module).operation_names
+    called = set(re.findall(r"\.([a-z_]+)\(", source))
+    calls = {f"{module}:{name}" for name in known if botocore.xform_name(name) in called}
+    statements = added(replace(PLAIN, copies=True, signs=True))
+    actions = {one for name in sid for one in _listed(statements[name]["Action"])}
+    assert actions == calls
+
+
+def _listed(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+PLAIN = Needs(environment="production", services=("web",), parameters=(), stacks=())
+RESOLVED = Environment(
+    name="production",
+    account="444455556666",
+    region="eu-central-1",
+    registry="444455556666.dkr.ecr.eu-central-1.amazonaws.com",
+    repository="shop",
+    cluster="shop",
+    role="",
+    image=Image(name="shop", context=".", dockerfile="Dockerfile", platforms=(), build_args={}),
+    services=(),
+    sign=f"kms:{KEY}",
+    evidence=Evidence(s3="s3://keep/a*"),
+)
+ORIGIN = Origin(
+    environment="staging",
+    account="111122223333",
+    region="eu-west-1",
+    registry="111122223333.dkr.ecr.eu-west-1.amazonaws.com",
+    repository="team/shop",
+)
+
+
+def test_parameters_are_filled_with_what_the_references_stand_for() -> None:
+    assert bootstrap.options(PLAIN, RESOLVED) == {}
+    every = replace(PLAIN, copies=True, signs=True, source="staging")
+    filled = bootstrap.options(every, RESOLVED, ORIGIN)
+    assert filled == {
+        "SourceAccount": "111122223333",
+        "SourceRegion": "eu-west-1",
+        "SourceRepository": "team/shop",
+        "EvidencePlace": "keep/a${*}",
+        "SigningKey": KEY,
+    }
+    text = template(every)
+    assert {name for name in PARAMETERS if bootstrap.takes(text, name)} == set(filled)
+
+
+def test_a_reference_that_stands_for_a_file_opens_no_key() -> None:
+    environment = replace(RESOLVED, sign="file:key.pem")
+    filled = bootstrap.options(replace(PLAIN, signs=True), environment)
+    assert filled == {"SigningKey": "arn:aws:kms:eu-central-1:444455556666:key/none"}
+
+
+@pytest.mark.parametrize(
+    ("uri", "home"),
+    [
+        ("111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop", ("111122223333", "eu-west-1")),
+        ("111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/a/b", ("111122223333", "cn-north-1")),
+        ("localhost:5000/shop", None),
+        ("shop", None),
+        ("", None),
+    ],
+)
+def test_the_host_says_account_and_region(uri: str, home: tuple[str, str] | None) -> None:
+    assert home_of(uri) == home
+
+
+def test_a_place_without_a_prefix_is_the_bucket() -> None:
+    assert place_of("s3://keep") == "keep"
