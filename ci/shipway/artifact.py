@@ -70,7 +70,11 @@ class Artifact:
         if asked is not None:
             image: PublishedImage | None = self._existing(asked, environment, store)
         elif environment.promote_from:
-            image = self._promote(environment, store)
+            image = self._promote(environment, store) if "publish" in tasks else None
+            if image is None:
+                text = f"nothing is built: {environment.name} takes what was built for "
+                text += environment.promote_from
+                self.journal(Noticed(stage="build", text=text))
         else:
             image = self._make(tasks, environment, store)
         if image is None:

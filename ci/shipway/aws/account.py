@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from shipway.aws.ecr import EcrRepository
+from shipway.aws.ecr import EcrRepository, origin_of
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.kms import KmsSigner
 from shipway.aws.logs import Logs
@@ -49,8 +49,8 @@ class AwsAccount:
         return EcrRepository(Session(place.region), name, place.account)
 
     def origin(self, origin: Origin) -> EcrRepository:
-        """The repository that promoted images come from; its URI is known, never asked for."""
-        return EcrRepository(self._session, origin.repository, origin.account, uri=origin.uri)
+        """The repository that promoted images come from, in its own account and region."""
+        return origin_of(self._session, origin)
 
     def kms(self, key: str) -> KmsSigner:
         """An asymmetric signing key of KMS, by its id, ARN or alias."""

@@ -53,6 +53,11 @@ class EcrRepository:
         self._uri = uri
 
     @property
+    def region(self) -> str:
+        """Where it is: a registry of ECR's is one account's in one region."""
+        return self._session.region
+
+    @property
     def uri(self) -> str:
         """The repository's URI as ECR gives it (one call, then remembered).
 
@@ -161,11 +166,11 @@ class EcrRepository:
 
     def take(self, origin: Origin, digest: Digest, tag: str) -> Pushed:
         """Copy from another repository; see :class:`shipway.image.publish.Target`."""
-        if (origin.account, origin.repository) == (self._registry_id, self._name):
+        here = (self._registry_id, self.region, self._name)
+        if (origin.account, origin.region, origin.repository) == here:
             self.tag(digest, tag)
             return Pushed(digest=digest, blobs=0, bytes=0)
-        other = EcrRepository(self._session, origin.repository, origin.account, uri=origin.uri)
-        return transfer(other, self, digest, tag)
+        return transfer(origin_of(self._session, origin), self, digest, tag)
 
     def referrers(self, digest: Digest) -> tuple[Referrer, ...]:
         """ListImageReferrers; see :class:`shipway.image.attestation.Attachments`."""
@@ -325,3 +330,12 @@ def _child(hub: Registry, digest: Digest) -> Manifest:
             remedy="nothing was tagged; publish the image there again, then promote it",
         )
     return found
+
+
+def origin_of(session: Session, origin: Origin) -> EcrRepository:
+    """The repository that promoted images come from, asked in its own region.
+
+    Its URI is known and never asked for.
+    """
+    there = session if origin.region == session.region else Session(origin.region)
+    return EcrRepository(there, origin.repository, origin.account, uri=origin.uri)

@@ -16,10 +16,11 @@ from shipway.release.trust import camel
 
 Document = dict[str, Any]
 
-_PROMOTED: Final = (
+PROMOTED: Final = (
     "ecr:BatchGetImage",  # manifests; ListImageReferrers asks for it too (ECR API Reference)
     "ecr:GetDownloadUrlForLayer",
 )
+"""What a promotion asks of the repository that it takes an image from."""
 
 
 def policy(wanted: Needs, tasks: Sequence[Task]) -> Document:
@@ -32,7 +33,7 @@ def policy(wanted: Needs, tasks: Sequence[Task]) -> Document:
     statements = [*_images("publish" in tasks), *_published(wanted)]
     if promotes(wanted, tasks):
         # Whether a layer is there is asked of the repository that it goes to, never of this one.
-        statements.append(statement("ReadPromotedImages", _PROMOTED, [_source()]))
+        statements.append(statement("ReadPromotedImages", PROMOTED, [_source()]))
     if wanted.copies:
         statements += _copies(wanted)
     if wanted.signs:
@@ -60,7 +61,7 @@ def source_policy(role: str) -> Document:
         "Sid": "LetImagesBePromoted",
         "Effect": "Allow",
         "Principal": {"AWS": role},
-        "Action": list(_PROMOTED),
+        "Action": list(PROMOTED),
     }  # no resource: it is the policy of one repository
     return {"Version": "2012-10-17", "Statement": [allowed]}
 

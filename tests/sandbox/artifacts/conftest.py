@@ -29,6 +29,7 @@ from shipway.image.publish import PublishedImage
 from shipway.observer import Event, Noticed
 from shipway.papers import Clerk
 from shipway.ports import Site, Yard
+from shipway.release import permissions
 from shipway.sandbox import compute
 from shipway.sandbox.engine import Engine
 from shipway.syft import Syft
@@ -73,12 +74,8 @@ class Aws:
 
     def share(self, name: str, owner: str, reader: str, *actions: str) -> None:
         """The repository policy that lets another account read."""
-        allowed = actions or (
-            "ecr:BatchCheckLayerAvailability",
-            "ecr:BatchGetImage",
-            "ecr:GetDownloadUrlForLayer",
-            "ecr:ListImageReferrers",
-        )
+        # What docs/image.md tells the other account to allow.
+        allowed = actions or permissions.PROMOTED
         statement = {
             "Effect": "Allow",
             "Principal": {"AWS": f"arn:aws:iam::{reader}:root"},

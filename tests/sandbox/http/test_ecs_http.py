@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shipway.aws.ecr import EcrRepository
+from shipway.aws.ecr import EcrRepository, origin_of
 from shipway.aws.logs import Logs
 from shipway.aws.published import Published
 from shipway.aws.session import Session
+from shipway.config.environment import Origin
 from shipway.config.references import Found, Missing, Reference
 from shipway.errors import (
     AccessDeniedError,
@@ -517,6 +518,20 @@ def test_an_index_in_ecr_is_known_by_its_platforms(session: Session, aws: Aws) -
     assert (found.digest, found.platforms) == (Digest(index), frozenset({Digest(child)}))
     assert repository.find(index) is None
     assert aws.asked["BatchGetImage"][1]["imageIds"] == [{"imageDigest": index}]
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "us-east-1"])
+def test_a_promoted_image_is_asked_for_in_its_own_region(session: Session, region: str) -> None:
+    host = f"111122223333.dkr.ecr.{region}.amazonaws.com"
+    origin = Origin(
+        environment="staging",
+        account="111122223333",
+        region=region,
+        registry=host,
+        repository="shop",
+    )
+    source = origin_of(session, origin)
+    assert (source.region, source.uri) == (region, f"{host}/shop")
 
 
 def test_a_repository_that_is_not_there(session: Session, aws: Aws) -> None:

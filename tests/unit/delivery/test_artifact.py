@@ -64,6 +64,20 @@ def test_a_promotion_builds_nothing_and_delivers_the_very_digest(world: World) -
     assert "build" not in predicate
 
 
+def test_where_nothing_may_be_published_nothing_is_promoted(world: World) -> None:
+    promoting(world)
+    contract = world.root / "ci" / "release.toml"
+    contract.write_text(contract.read_text().replace('["build", "publish"]', '["build"]', 1))
+    world.cloud.elsewhere.keep(SHA, ONE, ONE)
+    world.push("refs/heads/main")
+    outcome = world.deliver(env=None)
+    assert (outcome.kind, outcome.image) == ("succeeded", None)
+    assert world.cloud.store.taken == []
+    assert world.builder.requests == []
+    [noticed] = [one.text for one in world.told if isinstance(one, Noticed)]
+    assert noticed == "nothing is built: staging takes what was built for dev"
+
+
 def test_the_source_may_be_said_where_it_is_needed(world: World) -> None:
     promoting(world, "123412341234.dkr.ecr.eu-west-1.amazonaws.com/team/shop")
     world.cloud.elsewhere.keep(SHA, ONE, ONE)

@@ -43,7 +43,9 @@ _BY_NAME = {
     ("ecr", "DescribeRepositories"): ("repository", "repositoryNames"),
 }
 """Actions that are authorised on each resource they name; MiniStack asks on ``*``."""
-_AS = {"ecr:ListImageReferrers": "ecr:BatchGetImage"}
+PERMISSION_OF = {
+    "ecr:ListImageReferrers": "ecr:BatchGetImage",
+}
 """Operations that have no permission of their own (ECR API Reference, ListImageReferrers)."""
 
 
@@ -168,7 +170,7 @@ def enforce(  # noqa: PLR0917  # MiniStack calls it with six positions
 ) -> Any:
     """Authorise a request on every resource that it names."""
     decide = original("iam_evaluator.enforce")
-    action = _AS.get(action, action)
+    action = PERMISSION_OF.get(action, action)
     denied = decide(access_key, action, service, region, resource_arn, service_context)
     for one in _more.get():
         denied = denied or decide(access_key, action, service, region, one, service_context)

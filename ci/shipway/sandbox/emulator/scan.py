@@ -23,6 +23,7 @@ from ministack.services import ecr
 from shipway.sandbox.emulator import ecr as corrected
 from shipway.sandbox.emulator import registry, state
 from shipway.sandbox.emulator.corrections import correction, original
+from shipway.sandbox.emulator.iam import PERMISSION_OF
 
 Record = dict[str, Any]
 
@@ -248,8 +249,9 @@ async def handle_request(
     other = str(data.get("registryId") or "")
     if other and other != get_account_id() and registry.shares_across_accounts():
         name = str(data.get("repositoryName", ""))
-        if not registry.shares(name, get_account_id(), f"ecr:{action}"):
-            return _not_shared(action, name, other)
+        permission = PERMISSION_OF.get(f"ecr:{action}", f"ecr:{action}")
+        if not registry.shares(name, get_account_id(), permission):
+            return _not_shared(permission, name, other)
         with request_scope(other, get_region()):
             if call is not None:
                 return call(data)
@@ -259,11 +261,11 @@ async def handle_request(
     return call(data)
 
 
-def _not_shared(action: str, name: str, account: str) -> Any:
+def _not_shared(permission: str, name: str, account: str) -> Any:
     arn = f"arn:aws:ecr:{get_region()}:{account}:repository/{name}"
     return error_response_json(
         "AccessDeniedException",
-        f"User: arn:aws:iam::{get_account_id()}:root is not authorized to perform: ecr:{action} on "
-        f"resource: {arn} because no resource-based policy allows the ecr:{action} action",
+        f"User: arn:aws:iam::{get_account_id()}:root is not authorized to perform: {permission} on "
+        f"resource: {arn} because no resource-based policy allows the {permission} action",
         400,
     )
