@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shipway import git
+from shipway.conduct import conduct
 from shipway.config import origin as origins
 from shipway.config import resolve
 from shipway.config.environment import Environment
 from shipway.config.load import Delivery
-from shipway.console import Console, open_console
-from shipway.errors import CancelledError, IdentityError, ShipwayError, UsageError
+from shipway.console import Console
+from shipway.errors import IdentityError, UsageError
 from shipway.locks import read
 from shipway.release import bootstrap, trust, workflow
 from shipway.release.contract import Contract
@@ -35,23 +36,18 @@ _NO_GROUP = "none"
 
 def run(env: str, *, apply: bool, yes: bool, json: bool) -> int:
     """Print the template, or create or update the stack; gives the exit code."""
-    with open_console(mode="json" if json else "auto", env=os.environ) as console:
-        try:
-            contract, delivery = read(Path(os.path.relpath(git.root(Path.cwd()))))
-            session = workflow.budget(contract, delivery).session
-            template = bootstrap.render(contract, delivery.environment(env), session=session)
-            if apply:
-                _apply(contract, delivery, env, template, console, yes=yes)
-            else:
-                sys.stdout.write(template)
-        except ShipwayError as error:
-            console.error(error)
-            return error.exit_code
-        except KeyboardInterrupt:
-            cancelled = CancelledError("interrupted", remedy="nothing further is changed")
-            console.error(cancelled)
-            return cancelled.exit_code
-    return 0
+
+    def work(console: Console) -> int:
+        contract, delivery = read(Path(os.path.relpath(git.root(Path.cwd()))))
+        session = workflow.budget(contract, delivery).session
+        template = bootstrap.render(contract, delivery.environment(env), session=session)
+        if apply:
+            _apply(contract, delivery, env, template, console, yes=yes)
+        else:
+            sys.stdout.write(template)
+        return 0
+
+    return conduct(work, interrupted="nothing further is changed", json=json)
 
 
 def _apply(

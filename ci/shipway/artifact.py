@@ -242,7 +242,9 @@ class Artifact:
                 raise ImageNotFoundError(
                     f"there is no image {asked.digest} in {store.uri}",
                     where=str(asked),
-                    remedy="see the digest; nothing was changed, what ran before still runs",
+                    details=where_digests_are(environment),
+                    remedy="give the whole digest of one that is there; nothing was changed, what "
+                    "ran before still runs",
                 )
             running.text = f"{short(asked)}  nothing built, nothing pushed: it is there"
         return PublishedImage(
@@ -351,6 +353,20 @@ def _logins(wanted: Image, store: ImageStore) -> dict[str, str]:
     host = wanted.cache.partition("/")[0]
     ours = host == store.uri.partition("/")[0] if host else False
     return {host: store.login()} if ours or ".dkr.ecr." in host else {}
+
+
+def where_digests_are(environment: Environment) -> tuple[str, ...]:
+    """The commands that show which images there are; a deploy role may run each of them."""
+    delivered = (
+        f"delivered before: nox -s audit -- --env {environment.name} (--digest shows one whole)"
+    )
+    if environment.sandbox:
+        return (delivered,)  # an aws command line does not find the embedded registry by itself
+    command = f"aws ecr describe-images --repository-name {environment.repository}"
+    owner = environment.registry.partition(".")[0]
+    if owner.isdigit() and owner != environment.account:
+        command += f" --registry-id {owner}"
+    return f"in the registry: {command} --region {environment.region}", delivered
 
 
 def short(reference: ImageReference) -> str:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Final, Protocol
 
 from shipway import git, wiring
+from shipway.conduct import conduct
 from shipway.config.environment import Place
-from shipway.console import Console, open_console
+from shipway.console import Console
 from shipway.errors import (
-    CancelledError,
     EvidenceError,
     ImageNotFoundError,
     ShipwayError,
@@ -93,15 +93,11 @@ class Question:
 
 def run(question: Question, *, json: bool, account: Open = wiring.account) -> int:
     """Answer; 50 where the evidence does not hold."""
-    with open_console(mode="json" if json else "auto", env=os.environ) as console:
-        try:
-            return _Audit(question, console, account).answer()
-        except KeyboardInterrupt:
-            error: ShipwayError = CancelledError("interrupted", remedy="nothing was changed")
-        except ShipwayError as met:
-            error = met
-        console.error(error)
-        return error.exit_code
+
+    def work(console: Console) -> int:
+        return _Audit(question, console, account).answer()
+
+    return conduct(work, interrupted="nothing was changed", json=json)
 
 
 class _Audit:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from shipway.console import Console, Mode, open_console
+from shipway.conduct import conduct
+from shipway.console import Console
 from shipway.delivery import Order, deliver
-from shipway.errors import CancelledError, ShipwayError, TerminatedError
+from shipway.errors import TerminatedError
 from shipway.release.contract import Task
 from shipway.release.facts import Exceptions
 from shipway.rollout.resume import HookAction
@@ -39,19 +39,13 @@ def run(
         json: One JSON object for each event instead of words for a person.
         verbose: Show all of BuildKit's output.
     """
-    mode: Mode = "json" if json else "auto"
-    with open_console(mode=mode, env=os.environ, verbose=verbose) as console:
-        try:
-            with terminable():
-                order = _order(stage, env, image, resume, asked or Exceptions())
-                return _deliver(order, console)
-        except ShipwayError as error:
-            console.error(error)
-            return error.exit_code
-        except KeyboardInterrupt:
-            cancelled = CancelledError("interrupted", remedy="nothing further is changed")
-            console.error(cancelled)
-            return cancelled.exit_code
+
+    def work(console: Console) -> int:
+        with terminable():
+            order = _order(stage, env, image, resume, asked or Exceptions())
+            return _deliver(order, console)
+
+    return conduct(work, interrupted="nothing further is changed", json=json, verbose=verbose)
 
 
 def _order(

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shipway import git
+from shipway.conduct import conduct
 from shipway.config import load as delivery_file
 from shipway.config.load import Delivery
-from shipway.console import Console, open_console
-from shipway.errors import ConfigurationError, DriftError, ShipwayError
+from shipway.console import Console
+from shipway.errors import ConfigurationError, DriftError
 from shipway.release import bootstrap, drift, trust, workflow
 from shipway.release import load as contract_file
 from shipway.release.contract import Contract
@@ -43,25 +44,24 @@ class Locks:
 
 def run(*, write: bool, json: bool) -> int:
     """Show the contract, then compare the three places or render two of them."""
-    with open_console(mode="json" if json else "auto", env=os.environ) as console:
-        try:
-            root = Path(os.path.relpath(git.root(Path.cwd())))
-            contract, delivery = read(root)
-            console.table("Release contract", _COLUMNS, table(contract))
-            locks = render(contract, delivery)
-            _say(contract, locks, console)
-            if write:
-                for name in put(root, locks):
-                    console.say(f"written: {name}")
-            found = differences(root, locks)
-            if found:
-                raise drifted(found)
-            files = (locks.workflow, *locks.documents)
-            console.say(f"No difference: {contract.path}, {', '.join(files)}")
-        except ShipwayError as error:
-            console.error(error)
-            return error.exit_code
-    return 0
+
+    def work(console: Console) -> int:
+        root = Path(os.path.relpath(git.root(Path.cwd())))
+        contract, delivery = read(root)
+        console.table("Release contract", _COLUMNS, table(contract))
+        locks = render(contract, delivery)
+        _say(contract, locks, console)
+        if write:
+            for name in put(root, locks):
+                console.say(f"written: {name}")
+        found = differences(root, locks)
+        if found:
+            raise drifted(found)
+        files = (locks.workflow, *locks.documents)
+        console.say(f"No difference: {contract.path}, {', '.join(files)}")
+        return 0
+
+    return conduct(work, interrupted="run it again: it shows every difference", json=json)
 
 
 def read(root: Path) -> tuple[Contract, Delivery]:

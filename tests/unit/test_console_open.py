@@ -312,3 +312,11 @@ def test_an_unknown_place_is_left_out_of_the_heading() -> None:
     with open_console(mode="lines", stream=stream, env={}) as console:
         console(Heading(environment="local", account="", region="", trigger="", commit="3f9c2ab"))
     assert stream.getvalue().endswith(" shipway  local  3f9c2ab\n")
+
+
+def test_an_error_that_begins_with_its_place_is_annotated_there() -> None:
+    stream = io.StringIO()
+    with open_console(mode="actions", stream=stream, env={}) as console:
+        console.error(ShipwayError("ci/release.toml:3 is not TOML: invalid value, at column 10"))
+    (said,) = [line for line in stream.getvalue().splitlines() if line.startswith("::error ")]
+    assert said.startswith("::error file=ci/release.toml,line=3,title=ci/release.toml%3A3 is not")

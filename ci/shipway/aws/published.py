@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import islice
 
 from botocore.exceptions import ClientError
@@ -13,7 +15,9 @@ from shipway.errors import AccessDeniedError, AwsError, CredentialsError, UsageE
 
 # GetParameters takes at most ten names (Systems Manager API Reference, GetParameters).
 _NAMES_A_CALL = 10
+_PAGES = 5  # of ten names each, looked through for one that is misspelt
 _SHOWN = 12
+_UNLISTED = "Names beside it cannot be listed"
 
 
 class Published:
@@ -44,7 +48,7 @@ class Published:
 
     def _parameters(self, references: Sequence[Reference]) -> dict[Reference, Resolution]:
         names = [reference.name for reference in references]
-        with translated("ssm:GetParameters", ", ".join(names)):
+        with _reading("ssm:GetParameters", ", ".join(names)):
             answer = self._session.client("ssm").get_parameters(Names=names, WithDecryption=True)
             found = {
                 parameter["Name"]: Found(
@@ -52,43 +56,87 @@ class Published:
                 )
                 for parameter in answer["Parameters"]
             }
-        return {
-            reference: found.get(reference.name) or Missing(published=self._beside(reference.name))
-            for reference in references
-        }
+        beside: dict[str, Missing] = {}
+        answers: dict[Reference, Resolution] = {}
+        for reference in references:
+            folder = reference.name.rpartition("/")[0] or "/"
+            if reference.name in found:
+                answers[reference] = found[reference.name]
+                continue
+            if folder not in beside:
+                beside[folder] = self._beside(folder)
+            answers[reference] = _near(reference, beside[folder])
+            beside[folder] = replace(beside[folder], more=())  # said once for a path
+        return answers
 
-    def _beside(self, name: str) -> tuple[str, ...]:
-        """What is published under the same path, as a help; nothing where that may not be asked."""
-        folder = name.rpartition("/")[0] or "/"
+    def _beside(self, folder: str) -> Missing:
+        """What is published under a path, as a help; where that may not be asked, what to allow."""
+        names: list[str] = []
+        more: dict[str, str] = {}
         try:
             with translated("ssm:GetParametersByPath", folder):
-                answer = self._session.client("ssm").get_parameters_by_path(Path=folder)
-                names = sorted(parameter["Name"] for parameter in answer["Parameters"])
-        except (AwsError, AccessDeniedError, CredentialsError, UsageError):
-            return ()
-        return tuple(names)[:_SHOWN]
+                for _ in range(_PAGES):
+                    client = self._session.client("ssm")
+                    answer = client.get_parameters_by_path(Path=folder, **more)
+                    names += [parameter["Name"] for parameter in answer["Parameters"]]
+                    if not answer.get("NextToken"):
+                        break
+                    more = {"NextToken": answer["NextToken"]}
+        except AccessDeniedError as error:
+            allow = error.details or (error.remedy,)
+            why = f"ssm:GetParametersByPath is not allowed on {folder}"
+            return Missing(more=(f"{_UNLISTED}: {why}", f"To see them: {' '.join(allow)}"))
+        except (AwsError, CredentialsError, UsageError) as error:
+            return Missing(more=(f"{_UNLISTED}: {error.what}",))
+        return Missing(published=tuple(names))
 
     def _outputs(self, stack: str, references: Sequence[Reference]) -> dict[Reference, Resolution]:
-        with translated("cloudformation:DescribeStacks", stack):
+        with _reading("cloudformation:DescribeStacks", stack):
             try:
                 answer = self._session.client("cloudformation").describe_stacks(StackName=stack)
             except ClientError as error:
                 # DescribeStacks says "ValidationError: Stack with id X does not exist".
                 if "does not exist" not in message_of(error):
                     raise
-                reason = f"there is no stack {stack}"
-                return {reference: Missing(reason=reason) for reference in references}
+                command = f"aws cloudformation list-stacks --region {self._session.region}"
+                lacks = "needs cloudformation:ListStacks, which a rendered role lacks"
+                gone = Missing(reason=f"there is no stack {stack}")
+                first = replace(gone, more=(f"To see those there are: {command} ({lacks})",))
+                return {**dict.fromkeys(references, gone), references[0]: first}
             outputs = {
                 output["OutputKey"]: output["OutputValue"]
                 for output in answer["Stacks"][0].get("Outputs", ())
             }
-        listed = tuple(f"{stack}.{key}" for key in sorted(outputs))[:_SHOWN]
+        listed = Missing(published=tuple(f"{stack}.{key}" for key in outputs))
         return {
             reference: Found(text=outputs[reference.output])
             if reference.output in outputs
-            else Missing(published=listed)
+            else _near(reference, listed)
             for reference in references
         }
+
+
+@contextmanager
+def _reading(operation: str, resource: str) -> Iterator[None]:
+    """The same as :func:`translated`, where a refusal may be the answer to a misspelt name.
+
+    A role may read the names that its policy was rendered with, and no other.
+    """
+    try:
+        with translated(operation, resource):
+            yield
+    except AccessDeniedError as error:
+        raise AccessDeniedError(
+            error.what,
+            where=error.where,
+            details=error.details,
+            remedy=f"{error.remedy}; or correct the name in ci/delivery.toml: a role may read only "
+            "the names that its policy was rendered with",
+        ) from error.__cause__
+
+
+def _near(reference: Reference, listed: Missing) -> Missing:
+    return replace(listed, published=reference.nearest(listed.published)[:_SHOWN])
 
 
 def _batches(items: Sequence[Reference], size: int) -> Iterator[Sequence[Reference]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -69,6 +70,7 @@ _SIGN_IN = (
 )
 _HTTP_SERVER_ERROR = 500
 _ATTEMPTS = 5
+_REFUSALS = 2  # the second for an endpoint that is just being started anew
 
 
 class Session:
@@ -110,6 +112,8 @@ class Session:
                         ),
                     )
                     made.meta.events.register_first("needs-retry", _let_through)
+                    if service == "sts":  # asked first of all, when nothing is under way yet
+                        made.meta.events.register_first("needs-retry.sts", _give_up)
                     self._clients[service, attempts] = made
             return self._clients[service, attempts]
 
@@ -163,6 +167,28 @@ def _let_through(caught_exception: Exception | None = None, **_: Any) -> None:
     wrapped = getattr(caught_exception, "kwargs", {}).get("error")
     if isinstance(wrapped, ShipwayError):
         raise wrapped
+
+
+def _give_up(attempts: int = 0, caught_exception: Exception | None = None, **_: Any) -> None:
+    """Raise again that a connection was refused, where it was refused before.
+
+    It is an endpoint or a proxy that is not there, and all five attempts would be seven seconds of
+    silence and more. A name that is not found, a time-out, a throttled call and an error on AWS's
+    side are tried again as ever.
+    """
+    if attempts >= _REFUSALS and caught_exception is not None and _is_refused(caught_exception):
+        raise caught_exception
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Whether a connection was refused; botocore and urllib3 wrap what the socket said."""
+    at: BaseException | None = error
+    while at is not None:
+        if getattr(at, "errno", None) == errno.ECONNREFUSED:
+            return True
+        wrapped = getattr(at, "kwargs", {}).get("error")
+        at = wrapped if isinstance(wrapped, BaseException) else at.__cause__ or at.__context__
+    return False
 
 
 @contextmanager

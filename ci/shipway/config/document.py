@@ -19,6 +19,23 @@ _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 # … and names a table as a tuple of its keys.
 _KEYS = re.compile(r"\('.*'(?:,|, '.*')\)")
 
+# What tomllib says (its parser's own words), and what should stand there instead.
+_EXPECTED: Mapping[re.Pattern[str], str] = {
+    re.compile(said): expected
+    for said, expected in (
+        ("Invalid value", 'a "text" in double quotes, a number, true, false or a [list]'),
+        ("Invalid (statement|initial)|Expected '='", "key = value, a [table] or a # comment"),
+        ("Expected newline", "the end of the line; a text stands in one pair of double quotes"),
+        ("Unterminated string|Illegal character", "the text's closing quote on the same line"),
+        ("Unclosed array", "the list's closing ]"),
+        ("Unclosed inline table", "the table's closing } on the same line"),
+        ("Cannot|Duplicate", "each key and each [table] only once in the file"),
+        ("Unescaped|Invalid hex|Escaped", r"\\ for a backslash, or the text in single quotes"),
+        ("Invalid date", "a date such as 2026-11-22"),
+    )
+}
+_ANYTHING = "texts in double quotes, tables in [brackets]"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Document:
@@ -32,6 +49,8 @@ class Document:
 def read(file: Path, *, remedy: str) -> Document:
     """Read a TOML file.
 
+    What an error says begins with the file and the line: a stage shows it behind its own name.
+
     Args:
         file: The file.
         remedy: What to do where there is no such file.
@@ -44,18 +63,17 @@ def read(file: Path, *, remedy: str) -> Document:
     try:
         content = file.read_bytes()
     except FileNotFoundError as error:
-        raise ConfigurationError("there is no such file", where=shown, remedy=remedy) from error
+        raise ConfigurationError(f"there is no file {shown}", remedy=remedy) from error
     except OSError as error:
         raise ConfigurationError(
-            f"cannot be read: {error.strerror}", where=shown, remedy="check what it is and its mode"
+            f"{shown} cannot be read: {error.strerror}", remedy="check what it is and its mode"
         ) from error
     try:
         text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigurationError(
-            f"is not UTF-8: byte 0x{content[error.start]:02X}",
-            where=f"{shown}:{line}",
+            f"{shown}:{line} is not UTF-8: byte 0x{content[error.start]:02X}",
             remedy="save the file as UTF-8",
         ) from error
     try:
@@ -65,21 +83,21 @@ def read(file: Path, *, remedy: str) -> Document:
         raise _syntax(shown, text, str(error)) from error
     except RecursionError as error:
         raise ConfigurationError(
-            "is nested too deeply", where=shown, remedy="write it as docs/configuration.md shows"
+            f"{shown} is nested too deeply", remedy="write it as docs/configuration.md shows"
         ) from error
     return Document(shown=shown, table=table, lines=lines)
 
 
 def _syntax(shown: str, text: str, message: str) -> ConfigurationError:
     where = _WHERE.search(message)
-    line, column = "", ""
+    place, column = shown, ""
     if where:
-        line = where[1] or str(len(text.splitlines()) or 1)
+        place += f":{where[1] or len(text.splitlines()) or 1}"
         column = f", at column {where[2]}" if where[2] else ", at the end of the file"
     what = message[: where.start()] if where else message
+    expected = next((text for said, text in _EXPECTED.items() if said.match(what)), _ANYTHING)
     what = _KEYS.sub(lambda keys: ".".join(ast.literal_eval(keys[0])), what)
     return ConfigurationError(
-        f"is not TOML: {what[:1].lower()}{what[1:]}{column}",
-        where=f"{shown}:{line}" if line else shown,
-        remedy="correct that line; texts stand in double quotes, tables in [brackets]",
+        f"{place} is not TOML: {what[:1].lower()}{what[1:]}{column}",
+        remedy=f"correct that line; expected: {expected}",
     )

@@ -7,8 +7,9 @@ of a CloudFormation stack, ``env:NAME`` an environment variable of the process.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Literal, Protocol, Self
 
 Scheme = Literal["ssm", "cfn", "env"]
@@ -27,6 +28,10 @@ _SHAPES: Mapping[Scheme, re.Pattern[str]] = {
     "cfn": re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}\.[A-Za-z0-9]{1,255}"),
     "env": re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
 }
+
+
+# difflib's own bound for a close match (get_close_matches).
+_NEAR = 0.6
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -65,6 +70,25 @@ class Reference:
         """The output's name of a ``cfn:`` reference."""
         return self.name.partition(".")[2]
 
+    def meant(self, names: Iterable[str]) -> str:
+        """The reference that was probably meant, or an empty text where no name is near."""
+        likely = next(iter(self.nearest(names)), "")
+        near = self._likeness(likely) >= _NEAR
+        return f"{self.scheme}:{likely}" if likely and near else ""
+
+    def nearest(self, names: Iterable[str]) -> tuple[str, ...]:
+        """The names, the most like this one first."""
+        return tuple(sorted(names, key=lambda name: (-self._likeness(name), name)))
+
+    def _likeness(self, name: str) -> float:
+        """From 0 to 1, by the last parts alone: names of one folder or stack begin alike.
+
+        Letters are as like as their capitals: ``Url`` is what ``URL`` meant.
+        """
+        before = "/" if self.scheme == "ssm" else "."
+        own, other = self.name.rpartition(before)[2], name.rpartition(before)[2]
+        return SequenceMatcher(None, own.lower(), other.lower()).ratio()
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -82,10 +106,12 @@ class Missing:
         published: What is published nearby: parameters below the same path, or outputs of the same
             stack; the nearest first.
         reason: What is missing where it is not the name itself: ``the stack does not exist``.
+        more: Why nothing could be listed and what would allow or show it, in lines for a person.
     """
 
     published: tuple[str, ...] = ()
     reason: str = ""
+    more: tuple[str, ...] = ()
 
 
 Resolution = Found | Missing

@@ -163,17 +163,18 @@ def _unresolved(path: KeyPath, ref: Reference, answer: Missing, where: str) -> P
     named = ", ".join(answer.published[:_MOST_NAMED])
     if len(answer.published) > _MOST_NAMED:
         named += f" and {len(answer.published) - _MOST_NAMED} more"
+    likely = ref.meant(answer.published)
+    meant = f'; did you mean "{likely}"?' if likely else ""
     if ref.scheme == "env":
-        return Problem(
-            path=path, text=f"{ref} is not set", more=(f"Set here: {named}",) if named else ()
-        )
+        others = (f"Set here: {named}",) if len(answer.published) > 1 else ()
+        return Problem(path=path, text=f"{ref} is not set{meant}", more=others)
     if answer is _ONLY_AWS:
         return Problem(path=path, text=f"{ref}: {answer.reason}")
     reason = f": {answer.reason}" if answer.reason else ""
     return Problem(
         path=path,
-        text=f"{ref} does not exist in {where}{reason}",
-        more=(f"Published there: {named}",) if named else (),
+        text=f"{ref} does not exist in {where}{reason}{meant}",
+        more=(*((f"Published there: {named}",) if named else ()), *answer.more),
     )
 
 

@@ -126,7 +126,8 @@ class ActionsConsole(Telling):
         if self._annotated:
             return
         self._annotated = True
-        place = next(filter(None, map(_PLACE.match, (error.where, *error.details))), None)
+        texts = (error.where, error.what, *error.details)
+        place = next(filter(None, map(_PLACE.match, texts)), None)
         message = "\n".join(filter(None, (str(error), *error.details, error.remedy)))
         found = place.groupdict() if place else {}
         self._command("error", message, **found, title=error.what)

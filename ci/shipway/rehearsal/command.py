@@ -16,9 +16,10 @@ from typing import Any
 
 from shipway import git
 from shipway.command import terminable
-from shipway.console import Acceptance, Console, open_console
+from shipway.conduct import conduct
+from shipway.console import Acceptance, Console
 from shipway.console.json_lines import decode
-from shipway.errors import CancelledError, EvidenceError, ShipwayError, UnmetError
+from shipway.errors import EvidenceError, UnmetError
 from shipway.evidence import closing
 from shipway.http import HttpProber
 from shipway.observer import Concluded, Event, Observer
@@ -33,20 +34,13 @@ from shipway.sandbox.command import dockerfiles
 
 def run(*, as_json: bool, verbose: bool) -> int:
     """Rehearse; 0 only if every criterion is met."""
-    with open_console(
-        mode="json" if as_json else "auto", env=os.environ, verbose=verbose
-    ) as console:
-        try:
-            with terminable():
-                return _rehearse(console)
-        except KeyboardInterrupt:
-            error: ShipwayError = CancelledError(
-                "interrupted", remedy="nothing is left running; start it again at any time"
-            )
-        except ShipwayError as met:
-            error = met
-        console.error(error)
-        return error.exit_code
+
+    def work(console: Console) -> int:
+        with terminable():
+            return _rehearse(console)
+
+    again = "nothing is left running; start it again at any time"
+    return conduct(work, interrupted=again, json=as_json, verbose=verbose)
 
 
 def _rehearse(console: Console) -> int:

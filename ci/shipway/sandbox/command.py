@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 from shipway import git
-from shipway.console import open_console
+from shipway.conduct import conduct
+from shipway.console import Console
 from shipway.errors import ShipwayError
 from shipway.paths import cache_folder
 from shipway.sandbox import world
@@ -14,22 +15,22 @@ from shipway.sandbox import world
 
 def run(*, down: bool, json: bool) -> int:
     """Start the background sandbox, or end it; gives the exit code."""
-    with open_console(mode="json" if json else "auto", env=os.environ) as console:
+
+    def work(console: Console) -> int:
         cache = cache_folder(os.environ)
-        try:
-            if down:
-                ended = world.end(cache)
-                console.say("the sandbox has ended" if ended else "no sandbox is running")
-                return 0
-            found = world.background(cache, dockerfiles(git.root(Path.cwd())), console.say)
-        except ShipwayError as error:
-            console.error(error)
-            return error.exit_code
+        if down:
+            ended = world.end(cache)
+            console.say("the sandbox has ended" if ended else "no sandbox is running")
+            return 0
+        found = world.background(cache, dockerfiles(git.root(Path.cwd())), console.say)
         console.say(f"the sandbox runs at {found.endpoint} (process {found.pid})")
         console.say("deliver to it: inv deploy --env local")
         minutes = f"{world.IDLE_SECONDS / 60:.0f}"
         console.say(f"end it: inv sandbox --down (it ends by itself after {minutes} idle minutes)")
-    return 0
+        return 0
+
+    rest = "inv sandbox --down ends one that runs; one that still starts ends by itself when idle"
+    return conduct(work, interrupted=rest, json=json)
 
 
 def dockerfiles(root: Path) -> tuple[Path, ...]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -327,22 +328,22 @@ def test_tables_and_lists_are_named_for_what_they_should_be(
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        ("a = 1\nb = \n", "ci/delivery.toml:2: is not TOML: invalid value, at column 5"),
+        ("a = 1\nb = \n", "ci/delivery.toml:2 is not TOML: invalid value, at column 5"),
         (
             'a = 1\n\nb = "x',
-            "ci/delivery.toml:3: is not TOML: unterminated string, at the end of the file",
+            "ci/delivery.toml:3 is not TOML: unterminated string, at the end of the file",
         ),
         (
             "[a.b]\n[a.b]\n",
-            "ci/delivery.toml:2: is not TOML: cannot declare a.b twice, at column 5",
+            "ci/delivery.toml:2 is not TOML: cannot declare a.b twice, at column 5",
         ),
-        ("[a]\n[a]\n", "ci/delivery.toml:2: is not TOML: cannot declare a twice, at column 3"),
+        ("[a]\n[a]\n", "ci/delivery.toml:2 is not TOML: cannot declare a twice, at column 3"),
         (
             "a = 1\na = 2\n",
-            "ci/delivery.toml:2: is not TOML: cannot overwrite a value, at column 6",
+            "ci/delivery.toml:2 is not TOML: cannot overwrite a value, at column 6",
         ),
-        (b'a = 1\nb = "\xff"\n', "ci/delivery.toml:2: is not UTF-8: byte 0xFF"),
-        ("a = " + "[" * 5000 + "]" * 5000, "ci/delivery.toml: is nested too deeply"),
+        (b'a = 1\nb = "\xff"\n', "ci/delivery.toml:2 is not UTF-8: byte 0xFF"),
+        ("a = " + "[" * 5000 + "]" * 5000, "ci/delivery.toml is nested too deeply"),
     ],
 )
 def test_what_is_no_toml_is_told_with_its_line(here: Path, content: str | bytes, told: str) -> None:
@@ -351,10 +352,36 @@ def test_what_is_no_toml_is_told_with_its_line(here: Path, content: str | bytes,
     assert error.remedy
 
 
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("a = web\n", 'a "text" in double quotes, a number, true, false or a [list]'),
+        ("a 1\n", "key = value, a [table] or a # comment"),
+        ("!a = 1\n", "key = value, a [table] or a # comment"),
+        ("= 1\n", "key = value, a [table] or a # comment"),
+        ('a = "x" "y"\n', "the end of the line; a text stands in one pair of double quotes"),
+        ('a = "x\nb = 1\n', "the text's closing quote on the same line"),
+        ("a = [1, 2\nb = 1\n", "the list's closing ]"),
+        ("a = { b = 1\n", "the table's closing } on the same line"),
+        ("a = 1\na = 2\n", "each key and each [table] only once in the file"),
+        ("a = { b = 1, b = 2 }\n", "each key and each [table] only once in the file"),
+        ('a = "C:\\d"\n', r"\\ for a backslash, or the text in single quotes"),
+        ("a = 2026-02-30\n", "a date such as 2026-11-22"),
+        ("[a\n", "texts in double quotes, tables in [brackets]"),
+    ],
+)
+def test_what_is_no_toml_is_told_with_what_was_expected(
+    here: Path, content: str, expected: str
+) -> None:
+    error = refusal(here, content)
+    assert re.match(r"ci/delivery\.toml:[12] is not TOML: .*, at column [0-9]+$", str(error))
+    assert error.remedy == f"correct that line; expected: {expected}"
+
+
 def test_a_file_that_is_not_there_is_told(here: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load(here)
-    assert str(caught.value) == "ci/delivery.toml: there is no such file"
+    assert str(caught.value) == "there is no file ci/delivery.toml"
     assert caught.value.remedy == (
         "run it in the repository's root, or write the file: docs/configuration.md"
     )
@@ -364,7 +391,7 @@ def test_a_folder_is_told(here: Path) -> None:
     here.mkdir()
     with pytest.raises(ConfigurationError) as caught:
         load(here)
-    assert str(caught.value) == "ci/delivery.toml: cannot be read: Is a directory"
+    assert str(caught.value) == "ci/delivery.toml cannot be read: Is a directory"
 
 
 def test_an_unknown_environment_is_told_with_the_nearest_and_all(here: Path) -> None:

@@ -46,3 +46,31 @@ def test_a_malformed_reference_is_an_error(text: str) -> None:
 def test_a_stack_reference_has_two_parts() -> None:
     reference = Reference("cfn", "shop-staging.Url")
     assert (reference.stack, reference.output) == ("shop-staging", "Url")
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "meant"),
+    [
+        ("ssm:/shop/staging/clustr", ("/shop/staging/repository", "/shop/staging/cluster"), 1),
+        ("ssm:/shop/staging/clustr", ("/shop/staging/url", "/shop/staging/repository"), None),
+        ("cfn:shop-staging.URL", ("shop-staging.Role", "shop-staging.Url"), 1),
+        ("cfn:shop-staging.Urls", ("shop-staging.Role", "shop-staging.Url"), 1),
+        ("env:SHOP_CLUSTR", ("SHOP_CLUSTER",), 0),
+        ("ssm:/a/b", (), None),
+    ],
+)
+def test_what_was_meant_is_told_by_the_last_part(
+    text: str, names: tuple[str, ...], meant: int | None
+) -> None:
+    reference = Reference.parse(text)
+    assert reference is not None
+    expected = "" if meant is None else f"{reference.scheme}:{names[meant]}"
+    assert reference.meant(names) == expected
+
+
+def test_the_nearest_names_come_first() -> None:
+    names = ("/shop/a", "/shop/repository", "/shop/cluster-name", "/shop/cluster")
+    assert Reference("ssm", "/shop/clustr").nearest(names)[:2] == (
+        "/shop/cluster",
+        "/shop/cluster-name",
+    )

@@ -205,8 +205,10 @@ def test_a_variable_that_is_not_set_is_told_with_the_nearest(
         find(declared, variables)
     assert str(caught.value) == "1 reference of environment staging cannot be resolved"
     assert caught.value.details == (
-        "ci/delivery.toml:6  environments.staging.account: env:ACCOUNT is not set",
-        "                    Set here: ACOUNT",
+        (
+            "ci/delivery.toml:6  environments.staging.account: env:ACCOUNT is not set; "
+            'did you mean "env:ACOUNT"?'
+        ),
     )
     assert caught.value.remedy == "correct the name in the file, or publish the value"
     assert caught.value.exit_code == 11
@@ -229,7 +231,9 @@ def test_every_reference_that_does_not_resolve_is_told_at_once(declared: Declare
         "ssm:/shop/staging/cluster": Missing(
             published=("/shop/staging/cluster-name", "/shop/staging/repository")
         ),
-        "cfn:shop-staging.Url": Missing(reason="the stack does not exist"),
+        "cfn:shop-staging.Url": Missing(
+            reason="the stack does not exist", more=("To see the stacks: …",)
+        ),
         "ssm:/shop/staging/timeout": Missing(published=tuple("abcdefg")),
     }
     del published["ssm:/shop/staging/container"]
@@ -239,7 +243,10 @@ def test_every_reference_that_does_not_resolve_is_told_at_once(declared: Declare
     where, indent = "does not exist in 111122223333 eu-west-1", " " * 21
     start = "ci/delivery.toml:"
     assert caught.value.details == (
-        f"{start}9  environments.staging.cluster: ssm:/shop/staging/cluster {where}",
+        (
+            f"{start}9  environments.staging.cluster: ssm:/shop/staging/cluster {where}; "
+            'did you mean "ssm:/shop/staging/cluster-name"?'
+        ),
         f"{indent[1:]}Published there: /shop/staging/cluster-name, /shop/staging/repository",
         f"{start}11  environments.staging.timeout: ssm:/shop/staging/timeout {where}",
         f"{indent}Published there: a, b, c, d, e and 2 more",
@@ -247,6 +254,7 @@ def test_every_reference_that_does_not_resolve_is_told_at_once(declared: Declare
             f"{start}15  environments.staging.services.web.url: cfn:shop-staging.Url {where}: "
             "the stack does not exist"
         ),
+        f"{indent}To see the stacks: …",
         (
             f"{start}18  environments.staging.services.web.require_circuit_breaker: "
             "env:BREAKER is not set"

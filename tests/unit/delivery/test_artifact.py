@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from shipway.artifact import where_digests_are
+from shipway.config.environment import Environment, Image
 from shipway.image.scan import Finding, Scan
 from shipway.observer import Failed, Noticed
 from shipway.values import Digest
@@ -199,3 +201,31 @@ def test_a_bill_that_is_required_and_missing_stops_the_rollout(world: World) -> 
     outcome = world.deliver()
     assert (outcome.kind, outcome.exit_code) == ("evidence", 50)
     assert world.cloud.ecs.updates == []
+
+
+def held_in(registry: str, *, sandbox: bool = False) -> tuple[str, ...]:
+    environment = Environment(
+        name="live",
+        account="111122223333",
+        region="eu-west-1",
+        registry=registry,
+        repository="team/shop",
+        cluster="shop",
+        role="",
+        image=Image(name="shop", context=".", dockerfile="Dockerfile", platforms=(), build_args={}),
+        services=(),
+        sandbox=sandbox,
+    )
+    return where_digests_are(environment)
+
+
+def test_who_named_a_digest_that_is_not_there_is_told_where_digests_are() -> None:
+    delivered = "delivered before: nox -s audit -- --env live (--digest shows one whole)"
+    listed = "in the registry: aws ecr describe-images --repository-name team/shop"
+    own, other = "111122223333.dkr.ecr.eu-west-1.amazonaws.com", "999988887777.dkr.ecr.x"
+    assert held_in(own) == (f"{listed} --region eu-west-1", delivered)
+    assert held_in(other) == (
+        f"{listed} --registry-id 999988887777 --region eu-west-1",
+        delivered,
+    )
+    assert held_in("localhost:4566", sandbox=True) == (delivered,)

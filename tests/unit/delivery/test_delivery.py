@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
 URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
 ONE, TWO = (Digest(f"sha256:{digit * 64}") for digit in "12")
+LISTED = (
+    "in the registry: aws ecr describe-images --repository-name shop --region eu-west-1",
+    "delivered before: nox -s audit -- --env staging (--digest shows one whole)",
+)
+GIVE = "give the whole digest of one that is there; nothing was changed, what ran before still runs"
 STAMP = "2026-11-22T23-40-58Z-3f9c2ab"
 BEGIN = ["Heading", "Finished contract", "Planned"]
 IDENTITY = ["Started identity", "Finished identity"]
@@ -183,9 +188,8 @@ def test_an_image_that_does_not_exist(world: World) -> None:
     assert (failed.stage, failed.text) == ("publish", f"there is no image {ONE} in {URI}")
     assert failed.details == (
         Detail(label="where", lines=(f"{URI}@{ONE}",)),
-        Detail(
-            label="next", lines=("see the digest; nothing was changed, what ran before still runs",)
-        ),
+        Detail(label="said", lines=LISTED),
+        Detail(label="next", lines=(GIVE,)),
     )
     verdict(world, outcome)
 

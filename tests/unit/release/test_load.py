@@ -316,7 +316,7 @@ def test_an_environment_that_is_not_configured_is_told_with_its_line(here: Path)
 
 
 def test_a_contract_that_is_not_there_is_told(here: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"^ci/release\.toml: there is no such file$"):
+    with pytest.raises(ConfigurationError, match=r"^there is no file ci/release\.toml$"):
         load(here)
 
 

@@ -1,0 +1,142 @@
+"""What is published, and what is said where a name is not: AWS answers from a dictionary."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from shipway.aws.published import Published
+from shipway.aws.session import Session
+from shipway.config.references import Found, Missing, Reference, Resolution
+from shipway.errors import AccessDeniedError, allowing
+
+PARAMETER = "arn:aws:ssm:eu-west-1:111122223333:parameter"
+LISTING = f"User: x is not authorized to perform: ssm:GetParametersByPath on resource: {PARAMETER}"
+READING = f"User: x is not authorized to perform: ssm:GetParameters on resource: {PARAMETER}"
+
+
+@dataclass
+class Cloud:
+    """Parameters below their paths, two a page, and the outputs of stacks."""
+
+    parameters: tuple[str, ...] = ()
+    stacks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    refusal: str = ""
+    unreadable: str = ""
+    listed: list[str] = field(default_factory=list)
+    region: str = "eu-west-1"
+
+    def client(self, _service: str) -> Cloud:
+        return self
+
+    def get_parameters(self, **asked: Any) -> dict[str, Any]:
+        if self.unreadable:
+            raise refused("AccessDeniedException", self.unreadable)
+        there = [name for name in asked["Names"] if name in self.parameters]
+        return {"Parameters": [{"Name": one, "Value": "v", "Type": "String"} for one in there]}
+
+    def get_parameters_by_path(self, **asked: Any) -> dict[str, Any]:
+        self.listed.append(asked["Path"])
+        if self.refusal:
+            raise refused("AccessDeniedException", self.refusal)
+        below = [one for one in self.parameters if one.rpartition("/")[0] == asked["Path"]]
+        start = int(asked.get("NextToken", 0))
+        page = [{"Name": name} for name in below[start : start + 2]]
+        further = {"NextToken": str(start + 2)} if below[start + 2 :] else {}
+        return {"Parameters": page, **further}
+
+    def describe_stacks(self, **asked: Any) -> dict[str, Any]:
+        name = asked["StackName"]
+        if self.unreadable:
+            raise refused("AccessDenied", self.unreadable)
+        if name not in self.stacks:
+            raise refused("ValidationError", f"Stack with id {name} does not exist")
+        outputs = [{"OutputKey": key, "OutputValue": "v"} for key in self.stacks[name]]
+        return {"Stacks": [{"Outputs": outputs}]}
+
+
+def refused(code: str, message: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": message}}, "Ask")
+
+
+def asked(cloud: Cloud, *texts: str) -> Sequence[Resolution]:
+    references = [one for text in texts if (one := Reference.parse(text)) is not None]
+    found = Published(cast("Session", cloud)).resolve(references)
+    return [found[one] for one in references]
+
+
+def test_the_nearest_names_come_first_wherever_they_are_listed() -> None:
+    names = ("a", "b", "c", "d", "cluster")
+    cloud = Cloud(parameters=tuple(f"/shop/{name}" for name in names))
+    (missing,) = asked(cloud, "ssm:/shop/clustr")
+    assert isinstance(missing, Missing)
+    assert missing.published[0] == "/shop/cluster", "it is on the third page"
+    assert sorted(missing.published) == sorted(cloud.parameters)
+
+
+def test_a_path_is_listed_once_and_only_where_a_name_is_missing() -> None:
+    cloud = Cloud(parameters=("/shop/url",))
+    found = asked(cloud, "ssm:/shop/url", "ssm:/shop/clustr", "ssm:/shop/repo")
+    assert found[0] == Found(text="v")
+    assert cloud.listed == ["/shop"]
+
+
+def test_no_more_than_fifty_names_are_looked_through() -> None:
+    cloud = Cloud(parameters=tuple(f"/shop/{number:03}" for number in range(99)))
+    asked(cloud, "ssm:/shop/x")
+    assert len(cloud.listed) == 5
+
+
+@pytest.mark.parametrize(
+    ("refusal", "allow"),
+    [
+        (
+            f"{LISTING}/shop because no identity-based policy allows it",
+            allowing("ssm:GetParametersByPath", f"{PARAMETER}/shop"),
+        ),
+        ("no", "allow ssm:GetParametersByPath on /shop in the role's policy"),
+    ],
+)
+def test_a_listing_that_is_refused_says_so_and_what_would_allow_it(
+    refusal: str, allow: str
+) -> None:
+    first, second = asked(Cloud(refusal=refusal), "ssm:/shop/clustr", "ssm:/shop/repo")
+    assert second == Missing(), "said once for a path"
+    assert first == Missing(
+        more=(
+            "Names beside it cannot be listed: ssm:GetParametersByPath is not allowed on /shop",
+            f"To see them: {allow}",
+        )
+    )
+
+
+@pytest.mark.parametrize("text", ["ssm:/shop/clustr", "cfn:shop-stagin.Url"])
+def test_a_name_that_the_role_may_not_read_may_be_misspelt(text: str) -> None:
+    with pytest.raises(AccessDeniedError) as caught:
+        asked(Cloud(unreadable=f"{READING}/shop/clustr"), text)
+    assert caught.value.remedy.startswith("allow ssm:GetParameters on ")
+    assert "; or correct the name in ci/delivery.toml: a role may read" in caught.value.remedy
+    (allow,) = caught.value.details
+    assert f'"Resource": "{PARAMETER}/shop/clustr"' in allow
+
+
+def test_outputs_of_a_stack_are_listed_the_nearest_first() -> None:
+    cloud = Cloud(stacks={"shop": ("Cluster", "Url")})
+    assert asked(cloud, "cfn:shop.URLs", "cfn:shop.Url") == [
+        Missing(published=("shop.Url", "shop.Cluster")),
+        Found(text="v"),
+    ]
+
+
+def test_a_stack_that_is_not_there_says_once_how_to_list_them() -> None:
+    command = "aws cloudformation list-stacks --region eu-west-1"
+    lacks = "needs cloudformation:ListStacks, which a rendered role lacks"
+    gone = "there is no stack shop"
+    assert asked(Cloud(), "cfn:shop.Url", "cfn:shop.Role") == [
+        Missing(reason=gone, more=(f"To see those there are: {command} ({lacks})",)),
+        Missing(reason=gone),
+    ]

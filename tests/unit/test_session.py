@@ -1,0 +1,106 @@
+"""How often AWS is asked again; what answers is made up before anything is sent."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
+from botocore.exceptions import (
+    BotoCoreError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    ProxyConnectionError,
+)
+from urllib3.exceptions import NewConnectionError
+
+from shipway.aws.session import Session
+from shipway.errors import AwsError
+
+URL = "http://127.0.0.1:9/"
+NOBODY = ConnectionRefusedError(111, "Connection refused")
+UNKNOWN = socket.gaierror(-2, "Name or service not known")
+
+
+def unconnected(why: OSError) -> Exception:
+    """What botocore raises: the socket's error in urllib3's in its own."""
+    inner = NewConnectionError(None, "Failed to establish a new connection")  # type: ignore[arg-type]  # no pool is made
+    inner.__cause__ = why
+    return EndpointConnectionError(endpoint_url=URL, error=inner)
+
+
+def no_proxy() -> Exception:
+    return ProxyConnectionError(proxy_url=URL, error=unconnected(NOBODY))
+
+
+@dataclass
+class Raw:
+    """The body of an answer."""
+
+    content: bytes
+
+    def stream(self) -> Iterator[bytes]:
+        yield self.content
+
+
+def answer(status: int, code: str) -> AWSResponse:
+    body = f"<ErrorResponse><Error><Code>{code}</Code><Message>no</Message></Error></ErrorResponse>"
+    return AWSResponse(URL, status, HTTPHeaders(), Raw(body.encode()))
+
+
+@pytest.fixture
+def session(monkeypatch: pytest.MonkeyPatch) -> Session:
+    for name in ("AWS_ENDPOINT_URL", "AWS_PROFILE", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    monkeypatch.setattr("botocore.endpoint.time.sleep", lambda _: None)
+    return Session("eu-west-1")
+
+
+def attempts(session: Session, service: str, ask: Callable[[], object], said: object) -> int:
+    """How often a call is sent before it is given up."""
+    sent: list[str] = []
+
+    def send(**what: Any) -> AWSResponse:
+        sent.append(what["request"].url)
+        if isinstance(said, Exception):
+            raise said
+        assert isinstance(said, AWSResponse)
+        return said
+
+    session.client(service).meta.events.register("before-send", send)
+    with pytest.raises((AwsError, BotoCoreError)):
+        ask()
+    return len(sent)
+
+
+@pytest.mark.parametrize("said", [unconnected(NOBODY), no_proxy()])
+def test_an_endpoint_where_nobody_listens_is_asked_twice(session: Session, said: object) -> None:
+    assert attempts(session, "sts", session.identity, said) == 2
+    with pytest.raises(AwsError) as caught:
+        session.identity()
+    assert caught.value.what.startswith("sts:GetCallerIdentity: AWS cannot be reached: ")
+    assert "AWS_ENDPOINT_URL" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        unconnected(UNKNOWN),
+        ConnectTimeoutError(endpoint_url=URL),
+        answer(400, "Throttling"),
+        answer(503, "ServiceUnavailable"),
+    ],
+)
+def test_what_may_pass_is_asked_as_often_as_ever(session: Session, said: object) -> None:
+    assert attempts(session, "sts", session.identity, said) == 5
+
+
+def test_every_other_client_is_as_patient_as_ever(session: Session) -> None:
+    ask = session.client("ecs").list_clusters
+    assert attempts(session, "ecs", ask, unconnected(NOBODY)) == 5
