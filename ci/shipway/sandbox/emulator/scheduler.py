@@ -73,8 +73,14 @@ def run() -> None:
 
 
 def look(service: Record) -> None:
-    """One look at one service: count, judge, launch, stop, and move its rollout on."""
+    """One look at one service: count, judge, launch, stop, and move its rollout on.
+
+    MiniStack shows a new service before CreateService has given it its first deployment: a task
+    that was launched by then would belong to none, and run for ever.
+    """
     with ecs.resource_lock("ecs-service", service["serviceArn"]):
+        if not service.get("_scheduled"):
+            return
         members = tasks_of(service)
         tasks.forget_old(members, lambda arn: ecs._tasks.pop(arn, None))
         if service["status"] != "ACTIVE":
