@@ -64,9 +64,9 @@ KINDS: dict[str, dict[str, Any]] = {
         "script": _SLOW, "balanced": True, "settings": _PATIENT, "meddle": _supersede,
     },
     "stopped": {"script": _SLOW, "balanced": True, "settings": _PATIENT, "meddle": _stop},
-    "canary good": {"balanced": True, "settings": _CANARY},
+    "canary good": {"script": _LATE, "balanced": True, "settings": {**_CANARY, **_PATIENT}},
     "canary bad": {"script": _CRASH, "settings": _CANARY},
-    "linear good": {"balanced": True, "settings": _LINEAR},
+    "linear good": {"script": _LATE, "balanced": True, "settings": {**_LINEAR, **_PATIENT}},
     "linear bad": {"script": _CRASH, "settings": _LINEAR},
     "blue-green good": {
         "script": _LATE, "balanced": True, "settings": {**_BLUE_GREEN, **_PATIENT},
