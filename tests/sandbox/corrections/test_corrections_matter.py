@@ -59,7 +59,7 @@ SETTINGS = (
     "ecs.container-settings",
 )
 WHOLE = ("alb.target-health", "ecs.scheduler", "ecs.task-runtime")
-IN_PROCESS = ("ecs.healthy-task-resets-breaker",)
+IN_PROCESS = ("ecs.healthy-task-resets-breaker", "ecs.records-are-read-whole")
 SLOW = (
     "/bin/busybox mkdir -p /www/cgi-bin; printf '#!/bin/busybox sh\\n/bin/busybox sleep 1\\n"
     'printf "Content-Type: text/plain\\\\r\\\\n\\\\r\\\\nlate"\\n\' > /www/cgi-bin/slow; '

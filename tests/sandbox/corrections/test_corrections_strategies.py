@@ -220,3 +220,71 @@ def test_healthy_task_resets_the_breaker_unless_configured() -> None:
     finally:
         corrections._off.clear()
     assert not state._current
+
+
+def test_a_service_that_is_still_being_created_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from shipway.sandbox.emulator import hosting  # noqa: PLC0415  # it sets the environment
+
+    settings = hosting.Settings(port=1, region="eu-west-1", account="123456789012")
+    hosting.set_environment(settings, "secret")
+    from shipway.sandbox.emulator import scheduler  # noqa: PLC0415  # the same
+
+    looked: list[Any] = []
+
+    def tasks_of(service: Any) -> list[Any]:
+        looked.append(service)
+        return []
+
+    monkeypatch.setattr(scheduler, "tasks_of", tasks_of)
+    # As MiniStack shows it before CreateService has given it its first deployment.
+    service = {
+        "serviceArn": "arn:aws:ecs:eu-west-1:1:service/shop/web",
+        "status": "DRAINING",
+        "desiredCount": 1,
+        "deployments": [{"id": "ecs-svc/1", "status": "PRIMARY"}],
+    }
+    scheduler.look(service)
+    assert looked == []
+    scheduler.look({**service, "_scheduled": True})
+    assert len(looked) == 1
+
+
+class Growing(dict[str, Any]):
+    """A part of a record during whose reading another thread adds to the whole."""
+
+    def __init__(self, whole: dict[str, Any]) -> None:
+        self._whole = whole
+        super().__init__(name="web")
+
+    def items(self) -> Any:
+        self._whole["startedAt"] = 1
+        return super().items()
+
+    def copy(self) -> dict[str, Any]:
+        self._whole["startedAt"] = 1
+        return dict(self)
+
+
+@pytest.mark.parametrize("corrected", [True, False])
+def test_a_record_is_read_while_it_grows(*, corrected: bool) -> None:
+    from shipway.sandbox.emulator import hosting  # noqa: PLC0415  # it sets the environment
+
+    settings = hosting.Settings(port=1, region="eu-west-1", account="123456789012")
+    hosting.set_environment(settings, "secret")
+    from ministack.services import ecs as theirs  # noqa: PLC0415  # the same
+
+    from shipway.sandbox.emulator import corrections, ecs  # noqa: PLC0415  # the same
+
+    # In this process the corrections may be in force: a test beside this one may have put them so.
+    plain = corrections._originals.get("ecs._sanitize", theirs._sanitize)
+    record: dict[str, Any] = {"taskArn": "arn", "_own": 1, "stoppedAt": None}
+    record["containers"] = [Growing(record)]
+    record["lastStatus"] = "RUNNING"
+    if corrected:
+        shown = {"taskArn": "arn", "containers": [{"name": "web"}], "lastStatus": "RUNNING"}
+        assert ecs.sanitize(record) == shown
+    else:
+        with pytest.raises(RuntimeError, match="changed size"):
+            plain(record)

@@ -36,6 +36,28 @@ shows_current = rule(
 
 
 @correction(
+    "ecs.records-are-read-whole",
+    replaces="ecs._sanitize",
+    because="a Describe call answers while tasks and services change; MiniStack reads a record "
+    "while another thread adds to it, and answers 500 (dictionary changed size)",
+)
+def sanitize(record: Any) -> Any:
+    """A record as it is sent: no internal keys, no empty members; taken in one step each level.
+
+    ``copy`` of a dict or a list is one bytecode under the interpreter's lock.
+    """
+    if isinstance(record, dict):
+        return {
+            key: sanitize(value)
+            for key, value in record.copy().items()
+            if not key.startswith("_") and value is not None
+        }
+    if isinstance(record, list):
+        return [sanitize(one) for one in record.copy()]
+    return record
+
+
+@correction(
     _SCHEDULER,
     replaces="ecs._make_deployment",
     because="a deployment is IN_PROGRESS until its tasks run and are healthy, the first one too "
