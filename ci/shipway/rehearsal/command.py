@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from shipway import git
 from shipway.command import terminable
@@ -30,6 +30,9 @@ from shipway.rehearsal.runner import Stage, walk
 from shipway.rehearsal.walks import Walk
 from shipway.sandbox import world
 from shipway.sandbox.command import dockerfiles
+
+_BESIDE: Final = 2
+"""How many walks go on beside one that mostly waits."""
 
 
 def run(*, as_json: bool, verbose: bool) -> int:
@@ -102,16 +105,33 @@ def _folder(above: Path) -> Path:
 
 
 def _walk_all(stage: Stage, scratch: Path, console: Console) -> None:
+    crash, *unhealthy = walks.FAILING
     numbers = count(1)
-    for one in (walks.MAIN, walks.STABLE):
+    for one in (walks.MAIN, walks.STABLE, crash):
         _walk(one, stage, next(numbers), console)
-    # A refusal takes a second and changes nothing: the three are walked side by side.
+    # A refusal changes nothing and asks no AWS; and while two releases wait for their health checks
+    # to fail, this machine has nothing to do. So the refusals are walked beside them.
     apart = [_Apart(one, stage, next(numbers), scratch) for one in walks.REFUSED]
-    with ThreadPoolExecutor(len(apart)) as pool:
-        for beside, _ in zip(apart, pool.map(_Apart.walk, apart), strict=True):
+    with _pool(_BESIDE) as pool:
+        # Nobody may commit in a repository that is being cloned.
+        list(pool.map(_Apart.clone, apart))
+        under_way = [pool.submit(one.walk) for one in apart]
+        for one in unhealthy:
+            _walk(one, stage, next(numbers), console)
+        for beside, ended in zip(apart, under_way, strict=True):
+            ended.result()
             beside.show(console)
-    for one in walks.FAILING:
-        _walk(one, stage, next(numbers), console)
+    _walk(walks.NO_IMAGE, stage, next(numbers), console)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads; where something ends us, what has not begun never begins."""
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 class _Apart:
@@ -124,11 +144,14 @@ class _Apart:
         self._folder = scratch / one.name
         self._heard: list[Event] = []
 
+    def clone(self) -> None:
+        """Take the repository as it is now."""
+        own = Checkout(self._stage.checkout.folder, self._folder)
+        self._stage = replace(self._stage, checkout=own)
+
     def walk(self) -> None:
         """Carry it out."""
-        own = Checkout(self._stage.checkout.folder, self._folder)
-        stage = replace(self._stage, checkout=own)
-        walk(self._one, stage, self._number, _events(self._heard.append, stage.root))
+        walk(self._one, self._stage, self._number, _events(self._heard.append, self._stage.root))
 
     def show(self, console: Console) -> None:
         """Say what was heard."""
