@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -53,6 +54,8 @@ def write(root: Path, *, count: int = 1, padding: int = 10, most: int | None = N
         capture_output=True,
         text=True,
         timeout=BOUND,
+        # Where a record goes that cannot be written to its place.
+        env={**os.environ, "TMPDIR": str(root.parent)},
         preexec_fn=limit,
         check=False,
     )
