@@ -2,10 +2,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 import pytest
+from tests.unit.still import Clock
 
 from shipway.config.environment import Environment, Image, Service
 from shipway.errors import VerificationError
@@ -52,19 +53,6 @@ def task(name: str, digest: Digest | None = INDEX, status: str = "RUNNING") -> T
 
 
 GLANCE = Snapshot(task_definition=DEFINITION, desired=2)
-
-
-@dataclass
-class Clock:
-    """Moves on only by sleeping."""
-
-    at: datetime = datetime(2026, 11, 22, 23, 40, 58, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-    def sleep(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
 
 
 @dataclass

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal
 
 import pytest
+from tests.unit.still import Clock
 
 from shipway.errors import CancelledError
 from shipway.observer import silent
@@ -39,17 +40,6 @@ MINE = Deployment(
     id="ecs-svc/42", status="PRIMARY", task_definition="shop:42", rollout_state="IN_PROGRESS"
 )
 DESCRIBED = ServiceDeployment(arn="sd42", status="IN_PROGRESS", target=RevisionSummary(arn="rev"))
-
-
-@dataclass
-class Clock:
-    at: datetime = T0
-
-    def now(self) -> datetime:
-        return self.at
-
-    def sleep(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
 
 
 @dataclass
@@ -113,7 +103,7 @@ class Logs:
 )
 def test_the_second_one_leaves(ecs: Ecs, seen: list[str]) -> None:
     watched = begin(TARGET, Policy(), {}, T0)
-    watch = Watch(ecs=ecs, logs=Logs(), cluster="tests", clock=Clock(), observer=silent)
+    watch = Watch(ecs=ecs, logs=Logs(), cluster="tests", clock=Clock(T0), observer=silent)
     with pytest.raises(CancelledError, match="interrupted twice: the rollout goes on") as caught:
         watch.follow([watched])
     assert ecs.seen == seen

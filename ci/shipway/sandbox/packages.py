@@ -6,20 +6,18 @@ that a later run would take for whole.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
 from shipway.errors import EngineError
-from shipway.sandbox import apt
+from shipway.sandbox import apt, hold
 
 Tell = Callable[[str], None]
 
@@ -31,15 +29,6 @@ def key(wanted: Sequence[apt.Wanted], architecture: str) -> str:
     wishes = sorted(json.dumps(asdict(want), sort_keys=True) for want in wanted)
     text = json.dumps([_FORMAT, architecture, wishes])
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold an exclusive lock on a file; the kernel lets go of it when the process dies."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def cached(cache: Path, name: str) -> Path | None:
@@ -78,7 +67,7 @@ def unpacked(
     if folder := cached(cache, name):
         return folder
     try:
-        with locked(cache / f"{name}.lock"):
+        with hold.locked(cache / f"{name}.lock"):
             if folder := cached(cache, name):
                 return folder  # another process did it while we waited
             for left in cache.glob(f".{name}.*"):
@@ -156,7 +145,7 @@ def _sha256(file: Path) -> str:
 def _download(want: apt.Wanted, architecture: str, cache: Path, target: Path) -> list[Path]:
     """Download into ``target``; one retry with fresh lists where the ones we have do not do."""
     state = cache / "apt" / f"{want.suite.name}-{architecture}"
-    with locked(state / "lock"):
+    with hold.locked(state / "lock"):
         fresh = not (state / "complete").is_file()
         if fresh:
             apt.update(want.suite, architecture, state)

@@ -7,7 +7,6 @@ delivers to AWS.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import signal
@@ -109,8 +108,7 @@ def background(cache: Path, dockerfiles: tuple[Path, ...], tell: Tell) -> World:
     """
     folder = cache / "sandbox"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (folder / "lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with hold.locked(folder / "lock"):
         found = running(folder)
         if found is not None:
             return found

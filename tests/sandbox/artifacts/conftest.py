@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,6 +13,7 @@ from typing import Any, cast
 
 import boto3  # the tests play the part of the infrastructure
 import pytest
+from tests.sandbox.server import serving
 
 from shipway.artifact import Artifact
 from shipway.aws.account import AwsAccount
@@ -39,7 +36,6 @@ from shipway.wiring import signer
 STAGING, PRODUCTION = "111122223333", "444455556666"
 REGION = "eu-west-1"
 ALL = ("build", "publish", "deploy", "verify")
-_READY_SECONDS = 20.0
 _numbers = count(1)
 DOCKERFILE = """\
 FROM scratch
@@ -209,29 +205,8 @@ def commit(number: int = 1, **more: Any) -> Commit:
 def aws(docker_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
     """One server for a module; it ends with it, and at the latest with this process."""
     folder = tmp_path_factory.mktemp("serve")
-    command = [sys.executable, "-m", "shipway.sandbox.serve", "--run", str(folder)]
-    with (folder / "serve.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--docker", docker_engine.host, "--owner-fd", "0"],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        deadline = time.monotonic() + _READY_SECONDS
-        while not (folder / "sandbox.json").exists():
-            assert process.poll() is None, (folder / "serve.log").read_text()
-            assert time.monotonic() < deadline, "the server is not ready in time"
-            time.sleep(0.02)
-        yield Aws(json.loads((folder / "sandbox.json").read_text()))
-        errors = (folder / "serve.log").read_text()
-        assert "Traceback" not in errors, errors
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(timeout=15)
+    with serving(folder, docker_engine.host, ready=20.0) as (state, _):
+        yield Aws(state)
 
 
 MakeContext = Callable[..., Path]

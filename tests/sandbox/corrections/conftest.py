@@ -5,11 +5,8 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
-import signal
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -22,12 +19,12 @@ from typing import Any
 import boto3  # the tests ask as any client would
 import pytest
 from botocore.config import Config  # the same
+from tests.sandbox.server import serving
 
 from shipway.sandbox import busybox, compute
 from shipway.sandbox.engine import Engine
 
 ACCOUNT = "123456789012"
-READY_SECONDS = 15.0
 SHELL = ["/bin/busybox", "sh", "-c"]
 SERVE = "trap 'exit 0' TERM; /bin/busybox httpd -f -p 8080 -h /www & wait"
 DEAF = "trap 'exit 0' TERM; /bin/busybox sleep 1000 & wait"
@@ -193,33 +190,12 @@ def program() -> bytes:
 
 
 @contextmanager
-def serving(folder: Path, docker: str, program: bytes, *options: str) -> Iterator[World]:
-    """A server that ends with the context, and at the latest with this process."""
-    command = [sys.executable, "-m", "shipway.sandbox.serve", "--run", str(folder)]
-    with (folder / "serve.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, "--docker", docker, "--owner-fd", "0", *options],
-            stdin=subprocess.PIPE,
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        deadline = time.monotonic() + READY_SECONDS
-        while not (folder / "sandbox.json").exists():
-            assert process.poll() is None, (folder / "serve.log").read_text()
-            assert time.monotonic() < deadline, "the server is not ready in time"
-            time.sleep(0.02)
-        world = World(json.loads((folder / "sandbox.json").read_text()), process, program)
+def seeded(folder: Path, docker: str, program: bytes, *options: str) -> Iterator[World]:
+    """A server with what every test needs in it."""
+    with serving(folder, docker, *options) as (state, process):
+        world = World(state, process, program)
         _seed(world)
         yield world
-        errors = (folder / "serve.log").read_text()
-        assert "Traceback" not in errors, errors
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(timeout=15)
 
 
 def _seed(world: World) -> None:
@@ -239,7 +215,7 @@ def serve(
 
         def start(*options: str) -> World:
             folder = tmp_path_factory.mktemp("serve")
-            return stack.enter_context(serving(folder, docker_host, program, *options))
+            return stack.enter_context(seeded(folder, docker_host, program, *options))
 
         yield start
 

@@ -191,12 +191,18 @@ def test_scan_answers_what_was_set(
     ) == expected
 
 
-def test_healthy_task_resets_the_breaker_unless_configured() -> None:
-    from shipway.sandbox.emulator import hosting, state  # noqa: PLC0415  # it sets the environment
+@pytest.fixture
+def in_process() -> None:
+    """What MiniStack reads while it is imported; import it after this."""
+    from shipway.sandbox.emulator import hosting  # noqa: PLC0415  # it takes a second
 
     settings = hosting.Settings(port=1, region="eu-west-1", account="123456789012")
     hosting.set_environment(settings, "secret")
-    from shipway.sandbox.emulator import corrections, scheduler  # noqa: PLC0415  # the same
+
+
+@pytest.mark.usefixtures("in_process")
+def test_healthy_task_resets_the_breaker_unless_configured() -> None:
+    from shipway.sandbox.emulator import corrections, scheduler, state  # noqa: PLC0415  # see there
 
     def after(rule_off: bool, **breaker: Any) -> int:  # noqa: FBT001  # a table of two
         corrections._off.clear()
@@ -222,14 +228,11 @@ def test_healthy_task_resets_the_breaker_unless_configured() -> None:
     assert not state._current
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_service_that_is_still_being_created_is_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from shipway.sandbox.emulator import hosting  # noqa: PLC0415  # it sets the environment
-
-    settings = hosting.Settings(port=1, region="eu-west-1", account="123456789012")
-    hosting.set_environment(settings, "secret")
-    from shipway.sandbox.emulator import scheduler  # noqa: PLC0415  # the same
+    from shipway.sandbox.emulator import scheduler  # noqa: PLC0415  # see there
 
     looked: list[Any] = []
 
@@ -247,7 +250,7 @@ def test_a_service_that_is_still_being_created_is_left_alone(
     }
     scheduler.look(service)
     assert looked == []
-    scheduler.look({**service, "_scheduled": True})
+    scheduler.look({**service, "currentServiceDeployment": "arn"})
     assert len(looked) == 1
 
 
@@ -267,15 +270,12 @@ class Growing(dict[str, Any]):
         return dict(self)
 
 
+@pytest.mark.usefixtures("in_process")
 @pytest.mark.parametrize("corrected", [True, False])
 def test_a_record_is_read_while_it_grows(*, corrected: bool) -> None:
-    from shipway.sandbox.emulator import hosting  # noqa: PLC0415  # it sets the environment
+    from ministack.services import ecs as theirs  # noqa: PLC0415  # see there
 
-    settings = hosting.Settings(port=1, region="eu-west-1", account="123456789012")
-    hosting.set_environment(settings, "secret")
-    from ministack.services import ecs as theirs  # noqa: PLC0415  # the same
-
-    from shipway.sandbox.emulator import corrections, ecs  # noqa: PLC0415  # the same
+    from shipway.sandbox.emulator import corrections, ecs  # noqa: PLC0415  # see there
 
     # In this process the corrections may be in force: a test beside this one may have put them so.
     plain = corrections._originals.get("ecs._sanitize", theirs._sanitize)

@@ -5,50 +5,20 @@ What tests look at is what was told and noted, so nothing runs any more while th
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.sandbox.rollouts.ground import AT_ONCE, Grounds, Kind
 from tests.sandbox.rollouts.shop import Shop
+from tests.sandbox.server import serving
 
 from shipway.sandbox.engine import Engine
 
-_READY_SECONDS = 20.0
-
-
-@contextmanager
-def embedded(folder: Path, docker: str, busybox: bytes) -> Iterator[Grounds]:
-    """An embedded AWS that ends with the context, and at the latest with this process."""
-    command = [sys.executable, "-m", "shipway.sandbox.serve", "--run", str(folder)]
-    options = ["--docker", docker, "--owner-fd", "0", "--minute", "0.5"]
-    with (folder / "serve.log").open("wb") as log:
-        process = subprocess.Popen(
-            [*command, *options], stdin=subprocess.PIPE, stdout=log, stderr=log
-        )
-    try:
-        deadline = time.monotonic() + _READY_SECONDS
-        while not (folder / "sandbox.json").exists():
-            assert process.poll() is None, (folder / "serve.log").read_text()
-            assert time.monotonic() < deadline, "the embedded AWS is not ready in time"
-            time.sleep(0.05)
-        yield Grounds(json.loads((folder / "sandbox.json").read_text()), busybox, folder)
-        told = (folder / "serve.log").read_text()
-        assert "Traceback" not in told, told
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-        assert process.stdin is not None
-        process.stdin.close()
-        process.wait(timeout=20)
+_OPTIONS = ("--minute", "0.5")
+"""A minute of baking lasts half a second."""
 
 
 class Stories(dict[str, Any]):
@@ -94,9 +64,10 @@ def stories(
     folder = tmp_path_factory.mktemp("rollouts")
     found = Stories()
     with (
-        embedded(folder, docker_engine.host, busybox_program) as grounds,
+        serving(folder, docker_engine.host, *_OPTIONS, ready=20.0, end=20.0) as (state, _),
         ThreadPoolExecutor(AT_ONCE) as pool,
     ):
+        grounds = Grounds(state, busybox_program, folder)
 
         def tell(number: int, name: str, kind: Kind, part: Callable[[Shop], Any] | None) -> None:
             shop = Shop(grounds, f"shop-{number:02}", kind)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
+from tests.unit.still import Clock
 
 from shipway.config.environment import Environment, Origin, Place
 from shipway.config.references import Found, Missing, Reference, Resolution
@@ -82,19 +83,6 @@ path = "/health"
 consecutive = 2
 verify_timeout = 5
 """
-
-
-@dataclass
-class Clock:
-    """Moves on only by sleeping."""
-
-    at: datetime = datetime(2026, 11, 22, 23, 40, 58, tzinfo=UTC)
-
-    def now(self) -> datetime:
-        return self.at
-
-    def sleep(self, seconds: float) -> None:
-        self.at += timedelta(seconds=seconds)
 
 
 @dataclass

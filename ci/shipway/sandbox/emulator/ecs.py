@@ -131,7 +131,6 @@ def create_service(data: Record) -> Any:
         )
         service["deployments"] = [deployment]
         service_state.begin_service_deployment(service, deployment)
-        service["_scheduled"] = True
     state.wake()
     return json_response({"service": _shown(service)})
 

@@ -79,7 +79,7 @@ def look(service: Record) -> None:
     that was launched by then would belong to none, and run for ever.
     """
     with ecs.resource_lock("ecs-service", service["serviceArn"]):
-        if not service.get("_scheduled"):
+        if "currentServiceDeployment" not in service:
             return
         members = tasks_of(service)
         tasks.forget_old(members, lambda arn: ecs._tasks.pop(arn, None))
