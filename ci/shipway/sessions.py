@@ -6,6 +6,7 @@ standard library is imported here: nox runs in an environment of its own.
 
 from __future__ import annotations
 
+import os
 import tomllib
 from collections.abc import Sequence
 from itertools import pairwise
@@ -54,6 +55,7 @@ def prepare(session: nox.Session, *wanted: str) -> None:
                 "UV_PROJECT_ENVIRONMENT": session.virtualenv.location,
                 # Company networks vouch for the registries with certificates of their own.
                 "UV_SYSTEM_CERTS": "true",
+                **_bytecode(),
             },
             silent=True,
         )
@@ -61,6 +63,14 @@ def prepare(session: nox.Session, *wanted: str) -> None:
     extras = [name for flag, name in pairwise(wanted) if flag == "--extra"]
     extra = f"[{','.join(extras)}]" if extras else ""
     session.install("--quiet", "-e", f".{extra}", silent=True)
+
+
+def _bytecode() -> dict[str, str]:
+    """Have uv keep bytecode where Python may not, as the environment of many an image says.
+
+    Else each start compiles what it imports anew: 2.2 s instead of 0.6 s for the embedded AWS.
+    """
+    return {"UV_COMPILE_BYTECODE": "true"} if os.environ.get("PYTHONDONTWRITEBYTECODE") else {}
 
 
 def walk(session: nox.Session, task: str, arguments: Sequence[str]) -> None:

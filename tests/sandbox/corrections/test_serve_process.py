@@ -72,25 +72,32 @@ def things(engine: Engine, run: str) -> int:
     return sum(found == run for _, _, found in engine._labelled())
 
 
-def test_it_ends_in_four_ways_and_leaves_nothing(
-    start: Start, engine: Engine, tmp_path: Path
-) -> None:
-    options = {"owner-gone": ("--owner-fd", "0"), "idle": ("--idle", "4")}
-    ways = ("owner-gone", "terminated", "interrupted", "idle")
-    processes = {way: start(*options.get(way, ()), name=way) for way in ways}
-    runs = {way: state_of(tmp_path / way)["run"] for way in ways}
-    assert things(engine, runs["terminated"]) == 1  # its network
-    owned = processes["owner-gone"]
-    assert owned.stdin is not None
-    owned.stdin.close()
-    owned.stdin = None
-    processes["terminated"].send_signal(signal.SIGTERM)
-    processes["interrupted"].send_signal(signal.SIGINT)
-    for way, process in processes.items():
-        assert process.wait(timeout=SECONDS) == 0
-        assert things(engine, runs[way]) == 0
-        assert not (tmp_path / way / "sandbox.json").exists()
-        assert process.communicate() == (b"", b"")
+def let_go(process: subprocess.Popen[bytes]) -> None:
+    """What an owner's end looks like from here."""
+    assert process.stdin is not None
+    process.stdin.close()
+    process.stdin = None
+
+
+ENDS: dict[str, tuple[tuple[str, ...], Callable[[subprocess.Popen[bytes]], None]]] = {
+    "owner-gone": (("--owner-fd", "0"), let_go),
+    "terminated": ((), lambda process: process.send_signal(signal.SIGTERM)),
+    "interrupted": ((), lambda process: process.send_signal(signal.SIGINT)),
+    "idle": (("--idle", "4"), lambda _process: None),
+}
+
+
+@pytest.mark.parametrize("way", ENDS)
+def test_it_ends_and_leaves_nothing(start: Start, engine: Engine, tmp_path: Path, way: str) -> None:
+    options, end = ENDS[way]
+    process = start(*options, name=way)
+    run = state_of(tmp_path / way)["run"]
+    assert things(engine, run) == 1  # its network
+    end(process)
+    assert process.wait(timeout=SECONDS) == 0
+    assert things(engine, run) == 0
+    assert not (tmp_path / way / "sandbox.json").exists()
+    assert process.communicate() == (b"", b"")
 
 
 def test_loopback_only_and_the_next_start_sweeps_what_a_killed_one_left(

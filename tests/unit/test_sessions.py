@@ -1,0 +1,78 @@
+"""What a nox session installs, decided from its words and its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from shipway import sessions
+
+
+class Session:
+    """Takes down what would be installed and run."""
+
+    venv_backend = "uv"
+    virtualenv = SimpleNamespace(location="/environment")
+
+    def __init__(self) -> None:
+        self.installed: list[tuple[str, ...]] = []
+        self.env: dict[str, str] = {}
+        self.ran: list[tuple[str, ...]] = []
+
+    def run_install(self, *words: str, env: dict[str, str], **_rest: Any) -> None:
+        self.installed.append(words)
+        self.env = env
+
+    def run(self, *words: str) -> None:
+        self.ran.append(words)
+
+
+@pytest.fixture
+def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    (tmp_path / "ci").mkdir()
+    (tmp_path / "ci/delivery.toml").write_text(
+        "[environments.local]\nsandbox = true\n[environments.staging]\n", encoding="utf-8"
+    )
+    (tmp_path / "uv.lock").touch()
+    monkeypatch.chdir(tmp_path)
+    return Session()
+
+
+@pytest.mark.parametrize(("value", "kept"), [("1", "true"), ("", None), (None, None)])
+def test_bytecode_is_kept_where_python_may_not_keep_it(
+    session: Any, monkeypatch: pytest.MonkeyPatch, value: str | None, kept: str | None
+) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    if value is not None:
+        monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", value)
+    sessions.prepare(session)
+    assert session.env.get("UV_COMPILE_BYTECODE") == kept
+
+
+@pytest.mark.parametrize(
+    ("words", "embedded"),
+    [
+        (["--env", "local"], True),
+        (["--env=local"], True),
+        (["--env", "staging"], False),
+        (["--env", "nowhere"], False),
+        (["--env"], False),
+        ([], False),
+    ],
+)
+def test_the_sandbox_is_installed_where_it_is_named(
+    session: Any, words: list[str], *, embedded: bool
+) -> None:
+    sessions.walk(session, "verify", words)
+    assert ("sandbox" in session.installed[0]) is embedded
+    assert session.ran == [("inv", "verify", *words)]
+
+
+def test_an_unreadable_file_is_for_the_task_to_tell(session: Any) -> None:
+    Path("ci/delivery.toml").write_text("environments = [", encoding="utf-8")
+    sessions.walk(session, "build", ["--env", "local"])
+    assert "sandbox" not in session.installed[0]
+    assert session.ran == [("inv", "build", "--env", "local")]
