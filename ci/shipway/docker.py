@@ -22,6 +22,7 @@ from python_on_whales.utils import run
 
 from shipway.errors import BuildError, EngineError, ShipwayError, UsageError
 from shipway.image.build import DEFAULT, BuildRequest
+from shipway.image.share import share
 from shipway.values import Digest
 
 _OWN_BUILDER = "shipway"
@@ -188,6 +189,7 @@ class Buildx:
             if request.destination.exists():
                 shutil.rmtree(request.destination)
             fresh.rename(request.destination)
+            share(request.destination)
         except (OSError, ValueError, KeyError) as error:
             raise BuildError(
                 f"what BuildKit exported cannot be read: {error}",

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -232,6 +233,27 @@ def test_a_warm_start_downloads_nothing_and_knows_no_old_container(
         assert docker(found.env, "ps", "-aq") == ""
         assert docker(found.env, "network", "ls", "-q", "-f", "type=custom") == ""
     assert not [line for line in told if line.startswith("downloading")]
+
+
+def test_what_a_killed_sandbox_had_pulled_is_forgotten_and_nothing_else(
+    cache: Path, tmp_path: Path
+) -> None:
+    def images(found: engine.Engine) -> set[str]:
+        listed = docker(found.env, "image", "ls", "-a", "--format", "{{.Repository}}:{{.Tag}}")
+        return {line for line in listed.splitlines() if "test" in line or "<none>" in line}
+
+    with engine.start(cache, tmp_path / "run", lambda _: None, private_plan()) as found:
+        file = tmp_path / "empty.tar"
+        with tarfile.open(file, "w"):
+            pass
+        for name in ("localhost:1/test:pulled", "test:kept", "test:renamed"):
+            docker(found.env, "import", "-m", name, str(file), name)
+        docker(found.env, "import", str(file), "test:renamed")  # the first one has no name now
+        assert images(found) >= {"localhost:1/test:pulled", "test:kept", "test:renamed"}
+    with engine.start(cache, tmp_path / "again", lambda _: None, private_plan()) as found:
+        assert images(found) == {"test:kept", "test:renamed"}
+        for name in ("test:kept", "test:renamed"):
+            docker(found.env, "image", "rm", name)
 
 
 def test_when_the_owner_is_killed_the_engine_ends_and_leaves_nothing(

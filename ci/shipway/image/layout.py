@@ -34,6 +34,8 @@ CONFIG_TYPES = frozenset(
         "application/vnd.docker.container.image.v1+json",
     }
 )
+BLOBS = Path("blobs/sha256")
+"""Where the blobs are, below the layout's folder."""
 # BuildKit, docs/attestations/attestation-storage.md: an attestation manifest is an entry of the
 # index with this annotation and the platform unknown/unknown.
 _ATTESTATION = "vnd.docker.reference.type"
@@ -195,7 +197,7 @@ def _blobs_of(folder: Path, manifest: Manifest) -> Iterator[Blob]:
 
 
 def _path(folder: Path, digest: Digest) -> Path:
-    return folder / "blobs" / "sha256" / digest.value.removeprefix("sha256:")
+    return folder / BLOBS / digest.value.removeprefix("sha256:")
 
 
 def _broken(folder: Path, what: str) -> BuildError:

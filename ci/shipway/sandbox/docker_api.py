@@ -12,7 +12,7 @@ import json
 import socket
 from collections.abc import Iterable
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from shipway.errors import EngineError
 
@@ -118,4 +118,28 @@ def remove_everything(host: str, *, timeout: float) -> list[str]:
     for network in read_json(host, "/networks", timeout=timeout) or ():
         if network["Name"] not in {"bridge", "host", "none"}:
             call(host, "DELETE", f"/networks/{network['Id']}", timeout=timeout)
+    return removed
+
+
+def forget_pulled(host: str, registry: str) -> list[str]:
+    """Remove the images that came from ``registry``, and those that have no name any more.
+
+    Only ever called on a private engine that has just started: the registry that they were pulled
+    from, on a port of its own, ended with an earlier sandbox that was killed.
+
+    Returns:
+        The names that were removed.
+
+    Raises:
+        EngineError: The engine does not answer.
+    """
+    removed = []
+    for image in read_json(host, "/images/json") or ():
+        names = {*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())}
+        for name in sorted(one for one in names if one.startswith(registry)):
+            call(host, "DELETE", f"/images/{quote(name, safe='/:@')}?force=1")
+            removed.append(name)
+    call(
+        host, "POST", f"/images/prune?{urlencode({'filters': json.dumps({'dangling': ['true']})})}"
+    )
     return removed

@@ -34,6 +34,8 @@ from shipway.sandbox.sources import read_os_release, read_sources
 Tell = Callable[[str], None]
 
 _ANSWER_SECONDS: Final = 2.0
+_REGISTRY: Final = "localhost:"
+"""How the names of images begin that a sandbox's own registry gave out; its port follows."""
 _PLUGIN: Final = "usr/libexec/docker/cli-plugins/docker-buildx"
 
 
@@ -267,4 +269,5 @@ def start(
     tell("starting a private Docker engine")
     with daemon.running(root, cache / "docker", run) as (host, version):
         tell(f"Docker {version} answers, for this run only")
+        docker_api.forget_pulled(host, _REGISTRY)
         yield _describe(host, version, _client(root, host, run), private=True)

@@ -1,0 +1,53 @@
+"""Built images lie side by side, one folder for each; what they have in common lies there once.
+
+BuildKit exports every image whole, its base with it. Two images of one repository mostly differ in
+the layer that holds the code: 39 builds of ``examples/shop`` are 2441 MB apart, 66 MB together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from shipway.image.layout import BLOBS
+
+
+def share(folder: Path) -> None:
+    """Put a new image's blobs in the place of equal ones in the folders beside it, by hard link.
+
+    A blob is named by its content's digest, so equal names with equal sizes are equal. The new
+    image's blobs stay as BuildKit wrote them; each folder stays whole and can be removed alone.
+    Where the file system knows no hard links, everything stays as it is; nothing is raised.
+    """
+    for blob, twin in _twins(folder):
+        with contextlib.suppress(OSError):
+            _link(blob, twin)
+
+
+def _twins(folder: Path) -> Iterator[tuple[Path, Path]]:
+    """Each blob of an image, with each place beside it where the same content lies again."""
+    beside = [one for one in _entries(folder.parent) if one != folder and one.name[0] != "."]
+    for blob in _entries(folder / BLOBS):
+        for other in beside:
+            yield blob, other / BLOBS / blob.name
+
+
+def _entries(folder: Path) -> list[Path]:
+    with contextlib.suppress(OSError):
+        return sorted(folder.iterdir())
+    return []
+
+
+def _link(blob: Path, twin: Path) -> None:
+    """Have ``twin`` be ``blob``, in one step, where their sizes are equal and they are two."""
+    ours, theirs = blob.stat(), twin.stat()
+    if ours.st_size != theirs.st_size or os.path.samestat(ours, theirs):
+        return
+    scratch = twin.with_name(f".{blob.name}.{os.getpid()}")
+    os.link(blob, scratch)
+    try:
+        scratch.replace(twin)
+    finally:
+        scratch.unlink(missing_ok=True)
