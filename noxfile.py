@@ -20,6 +20,9 @@ from shipway.sessions import PAPERS, prepare
 nox.needs_version = ">=2026.4"
 nox.options.sessions = ["lint", "types", "tests"]
 
+# The tests start shipway hundreds of times: whatever the machine says, it is compiled only once.
+KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
+
 
 @nox.session
 def lint(session: nox.Session) -> None:
@@ -51,14 +54,16 @@ def tests(session: nox.Session) -> None:
     """Units, the sandbox with real containers, and what a user types, side by side."""
     prepare(session, "--group", "tests", "--extra", "sandbox", *PAPERS)
     if session.posargs:
-        session.run("pytest", *session.posargs)
+        session.run("pytest", *session.posargs, env=KEEP_BYTECODE)
         return
-    # More workers than cores: what runs in the sandbox mostly waits for containers.
-    session.run("pytest", "-q", "-n", "3", "--dist", "loadfile", "-m", "not alone")
+    # More workers than cores: what runs in the sandbox mostly waits for containers. The units go
+    # last (tests/conftest.py), for they are many and short: no worker waits long for another's end.
+    words = ("-q", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not alone")
+    session.run("pytest", *words, env=KEEP_BYTECODE)
 
 
 @nox.session
 def alone(session: nox.Session) -> None:
     """The tests that need the machine to themselves: engines and whole rehearsals, some killed."""
     prepare(session, "--group", "tests", "--extra", "sandbox", *PAPERS)
-    session.run("pytest", "-q", "-m", "alone", *session.posargs)
+    session.run("pytest", "-q", "-m", "alone", *session.posargs, env=KEEP_BYTECODE)

@@ -1,4 +1,4 @@
-"""What several rooms of tests need: made-up OCI image layouts."""
+"""What several rooms of tests need: their order, and made-up OCI image layouts."""
 
 from __future__ import annotations
 
@@ -15,6 +15,12 @@ from shipway.values import Digest
 
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+_UNITS = Path(__file__).parent / "unit"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Units last: short as they are, they fill the end of a run on several workers."""
+    items.sort(key=lambda item: item.path.is_relative_to(_UNITS))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,6 +5,7 @@ Nothing heavy is imported here: ``inv -l`` reads this file and answers at once.
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from invoke.collection import Collection
@@ -15,6 +16,10 @@ from invoke.tasks import task
 if TYPE_CHECKING:
     from shipway.release.contract import Task as Stage
     from shipway.rollout.resume import HookAction
+
+# Invoke keeps no bytecode without --write-pyc. What uv installed nobody has compiled yet, and each
+# command would do it anew (0.3 s and more for boto3 and pydantic): what Python was told counts.
+sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
 _HELP = {
     "env": "environment of ci/delivery.toml; in GitHub Actions the release contract names it",

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.entry.conftest import Here
 
 TASKS = {"build", "publish", "deploy", "verify", "sandbox", "rehearse"}
@@ -42,6 +44,18 @@ def test_a_list_imports_nothing_heavy(clone: Here, program: str) -> None:
     assert program in found
     assert not {name for name in found if name.partition(".")[0] in HEAVY}
     assert not found & {"shipway.delivery", "shipway.console", "shipway.config.load"}
+
+
+@pytest.mark.parametrize(("told", "kept"), [("", True), ("1", False)])
+def test_bytecode_is_kept_unless_python_is_told_not_to(
+    clone: Here, tmp_path: Path, told: str, *, kept: bool
+) -> None:
+    """Invoke alone would keep none, and each command would compile what it imports anew."""
+    env = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": told}
+    assert clone.types("inv", "verify", "--env", "nowhere", env=env).code == 20
+    names = {file.name.partition(".")[0] for file in tmp_path.rglob("*.pyc")}
+    assert ({"delivery", "models"} <= names) is kept
+    assert kept or not names
 
 
 def test_help_names_every_option_of_deploy(clone: Here) -> None:

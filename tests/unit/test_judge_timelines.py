@@ -8,6 +8,7 @@ know it when it looks every second, when failure was announced, and what must ha
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import types
 import typing
@@ -43,6 +44,9 @@ TARGET: dict[str, Any] = {
 CALM = 3
 
 
+hints_of = functools.cache(typing.get_type_hints)
+
+
 def build(kind: Any, value: Any) -> Any:
     """A value of the annotated type from JSON; numbers for times are seconds since T0."""
     origin, args = typing.get_origin(kind), typing.get_args(kind)
@@ -55,7 +59,7 @@ def build(kind: Any, value: Any) -> Any:
     if kind is datetime:
         return T0 + timedelta(seconds=value)
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-        hints = typing.get_type_hints(kind)
+        hints = hints_of(kind)
         return kind(**{name: build(hints[name], each) for name, each in value.items()})
     return value
 
@@ -79,6 +83,7 @@ class Timeline:
         return float(self.doc.get("until", self.world[-1][0] + CALM))
 
 
+@functools.cache
 def load(file: Path) -> Timeline:
     doc = json.loads(file.read_text(encoding="utf-8"))
     world: list[tuple[float, Snapshot]] = []
