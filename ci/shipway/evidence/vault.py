@@ -8,10 +8,8 @@ either nothing that looks like a record, or a line whose record is finished by t
 from __future__ import annotations
 
 import errno
-import fcntl
 import os
 import shutil
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any, Final
 
+from shipway import lockfile
 from shipway.errors import EvidenceError
 from shipway.evidence import chain
 from shipway.evidence.chain import LEDGER, RECORD, WRITING, Ledger, Link
@@ -26,7 +25,6 @@ from shipway.evidence.plain import sha256
 
 LOCK: Final = ".chain.lock"
 _PATIENCE: Final = 10.0
-_PAUSE: Final = 0.02
 
 Compose = Callable[[dict[str, Any]], Mapping[str, bytes]]
 """From the record's place in the chain, the files to keep; ``record.json`` is one of them."""
@@ -169,21 +167,18 @@ class Vault:
     def _alone(self) -> Iterator[None]:
         """One writer at a time: the lock goes with the process that holds it."""
         self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / LOCK).open("ab") as file:
-            limit = time.monotonic() + _PATIENCE
-            while True:
-                try:
-                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError as error:
-                    if time.monotonic() > limit:
-                        raise EvidenceError(
-                            f"another delivery has been writing there for {_PATIENCE:.0f} s",
-                            where=str(self.root / LOCK),
-                            remedy="end the process that holds that file open",
-                        ) from error
-                    time.sleep(_PAUSE)
+        try:
+            descriptor = lockfile.take(self.root / LOCK, _PATIENCE)
+        except TimeoutError as error:
+            raise EvidenceError(
+                f"another delivery has been writing there for {_PATIENCE:.0f} s",
+                where=str(self.root / LOCK),
+                remedy="end the process that holds that file open",
+            ) from error
+        try:
             yield
+        finally:
+            os.close(descriptor)
 
 
 def _own(folder: Path) -> Path:

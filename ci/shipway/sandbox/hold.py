@@ -1,18 +1,15 @@
-"""A lock file that tells who is still at work: the kernel lets go however its holder ends."""
+"""Who of a sandbox is still at work: each holds a lock file, see :mod:`shipway.lockfile`."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
+from shipway import lockfile
 from shipway.errors import SandboxError
-
-_POLL_SECONDS: Final = 0.05
 
 
 def take(path: Path, seconds: float, what: str) -> int:
@@ -26,25 +23,14 @@ def take(path: Path, seconds: float, what: str) -> int:
     Raises:
         SandboxError: It is held for longer than that.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                os.close(descriptor)
-                raise SandboxError(
-                    f"{what} has not ended within {seconds:.0f} s",
-                    where=str(path),
-                    remedy="see with `fuser` who holds this file, end it, and start again",
-                ) from None
-            time.sleep(_POLL_SECONDS)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        else:
-            return descriptor
+    try:
+        return lockfile.take(path, seconds)
+    except TimeoutError as error:
+        raise SandboxError(
+            f"{what} has not ended within {seconds:.0f} s",
+            where=str(path),
+            remedy="see with `fuser` who holds this file, end it, and start again",
+        ) from error
 
 
 def wait(path: Path, seconds: float, what: str) -> None:
