@@ -187,7 +187,8 @@ class Buildx:
                 tell(line.rstrip("\n"))
             digest = Digest(json.loads(metadata.read_bytes())["containerimage.digest"])
             if request.destination.exists():
-                shutil.rmtree(request.destination)
+                # Not removed where it stands: another build may be linking its blobs into it.
+                request.destination.rename(scratch / "before")
             fresh.rename(request.destination)
             share(request.destination)
         except (OSError, ValueError, KeyError) as error:

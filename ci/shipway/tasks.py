@@ -6,20 +6,18 @@ Nothing heavy is imported here: ``inv -l`` reads this file and answers at once.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
+from invoke.tasks import Task, task
 
 if TYPE_CHECKING:
     from shipway.release.contract import Task as Stage
     from shipway.rollout.resume import HookAction
-
-# Invoke keeps no bytecode without --write-pyc. What uv installed nobody has compiled yet, and each
-# command would do it anew (0.3 s and more for boto3 and pydantic): what Python was told counts.
-sys.dont_write_bytecode = bool(sys.flags.dont_write_bytecode)
 
 _HELP = {
     "env": "environment of ci/delivery.toml; in GitHub Actions the release contract names it",
@@ -29,19 +27,39 @@ _HELP = {
 }
 
 
-@task(help={key: _HELP[key] for key in ("env", "json", "verbose")})
+class _Compiled(Task[Callable[..., None]]):
+    """A task that keeps the bytecode of what it imports, unless Python was told not to.
+
+    Invoke keeps none without --write-pyc. What uv installed nobody has compiled yet, and each
+    command would do it anew (0.3 s and more for boto3 and pydantic). What a repository's own
+    tasks.py imports stays as Invoke has it: a new __pycache__ there is a work tree with changes.
+    """
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        before = sys.dont_write_bytecode
+        sys.dont_write_bytecode = before and bool(sys.flags.dont_write_bytecode)
+        try:
+            return super().__call__(*args, **kwargs)
+        finally:
+            sys.dont_write_bytecode = before
+
+
+_task = partial(task, klass=_Compiled)
+
+
+@_task(help={key: _HELP[key] for key in ("env", "json", "verbose")})
 def build(_: Context, *, env: str = "", json: bool = False, verbose: bool = False) -> None:
     """Build the image with BuildKit; no AWS account is needed."""
     _deliver("build", env, json=json, verbose=verbose)
 
 
-@task(help={key: _HELP[key] for key in ("env", "json", "verbose")})
+@_task(help={key: _HELP[key] for key in ("env", "json", "verbose")})
 def publish(_: Context, *, env: str = "", json: bool = False, verbose: bool = False) -> None:
     """Build, and push to the environment's ECR repository what it lacks."""
     _deliver("publish", env, json=json, verbose=verbose)
 
 
-@task(
+@_task(
     help={
         **_HELP,
         "rollback-to": "commit that may be older than what runs; it must be the one delivered",
@@ -66,13 +84,13 @@ def deploy(
     _leave(run("deploy", env, image=image, asked=asked, json=json, verbose=verbose))
 
 
-@task(help={key: _HELP[key] for key in ("env", "json")})
+@_task(help={key: _HELP[key] for key in ("env", "json")})
 def verify(_: Context, *, env: str = "", json: bool = False) -> None:
     """Prove that what runs is what was shipped, and that it answers."""
     _deliver("verify", env, json=json)
 
 
-@task(
+@_task(
     help={
         "env": _HELP["env"],
         "rollback": "put the earlier revision back instead of going on",
@@ -87,7 +105,7 @@ def resume(_: Context, *, env: str = "", rollback: bool = False, json: bool = Fa
     _leave(run("deploy", env, resume=answer, json=json, verbose=False))
 
 
-@task(
+@_task(
     help={
         "down": "end the sandbox that runs in the background, and all it started",
         "json": "print one JSON object for each event",
@@ -100,7 +118,7 @@ def sandbox(_: Context, *, down: bool = False, json: bool = False) -> None:
     _leave(run(down=down, json=json))
 
 
-@task(help={key: _HELP[key] for key in ("json", "verbose")})
+@_task(help={key: _HELP[key] for key in ("json", "verbose")})
 def rehearse(_: Context, *, json: bool = False, verbose: bool = False) -> None:
     """Walk a whole delivery, good and bad releases, in the sandbox; no account is needed."""
     from shipway.rehearsal.command import run
@@ -108,7 +126,7 @@ def rehearse(_: Context, *, json: bool = False, verbose: bool = False) -> None:
     _leave(run(as_json=json, verbose=verbose))
 
 
-@task(
+@_task(
     help={
         "write": "render workflow and IAM documents from the contract",
         "json": "print one JSON object for each event",
@@ -121,7 +139,7 @@ def contract(_: Context, *, write: bool = False, json: bool = False) -> None:
     _leave(run(write=write, json=json))
 
 
-@task(
+@_task(
     help={
         "env": "environment of ci/delivery.toml that an event of the contract leads to",
         "apply": "create or update the stack, after its change set was shown and confirmed",
@@ -138,7 +156,7 @@ def bootstrap(
     _leave(run(env, apply=apply, yes=yes, json=json))
 
 
-@task(
+@_task(
     help={
         "env": "only deliveries to this environment",
         "digest": "sha256:… or its beginning: everything known of an image",

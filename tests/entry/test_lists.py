@@ -11,7 +11,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.entry.conftest import Here
+    from tests.entry.conftest import Here, Plant
 
 TASKS = {"build", "publish", "deploy", "verify", "sandbox", "rehearse"}
 HEAVY = {"boto3", "botocore", "pydantic", "rich", "docker", "python_on_whales", "ministack"}
@@ -46,16 +46,31 @@ def test_a_list_imports_nothing_heavy(clone: Here, program: str) -> None:
     assert not found & {"shipway.delivery", "shipway.console", "shipway.config.load"}
 
 
-@pytest.mark.parametrize(("told", "kept"), [("", True), ("1", False)])
+@pytest.mark.parametrize(
+    ("told", "words", "kept"),
+    [("", (), True), ("1", (), False), ("1", ("--write-pyc",), True)],
+)
 def test_bytecode_is_kept_unless_python_is_told_not_to(
-    clone: Here, tmp_path: Path, told: str, *, kept: bool
+    clone: Here, tmp_path: Path, told: str, words: tuple[str, ...], *, kept: bool
 ) -> None:
     """Invoke alone would keep none, and each command would compile what it imports anew."""
     env = {"PYTHONPYCACHEPREFIX": str(tmp_path), "PYTHONDONTWRITEBYTECODE": told}
-    assert clone.types("inv", "verify", "--env", "nowhere", env=env).code == 20
+    assert clone.types("inv", *words, "verify", "--env", "nowhere", env=env).code == 20
     names = {file.name.partition(".")[0] for file in tmp_path.rglob("*.pyc")}
     assert ({"delivery", "models"} <= names) is kept
     assert kept or not names
+
+
+def test_what_the_repositorys_own_tasks_import_leaves_the_work_tree_as_it_was(plant: Plant) -> None:
+    here = plant()
+    (here.folder / "helpers.py").write_text("", encoding="utf-8")
+    with (here.folder / "tasks.py").open("a", encoding="utf-8") as file:
+        file.write("\nimport helpers\n")
+    before = {*here.folder.rglob("*")}
+    env = {"PYTHONDONTWRITEBYTECODE": ""}
+    assert here.types("inv", "verify", "--env", "nowhere", env=env).code == 20
+    new = {path.relative_to(here.folder) for path in {*here.folder.rglob("*")} - before}
+    assert {path.parts[0] for path in new} <= {"evidence"}
 
 
 def test_help_names_every_option_of_deploy(clone: Here) -> None:

@@ -76,3 +76,18 @@ def test_a_file_system_that_does_not_do_it_loses_nothing(
     share(fresh)
     assert files(first) == files(fresh) == {"base": b"layer"}
     assert not is_one("base", first, fresh)
+
+
+def test_a_blob_that_others_may_read_stays_theirs(tmp_path: Path) -> None:
+    first, fresh = (image(tmp_path, one, base=b"layer") for one in ("first", "fresh"))
+    (fresh / BLOBS / "base").chmod(0o400)
+    share(fresh)
+    assert not is_one("base", first, fresh)
+
+
+def test_a_link_to_another_folder_is_not_followed(tmp_path: Path) -> None:
+    fresh = image(tmp_path / "images", "fresh", base=b"layer")
+    elsewhere = image(tmp_path, "elsewhere", base=b"layer")
+    (tmp_path / "images/linked").symlink_to(elsewhere)
+    share(fresh)
+    assert not is_one("base", elsewhere, fresh)

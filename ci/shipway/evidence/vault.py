@@ -168,7 +168,8 @@ class Vault:
         """One writer at a time: the lock goes with the process that holds it."""
         self.root.mkdir(parents=True, exist_ok=True)
         try:
-            descriptor = lockfile.take(self.root / LOCK, _PATIENCE)
+            # Whoever may write the records may lock: the umask decides, as for the records.
+            descriptor = lockfile.take(self.root / LOCK, _PATIENCE, mode=0o666)
         except TimeoutError as error:
             raise EvidenceError(
                 f"another delivery has been writing there for {_PATIENCE:.0f} s",

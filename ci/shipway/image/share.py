@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +29,12 @@ def share(folder: Path) -> None:
 
 def _twins(folder: Path) -> Iterator[tuple[Path, Path]]:
     """Each blob of an image, with each place beside it where the same content lies again."""
-    beside = [one for one in _entries(folder.parent) if one != folder and one.name[0] != "."]
+    # A name that begins with a dot is a build under way; a link leads to somebody else's folder.
+    beside = [
+        one
+        for one in _entries(folder.parent)
+        if one != folder and not one.name.startswith(".") and not one.is_symlink()
+    ]
     for blob in _entries(folder / BLOBS):
         for other in beside:
             yield blob, other / BLOBS / blob.name
@@ -41,13 +47,18 @@ def _entries(folder: Path) -> list[Path]:
 
 
 def _link(blob: Path, twin: Path) -> None:
-    """Have ``twin`` be ``blob``, in one step, where their sizes are equal and they are two."""
-    ours, theirs = blob.stat(), twin.stat()
-    if ours.st_size != theirs.st_size or os.path.samestat(ours, theirs):
+    """Have ``twin`` be ``blob``, in one step, where they are two and only their place differs."""
+    ours, theirs = blob.lstat(), twin.lstat()
+    if _looks(ours) != _looks(theirs) or os.path.samestat(ours, theirs):
         return
-    scratch = twin.with_name(f".{blob.name}.{os.getpid()}")
+    scratch = twin.with_name(f".{blob.name}.{secrets.token_hex(4)}")
     os.link(blob, scratch)
     try:
         scratch.replace(twin)
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def _looks(status: os.stat_result) -> tuple[int, ...]:
+    """What one file cannot have in two ways: who may read it goes with it."""
+    return status.st_size, status.st_mode, status.st_uid, status.st_gid

@@ -121,25 +121,23 @@ def remove_everything(host: str, *, timeout: float) -> list[str]:
     return removed
 
 
-def forget_pulled(host: str, registry: str) -> list[str]:
+def forget_pulled(host: str, registry: str) -> None:
     """Remove the images that came from ``registry``, and those that have no name any more.
 
     Only ever called on a private engine that has just started: the registry that they were pulled
-    from, on a port of its own, ended with an earlier sandbox that was killed.
+    from, on a port of its own, ended with an earlier sandbox that was killed. What cannot be
+    removed stays.
 
-    Returns:
-        The names that were removed.
+    Args:
+        host: The engine.
+        registry: How the names of such images begin.
 
     Raises:
         EngineError: The engine does not answer.
     """
-    removed = []
     for image in read_json(host, "/images/json") or ():
         names = {*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())}
         for name in sorted(one for one in names if one.startswith(registry)):
             call(host, "DELETE", f"/images/{quote(name, safe='/:@')}?force=1")
-            removed.append(name)
-    call(
-        host, "POST", f"/images/prune?{urlencode({'filters': json.dumps({'dangling': ['true']})})}"
-    )
-    return removed
+    dangling = urlencode({"filters": json.dumps({"dangling": ["true"]})})
+    call(host, "POST", f"/images/prune?{dangling}")

@@ -33,7 +33,7 @@ def test_good_rollout_loses_no_request(shop: Make) -> None:
     over, counts = threading.Event(), [0, 0]
 
     def ask() -> None:
-        # A busy machine answers less often: then a few more are asked when the rollout is over.
+        # A busy machine answers less often: then more are asked, of the new version alone.
         while not over.is_set() or counts[0] <= 20:
             counts[0] += 1
             counts[1] += one.get() != 200
@@ -43,10 +43,11 @@ def test_good_rollout_loses_no_request(shop: Make) -> None:
     asking.start()
     arn = one.update(one.definition(environment=[{"name": "VERSION", "value": "2"}]))
     seen = one.until_over(arn)
+    during = counts[0]
     over.set()
     asking.join()
     assert seen["status"] == "SUCCESSFUL"
-    assert counts[0] > 20
+    assert during > 0
     assert counts[1] == 0
     found = one.described()
     assert [one["rolloutState"] for one in found["deployments"]] == ["COMPLETED"]

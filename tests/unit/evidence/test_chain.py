@@ -13,6 +13,7 @@ from tests.unit.evidence.conftest import Clock, deliver, journal
 from shipway.errors import EvidenceError
 from shipway.evidence import archive, chain
 from shipway.evidence.plain import canonical, sha256
+from shipway.evidence.vault import LOCK
 from shipway.evidence.verify import Checked, Finding, check
 
 if TYPE_CHECKING:
@@ -257,6 +258,13 @@ def test_who_writes_at_the_same_time_waits(tmp_path: Path) -> None:
     assert result.findings == ()
     assert len(result.links) == 24
     assert {one.link.sequence for one in kept} == set(range(1, 25))
+
+
+@pytest.mark.usefixtures("filled")
+def test_who_may_write_the_ledger_may_lock_it(tmp_path: Path) -> None:
+    """A folder that a group shares: the first of them must not lock the others out."""
+    modes = {(tmp_path / name).stat().st_mode for name in (chain.LEDGER, LOCK)}
+    assert len(modes) == 1
 
 
 def test_a_folder_with_a_ledger_of_its_own_is_another_chain(
