@@ -69,15 +69,25 @@ def _deliver(order: Order, console: Console) -> int:
 
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Let SIGTERM end a delivery as an error of ours, so that its record is written first."""
+    """Let SIGTERM and SIGHUP end a delivery as an error of ours: its record is written first.
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
+    Whoever ignores SIGHUP (nohup) goes on when the terminal is gone.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
         raise TerminatedError(
-            "ended by SIGTERM", remedy="what ECS was doing goes on; see the service in ECS"
+            f"ended by {signal.Signals(number).name}",
+            remedy="what ECS was doing goes on; see the service in ECS",
         )
 
-    before = signal.signal(signal.SIGTERM, end)
+    numbers = [
+        one
+        for one in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(one) is not signal.SIG_IGN
+    ]
+    before = {one: signal.signal(one, end) for one in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -301,7 +301,7 @@ class CancelledError(ShipwayError):
 
 
 class TerminatedError(ShipwayError):
-    """SIGTERM arrived."""
+    """SIGTERM arrived, or SIGHUP: the terminal is gone."""
 
     exit_code = 143
     kind = "terminated"

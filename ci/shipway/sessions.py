@@ -7,6 +7,7 @@ standard library is imported here: nox runs in an environment of its own.
 from __future__ import annotations
 
 import os
+import sys
 import tomllib
 from collections.abc import Sequence
 from itertools import pairwise
@@ -77,7 +78,19 @@ def walk(session: nox.Session, task: str, arguments: Sequence[str]) -> None:
     """Run a task of the same name with what stands behind ``--``."""
     papers = PAPERS if task in {"publish", "deploy"} else ()
     prepare(session, *(_SANDBOX if _embedded(arguments) else ()), *papers)
-    session.run("inv", task, *arguments)
+    _run(session, task, *arguments)
+
+
+def _run(session: nox.Session, task: str, *arguments: str) -> None:
+    """Run a task, and leave it the time that it needs to end well when it is interrupted.
+
+    nox by itself ends a command 0.3 s after Ctrl-C and kills it 0.2 s later. At a terminal Ctrl-C
+    reaches the task too, which asks ECS to roll back and watches that. Elsewhere nox alone may have
+    been told, and ends the task with SIGTERM: it writes its record within the 7.5 s that GitHub's
+    runner gives to what is cancelled (GitHub Docs, "Canceling a workflow").
+    """
+    asked, ended = (None, None) if sys.stdin.isatty() else (1.0, 6.0)
+    session.run("inv", task, *arguments, interrupt_timeout=asked, terminate_timeout=ended)
 
 
 def _embedded(arguments: Sequence[str]) -> bool:
@@ -127,32 +140,32 @@ def resume(session: nox.Session) -> None:
 def sandbox(session: nox.Session) -> None:
     """Start the embedded AWS in the background, or end it with ``-- --down``."""
     prepare(session, *_SANDBOX)
-    session.run("inv", "sandbox", *session.posargs)
+    _run(session, "sandbox", *session.posargs)
 
 
 @nox.session
 def rehearse(session: nox.Session) -> None:
     """Walk a whole delivery, good and bad releases, in the sandbox; no account is needed."""
     prepare(session, *_SANDBOX, *PAPERS)
-    session.run("inv", "rehearse", *session.posargs)
+    _run(session, "rehearse", *session.posargs)
 
 
 @nox.session
 def contract(session: nox.Session) -> None:
     """Compare workflow and IAM documents with the release contract; ``-- --write`` renders them."""
     prepare(session)
-    session.run("inv", "contract", *session.posargs)
+    _run(session, "contract", *session.posargs)
 
 
 @nox.session
 def bootstrap(session: nox.Session) -> None:
     """Print an environment's deploy role as CloudFormation; ``-- --apply`` makes it."""
     prepare(session, *(_SANDBOX if _embedded(session.posargs) else ()))
-    session.run("inv", "bootstrap", *session.posargs)
+    _run(session, "bootstrap", *session.posargs)
 
 
 @nox.session
 def audit(session: nox.Session) -> None:
     """Show what was delivered, all that is known of an image, or whether the evidence holds."""
     prepare(session)
-    session.run("inv", "audit", *session.posargs)
+    _run(session, "audit", *session.posargs)

@@ -128,6 +128,6 @@ def test_ci_runs_the_readmes_test_command() -> None:
 
 def test_the_workflow_calls_a_session_that_is_there(sessions: set[str]) -> None:
     text = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8")
-    called = re.findall(r"^\s+nox -s ([a-z]+)$", text, re.MULTILINE)
+    called = re.findall(r"^\s+exec nox -s ([a-z]+)$", text, re.MULTILINE)
     assert called == ["deploy"]
     assert set(called) <= sessions

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from shipway.config.environment import Service
@@ -33,4 +35,32 @@ def step(*deployments: tuple[str, str, str | None]) -> Step:
 )
 def test_what_ecs_can_go_back_to(deployments: list[tuple[str, str, str | None]], back: str) -> None:
     found = roll._completed(step(*deployments))
+    assert (found.task_definition if found else "") == back
+
+
+BROKEN = Deployment(id="ecs-svc/42", status="ACTIVE", task_definition="42", rollout_state="FAILED")
+
+
+@pytest.mark.parametrize(
+    ("reason", "running", "back"),
+    [
+        ("ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/41.", 0, "41"),
+        ("", 2, "41"),
+        ("ECS deployment ecs-svc/41 in progress.", 1, ""),
+    ],
+)
+def test_a_roll_back_under_way_is_where_ecs_can_go_back_to(
+    reason: str, running: int, back: str
+) -> None:
+    """What was completed once is in progress again, and a release that begins now replaces it."""
+    returning = Deployment(
+        id="ecs-svc/41",
+        status="PRIMARY",
+        task_definition="41",
+        rollout_state="IN_PROGRESS",
+        rollout_state_reason=reason,
+        desired=2,
+        running=running,
+    )
+    found = roll._completed(replace(step(), before=Snapshot(deployments=(returning, BROKEN))))
     assert (found.task_definition if found else "") == back

@@ -21,13 +21,17 @@ class Session:
         self.installed: list[tuple[str, ...]] = []
         self.env: dict[str, str] = {}
         self.ran: list[tuple[str, ...]] = []
+        self.patience: list[tuple[float | None, float | None]] = []
 
     def run_install(self, *words: str, env: dict[str, str], **_rest: Any) -> None:
         self.installed.append(words)
         self.env = env
 
-    def run(self, *words: str) -> None:
+    def run(
+        self, *words: str, interrupt_timeout: float | None, terminate_timeout: float | None
+    ) -> None:
         self.ran.append(words)
+        self.patience.append((interrupt_timeout, terminate_timeout))
 
 
 @pytest.fixture
@@ -76,3 +80,17 @@ def test_an_unreadable_file_is_for_the_task_to_tell(session: Any) -> None:
     sessions.walk(session, "build", ["--env", "local"])
     assert "sandbox" not in session.installed[0]
     assert session.ran == [("inv", "build", "--env", "local")]
+
+
+@pytest.mark.parametrize(("terminal", "patience"), [(True, (None, None)), (False, (1.0, 6.0))])
+def test_who_presses_ctrl_c_leaves_the_end_to_the_task(
+    session: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    patience: tuple[float | None, float | None],
+    *,
+    terminal: bool,
+) -> None:
+    """Elsewhere than at a terminal nox alone is told, so it must end the task before the runner."""
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: terminal))
+    sessions.walk(session, "deploy", ["--env", "local"])
+    assert session.patience == [patience]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from shipway.clock import Clock
 from shipway.observer import Observer
@@ -14,6 +15,10 @@ from shipway.rollout.terms import Conclusion, Target
 from shipway.rollout.verdict import ALREADY_RUNNING
 from shipway.rollout.watch import Watch, Watched, begin
 from shipway.values import Digest, ImageReference, Json
+
+# "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/…", as ECS says it of the
+# deployment that it goes back to.
+_ROLLING_BACK: Final = "rolling back to"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,10 +147,20 @@ def _completed(step: Step) -> Deployment | None:
     """What ECS can go back to: the newest deployment that was completed, PRIMARY or not.
 
     A service whose first version never came up has none (Amazon ECS Developer Guide, "Deployment
-    circuit breaker"); behind a Classic Load Balancer there is no rolloutState to tell.
+    circuit breaker"); behind a Classic Load Balancer there is no rolloutState to tell. While ECS
+    goes back to a completed deployment that one is in progress again.
     """
     newest_first = sorted(step.before.deployments, key=lambda one: one.status != "PRIMARY")
-    return next((one for one in newest_first if one.rollout_state in {"COMPLETED", None}), None)
+    return next((one for one in newest_first if _was_completed(one)), None)
+
+
+def _was_completed(one: Deployment) -> bool:
+    """Whether it is completed, or was once: where we err, ECS refuses to go back, and says so."""
+    if one.rollout_state != "IN_PROGRESS":
+        return one.rollout_state in {"COMPLETED", None}
+    return one.status == "PRIMARY" and (
+        one.running >= one.desired > 0 or _ROLLING_BACK in one.rollout_state_reason
+    )
 
 
 def _earlier(step: Step) -> str:
