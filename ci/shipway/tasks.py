@@ -40,6 +40,8 @@ class _Compiled(Task[Callable[..., None]]):
         sys.dont_write_bytecode = before and bool(sys.flags.dont_write_bytecode)
         try:
             return super().__call__(*args, **kwargs)
+        except KeyboardInterrupt:  # before there was a console to say so; Invoke would say nothing
+            raise Exit("interrupted: nothing further is changed", code=130) from None
         finally:
             sys.dont_write_bytecode = before
 

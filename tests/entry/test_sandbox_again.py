@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.entry.conftest import Here
+from tests.entry.conftest import INV, Here
+
+from shipway.sandbox import hold
+from shipway.sandbox.host import LOCK_FILE
 
 
 @pytest.fixture
@@ -58,3 +63,36 @@ def test_the_next_one_starts_at_once_after_down_and_after_a_kill(apart: Here) ->
     assert (ended.code, left(folder)) == (0, [])
     again = apart.types("inv", "sandbox", "--down")
     assert (again.code, again.out.strip()) == (0, "no sandbox is running")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_one_that_is_interrupted_while_it_starts_leaves_nothing(
+    apart: Here, number: signal.Signals
+) -> None:
+    """After Ctrl-C at once; after a kill of who started it, with ``--down``."""
+    folder = Path(apart.env["XDG_CACHE_HOME"]) / "shipway" / "sandbox"
+    with subprocess.Popen(
+        [INV, "sandbox"],
+        cwd=apart.folder,
+        env=dict(apart.env),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            deadline = time.monotonic() + 30
+            while hold.holder(folder / LOCK_FILE) is None:
+                assert time.monotonic() < deadline
+                time.sleep(0.05)
+            process.send_signal(number)
+            out, _ = process.communicate(timeout=60)
+        finally:
+            process.kill()
+    ended = apart.types("inv", "sandbox", "--down")
+    if number is signal.SIGINT:
+        assert process.returncode == 130
+        assert "one that was still starting has been ended" in out
+        assert (ended.code, ended.out.strip()) == (0, "no sandbox is running")
+    else:
+        assert (ended.code, ended.out.strip()) == (0, "the sandbox has ended")
+    assert left(folder) == []

@@ -29,7 +29,7 @@ def run(*, down: bool, json: bool) -> int:
         console.say(f"end it: inv sandbox --down (it ends by itself after {minutes} idle minutes)")
         return 0
 
-    rest = "inv sandbox --down ends one that runs; one that still starts ends by itself when idle"
+    rest = "one that was still starting has been ended; inv sandbox --down ends one that runs"
     return conduct(work, interrupted=rest, json=json)
 
 

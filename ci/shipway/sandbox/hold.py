@@ -34,12 +34,14 @@ def take(path: Path, seconds: float, what: str) -> int:
 
 
 def wait(path: Path, seconds: float, what: str) -> None:
-    """Return once nobody holds ``path``.
+    """Return once nobody holds ``path``; nobody has signed it then.
 
     Raises:
         SandboxError: It is held for longer than ``seconds``.
     """
-    os.close(take(path, seconds, what))
+    descriptor = take(path, seconds, what)
+    os.truncate(descriptor, 0)
+    os.close(descriptor)
 
 
 def held(path: Path) -> bool:
@@ -56,6 +58,20 @@ def held(path: Path) -> bool:
     finally:
         os.close(descriptor)
     return False
+
+
+def sign(descriptor: int) -> None:
+    """Write into a lock file that was taken who holds it: this process."""
+    os.truncate(descriptor, 0)
+    os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+
+
+def holder(path: Path) -> int | None:
+    """The process that holds ``path`` and has signed it; ``None`` where nobody does."""
+    if not held(path):
+        return None
+    text = path.read_text(encoding="ascii", errors="replace").strip()
+    return int(text) if text.isdigit() else None
 
 
 @contextmanager

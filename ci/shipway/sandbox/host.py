@@ -251,7 +251,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         signal.signal(number, end)
     options.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        hold.take(options.run / LOCK_FILE, _END_SECONDS, "the sandbox before this one")
+        lock = hold.take(options.run / LOCK_FILE, _END_SECONDS, "the sandbox before this one")
+        hold.sign(lock)
         serve(options)
     except ShipwayError as error:
         tell(

@@ -114,21 +114,32 @@ def background(cache: Path, dockerfiles: tuple[Path, ...], tell: Tell) -> World:
             return found
         tell("starting the sandbox in the background; `inv sandbox --down` ends it")
         process = _start(folder, cache, dockerfiles, ("--idle", str(IDLE_SECONDS)))
-        return _ready(process, folder, tell)
+        try:
+            return _ready(process, folder, tell)
+        except BaseException:
+            # Interrupted: what is only half there is nobody's, and no --down would find it.
+            process.terminate()
+            process.wait(_END_SECONDS)
+            raise
 
 
 def end(cache: Path) -> bool:
-    """End the background sandbox and all it started; whether there was one.
+    """End the background sandbox and all it started, also one that still starts.
+
+    Returns:
+        Whether there was one.
 
     Raises:
         SandboxError: It did not end in time.
     """
-    found = running(cache / "sandbox")
-    if found is None:
+    lock = cache / "sandbox" / LOCK_FILE
+    pid = hold.holder(lock)
+    if pid is None:
         return False
-    os.kill(found.pid, signal.SIGTERM)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
     # It takes its address away first, and then what it started: its lock tells when all has ended.
-    hold.wait(cache / "sandbox" / LOCK_FILE, _END_SECONDS, f"the sandbox (process {found.pid})")
+    hold.wait(lock, _END_SECONDS, f"the sandbox (process {pid})")
     return True
 
 
