@@ -23,6 +23,8 @@ _PROOF_PATIENCE = 30.0
 _RETURN_PATIENCE = 120.0
 """Seconds that a finished roll-back may wait for the earlier tasks and targets to be seen."""
 
+_TOO_LATE = "the wish to roll back came too late: ECS had finished"
+
 Ended = tuple[State, Conclusion | None]
 
 
@@ -66,12 +68,16 @@ def success(state: State, snapshot: Snapshot) -> Ended:
         )
     running = state.deployment.running if state.deployment is not None else 0
     if snapshot.desired == 0 and running == 0:
-        return conclude(state, v.SUCCEEDED_NO_TASKS, "in service with a desired count of 0")
+        text = "in service with a desired count of 0"
+        if _wanted_back(state):
+            text = f"{text}; {_TOO_LATE}"
+        return conclude(state, v.SUCCEEDED_NO_TASKS, text)
     proof = our_digest(state, snapshot)
     if proof.holds:
         # Targets of an earlier look would be told as they are no more: "2 initial" of a success.
         state = state if snapshot.targets else replace(state, live=())
-        return conclude(state, v.SUCCEEDED, last_seen(state), proof=proof.text)
+        text = f"{last_seen(state)}; {_TOO_LATE}" if _wanted_back(state) else last_seen(state)
+        return conclude(state, v.SUCCEEDED, text, proof=proof.text)
     waited = seconds_since(state.succeeded_since, state.now)
     if waited < _PROOF_PATIENCE:
         return state, None
@@ -81,6 +87,17 @@ def success(state: State, snapshot: Snapshot) -> Ended:
         f"ECS reports success, but {proof.text}",
         remedy="look at the tasks: something else runs than what was shipped",
     )
+
+
+def _wanted_back(state: State) -> bool:
+    """Whether a roll-back was asked for, or would have been as soon as ours was known.
+
+    Where ECS refused it, or nothing could be asked, that was told when it was so.
+    """
+    if state.asked is not None:
+        return True
+    can_ask = state.describes and not state.first and not state.refusal
+    return state.interrupted is not None and can_ask
 
 
 def returned(state: State, snapshot: Snapshot) -> Ended:
