@@ -13,7 +13,7 @@ from shipway.rollout.certainty import announce, likeliest
 from shipway.rollout.proof import earlier_serves, guarded, our_digest
 from shipway.rollout.snapshot import Snapshot
 from shipway.rollout.state import State, label, seconds_since
-from shipway.rollout.telling import last_seen
+from shipway.rollout.telling import last_seen, unseen
 from shipway.rollout.terms import Cause, Conclusion
 from shipway.rollout.verdict import Verdict
 
@@ -206,7 +206,11 @@ def halted(state: State) -> Ended:
     )
 
 
-def left(state: State, why: str) -> Ended:
+def left(
+    state: State,
+    why: str,
+    remedy: str = "the failed revision stays as it is: roll back or deploy a fixed one",
+) -> Ended:
     """Failed, and nothing was put back."""
     cause = likeliest(state)
     state = announce(state, cause or Cause(kind="breaker", text=why))
@@ -215,13 +219,15 @@ def left(state: State, why: str) -> Ended:
         state,
         v.FAILING,
         text,
-        remedy="the failed revision stays as it is: roll back or deploy a fixed one",
+        remedy=remedy,
     )
 
 
 def out_of_time(state: State) -> Ended:  # noqa: PLR0911 - one return for each budget
     """The budgets: roll-back, capacity, then the whole rollout."""
     policy = state.policy
+    # What was seen long ago is told with its age, and nothing is advised on the strength of it.
+    hidden = unseen(state)
     if state.rolling_back_since is not None:
         took = seconds_since(state.rolling_back_since, state.now)
         if took < policy.rollback_timeout:
@@ -229,8 +235,12 @@ def out_of_time(state: State) -> Ended:  # noqa: PLR0911 - one return for each b
         return conclude(
             state,
             v.ROLLBACK_FAILED,
-            f"the roll-back did not end within {took:.0f} s: {last_seen(state)}",
-            remedy="ECS is still at it: look at the tasks of the earlier revision",
+            f"the roll-back was not seen to end within {took:.0f} s: {hidden}"
+            if hidden
+            else f"the roll-back did not end within {took:.0f} s: {last_seen(state)}",
+            remedy=_look_again(state)
+            if hidden
+            else "ECS is still at it: look at the tasks of the earlier revision",
         )
     over = state.elapsed >= policy.timeout
     started = state.deployment.running + state.deployment.pending if state.deployment else 0
@@ -241,25 +251,50 @@ def out_of_time(state: State) -> Ended:  # noqa: PLR0911 - one return for each b
         return conclude(
             state,
             v.NO_CAPACITY,
-            f"no task of ours could be placed: {state.unplaced}",
-            remedy="add capacity, or ask for less CPU and memory; ECS goes on trying",
+            "; ".join(filter(None, (f"no task of ours could be placed: {state.unplaced}", hidden))),
+            remedy=_look_again(state)
+            if hidden
+            else "add capacity, or ask for less CPU and memory; ECS goes on trying",
         )
     if not over:
         return state, None
     cause = likeliest(state)
     if cause is not None and cause.kind == "capacity" and started == 0:
-        return conclude(state, v.NO_CAPACITY, cause.text, remedy="add capacity; ECS goes on trying")
+        return conclude(
+            state,
+            v.NO_CAPACITY,
+            "; ".join(filter(None, (cause.text, hidden))),
+            remedy=_look_again(state) if hidden else "add capacity; ECS goes on trying",
+        )
     if state.announced is not None and state.interrupted is None:
+        if hidden:
+            why = "; ".join(filter(None, (state.refusal, hidden)))
+            return left(state, why, _look_again(state))
         return left(state, state.refusal or "no roll-back began in time")
     return conclude(
-        state, v.TIMED_OUT, _pace_words(state), remedy="ECS goes on; raise timeout if it is slow"
+        state,
+        v.TIMED_OUT,
+        _pace_words(state, hidden),
+        remedy=_look_again(state) if hidden else "ECS goes on; raise timeout if it is slow",
     )
 
 
-def _pace_words(state: State) -> str:
+def _look_again(state: State) -> str:
+    """What to do where ECS could not be seen: time was not what was missing."""
+    first = (
+        "wait until AWS answers again"
+        if state.throttled
+        else "check the network, AWS_ENDPOINT_URL and the credentials"
+    )
+    return f"ECS goes on unwatched: {first}, then run verify to see what runs"
+
+
+def _pace_words(state: State, hidden: str) -> str:
     limit = f"not done after {state.elapsed:.0f} s"
     if state.service is None:
         return f"{limit}: ECS could not be read at all ({state.trouble or 'no answer'})"
+    if hidden:
+        return f"{limit}: {hidden}"
     quiet = seconds_since(state.progressed or state.started, state.now)
     if quiet < state.policy.stuck_after:
         return f"{limit}: slow but moving, last progress {quiet:.0f} s ago ({last_seen(state)})"
