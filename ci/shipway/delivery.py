@@ -37,7 +37,7 @@ from shipway.rollout import resume as resuming
 from shipway.rollout.redact import secret_values
 from shipway.rollout.release import Harbour, release
 from shipway.rollout.resume import HookAction
-from shipway.stage import stage
+from shipway.stage import UNCHANGED, stage
 from shipway.values import Commit, ImageReference
 
 _ROWS: Mapping[Task, tuple[Task, ...]] = {
@@ -47,6 +47,7 @@ _ROWS: Mapping[Task, tuple[Task, ...]] = {
     "verify": ("verify",),
 }
 _IMAGE_ROW: tuple[Task, ...] = ("deploy", "verify")
+_UNVERIFIED = "the new revision is in service and was not verified: run verify to prove it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +98,7 @@ def deliver(order: Order, yard: Yard, observer: Observer) -> Outcome:
     except ShipwayError as error:
         return _close(journal, yard, _last_words(error), error)
     except KeyboardInterrupt:
-        cancelled = CancelledError("interrupted", remedy="nothing further is changed")
+        cancelled = CancelledError("interrupted", remedy=UNCHANGED)
         return _close(journal, yard, _last_words(cancelled), cancelled)
     except Exception as bug:
         # Not translated, so not foreseen: recorded, then shown as it is to whoever can mend it.
@@ -147,7 +148,8 @@ class _Walk:
                 gate.pass_again(passed, ground, image, named=named)
                 self._deploy(image, environment, aws)
             if "verify" in tasks:
-                self._verify(image, environment, aws)
+                deployed = image is not None and "deploy" in tasks
+                self._verify(image, environment, aws, deployed=deployed)
         return image.reference if image else None
 
     def _announce(self, tasks: tuple[Task, ...], *, alone: bool) -> None:
@@ -212,9 +214,16 @@ class _Walk:
         return image
 
     def _verify(
-        self, image: publishing.PublishedImage | None, environment: Environment, aws: Aws
+        self,
+        image: publishing.PublishedImage | None,
+        environment: Environment,
+        aws: Aws,
+        *,
+        deployed: bool,
     ) -> None:
-        with stage("verify", self._journal, self._yard.clock, quiet=True):
+        # Ctrl-C takes back no rollout that is done; whoever pressed it may think so.
+        after = _UNVERIFIED if deployed else UNCHANGED
+        with stage("verify", self._journal, self._yard.clock, quiet=True, interrupted=after):
             verified = verification.verify(
                 environment,
                 ecs=aws.ecs,

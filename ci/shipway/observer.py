@@ -126,6 +126,9 @@ class Rolling:
         rolling_back: Whether ECS is putting the old revision back.
         traffic: Percent of production traffic on the new revision, where the strategy shifts it.
         elapsed: Seconds since the service was updated.
+        unseen: Where ECS has not answered for a while, the second of its last answer: all the
+            above is from then. ``None`` while it answers.
+        trouble: Why it does not answer.
     """
 
     subject: str
@@ -139,6 +142,8 @@ class Rolling:
     rolling_back: bool = False
     traffic: float | None = None
     elapsed: float = 0.0
+    unseen: float | None = None
+    trouble: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

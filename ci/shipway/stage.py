@@ -9,6 +9,9 @@ from shipway.clock import Clock
 from shipway.errors import CancelledError, RefusedError, ShipwayError
 from shipway.observer import Detail, Failed, Finished, Observer, Started
 
+UNCHANGED = "nothing further is changed"
+"""What is true after Ctrl-C in most stages."""
+
 
 class Stage:
     """What a running stage can say of itself: the words for its end."""
@@ -20,12 +23,18 @@ class Stage:
 
 @contextmanager
 def stage(
-    name: str, observer: Observer, clock: Clock, subject: str = "", *, quiet: bool = False
+    name: str,
+    observer: Observer,
+    clock: Clock,
+    subject: str = "",
+    *,
+    quiet: bool = False,
+    interrupted: str = UNCHANGED,
 ) -> Iterator[Stage]:
     """Tell that a stage began, and how it ended.
 
     The body sets ``text`` for a good end; where it leaves ``text`` empty, or sets ``told``, it has
-    told its end itself.
+    told its end itself. ``interrupted`` is what to know or to do next after Ctrl-C.
 
     Raises:
         CancelledError: Ctrl-C was pressed while it ran.
@@ -53,8 +62,16 @@ def stage(
             )
         raise
     except KeyboardInterrupt as error:
-        cancelled = CancelledError("interrupted", remedy="nothing further is changed")
-        observer(Failed(stage=name, subject=subject, text=cancelled.what, seconds=seconds()))
+        cancelled = CancelledError("interrupted", remedy=interrupted)
+        observer(
+            Failed(
+                stage=name,
+                subject=subject,
+                text=cancelled.what,
+                details=details_of(cancelled),
+                seconds=seconds(),
+            )
+        )
         raise cancelled from error
     if running.text and not running.told:
         observer(Finished(stage=name, subject=subject, text=running.text, seconds=seconds()))

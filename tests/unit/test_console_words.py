@@ -10,7 +10,7 @@ from shipway.console import theme
 from shipway.console.layout import Line, cells, cut, fit
 from shipway.console.tables import table
 from shipway.console.view import View
-from shipway.console.words import clock, duration, rolling_block, rolling_line
+from shipway.console.words import clock, duration, rolling_block, rolling_key, rolling_line
 from shipway.observer import (
     Failed,
     Finished,
@@ -80,6 +80,17 @@ def test_traffic_and_breaker_are_told_where_they_are() -> None:
     assert text[2].split() == ["health", "1", "healthy", "breaker", "1", "of", "3"]
     assert text[3].endswith("12.5 % on the new revision")
     assert "1 healthy · breaker 1 of 3 · traffic 12.5 %" in rolling_line(event).text
+
+
+def test_what_was_not_seen_for_long_is_no_progress() -> None:
+    silent = rolling(unseen=2.0, trouble="AWS cannot be reached:\nno route", elapsed=40.0)
+    words = "nothing seen since 0:02: AWS cannot be reached: no route"
+    assert rolling_line(silent).text.endswith(f"shop:41 → shop:42   {words}  0:40")
+    first, *_, last = block(silent)
+    assert "SCALE_UP" not in first
+    assert last.strip() == f"unseen  {words}"
+    assert rolling_key(silent) != rolling_key(rolling())
+    assert "nothing seen since 0:00  " in rolling_line(rolling(unseen=0.0)).text
 
 
 def test_a_roll_back_goes_the_other_way() -> None:

@@ -228,6 +228,12 @@ def sick(reason: str, description: str) -> seen.Target:
         ("Target.Timeout", "Request timed out", (80,), "port 8080, but the image exposes 80"),
         ("Target.Timeout", "Request timed out", (), "no answer on port 8080 in the time"),
         ("Target.FailedHealthChecks", "Health checks failed", (8080,), "nothing answers on port"),
+        (
+            "Target.FailedHealthChecks",
+            "Health checks failed",
+            (8080,),
+            "If it starts slowly, raise the service's healthCheckGracePeriodSeconds",
+        ),
     ],
 )
 def test_target_health_is_shown_with_reason_and_next_step(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -106,6 +107,42 @@ def test_a_hole_in_a_look_shows_what_was_seen_before() -> None:
     state, told, _ = judge.step(seen(), hole, later(2))
     assert judge.progress(state, hole, later(2)).new_tasks.running == 3
     assert [(h.kind, h.level) for h in told] == [("trouble", "warning")]
+
+
+def test_numbers_from_before_a_long_silence_are_told_with_their_age() -> None:
+    hole = Snapshot(answered=False, troubles=(Trouble(kind="unreachable", text="no route"),))
+    state, said = seen(), []
+    for second in (2, 10, 11, 60):
+        state, _, _ = judge.step(state, hole, later(second))
+        rolling = judge.progress(state, hole, later(second))
+        said.append((rolling.unseen, rolling.trouble))
+    assert said == [(None, ""), (None, ""), (1.0, "no route"), (1.0, "no route")]
+    state, _, _ = judge.step(state, LOOK, later(61))
+    assert judge.progress(state, LOOK, later(61)).unseen is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        (
+            {"rolling_back_since": T0},
+            "the roll-back was not seen to end within 900 s: nothing seen",
+        ),
+        ({"unplaced": "no memory", "unplaced_since": T0, "deployment": None}, "; nothing seen for"),
+        ({"announced": T0}, "nothing seen for 899 s, since second 1"),
+        ({"announced": T0, "refusal": "ECS refused"}, "ECS refused; nothing seen for 899 s"),
+    ],
+    ids=["rolling back", "no capacity", "announced", "refused"],
+)
+def test_no_budget_ends_with_advice_on_what_was_not_seen(
+    changes: dict[str, Any], text: str
+) -> None:
+    hole = Snapshot(answered=False, troubles=(Trouble(kind="unreachable", text="no route"),))
+    _, _, conclusion = judge.step(replace(seen(), **changes), hole, later(900))
+    assert conclusion is not None
+    assert text in conclusion.text
+    assert conclusion.text.endswith(": no route")
+    assert conclusion.remedy.startswith("ECS goes on unwatched: check the network")
 
 
 def test_a_happening_becomes_the_observers_event() -> None:

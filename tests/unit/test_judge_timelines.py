@@ -157,6 +157,7 @@ def test_the_verdict_and_its_second(name: str) -> None:
     assert expect.get("text", "") in conclusion.text
     assert expect.get("proof", "") in conclusion.proof
     assert expect.get("by", "") in conclusion.by
+    assert expect.get("remedy", "") in conclusion.remedy
     assert conclusion.rolled_back == expect.get("rolled_back", conclusion.rolled_back)
     if "cause" in expect:
         assert conclusion.cause is not None

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -128,6 +128,19 @@ def test_every_event_is_passed_on_and_a_foreign_tools_output_is_not_kept(tmp_pat
         one(event)
     assert told == events
     assert [entry["event"] for entry in timeline(one, tmp_path)] == ["started"]
+
+
+def test_why_nothing_was_seen_is_kept_without_secrets(tmp_path: Path) -> None:
+    told: list[Event] = []
+    one = journal(tmp_path, told)
+    one.hide(["hunter2-hunter2"])
+    silent = replace(rolling(20.0), unseen=2.0, trouble="no route to hunter2-hunter2")
+    one(silent)
+    (shown,) = told
+    assert isinstance(shown, Rolling)
+    assert shown.trouble.startswith("no route to ")
+    assert "hunter2" not in shown.trouble
+    assert shown.new_tasks == silent.new_tasks
 
 
 def test_progress_is_kept_where_it_moved(tmp_path: Path) -> None:

@@ -89,7 +89,25 @@ def test_ctrl_c_becomes_an_error_of_ours() -> None:
         "nothing further is changed",
     )
     assert isinstance(caught.value.__cause__, KeyboardInterrupt)
-    assert told[1:] == [Failed(stage="build", text="interrupted", seconds=2.0)]
+    assert told[1:] == [
+        Failed(
+            stage="build",
+            text="interrupted",
+            details=(Detail(label="next", lines=("nothing further is changed",)),),
+            seconds=2.0,
+        )
+    ]
+
+
+def test_a_stage_may_have_words_of_its_own_for_ctrl_c() -> None:
+    told: list[Event] = []
+    with (
+        pytest.raises(CancelledError, match="interrupted"),
+        stage("verify", told.append, Clock(), interrupted="it is in service"),
+    ):
+        raise KeyboardInterrupt
+    (failed,) = [event for event in told if isinstance(event, Failed)]
+    assert failed.details == (Detail(label="next", lines=("it is in service",)),)
 
 
 def test_a_bug_of_ours_is_not_dressed_up() -> None:

@@ -178,7 +178,16 @@ def _way(event: Rolling) -> str:
         way = f"rolling back: {new} → {old}" if old else f"rolling back {new}"
     else:
         way = f"{old} → {new}" if old else new
-    return f"{way}   {clean(event.stage)}".rstrip()
+    # A stage from before ECS fell silent is not where it is.
+    return way if event.unseen is not None else f"{way}   {clean(event.stage)}".rstrip()
+
+
+def _unseen(event: Rolling) -> str:
+    """Since when nothing was seen, and why; empty while ECS answers."""
+    if event.unseen is None:
+        return ""
+    since = f"nothing seen since {clock(event.unseen)}"
+    return f"{since}: {' '.join(clean_lines(event.trouble))}" if event.trouble else since
 
 
 def rolling_mark(event: Rolling) -> Segment:
@@ -196,7 +205,8 @@ def rolling_line(event: Rolling) -> Line:
         facts.append(f"breaker {event.breaker[0]} of {event.breaker[1]}")
     if event.traffic is not None:
         facts.append(f"traffic {event.traffic:g} %")
-    text = "   ".join((_way(event), " · ".join(filter(None, facts))))
+    told = _unseen(event) or " · ".join(filter(None, facts))
+    text = "   ".join((_way(event), told))
     row = head(rolling_mark(event), DEPLOY, event.subject, text=text)
     return Line(row=row, right=(clock(event.elapsed), "quiet"))
 
@@ -227,7 +237,11 @@ def rolling_block(event: Rolling, *, spin: str, elapsed: float) -> tuple[Line, .
     if event.traffic is not None:
         parts.append(("traffic", ((f"{event.traffic:g} % on the new revision", ""),), ()))
     half = max(_HALF, *(3 + sum(len(text) for text, _ in left) for _, left, _ in parts))
-    return (*lines, *(_halves(*part, half) for part in parts))
+    lines += [_halves(*part, half) for part in parts]
+    if event.unseen is not None:
+        row = ((" " * 14, ""), (pad("unseen", _LABEL), "quiet"), (_unseen(event), "warn"))
+        lines.append(Line(row=row, hang=22))
+    return tuple(lines)
 
 
 def _halves(label: str, left: tuple[Segment, ...], right: tuple[Segment, ...], half: int) -> Line:
@@ -254,6 +268,7 @@ def rolling_key(event: Rolling) -> tuple[object, ...]:
         (healthy, unhealthy),
         event.breaker,
         event.traffic,
+        event.unseen,
     )
 
 

@@ -88,7 +88,9 @@ class Journal:
             words = self._mask.text(event.line, assignments=True)
             self._observer(Output(stage=event.stage, line=words))
             return
-        shown: Event = event if isinstance(event, Rolling) else self._mask.deep(event)
+        # Counts and names hold no secret, and they come every second; AWS's words may hold one.
+        plainly = isinstance(event, Rolling) and not event.trouble
+        shown: Event = event if plainly else self._mask.deep(event)
         entry = {
             "at": moment(self._clock.now()),
             "event": type(event).__name__.lower(),

@@ -38,6 +38,7 @@ def absorb(state: State, snapshot: Snapshot) -> tuple[State, list[Happening]]:
     state = _troubles(state, snapshot, told)
     if not snapshot.answered:
         return state, told
+    state = replace(state, answered_at=state.now)
     gone = not snapshot.exists or snapshot.status in {"INACTIVE", "DRAINING"}
     state = replace(state, missing_looks=state.missing_looks + 1 if gone else 0)
     if not snapshot.exists:
@@ -106,6 +107,7 @@ def _troubles(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
         state,
         troubled_looks=state.troubled_looks + 1,
         trouble=passing[-1].text or passing[-1].kind,
+        throttled=passing[-1].kind == "throttled",
     )
 
 

@@ -134,7 +134,8 @@ def _of_targets(case: Case) -> str:
         )
     return (
         f"nothing answers{at}: does the program listen there, on 0.0.0.0 and not on localhost, "
-        "and may the load balancer reach it?"
+        "and may the load balancer reach it? If it starts slowly, raise the service's "
+        "healthCheckGracePeriodSeconds in the infrastructure"
     )
 
 

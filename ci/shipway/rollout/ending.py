@@ -13,7 +13,7 @@ from shipway.rollout.certainty import announce, likeliest
 from shipway.rollout.proof import earlier_serves, guarded, our_digest
 from shipway.rollout.snapshot import Snapshot
 from shipway.rollout.state import State, label, seconds_since
-from shipway.rollout.telling import last_seen
+from shipway.rollout.telling import last_seen, unseen
 from shipway.rollout.terms import Cause, Conclusion
 from shipway.rollout.verdict import Verdict
 
@@ -22,6 +22,8 @@ _PROOF_PATIENCE = 30.0
 
 _RETURN_PATIENCE = 120.0
 """Seconds that a finished roll-back may wait for the earlier tasks and targets to be seen."""
+
+_TOO_LATE = "the wish to roll back came too late: ECS had finished"
 
 Ended = tuple[State, Conclusion | None]
 
@@ -66,12 +68,16 @@ def success(state: State, snapshot: Snapshot) -> Ended:
         )
     running = state.deployment.running if state.deployment is not None else 0
     if snapshot.desired == 0 and running == 0:
-        return conclude(state, v.SUCCEEDED_NO_TASKS, "in service with a desired count of 0")
+        text = "in service with a desired count of 0"
+        if _wanted_back(state):
+            text = f"{text}; {_TOO_LATE}"
+        return conclude(state, v.SUCCEEDED_NO_TASKS, text)
     proof = our_digest(state, snapshot)
     if proof.holds:
         # Targets of an earlier look would be told as they are no more: "2 initial" of a success.
         state = state if snapshot.targets else replace(state, live=())
-        return conclude(state, v.SUCCEEDED, last_seen(state), proof=proof.text)
+        text = f"{last_seen(state)}; {_TOO_LATE}" if _wanted_back(state) else last_seen(state)
+        return conclude(state, v.SUCCEEDED, text, proof=proof.text)
     waited = seconds_since(state.succeeded_since, state.now)
     if waited < _PROOF_PATIENCE:
         return state, None
@@ -81,6 +87,17 @@ def success(state: State, snapshot: Snapshot) -> Ended:
         f"ECS reports success, but {proof.text}",
         remedy="look at the tasks: something else runs than what was shipped",
     )
+
+
+def _wanted_back(state: State) -> bool:
+    """Whether a roll-back was asked for, or would have been as soon as ours was known.
+
+    Where ECS refused it, or nothing could be asked, that was told when it was so.
+    """
+    if state.asked is not None:
+        return True
+    can_ask = state.describes and not state.first and not state.refusal
+    return state.interrupted is not None and can_ask
 
 
 def returned(state: State, snapshot: Snapshot) -> Ended:
@@ -189,7 +206,11 @@ def halted(state: State) -> Ended:
     )
 
 
-def left(state: State, why: str) -> Ended:
+def left(
+    state: State,
+    why: str,
+    remedy: str = "the failed revision stays as it is: roll back or deploy a fixed one",
+) -> Ended:
     """Failed, and nothing was put back."""
     cause = likeliest(state)
     state = announce(state, cause or Cause(kind="breaker", text=why))
@@ -198,13 +219,15 @@ def left(state: State, why: str) -> Ended:
         state,
         v.FAILING,
         text,
-        remedy="the failed revision stays as it is: roll back or deploy a fixed one",
+        remedy=remedy,
     )
 
 
 def out_of_time(state: State) -> Ended:  # noqa: PLR0911 - one return for each budget
     """The budgets: roll-back, capacity, then the whole rollout."""
     policy = state.policy
+    # What was seen long ago is told with its age, and nothing is advised on the strength of it.
+    hidden = unseen(state)
     if state.rolling_back_since is not None:
         took = seconds_since(state.rolling_back_since, state.now)
         if took < policy.rollback_timeout:
@@ -212,8 +235,12 @@ def out_of_time(state: State) -> Ended:  # noqa: PLR0911 - one return for each b
         return conclude(
             state,
             v.ROLLBACK_FAILED,
-            f"the roll-back did not end within {took:.0f} s: {last_seen(state)}",
-            remedy="ECS is still at it: look at the tasks of the earlier revision",
+            f"the roll-back was not seen to end within {took:.0f} s: {hidden}"
+            if hidden
+            else f"the roll-back did not end within {took:.0f} s: {last_seen(state)}",
+            remedy=_look_again(state)
+            if hidden
+            else "ECS is still at it: look at the tasks of the earlier revision",
         )
     over = state.elapsed >= policy.timeout
     started = state.deployment.running + state.deployment.pending if state.deployment else 0
@@ -224,25 +251,50 @@ def out_of_time(state: State) -> Ended:  # noqa: PLR0911 - one return for each b
         return conclude(
             state,
             v.NO_CAPACITY,
-            f"no task of ours could be placed: {state.unplaced}",
-            remedy="add capacity, or ask for less CPU and memory; ECS goes on trying",
+            "; ".join(filter(None, (f"no task of ours could be placed: {state.unplaced}", hidden))),
+            remedy=_look_again(state)
+            if hidden
+            else "add capacity, or ask for less CPU and memory; ECS goes on trying",
         )
     if not over:
         return state, None
     cause = likeliest(state)
     if cause is not None and cause.kind == "capacity" and started == 0:
-        return conclude(state, v.NO_CAPACITY, cause.text, remedy="add capacity; ECS goes on trying")
+        return conclude(
+            state,
+            v.NO_CAPACITY,
+            "; ".join(filter(None, (cause.text, hidden))),
+            remedy=_look_again(state) if hidden else "add capacity; ECS goes on trying",
+        )
     if state.announced is not None and state.interrupted is None:
+        if hidden:
+            why = "; ".join(filter(None, (state.refusal, hidden)))
+            return left(state, why, _look_again(state))
         return left(state, state.refusal or "no roll-back began in time")
     return conclude(
-        state, v.TIMED_OUT, _pace_words(state), remedy="ECS goes on; raise timeout if it is slow"
+        state,
+        v.TIMED_OUT,
+        _pace_words(state, hidden),
+        remedy=_look_again(state) if hidden else "ECS goes on; raise timeout if it is slow",
     )
 
 
-def _pace_words(state: State) -> str:
+def _look_again(state: State) -> str:
+    """What to do where ECS could not be seen: time was not what was missing."""
+    first = (
+        "wait until AWS answers again"
+        if state.throttled
+        else "check the network, AWS_ENDPOINT_URL and the credentials"
+    )
+    return f"ECS goes on unwatched: {first}, then run verify to see what runs"
+
+
+def _pace_words(state: State, hidden: str) -> str:
     limit = f"not done after {state.elapsed:.0f} s"
     if state.service is None:
         return f"{limit}: ECS could not be read at all ({state.trouble or 'no answer'})"
+    if hidden:
+        return f"{limit}: {hidden}"
     quiet = seconds_since(state.progressed or state.started, state.now)
     if quiet < state.policy.stuck_after:
         return f"{limit}: slow but moving, last progress {quiet:.0f} s ago ({last_seen(state)})"

@@ -76,6 +76,7 @@ class State:
 
     # What was seen last.
     service: Snapshot | None = None
+    answered_at: datetime | None = None
     described: ServiceDeployment | None = None
     described_at: datetime | None = None
     rollback_requested: bool = False
@@ -104,6 +105,7 @@ class State:
     tokens: float = BURST
     troubled_looks: int = 0
     trouble: str = ""
+    throttled: bool = False
 
     # Patience.
     unplaced: str = ""

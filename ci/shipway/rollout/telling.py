@@ -7,8 +7,11 @@ from datetime import datetime
 
 from shipway.observer import Noticed, Rolling, TaskCounts
 from shipway.rollout.snapshot import Deployment, Snapshot
-from shipway.rollout.state import ROLLING_BACK, State, label, ours_in, primary
+from shipway.rollout.state import ROLLING_BACK, State, label, ours_in, primary, seconds_since
 from shipway.rollout.terms import Happening, Policy
+
+_BLIND_AFTER = 10.0
+"""Seconds without an answer before the last numbers no longer pass for news; a blip is shorter."""
 
 
 def noticed(happening: Happening, subject: str) -> Noticed:
@@ -17,7 +20,10 @@ def noticed(happening: Happening, subject: str) -> Noticed:
 
 
 def progress(state: State, snapshot: Snapshot, now: datetime) -> Rolling:
-    """How the rollout stands, for the live view; a hole shows what was last seen."""
+    """How the rollout stands, for the live view; a hole shows what was last seen, and since when.
+
+    The numbers of a look that is long past would look like progress if nothing said their age.
+    """
     last = snapshot if snapshot.answered and snapshot.exists else state.service or snapshot
     described = state.described
     mine = ours_in(state, last) or state.deployment
@@ -52,7 +58,29 @@ def progress(state: State, snapshot: Snapshot, now: datetime) -> Rolling:
         rolling_back=state.rolling_back_since is not None,
         traffic=target.production_weight if target and weighs not in {None, "ROLLING"} else None,
         elapsed=max(0.0, (max(now, state.now) - state.started).total_seconds()),
+        unseen=_last_answer(state) if blind(state) else None,
+        trouble=state.trouble if blind(state) else "",
     )
+
+
+def blind(state: State) -> bool:
+    """Whether ECS has not answered for so long that what is known may be no longer true."""
+    return seconds_since(state.answered_at or state.started, state.now) >= _BLIND_AFTER
+
+
+def unseen(state: State) -> str:
+    """Since when nothing was seen, what was seen then, and why; empty where ECS answers."""
+    if not blind(state):
+        return ""
+    quiet = seconds_since(state.answered_at or state.started, state.now)
+    return (
+        f"nothing seen for {quiet:.0f} s, since second {_last_answer(state):.0f} "
+        f"({last_seen(state)}): {state.trouble or 'no answer'}"
+    )
+
+
+def _last_answer(state: State) -> float:
+    return seconds_since(state.started, state.answered_at or state.started)
 
 
 def last_seen(state: State) -> str:

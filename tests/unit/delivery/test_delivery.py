@@ -373,6 +373,29 @@ def test_ctrl_c_while_updating_says_that_ecs_goes_on(world: World) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("task", "words"),
+    [
+        (
+            "deploy",
+            "the new revision is in service and was not verified: run verify to prove it",
+        ),
+        ("verify", "nothing further is changed"),
+    ],
+)
+def test_ctrl_c_while_verifying_says_what_is_in_service(
+    world: World, task: str, words: str
+) -> None:
+    if task == "verify":
+        assert world.deliver().kind == "succeeded"
+        world.told.clear()
+    interrupt_at(world, "verify", KeyboardInterrupt())
+    world.deliver(task)
+    failed = failure(world)
+    assert (failed.stage, failed.text) == ("verify", "interrupted")
+    assert failed.details == (Detail(label="next", lines=(words,)),)
+
+
 def test_ctrl_c_once_during_the_watch_is_a_wish_not_an_end(world: World) -> None:
     interrupt_at(world, "watch", KeyboardInterrupt())
     assert world.deliver().kind == "succeeded", "this ECS cannot be asked to roll back"
