@@ -10,9 +10,11 @@ from typing import Final, Protocol
 
 from shipway import git, wiring
 from shipway.conduct import conduct
+from shipway.config import load as delivery_file
 from shipway.config.environment import Place
 from shipway.console import Console
 from shipway.errors import (
+    ConfigurationError,
     EvidenceError,
     ImageNotFoundError,
     ShipwayError,
@@ -121,8 +123,11 @@ class _Audit:
     def _root(self) -> Path:
         if self._question.evidence:
             return Path(self._question.evidence)
-        top = Path(os.path.relpath(git.root(Path.cwd())))
-        return evidence_folder(top, os.environ)
+        return evidence_folder(self._top(), os.environ)
+
+    @staticmethod
+    def _top() -> Path:
+        return Path(os.path.relpath(git.root(Path.cwd())))
 
     def _history(self, found: Archive) -> None:
         rows = [
@@ -137,6 +142,8 @@ class _Audit:
             )
             for one in history.deliveries(found, self._question.env)
         ]
+        if not rows and self._question.env and not self._question.evidence:
+            see_declared(self._question.env, self._top() / "ci" / "delivery.toml")
         where = f" to {self._question.env}" if self._question.env else ""
         columns = ("when (UTC)", "to", "who", "what", "from", "verdict", "record")
         self._console.table(f"{len(rows)} deliveries{where}", columns, rows)
@@ -245,6 +252,21 @@ class _Audit:
         if judged.checked.findings:
             return EvidenceError.exit_code
         return 0 if judged.ready else UnmetError.exit_code
+
+
+def see_declared(environment: str, file: Path) -> None:
+    """That an environment of no record is one that deliveries could go to.
+
+    Where the file is missing or wrong nothing is known: an audit asks for records, not for it.
+
+    Raises:
+        ConfigurationError: The file has no such environment; the message names the nearest.
+    """
+    try:
+        declared = delivery_file.load(file)
+    except ConfigurationError:
+        return
+    declared.environment(environment)
 
 
 def _copier(where: str, place: Place, account: Account) -> Copier:

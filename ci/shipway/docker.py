@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import shutil
 import signal
 import tempfile
@@ -22,6 +23,7 @@ from python_on_whales.utils import run
 
 from shipway.errors import BuildError, EngineError, ShipwayError, UsageError
 from shipway.image.build import DEFAULT, BuildRequest
+from shipway.image.content import ignore_file
 from shipway.image.share import share
 from shipway.values import Digest
 
@@ -37,6 +39,14 @@ _CACHE_TO = {
 }
 _KEPT_LINES = 20
 _NO_EXPORTER = ("exporter is not supported for the docker driver", "oci exporter is not supported")
+_WHERE_CONTEXT = "see [image] there; context is relative to the repository's top"
+_WHERE_DOCKERFILE = "see [image] there; dockerfile is relative to the context"
+# The sentence of BuildKit's frontend; an older builder put the file's name in brackets.
+_EMPTY = re.compile(r"the Dockerfile (?:\(.*\) )?cannot be empty")
+_NOT_FOUND = re.compile(r'failed to calculate checksum of ref \S+: "/(.+)": not found$')
+_STEP = re.compile(r" > \[[^]]*\] (\w+)((?: --\S+)*)")
+_FROM = re.compile(r" --from=(\S+)")
+_UNTOUCHED = "nothing was published or changed"
 _START_DOCKER = "start Docker, or point DOCKER_HOST at an engine that answers"
 
 
@@ -62,12 +72,13 @@ class Buildx:
         Where the engine's own builder cannot export (the classic image store), a
         ``docker-container`` builder named ``shipway`` is made once and used.
         """
-        for path, what in ((request.context, "context"), (request.dockerfile, "Dockerfile")):
+        for path, what, remedy in (
+            (request.context, "context", _WHERE_CONTEXT),
+            (request.dockerfile, "Dockerfile", _WHERE_DOCKERFILE),
+        ):
             if not path.exists():
                 raise BuildError(
-                    f"the {what} {path} does not exist",
-                    where="ci/delivery.toml",
-                    remedy="see [image] there; paths are relative to the repository's top",
+                    f"the {what} {path} does not exist", where="ci/delivery.toml", remedy=remedy
                 )
         try:
             builder = self._builder(request.builder)
@@ -262,16 +273,53 @@ def _translated(error: DockerException, request: BuildRequest) -> ShipwayError:
             "docker has no buildx plugin",
             remedy="install docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (docker.com)",
         )
+    if _EMPTY.search(error.stderr or ""):
+        # No step ran: what BuildKit said before are its start-up lines, of no use to anybody.
+        return BuildError(
+            f"the Dockerfile {request.dockerfile} is empty",
+            where=str(request.dockerfile),
+            remedy=f"write it, or see [image] in ci/delivery.toml; {_UNTOUCHED}",
+        )
+    if missing := _NOT_FOUND.search(cause):
+        what, remedy = _not_copied(missing[1], said, request)
+        if what:
+            return BuildError(
+                what, where=str(request.dockerfile), details=_excerpt(said), remedy=remedy
+            )
     if _mentions(error, ("failed to resolve source metadata", "pull access denied")):
         remedy = "see the FROM lines: a base image could not be pulled"
     else:
-        remedy = f"mend {request.dockerfile} and build again; nothing was published or changed"
+        remedy = f"mend {request.dockerfile} and build again; {_UNTOUCHED}"
     return BuildError(
         cause.removeprefix("ERROR: ") or f"docker buildx build ended with {error.return_code}",
         where=str(request.dockerfile),
         details=_excerpt(said),
         remedy=remedy,
     )
+
+
+def _not_copied(path: str, said: Sequence[str], request: BuildRequest) -> tuple[str, str]:
+    """What a COPY or ADD did not find and what to do; empty where another step looked for it.
+
+    BuildKit has the same words for a file of the context, of an earlier stage, of another image
+    and of a mount. Which it was is told by the steps that it lists as failed.
+    """
+    steps = [step for line in said if (step := _STEP.match(line))]
+    if not steps or any(step[1] not in {"COPY", "ADD"} for step in steps):
+        return "", ""
+    sources = {found[1] if (found := _FROM.search(step[2])) else "" for step in steps}
+    if len(sources) != 1:
+        return "", ""
+    (source,) = sources
+    if source:
+        what = f"{source}, which COPY takes from, has no `/{path}`"
+        return what, f"mend {request.dockerfile} and build again; {_UNTOUCHED}"
+    ignore = ignore_file(request)
+    if ignore.is_file() and (request.context / path).exists():
+        what = f"{ignore} leaves `{path}` out of the context {request.context}"
+        return what, f"take it back there, or mend {request.dockerfile}; {_UNTOUCHED}"
+    what = f"the context {request.context} has no `{path}`"
+    return what, f"add it, or mend {request.dockerfile}; {_UNTOUCHED}"
 
 
 def _excerpt(said: list[str]) -> tuple[str, ...]:

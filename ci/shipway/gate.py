@@ -13,6 +13,8 @@ from shipway import standing, who
 from shipway.config import load as delivery_file
 from shipway.config import resolve
 from shipway.config.environment import Environment, Image, Place
+from shipway.config.load import Delivery
+from shipway.config.problems import nearest
 from shipway.errors import RefusedError
 from shipway.evidence.record import Journal
 from shipway.image.publish import PublishedImage
@@ -23,6 +25,7 @@ from shipway.release import load as contract_file
 from shipway.release import rules
 from shipway.release.contract import Allowed, Contract, Reason, Refused, Task, decide
 from shipway.release.facts import Beforehand, Exceptions, Verified
+from shipway.release.pattern import quoted
 from shipway.release.policy import Guard
 from shipway.release.trigger import Trigger
 from shipway.stage import stage
@@ -101,7 +104,8 @@ def pass_contract(
         contract_file.check_environments(contract, declared.names)
         decision = decide(contract, trigger, environment=environment, task=task)
         if isinstance(decision, Refused):
-            raise _refused(journal, _with_source(decision, contract, trigger))
+            refused = _with_source(decision, contract, trigger)
+            raise _refused(journal, _with_nearest(refused, environment, declared))
         let = _asked(yard, asked)
         facts = standing.beforehand(decision, trigger, yard)
         journal.note("facts", facts)
@@ -237,6 +241,16 @@ def _with_source(refused: Refused, contract: Contract, trigger: Trigger) -> Refu
     foreign = rules.elsewhere(contract.source, trigger, trigger.ref)
     more = tuple(Reason(entry="[github]", rule=rule, why=why) for rule, why in foreign)
     return replace(refused, reasons=(*refused.reasons, *more))
+
+
+def _with_nearest(refused: Refused, environment: str | None, declared: Delivery) -> Refused:
+    """A refusal that also says that the environment is nowhere: mostly a slip of the finger."""
+    if not environment or environment in declared.names:
+        return refused
+    near = nearest(environment, declared.names) or "."
+    said = f"There is no environment {quoted(environment, plain=True)}"
+    remedy = f"{said} in {declared.document.shown}{near} {refused.remedy}"
+    return replace(refused, remedy=remedy)
 
 
 def _through(passed: Passed, facts: Beforehand, journal: Journal) -> None:

@@ -24,6 +24,7 @@ from shipway.release.drift import Difference
 from shipway.release.guard import wider
 from shipway.release.workflow import Region
 
+_CONTRACT = "ci/release.toml"
 _DOCUMENTS = "ci/iam"
 
 
@@ -57,8 +58,7 @@ def run(*, write: bool, json: bool) -> int:
         found = differences(root, locks)
         if found:
             raise drifted(found)
-        files = (locks.workflow, *locks.documents)
-        console.say(f"No difference: {contract.path}, {', '.join(files)}")
+        console.say(same(locks))
         return 0
 
     return conduct(work, interrupted="run it again: it shows every difference", json=json)
@@ -70,7 +70,7 @@ def read(root: Path) -> tuple[Contract, Delivery]:
     Raises:
         ConfigurationError: One of them is wrong, with the line.
     """
-    contract = contract_file.load(root / "ci" / "release.toml")
+    contract = contract_file.load(root / _CONTRACT)
     delivery = delivery_file.load(root / "ci" / "delivery.toml")
     contract_file.check_environments(contract, delivery.names)
     return contract, delivery
@@ -115,8 +115,13 @@ def drifted(found: tuple[Difference, ...]) -> DriftError:
     return DriftError(
         f"{count} from the release contract",
         details=tuple(line for one in found for line in one.lines),
-        remedy="change ci/release.toml, then render: nox -s contract -- --write",
+        remedy=f"change {_CONTRACT}, then render: nox -s contract -- --write",
     )
+
+
+def same(locks: Locks) -> str:
+    """That nothing differs, with every file from the repository's top, as differences have it."""
+    return f"No difference: {', '.join((_CONTRACT, locks.workflow, *locks.documents))}"
 
 
 def put(root: Path, locks: Locks) -> tuple[str, ...]:
@@ -129,7 +134,7 @@ def put(root: Path, locks: Locks) -> tuple[str, ...]:
     if text is None:
         raise ConfigurationError(
             f"there is no {locks.workflow}",
-            where="ci/release.toml",
+            where=_CONTRACT,
             remedy="copy the workflow of docs/release-contract.md there, then render again",
         )
     wanted = {locks.workflow: drift.written(locks.workflow, text, locks.regions)}

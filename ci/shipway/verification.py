@@ -99,7 +99,8 @@ def verify(
         snapshot = ecs.complete(environment.cluster, service.service, glance, wants)
         document = ecs.task_definition(glance.task_definition) if glance.task_definition else {}
         image = _pinned(document, service, shipped)
-        running = _same_digest(snapshot, service, image, images.platforms(image.digest))
+        platforms = images.platforms(image.digest)
+        running = _same_digest(snapshot, service, image, platforms, named=shipped is not None)
         answers, silent = _answers(service, prober, clock, observer)
         if answers:
             wants = Wants(stopped=True)
@@ -113,9 +114,8 @@ def verify(
                 service=service, image=image, tasks=len(running), answers=answers, seconds=seconds
             )
         )
-        observer(
-            Finished(stage="verify", subject=service.key, text=_words(done[-1]), seconds=seconds)
-        )
+        text = _words(done[-1], named=shipped is not None)
+        observer(Finished(stage="verify", subject=service.key, text=text, seconds=seconds))
     return tuple(done)
 
 
@@ -162,7 +162,12 @@ def _pinned(document: Json, service: Service, shipped: ImageReference | None) ->
 
 
 def _same_digest(
-    snapshot: Snapshot, service: Service, image: ImageReference, platforms: frozenset[Digest]
+    snapshot: Snapshot,
+    service: Service,
+    image: ImageReference,
+    platforms: frozenset[Digest],
+    *,
+    named: bool,
 ) -> list[Task]:
     """The running tasks, each of which carries the image."""
     _seen(snapshot, service)
@@ -181,10 +186,12 @@ def _same_digest(
     ]
     if strays:
         task, digest = strays[0]
+        # Without an image that was shipped just now, only the task definition is known.
+        due, label = ("what was shipped", "shipped") if named else ("what is pinned", "pinned")
         raise VerificationError(
-            f"{len(strays)} of {len(running)} tasks of {service.key} do not run what was shipped",
+            f"{len(strays)} of {len(running)} tasks of {service.key} do not run {due}",
             where=service.service,
-            details=(f"task {task.id} runs {digest or 'an unknown digest'}", f"shipped: {image}"),
+            details=(f"task {task.id} runs {digest or 'an unknown digest'}", f"{label}: {image}"),
             remedy="an older deployment may still be draining; verify again, then see the tasks",
         )
     return running
@@ -267,8 +274,13 @@ def _counted(answers: Sequence[Answer]) -> tuple[str, ...]:
     return tuple(f"{words.count(word)} × {word}" for word in dict.fromkeys(words))
 
 
-def _words(found: Verified) -> str:
-    tasks = f"{found.tasks} task{'s' * (found.tasks != 1)} of the shipped digest"
+def _words(found: Verified, *, named: bool) -> str:
+    tasks = f"{found.tasks} task{'s' * (found.tasks != 1)} of "
+    if named or found.image is None:
+        tasks += "the shipped digest"
+    else:
+        # Nothing was shipped here: the service's own task definition is all that is known.
+        tasks += f"{found.image.digest.short}, the service's task definition"
     if not found.answers:
         return f"{tasks}; no url to ask"
     return (

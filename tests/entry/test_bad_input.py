@@ -63,8 +63,16 @@ def test_a_contract_that_leads_to_an_environment_that_is_not_there(plant: Plant)
 
 
 def test_an_environment_that_does_not_exist(plant: Plant) -> None:
-    ended = plant().types("inv", "deploy", "--env", "nowhere")
+    here = plant()
+    ended = here.types("inv", "deploy", "--env", "nowhere")
     check(ended, 20, "refused", "by hand may not release to nowhere", "local, sandbox or staging")
+    ended = here.types("inv", "deploy", "--env", "locl")
+    check(ended, 20, "refused", "There is no environment locl", 'did you mean "local"?')
+    ended = here.types("inv", "audit", "--env", "prod")
+    check(ended, 10, "configuration", 'did you mean "production"?')
+    (here.folder / "ci" / "delivery.toml").unlink()
+    ended = here.types("inv", "audit", "--env", "prod")
+    assert (ended.code, "0 deliveries to prod" in ended.out) == (0, True)
 
 
 def test_no_environment(plant: Plant) -> None:

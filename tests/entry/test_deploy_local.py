@@ -97,7 +97,9 @@ def test_an_image_that_does_not_exist_changes_nothing(clone: Here, sandbox: Runn
     assert set(answers.counted) == {"200"}
     checked = clone.types("inv", "verify", "--env", "local", "--json")
     assert checked.code == 0, checked.out + checked.err
-    assert "2 tasks of the shipped digest" in stages(checked, "finished")["verify"]
+    digest = before.partition("@")[2]
+    words = f"2 tasks of {digest[:19]}…, the service's task definition"
+    assert words in stages(checked, "finished")["verify"]
     running = clone.records()[-1]["verification"][0]
     assert before.partition("@")[2] in str(running)
 

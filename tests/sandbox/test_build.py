@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -162,21 +161,20 @@ def test_a_dockerfile_that_is_none(context: Path) -> None:
 def test_a_file_that_is_copied_and_not_there(context: Path) -> None:
     (context / "page").unlink()
     error = refused(request(context))
-    assert '"/page": not found' in error.what
+    assert error.what == f"the context {context} has no `page`"
+    assert ">>> COPY" in "\n".join(error.details)
 
 
-@pytest.mark.parametrize("what", ["context", "Dockerfile"])
-def test_what_delivery_toml_names_is_not_there(context: Path, what: str) -> None:
-    asked = request(context)
-    missing = context.parent / "nowhere"
-    if what == "context":
-        asked = replace(asked, context=missing)
-    else:
-        asked = replace(asked, dockerfile=missing)
-    error = refused(asked)
-    assert error.what == f"the {what} {missing} does not exist"
-    assert error.where == "ci/delivery.toml"
-    assert error.remedy == "see [image] there; paths are relative to the repository's top"
+def test_a_file_that_is_copied_and_left_out(context: Path) -> None:
+    (context / ".dockerignore").write_text("page\n")
+    error = refused(request(context))
+    assert error.what == f"{context / '.dockerignore'} leaves `page` out of the context {context}"
+
+
+def test_an_empty_dockerfile(context: Path) -> None:
+    (context / "Dockerfile").write_text("")
+    error = refused(request(context))
+    assert error.what == f"the Dockerfile {context / 'Dockerfile'} is empty"
 
 
 def test_no_engine_answers(context: Path, monkeypatch: pytest.MonkeyPatch) -> None:

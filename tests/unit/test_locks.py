@@ -43,6 +43,18 @@ def test_what_is_committed_is_what_the_contract_says(repository: Path) -> None:
     assert found(repository) == ()
 
 
+def test_every_file_is_named_from_the_top(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = repository / "examples" / "shop"
+    folder.mkdir(parents=True)
+    monkeypatch.chdir(folder)
+    rendered = locks.render(*locks.read(Path("../..")))
+    assert locks.same(rendered) == (
+        f"No difference: ci/release.toml, {WORKFLOW}, ci/iam/staging.yaml, {PRODUCTION}"
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new"),
     [

@@ -187,8 +187,21 @@ def test_a_service_without_an_address_is_not_asked() -> None:
 
 
 def test_without_anything_shipped_the_task_definition_says_what_must_run() -> None:
-    (found,) = run(shipped=None)
+    told: list[Event] = []
+    (found,) = run(shipped=None, told=told)
     assert found.image == IMAGE
+    last = told[-1]
+    assert isinstance(last, Finished)
+    assert last.text == (
+        f"2 tasks of sha256:111111111111…, the service's task definition; GET {URL} 200, 3 in a row"
+    )
+
+
+def test_without_anything_shipped_nothing_is_called_shipped() -> None:
+    with pytest.raises(VerificationError) as caught:
+        run(Ecs(tasks=(task("a"), task("stray", OTHER))), shipped=None)
+    assert caught.value.what == "1 of 2 tasks of web do not run what is pinned"
+    assert caught.value.details == (f"task stray runs {OTHER}", f"pinned: {IMAGE}")
 
 
 def test_a_service_of_no_tasks_is_as_it_should_be() -> None:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from shipway.config.positions import KeyPath
 from shipway.errors import ConfigurationError
+
+_ABBREVIATED: Final = 3
+"""Letters that a word must have to be taken for the beginning of another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +69,13 @@ def configuration_error(
 
 def closest(word: str, words: Iterable[str]) -> str:
     """The word that was probably meant, or an empty text where nothing is near."""
-    return next(iter(difflib.get_close_matches(word, list(words), n=1)), "")
+    known = list(words)
+    close = difflib.get_close_matches(word, known, n=1)
+    if close or len(word) < _ABBREVIATED:
+        return close[0] if close else ""
+    # "prod" has too little of "production" for difflib's bound, and is what people type.
+    longer = [one for one in known if one.startswith(word)]
+    return longer[0] if len(longer) == 1 else ""
 
 
 def nearest(word: str, words: Iterable[str]) -> str:

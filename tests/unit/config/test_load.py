@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from shipway.config.load import load
+from shipway.config.problems import closest
 from shipway.errors import ConfigurationError
 
 ROOT = Path(__file__).parents[3]
@@ -402,3 +403,10 @@ def test_an_unknown_environment_is_told_with_the_nearest_and_all(here: Path) -> 
         r'ci/delivery.toml: there is no environment "stagin\n"; did you mean "staging"?'
     )
     assert caught.value.remedy == "name one of staging"
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"), [("prod", "production"), ("stag", ""), ("pr", ""), ("x", "")]
+)
+def test_the_beginning_of_one_word_only_is_taken_for_it(word: str, meant: str) -> None:
+    assert closest(word, ("staging-of-the-shop", "stages-of-the-shop", "production")) == meant

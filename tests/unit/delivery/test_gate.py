@@ -96,6 +96,19 @@ def test_by_hand_an_environment_must_be_named(world: World) -> None:
     assert lines(failed)["next"] == "Name it with --env: staging. Nothing was built or changed."
 
 
+@pytest.mark.parametrize(
+    ("env", "near"), [("stagin", '; did you mean "staging"?'), ("nowhere", ".")]
+)
+def test_an_environment_that_is_nowhere_is_told_as_such(world: World, env: str, near: str) -> None:
+    failed = refused(world, env)
+    assert failed.text == f"by hand may not release to {env}"
+    files = world.root / "ci"
+    assert lines(failed)["next"] == (
+        f"There is no environment {env} in {files / 'delivery.toml'}{near} "
+        f"{files / 'release.toml'} says what may be done by hand. Nothing was built or changed."
+    )
+
+
 def test_in_github_the_contract_names_the_environment(world: World) -> None:
     world.push()
     outcome = world.deliver(env=None)

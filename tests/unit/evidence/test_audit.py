@@ -14,7 +14,7 @@ from tests.unit.evidence.conftest import Clock, image, journal
 from shipway import audit
 from shipway.audit import Question
 from shipway.config.environment import Place
-from shipway.errors import CredentialsError
+from shipway.errors import ConfigurationError, CredentialsError
 from shipway.evidence import archive, closing
 from shipway.evidence.matrix import matrix
 from shipway.evidence.vault import Vault
@@ -120,6 +120,19 @@ def test_the_history_says_when_who_what_from_where_and_how_it_ended(
     ]
     assert cloud.opened == []
     assert ask(root, cloud, capsys, env="staging")[1][0]["rows"] == []
+
+
+def test_an_environment_of_no_record_must_be_one_of_delivery_toml(tmp_path: Path) -> None:
+    ours = Path(__file__).parents[3] / "ci" / "delivery.toml"
+    audit.see_declared("production", ours)
+    with pytest.raises(ConfigurationError) as caught:
+        audit.see_declared("prodution", ours)
+    assert caught.value.what == ('there is no environment "prodution"; did you mean "production"?')
+    assert caught.value.remedy == "name one of local, sandbox, staging, production"
+    file = tmp_path / "delivery.toml"
+    audit.see_declared("prodution", file)  # no file: an evidence folder may be all there is
+    file.write_text("not TOML", encoding="utf-8")
+    audit.see_declared("prodution", file)
 
 
 def test_a_digest_is_followed_from_its_build_to_where_it_runs(
