@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from shipway.errors import EngineError
+from shipway.errors import BuildError, EngineError
 from shipway.image.dockerfile import missing_bases
 from shipway.sandbox import docker_api
 from shipway.sandbox.assemble import assemble
@@ -76,17 +76,22 @@ def provide(
 
     Returns:
         Reference → ``docker-image://…``. A reference that the engine holds, or can pull, is not
-        in it.
+        in it, nor one that can be neither had nor stood in for: that is told, and the build that
+        needs it will name the Dockerfile's line.
 
     Raises:
-        EngineError: An image can be neither had nor stood in for.
+        EngineError: A stand-in cannot be made, kept or loaded.
     """
     contexts: dict[str, str] = {}
     for reference in references:
         if docker_api.has_image(engine.host, reference) or reach(registry_of(reference)):
             continue
         facts = gather(os.environ) if facts is None else facts
-        stand_in = plan_base(reference, facts)
+        try:
+            stand_in = plan_base(reference, facts)
+        except BuildError as error:
+            tell(f"{error.what} ({error.where}), so a build from it fails; {error.remedy}")
+            continue
         labels = _labels(engine, stand_in)
         if labels is None:
             _load(engine, stand_in, facts, cache, tell)
