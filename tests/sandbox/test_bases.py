@@ -193,3 +193,18 @@ def test_the_warm_path_asks_the_engine_only(found: Engine, context: str, tmp_pat
 def test_what_the_engine_holds_needs_no_context(found: Engine, context: str, cache: Path) -> None:
     image = context.partition("docker-image://")[2]
     assert bases.provide(found, (image,), cache, lambda _: None, reach=lambda _: False) == {}
+
+
+def test_a_base_that_nothing_stands_in_for_is_told_and_left_to_the_build(
+    found: Engine, context: str, cache: Path
+) -> None:
+    reference, _, place = context.partition("=")
+    told: list[str] = []
+    wanted = ("pyton:3.13-slim", reference)
+    contexts = bases.provide(found, wanted, cache, told.append, reach=lambda _: False)
+    assert contexts == {reference: place}
+    assert told[0].startswith(
+        "the base image pyton:3.13-slim is not here, and its registry cannot be reached "
+        "(registry-1.docker.io), so a build from it fails; load it into the engine"
+    )
+    assert told[1].startswith(f"{reference} stands in: ")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from shipway.errors import EngineError
+from shipway.errors import BuildError
 from shipway.sandbox.base_plan import plan_base, registry_of
 from shipway.sandbox.engine_plan import Facts
 
@@ -53,13 +53,13 @@ def test_ubuntu_has_one_python_only() -> None:
     ],
 )
 def test_what_nothing_honest_can_stand_in_for_is_an_error(reference: str) -> None:
-    with pytest.raises(EngineError) as caught:
+    with pytest.raises(BuildError) as caught:
         plan_base(reference, BOOKWORM)
     assert "python:*" in caught.value.remedy
 
 
 def test_without_apt_nothing_can_be_assembled() -> None:
-    with pytest.raises(EngineError, match="python:3"):
+    with pytest.raises(BuildError, match="python:3"):
         plan_base("python:3", replace(BOOKWORM, apt=False))
 
 

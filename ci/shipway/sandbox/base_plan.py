@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from shipway.errors import EngineError
+from shipway.errors import BuildError
 from shipway.sandbox.apt import Suite, Wanted
 from shipway.sandbox.engine_plan import Facts, engine_suite, own_suite
 
@@ -62,7 +62,7 @@ def plan_base(reference: str, facts: Facts) -> StandIn:
     """Choose what stands in for ``reference``.
 
     Raises:
-        EngineError: Nothing honest can.
+        BuildError: Nothing honest can.
     """
     name, _, _digest = reference.partition("@")
     repository, _, tag = name.partition(":") if "/" not in name else _split(name)
@@ -72,13 +72,13 @@ def plan_base(reference: str, facts: Facts) -> StandIn:
         "docker/library"
     )
     if not known or kind not in {"python", "busybox"} or "alpine" in tag or "windows" in tag:
-        raise EngineError(
+        raise BuildError(
             f"the base image {reference} is not here, and its registry cannot be reached",
             where=registry_of(reference),
             remedy=f"load it into the engine (docker load), or connect this machine; {_HAD}",
         )
     if facts.distribution not in {"debian", "ubuntu"} or not facts.apt:
-        raise EngineError(
+        raise BuildError(
             f"the base image {reference} is not here, and its registry cannot be reached",
             where=registry_of(reference),
             remedy="load it into the engine (docker load), or connect this machine; only on "

@@ -8,12 +8,13 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, urlencode
 
-from shipway.errors import EngineError
+from shipway.errors import BuildError, EngineError
 from shipway.image.dockerfile import missing_bases
 from shipway.sandbox import docker_api
 from shipway.sandbox.assemble import assemble
@@ -21,11 +22,46 @@ from shipway.sandbox.base_plan import StandIn, plan_base, registry_of
 from shipway.sandbox.engine import Engine, gather
 from shipway.sandbox.engine_plan import Facts
 
-__all__ = ["adopt", "missing_bases", "provide", "reachable"]
+__all__ = ["Adopted", "adopt", "missing_bases", "named", "provide", "reachable"]
 
 _REACH_SECONDS: Final = 1.5
 _CONTENT: Final = "dev.shipway.content"
 """The label by which a stand-in says what it really is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """What became of the base images that were asked for.
+
+    Attributes:
+        contexts: Named build contexts, as of :func:`provide`.
+        stand_ins: Reference → name of every stand-in.
+        told: Every reference that can be had → what was told of it, nothing where it is what its
+            name says.
+    """
+
+    contexts: Mapping[str, str]
+    stand_ins: Mapping[str, str]
+    told: Mapping[str, str]
+
+    def variables(self, before: Mapping[str, str]) -> dict[str, str]:
+        """What a delivery's environment must hold for them, with what it held ``before``."""
+        pairs = {"SHIPWAY_BUILD_CONTEXTS": self.contexts, "SHIPWAY_STAND_INS": self.stand_ins}
+        return {
+            variable: "\n".join(
+                (
+                    *before.get(variable, "").splitlines(),
+                    *(f"{reference}={place}" for reference, place in places.items()),
+                )
+            )
+            for variable, places in pairs.items()
+        }
+
+
+def named(dockerfiles: Iterable[Path]) -> tuple[str, ...]:
+    """The references of these Dockerfiles, each once; a file that is not there names none."""
+    texts = [file.read_text("utf-8", "replace") for file in dockerfiles if file.is_file()]
+    return tuple(dict.fromkeys(one for text in texts for one in missing_bases(text)))
 
 
 @functools.cache
@@ -76,27 +112,47 @@ def provide(
 
     Returns:
         Reference → ``docker-image://…``. A reference that the engine holds, or can pull, is not
-        in it.
+        in it, nor one that can be neither had nor stood in for: that is told, and the build that
+        needs it will name the Dockerfile's line.
 
     Raises:
-        EngineError: An image can be neither had nor stood in for.
+        EngineError: A stand-in cannot be made, kept or loaded.
     """
-    contexts: dict[str, str] = {}
+    places = _places(engine, references, cache, tell, facts, reach)
+    return {reference: place for reference, place in places.items() if place}
+
+
+def _places(  # noqa: PLR0917  # those of provide
+    engine: Engine,
+    references: Iterable[str],
+    cache: Path,
+    tell: Callable[[str], None],
+    facts: Facts | None = None,
+    reach: Callable[[str], bool] = reachable,
+) -> dict[str, str]:
+    """As :func:`provide`, with an empty place for what the engine holds or can pull."""
+    places: dict[str, str] = {}
     for reference in references:
         if docker_api.has_image(engine.host, reference) or reach(registry_of(reference)):
+            places[reference] = ""
             continue
         facts = gather(os.environ) if facts is None else facts
-        stand_in = plan_base(reference, facts)
-        labels = _labels(engine, stand_in)
-        if labels is None:
+        try:
+            stand_in = plan_base(reference, facts)
+        except BuildError as error:
+            tell(f"{error.what} ({error.where}), so a build from it fails; {error.remedy}")
+            continue
+        if _labels(engine, stand_in.name) is None:
             _load(engine, stand_in, facts, cache, tell)
-            labels = _labels(engine, stand_in) or {}
-        tell(
-            f"{reference} stands in: {labels.get(_CONTENT, stand_in.name)}, "
-            "assembled from Debian packages (no hub reachable)"
-        )
-        contexts[reference] = f"docker-image://{stand_in.name}"
-    return contexts
+        tell(_words(engine, reference, stand_in.name))
+        places[reference] = f"docker-image://{stand_in.name}"
+    return places
+
+
+def _words(engine: Engine, reference: str, name: str) -> str:
+    """What a person is told of a stand-in."""
+    content = (_labels(engine, name) or {}).get(_CONTENT, name)
+    return f"{reference} stands in: {content}, assembled from Debian packages (no hub reachable)"
 
 
 def adopt(
@@ -104,27 +160,26 @@ def adopt(
     references: Iterable[str],
     cache: Path,
     tell: Callable[[str], None],
-) -> tuple[Mapping[str, str], Mapping[str, str]]:
+) -> Adopted:
     """Like :func:`provide`, but in a private engine a stand-in goes by the base's own name.
 
     BuildKit's ``rewrite-timestamp`` leaves the layers of a base alone only where it is resolved by
     a FROM line; for a named context it unpacks and packs them again at every build (4 s for
     Python; see moby/buildkit 4663 and 4805). Nobody else's engine gets such a name, and the
     stand-in's labels, which the built image inherits, say what it is.
-
-    Returns:
-        Named build contexts as of :func:`provide`, and reference → name of every stand-in.
     """
     wanted = tuple(references)
     if engine.private:
         for reference in wanted:
             _forget(engine, reference)
-    contexts = dict(provide(engine, wanted, cache, tell))
+    places = _places(engine, wanted, cache, tell)
+    contexts = {reference: place for reference, place in places.items() if place}
     stand_ins = {name: at.removeprefix("docker-image://") for name, at in contexts.items()}
     for reference, name in stand_ins.items():
         if engine.private and "@" not in reference and _tagged(engine, name, reference):
             del contexts[reference]
-    return contexts, stand_ins
+    told = {one: _words(engine, one, stand_ins[one]) if one in stand_ins else "" for one in places}
+    return Adopted(contexts=contexts, stand_ins=stand_ins, told=told)
 
 
 def _tagged(engine: Engine, name: str, reference: str) -> bool:
@@ -143,8 +198,8 @@ def _forget(engine: Engine, reference: str) -> None:
         docker_api.call(engine.host, "DELETE", f"{path}?noprune=1")
 
 
-def _labels(engine: Engine, stand_in: StandIn) -> Mapping[str, str] | None:
-    found = docker_api.read_json(engine.host, f"/images/{stand_in.name}/json")
+def _labels(engine: Engine, name: str) -> Mapping[str, str] | None:
+    found = docker_api.read_json(engine.host, f"/images/{name}/json")
     return None if found is None else dict(found["Config"].get("Labels") or {})
 
 

@@ -18,8 +18,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -153,10 +154,6 @@ def variables(docker: engine.Engine, state: Mapping[str, Any]) -> dict[str, str]
     }
 
 
-def _listed(pairs: Mapping[str, str]) -> str:
-    return "\n".join(f"{name}={value}" for name, value in pairs.items())
-
-
 def serve(options: argparse.Namespace) -> None:
     """Start everything, say so, and wait for the end.
 
@@ -167,42 +164,28 @@ def serve(options: argparse.Namespace) -> None:
     with contextlib.ExitStack() as stack:
         docker = stack.enter_context(engine.start(options.cache, run / "engine", tell))
         with ThreadPoolExecutor(1) as pool:
-            wanted = pool.submit(_bases, docker, options, tell)
+            files = [Path(name) for name in options.dockerfile]
+            wanted = pool.submit(bases.adopt, docker, bases.named(files), options.cache, tell)
             seed = compute.seed_image(busybox(options.cache, tell))
             state, process = stack.enter_context(
                 emulator(run, docker, port=options.port, idle=options.idle)
             )
             tell(f"AWS answers at {state['endpoint']} (embedded; no account is used)")
             settle(state, seed)
-            contexts, stand_ins = wanted.result()
+            adopted = wanted.result()
         tell(f"{len(LAYERS)} environments are healthy: {', '.join(ACCOUNTS)}")
-        made = {
-            **variables(docker, state),
-            "SHIPWAY_BUILD_CONTEXTS": _listed(contexts),
-            "SHIPWAY_STAND_INS": _listed(stand_ins),
-        }
         world = {
             "pid": os.getpid(),
             "state": state,
-            "variables": made,
+            "variables": {**variables(docker, state), **adopted.variables({})},
+            # For base images that are needed later; asdict copies no mapping proxy.
+            "engine": {**asdict(replace(docker, env={})), "env": dict(docker.env)},
+            "bases": adopted.told,
         }
-        _write(run / WORLD_FILE, world)
+        write(run / WORLD_FILE, world)
         stack.callback((run / WORLD_FILE).unlink, missing_ok=True)
         tell("ready")
         _wait(options, process)
-
-
-def _bases(
-    docker: engine.Engine, options: argparse.Namespace, say: Callable[[str], None]
-) -> tuple[Mapping[str, str], Mapping[str, str]]:
-    files = [Path(name) for name in options.dockerfile]
-    wanted = [
-        reference
-        for file in files
-        if file.is_file()
-        for reference in bases.missing_bases(file.read_text(encoding="utf-8"))
-    ]
-    return bases.adopt(docker, dict.fromkeys(wanted), options.cache, say)
 
 
 def _wait(options: argparse.Namespace, process: subprocess.Popen[bytes]) -> None:
@@ -220,7 +203,8 @@ def _wait(options: argparse.Namespace, process: subprocess.Popen[bytes]) -> None
             )
 
 
-def _write(path: Path, value: Mapping[str, object]) -> None:
+def write(path: Path, value: Mapping[str, object]) -> None:
+    """Write a file of secrets, whole or not at all."""
     scratch = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as stream:

@@ -13,15 +13,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from shipway import errors
 from shipway.aws.identity import Credentials, assume_role_with_web_identity
 from shipway.errors import SandboxError, ShipwayError
-from shipway.sandbox import hold, tokens
-from shipway.sandbox.host import LOCK_FILE, WORLD_FILE
+from shipway.sandbox import bases, hold, tokens
+from shipway.sandbox.engine import Engine
+from shipway.sandbox.host import LOCK_FILE, WORLD_FILE, write
 from shipway.sandbox.layers import LAPTOP
 
 IDLE_SECONDS: Final = 1800.0
@@ -40,11 +41,15 @@ class World:
         pid: The process that owns all of it.
         state: What the embedded AWS says of itself, its secrets included.
         variables: What a delivery's environment must hold; credentials come apart.
+        engine: What it builds with; ``None`` where nobody may add base images to it.
+        bases: Every base image that was seen to → what a person is told where it is a stand-in.
     """
 
     pid: int
     state: Mapping[str, Any] = field(repr=False)
     variables: Mapping[str, str]
+    engine: Engine | None = None
+    bases: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def endpoint(self) -> str:
@@ -93,7 +98,14 @@ def running(folder: Path) -> World | None:
     """
     try:
         found = json.loads((folder / WORLD_FILE).read_bytes())
-        world = World(pid=found["pid"], state=found["state"], variables=found["variables"])
+        world = World(
+            pid=found["pid"],
+            state=found["state"],
+            variables=found["variables"],
+            # One that an earlier shipway started says neither.
+            engine=Engine(**found["engine"]) if "engine" in found else None,
+            bases=found.get("bases", {}),
+        )
     except (OSError, ValueError, LookupError):
         return None
     return world if hold.held(folder / LOCK_FILE) else None
@@ -104,14 +116,15 @@ def background(cache: Path, dockerfiles: tuple[Path, ...], tell: Tell) -> World:
 
     Raises:
         SandboxError: It could not be started; nothing of it is left running.
-        EngineError: There is no Docker engine and none can be started here.
+        EngineError: There is no Docker engine and none can be started here, or a stand-in for a
+            base image cannot be made.
     """
     folder = cache / "sandbox"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with hold.locked(folder / "lock"):
         found = running(folder)
         if found is not None:
-            return found
+            return _joined(found, cache, dockerfiles, tell)
         tell("starting the sandbox in the background; `inv sandbox --down` ends it")
         process = _start(folder, cache, dockerfiles, ("--idle", str(IDLE_SECONDS)))
         try:
@@ -121,6 +134,32 @@ def background(cache: Path, dockerfiles: tuple[Path, ...], tell: Tell) -> World:
             process.terminate()
             process.wait(_END_SECONDS)
             raise
+
+
+def _joined(found: World, cache: Path, dockerfiles: tuple[Path, ...], tell: Tell) -> World:
+    """A world that was started for other base images, or for these, with these.
+
+    The caller holds the lock of the folder.
+    """
+    wanted = bases.named(dockerfiles)
+    for reference in wanted:
+        if text := found.bases.get(reference):
+            tell(text)
+    further = [reference for reference in wanted if reference not in found.bases]
+    if not further or found.engine is None:
+        return found
+    adopted = bases.adopt(found.engine, further, cache, tell)
+    joined = replace(
+        found,
+        variables={**found.variables, **adopted.variables(found.variables)},
+        bases={**found.bases, **adopted.told},
+    )
+    told = {"variables": joined.variables, "bases": joined.bases}
+    file = cache / "sandbox" / WORLD_FILE
+    # It is gone where the sandbox ends at this very moment; then the delivery tells.
+    with contextlib.suppress(FileNotFoundError):
+        write(file, {**json.loads(file.read_bytes()), **told})
+    return joined
 
 
 def end(cache: Path) -> bool:

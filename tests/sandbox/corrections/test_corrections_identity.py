@@ -266,6 +266,19 @@ def test_deploy_role_may_deliver_and_no_more(deployed: Any, tmp_path: Path) -> N
     assert "iam:PassRole on resource" in refusal(ecs.register_task_definition, **borrowed)[1]
 
 
+def test_a_denial_names_the_one_parameter_that_was_denied(deployed: Any, tmp_path: Path) -> None:
+    answer = assume(deployed, token_for(deployed, job(deployed, tmp_path, MAIN)))
+    ssm = client_of(deployed, answer, "ssm")
+    names = ["/shop/staging/repository", "/shop/staging/cluster"]
+    assert len(ssm.get_parameters(Names=names)["Parameters"]) == 2
+    who = f"arn:aws:sts::{STAGING}:assumed-role/shop-deploy-staging/GitHubActions"
+    other = f"arn:aws:ssm:eu-west-1:{STAGING}:parameter/chandler/servce"
+    denied = refusal(ssm.get_parameters, Names=[*names, "/chandler/servce"])
+    why = "because no identity-based policy allows the ssm:GetParameters action"
+    message = f"User: {who} is not authorized to perform: ssm:GetParameters on resource: {other}"
+    assert denied == ("AccessDeniedException", f"{message} {why}")
+
+
 def put_manifest(world: Any, repository: str, authorization: str) -> int:
     request = urllib.request.Request(
         f"{world.state['endpoint']}/v2/{repository}/manifests/latest",

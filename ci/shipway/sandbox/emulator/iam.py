@@ -36,6 +36,8 @@ _ON_ANYTHING = frozenset(
     }
 )
 _more: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("more", default=())
+_refused: contextvars.ContextVar[str] = contextvars.ContextVar("refused", default="")
+"""The resource of a request that was denied last; MiniStack's answer knows the first one only."""
 
 
 _BY_NAME = {
@@ -171,10 +173,12 @@ def enforce(  # noqa: PLR0917  # MiniStack calls it with six positions
     """Authorise a request on every resource that it names."""
     decide = original("iam_evaluator.enforce")
     action = PERMISSION_OF.get(action, action)
-    denied = decide(access_key, action, service, region, resource_arn, service_context)
-    for one in _more.get():
-        denied = denied or decide(access_key, action, service, region, one, service_context)
-    return denied
+    _refused.set("")
+    for one in (resource_arn, *_more.get()):
+        if denied := decide(access_key, action, service, region, one, service_context):
+            _refused.set(one)
+            return denied
+    return None
 
 
 @correction(_RESOURCES, replaces="iam_actions.request_tag_context")
@@ -210,6 +214,7 @@ def access_denied(
 ) -> Any:
     """AccessDenied in AWS's words."""
     if not message and not more.get("error_code") and not more.get("resource_policy_arn"):
+        resource_arn = _refused.get() or resource_arn
         message = iam_actions.identity_denial_message(
             action, principal, resource_arn, explicit_deny
         )
