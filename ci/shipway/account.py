@@ -25,6 +25,7 @@ from shipway.release import bootstrap, trust, workflow
 from shipway.release.contract import Contract
 from shipway.release.needs import needs
 from shipway.release.trust import camel
+from shipway.stage import UNCHANGED
 from shipway.wiring import account
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def run(env: str, *, apply: bool, yes: bool, json: bool) -> int:
             sys.stdout.write(template)
         return 0
 
-    return conduct(work, interrupted="nothing further is changed", json=json)
+    return conduct(work, interrupted=UNCHANGED, json=json)
 
 
 def _apply(

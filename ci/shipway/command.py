@@ -14,6 +14,7 @@ from shipway.errors import TerminatedError
 from shipway.release.contract import Task
 from shipway.release.facts import Exceptions
 from shipway.rollout.resume import HookAction
+from shipway.stage import UNCHANGED
 from shipway.values import ImageReference
 from shipway.wiring import yard
 
@@ -45,7 +46,7 @@ def run(
             order = _order(stage, env, image, resume, asked or Exceptions())
             return _deliver(order, console)
 
-    return conduct(work, interrupted="nothing further is changed", json=json, verbose=verbose)
+    return conduct(work, interrupted=UNCHANGED, json=json, verbose=verbose)
 
 
 def _order(

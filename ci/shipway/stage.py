@@ -47,31 +47,24 @@ def stage(
     def seconds() -> float:
         return (clock.now() - began).total_seconds()
 
+    def failed(error: ShipwayError) -> Failed:
+        return Failed(
+            stage=name,
+            subject=subject,
+            text=error.what,
+            details=details_of(error),
+            seconds=seconds(),
+        )
+
     try:
         yield running
     except ShipwayError as error:
         if not running.told:
-            observer(
-                Failed(
-                    stage=name,
-                    subject=subject,
-                    text=error.what,
-                    details=details_of(error),
-                    seconds=seconds(),
-                )
-            )
+            observer(failed(error))
         raise
     except KeyboardInterrupt as error:
         cancelled = CancelledError("interrupted", remedy=interrupted)
-        observer(
-            Failed(
-                stage=name,
-                subject=subject,
-                text=cancelled.what,
-                details=details_of(cancelled),
-                seconds=seconds(),
-            )
-        )
+        observer(failed(cancelled))
         raise cancelled from error
     if running.text and not running.told:
         observer(Finished(stage=name, subject=subject, text=running.text, seconds=seconds()))

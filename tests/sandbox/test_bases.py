@@ -39,7 +39,7 @@ def context(found: Engine, cache: Path) -> str:
     told: list[str] = []
     contexts = bases.provide(
         found, bases.missing_bases(text), cache, told.append, reach=lambda _: False
-    )
+    ).contexts
     assert list(contexts) == ["python:3.13-slim"]
     assert told[-1].startswith("python:3.13-slim stands in: ")
     assert "no hub reachable" in told[-1]
@@ -185,14 +185,15 @@ def test_the_warm_path_asks_the_engine_only(found: Engine, context: str, tmp_pat
     # A cache that is not there shows that nothing is read from it.
     warm = bases.provide(
         found, (reference,), tmp_path / "none", lambda _: None, reach=lambda _: False
-    )
+    ).contexts
     assert f"{reference}={warm[reference]}" == context
     assert not (tmp_path / "none").exists()
 
 
 def test_what_the_engine_holds_needs_no_context(found: Engine, context: str, cache: Path) -> None:
     image = context.partition("docker-image://")[2]
-    assert bases.provide(found, (image,), cache, lambda _: None, reach=lambda _: False) == {}
+    held = bases.provide(found, (image,), cache, lambda _: None, reach=lambda _: False)
+    assert held.contexts == {}
 
 
 def test_a_base_that_nothing_stands_in_for_is_told_and_left_to_the_build(
@@ -201,8 +202,8 @@ def test_a_base_that_nothing_stands_in_for_is_told_and_left_to_the_build(
     reference, _, place = context.partition("=")
     told: list[str] = []
     wanted = ("pyton:3.13-slim", reference)
-    contexts = bases.provide(found, wanted, cache, told.append, reach=lambda _: False)
-    assert contexts == {reference: place}
+    provided = bases.provide(found, wanted, cache, told.append, reach=lambda _: False)
+    assert provided.contexts == {reference: place}
     assert told[0].startswith(
         "the base image pyton:3.13-slim is not here, and its registry cannot be reached "
         "(registry-1.docker.io), so a build from it fails; load it into the engine"

@@ -194,7 +194,7 @@ def test_a_container_runs_answers_and_leaves_nothing(
         assert "buildx" in docker(found.env, "buildx", "version")
         contexts = bases.provide(
             found, ("busybox:1.36",), cache, told.append, reach=lambda _registry: False
-        )
+        ).contexts
         image = contexts["busybox:1.36"].removeprefix("docker-image://")
         docker(found.env, "network", "create", "one")
         docker(found.env, "run", "-d", "--name", "web", "--network", "one", image, "httpd", "-f")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -31,13 +30,12 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def test_who_joins_is_told_its_stand_ins_and_gets_those_that_are_new(
     docker_engine: Engine, folder: Path, tmp_path: Path
 ) -> None:
-    engine = {**asdict(replace(docker_engine, env={})), "env": dict(docker_engine.env)}
     before = {"SHIPWAY_BUILD_CONTEXTS": "", "SHIPWAY_STAND_INS": "python:2.7=shipway-sandbox/p"}
     published = {
         "pid": 0,
         "state": {"endpoint": "http://localhost:1"},
         "variables": before,
-        "engine": engine,
+        "engine": docker_engine.written(),
         "bases": {"python:2.7": "python:2.7 stands in: Python 3.13", "alpine:3": ""},
     }
     (folder / WORLD_FILE).write_text(json.dumps(published))

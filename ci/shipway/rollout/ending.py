@@ -228,6 +228,10 @@ def out_of_time(state: State) -> Ended:  # noqa: PLR0911 - one return for each b
     policy = state.policy
     # What was seen long ago is told with its age, and nothing is advised on the strength of it.
     hidden = unseen(state)
+
+    def then(usual: str) -> str:
+        return _look_again(state) if hidden else usual
+
     if state.rolling_back_since is not None:
         took = seconds_since(state.rolling_back_since, state.now)
         if took < policy.rollback_timeout:
@@ -238,9 +242,7 @@ def out_of_time(state: State) -> Ended:  # noqa: PLR0911 - one return for each b
             f"the roll-back was not seen to end within {took:.0f} s: {hidden}"
             if hidden
             else f"the roll-back did not end within {took:.0f} s: {last_seen(state)}",
-            remedy=_look_again(state)
-            if hidden
-            else "ECS is still at it: look at the tasks of the earlier revision",
+            remedy=then("ECS is still at it: look at the tasks of the earlier revision"),
         )
     over = state.elapsed >= policy.timeout
     started = state.deployment.running + state.deployment.pending if state.deployment else 0
@@ -252,9 +254,7 @@ def out_of_time(state: State) -> Ended:  # noqa: PLR0911 - one return for each b
             state,
             v.NO_CAPACITY,
             "; ".join(filter(None, (f"no task of ours could be placed: {state.unplaced}", hidden))),
-            remedy=_look_again(state)
-            if hidden
-            else "add capacity, or ask for less CPU and memory; ECS goes on trying",
+            remedy=then("add capacity, or ask for less CPU and memory; ECS goes on trying"),
         )
     if not over:
         return state, None
@@ -264,7 +264,7 @@ def out_of_time(state: State) -> Ended:  # noqa: PLR0911 - one return for each b
             state,
             v.NO_CAPACITY,
             "; ".join(filter(None, (cause.text, hidden))),
-            remedy=_look_again(state) if hidden else "add capacity; ECS goes on trying",
+            remedy=then("add capacity; ECS goes on trying"),
         )
     if state.announced is not None and state.interrupted is None:
         if hidden:
@@ -275,7 +275,7 @@ def out_of_time(state: State) -> Ended:  # noqa: PLR0911 - one return for each b
         state,
         v.TIMED_OUT,
         _pace_words(state, hidden),
-        remedy=_look_again(state) if hidden else "ECS goes on; raise timeout if it is slow",
+        remedy=then("ECS goes on; raise timeout if it is slow"),
     )
 
 

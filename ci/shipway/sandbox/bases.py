@@ -8,7 +8,7 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -22,7 +22,7 @@ from shipway.sandbox.base_plan import StandIn, plan_base, registry_of
 from shipway.sandbox.engine import Engine, gather
 from shipway.sandbox.engine_plan import Facts
 
-__all__ = ["Adopted", "adopt", "missing_bases", "named", "provide", "reachable"]
+__all__ = ["Provided", "adopt", "missing_bases", "named", "provide", "reachable"]
 
 _REACH_SECONDS: Final = 1.5
 _CONTENT: Final = "dev.shipway.content"
@@ -30,11 +30,12 @@ _CONTENT: Final = "dev.shipway.content"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Adopted:
+class Provided:
     """What became of the base images that were asked for.
 
     Attributes:
-        contexts: Named build contexts, as of :func:`provide`.
+        contexts: Reference → ``docker-image://…`` of every stand-in that a build must name; where
+            the engine holds a reference, or can pull it, there is none.
         stand_ins: Reference → name of every stand-in.
         told: Every reference that can be had → what was told of it, nothing where it is what its
             name says.
@@ -99,8 +100,11 @@ def provide(
     *,
     facts: Facts | None = None,
     reach: Callable[[str], bool] = reachable,
-) -> Mapping[str, str]:
+) -> Provided:
     """Named build contexts for the base images that the engine can have in no other way.
+
+    A reference that can be neither had nor stood in for is told and left out: the build that needs
+    it will name the Dockerfile's line.
 
     Args:
         engine: Where the images are to be.
@@ -110,31 +114,14 @@ def provide(
         facts: The machine, where the caller has looked at it already.
         reach: Says whether a registry can be reached.
 
-    Returns:
-        Reference → ``docker-image://…``. A reference that the engine holds, or can pull, is not
-        in it, nor one that can be neither had nor stood in for: that is told, and the build that
-        needs it will name the Dockerfile's line.
-
     Raises:
         EngineError: A stand-in cannot be made, kept or loaded.
     """
-    places = _places(engine, references, cache, tell, facts, reach)
-    return {reference: place for reference, place in places.items() if place}
-
-
-def _places(  # noqa: PLR0917  # those of provide
-    engine: Engine,
-    references: Iterable[str],
-    cache: Path,
-    tell: Callable[[str], None],
-    facts: Facts | None = None,
-    reach: Callable[[str], bool] = reachable,
-) -> dict[str, str]:
-    """As :func:`provide`, with an empty place for what the engine holds or can pull."""
-    places: dict[str, str] = {}
+    stand_ins: dict[str, str] = {}
+    told: dict[str, str] = {}
     for reference in references:
         if docker_api.has_image(engine.host, reference) or reach(registry_of(reference)):
-            places[reference] = ""
+            told[reference] = ""
             continue
         facts = gather(os.environ) if facts is None else facts
         try:
@@ -142,17 +129,18 @@ def _places(  # noqa: PLR0917  # those of provide
         except BuildError as error:
             tell(f"{error.what} ({error.where}), so a build from it fails; {error.remedy}")
             continue
-        if _labels(engine, stand_in.name) is None:
+        labels = _labels(engine, stand_in)
+        if labels is None:
             _load(engine, stand_in, facts, cache, tell)
-        tell(_words(engine, reference, stand_in.name))
-        places[reference] = f"docker-image://{stand_in.name}"
-    return places
-
-
-def _words(engine: Engine, reference: str, name: str) -> str:
-    """What a person is told of a stand-in."""
-    content = (_labels(engine, name) or {}).get(_CONTENT, name)
-    return f"{reference} stands in: {content}, assembled from Debian packages (no hub reachable)"
+            labels = _labels(engine, stand_in) or {}
+        stand_ins[reference] = stand_in.name
+        told[reference] = (
+            f"{reference} stands in: {labels.get(_CONTENT, stand_in.name)}, "
+            "assembled from Debian packages (no hub reachable)"
+        )
+        tell(told[reference])
+    contexts = {reference: f"docker-image://{name}" for reference, name in stand_ins.items()}
+    return Provided(contexts=contexts, stand_ins=stand_ins, told=told)
 
 
 def adopt(
@@ -160,7 +148,7 @@ def adopt(
     references: Iterable[str],
     cache: Path,
     tell: Callable[[str], None],
-) -> Adopted:
+) -> Provided:
     """Like :func:`provide`, but in a private engine a stand-in goes by the base's own name.
 
     BuildKit's ``rewrite-timestamp`` leaves the layers of a base alone only where it is resolved by
@@ -169,17 +157,16 @@ def adopt(
     stand-in's labels, which the built image inherits, say what it is.
     """
     wanted = tuple(references)
-    if engine.private:
-        for reference in wanted:
-            _forget(engine, reference)
-    places = _places(engine, wanted, cache, tell)
-    contexts = {reference: place for reference, place in places.items() if place}
-    stand_ins = {name: at.removeprefix("docker-image://") for name, at in contexts.items()}
-    for reference, name in stand_ins.items():
-        if engine.private and "@" not in reference and _tagged(engine, name, reference):
+    if not engine.private:
+        return provide(engine, wanted, cache, tell)
+    for reference in wanted:
+        _forget(engine, reference)
+    provided = provide(engine, wanted, cache, tell)
+    contexts = dict(provided.contexts)
+    for reference, name in provided.stand_ins.items():
+        if "@" not in reference and _tagged(engine, name, reference):
             del contexts[reference]
-    told = {one: _words(engine, one, stand_ins[one]) if one in stand_ins else "" for one in places}
-    return Adopted(contexts=contexts, stand_ins=stand_ins, told=told)
+    return replace(provided, contexts=contexts)
 
 
 def _tagged(engine: Engine, name: str, reference: str) -> bool:
@@ -198,8 +185,8 @@ def _forget(engine: Engine, reference: str) -> None:
         docker_api.call(engine.host, "DELETE", f"{path}?noprune=1")
 
 
-def _labels(engine: Engine, name: str) -> Mapping[str, str] | None:
-    found = docker_api.read_json(engine.host, f"/images/{name}/json")
+def _labels(engine: Engine, stand_in: StandIn) -> Mapping[str, str] | None:
+    found = docker_api.read_json(engine.host, f"/images/{stand_in.name}/json")
     return None if found is None else dict(found["Config"].get("Labels") or {})
 
 

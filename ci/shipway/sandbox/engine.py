@@ -13,7 +13,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Final
@@ -58,6 +58,10 @@ class Engine:
     env: Mapping[str, str]
     version: str
     attests: bool
+
+    def written(self) -> dict[str, object]:
+        """All of it as JSON has it; ``Engine(**…)`` is this one again."""
+        return {**asdict(replace(self, env={})), "env": dict(self.env)}  # no copy of a proxy
 
 
 def answers(host: str) -> bool:

@@ -20,7 +20,6 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any, Final
@@ -30,7 +29,7 @@ from shipway.errors import SandboxError, ShipwayError
 from shipway.sandbox import bases, compute, engine, hold
 from shipway.sandbox.busybox import program as busybox
 from shipway.sandbox.layers import LAYERS
-from shipway.sandbox.serve import ACCOUNTS
+from shipway.sandbox.serve import ACCOUNTS, write_secrets
 
 WORLD_FILE: Final = "world.json"
 LOCK_FILE: Final = "host.lock"
@@ -178,11 +177,10 @@ def serve(options: argparse.Namespace) -> None:
             "pid": os.getpid(),
             "state": state,
             "variables": {**variables(docker, state), **adopted.variables({})},
-            # For base images that are needed later; asdict copies no mapping proxy.
-            "engine": {**asdict(replace(docker, env={})), "env": dict(docker.env)},
+            "engine": docker.written(),  # for base images that are needed later
             "bases": adopted.told,
         }
-        write(run / WORLD_FILE, world)
+        write_secrets(run / WORLD_FILE, world)
         stack.callback((run / WORLD_FILE).unlink, missing_ok=True)
         tell("ready")
         _wait(options, process)
@@ -201,15 +199,6 @@ def _wait(options: argparse.Namespace, process: subprocess.Popen[bytes]) -> None
             raise SandboxError(
                 f"the embedded AWS ended with {code}", where=str(options.run / "emulator.log")
             )
-
-
-def write(path: Path, value: Mapping[str, object]) -> None:
-    """Write a file of secrets, whole or not at all."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        json.dump(value, stream)
-    scratch.replace(path)
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:

@@ -17,7 +17,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,13 +61,13 @@ def listen(port: int) -> socket.socket:
         ) from error
 
 
-def write_state(folder: Path, value: dict[str, Any]) -> None:
-    """Write ``sandbox.json`` in one step, readable by its owner only."""
-    partial = folder / f".{_STATE_FILE}.{os.getpid()}"
+def write_secrets(path: Path, value: Mapping[str, object]) -> None:
+    """Write a JSON file in one step, readable by its owner only."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(value, file, indent=1)
-    partial.replace(folder / _STATE_FILE)
+    partial.replace(path)
 
 
 def watch_owner(descriptor: int, end: threading.Event) -> None:
@@ -96,7 +96,8 @@ async def _serve(options: argparse.Namespace, listening: socket.socket) -> None:
     hosted: list[hosting.Hosted] = []
 
     async def ready() -> None:
-        await asyncio.to_thread(write_state, options.run, _state(hosted[0], port, options.region))
+        state = _state(hosted[0], port, options.region)
+        await asyncio.to_thread(write_secrets, options.run / _STATE_FILE, state)
 
     settings = hosting.Settings(
         port=port,

@@ -22,8 +22,9 @@ from shipway.aws.identity import Credentials, assume_role_with_web_identity
 from shipway.errors import SandboxError, ShipwayError
 from shipway.sandbox import bases, hold, tokens
 from shipway.sandbox.engine import Engine
-from shipway.sandbox.host import LOCK_FILE, WORLD_FILE, write
+from shipway.sandbox.host import LOCK_FILE, WORLD_FILE
 from shipway.sandbox.layers import LAPTOP
+from shipway.sandbox.serve import write_secrets
 
 IDLE_SECONDS: Final = 1800.0
 """A background sandbox that nobody asks anything for this long ends by itself."""
@@ -158,7 +159,7 @@ def _joined(found: World, cache: Path, dockerfiles: tuple[Path, ...], tell: Tell
     file = cache / "sandbox" / WORLD_FILE
     # It is gone where the sandbox ends at this very moment; then the delivery tells.
     with contextlib.suppress(FileNotFoundError):
-        write(file, {**json.loads(file.read_bytes()), **told})
+        write_secrets(file, {**json.loads(file.read_bytes()), **told})
     return joined
 
 
