@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from shipway.paths import cache_folder
-from shipway.sandbox import busybox, engine
+from shipway.util.paths import cache_folder
+from shipway_sandbox.engine import busybox, engine
 
 GOAL_SECONDS = 1.5
 GOAL_PERCENT = 5.0

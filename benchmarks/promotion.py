@@ -20,16 +20,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from shipway.adapters.docker import Buildx
 from shipway.aws.account import AwsAccount
-from shipway.aws.identity import Credentials, client
+from shipway.aws.credentials import Credentials, client
 from shipway.config.environment import Origin
-from shipway.docker import Buildx
+from shipway.embedded.roles import PLAN
 from shipway.image import build as building
 from shipway.image import publish as publishing
 from shipway.image.build import BuildRequest
-from shipway.paths import cache_folder
-from shipway.sandbox import world
+from shipway.util.paths import cache_folder
 from shipway.values import Commit, Digest
+from shipway_sandbox import world
 
 STAGING, PRODUCTION = "111122223333", "444455556666"
 REGION = "eu-west-1"
@@ -52,7 +53,7 @@ def main() -> int:
     """Measure and print; 1 where a promotion changed the digest or was the slowest way."""
     with tempfile.TemporaryDirectory(prefix="shipway-bench-") as made:
         root = Path(made)
-        with world.owned(root / "run", cache_folder(os.environ), (), _say) as sandbox:
+        with world.owned(PLAN, root / "run", cache_folder(os.environ), (), _say) as sandbox:
             sandbox.enter(os.environ)
             rows = _measure(root, sandbox)
     print("| way | seconds | MB moved | same digest |")

@@ -23,9 +23,11 @@ from benchmarks.rollouts.kinds import KINDS, Kind
 from benchmarks.rollouts.trial import Court, Result
 from benchmarks.rollouts.truth import INTERVAL, Observer
 
+from shipway.embedded.roles import PLAN
 from shipway.errors import ShipwayError
-from shipway.paths import cache_folder
-from shipway.sandbox import busybox, world
+from shipway.util.paths import cache_folder
+from shipway_sandbox import world
+from shipway_sandbox.engine import busybox
 
 README = ROOT / "benchmarks" / "README.md"
 _BEGIN, _END = "<!-- verdict: begin -->\n", "<!-- verdict: end -->\n"
@@ -71,7 +73,7 @@ def _run(options: argparse.Namespace) -> int:
         chosen = tuple(one for one in everyone if one.name in (options.judge or (one.name,)))
         kinds = tuple(one for one in KINDS if one.name in (options.kind or (one.name,)))
         with (
-            world.owned(options.logs or Path(folder) / "world", cache, (), _tell) as made,
+            world.owned(PLAN, options.logs or Path(folder) / "world", cache, (), _tell) as made,
             _busy(Observer(admin(made, "ecs"))) as observer,
         ):
             grounds = Grounds(made, busybox.program(cache, _tell), observer)

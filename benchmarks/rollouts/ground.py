@@ -11,10 +11,10 @@ from benchmarks.rollouts import kinds
 from benchmarks.rollouts.kinds import CONTAINER, PORT, Kind
 from benchmarks.rollouts.truth import Observer, Truth
 
-from shipway.aws.identity import Credentials, client
+from shipway.aws.credentials import Credentials, client
 from shipway.errors import SandboxError
-from shipway.sandbox.compute import put_image
-from shipway.sandbox.world import World
+from shipway_sandbox.compute import put_image
+from shipway_sandbox.world import World
 
 CLUSTER: Final = "verdict"
 REPOSITORY: Final = "verdict"

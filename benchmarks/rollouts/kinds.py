@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from shipway.sandbox.compute import Image
+from shipway_sandbox.compute import Image
 
 PORT: Final = 8080
 CONTAINER: Final = "web"

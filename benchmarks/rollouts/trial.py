@@ -19,7 +19,7 @@ from benchmarks.rollouts.proxy import Calls, counting
 from benchmarks.rollouts.truth import Observer, Truth
 
 from shipway.errors import SandboxError
-from shipway.sandbox.world import World
+from shipway_sandbox.world import World
 
 _START_SECONDS = 40.0
 _TRUTH_SECONDS = 60.0

@@ -15,14 +15,14 @@ from benchmarks.rollouts.ground import CLUSTER
 from benchmarks.rollouts.kinds import CONTAINER
 
 from shipway.aws.account import AwsAccount
-from shipway.aws.identity import Credentials, client
-from shipway.clock import SystemClock
+from shipway.aws.credentials import Credentials, client
 from shipway.config.environment import Environment, Image, Service
 from shipway.observer import Event
+from shipway.rollout.execute import roll
 from shipway.rollout.plan import plan
-from shipway.rollout.roll import roll
-from shipway.rollout.taskdef import pin
+from shipway.rollout.task_definition import pin
 from shipway.rollout.watch import Watched
+from shipway.util.clock import SystemClock
 from shipway.values import ImageReference
 
 Said = tuple[Literal["good", "bad"], str]

@@ -230,7 +230,7 @@ class ScanError(ShipwayError):
 
 
 class Outcome(Protocol):
-    """What an error needs of a :class:`~shipway.rollout.verdict.Verdict`."""
+    """What an error needs of a :class:`~shipway.rollout.judge.verdict.Verdict`."""
 
     @property
     def name(self) -> str:

@@ -16,7 +16,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
 if TYPE_CHECKING:
-    from shipway.release.contract import Task as Stage
+    from shipway.policy.contract import Task as Stage
     from shipway.rollout.resume import HookAction
 
 _HELP = {
@@ -79,8 +79,8 @@ def deploy(
     verbose: bool = False,
 ) -> None:
     """Build, publish, roll out, watch until it holds, verify, record."""
-    from shipway.command import run
-    from shipway.release.facts import Exceptions
+    from shipway.cli.deliver import run
+    from shipway.policy.facts import Exceptions
 
     asked = Exceptions(rollback_to=rollback_to, through_freeze=through_freeze)
     _leave(run("deploy", env, image=image, asked=asked, json=json, verbose=verbose))
@@ -101,7 +101,7 @@ def verify(_: Context, *, env: str = "", json: bool = False) -> None:
 )
 def resume(_: Context, *, env: str = "", rollback: bool = False, json: bool = False) -> None:
     """Answer the PAUSE hook that a deployment waits at, and watch what comes of it."""
-    from shipway.command import run
+    from shipway.cli.deliver import run
 
     answer: HookAction = "ROLLBACK" if rollback else "CONTINUE"
     _leave(run("deploy", env, resume=answer, json=json, verbose=False))
@@ -115,7 +115,7 @@ def resume(_: Context, *, env: str = "", rollback: bool = False, json: bool = Fa
 )
 def sandbox(_: Context, *, down: bool = False, json: bool = False) -> None:
     """Start the embedded AWS in the background, or end it; no account is needed."""
-    from shipway.sandbox.command import run
+    from shipway.cli.sandbox import run
 
     _leave(run(down=down, json=json))
 
@@ -123,7 +123,7 @@ def sandbox(_: Context, *, down: bool = False, json: bool = False) -> None:
 @_task(help={key: _HELP[key] for key in ("json", "verbose")})
 def rehearse(_: Context, *, json: bool = False, verbose: bool = False) -> None:
     """Walk a whole delivery, good and bad releases, in the sandbox; no account is needed."""
-    from shipway.rehearsal.command import run
+    from shipway.cli.rehearse import run
 
     _leave(run(as_json=json, verbose=verbose))
 
@@ -136,7 +136,7 @@ def rehearse(_: Context, *, json: bool = False, verbose: bool = False) -> None:
 )
 def contract(_: Context, *, write: bool = False, json: bool = False) -> None:
     """Show the release contract, and compare workflow and IAM documents with it."""
-    from shipway.locks import run
+    from shipway.cli.contract import run
 
     _leave(run(write=write, json=json))
 
@@ -153,7 +153,7 @@ def bootstrap(
     _: Context, *, env: str, apply: bool = False, yes: bool = False, json: bool = False
 ) -> None:
     """Print an environment's deploy role as CloudFormation, or make it; it never deletes."""
-    from shipway.account import run
+    from shipway.cli.bootstrap import run
 
     _leave(run(env, apply=apply, yes=yes, json=json))
 
@@ -183,7 +183,7 @@ def audit(
     json: bool = False,
 ) -> None:
     """Show what was delivered, all that is known of an image, or whether the evidence holds."""
-    from shipway.audit import Question, run
+    from shipway.cli.audit import Question, run
 
     question = Question(
         env=env,
@@ -200,7 +200,7 @@ def audit(
 def _deliver(
     stage: Stage, env: str, *, image: str = "", json: bool = False, verbose: bool = False
 ) -> None:
-    from shipway.command import run
+    from shipway.cli.deliver import run
 
     _leave(run(stage, env, image=image, json=json, verbose=verbose))
 

@@ -108,3 +108,14 @@ class Identity:
 
 Json = Mapping[str, object]
 """A JSON object whose fields we pass on and do not read."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What one request got: a status, or the reason there was none."""
+
+    status: int | None
+    trouble: str = ""
+
+    def __str__(self) -> str:
+        return str(self.status) if self.status is not None else self.trouble

@@ -8,19 +8,18 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipway import git
-from shipway.clock import SystemClock
+from shipway.adapters.http import HttpProber
+from shipway.adapters.keyfile import KeyFile
+from shipway.adapters.syft import Syft
 from shipway.config.environment import Place
 from shipway.console import Console
-from shipway.errors import SandboxError
-from shipway.git_history import GitHistory
-from shipway.http import HttpProber
+from shipway.delivery.ports import Site, Yard
+from shipway.git import checkout
+from shipway.git.history import GitHistory
+from shipway.github.oidc import GithubTokens
 from shipway.image.signing import Signer
-from shipway.keyfile import KeyFile
-from shipway.oidc import GithubTokens
-from shipway.paths import cache_folder
-from shipway.ports import Site, Yard
-from shipway.syft import Syft
+from shipway.util.clock import SystemClock
+from shipway.util.paths import cache_folder
 from shipway.values import Commit
 
 if TYPE_CHECKING:
@@ -44,15 +43,15 @@ def signer(setting: str, aws: Callable[[], AwsAccount]) -> Signer:
 
 
 class Checkout(GitHistory):
-    """The repository this runs in; implements :class:`shipway.ports.Git`."""
+    """The repository this runs in; implements :class:`shipway.delivery.ports.Git`."""
 
     def head(self) -> Commit:
         """The commit that is checked out."""
-        return git.head(self.root)
+        return checkout.head(self.root)
 
     def user(self) -> str:
         """Who works here."""
-        return git.user(self.root)
+        return checkout.user(self.root)
 
 
 def yard(console: Console, start: Path | None = None) -> Yard:
@@ -62,13 +61,13 @@ def yard(console: Console, start: Path | None = None) -> Yard:
         GitError: There is no repository here.
     """
     # From where the person stands, so that every path in a message is short and can be opened.
-    root = Path(os.path.relpath(git.root(start or Path.cwd())))
+    root = Path(os.path.relpath(checkout.root(start or Path.cwd())))
 
     def site(place: Place) -> Site:
         if place.sandbox:
             _enter_sandbox(root, console)
         # Buildx too takes its time to load; nothing gets here that was refused.
-        from shipway.docker import Buildx  # noqa: PLC0415
+        from shipway.adapters.docker import Buildx  # noqa: PLC0415
 
         aws = cache(partial(account, place.region))
         return Site(
@@ -94,13 +93,9 @@ def yard(console: Console, start: Path | None = None) -> Yard:
 
 def _enter_sandbox(root: Path, console: Console) -> None:
     """Make this process's environment that of the embedded sandbox, starting it where needed."""
-    try:
-        from shipway.sandbox import command, world  # noqa: PLC0415  # an extra: only if asked for
-    except ImportError as error:
-        raise SandboxError(
-            f"the embedded sandbox needs {error.name}", remedy="pip install 'shipway[sandbox]'"
-        ) from error
-    found = world.background(cache_folder(os.environ), command.dockerfiles(root), console.say)
+    from shipway.embedded import entry  # noqa: PLC0415  # no delivery to AWS needs it
+
+    found = entry.background(root, cache_folder(os.environ), console.say)
     found.enter(os.environ)
     os.environ.update(found.person().variables())
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shipway.evidence import report as reports
-from shipway.evidence.plain import canonical, sha256
+from shipway.evidence.canonical_json import canonical, sha256
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Browser

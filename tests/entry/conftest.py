@@ -16,9 +16,10 @@ from typing import Any
 
 import pytest
 
-from shipway.paths import cache_folder
+from shipway.embedded import roles
 from shipway.rehearsal.checkout import Checkout
-from shipway.sandbox.world import World
+from shipway.util.paths import cache_folder
+from shipway_sandbox.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 INV = str(Path(sys.executable).with_name("inv"))
@@ -171,7 +172,7 @@ class Running:
 
     def person(self) -> dict[str, str]:
         """Variables by which a command acts as a person who took the local deploy role."""
-        world = World(pid=0, state=self.state, variables=self.variables)
+        world = World(pid=0, state=self.state, variables=self.variables, claims=roles.LAPTOP)
         return {"AWS_ENDPOINT_URL": world.endpoint, **world.person().variables()}
 
     def administrator(self, environment: str) -> dict[str, str]:

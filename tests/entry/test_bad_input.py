@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shipway.exit_codes import exit_codes
-from shipway.sandbox import github
+from shipway.reference.exit_codes import exit_codes
+from shipway_sandbox import github
 
 if TYPE_CHECKING:
     from tests.entry.conftest import Ended, Here, Plant, Running
@@ -192,7 +192,7 @@ def test_a_port_in_use(clone: Here, tmp_path: Path) -> None:
         port = str(taken.getsockname()[1])
         run = str(tmp_path / "run")
         ended = clone.types(
-            sys.executable, "-m", "shipway.sandbox.serve", "--run", run, "--port", port
+            sys.executable, "-m", "shipway_sandbox.serve", "--run", run, "--port", port
         )
     assert ended.code == 13
     assert ended.err.startswith(f"127.0.0.1:{port} cannot be listened on: ")

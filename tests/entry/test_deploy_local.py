@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shipway.http import HttpProber
+from shipway.adapters.http import HttpProber
 
 if TYPE_CHECKING:
     from tests.entry.conftest import Ended, Here, Running

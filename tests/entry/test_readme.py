@@ -12,7 +12,7 @@ from invoke.exceptions import ParseError
 from invoke.parser import Parser
 from invoke.parser.context import ParserContext
 
-from shipway.exit_codes import exit_codes
+from shipway.reference.exit_codes import exit_codes
 from shipway.tasks import namespace
 
 if TYPE_CHECKING:

@@ -20,12 +20,11 @@ from typing import TYPE_CHECKING, Any, Self
 import pytest
 
 from shipway.errors import EngineError
-from shipway.evidence import closing
-from shipway.evidence.matrix import matrix
-from shipway.rehearsal import walks
-from shipway.sandbox import docker_api, engine
-from shipway.sandbox.engine_plan import UseExisting
-from shipway.sandbox.keeper import STATE
+from shipway.rehearsal import closing, scenarios
+from shipway.rehearsal.criteria import matrix
+from shipway_sandbox.engine import docker_api, engine
+from shipway_sandbox.engine.engine_plan import UseExisting
+from shipway_sandbox.engine.supervisor import STATE
 
 pytestmark = pytest.mark.alone  # two whole rehearsals, one of them killed
 
@@ -236,9 +235,9 @@ def test_a_rehearsal_meets_every_criterion_and_leaves_nothing(clone: Here) -> No
     assert (folder / "matrix.md").read_text(encoding="utf-8").count("| Met |") == 10
     judged = closing.judge(folder)
     assert judged.checked.findings == ()
-    assert len(judged.checked.links) == len(walks.ALL)
+    assert len(judged.checked.links) == len(scenarios.ALL)
     assert (clone.folder / acceptance["report"]).stat().st_size < 1_000_000
-    for one in walks.ALL:
+    for one in scenarios.ALL:
         kept = folder / one.name
         evidence = judged.walks[one.name]
         facts, record = evidence.walk, evidence.predicate

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from tests.entry.conftest import INV, Here
 
-from shipway.sandbox import hold
-from shipway.sandbox.host import LOCK_FILE
+from shipway_sandbox import locks
+from shipway_sandbox.process import LOCK_FILE
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def test_one_that_is_interrupted_while_it_starts_leaves_nothing(
     ) as process:
         try:
             deadline = time.monotonic() + 30
-            while hold.holder(folder / LOCK_FILE) is None:
+            while locks.holder(folder / LOCK_FILE) is None:
                 assert time.monotonic() < deadline
                 time.sleep(0.05)
             process.send_signal(number)

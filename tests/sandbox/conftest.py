@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from shipway.sandbox import busybox, engine
-from shipway.sandbox import world as worlds
-from shipway.sandbox.engine import Engine
-from shipway.sandbox.world import World
+from shipway.embedded.roles import PLAN
+from shipway_sandbox import world as worlds
+from shipway_sandbox.engine import busybox, engine
+from shipway_sandbox.engine.engine import Engine
+from shipway_sandbox.world import World
 
 _ROOT = Path(__file__).parents[2]
 
@@ -45,6 +46,6 @@ def delivery_world(
         for name, value in docker_engine.env.items():
             patch.setenv(name, value)
         dockerfile = _ROOT / "examples" / "shop" / "Dockerfile"
-        with worlds.owned(run, _cache(), (dockerfile,), lambda _text: None) as found:
+        with worlds.owned(PLAN, run, _cache(), (dockerfile,), lambda _text: None) as found:
             # The engine's own client and builder go along: the world found an engine that runs.
             yield replace(found, variables={**found.variables, **docker_engine.env})

@@ -22,7 +22,7 @@ def serving(
     Nothing that went wrong in it goes unseen: its log may hold no traceback in the end. ``ready``
     and ``end`` are the seconds that it has for its start and for its end.
     """
-    command = [sys.executable, "-m", "shipway.sandbox.serve", "--run", str(folder)]
+    command = [sys.executable, "-m", "shipway_sandbox.serve", "--run", str(folder)]
     with (folder / "serve.log").open("wb") as log:
         process = subprocess.Popen(
             [*command, "--docker", docker, "--owner-fd", "0", *options],

@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from shipway.sandbox import bases, engine
-from shipway.sandbox.engine import Engine
-from shipway.sandbox.engine_plan import decide
+from shipway_sandbox.engine import bases, engine
+from shipway_sandbox.engine.engine import Engine
+from shipway_sandbox.engine.engine_plan import decide
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shipway.docker import Buildx
+from shipway.adapters.docker import Buildx
 from shipway.errors import BuildError, EngineError
 from shipway.image import build as building
 from shipway.image import layout
@@ -22,7 +22,7 @@ from shipway.image.build import BuildRequest, BuiltImage
 from shipway.values import Commit
 
 if TYPE_CHECKING:
-    from shipway.sandbox.engine import Engine
+    from shipway_sandbox.engine.engine import Engine
 
 COMMIT = Commit(
     sha="3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from shipway import git
 from shipway.errors import GitError
+from shipway.git import checkout
 
 WHEN = "2026-11-22T23:40:58+00:00"
 PEOPLE = {
@@ -64,12 +64,12 @@ def repo(empty: Path) -> Path:
 
 def refused(where: Path) -> GitError:
     with pytest.raises(GitError) as caught:
-        git.head(where)
+        checkout.head(where)
     return caught.value
 
 
 def test_the_commit_is_known_with_its_time_and_subject(repo: Path) -> None:
-    found = git.head(repo)
+    found = checkout.head(repo)
     assert found.sha == run(repo, "rev-parse", "HEAD")
     assert found.time == datetime(2026, 11, 22, 23, 40, 58, tzinfo=UTC)
     assert (found.clean, found.subject, found.remote) == (True, "Sell more · now", "")
@@ -78,7 +78,7 @@ def test_the_commit_is_known_with_its_time_and_subject(repo: Path) -> None:
 def test_the_top_is_found_from_anywhere_below(repo: Path) -> None:
     below = repo / "a" / "b"
     below.mkdir(parents=True)
-    assert git.root(below) == repo
+    assert checkout.root(below) == repo
 
 
 @pytest.mark.parametrize(
@@ -86,31 +86,31 @@ def test_the_top_is_found_from_anywhere_below(repo: Path) -> None:
 )
 def test_a_changed_or_a_new_file_is_a_difference_whatever_its_name(repo: Path, name: str) -> None:
     (repo / name).write_text("changed")
-    assert not git.head(repo).clean
+    assert not checkout.head(repo).clean
 
 
 def test_a_name_that_is_no_utf_8(repo: Path) -> None:
     with open(os.fsencode(repo) + b"/\xff\xfe", "w"):  # noqa: PTH123  # pathlib speaks text
         pass
-    assert not git.head(repo).clean
+    assert not checkout.head(repo).clean
 
 
 def test_a_file_that_is_staged_or_deleted_is_a_difference(repo: Path) -> None:
     (repo / "app.py").unlink()
-    assert not git.head(repo).clean
+    assert not checkout.head(repo).clean
     run(repo, "rm", "--quiet", "app.py")
-    assert not git.head(repo).clean
+    assert not checkout.head(repo).clean
 
 
 def test_a_file_that_is_ignored_is_none(repo: Path) -> None:
     (repo / "ignored").write_text("x")
-    assert git.head(repo).clean
+    assert checkout.head(repo).clean
 
 
 def test_the_configuration_cannot_hide_a_difference(repo: Path) -> None:
     run(repo, "config", "status.showUntrackedFiles", "no")
     (repo / "new").write_text("x")
-    assert not git.head(repo).clean
+    assert not checkout.head(repo).clean
 
 
 def test_no_commit_yet(empty: Path) -> None:
@@ -151,7 +151,7 @@ def test_no_git(repo: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 )
 def test_a_token_in_the_address_goes_nowhere(repo: Path, url: str, kept: str) -> None:
     run(repo, "remote", "add", "origin", url)
-    found = git.head(repo)
+    found = checkout.head(repo)
     assert found.remote == kept
     assert "ghs_token" not in repr(found)
 
@@ -166,9 +166,9 @@ def test_no_program_that_the_repository_names_is_run(repo: Path, tmp_path: Path,
     run(repo, "config", key, str(program.parent if key == "core.hooksPath" else program))
     run(repo, "config", "log.showSignature", "true")
     os.utime(repo / "app.py", (0, 0))
-    found = git.head(repo)
+    found = checkout.head(repo)
     assert found.clean
-    assert git.root(repo) == repo
+    assert checkout.root(repo) == repo
     assert not proof.exists()
 
 
@@ -190,11 +190,11 @@ def test_a_git_hook_that_starts_us_does_not_mislead(
     run(other, "init", "--quiet")
     monkeypatch.setenv("GIT_DIR", str(other / ".git"))
     monkeypatch.setenv("GIT_WORK_TREE", str(other))
-    assert git.head(repo).subject == "Sell more · now"
-    assert git.root(repo) == repo
+    assert checkout.head(repo).subject == "Sell more · now"
+    assert checkout.root(repo) == repo
 
 
 def test_who_works_here(repo: Path) -> None:
-    assert git.user(repo) == ""
+    assert checkout.user(repo) == ""
     run(repo, "config", "user.email", "mona@example.org")
-    assert git.user(repo) == "mona@example.org"
+    assert checkout.user(repo) == "mona@example.org"

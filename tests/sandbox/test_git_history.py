@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from shipway.errors import GitError
-from shipway.git_history import GitHistory
-from shipway.release.facts import Tag
+from shipway.git.history import GitHistory
+from shipway.policy.facts import Tag
 
 SECONDS = 60
 

@@ -22,10 +22,10 @@ import pytest
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.session import Session
 from shipway.errors import AccessDeniedError
+from shipway.policy.compile import trust
 from shipway.rehearsal.checkout import Checkout
-from shipway.release import trust
-from shipway.sandbox import compute
-from shipway.sandbox.world import World
+from shipway_sandbox import compute
+from shipway_sandbox.world import World
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = "production"

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from shipway.errors import EngineError
-from shipway.sandbox import bases, engine, network
-from shipway.sandbox.engine_plan import Cannot, StartPrivate, decide
+from shipway_sandbox.engine import bases, engine, network
+from shipway_sandbox.engine.engine_plan import Cannot, StartPrivate, decide
 
 pytestmark = pytest.mark.alone  # compares bridges, mounts and rules of the whole machine
 

@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from shipway.errors import RefusedError
-from shipway.oidc import GithubTokens
-from shipway.release.policy import GITHUB_ISSUER
-from shipway.sandbox.issuer import Issuer
+from shipway.github.oidc import GithubTokens
+from shipway.policy.requirements import GITHUB_ISSUER
+from shipway_sandbox.issuer import Issuer
 
 CLAIMS = {"sub": "repo:octo/shop:ref:refs/heads/main", "repository_owner": "octo"}
 Answer = tuple[int, dict[str, str], bytes]

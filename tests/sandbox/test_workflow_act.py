@@ -22,8 +22,8 @@ import boto3  # the test looks at the embedded AWS as any client would
 import pytest
 
 from shipway.rehearsal.checkout import Checkout
-from shipway.sandbox import github, tokens
-from shipway.sandbox.world import World
+from shipway_sandbox import github, tokens
+from shipway_sandbox.world import World
 
 ROOT = Path(__file__).parents[2]
 STAND_INS = Path(__file__).parent / "stand_ins"
@@ -44,7 +44,7 @@ class Case:
         ref: The full ref.
         environment: Where it leads; empty where it leads nowhere.
         stopped: By what it is stopped.
-        settings: Further arguments of :func:`shipway.sandbox.github.event`.
+        settings: Further arguments of :func:`shipway_sandbox.github.event`.
     """
 
     title: str

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from shipway.sandbox import hold, world
-from shipway.sandbox.engine import Engine
-from shipway.sandbox.host import LOCK_FILE, WORLD_FILE
+from shipway.embedded.roles import PLAN
+from shipway_sandbox import locks, world
+from shipway_sandbox.engine.engine import Engine
+from shipway_sandbox.process import LOCK_FILE, WORLD_FILE
 
 # Nobody ever answers there (RFC 6761, section 6.4), whatever this machine reaches.
 BUSYBOX = "registry.invalid/docker/library/busybox:1.36"
@@ -22,7 +23,7 @@ TYPO = "registry.invalid/docker/library/bosybux:1.36"
 def folder(tmp_path: Path) -> Iterator[Path]:
     """The folder of a background sandbox that runs, as its lock tells."""
     (tmp_path / "sandbox").mkdir()
-    descriptor = hold.take(tmp_path / "sandbox" / LOCK_FILE, 1.0, "nobody")
+    descriptor = locks.take(tmp_path / "sandbox" / LOCK_FILE, 1.0, "nobody")
     yield tmp_path / "sandbox"
     os.close(descriptor)
 
@@ -35,6 +36,7 @@ def test_who_joins_is_told_its_stand_ins_and_gets_those_that_are_new(
         "pid": 0,
         "state": {"endpoint": "http://localhost:1"},
         "variables": before,
+        "claims": {},
         "engine": docker_engine.written(),
         "bases": {"python:2.7": "python:2.7 stands in: Python 3.13", "alpine:3": ""},
     }
@@ -44,7 +46,7 @@ def test_who_joins_is_told_its_stand_ins_and_gets_those_that_are_new(
     def join(*references: str) -> tuple[world.World, list[str]]:
         told: list[str] = []
         dockerfile.write_text("".join(f"FROM {one}\n" for one in references))
-        return world.background(tmp_path, (dockerfile,), told.append), told
+        return world.background(PLAN, tmp_path, (dockerfile,), told.append, idle=60.0), told
 
     found, told = join("python:2.7", "alpine:3")
     assert (found.variables, told) == (before, ["python:2.7 stands in: Python 3.13"])

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from shipway.errors import BuildError
-from shipway.sandbox.base_plan import plan_base, registry_of
-from shipway.sandbox.engine_plan import Facts
+from shipway_sandbox.engine.base_plan import plan_base, registry_of
+from shipway_sandbox.engine.engine_plan import Facts
 
 BOOKWORM = Facts(
     distribution="debian", release="12", codename="bookworm", architecture="amd64", apt=True

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shipway.conduct import conduct
+from shipway.cli.run_command import conduct
 from shipway.console import Console
 from shipway.errors import DriftError, ShipwayError, TerminatedError
 

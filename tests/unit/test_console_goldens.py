@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from picture import Recorded, read
 
 from shipway.console import Acceptance, Mode, open_console
 from shipway.console.base import Clock
-from shipway.console.picture import Recorded, read
 from shipway.errors import ConfigurationError
 
 HERE = Path(__file__).parent / "console"

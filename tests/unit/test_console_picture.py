@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET  # our own drawing, no stranger's
 from pathlib import Path
 
 import pytest
+from picture import draw, main, read
 
-from shipway.console.picture import draw, main, read
 from shipway.errors import UsageError
 
 HERE = Path(__file__).parent / "console"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from picture import read
 
 from shipway.console import Acceptance, Mode, open_console, write_outputs
-from shipway.console.picture import read
 from shipway.console.safe import escape_markdown
 from shipway.console.summary import LIMIT, shorten
 from shipway.errors import ConfigurationError, UsageError

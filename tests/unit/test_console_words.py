@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.console import theme
+from shipway.console.describe import clock, duration, rolling_block, rolling_key, rolling_line
 from shipway.console.layout import Line, cells, cut, fit
 from shipway.console.tables import table
 from shipway.console.view import View
-from shipway.console.words import clock, duration, rolling_block, rolling_key, rolling_line
 from shipway.observer import (
     Failed,
     Finished,

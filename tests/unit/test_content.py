@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shipway.errors import BuildError
-from shipway.image import content
+from shipway.image import content_key
 from shipway.image.build import BuildRequest
 from shipway.image.dockerfile import bases
 
@@ -37,7 +37,7 @@ def resolve(reference: str) -> str:
 
 
 def key(request: BuildRequest, answer: Callable[[str], str] = resolve) -> str:
-    found, why = content.of(request, answer)
+    found, why = content_key.of(request, answer)
     assert found is not None, why
     return found.value
 
@@ -149,16 +149,16 @@ def test_what_is_ignored_changes_nothing(source: BuildRequest) -> None:
 
 
 def test_without_an_answer_there_is_no_key(source: BuildRequest) -> None:
-    assert content.of(source, lambda _reference: "") == (
+    assert content_key.of(source, lambda _reference: "") == (
         None,
         "nobody says what python:3.13-slim stands for",
     )
     source.dockerfile.write_text("FROM python:${TAG}\n")
-    found, why = content.of(source, resolve)
+    found, why = content_key.of(source, resolve)
     assert found is None
     assert "variable" in why
     source.dockerfile.unlink()
-    assert content.of(source, resolve)[0] is None
+    assert content_key.of(source, resolve)[0] is None
 
 
 def test_a_named_context_stands_for_its_image(source: BuildRequest) -> None:
@@ -174,7 +174,7 @@ def test_a_named_context_stands_for_its_image(source: BuildRequest) -> None:
     pinned = {"python:3.13-slim": f"oci-layout://somewhere@{BASE}"}
     assert key(replace(source, build_contexts=pinned), lambda _reference: "")
     folder = {"python:3.13-slim": "/a/folder"}
-    assert content.of(replace(source, build_contexts=folder), answer)[0] is None
+    assert content_key.of(replace(source, build_contexts=folder), answer)[0] is None
 
 
 def test_a_file_that_cannot_be_read_is_named(
@@ -185,12 +185,12 @@ def test_a_file_that_cannot_be_read_is_named(
 
     monkeypatch.setattr("os.scandir", scandir)
     with pytest.raises(BuildError) as caught:
-        content.read(source)
+        content_key.read(source)
     assert caught.value.where == str(source.context)
 
 
 def test_the_tag_fits_a_registry(source: BuildRequest) -> None:
-    found, _ = content.of(source, resolve)
+    found, _ = content_key.of(source, resolve)
     assert found is not None
     assert found.tag == f"src-{found.value[:40]}"
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from shipway.rollout import snapshot as seen
-from shipway.rollout.diagnosis import Block, Images, LogTail, diagnose
+from shipway.rollout.diagnosis.diagnosis import Block, Images, LogTail, diagnose
+from shipway.rollout.judge.terms import Cause, Target
 from shipway.rollout.snapshot import Container, Task
-from shipway.rollout.terms import Cause, Target
 
 AT = datetime(2026, 11, 22, 23, 41, 4, tzinfo=UTC)
 NOW = "sha256:" + "9c41" * 16

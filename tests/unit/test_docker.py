@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from python_on_whales import DockerException
 
-from shipway import docker
-from shipway.docker import Buildx
+from shipway.adapters import docker
+from shipway.adapters.docker import Buildx
 from shipway.errors import BuildError, ShipwayError
 from shipway.image.build import BuildRequest
 

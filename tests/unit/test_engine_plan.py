@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from shipway.errors import EngineError
-from shipway.sandbox.apt import Suite
-from shipway.sandbox.engine_plan import (
+from shipway_sandbox.engine.apt import Suite
+from shipway_sandbox.engine.engine_plan import (
     Answer,
     Cannot,
     Facts,

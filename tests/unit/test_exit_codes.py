@@ -4,15 +4,15 @@ from collections import defaultdict
 from pathlib import Path
 
 from shipway.errors import RolloutError
-from shipway.exit_codes import exit_codes, page
-from shipway.rollout.verdict import FAILING, SUPERSEDED, VERDICTS
+from shipway.reference.exit_codes import exit_codes, page
+from shipway.rollout.judge.verdict import FAILING, SUPERSEDED, VERDICTS
 
 PAGE = Path(__file__).parents[2] / "docs" / "exit-codes.md"
 
 
 def test_the_committed_page_is_what_the_code_says() -> None:
     assert PAGE.read_text(encoding="utf-8") == page(), (
-        "run: python -m shipway.exit_codes docs/exit-codes.md"
+        "run: python -m shipway.reference.exit_codes docs/exit-codes.md"
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from shipway.errors import BuildError, DigestError
 from shipway.image import build as building
 from shipway.image.build import BuildRequest, BuiltImage
-from shipway.image.content import ContentKey
+from shipway.image.content_key import ContentKey
 from shipway.image.publish import (
     PublishedImage,
     Pushed,

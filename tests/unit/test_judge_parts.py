@@ -10,7 +10,8 @@ import pytest
 
 from shipway.errors import UsageError
 from shipway.observer import Noticed, TaskCounts
-from shipway.rollout import judge
+from shipway.rollout.judge import judge
+from shipway.rollout.judge.terms import Happening, Policy, Target, Wants
 from shipway.rollout.snapshot import (
     Deployment,
     RevisionSummary,
@@ -21,7 +22,6 @@ from shipway.rollout.snapshot import (
     Trouble,
 )
 from shipway.rollout.snapshot import Target as Endpoint
-from shipway.rollout.terms import Happening, Policy, Target, Wants
 
 T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
 TARGET = Target(

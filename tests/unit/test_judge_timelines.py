@@ -20,10 +20,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shipway.rollout import judge
+from shipway.rollout.judge import judge
+from shipway.rollout.judge.terms import Conclusion, Happening, Policy, Target, Wants
+from shipway.rollout.judge.verdict import VERDICTS
 from shipway.rollout.snapshot import Snapshot, Trouble
-from shipway.rollout.terms import Conclusion, Happening, Policy, Target, Wants
-from shipway.rollout.verdict import VERDICTS
 
 T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
 DIGEST = "sha256:" + "9c41" * 16

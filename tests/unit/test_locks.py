@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from shipway import locks
+from shipway.cli import contract as locks
 from shipway.errors import ConfigurationError, DriftError
-from shipway.release.drift import Difference
+from shipway.policy.compile.drift import Difference
 
 ROOT = Path(__file__).parents[2]
 WORKFLOW = ".github/workflows/deploy.yml"

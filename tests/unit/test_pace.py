@@ -6,9 +6,9 @@ import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from shipway.rollout import judge
+from shipway.rollout.judge import judge
+from shipway.rollout.judge.terms import Policy, Target
 from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task
-from shipway.rollout.terms import Policy, Target
 
 T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
 TARGET = Target(

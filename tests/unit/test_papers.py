@@ -21,12 +21,12 @@ from cryptography.hazmat.primitives.serialization import (
 from securesystemslib.dsse import Envelope
 from securesystemslib.exceptions import VerificationError
 
+from shipway.adapters.keyfile import KeyFile
 from shipway.aws.kms import KmsSigner
 from shipway.errors import ConfigurationError, EvidenceError
-from shipway.image import attestation, layout, provenance, sbom, signing
-from shipway.image.attestation import Document
+from shipway.image import layout, provenance, referrers, sbom, signing
 from shipway.image.layout import Manifest
-from shipway.keyfile import KeyFile
+from shipway.image.referrers import Document
 from shipway.values import Digest
 
 if TYPE_CHECKING:
@@ -132,7 +132,7 @@ def test_provenance_in_the_words_of_v1() -> None:
 def test_a_referrer_names_its_subject_and_is_the_same_each_time() -> None:
     subject = Manifest(digest=DIGEST, media_type="application/x", content=b"12345")
     document = Document(artifact_type="a/b", content=b"text", annotations={"k": "v"})
-    made, blobs = attestation.manifest(document, subject)
+    made, blobs = referrers.manifest(document, subject)
     body = json.loads(made.content)
     assert body["subject"] == {
         "mediaType": "application/x",
@@ -145,7 +145,7 @@ def test_a_referrer_names_its_subject_and_is_the_same_each_time() -> None:
     }
     assert all(hashlib.sha256(blob).hexdigest() == key.value[7:] for key, blob in blobs.items())
     assert made.digest.value[7:] == hashlib.sha256(made.content).hexdigest()
-    assert attestation.manifest(document, subject)[0] == made
+    assert referrers.manifest(document, subject)[0] == made
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def key_file(tmp_path: Path, key: ec.EllipticCurvePrivateKey) -> Path:
 
 def test_a_statement_signed_with_a_key_file_verifies(key_file: Path) -> None:
     signer = KeyFile(key_file)
-    said = attestation.statement("https://example.org/p", {"a": 1}, DIGEST, "shop")
+    said = referrers.statement("https://example.org/p", {"a": 1}, DIGEST, "shop")
     document = signing.envelope(signer, said, {})
     found = Envelope.from_dict(json.loads(document.content))
     assert json.loads(found.payload) == said

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.rollout.reasons import exit_meaning, read
+from shipway.rollout.diagnosis.reasons import exit_meaning, read
 from shipway.rollout.snapshot import Container, Task
 
 TEXTS = json.loads((Path(__file__).parent / "reasons.json").read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ import pytest
 
 from shipway import __version__
 from shipway.errors import EvidenceError
-from shipway.evidence.plain import plain
+from shipway.evidence.canonical_json import plain
 from shipway.evidence.record import Journal
 from shipway.observer import Event, Failed, Finished, Output, Rolling, Started, TaskCounts
 from shipway.values import Commit, Digest, ImageReference

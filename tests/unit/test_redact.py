@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.rollout.redact import HIDDEN, looks_secret, redact, redact_lines, secret_values
+from shipway.redact import HIDDEN, looks_secret, redact, redact_lines, secret_values
 
 KEY_BODY = "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC"
 PRIVATE = f"-----BEGIN RSA PRIVATE KEY-----\n{KEY_BODY}\n-----END RSA PRIVATE KEY-----"

@@ -11,15 +11,15 @@ from shipway.config.models import (
 )
 from shipway.config.rules import fields
 from shipway.config.waivers import WaiversTable, WaiverTable
-from shipway.reference import reference
-from shipway.release.tables import AllowTable, ContractTable
+from shipway.policy.tables import AllowTable, ContractTable
+from shipway.reference.configuration import reference
 
 PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 
 def test_the_committed_page_is_what_the_types_say() -> None:
     assert PAGE.read_text(encoding="utf-8") == reference(), (
-        "run: python -m shipway.reference docs/configuration.md"
+        "run: python -m shipway.reference.configuration docs/configuration.md"
     )
 
 

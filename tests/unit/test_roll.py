@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from shipway.config.environment import Service
-from shipway.rollout import roll
+from shipway.rollout import execute
 from shipway.rollout.plan import Step
 from shipway.rollout.snapshot import Deployment, Snapshot
 
@@ -34,7 +34,7 @@ def step(*deployments: tuple[str, str, str | None]) -> Step:
     ],
 )
 def test_what_ecs_can_go_back_to(deployments: list[tuple[str, str, str | None]], back: str) -> None:
-    found = roll._completed(step(*deployments))
+    found = execute._completed(step(*deployments))
     assert (found.task_definition if found else "") == back
 
 
@@ -62,5 +62,5 @@ def test_a_roll_back_under_way_is_where_ecs_can_go_back_to(
         desired=2,
         running=running,
     )
-    found = roll._completed(replace(step(), before=Snapshot(deployments=(returning, BROKEN))))
+    found = execute._completed(replace(step(), before=Snapshot(deployments=(returning, BROKEN))))
     assert (found.task_definition if found else "") == back

@@ -7,8 +7,8 @@ from typing import Any
 import botocore.session
 import pytest
 
-from shipway.rollout import state
-from shipway.rollout.reason_texts import STOP_CODES
+from shipway.rollout.diagnosis.texts import STOP_CODES
+from shipway.rollout.judge import state
 
 
 def enum(service: str, shape: str) -> set[str]:

@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 
 from shipway.errors import SandboxError
-from shipway.sandbox import hold
+from shipway_sandbox import locks
 
 
 def test_it_is_held_until_every_copy_is_closed(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
-    assert not hold.held(lock)
-    held = hold.take(lock, 0.0, "the one before")
+    assert not locks.held(lock)
+    held = locks.take(lock, 0.0, "the one before")
     copy = os.dup(held)  # as a child has one
     os.close(held)
     with pytest.raises(SandboxError, match="the one before has not ended within 0 s") as raised:
-        hold.wait(lock, 0.0, "the one before")
+        locks.wait(lock, 0.0, "the one before")
     assert raised.value.where == str(lock)
-    assert hold.held(lock)
+    assert locks.held(lock)
     os.close(copy)
-    assert not hold.held(lock)
-    hold.wait(lock, 0.0, "the one before")
-    os.close(hold.take(lock, 0.0, "the one before"))
+    assert not locks.held(lock)
+    locks.wait(lock, 0.0, "the one before")
+    os.close(locks.take(lock, 0.0, "the one before"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from shipway.sandbox import keeper, network
+from shipway_sandbox.engine import network, supervisor
 
 HEAD = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
 DEFAULT = "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
@@ -51,13 +51,13 @@ def test_every_rule_is_marked_as_ours() -> None:
 
 
 def test_the_private_engine_neither_touches_the_firewall_nor_another_bridge() -> None:
-    settings = keeper.configuration(network.Slot(0))
+    settings = supervisor.configuration(network.Slot(0))
     assert settings["iptables"] is False
     assert settings["ip-forward"] is False
 
 
-def job(run: str = "/r") -> keeper.Job:
-    return keeper.Job(
+def job(run: str = "/r") -> supervisor.Job:
+    return supervisor.Job(
         slot=2,
         lock_fd=5,
         owner=1,
@@ -73,7 +73,7 @@ def job(run: str = "/r") -> keeper.Job:
 
 
 def test_dockerd_listens_on_its_own_socket_only_and_dies_with_the_keeper() -> None:
-    command = keeper.command(job())
+    command = supervisor.command(job())
     assert [command[i + 1] for i, word in enumerate(command) if word == "--host"] == [
         "unix:///r/docker.sock"
     ]
@@ -92,4 +92,4 @@ def test_no_credential_of_the_owner_reaches_dockerd(monkeypatch: pytest.MonkeyPa
 
 def test_the_plan_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     job().write(tmp_path / "plan")
-    assert keeper.Job.read(tmp_path / "plan") == job()
+    assert supervisor.Job.read(tmp_path / "plan") == job()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shipway.errors import EngineError
-from shipway.sandbox import apt, daemon, packages, rootfs
+from shipway_sandbox.engine import apt, daemon, packages, rootfs
 
 TRIXIE = apt.Suite("trixie", "http://m/debian", "/k.gpg", ("trixie",))
 WANTED = (apt.Wanted(TRIXIE, ("a", "b")), apt.Wanted(replace(TRIXIE, name="noble"), ("c",)))

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from shipway.sandbox.apt import Suite
-from shipway.sandbox.sources import read_os_release, read_sources
+from shipway_sandbox.engine.apt import Suite
+from shipway_sandbox.engine.sources import read_os_release, read_sources
 
 DEB822 = """\
 # the mirror of the house

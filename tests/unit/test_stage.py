@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from shipway.delivery.stage import details_of, stage
 from shipway.errors import BuildError, CancelledError, RefusedError, TerminatedError
 from shipway.observer import Detail, Event, Failed, Finished, Started
-from shipway.stage import details_of, stage
 
 
 @dataclass

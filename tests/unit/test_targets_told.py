@@ -10,11 +10,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from shipway.rollout import judge
+from shipway.rollout.judge import judge
+from shipway.rollout.judge.state import State
+from shipway.rollout.judge.terms import Policy
+from shipway.rollout.judge.terms import Target as Ours
 from shipway.rollout.snapshot import Deployment, ServiceEvent, Snapshot, Target
-from shipway.rollout.state import State
-from shipway.rollout.terms import Policy
-from shipway.rollout.terms import Target as Ours
 
 T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
 GROUP = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/shop/1f"

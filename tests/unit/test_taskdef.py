@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.errors import ConfigurationError
-from shipway.rollout.taskdef import READ_ONLY, image_of, needed, pin
+from shipway.rollout.task_definition import READ_ONLY, image_of, needed, pin
 from shipway.values import Digest, ImageReference
 
 IMAGE = ImageReference(

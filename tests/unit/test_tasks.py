@@ -9,7 +9,8 @@ import pytest
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from shipway import command, tasks
+from shipway import tasks
+from shipway.cli import deliver
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def during(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
         found.append(sys.dont_write_bytecode)
         return 0
 
-    monkeypatch.setattr(command, "run", run)
+    monkeypatch.setattr(deliver, "run", run)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
     return found
 
@@ -36,7 +37,7 @@ def test_ctrl_c_before_there_is_a_console_is_told(monkeypatch: pytest.MonkeyPatc
     def interrupted(*_words: Any, **_options: Any) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "run", interrupted)
+    monkeypatch.setattr(deliver, "run", interrupted)
     with pytest.raises(Exit, match="interrupted: nothing further is changed") as ended:
         tasks.deploy(Context(), env="local")
     assert ended.value.code == 130

@@ -9,13 +9,13 @@ import pytest
 from tests.unit.still import Clock
 
 from shipway.config.environment import Environment, Image, Service
+from shipway.delivery.verification import Verified, verify
 from shipway.errors import VerificationError
 from shipway.observer import Event, Finished, Noticed, Started
+from shipway.rollout.judge.terms import Wants
 from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import Container, Snapshot, Task, Trouble
-from shipway.rollout.terms import Wants
-from shipway.values import Digest, ImageReference, Json
-from shipway.verification import Answer, Verified, verify
+from shipway.values import Answer, Digest, ImageReference, Json
 
 INDEX, PLATFORM, OTHER = (Digest(f"sha256:{digit * 64}") for digit in "123")
 URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"

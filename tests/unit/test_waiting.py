@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 
-from shipway.waiting import results
+from shipway.util.waiting import results
 
 
 def test_results_come_in_the_order_of_the_jobs() -> None:

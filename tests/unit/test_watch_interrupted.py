@@ -12,6 +12,7 @@ from tests.unit.still import Clock
 
 from shipway.errors import CancelledError
 from shipway.observer import silent
+from shipway.rollout.judge.terms import Policy, Target, Wants
 from shipway.rollout.ports import LogLines, Updated
 from shipway.rollout.snapshot import (
     Deployment,
@@ -21,7 +22,6 @@ from shipway.rollout.snapshot import (
     Snapshot,
     Trouble,
 )
-from shipway.rollout.terms import Policy, Target, Wants
 from shipway.rollout.watch import Watch, begin
 from shipway.values import Json
 

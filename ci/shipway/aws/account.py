@@ -15,7 +15,7 @@ from shipway.values import Identity
 
 
 class AwsAccount:
-    """One account's AWS in one region; implements :class:`shipway.ports.Aws`."""
+    """One account's AWS in one region; implements :class:`shipway.delivery.ports.Aws`."""
 
     def __init__(self, region: str) -> None:
         self._session = Session(region)

@@ -20,10 +20,11 @@ from shipway.errors import (
     PublishError,
     UsageError,
 )
-from shipway.image import attestation, layout
-from shipway.image.attestation import Document, Referrer
+from shipway.image import layout
+from shipway.image import referrers as attestation
 from shipway.image.layout import Manifest
 from shipway.image.publish import Pushed, StoredImage
+from shipway.image.referrers import Document, Referrer
 from shipway.image.scan import NOT_AVAILABLE, Scan
 from shipway.values import Digest
 
@@ -173,7 +174,7 @@ class EcrRepository:
         return transfer(origin_of(self._session, origin), self, digest, tag)
 
     def referrers(self, digest: Digest) -> tuple[Referrer, ...]:
-        """ListImageReferrers; see :class:`shipway.image.attestation.Attachments`."""
+        """ListImageReferrers; see :class:`shipway.image.referrers.Attachments`."""
         found: list[Referrer] = []
         token = ""
         while True:
@@ -197,7 +198,7 @@ class EcrRepository:
                 return tuple(found)
 
     def attach(self, subject: Digest, documents: Sequence[Document]) -> tuple[Referrer, ...]:
-        """Put documents beside an image; see :class:`shipway.image.attestation.Attachments`."""
+        """Put documents beside an image; see :class:`shipway.image.referrers.Attachments`."""
         hub = self._open()
         root = self._get(subject.value)
         if root is None:

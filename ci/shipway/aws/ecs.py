@@ -20,6 +20,7 @@ from shipway.errors import (
     ShipwayError,
     UsageError,
 )
+from shipway.rollout.judge.terms import Wants
 from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import (
     ServiceDeployment,
@@ -29,7 +30,6 @@ from shipway.rollout.snapshot import (
     Task,
     Trouble,
 )
-from shipway.rollout.terms import Wants
 from shipway.values import Json
 
 _T = TypeVar("_T")

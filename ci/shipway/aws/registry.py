@@ -31,8 +31,8 @@ from shipway.image.layout import (
     parts_of,
 )
 from shipway.image.publish import Pushed
+from shipway.util.waiting import results
 from shipway.values import Digest
-from shipway.waiting import results
 
 _PARALLEL: Final = 4
 _UPLOAD_TRIES: Final = 3

@@ -13,10 +13,10 @@ from typing import Literal, TextIO
 
 from shipway.console.actions import ActionsConsole
 from shipway.console.base import WALL, Clock, Console, Writer
+from shipway.console.describe import Acceptance
 from shipway.console.json_lines import JsonConsole
 from shipway.console.lines import LinesConsole
 from shipway.console.summary import Summary, write_outputs
-from shipway.console.words import Acceptance
 
 __all__ = ["Acceptance", "Clock", "Console", "Mode", "open_console", "write_outputs"]
 

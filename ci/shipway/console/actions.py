@@ -12,7 +12,7 @@ import re
 import secrets
 from collections.abc import Callable, Iterable
 
-from shipway.console import words
+from shipway.console import describe
 from shipway.console.base import Clock, Writer
 from shipway.console.layout import Line
 from shipway.console.lines import Changes, Telling
@@ -73,15 +73,15 @@ class ActionsConsole(Telling):
             case Started():
                 title = " ".join(filter(None, (event.stage, event.subject)))
                 if self._group == event.stage:  # the next service of the same stage
-                    self._put((words.begun(event.stage, event.subject),))
+                    self._put((describe.begun(event.stage, event.subject),))
                 self._open(event.stage, title)
             case Output():
                 self._open(event.stage, event.stage)
-                self._foreign((words.output(event.line),))
+                self._foreign((describe.output(event.line),))
             case Rolling():
                 if self._changes.matters(event):
-                    self._open(words.DEPLOY, f"{words.DEPLOY} {event.subject}")
-                    self._put((words.rolling_line(event),))
+                    self._open(describe.DEPLOY, f"{describe.DEPLOY} {event.subject}")
+                    self._put((describe.rolling_line(event),))
             case Noticed():
                 self._open(event.stage, event.stage)
                 self._notice(event)

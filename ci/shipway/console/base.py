@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import Self, TextIO
 
 from shipway.console import theme
+from shipway.console.describe import Acceptance
 from shipway.console.layout import Row
-from shipway.console.words import Acceptance
 from shipway.errors import CancelledError, ShipwayError
 from shipway.observer import Concluded, Event, Failed, Noticed, Output, Rolling
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from shipway.console.base import Console
-from shipway.console.words import Acceptance
+from shipway.console.describe import Acceptance
 from shipway.errors import ShipwayError, UsageError
 from shipway.observer import (
     Concluded,

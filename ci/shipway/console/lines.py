@@ -5,11 +5,11 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 
-from shipway.console import tables, words
+from shipway.console import describe, tables
 from shipway.console.base import Clock, Console, Writer
+from shipway.console.describe import Acceptance
 from shipway.console.layout import Line, fit
 from shipway.console.safe import clean, clean_lines
-from shipway.console.words import Acceptance
 from shipway.errors import ShipwayError
 from shipway.observer import (
     Concluded,
@@ -38,7 +38,7 @@ class Changes:
 
     def matters(self, event: Rolling) -> bool:
         """Whether this one differs from the last told, or is the first for half a minute."""
-        key = words.rolling_key(event)
+        key = describe.rolling_key(event)
         last = self._last.get(event.subject)
         if last and last[0] == key and event.elapsed - last[1] < _HEARTBEAT:
             return False
@@ -54,18 +54,18 @@ class Telling(Console):
         lines: tuple[Line, ...] | None = None
         match event:
             case Heading():
-                lines = (words.heading(event),)
+                lines = (describe.heading(event),)
             case Finished():
-                lines = (words.finished(event),)
+                lines = (describe.finished(event),)
             case Skipped():
-                lines = (words.skipped(event),)
+                lines = (describe.skipped(event),)
             case Noticed():
                 back = event.subject in self.memory.rolling_back
-                lines = (words.noticed(event, rolling_back=back),)
+                lines = (describe.noticed(event, rolling_back=back),)
             case Failed():
-                lines = words.failed(event, tuple(self.memory.outputs.pop(event.stage, ())))
+                lines = describe.failed(event, tuple(self.memory.outputs.pop(event.stage, ())))
             case Concluded():
-                lines = words.concluded(event)
+                lines = describe.concluded(event)
             case Planned() | Started() | Output() | Rolling() | Evidenced():
                 lines = None
         return lines
@@ -77,7 +77,7 @@ class Telling(Console):
         return self.writer.width
 
     def _show_error(self, error: ShipwayError) -> None:
-        self._put(words.error(error))
+        self._put(describe.error(error))
 
     def _show_text(self, text: str) -> None:
         self._put(Line(row=((part, ""),), hang=0) for part in clean_lines(text))
@@ -111,11 +111,11 @@ class LinesConsole(Telling):
 
     def _passing(self, event: Event) -> Iterable[Line]:
         if isinstance(event, Started):
-            yield words.begun(event.stage, event.subject)
+            yield describe.begun(event.stage, event.subject)
         elif isinstance(event, Output) and self.verbose:
-            yield words.output(event.line)
+            yield describe.output(event.line)
         elif isinstance(event, Rolling) and self._changes.matters(event):
-            yield words.rolling_line(event)
+            yield describe.rolling_line(event)
 
     def _stamped(self, lines: Iterable[Line]) -> None:
         stamp = clean(f"{self.clock.now():%H:%M:%S} ")
@@ -140,4 +140,4 @@ class LinesConsole(Telling):
         self.writer.rows([row for line in lines for row in fit(line, width)])
 
     def _show_error(self, error: ShipwayError) -> None:
-        self._stamped(words.error(error))
+        self._stamped(describe.error(error))

@@ -20,7 +20,7 @@ from rich.console import ConsoleDimensions
 from rich.live import Live
 from rich.text import Text
 
-from shipway.console import theme, words
+from shipway.console import describe, theme
 from shipway.console.base import Clock, Writer
 from shipway.console.layout import Line, Row, fit
 from shipway.console.lines import Telling
@@ -104,7 +104,7 @@ class LiveConsole(Telling):
         self._view.take(event, self.clock.tick())
         lines = self._lasting(event)
         if isinstance(event, Output) and self.verbose:
-            self._pending.append(words.output(event.line))  # drawn together: there are many
+            self._pending.append(describe.output(event.line))  # drawn together: there are many
         if isinstance(event, Concluded):
             self._stop()
         elif not self._view.empty:

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from shipway.console import tables, theme
 from shipway.console.base import Clock, Console, Writer
+from shipway.console.describe import Acceptance, duration
 from shipway.console.gantt import gantt
 from shipway.console.safe import clean, clean_lines, escape_markdown, fence
-from shipway.console.words import Acceptance, duration
 from shipway.errors import ShipwayError, UsageError
 from shipway.observer import (
     Concluded,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from shipway.console import theme
+from shipway.console.describe import Acceptance, duration
 from shipway.console.layout import Line, cells, pad
 from shipway.console.safe import clean
-from shipway.console.words import Acceptance, duration
 
 _HUNDRED = 100.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 
-from shipway.console import theme, words
+from shipway.console import describe, theme
 from shipway.console.layout import Line, Row, cut, fit
 from shipway.observer import (
     Concluded,
@@ -85,9 +85,9 @@ class View:
                 pass
 
     def _roll(self, event: Rolling, now: float) -> None:
-        self._coming.pop(words.DEPLOY, None)
-        whole = self._running.pop((words.DEPLOY, ""), None)
-        key = (words.DEPLOY, event.subject)
+        self._coming.pop(describe.DEPLOY, None)
+        whole = self._running.pop((describe.DEPLOY, ""), None)
+        key = (describe.DEPLOY, event.subject)
         run = self._running.setdefault(key, whole or Running(since=now - event.elapsed))
         run.rolling, run.told = event, now
 
@@ -108,9 +108,9 @@ class View:
         for (stage, subject), run in self._running.items():
             for line in self._facts(stage, subject, run, now=now, spin=spin):
                 rows += fit(line, width)
-            rows += [cut(words.output(line), width) for line in run.outputs]
+            rows += [cut(describe.output(line), width) for line in run.outputs]
         for stage, text in self._coming.items():
-            row = words.head((theme.CALM, "quiet"), stage, "", text=text, style="quiet")
+            row = describe.head((theme.CALM, "quiet"), stage, "", text=text, style="quiet")
             rows.append(cut(Line(row=row), width))
         return tuple(rows[: max(height - 1, 1)])
 
@@ -119,6 +119,6 @@ class View:
     ) -> tuple[Line, ...]:
         if run.rolling:
             elapsed = run.rolling.elapsed + now - run.told
-            return words.rolling_block(run.rolling, spin=spin, elapsed=elapsed)
-        row = words.head((spin, "busy"), stage, subject, text=run.text)
-        return (Line(row=row, right=(words.clock(now - run.since), "quiet")),)
+            return describe.rolling_block(run.rolling, spin=spin, elapsed=elapsed)
+        row = describe.head((spin, "busy"), stage, subject, text=run.text)
+        return (Line(row=row, right=(describe.clock(now - run.since), "quiet")),)

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from shipway.errors import EvidenceError
 from shipway.evidence import vsa
-from shipway.evidence.chain import LEDGER, RECORD, WRITING
+from shipway.evidence.ledger import LEDGER, RECORD, WRITING
 from shipway.evidence.signing import ENVELOPE
 
 _BLOCK: Final = 1 << 20

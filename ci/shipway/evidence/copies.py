@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 from shipway.errors import EvidenceError, ShipwayError
-from shipway.evidence.chain import RECORD, Link
 from shipway.evidence.history import digest_of
-from shipway.image.attestation import IN_TOTO, Attachments, Document
+from shipway.evidence.ledger import RECORD, Link
+from shipway.image.referrers import IN_TOTO, Attachments, Document
 from shipway.values import Digest
 
 NAME: Final = "copies.json"

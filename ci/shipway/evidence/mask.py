@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass, replace
 from typing import Any, Final
 
-from shipway.rollout.redact import looks_secret, redact
+from shipway.redact import looks_secret, redact
 
 # Shorter values occur in ordinary words; no credential of AWS or GitHub is so short.
 _LONG: Final = 8

@@ -19,17 +19,18 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from shipway import __version__
-from shipway.clock import Clock
 from shipway.errors import EvidenceError, ShipwayError, TerminatedError
-from shipway.evidence import copies, telling, vsa
+from shipway.evidence import copies, vsa
 from shipway.evidence import report as reports
-from shipway.evidence.chain import RECORD
+from shipway.evidence import summary as telling
+from shipway.evidence.canonical_json import canonical, moment, plain, sha256
 from shipway.evidence.copies import Copier
+from shipway.evidence.ledger import RECORD
 from shipway.evidence.mask import Mask
-from shipway.evidence.plain import canonical, moment, plain, sha256
 from shipway.evidence.signing import ENVELOPE, PAYLOAD_TYPE, Signer
-from shipway.evidence.vault import Kept, Vault
+from shipway.evidence.store import Kept, Vault
 from shipway.observer import Event, Failed, Noticed, Observer, Output, Rolling
+from shipway.util.clock import Clock
 from shipway.values import Commit, ImageReference
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"

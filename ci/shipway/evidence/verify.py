@@ -10,10 +10,11 @@ from itertools import pairwise
 from typing import Any, Literal
 
 from shipway.errors import EvidenceError
-from shipway.evidence import chain, vsa
+from shipway.evidence import ledger as chain
+from shipway.evidence import vsa
 from shipway.evidence.archive import Archive, parsed
-from shipway.evidence.chain import LEDGER, RECORD, Ledger, Link
-from shipway.evidence.plain import canonical, is_canonical, sha256
+from shipway.evidence.canonical_json import canonical, is_canonical, sha256
+from shipway.evidence.ledger import LEDGER, RECORD, Ledger, Link
 from shipway.evidence.signing import ENVELOPE, Verifier
 
 Kind = Literal[

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from shipway import __version__
-from shipway.evidence.chain import RECORD
+from shipway.evidence.ledger import RECORD
 
 NAME: Final = "vsa.json"
 TYPE: Final = "https://slsa.dev/verification_summary/v1"

@@ -13,9 +13,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from shipway.errors import BuildError
-from shipway.image import attestation
-from shipway.image.attestation import IN_TOTO, PREDICATE_TYPE, Document
+from shipway.image import referrers
 from shipway.image.layout import Layout
+from shipway.image.referrers import IN_TOTO, PREDICATE_TYPE, Document
 from shipway.values import Digest
 
 SLSA_V1: Final = "https://slsa.dev/provenance/v1"
@@ -72,11 +72,11 @@ def _document(found: Mapping[str, Any], platform: str, digest: Digest, name: str
     predicate = found["predicate"]
     if found["predicateType"] == SLSA_V02:
         predicate = as_v1(predicate)
-    made = attestation.statement(SLSA_V1, predicate, digest, name)
+    made = referrers.statement(SLSA_V1, predicate, digest, name)
     return Document(
         artifact_type=IN_TOTO,
         content=json.dumps(made, sort_keys=True, separators=(",", ":")).encode(),
-        annotations=attestation.notes(platform, digest, SLSA_V1),
+        annotations=referrers.notes(platform, digest, SLSA_V1),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from shipway.config.environment import Origin
 from shipway.errors import DigestError, ImageNotFoundError
 from shipway.image.build import REVISION, BuiltImage
-from shipway.image.content import ContentKey
+from shipway.image.content_key import ContentKey
 from shipway.values import Commit, Digest, ImageReference
 
 DIRTY: Final = "-dirty"

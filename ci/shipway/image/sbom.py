@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from shipway.errors import EvidenceError
-from shipway.image import attestation
-from shipway.image.attestation import BOM_PREDICATE, CYCLONEDX, Document
+from shipway.image import referrers
 from shipway.image.layout import Layout, Manifest
+from shipway.image.referrers import BOM_PREDICATE, CYCLONEDX, Document
 from shipway.values import Digest
 
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://shipway.dev/sbom")
@@ -124,7 +124,7 @@ def _bill(
     document = Document(
         artifact_type=CYCLONEDX,
         content=content,
-        annotations=attestation.notes(platform, digest, BOM_PREDICATE),
+        annotations=referrers.notes(platform, digest, BOM_PREDICATE),
     )
     return Bill(
         platform=platform, digest=digest, document=document, components=components, file=file
@@ -160,7 +160,7 @@ def settled(raw: bytes, digest: Digest, time: datetime) -> bytes:
 def statements(found: Sequence[Bill], name: str) -> tuple[Mapping[str, Any], ...]:
     """Each bill as an in-toto Statement, for a signature to be about."""
     return tuple(
-        attestation.statement(BOM_PREDICATE, json.loads(bill.document.content), bill.digest, name)
+        referrers.statement(BOM_PREDICATE, json.loads(bill.document.content), bill.digest, name)
         for bill in found
         if bill.document is not None
     )

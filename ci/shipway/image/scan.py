@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol, get_args
 
-from shipway.clock import Clock
 from shipway.config.environment import Scanning, Severity, Waiver
 from shipway.errors import ScanError
+from shipway.util.clock import Clock
 from shipway.values import Digest
 
 NOT_AVAILABLE = "not available here"

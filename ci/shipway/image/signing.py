@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from shipway.errors import ConfigurationError
-from shipway.image.attestation import DSSE, IN_TOTO, Document
+from shipway.image.referrers import DSSE, IN_TOTO, Document
 
 
 class Signer(Protocol):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from shipway.errors import GitError, SandboxError
-from shipway.sandbox.layers import GITHUB
+from shipway_sandbox.github import GITHUB
 
 _AUTHOR: Final = (
     "-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.invalid",

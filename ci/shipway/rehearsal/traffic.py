@@ -7,7 +7,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Self
 
-from shipway.verification import Answer, Prober
+from shipway.delivery.verification import Prober
+from shipway.values import Answer
 
 _PAUSE = 0.02
 _PATIENCE = 5.0

@@ -14,12 +14,12 @@ from shipway.errors import (
     CredentialsError,
     RolloutError,
 )
-from shipway.rollout import taskdef
-from shipway.rollout.judge import objections
+from shipway.rollout import task_definition
+from shipway.rollout.judge.judge import objections
+from shipway.rollout.judge.terms import Policy, Wants
+from shipway.rollout.judge.verdict import SERVICE_MISSING
 from shipway.rollout.ports import Ecs
 from shipway.rollout.snapshot import Deployment, Snapshot
-from shipway.rollout.terms import Policy, Wants
-from shipway.rollout.verdict import SERVICE_MISSING
 from shipway.values import ImageReference, Json
 
 
@@ -99,8 +99,8 @@ def _step(
 ) -> Step:
     live = ecs.task_definition(snapshot.task_definition)
     try:
-        needed = taskdef.needed(live, service.container, image)
-        request = taskdef.pin(live, service.container, image)
+        needed = task_definition.needed(live, service.container, image)
+        request = task_definition.pin(live, service.container, image)
     except ConfigurationError as error:
         raise ConfigurationError(
             error.what,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from shipway.rollout.judge.terms import Wants
 from shipway.rollout.snapshot import Snapshot, Trouble
-from shipway.rollout.terms import Wants
 from shipway.values import Json
 
 LogLines = tuple[tuple[datetime, str], ...]

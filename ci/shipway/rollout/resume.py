@@ -7,10 +7,10 @@ from typing import Literal
 
 from shipway.config.environment import Environment, Service
 from shipway.errors import AwsError, UsageError
+from shipway.rollout.judge.terms import Wants
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs
 from shipway.rollout.snapshot import Deployment, LifecycleHook, Snapshot
-from shipway.rollout.terms import Wants
 from shipway.values import ImageReference, Json
 
 HookAction = Literal["CONTINUE", "ROLLBACK"]

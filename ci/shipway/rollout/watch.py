@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shipway.clock import Clock
 from shipway.errors import (
     AccessDeniedError,
     AwsError,
@@ -21,11 +20,12 @@ from shipway.errors import (
     UsageError,
 )
 from shipway.observer import Noticed, Observer
-from shipway.rollout import judge
-from shipway.rollout.diagnosis import LogTail
+from shipway.rollout.diagnosis.diagnosis import LogTail
+from shipway.rollout.judge import judge
+from shipway.rollout.judge.terms import Conclusion, Happening, Policy, Target
 from shipway.rollout.ports import Ecs, Logs
 from shipway.rollout.snapshot import Snapshot, Task
-from shipway.rollout.terms import Conclusion, Happening, Policy, Target
+from shipway.util.clock import Clock
 from shipway.values import Json
 
 LOG_LINES = 20

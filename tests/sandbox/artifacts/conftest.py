@@ -15,23 +15,23 @@ import boto3  # the tests play the part of the infrastructure
 import pytest
 from tests.sandbox.server import serving
 
-from shipway.artifact import Artifact
+from shipway.adapters.docker import Buildx
+from shipway.adapters.syft import Syft
 from shipway.aws.account import AwsAccount
 from shipway.aws.session import Session
-from shipway.clock import SystemClock
 from shipway.config.environment import Environment, Image, Scanning, Service
-from shipway.docker import Buildx
+from shipway.delivery.attestations import Clerk
+from shipway.delivery.image import Artifact
+from shipway.delivery.ports import Site, Yard
 from shipway.evidence.record import Journal
 from shipway.image.publish import PublishedImage
 from shipway.observer import Event, Noticed
-from shipway.papers import Clerk
-from shipway.ports import Site, Yard
-from shipway.release import permissions
-from shipway.sandbox import compute
-from shipway.sandbox.engine import Engine
-from shipway.syft import Syft
+from shipway.policy.compile import permissions
+from shipway.util.clock import SystemClock
 from shipway.values import Commit, ImageReference
 from shipway.wiring import signer
+from shipway_sandbox import compute
+from shipway_sandbox.engine.engine import Engine
 
 STAGING, PRODUCTION = "111122223333", "444455556666"
 REGION = "eu-west-1"

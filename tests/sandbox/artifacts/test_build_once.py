@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.sandbox.artifacts.conftest import STAGING, commit, write_context
 
-from shipway.docker import Buildx
+from shipway.adapters.docker import Buildx
 from shipway.errors import DigestError, ImageNotFoundError
-from shipway.image import content
+from shipway.image import content_key
 from shipway.image.build import BuildRequest
 from shipway.observer import Finished, Noticed
 
 if TYPE_CHECKING:
     from tests.sandbox.artifacts.conftest import Dock, Told
 
-    from shipway.sandbox.engine import Engine
+    from shipway_sandbox.engine.engine import Engine
 
 PUBLISH = ("build", "publish")
 
@@ -233,7 +233,7 @@ def test_the_key_sees_the_files_that_buildkit_sees(
         destination=tmp_path,
         epoch=0,
     )
-    ours = {one.path for one in content.read(request)}
+    ours = {one.path for one in content_key.read(request)}
     assert ours == theirs
     shutil.rmtree(out)
 

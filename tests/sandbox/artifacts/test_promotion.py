@@ -16,7 +16,7 @@ from shipway.errors import (
     ImageNotFoundError,
     PublishError,
 )
-from shipway.sandbox import compute
+from shipway_sandbox import compute
 
 if TYPE_CHECKING:
     from tests.sandbox.artifacts.conftest import Dock, Told
@@ -166,7 +166,7 @@ def test_an_image_without_a_bill_is_stopped_where_one_is_required(
     dock.aws.share(source, STAGING, PRODUCTION)
     name = dock.aws.repository(PRODUCTION)
     environment = to(dock, PRODUCTION, name, source)
-    monkeypatch.setattr("shipway.syft._program", lambda: None)
+    monkeypatch.setattr("shipway.adapters.syft._program", lambda: None)
     with pytest.raises(EvidenceError) as caught:
         dock.deliver(replace(environment, sbom="required"), commit=commit())
     assert "requires a bill of materials" in caught.value.what

@@ -21,8 +21,9 @@ import pytest
 from botocore.config import Config  # the same
 from tests.sandbox.server import serving
 
-from shipway.sandbox import busybox, compute
-from shipway.sandbox.engine import Engine
+from shipway_sandbox import compute
+from shipway_sandbox.engine import busybox
+from shipway_sandbox.engine.engine import Engine
 
 ACCOUNT = "123456789012"
 SHELL = ["/bin/busybox", "sh", "-c"]

@@ -18,14 +18,15 @@ import pytest
 from botocore.exceptions import ClientError  # the tests ask as any client would
 from cryptography.hazmat.primitives.asymmetric import rsa
 
-from shipway.sandbox import compute, github, layers
+from shipway.embedded import roles
+from shipway_sandbox import compute, github
 
 SHA = "3f9c2ab" + "0" * 33
 STAGING, PRODUCTION = "111122223333", "444455556666"
 MAIN, STABLE = "refs/heads/main", "refs/tags/v1.0.0-stable"
 LAYERS = {
-    STAGING: next(one for one in layers.LAYERS if one.environment == "staging"),
-    PRODUCTION: next(one for one in layers.LAYERS if one.environment == "production"),
+    STAGING: next(one for one in roles.PLAN.layers if one.environment == "staging"),
+    PRODUCTION: next(one for one in roles.PLAN.layers if one.environment == "production"),
 }
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError  # the tests ask as any client would
 
-from shipway.sandbox import compute
+from shipway_sandbox import compute
 
 Serving = Callable[..., Any]
 Make = Callable[..., Any]
@@ -194,7 +194,7 @@ def test_scan_answers_what_was_set(
 @pytest.fixture
 def in_process() -> None:
     """What MiniStack reads while it is imported; import it after this."""
-    from shipway.sandbox.emulator import hosting  # noqa: PLC0415  # it takes a second
+    from shipway_sandbox.emulator import hosting  # noqa: PLC0415  # it takes a second
 
     settings = hosting.Settings(port=1, region="eu-west-1", account="123456789012")
     hosting.set_environment(settings, "secret")
@@ -202,7 +202,7 @@ def in_process() -> None:
 
 @pytest.mark.usefixtures("in_process")
 def test_healthy_task_resets_the_breaker_unless_configured() -> None:
-    from shipway.sandbox.emulator import corrections, scheduler, state  # noqa: PLC0415  # see there
+    from shipway_sandbox.emulator import corrections, scheduler, state  # noqa: PLC0415  # see there
 
     def after(rule_off: bool, **breaker: Any) -> int:  # noqa: FBT001  # a table of two
         corrections._off.clear()
@@ -232,7 +232,7 @@ def test_healthy_task_resets_the_breaker_unless_configured() -> None:
 def test_a_service_that_is_still_being_created_is_left_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from shipway.sandbox.emulator import scheduler  # noqa: PLC0415  # see there
+    from shipway_sandbox.emulator import scheduler  # noqa: PLC0415  # see there
 
     looked: list[Any] = []
 
@@ -275,7 +275,7 @@ class Growing(dict[str, Any]):
 def test_a_record_is_read_while_it_grows(*, corrected: bool) -> None:
     from ministack.services import ecs as theirs  # noqa: PLC0415  # see there
 
-    from shipway.sandbox.emulator import corrections, ecs  # noqa: PLC0415  # see there
+    from shipway_sandbox.emulator import corrections, ecs  # noqa: PLC0415  # see there
 
     # In this process the corrections may be in force: a test beside this one may have put them so.
     plain = corrections._originals.get("ecs._sanitize", theirs._sanitize)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from shipway.sandbox.emulator.containers import Engine
+from shipway_sandbox.emulator.containers import Engine
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 SECONDS = 15.0
@@ -35,7 +35,7 @@ def start(docker_host: str, tmp_path: Path) -> Iterator[Start]:
     started: list[subprocess.Popen[bytes]] = []
 
     def begin(*options: str, name: str = "run") -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-m", "shipway.sandbox.serve", "--docker", docker_host]
+        command = [sys.executable, "-m", "shipway_sandbox.serve", "--docker", docker_host]
         process = subprocess.Popen(
             [*command, "--run", str(tmp_path / name), *options],
             stdin=subprocess.PIPE,

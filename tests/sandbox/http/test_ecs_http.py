@@ -21,9 +21,9 @@ from shipway.errors import (
     ShipwayError,
     UsageError,
 )
+from shipway.rollout.judge.terms import Wants
 from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import Snapshot, Trouble
-from shipway.rollout.terms import Wants
 from shipway.values import Digest, Identity
 
 if TYPE_CHECKING:

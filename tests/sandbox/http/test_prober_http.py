@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shipway.http import HttpProber
-from shipway.verification import Answer
+from shipway.adapters.http import HttpProber
+from shipway.values import Answer
 
 if TYPE_CHECKING:
     from tests.sandbox.http.conftest import Kit, Reply, Request

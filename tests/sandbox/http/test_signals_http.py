@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shipway.aws.logs import Logs
-from shipway.command import terminable
+from shipway.cli.deliver import terminable
 from shipway.errors import TerminatedError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shipway.aws.logs import Logs
-from shipway.rollout.terms import Policy, Target
+from shipway.rollout.judge.terms import Policy, Target
 from shipway.rollout.watch import Watch, Watched, begin
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from tests.sandbox.rollouts.ground import AT_ONCE, Grounds, Kind
 from tests.sandbox.rollouts.shop import Shop
 from tests.sandbox.server import serving
 
-from shipway.sandbox.engine import Engine
+from shipway_sandbox.engine.engine import Engine
 
 _OPTIONS = ("--minute", "0.5")
 """A minute of baking lasts half a second."""

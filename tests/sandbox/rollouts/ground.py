@@ -19,7 +19,7 @@ from botocore.config import Config  # the same
 from shipway.aws.session import Session
 from shipway.errors import ShipwayError
 from shipway.observer import Detail, Event, Failed, Finished, Noticed
-from shipway.sandbox import compute
+from shipway_sandbox import compute
 
 if TYPE_CHECKING:
     from tests.sandbox.rollouts.shop import Shop

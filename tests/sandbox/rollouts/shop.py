@@ -12,12 +12,12 @@ from tests.sandbox.rollouts.ground import BREAKER, Grounds, Kind, Story
 
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.logs import Logs
-from shipway.clock import SystemClock
 from shipway.config.environment import Environment, Image, Service
 from shipway.errors import ShipwayError
 from shipway.rollout import resume
+from shipway.rollout.deploy import Harbour, release
 from shipway.rollout.plan import plan
-from shipway.rollout.release import Harbour, release
+from shipway.util.clock import SystemClock
 from shipway.values import ImageReference
 
 SECONDS = 60.0

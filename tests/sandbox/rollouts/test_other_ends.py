@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from shipway.aws.ecs import AwsEcs
-from shipway.clock import SystemClock
+from shipway.delivery.verification import verify
 from shipway.errors import ConfigurationError, VerificationError
 from shipway.observer import Rolling
-from shipway.values import Digest
-from shipway.verification import Answer, verify
+from shipway.util.clock import SystemClock
+from shipway.values import Answer, Digest
 
 _ENDS = "trap 'kill $child 2>/dev/null; exit 0' TERM; "
 _SERVE = "/bin/busybox httpd -f -p 8080 -h /www & child=$!; wait $child"

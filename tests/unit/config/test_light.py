@@ -34,8 +34,8 @@ def imported(module: str) -> Iterator[str]:
     [
         "shipway.config.environment",
         "shipway.config.references",
-        "shipway.release.contract",
-        "shipway.release.trigger",
+        "shipway.policy.contract",
+        "shipway.policy.trigger",
     ],
 )
 def test_values_and_decisions_do_not_wait_for_pydantic(module: str) -> None:

@@ -14,20 +14,19 @@ from tests.unit.still import Clock
 
 from shipway.config.environment import Environment, Origin, Place
 from shipway.config.references import Found, Missing, Reference, Resolution
-from shipway.delivery import Order as Ordered
-from shipway.delivery import Outcome, deliver
-from shipway.image.attestation import Document, Referrer
+from shipway.delivery.deliver import Order as Ordered
+from shipway.delivery.deliver import Outcome, deliver
+from shipway.delivery.ports import Site, Yard
 from shipway.image.build import BuildRequest
 from shipway.image.publish import Pushed, StoredImage
+from shipway.image.referrers import Document, Referrer
 from shipway.image.scan import Scan
 from shipway.observer import Event, Observer, Rolling
-from shipway.ports import Site, Yard
-from shipway.release.facts import Order, Signature, Standing, Tag
+from shipway.policy.facts import Order, Signature, Standing, Tag
+from shipway.rollout.judge.terms import Wants
 from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task, Trouble
-from shipway.rollout.terms import Wants
-from shipway.values import Commit, Digest, Identity, Json
-from shipway.verification import Answer
+from shipway.values import Answer, Commit, Digest, Identity, Json
 
 if TYPE_CHECKING:
     from tests.conftest import MadeLayout, MakeLayout

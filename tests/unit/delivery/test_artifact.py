@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shipway.artifact import where_digests_are
 from shipway.config.environment import Environment, Image
+from shipway.delivery.image import where_digests_are
 from shipway.image.scan import Finding, Scan
 from shipway.observer import Failed, Noticed
 from shipway.values import Digest

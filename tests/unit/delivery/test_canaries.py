@@ -20,7 +20,7 @@ from shipway.observer import Event, Observer
 if TYPE_CHECKING:
     from tests.unit.delivery.conftest import World
 
-    from shipway.delivery import Outcome
+    from shipway.delivery.deliver import Outcome
 
 CANARIES = {
     name: f"canary-{name.lower().replace('_', '-')}-7f3a91"

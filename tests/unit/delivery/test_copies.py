@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shipway import audit
-from shipway.audit import Question
+from shipway.cli import audit
+from shipway.cli.audit import Question
 from shipway.errors import AccessDeniedError, BuildError, CredentialsError
 from shipway.evidence import archive, copies
-from shipway.evidence.plain import sha256
+from shipway.evidence.canonical_json import sha256
 from shipway.evidence.verify import check
 from shipway.observer import Noticed
 

@@ -12,7 +12,7 @@ import pytest
 from shipway.errors import AccessDeniedError, GitError, RefusedError
 from shipway.image.publish import StoredImage
 from shipway.observer import Concluded, Failed, Noticed
-from shipway.release.facts import Signature, Tag
+from shipway.policy.facts import Signature, Tag
 from shipway.values import Digest, ImageReference
 
 if TYPE_CHECKING:

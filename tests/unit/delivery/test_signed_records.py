@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from shipway.adapters.keyfile import KeyFile, PublicKey
 from shipway.errors import AccessDeniedError
 from shipway.evidence import archive
 from shipway.evidence.verify import Checked, check
-from shipway.keyfile import KeyFile, PublicKey
 from shipway.observer import Noticed
 
 if TYPE_CHECKING:

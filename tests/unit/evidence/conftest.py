@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shipway.evidence.record import Journal
-from shipway.evidence.vault import Kept
+from shipway.evidence.store import Kept
 from shipway.observer import Event, Finished, Started
 from shipway.values import Commit, Digest, ImageReference
 

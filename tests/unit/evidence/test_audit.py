@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.evidence.conftest import Clock, image, journal
 
-from shipway import audit
-from shipway.audit import Question
+from shipway.cli import audit
+from shipway.cli.audit import Question
 from shipway.config.environment import Place
 from shipway.errors import ConfigurationError, CredentialsError
-from shipway.evidence import archive, closing
-from shipway.evidence.matrix import matrix
-from shipway.evidence.vault import Vault
+from shipway.evidence import archive
+from shipway.evidence.store import Vault
 from shipway.image.publish import StoredImage
+from shipway.rehearsal import closing
+from shipway.rehearsal.criteria import matrix
 from shipway.rollout.snapshot import Snapshot
 from shipway.values import Digest, Identity, Json
 
 if TYPE_CHECKING:
-    from shipway.evidence.vault import Kept
+    from shipway.evidence.store import Kept
 
 ONE, TWO = (f"sha256:{digit * 64}" for digit in "12")
 

@@ -11,13 +11,14 @@ import pytest
 from tests.unit.evidence.conftest import Clock, deliver, journal
 
 from shipway.errors import EvidenceError
-from shipway.evidence import archive, chain
-from shipway.evidence.plain import canonical, sha256
-from shipway.evidence.vault import LOCK
+from shipway.evidence import archive
+from shipway.evidence import ledger as chain
+from shipway.evidence.canonical_json import canonical, sha256
+from shipway.evidence.store import LOCK
 from shipway.evidence.verify import Checked, Finding, check
 
 if TYPE_CHECKING:
-    from shipway.evidence.vault import Kept
+    from shipway.evidence.store import Kept
 
 LEDGER = chain.LEDGER
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from shipway.evidence import report as reports
-from shipway.evidence.matrix import Row
-from shipway.evidence.plain import canonical, sha256
+from shipway.evidence.canonical_json import canonical, sha256
 from shipway.evidence.report.html import escape, tag
-from shipway.evidence.report.rehearsal import Walked
 from shipway.evidence.report.scene import scene, steps
+from shipway.rehearsal.criteria import Row
+from shipway.rehearsal.report import Walked, rehearsal
 
 VOID = {"meta", "link", "input", "br"}
 SBOM = json.dumps(
@@ -203,7 +203,7 @@ def test_a_rehearsal_shows_rows_and_opens_what_failed(failed: dict[str, Any]) ->
         Row(name="one", met=True, file="a/record.json", pointer="/predicate/verdict"),
         Row(name="two", met=False, file="b/record.json", why="it was changed"),
     )
-    content = reports.rehearsal(
+    content = rehearsal(
         rows,
         [Walked(walk=walk, record=failed, report="production/x/report.html")],
         name="rehearsal-x",

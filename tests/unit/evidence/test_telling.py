@@ -10,7 +10,7 @@ from typing import Any
 
 from shipway.console import open_console
 from shipway.console.gantt import gantt
-from shipway.evidence.telling import evidenced
+from shipway.evidence.summary import evidenced
 from shipway.observer import Concluded, Heading
 
 RECORD: dict[str, Any] = json.loads(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from shipway.release.contract import TASKS, Allowed, Contract, Entry, Refused, Task, decide
-from shipway.release.load import load
-from shipway.release.trigger import Trigger, by_hand
+from shipway.policy.contract import TASKS, Allowed, Contract, Entry, Refused, Task, decide
+from shipway.policy.load import load
+from shipway.policy.trigger import Trigger, by_hand
 
 SHIPPED = load(Path(__file__).parents[3] / "ci" / "release.toml")
 NOTHING = "Nothing was built or changed."

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shipway.release import guard
-from shipway.release.contract import Contract, Entry, Source
-from shipway.release.pattern import matches, ref_flaw
+from shipway.policy.compile import job_condition
+from shipway.policy.contract import Contract, Entry, Source
+from shipway.policy.pattern import matches, ref_flaw
 
 SOURCE = Source(
     repository="example/shop", repository_id=1, owner_id=2, workflow=".github/workflows/deploy.yml"
@@ -69,8 +69,8 @@ REFS = st.builds(
 @example(ref="refs/tags/rc")
 @example(ref="refs/heads/refs/tags/v1-stable")
 def test_the_guard_is_as_narrow_as_the_contract_but_for_case(pattern: str, ref: str) -> None:
-    assert not guard.wider(entry(pattern))
-    passes = evaluated(guard.condition(entry(pattern)), event="push", ref=ref)
+    assert not job_condition.wider(entry(pattern))
+    passes = evaluated(job_condition.condition(entry(pattern)), event="push", ref=ref)
     allowed = matches(pattern.lower(), ref.lower())
     if not ref_flaw(ref) or allowed:
         assert passes == allowed
@@ -81,13 +81,13 @@ def test_the_guard_is_as_narrow_as_the_contract_but_for_case(pattern: str, ref: 
 def test_where_it_is_wider_it_says_so_and_still_lets_in_all_that_is_allowed(
     pattern: str, ref: str
 ) -> None:
-    assert "by the gate and by AWS" in guard.wider(entry(pattern))
+    assert "by the gate and by AWS" in job_condition.wider(entry(pattern))
     if matches(pattern, ref):
-        assert evaluated(guard.condition(entry(pattern)), event="push", ref=ref)
+        assert evaluated(job_condition.condition(entry(pattern)), event="push", ref=ref)
 
 
 def whole(*entries: Entry) -> str:
-    return " ".join(guard.guard(Contract(path="c", entries=entries, source=SOURCE)))
+    return " ".join(job_condition.guard(Contract(path="c", entries=entries, source=SOURCE)))
 
 
 @pytest.mark.parametrize(
@@ -117,15 +117,15 @@ def test_the_environment_is_chosen_by_the_entry_that_applies() -> None:
         entry("refs/heads/next", environment="staging"),
         entry("refs/tags/*-stable"),
     )
-    chosen = guard.choice(entries, lambda one: one.environments[0])
+    chosen = job_condition.choice(entries, lambda one: one.environments[0])
     assert chosen == (
         "${{ ((github.event_name == 'push' && github.ref == 'refs/heads/main') || "
         "(github.event_name == 'push' && github.ref == 'refs/heads/next')) && 'staging' "
         "|| 'production' }}"
     )
-    assert guard.choice(entries[2:], lambda one: one.environments[0]) == "production"
+    assert job_condition.choice(entries[2:], lambda one: one.environments[0]) == "production"
 
 
 def test_a_contract_about_no_repository_has_no_guard() -> None:
     with pytest.raises(ValueError, match="github"):
-        guard.guard(Contract(path="c", entries=(entry("refs/heads/main"),)))
+        job_condition.guard(Contract(path="c", entries=(entry("refs/heads/main"),)))

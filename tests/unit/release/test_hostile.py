@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.release.contract import TASKS, Allowed, Contract, Entry, Refused, decide
-from shipway.release.events import NEVER
-from shipway.release.trigger import Trigger, by_hand
+from shipway.policy.contract import TASKS, Allowed, Contract, Entry, Refused, decide
+from shipway.policy.events import NEVER
+from shipway.policy.trigger import Trigger, by_hand
 
 CONTRACT = Contract(
     path="ci/release.toml",

@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.errors import RefusedError
-from shipway.release import rules
-from shipway.release.contract import TASKS, Allowed, Contract, Entry, Guard, Refused, Source, decide
-from shipway.release.facts import Beforehand, Exceptions
-from shipway.release.proof import prove
-from shipway.release.trigger import Trigger, from_github
+from shipway.policy import rules
+from shipway.policy.claims import prove
+from shipway.policy.contract import TASKS, Allowed, Contract, Entry, Guard, Refused, Source, decide
+from shipway.policy.facts import Beforehand, Exceptions
+from shipway.policy.trigger import Trigger, from_github
 
 SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
 TAG = "refs/tags/v1-stable"

@@ -6,8 +6,8 @@ import pytest
 
 from shipway.config.load import load as load_delivery
 from shipway.errors import ConfigurationError
-from shipway.release.contract import Entry, Rules
-from shipway.release.load import check_environments, load
+from shipway.policy.contract import Entry, Rules
+from shipway.policy.load import check_environments, load
 
 ROOT = Path(__file__).parents[3]
 

@@ -15,9 +15,9 @@ import pytest
 
 from shipway.config.environment import Environment, Evidence, Image, Origin, home_of
 from shipway.config.load import load
-from shipway.release import bootstrap, permissions
-from shipway.release.contract import TASKS, Contract, Entry, Guard, Source, Task
-from shipway.release.needs import Needs, needs, place_of
+from shipway.policy.compile import bootstrap_template, permissions
+from shipway.policy.compile.resources import Needs, needs, place_of
+from shipway.policy.contract import TASKS, Contract, Entry, Guard, Source, Task
 
 ADAPTERS = Path(__file__).parents[3] / "ci" / "shipway" / "aws"
 KEY = "arn:aws:kms:eu-west-1:444455556666:key/1234-abcd"
@@ -73,15 +73,15 @@ def template(of: Needs, tasks: tuple[Task, ...] = TASKS) -> str:
     )
     guard = Guard(environment="production", role="deploy", github_environment="production")
     contract = Contract(path="release.toml", entries=(entry,), source=source, guards=(guard,))
-    return bootstrap.compose(contract, of, session=3600)
+    return bootstrap_template.compose(contract, of, session=3600)
 
 
 def test_without_options_nothing_is_added(tmp_path: Path) -> None:
     plain = wanted(tmp_path)
     assert added(plain) == {}
     text = template(plain)
-    assert not [name for name in PARAMETERS if bootstrap.takes(text, name)]
-    assert bootstrap.SOURCE_POLICY not in text
+    assert not [name for name in PARAMETERS if bootstrap_template.takes(text, name)]
+    assert bootstrap_template.SOURCE_POLICY not in text
     assert "FromAnotherAccount" not in text
 
 
@@ -186,7 +186,10 @@ def test_images_are_read_from_the_one_repository(
     }
     assert {name: text for name, text in found.written if name in PARAMETERS} == written
     text = template(found)
-    assert all(bootstrap.takes(text, f"Source{one}") for one in ("Account", "Region", "Repository"))
+    assert all(
+        bootstrap_template.takes(text, f"Source{one}")
+        for one in ("Account", "Region", "Repository")
+    )
 
 
 def test_what_names_the_source_is_looked_up_with_this_role(tmp_path: Path) -> None:
@@ -200,7 +203,7 @@ def test_what_names_the_source_is_looked_up_with_this_role(tmp_path: Path) -> No
 def test_who_may_not_publish_may_not_promote(tmp_path: Path) -> None:
     found = wanted(tmp_path, own='promote_from = "staging"')
     assert added(found, ("build",)) == {}
-    assert not bootstrap.takes(template(found, ("build",)), "SourceRepository")
+    assert not bootstrap_template.takes(template(found, ("build",)), "SourceRepository")
     assert set(added(found, ("build", "publish"))) == {"ReadPromotedImages"}
 
 
@@ -283,9 +286,9 @@ ORIGIN = Origin(
 
 
 def test_parameters_are_filled_with_what_the_references_stand_for() -> None:
-    assert bootstrap.options(PLAIN, RESOLVED) == {}
+    assert bootstrap_template.options(PLAIN, RESOLVED) == {}
     every = replace(PLAIN, copies=True, signs=True, source="staging")
-    filled = bootstrap.options(every, RESOLVED, ORIGIN)
+    filled = bootstrap_template.options(every, RESOLVED, ORIGIN)
     assert filled == {
         "SourceAccount": "111122223333",
         "SourceRegion": "eu-west-1",
@@ -294,12 +297,12 @@ def test_parameters_are_filled_with_what_the_references_stand_for() -> None:
         "SigningKey": KEY,
     }
     text = template(every)
-    assert {name for name in PARAMETERS if bootstrap.takes(text, name)} == set(filled)
+    assert {name for name in PARAMETERS if bootstrap_template.takes(text, name)} == set(filled)
 
 
 def test_a_reference_that_stands_for_a_file_opens_no_key() -> None:
     environment = replace(RESOLVED, sign="file:key.pem")
-    filled = bootstrap.options(replace(PLAIN, signs=True), environment)
+    filled = bootstrap_template.options(replace(PLAIN, signs=True), environment)
     assert filled == {"SigningKey": "arn:aws:kms:eu-central-1:444455556666:key/none"}
 
 

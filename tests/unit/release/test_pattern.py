@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shipway.release.pattern import intersect, matches, pattern_flaw, quoted, ref_flaw
+from shipway.policy.pattern import intersect, matches, pattern_flaw, quoted, ref_flaw
 
 # Small enough that all texts up to the length that any two of these patterns need can be tried.
 PATTERNS = st.text(st.sampled_from("ab*/"), max_size=5)

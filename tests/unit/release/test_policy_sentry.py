@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from policy_sentry.querying.actions import get_action_data
 
-from shipway.release import permissions
-from shipway.release.contract import TASKS
-from shipway.release.needs import Needs
+from shipway.policy.compile import permissions
+from shipway.policy.compile.resources import Needs
+from shipway.policy.contract import TASKS
 
 NEEDS = Needs(
     environment="production",

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.release import rules
-from shipway.release.contract import TASKS, Allowed, Contract, Entry, Guard, Rules, Source
-from shipway.release.facts import (
+from shipway.policy import rules
+from shipway.policy.contract import TASKS, Allowed, Contract, Entry, Guard, Rules, Source
+from shipway.policy.facts import (
     Beforehand,
     Exceptions,
     Order,
@@ -22,8 +22,8 @@ from shipway.release.facts import (
     Tag,
     Verified,
 )
-from shipway.release.policy import Freeze
-from shipway.release.trigger import Trigger, by_hand
+from shipway.policy.requirements import Freeze
+from shipway.policy.trigger import Trigger, by_hand
 from shipway.values import Digest
 
 SHA, OBJECT, OTHER = "3f9c2ab" + "0" * 33, "7a9" + "0" * 37, "a81be02" + "0" * 33

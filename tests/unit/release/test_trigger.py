@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shipway.errors import RefusedError
-from shipway.release.trigger import Trigger, by_hand, from_github, in_github
+from shipway.policy.trigger import Trigger, by_hand, from_github, in_github
 
 SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
 OTHER = "a" * 40

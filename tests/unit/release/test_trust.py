@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from shipway.config.load import load
 from shipway.errors import ConfigurationError
-from shipway.release import bootstrap, permissions, trust, workflow
-from shipway.release.contract import TASKS, Contract, Entry, Guard, Source, Task
-from shipway.release.needs import Needs, needs
-from shipway.release.pattern import matches
-from shipway.rollout.terms import Policy
+from shipway.policy.compile import bootstrap_template, permissions, trust, workflow
+from shipway.policy.compile.resources import Needs, needs
+from shipway.policy.contract import TASKS, Contract, Entry, Guard, Source, Task
+from shipway.policy.pattern import matches
+from shipway.rollout.judge.terms import Policy
 
 SOURCE = Source(
     repository="example/shop",
@@ -153,7 +153,7 @@ def test_names_that_are_written_are_defaults_and_references_are_read_by_name(
         stacks=("shop-prod",),
         written=(("Repository", "team/shop"), ("ServiceWeb", "web")),
     )
-    text = bootstrap.render(contract("refs/tags/*-stable"), declared, session=7200)
+    text = bootstrap_template.render(contract("refs/tags/*-stable"), declared, session=7200)
     assert "    Default: team/shop\n" in text
     assert "parameter/shop/office" in text
     assert "service/${Cluster}/${ServiceBackOffice}" in text
@@ -175,7 +175,7 @@ def test_the_budget_holds_the_longest_rollout_its_roll_back_and_every_verificati
 def test_an_environment_where_no_event_leads_has_no_role(delivery: object) -> None:
     empty = Contract(path="ci/release.toml", entries=(), source=SOURCE)
     with pytest.raises(ConfigurationError, match="no event leads to production"):
-        bootstrap.render(empty, delivery.environment("production"), session=1)  # type: ignore[attr-defined]
+        bootstrap_template.render(empty, delivery.environment("production"), session=1)  # type: ignore[attr-defined]
 
 
 NEEDS = Needs(environment="production", services=("web",), parameters=("/a/b",), stacks=("s",))

@@ -9,7 +9,7 @@ import tarfile
 import pytest
 
 from shipway.errors import SandboxError
-from shipway.sandbox import compute
+from shipway_sandbox import compute
 
 LAYER = compute.Layer(environment="staging", repository="shop", access="Resources: {}")
 STATE = {"endpoint": "http://localhost:1", "registry": "localhost:1", "admin_secret": "x"}

@@ -6,7 +6,7 @@ import types
 import pytest
 
 from shipway.errors import SandboxError
-from shipway.sandbox.emulator import corrections
+from shipway_sandbox.emulator import corrections
 
 
 def theirs() -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shipway.errors import UsageError
-from shipway.sandbox.github import GithubEvent, Repository, Run, event, subject
+from shipway_sandbox.github import GithubEvent, Repository, Run, event, subject
 
 SHA = "a" * 40
 HERE = Path("/work")

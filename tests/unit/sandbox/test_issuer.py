@@ -4,7 +4,7 @@ import jwt
 import pytest
 
 from shipway.errors import SandboxError
-from shipway.sandbox.issuer import Issuer, token_of
+from shipway_sandbox.issuer import Issuer, token_of
 
 CLAIMS = {"sub": "repo:a/b:ref:refs/heads/main", "repository_owner": "a"}
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from shipway.sandbox.emulator.targets import PASSED, Check, Outcome, Target, choose, judge, shown
+from shipway_sandbox.emulator.targets import PASSED, Check, Outcome, Target, choose, judge, shown
 
 CHECK = Check(healthy=2, unhealthy=2)
 WRONG = Outcome("Target.ResponseCodeMismatch", "Health checks failed with these codes: [500]")

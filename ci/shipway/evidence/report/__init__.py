@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from shipway.evidence.report.delivery import report
-from shipway.evidence.report.rehearsal import rehearsal
 
-__all__ = ["NAME", "rehearsal", "report"]
+__all__ = ["NAME", "report"]
 
 NAME = "report.html"

@@ -1,0 +1,1 @@
+"""One file for each foreign program or protocol; nothing here decides."""

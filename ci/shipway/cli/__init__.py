@@ -1,0 +1,1 @@
+"""What stands behind each task: one file for each, named as the task."""

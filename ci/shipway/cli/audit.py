@@ -1,0 +1,348 @@
+"""What stands behind ``inv audit``: the history, all that is known of a digest, and the check."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from shipway import wiring
+from shipway.adapters.keyfile import PublicKey
+from shipway.cli.run_command import conduct
+from shipway.config import load as delivery_file
+from shipway.config.environment import Place
+from shipway.console import Console
+from shipway.errors import (
+    ConfigurationError,
+    EvidenceError,
+    ImageNotFoundError,
+    ShipwayError,
+    UnmetError,
+    UsageError,
+)
+from shipway.evidence import archive, copies, history
+from shipway.evidence.archive import Archive
+from shipway.evidence.copies import Bucket, Copier, Objects, Registry
+from shipway.evidence.history import Delivery
+from shipway.evidence.verify import Checked, Finding, check
+from shipway.git import checkout
+from shipway.image.publish import StoredImage
+from shipway.image.referrers import Attachments
+from shipway.rehearsal import closing
+from shipway.rollout.ports import Ecs
+from shipway.util.paths import evidence_folder
+from shipway.values import Identity, ImageReference
+
+_IMAGES: Final = 20
+"""Images that a check looks up in their registry: the newest ones."""
+
+
+class Store(Attachments, Protocol):
+    """A registry's repository."""
+
+    def find(self, reference: str) -> StoredImage | None:
+        """The image under a tag or a digest."""
+        ...
+
+
+class Account(Protocol):
+    """What an audit asks of AWS."""
+
+    @property
+    def ecs(self) -> Ecs:
+        """Its services."""
+        ...
+
+    @property
+    def objects(self) -> Objects:
+        """Its buckets."""
+        ...
+
+    def identity(self) -> Identity:
+        """Who AWS says we are."""
+        ...
+
+    def repository_at(self, place: Place, name: str) -> Store:
+        """A repository."""
+        ...
+
+
+Open = Callable[[str], Account]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What was asked for on the command line.
+
+    Attributes:
+        env: Only deliveries to this environment.
+        digest: Everything known of this image.
+        verify: Check the chain.
+        matrix: Judge a rehearsal's criteria anew from its records.
+        offline: Ask no AWS.
+        evidence: Another folder than the repository's own.
+        key: A public key's file, with which records' signatures are checked.
+    """
+
+    env: str = ""
+    digest: str = ""
+    verify: bool = False
+    matrix: bool = False
+    offline: bool = False
+    evidence: str = ""
+    key: str = ""
+
+
+def run(question: Question, *, json: bool, account: Open = wiring.account) -> int:
+    """Answer; 50 where the evidence does not hold."""
+
+    def work(console: Console) -> int:
+        return _Audit(question, console, account).answer()
+
+    return conduct(work, interrupted="nothing was changed", json=json)
+
+
+class _Audit:
+    def __init__(self, question: Question, console: Console, account: Open) -> None:
+        self._question = question
+        self._console = console
+        self._account = account
+
+    def answer(self) -> int:
+        question = self._question
+        root = self._root()
+        if question.matrix:
+            return self._matrix(root)
+        found = archive.read(root)
+        if question.digest:
+            self._digest(found)
+        elif not question.verify or question.env:
+            self._history(found)
+        return self._verify(found) if question.verify else 0
+
+    def _root(self) -> Path:
+        if self._question.evidence:
+            return Path(self._question.evidence)
+        return evidence_folder(self._top(), os.environ)
+
+    @staticmethod
+    def _top() -> Path:
+        return Path(os.path.relpath(checkout.root(Path.cwd())))
+
+    def _history(self, found: Archive) -> None:
+        rows = [
+            (
+                one.started[:19].replace("T", " "),
+                one.environment or "-",
+                one.who,
+                history.short(one.what) or "-",
+                one.source,
+                one.kind,
+                one.record,
+            )
+            for one in history.deliveries(found, self._question.env)
+        ]
+        if not rows and self._question.env and not self._question.evidence:
+            see_declared(self._question.env, self._top() / "ci" / "delivery.toml")
+        where = f" to {self._question.env}" if self._question.env else ""
+        columns = ("when (UTC)", "to", "who", "what", "from", "verdict", "record")
+        self._console.table(f"{len(rows)} deliveries{where}", columns, rows)
+
+    def _digest(self, found: Archive) -> None:
+        digest = _digest_of(self._question.digest, found)
+        deliveries = history.deliveries(found)
+        known = history.known_of(digest, deliveries)
+        if not known:
+            raise ImageNotFoundError(
+                f"no record speaks of {digest}",
+                where=found.root,
+                remedy="see the digests in the history: nox -s audit",
+            )
+        rows = [(one.subject, one.text, one.record) for one in known]
+        if not self._question.offline:
+            rows.extend(_running(digest, deliveries, self._account))
+        self._console.table(digest, ("what", "how", "record"), rows)
+
+    def _verify(self, found: Archive) -> int:
+        key = PublicKey(Path(self._question.key)) if self._question.key else None
+        checked = check(found, key)
+        findings = list(checked.findings)
+        if not self._question.offline:
+            findings.extend(self._registry(found))
+        if not findings:
+            self._copy_again(found, checked)
+            count = len(checked.links)
+            signed = f", {checked.signed} of them signed" if key is not None else ""
+            self._console.say(f"✓ {count} records verified{signed}, last sha256:{checked.head}")
+            return 0
+        rows = [(one.kind, one.path, one.why) for one in findings]
+        self._console.table("what does not hold", ("what", "file", "why"), rows)
+        one = len(findings) == 1
+        raise EvidenceError(
+            "one thing in the evidence is not as it was written"
+            if one
+            else f"{len(findings)} things in the evidence are not as they were written",
+            where=found.root,
+            remedy="compare with the copies in S3 and in the registry; whoever can write that "
+            "folder may have done this",
+        )
+
+    def _copy_again(self, found: Archive, checked: Checked) -> None:
+        """Make the copies that failed when their delivery ended; only of a chain that holds."""
+        root = Path(found.root)
+        for link, copy in copies.unmade(root, checked.links):
+            if self._question.offline:
+                self._console.say(f"· {link.record}: {copy.place} is {copy.state}: {copy.why}")
+                continue
+            document = archive.parsed(found.records[link.record]) or {}
+            place = _place(history.delivery(link.record, document))
+            if place is None:
+                continue
+            account = self._account(place.region)
+            copier = _copier(copy.place, place, account)
+            for one in copies.make(root / link.folder, link, (copier,), later=False):
+                if one.place == copy.place:
+                    said = f": {one.why}" if one.why else ""
+                    self._console.say(f"· {link.record}: {one.place} is {one.state}{said}")
+
+    def _registry(self, found: Archive) -> Iterator[Finding]:
+        """Tags that point elsewhere than records say; what cannot be asked is said, not judged."""
+        asked: set[str] = set()
+        newest = [one for one in reversed(history.deliveries(found)) if _image(one)]
+        for one in newest[:_IMAGES]:
+            place, image = _place(one), _image(one)
+            if place is None or image is None or str(image) in asked:
+                continue
+            asked.add(str(image))
+            tag = str((one.predicate.get("image") or {}).get("tag") or "")
+            try:
+                account = self._account(place.region)
+                _same_account(account, place)
+                store = account.repository_at(place, image.repository.partition("/")[2])
+                stored = store.find(tag or str(image.digest))
+            except ShipwayError as error:
+                self._console.say(f"· {place.name}: the registry cannot be asked: {error.what}")
+                return
+            if stored is not None and stored.digest != image.digest:
+                why = f"the registry has {history.short(str(stored.digest))} under {tag}"
+                yield Finding(kind="registry", path=one.record, why=why)
+
+    def _matrix(self, root: Path) -> int:
+        """Judge a rehearsal anew: what was met and is no longer proven turns unmet."""
+        judged = closing.judge(root)
+        if not judged.walks:
+            raise UsageError(
+                "no rehearsal left its walks here",
+                where=str(root),
+                remedy="name its folder: --evidence evidence/rehearsal-…",
+            )
+        try:
+            closing.write_matrix(judged, root)
+        except OSError as error:
+            raise EvidenceError(
+                f"the matrix cannot be written: {error.strerror or error}", where=str(root)
+            ) from error
+        for line in closing.words(judged):
+            self._console.say(line)
+        rows = [
+            ("Met" if row.met else "Unmet", row.name, f"{row.file}#{row.pointer}", row.why)
+            for row in judged.rows
+        ]
+        self._console.table(root.name, ("", "criterion", "proof", "why"), rows)
+        if judged.checked.findings:
+            return EvidenceError.exit_code
+        return 0 if judged.ready else UnmetError.exit_code
+
+
+def see_declared(environment: str, file: Path) -> None:
+    """That an environment of no record is one that deliveries could go to.
+
+    Where the file is missing or wrong nothing is known: an audit asks for records, not for it.
+
+    Raises:
+        ConfigurationError: The file has no such environment; the message names the nearest.
+    """
+    try:
+        declared = delivery_file.load(file)
+    except ConfigurationError:
+        return
+    declared.environment(environment)
+
+
+def _copier(where: str, place: Place, account: Account) -> Copier:
+    if where.startswith("s3://"):
+        return Bucket(objects=account.objects, place=where)
+    repository = where.removeprefix("referrer of ")
+    store = account.repository_at(place, repository.partition("/")[2])
+    return Registry(store=store, repository=repository)
+
+
+def _digest_of(asked: str, found: Archive) -> str:
+    """The whole digest for its beginning, as a person copies it from a table."""
+    wanted = asked.partition("@")[2] or asked
+    wanted = wanted.rstrip("…")
+    wanted = wanted if wanted.startswith("sha256:") else f"sha256:{wanted}"
+    every = {digest for one in history.deliveries(found) for digest in history.mentioned(one)}
+    matching = sorted(one for one in every if one.startswith(wanted))
+    if len(matching) > 1:
+        raise UsageError(
+            f"{asked} is the beginning of {len(matching)} digests",
+            details=tuple(matching[:10]),
+            remedy="give more of its digits",
+        )
+    return matching[0] if matching else wanted
+
+
+def _running(
+    digest: str, deliveries: Sequence[Delivery], account: Open
+) -> Iterator[tuple[str, str, str]]:
+    """Where a digest runs now, of the services that it was ever rolled out to."""
+    newest: Mapping[str, Delivery] = {
+        one.environment: one
+        for one in deliveries
+        if one.predicate.get("services") and digest in history.mentioned(one)
+    }
+    for name, one in newest.items():
+        place = _place(one)
+        if place is None:
+            continue
+        environment = one.predicate.get("environment") or {}
+        services = [str(each) for each in (environment.get("services") or {}).values()]
+        try:
+            opened = account(place.region)
+            _same_account(opened, place)
+            seen = opened.ecs.services(str(environment.get("cluster")), services)
+            for service, snapshot in seen.items():
+                document = str(opened.ecs.task_definition(snapshot.task_definition or ""))
+                state = "still running" if digest in document else "no longer running"
+                count = f"{snapshot.running} of {snapshot.desired} tasks"
+                yield state, f"{name}/{service}  {count}", "asked of ECS now"
+        except ShipwayError as error:
+            yield "not asked", f"{name}: {error.what}", ""
+
+
+def _same_account(account: Account, place: Place) -> None:
+    found = account.identity().account
+    if found != place.account:
+        raise UsageError(f"these credentials are of account {found}, not of {place.account}")
+
+
+def _place(one: Delivery) -> Place | None:
+    environment = one.predicate.get("environment") or {}
+    if not environment.get("account") or not environment.get("region"):
+        return None
+    return Place(
+        name=one.environment,
+        account=str(environment["account"]),
+        region=str(environment["region"]),
+    )
+
+
+def _image(one: Delivery) -> ImageReference | None:
+    reference = (one.predicate.get("image") or {}).get("reference")
+    try:
+        return ImageReference.parse(str(reference)) if reference else None
+    except UsageError:
+        return None

@@ -1,0 +1,156 @@
+"""What stands behind ``inv bootstrap``: an environment's deploy role, printed or made.
+
+Made by somebody who may make roles, once, and again where the contract changed. Deliveries never
+come here, and nothing here deletes.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from shipway.cli.contract import read
+from shipway.cli.run_command import conduct
+from shipway.config import origin as origins
+from shipway.config import resolve
+from shipway.config.environment import Environment
+from shipway.config.load import Delivery
+from shipway.console import Console
+from shipway.delivery.stage import UNCHANGED
+from shipway.errors import IdentityError, UsageError
+from shipway.git import checkout
+from shipway.policy.compile import bootstrap_template, trust, workflow
+from shipway.policy.compile.resources import needs
+from shipway.policy.compile.trust import camel
+from shipway.policy.contract import Contract
+from shipway.wiring import account
+
+if TYPE_CHECKING:
+    from shipway.aws.account import AwsAccount
+    from shipway.aws.stacks import ChangeSet
+
+_NO_GROUP = "none"
+
+
+def run(env: str, *, apply: bool, yes: bool, json: bool) -> int:
+    """Print the template, or create or update the stack; gives the exit code."""
+
+    def work(console: Console) -> int:
+        contract, delivery = read(Path(os.path.relpath(checkout.root(Path.cwd()))))
+        session = workflow.budget(contract, delivery).session
+        template = bootstrap_template.render(contract, delivery.environment(env), session=session)
+        if apply:
+            _apply(contract, delivery, env, template, console, yes=yes)
+        else:
+            sys.stdout.write(template)
+        return 0
+
+    return conduct(work, interrupted=UNCHANGED, json=json)
+
+
+def _apply(
+    contract: Contract, delivery: Delivery, env: str, template: str, console: Console, *, yes: bool
+) -> None:
+    declared = delivery.environment(env)
+    place = resolve.find(declared, os.environ)
+    aws = account(place.region)
+    found = aws.identity()
+    if found.account != place.account:
+        raise IdentityError(
+            f"these credentials belong to account {found.account}, "
+            f"but {place.name} is {place.account}",
+            where=found.arn,
+            remedy="sign in to the other account as somebody who may make roles",
+        )
+    environment = resolve.resolve(declared, variables=os.environ, published=aws.published)
+    role = contract.guard(declared.name).role
+    stack = bootstrap_template.stack_of(role)
+    values = _values(contract, environment, aws, stack, template)
+    origin = None
+    if bootstrap_template.takes(template, "SourceRepository"):
+        origin = origins.origin(
+            delivery, environment, variables=os.environ, published=aws.published
+        )
+    values = {**values, **bootstrap_template.options(needs(declared), environment, origin)}
+    for name, value in values.items():
+        console.say(f"{name} = {value}")
+    proposed = aws.stacks.propose(stack, template, values)
+    if not proposed.changes:
+        console.say(f"Nothing to change: the stack {stack} is what the contract says.")
+        return
+    _show(proposed, console)
+    if not (yes or _confirmed(stack)):
+        aws.stacks.forget(proposed)
+        raise UsageError(
+            "the change set was not confirmed; nothing was changed",
+            where=stack,
+            remedy="answer yes on a terminal, or say --yes",
+        )
+    outputs = aws.stacks.carry_out(proposed)
+    console.say(f"Done: {outputs.get('DeployRoleArn', stack)}")
+    if policy := outputs.get(bootstrap_template.SOURCE_POLICY):
+        there = f"{values['SourceAccount']} {values['SourceRegion']}"
+        console.say(f"Repository {values['SourceRepository']} in {there}: its policy must hold")
+        console.say(policy)
+    for name, value in _variables(outputs, environment).items():
+        console.say(f"GitHub environment {declared.name}: variable {name} = {value}")
+
+
+def _values(
+    contract: Contract, environment: Environment, aws: AwsAccount, stack: str, template: str
+) -> Mapping[str, str]:
+    """The template's parameters: what is published, and what the live services name."""
+    host = trust.host(contract.source) if contract.source else ""
+    makes = aws.stacks.makes_provider(stack, host)
+    values = {
+        "CreateProvider": "true" if makes else "false",
+        "Repository": environment.repository,
+    }
+    if not bootstrap_template.takes(template, "Cluster"):
+        return values  # its tasks end with the image
+    values["Cluster"] = environment.cluster
+    roles: dict[str, None] = {}
+    for service in environment.services:
+        live = aws.stacks.running(environment.cluster, service.service, service.container)
+        name = camel(service.key)
+        values[f"Service{name}"] = service.service
+        values[f"Family{name}"] = live.family
+        values[f"LogGroup{name}"] = live.log_group or _NO_GROUP
+        roles |= dict.fromkeys(live.roles)
+    nobody = f"arn:aws:iam::{environment.account}:role/{_NO_GROUP}"
+    return {**values, "TaskRoles": ",".join(roles) or nobody}
+
+
+def _show(proposed: ChangeSet, console: Console) -> None:
+    verb = "create" if proposed.creates else "update"
+    rows = [
+        (
+            one.action.lower(),
+            one.resource,
+            one.kind,
+            "replaced" if one.replacement else ", ".join(one.parts),
+        )
+        for one in proposed.changes
+    ]
+    columns = ("action", "resource", "type", "what")
+    console.table(f"Change set: {verb} the stack {proposed.stack}", columns, rows)
+
+
+def _confirmed(stack: str) -> bool:
+    """Ask whoever sits there; nobody sits behind a pipe."""
+    if not sys.stdin.isatty():
+        return False
+    sys.stdout.write(f" carry it out on {stack}? Type yes: ")
+    sys.stdout.flush()
+    return sys.stdin.readline().strip().lower() == "yes"
+
+
+def _variables(outputs: Mapping[str, str], environment: Environment) -> Mapping[str, str]:
+    return {
+        "AWS_ROLE_ARN": outputs.get("DeployRoleArn", ""),
+        "AWS_REGION": environment.region,
+        "AWS_ACCOUNT_ID": environment.account,
+    }

@@ -1,0 +1,178 @@
+"""What stands behind ``inv contract``: one contract, three locks, and every difference by line.
+
+The rule is written once, in ``ci/release.toml``. The gate reads it; the workflow and the IAM
+documents are rendered from it and compared with what is committed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shipway.cli.run_command import conduct
+from shipway.config import load as delivery_file
+from shipway.config.load import Delivery
+from shipway.console import Console
+from shipway.errors import ConfigurationError, DriftError
+from shipway.git import checkout
+from shipway.policy import load as contract_file
+from shipway.policy.compile import bootstrap_template, drift, trust, workflow
+from shipway.policy.compile.drift import Difference
+from shipway.policy.compile.job_condition import wider
+from shipway.policy.compile.workflow import Region
+from shipway.policy.contract import Contract
+
+_CONTRACT = "ci/release.toml"
+_DOCUMENTS = "ci/iam"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Locks:
+    """What the contract makes of the two places beside the gate.
+
+    Attributes:
+        workflow: The workflow's file, from the repository's root.
+        regions: What its marked regions must hold.
+        documents: Every IAM template by its file, from the repository's root.
+    """
+
+    workflow: str
+    regions: tuple[Region, ...]
+    documents: Mapping[str, str]
+
+
+def run(*, write: bool, json: bool) -> int:
+    """Show the contract, then compare the three places or render two of them."""
+
+    def work(console: Console) -> int:
+        root = Path(os.path.relpath(checkout.root(Path.cwd())))
+        contract, delivery = read(root)
+        console.table("Release contract", _COLUMNS, table(contract))
+        locks = render(contract, delivery)
+        _say(contract, locks, console)
+        if write:
+            for name in put(root, locks):
+                console.say(f"written: {name}")
+        found = differences(root, locks)
+        if found:
+            raise drifted(found)
+        console.say(same(locks))
+        return 0
+
+    return conduct(work, interrupted="run it again: it shows every difference", json=json)
+
+
+def read(root: Path) -> tuple[Contract, Delivery]:
+    """The contract and the environments, each checked, and against each other.
+
+    Raises:
+        ConfigurationError: One of them is wrong, with the line.
+    """
+    contract = contract_file.load(root / _CONTRACT)
+    delivery = delivery_file.load(root / "ci" / "delivery.toml")
+    contract_file.check_environments(contract, delivery.names)
+    return contract, delivery
+
+
+def render(contract: Contract, delivery: Delivery) -> Locks:
+    """The regions of the workflow and every IAM template.
+
+    Raises:
+        ConfigurationError: The contract holds something that no workflow can say.
+    """
+    time = workflow.budget(contract, delivery)
+    regions = workflow.regions(contract, time)
+    return Locks(
+        workflow=contract.source.workflow if contract.source else "",
+        regions=regions,
+        documents={
+            bootstrap_template.file_of(name): bootstrap_template.render(
+                contract, delivery.environment(name), session=time.session
+            )
+            for name in trust.environments(contract)
+        },
+    )
+
+
+def differences(root: Path, locks: Locks) -> tuple[Difference, ...]:
+    """Everything in the repository that is not as the contract says."""
+    found = list(drift.marked(locks.workflow, _text(root / locks.workflow), locks.regions))
+    for name, expected in locks.documents.items():
+        found += drift.whole(name, _text(root / name), expected, "the deploy role")
+    for file in sorted((root / _DOCUMENTS).glob("*.yaml")):
+        name = f"{_DOCUMENTS}/{file.name}"
+        if name not in locks.documents:
+            what = "no event leads to this environment: remove the file"
+            found.append(Difference(path=name, line=1, what=what))
+    return tuple(found)
+
+
+def drifted(found: tuple[Difference, ...]) -> DriftError:
+    """The differences as one error."""
+    count = "1 place differs" if len(found) == 1 else f"{len(found)} places differ"
+    return DriftError(
+        f"{count} from the release contract",
+        details=tuple(line for one in found for line in one.lines),
+        remedy=f"change {_CONTRACT}, then render: nox -s contract -- --write",
+    )
+
+
+def same(locks: Locks) -> str:
+    """That nothing differs, with every file from the repository's top, as differences have it."""
+    return f"No difference: {', '.join((_CONTRACT, locks.workflow, *locks.documents))}"
+
+
+def put(root: Path, locks: Locks) -> tuple[str, ...]:
+    """Render what differs into the repository; the files that changed.
+
+    Raises:
+        ConfigurationError: The workflow is missing, or has no place for a region.
+    """
+    text = _text(root / locks.workflow)
+    if text is None:
+        raise ConfigurationError(
+            f"there is no {locks.workflow}",
+            where=_CONTRACT,
+            remedy="copy the workflow of docs/release-contract.md there, then render again",
+        )
+    wanted = {locks.workflow: drift.written(locks.workflow, text, locks.regions)}
+    wanted |= locks.documents
+    changed = [name for name, content in wanted.items() if _text(root / name) != content]
+    for name in changed:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(wanted[name], encoding="utf-8")
+    return tuple(changed)
+
+
+def _text(file: Path) -> str | None:
+    try:
+        return file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(
+            f"it cannot be read: {error}", where=str(file), remedy="see that it is a text of yours"
+        ) from error
+
+
+_COLUMNS = ("entry", "trigger", "environment", "tasks", "role")
+
+
+def table(contract: Contract) -> tuple[tuple[str, ...], ...]:
+    """The contract for people: one row for each entry."""
+    rows = []
+    for entry in contract.entries:
+        by_hand = entry not in contract.triggers
+        named = {contract.guard(name).role_for(by_hand=by_hand) for name in entry.environments}
+        roles = sorted("any identity of the account" if one in {"", "*"} else one for one in named)
+        places, tasks = ", ".join(entry.environments), ", ".join(entry.tasks)
+        rows.append((entry.name, entry.rule, places, tasks, ", ".join(roles)))
+    return tuple(rows)
+
+
+def _say(contract: Contract, locks: Locks, console: Console) -> None:
+    for entry in contract.triggers:
+        if note := wider(entry):
+            console.say(f"{entry.name}: the guard of {locks.workflow} is wider: {note}")

@@ -1,0 +1,94 @@
+"""What stands behind a task: read the arguments, deliver, show it, give the exit code."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from shipway.cli.run_command import conduct
+from shipway.console import Console
+from shipway.delivery.deliver import Order, deliver
+from shipway.delivery.stage import UNCHANGED
+from shipway.errors import TerminatedError
+from shipway.policy.contract import Task
+from shipway.policy.facts import Exceptions
+from shipway.rollout.resume import HookAction
+from shipway.values import ImageReference
+from shipway.wiring import yard
+
+
+def run(
+    stage: Task,
+    env: str,
+    *,
+    image: str = "",
+    resume: HookAction | None = None,
+    asked: Exceptions | None = None,
+    json: bool,
+    verbose: bool,
+) -> int:
+    """Deliver; nothing is raised but what is a bug of ours.
+
+    Args:
+        stage: The task.
+        env: ``--env``; empty where the release contract is to say it.
+        image: ``--image``; empty for a build.
+        resume: The answer to the PAUSE hook that a deployment waits at.
+        asked: What the contract's rules are to let through, by name.
+        json: One JSON object for each event instead of words for a person.
+        verbose: Show all of BuildKit's output.
+    """
+
+    def work(console: Console) -> int:
+        with terminable():
+            order = _order(stage, env, image, resume, asked or Exceptions())
+            return _deliver(order, console)
+
+    return conduct(work, interrupted=UNCHANGED, json=json, verbose=verbose)
+
+
+def _order(
+    stage: Task, env: str, image: str, resume: HookAction | None, asked: Exceptions
+) -> Order:
+    return Order(
+        task=stage,
+        environment=env or None,
+        image=ImageReference.parse(image) if image else None,
+        resume=resume,
+        asked=asked,
+    )
+
+
+def _deliver(order: Order, console: Console) -> int:
+    outcome = deliver(order, yard(console), console)
+    if outcome.image is not None:
+        console.output("image", str(outcome.image))
+    return outcome.exit_code
+
+
+@contextmanager
+def terminable() -> Iterator[None]:
+    """Let SIGTERM and SIGHUP end a delivery as an error of ours: its record is written first.
+
+    Whoever ignores SIGHUP (nohup) goes on when the terminal is gone.
+    """
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        raise TerminatedError(
+            f"ended by {signal.Signals(number).name}",
+            remedy="what ECS was doing goes on; see the service in ECS",
+        )
+
+    numbers = [
+        one
+        for one in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(one) is not signal.SIG_IGN
+    ]
+    before = {one: signal.signal(one, end) for one in numbers}
+    try:
+        yield
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -1,0 +1,180 @@
+"""What stands behind ``inv rehearse``: start the sandbox, walk every walk, judge the evidence."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from pathlib import Path
+from typing import Any, Final
+
+from shipway.adapters.http import HttpProber
+from shipway.cli.deliver import terminable
+from shipway.cli.run_command import conduct
+from shipway.console import Acceptance, Console
+from shipway.console.json_lines import decode
+from shipway.embedded import entry
+from shipway.errors import EvidenceError, UnmetError
+from shipway.git import checkout as git
+from shipway.observer import Concluded, Event, Observer
+from shipway.rehearsal import closing, scenarios
+from shipway.rehearsal.checkout import Checkout
+from shipway.rehearsal.run_scenario import Stage, walk
+from shipway.rehearsal.scenarios import Walk
+from shipway.util.paths import cache_folder
+
+_BESIDE: Final = 2
+"""How many walks go on beside one that mostly waits."""
+
+
+def run(*, as_json: bool, verbose: bool) -> int:
+    """Rehearse; 0 only if every criterion is met."""
+
+    def work(console: Console) -> int:
+        with terminable():
+            return _rehearse(console)
+
+    again = "nothing is left running; start it again at any time"
+    return conduct(work, interrupted=again, json=as_json, verbose=verbose)
+
+
+def _rehearse(console: Console) -> int:
+    root = git.root(Path.cwd())
+    began = time.monotonic()
+    evidence = _folder(root / "evidence")
+    name = evidence.name
+    with ExitStack() as stack:
+        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shipway-")))
+        checkout = Checkout(root, scratch / "shop")
+        sandbox = stack.enter_context(
+            entry.owned(root, scratch / "run", cache_folder(os.environ), console.say)
+        )
+        stage = Stage(
+            world=sandbox,
+            checkout=checkout,
+            evidence=evidence,
+            prober=HttpProber(),
+        )
+        _walk_all(stage, scratch, console)
+    judged = closing.judge(evidence)
+    report = closing.close(evidence, judged, seconds=time.monotonic() - began)
+    for line in closing.words(judged):
+        console.say(line)
+    shown = [
+        Acceptance(
+            name=row.name if row.met else f"{row.name}: {row.why}",
+            met=row.met,
+            proof=f"evidence/{name}/{row.file}" if row.file else "",
+        )
+        for row in judged.rows
+    ]
+    console.acceptance(
+        shown, seconds=time.monotonic() - began, report=f"evidence/{name}/{report.name}"
+    )
+    if judged.checked.findings:
+        return EvidenceError.exit_code
+    return 0 if judged.ready else UnmetError.exit_code
+
+
+def _folder(above: Path) -> Path:
+    """A new folder named by the time, and by a number where two rehearsals began together."""
+    name = f"rehearsal-{datetime.now(UTC):%Y-%m-%dT%H-%M-%SZ}"
+    number = 1
+    while True:
+        folder = above / (name if number == 1 else f"{name}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            number += 1
+        except OSError as error:
+            raise EvidenceError(
+                f"the rehearsal's evidence cannot be written: {error}",
+                where=str(folder),
+                remedy="see that the disk is not full and the folder can be written",
+            ) from error
+        else:
+            return folder
+
+
+def _walk_all(stage: Stage, scratch: Path, console: Console) -> None:
+    crash, *unhealthy = scenarios.FAILING
+    numbers = count(1)
+    for one in (scenarios.MAIN, scenarios.STABLE, crash):
+        _walk(one, stage, next(numbers), console)
+    # A refusal changes nothing and asks no AWS; and while two releases wait for their health checks
+    # to fail, this machine has nothing to do. So the refusals are walked beside them.
+    apart = [_Apart(one, stage, next(numbers), scratch) for one in scenarios.REFUSED]
+    with _pool(_BESIDE) as pool:
+        # Nobody may commit in a repository that is being cloned.
+        list(pool.map(_Apart.clone, apart))
+        under_way = [pool.submit(one.walk) for one in apart]
+        for one in unhealthy:
+            _walk(one, stage, next(numbers), console)
+        for beside, ended in zip(apart, under_way, strict=True):
+            ended.result()
+            beside.show(console)
+    _walk(scenarios.NO_IMAGE, stage, next(numbers), console)
+
+
+@contextmanager
+def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
+    """Threads; where something ends us, what has not begun never begins."""
+    pool = ThreadPoolExecutor(workers)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+class _Apart:
+    """A walk in a clone of its own; what it tells is kept until its turn to be shown."""
+
+    def __init__(self, one: Walk, stage: Stage, number: int, scratch: Path) -> None:
+        self._one = one
+        self._stage = stage
+        self._number = number
+        self._folder = scratch / one.name
+        self._heard: list[Event] = []
+
+    def clone(self) -> None:
+        """Take the repository as it is now."""
+        own = Checkout(self._stage.checkout.folder, self._folder)
+        self._stage = replace(self._stage, checkout=own)
+
+    def walk(self) -> None:
+        """Carry it out."""
+        walk(self._one, self._stage, self._number, _events(self._heard.append, self._stage.root))
+
+    def show(self, console: Console) -> None:
+        """Say what was heard."""
+        _head(self._one, console)
+        for event in self._heard:
+            console(event)
+
+
+def _walk(one: Walk, stage: Stage, number: int, console: Console) -> None:
+    _head(one, console)
+    walk(one, stage, number, _events(console, stage.root))
+
+
+def _head(one: Walk, console: Console) -> None:
+    expected = "must succeed" if not one.exit_code else f"must fail: {one.kind}"
+    console.say("")
+    console.say(f"{one.name}  {one.title}  ({expected})")
+
+
+def _events(observer: Observer, root: Path) -> Callable[[Mapping[str, Any]], None]:
+    def take(record: Mapping[str, Any]) -> None:
+        event = decode(record)
+        if isinstance(event, Concluded):  # a walk's own place is not where a person stands
+            event = replace(event, evidence=event.evidence.removeprefix(f"{root}/"))
+        if event is not None:
+            observer(event)
+
+    return take

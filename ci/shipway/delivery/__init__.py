@@ -1,0 +1,1 @@
+"""A delivery: deliver.py is the prose, the other files are its stages in order."""

@@ -1,0 +1,277 @@
+"""What is said about an image: its bill of materials and its provenance, made beside the rollout.
+
+Cataloguing takes seconds that nobody should wait for, so it runs in a thread of its own from the
+end of the build on, and is joined when the delivery ends. What came of it is noted in any case.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import CancelledError as Withdrawn
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from shipway.config.environment import Environment
+from shipway.delivery.ports import ImageStore, Site
+from shipway.errors import AccessDeniedError, EvidenceError, ShipwayError
+from shipway.evidence.record import Journal
+from shipway.image import layout, provenance, sbom, signing
+from shipway.image.build import BuiltImage
+from shipway.image.publish import PublishedImage
+from shipway.image.referrers import (
+    CYCLONEDX,
+    IN_TOTO,
+    PLATFORM,
+    PLATFORM_DIGEST,
+    PREDICATE_TYPE,
+    Document,
+    Referrer,
+)
+from shipway.image.sbom import Bill
+from shipway.observer import Noticed
+from shipway.util.waiting import results
+from shipway.values import Commit
+
+_JOIN_SECONDS: Final = 330.0
+_NOT_AVAILABLE: Final = "not available"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Papers:
+    """What was found out, and where it was attached."""
+
+    bills: tuple[Bill, ...] = ()
+    provenances: tuple[Document, ...] = ()
+    referrers: tuple[Referrer, ...] = ()
+    signed_by: str = ""
+    trouble: str = ""
+
+    @property
+    def has_bill(self) -> bool:
+        """Whether there is a bill of materials, made now or attached earlier."""
+        made = bool(self.bills) and all(one.document is not None for one in self.bills)
+        return made or any(one.artifact_type == CYCLONEDX for one in self.referrers)
+
+
+@dataclass(slots=True)
+class Clerk:
+    """Makes and attaches the papers of one delivery.
+
+    Attributes:
+        site: Where it happens.
+        commit: The commit, whose time stands in every bill.
+        cache: Where bills are kept by digest.
+        journal: Where they are noted.
+    """
+
+    site: Site
+    commit: Commit
+    cache: Path
+    journal: Journal
+    _pool: ThreadPoolExecutor = field(
+        default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="papers")
+    )
+    _made: Future[Papers] | None = None
+    _attached: Future[Papers] | None = None
+    _closed: bool = False
+
+    def begin(self, built: BuiltImage, name: str, wanted: str) -> None:
+        """Start to find out what was built."""
+        self._made = self._pool.submit(self._make, built, name, wanted)
+
+    def attach(self, image: PublishedImage, environment: Environment, store: ImageStore) -> None:
+        """Put the papers beside the image that is in the registry now, as soon as they are made.
+
+        Raises:
+            AccessDeniedError: The role may not see what is beside the image; told before the
+                rollout, for a person can mend it.
+        """
+        try:
+            there: tuple[Referrer, ...] | ShipwayError = store.referrers(image.reference.digest)
+        except AccessDeniedError:
+            raise
+        except ShipwayError as error:
+            there = error
+        self._attached = self._pool.submit(self._attach, image, environment, store, there)
+
+    def require(self, environment: Environment) -> None:
+        """Wait for the bill where the environment insists on one.
+
+        Raises:
+            EvidenceError: There is none.
+        """
+        if environment.sbom != "required" or self._attached is None:
+            return
+        papers = self._attached.result(_JOIN_SECONDS)
+        if not papers.has_bill:
+            raise EvidenceError(
+                f"{environment.name} requires a bill of materials, and there is none"
+                + (f": {papers.trouble}" if papers.trouble else ""),
+                where="ci/delivery.toml",
+                remedy="pip install 'shipway[sbom]' where images are built; nothing was rolled out",
+            )
+
+    def close(self, *, abandon: bool = False) -> None:
+        """Note what came of it; never raises, for the record must not hang on its papers."""
+        if self._closed:
+            return
+        self._closed = True
+        if abandon:
+            self.site.cataloguer.end()
+        papers = Papers()
+        for work in (self._made, self._attached):
+            if work is not None:
+                if abandon:
+                    work.cancel()
+                try:
+                    papers = work.result(_JOIN_SECONDS)
+                except (Withdrawn, TimeoutError):
+                    papers = Papers(trouble="the delivery ended before they were made")
+                except Exception as bug:  # noqa: BLE001  # the record must not be lost for it
+                    papers = Papers(trouble=f"{type(bug).__name__}: {bug}")
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._made is not None or self._attached is not None:
+            self._note(papers)
+
+    def _make(self, built: BuiltImage, name: str, wanted: str) -> Papers:
+        try:
+            image = layout.read(built.folder)
+            found: tuple[Bill, ...] = ()
+            documents = provenance.documents(image, name)
+            if wanted != "off":
+                found = sbom.bills(
+                    self.site.cataloguer,
+                    image,
+                    built.folder,
+                    name=name,
+                    time=self.commit.time,
+                    cache=self.cache,
+                )
+        except ShipwayError as error:
+            return Papers(trouble=str(error))
+        return Papers(bills=found, provenances=documents)
+
+    def _attach(
+        self,
+        image: PublishedImage,
+        environment: Environment,
+        store: ImageStore,
+        there: tuple[Referrer, ...] | ShipwayError,
+    ) -> Papers:
+        made = results([self._made])[0] if self._made is not None else Papers()
+        digest = image.reference.digest
+        try:
+            if isinstance(there, ShipwayError):
+                raise there
+            known = {one.key for one in there}
+            documents = self._documents(made, environment)
+            lacking = tuple(one for one in documents if one.key not in known)
+            attached = store.attach(digest, lacking) if lacking else ()
+        except ShipwayError as error:
+            return Papers(bills=made.bills, provenances=made.provenances, trouble=str(error))
+        signed_by = self.site.signer(environment.sign).keyid if environment.sign else ""
+        return Papers(
+            bills=made.bills,
+            provenances=made.provenances,
+            referrers=(*there, *attached),
+            signed_by=signed_by,
+            trouble=made.trouble,
+        )
+
+    def _documents(self, made: Papers, environment: Environment) -> tuple[Document, ...]:
+        plain = (
+            *(one.document for one in made.bills if one.document is not None),
+            *made.provenances,
+        )
+        if not environment.sign or not plain:
+            return plain
+        signer = self.site.signer(environment.sign)
+        statements = (
+            *sbom.statements(made.bills, environment.image.name),
+            *(json.loads(one.content) for one in made.provenances),
+        )
+        signed = (
+            signing.envelope(signer, statement, document.annotations)
+            for statement, document in zip(statements, plain, strict=True)
+        )
+        return (*plain, *signed)
+
+    def _note(self, papers: Papers) -> None:
+        self.journal.note("sbom", [_bill_fact(one, papers) for one in papers.bills])
+        self.journal.note(
+            "provenance", [_provenance_fact(one, papers) for one in papers.provenances]
+        )
+        if papers.signed_by:
+            kind = "kms" if papers.signed_by.startswith("arn:") else "key"
+            fact = {"keyid": papers.signed_by, "method": kind, "what": "SBOM and provenance"}
+            self.journal.note("signature", [fact])
+        self.journal.note(
+            "papers",
+            {
+                "available": papers.has_bill,
+                "trouble": papers.trouble,
+                "signedBy": papers.signed_by,
+                "referrers": papers.referrers,
+            },
+        )
+        for bill in papers.bills:
+            if bill.document is not None:
+                name = f"sbom-{_dashed(bill.platform)}.cdx.json"
+                self.journal.attach(name, bill.document.content, CYCLONEDX)
+        for one in papers.provenances:
+            name = f"provenance-{_dashed(one.annotations[PLATFORM])}.json"
+            self.journal.attach(name, one.content, IN_TOTO)
+        text, level = _words(papers), "info"
+        if papers.trouble:
+            text, level = f"{text}: {papers.trouble}", "warning"
+        with contextlib.suppress(RuntimeError):
+            self.journal(Noticed(stage="publish", text=text, level=level))
+
+
+def _bill_fact(bill: Bill, papers: Papers) -> Mapping[str, Any]:
+    return {
+        "platform": bill.platform,
+        "digest": bill.digest,
+        "format": "CycloneDX" if bill.document else _NOT_AVAILABLE,
+        "file": f"sbom-{_dashed(bill.platform)}.cdx.json" if bill.document else "",
+        "sha256": str(bill.document.digest).removeprefix("sha256:") if bill.document else "",
+        "components": bill.components,
+        "referrer": _referrer(bill.document, papers.referrers),
+    }
+
+
+def _provenance_fact(document: Document, papers: Papers) -> Mapping[str, Any]:
+    said = document.annotations
+    return {
+        "platform": said[PLATFORM],
+        "digest": said[PLATFORM_DIGEST],
+        "predicateType": said[PREDICATE_TYPE],
+        "file": f"provenance-{_dashed(said[PLATFORM])}.json",
+        "sha256": str(document.digest).removeprefix("sha256:"),
+        "referrer": _referrer(document, papers.referrers),
+    }
+
+
+def _dashed(platform: str) -> str:
+    return platform.replace("/", "-")
+
+
+def _referrer(document: Document | None, there: Sequence[Referrer]) -> str | None:
+    """The manifest that attaches a document, or an older one that says the same."""
+    if document is None:
+        return None
+    return next((str(one.digest) for one in there if one.key == document.key), None)
+
+
+def _words(papers: Papers) -> str:
+    components = sum(one.components for one in papers.bills)
+    bill = f"SBOM of {components} components" if components else f"SBOM {_NOT_AVAILABLE}"
+    if not papers.bills and papers.has_bill:
+        bill = "SBOM attached earlier"
+    said = ", SLSA v1 provenance" if papers.provenances else ""
+    signed = f", signed by {papers.signed_by}" if papers.signed_by else ""
+    return f"{bill}{said}; {len(papers.referrers)} documents beside the image{signed}"

@@ -1,0 +1,306 @@
+"""The gate: who asks, may they, and where does it go?
+
+It is passed three times: before anything is asked of AWS, before anything is built, and just before
+the rollout. Whatever it refuses, it names every rule that failed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+
+from shipway.config import load as delivery_file
+from shipway.config import resolve
+from shipway.config.environment import Environment, Image, Place
+from shipway.config.load import Delivery
+from shipway.config.problems import nearest
+from shipway.delivery import live_facts
+from shipway.delivery import trigger as who
+from shipway.delivery.ports import Aws, Yard
+from shipway.delivery.stage import stage
+from shipway.errors import RefusedError
+from shipway.evidence.record import Journal
+from shipway.image.publish import PublishedImage
+from shipway.observer import Heading, Noticed
+from shipway.policy import load as contract_file
+from shipway.policy import rules
+from shipway.policy.contract import Allowed, Contract, Reason, Refused, Task, decide
+from shipway.policy.facts import Beforehand, Exceptions, Verified
+from shipway.policy.pattern import quoted
+from shipway.policy.requirements import Guard
+from shipway.policy.trigger import Trigger
+from shipway.util.paths import evidence_folder
+from shipway.values import Commit, Digest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Passed:
+    """What the contract allowed, and the place it leads to.
+
+    Attributes:
+        trigger: Who asks.
+        allowed: The entry that allows it.
+        place: Where it goes.
+        contract: The contract it was asked of.
+        asked: What is to be let through by name.
+        verified: What the environment before has verified; empty where no rule asks.
+    """
+
+    trigger: Trigger
+    allowed: Allowed
+    place: Place
+    contract: Contract
+    asked: Exceptions
+    verified: tuple[Verified, ...] = ()
+
+    @property
+    def guard(self) -> Guard:
+        """What the environment asks."""
+        return self.contract.guard(self.place.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ground:
+    """Where the rules look: the environment, its AWS, the outside, and the journal."""
+
+    environment: Environment
+    aws: Aws
+    yard: Yard
+    journal: Journal
+
+
+def pass_contract(
+    task: Task | None,
+    environment: str | None,
+    yard: Yard,
+    commit: Commit,
+    journal: Journal,
+    *,
+    asked: Exceptions | None = None,
+) -> Passed:
+    """Read the trigger and ask the release contract.
+
+    Args:
+        task: The one task that was asked for, where it was not the whole row.
+        environment: ``--env``.
+        yard: The outside.
+        commit: What is checked out.
+        journal: Keeps what was found and decided.
+        asked: What the command line asks to be let through; what it leaves out, variables say.
+
+    Raises:
+        RefusedError: The contract does not allow it; nothing was built or changed.
+        ConfigurationError: The contract or delivery.toml is wrong.
+    """
+    with stage("contract", journal, yard.clock, quiet=True) as running:
+        contract = contract_file.load(yard.contract_file)
+        content = yard.contract_file.read_bytes()
+        journal.note(
+            "contract",
+            {"path": "ci/release.toml", "sha256": hashlib.sha256(content).hexdigest()},
+        )
+        trigger = who.read_trigger(yard, commit, contract, journal)
+        journal.note("trigger", trigger)
+        declared = delivery_file.load(yard.delivery_file)
+        contract_file.check_environments(contract, declared.names)
+        decision = decide(contract, trigger, environment=environment, task=task)
+        if isinstance(decision, Refused):
+            refused = _with_source(decision, contract, trigger)
+            raise _refused(journal, _with_nearest(refused, environment, declared))
+        let = _asked(yard, asked)
+        facts = live_facts.beforehand(decision, trigger, yard)
+        journal.note("facts", facts)
+        broken = rules.beforehand(contract, decision, trigger, facts, let)
+        if broken:
+            broken += _other_commit(decision, trigger, commit)
+            raise _refused(journal, rules.refusal(contract, trigger, broken))
+        _same_commit(trigger, commit)
+        journal.note(
+            "decision",
+            {
+                "allowed": True,
+                "entry": decision.entry.name,
+                "environment": decision.environment,
+                "tasks": decision.tasks,
+            },
+        )
+        journal.environment = decision.environment
+        place = resolve.find(declared.environment(decision.environment), yard.variables)
+        journal(_heading(trigger, place, commit))
+        passed = Passed(
+            trigger=trigger, allowed=decision, place=place, contract=contract, asked=let
+        )
+        _through(passed, facts, journal)
+        running.text = decision.text
+    return passed
+
+
+def pass_rules(passed: Passed, ground: Ground) -> Passed:
+    """Ask the rules about what runs and what was verified, before anything is built.
+
+    Raises:
+        RefusedError: A rule is broken; nothing was built or changed.
+        ShipwayError: AWS does not answer.
+    """
+    yard, journal = ground.yard, ground.journal
+    with stage("contract", journal, yard.clock, quiet=True):
+        verified = _verified(passed, ground)
+        broken = _at_aws(passed, ground, verified)
+        if passed.guard.after:
+            journal.note("verifiedBefore", verified)
+        if broken:
+            raise _refused(journal, rules.refusal(passed.contract, passed.trigger, broken))
+        back = passed.asked.rollback_to
+        if passed.guard.not_older and back and passed.trigger.sha.startswith(back):
+            text = f"may be older than what runs: {back} was asked for by name"
+            journal(Noticed(stage="contract", text=text, level="warning"))
+            journal.note("rollbackTo", {"commit": back, "by": passed.trigger.actor})
+    return replace(passed, verified=verified)
+
+
+def pass_again(passed: Passed, ground: Ground, image: PublishedImage, *, named: bool) -> None:
+    """Ask once more just before the rollout: time has passed, and the image is known now.
+
+    Args:
+        passed: What was allowed.
+        ground: Where the rules look.
+        image: What is to be rolled out.
+        named: Whether the image was named on the command line, not built from the commit.
+
+    Raises:
+        RefusedError: A rule is broken by now; nothing was rolled out.
+    """
+    yard, journal = ground.yard, ground.journal
+    with stage("contract", journal, yard.clock, quiet=True):
+        allowed, trigger, guard = passed.allowed, passed.trigger, passed.guard
+        facts = live_facts.beforehand(allowed, trigger, yard, late=True)
+        digests: frozenset[Digest] = image.platforms or frozenset({image.reference.digest})
+        broken = rules.just_before(passed.contract, allowed, trigger, facts, passed.asked)
+        broken += _at_aws(passed, ground, passed.verified)
+        broken += rules.same_image(allowed, guard, digests, passed.verified)
+        if named:
+            tags = ground.aws.repository(ground.environment).tags(image.reference.digest)
+            broken += rules.own_commit(allowed, guard, trigger, tags)
+        if broken:
+            late = rules.refusal(passed.contract, trigger, broken, late=True)
+            raise _refused(journal, late)
+
+
+def image_of(passed: Passed, yard: Yard) -> Image:
+    """What is to be built, for a build that reaches no AWS.
+
+    Raises:
+        UnresolvedReferenceError: ``[image]`` refers to something that only AWS knows.
+    """
+    declared = delivery_file.load(yard.delivery_file).environment(passed.place.name)
+    return resolve.image(declared, yard.variables)
+
+
+def _asked(yard: Yard, asked: Exceptions | None) -> Exceptions:
+    """What is to be let through: by the command line, or by a variable of the GitHub environment.
+
+    Each names the one thing that it is about, so that a variable somebody forgot lets nothing else
+    through.
+    """
+    given, variables = asked or Exceptions(), yard.variables
+    return Exceptions(
+        rollback_to=given.rollback_to or variables.get("SHIPWAY_ROLLBACK_TO", ""),
+        through_freeze=given.through_freeze or variables.get("SHIPWAY_THROUGH_FREEZE", ""),
+    )
+
+
+def _verified(passed: Passed, ground: Ground) -> tuple[Verified, ...]:
+    before, yard = passed.guard.after, ground.yard
+    if not before:
+        return ()
+    declared = delivery_file.load(yard.delivery_file).environment(before)
+    place = resolve.find(declared, yard.variables)
+    folder = evidence_folder(yard.root, yard.variables)
+    return live_facts.verified(folder, place, ground.aws, passed.trigger.sha)
+
+
+def _at_aws(passed: Passed, ground: Ground, verified: tuple[Verified, ...]) -> tuple[Reason, ...]:
+    trigger, again = passed.trigger, passed.allowed.entry.rules.refuse_rerun_when_newer
+    if passed.guard.not_older or (again and trigger.rerun):
+        git = ground.yard.git
+        now = live_facts.running(ground.aws, ground.environment, git, trigger.sha)
+        ground.journal.note("running", now)
+    else:
+        now = ()
+    return rules.at_aws(
+        passed.allowed,
+        passed.guard,
+        trigger,
+        running=now,
+        verified=verified,
+        asked=passed.asked,
+    )
+
+
+def _with_source(refused: Refused, contract: Contract, trigger: Trigger) -> Refused:
+    """A refusal that also says where the run came from, if that alone would refuse it."""
+    foreign = rules.elsewhere(contract.source, trigger, trigger.ref)
+    more = tuple(Reason(entry="[github]", rule=rule, why=why) for rule, why in foreign)
+    return replace(refused, reasons=(*refused.reasons, *more))
+
+
+def _with_nearest(refused: Refused, environment: str | None, declared: Delivery) -> Refused:
+    """A refusal that also says that the environment is nowhere: mostly a slip of the finger."""
+    if not environment or environment in declared.names:
+        return refused
+    near = nearest(environment, declared.names) or "."
+    said = f"There is no environment {quoted(environment, plain=True)}"
+    remedy = f"{said} in {declared.document.shown}{near} {refused.remedy}"
+    return replace(refused, remedy=remedy)
+
+
+def _through(passed: Passed, facts: Beforehand, journal: Journal) -> None:
+    """Tell and record that a freeze is gone through."""
+    found = rules.passing(passed.guard, facts.now, passed.asked)
+    if found is None:
+        return
+    freeze, why = found
+    text = f"goes through the freeze {freeze.name}: {why}"
+    journal(Noticed(stage="contract", text=text, level="warning"))
+    journal.note("throughFreeze", {"name": freeze.name, "why": why, "by": passed.trigger.actor})
+
+
+def _refused(journal: Journal, refused: Refused) -> RefusedError:
+    journal.note("decision", {"allowed": False, "reasons": refused.reasons})
+    return refused.error()
+
+
+def _heading(trigger: Trigger, place: Place, commit: Commit) -> Heading:
+    state = "clean" if commit.clean else "with changes"
+    return Heading(
+        environment=place.name,
+        account=place.account,
+        region=place.region,
+        trigger=f"{trigger.described}: {trigger.actor}".removesuffix(": "),
+        commit=f"{commit.short} ({state})",
+    )
+
+
+def _other_commit(allowed: Allowed, trigger: Trigger, commit: Commit) -> tuple[Reason, ...]:
+    """The same as :func:`_same_commit`, where other rules are broken too."""
+    try:
+        _same_commit(trigger, commit)
+    except RefusedError as error:
+        return (Reason(entry=allowed.entry.name, rule="commit", why=error.what),)
+    return ()
+
+
+def _same_commit(trigger: Trigger, commit: Commit) -> None:
+    """What is checked out must be what was triggered, to the byte, unless a person rehearses."""
+    if trigger.by_hand:
+        return
+    if trigger.sha != commit.sha:
+        raise RefusedError(
+            f"{trigger.described} is about {trigger.sha[:7]}, but {commit.short} is checked out",
+            remedy="check out the commit of the event; nothing was built or changed",
+        )
+    if not commit.clean:
+        raise RefusedError(
+            f"the work tree differs from {commit.short}, the commit of {trigger.described}",
+            remedy="a step before this one changed or left files; nothing was built or changed",
+        )

@@ -1,0 +1,323 @@
+"""A delivery, from the commit to the evidence, stage by stage, in order.
+
+trigger → release contract → environment → image → rollout → verification → evidence
+
+Every stage takes frozen values and gives frozen values; what reaches the outside is the yard's.
+Whatever happens, the record is written and the last event says how it ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shipway.config.environment import Environment
+from shipway.delivery import contract, identity, verification
+from shipway.delivery.attestations import Clerk
+from shipway.delivery.image import Artifact
+from shipway.delivery.ports import Aws, Site, Yard
+from shipway.delivery.stage import UNCHANGED, stage
+from shipway.errors import (
+    CancelledError,
+    RefusedError,
+    ShipwayError,
+    TerminatedError,
+)
+from shipway.evidence.copies import Bucket, Copier, Registry
+from shipway.evidence.mask import secret_variables
+from shipway.evidence.record import Journal
+from shipway.image import publish as publishing
+from shipway.observer import Concluded, Noticed, Observer, Planned
+from shipway.policy.contract import Task
+from shipway.policy.facts import Exceptions
+from shipway.redact import secret_values
+from shipway.rollout import plan as planning
+from shipway.rollout import resume as resuming
+from shipway.rollout.deploy import Harbour, release
+from shipway.rollout.resume import HookAction
+from shipway.util.paths import evidence_folder
+from shipway.values import Commit, ImageReference
+
+_ROWS: Mapping[Task, tuple[Task, ...]] = {
+    "build": ("build",),
+    "publish": ("build", "publish"),
+    "deploy": ("build", "publish", "deploy", "verify"),
+    "verify": ("verify",),
+}
+_IMAGE_ROW: tuple[Task, ...] = ("deploy", "verify")
+_UNVERIFIED = "the new revision is in service and was not verified: run verify to prove it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What was asked for on the command line.
+
+    Attributes:
+        task: The one task; ``deploy`` is everything that the contract allows.
+        environment: ``--env``; in GitHub Actions the contract says it.
+        image: ``--image``: an image that exists, to be rolled out without a build.
+        resume: The answer to a PAUSE hook that a deployment waits at; nothing is built.
+        asked: What the contract's rules are to let through, by name.
+    """
+
+    task: Task = "deploy"
+    environment: str | None = None
+    image: ImageReference | None = None
+    resume: HookAction | None = None
+    asked: Exceptions = field(default_factory=Exceptions)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a delivery ended; everything about it was told to the observer already."""
+
+    kind: str
+    exit_code: int
+    evidence: Path | None
+    image: ImageReference | None = None
+
+
+def deliver(order: Order, yard: Yard, observer: Observer) -> Outcome:
+    """Walk the whole way, or as much of it as was asked for and the contract allows.
+
+    Raises:
+        GitError: There is no commit to deliver; nothing was begun, so nothing is recorded.
+    """
+    commit = yard.git.head()
+    journal = Journal(
+        evidence_folder(yard.root, yard.variables),
+        commit,
+        clock=yard.clock,
+        observer=observer,
+        secrets=secret_variables(yard.variables),
+    )
+    try:
+        image = _Walk(order, yard, commit, journal).whole()
+    except ShipwayError as error:
+        return _close(journal, yard, _last_words(error), error)
+    except KeyboardInterrupt:
+        cancelled = CancelledError("interrupted", remedy=UNCHANGED)
+        return _close(journal, yard, _last_words(cancelled), cancelled)
+    except Exception as bug:
+        # Not translated, so not foreseen: recorded, then shown as it is to whoever can mend it.
+        unforeseen = ShipwayError(f"{type(bug).__name__}: {bug}", remedy="report this as a bug")
+        _close(journal, yard, _last_words(unforeseen), unforeseen)
+        raise
+    return _close(journal, yard, "Delivered." if image else "Done.", image=image)
+
+
+class _Walk:
+    """One delivery on its way."""
+
+    def __init__(self, order: Order, yard: Yard, commit: Commit, journal: Journal) -> None:
+        self._order = order
+        self._yard = yard
+        self._commit = commit
+        self._journal = journal
+
+    def whole(self) -> ImageReference | None:
+        """Every stage in order; the image that was delivered, where there is one."""
+        order, yard, journal = self._order, self._yard, self._journal
+        passed = contract.pass_contract(
+            _asked(order), order.environment, yard, self._commit, journal, asked=order.asked
+        )
+        tasks = _tasks(order, passed.allowed.tasks)
+        # A build alone reaches no AWS: it works for a developer without any account.
+        alone = tasks == ("build",) and passed.trigger.by_hand
+        self._announce(tasks, alone=alone)
+        site = self._yard.site(passed.place)
+        if alone:
+            self._artifact(site).build(contract.image_of(passed, self._yard))
+            return None
+        aws = site.aws
+        environment = identity.pass_identity(passed, aws, yard, journal)
+        journal.copy_to(_copiers(environment, aws))
+        if environment.sign:
+            journal.sign_with(site.signer(environment.sign))
+        if order.resume is not None:
+            return self._resume(order.resume, environment, aws)
+        ground = contract.Ground(environment=environment, aws=aws, yard=yard, journal=journal)
+        if "deploy" in tasks:
+            passed = contract.pass_rules(passed, ground)
+        with self._papers(site) as clerk:
+            image = self._artifact(site, clerk).provide(tasks, environment, order.image)
+            if image is not None and "deploy" in tasks:
+                named = order.image is not None
+                contract.pass_again(passed, ground, image, named=named)
+                self._deploy(image, environment, aws)
+            if "verify" in tasks:
+                deployed = image is not None and "deploy" in tasks
+                self._verify(image, environment, aws, deployed=deployed)
+        return image.reference if image else None
+
+    def _announce(self, tasks: tuple[Task, ...], *, alone: bool) -> None:
+        stages = _planned(tasks)
+        self._journal(Planned(stages=stages[1:] if alone else stages))
+
+    def _artifact(self, site: Site, clerk: Clerk | None = None) -> Artifact:
+        return Artifact(
+            yard=self._yard, site=site, commit=self._commit, journal=self._journal, clerk=clerk
+        )
+
+    @contextmanager
+    def _papers(self, site: Site) -> Iterator[Clerk]:
+        """Whoever makes the image's papers, joined whatever happens; not where a signal came."""
+        clerk = Clerk(
+            site=site, commit=self._commit, cache=self._yard.cache / "sbom", journal=self._journal
+        )
+        try:
+            yield clerk
+        except (KeyboardInterrupt, CancelledError, TerminatedError):
+            clerk.close(abandon=True)
+            raise
+        finally:
+            clerk.close()
+
+    def _deploy(self, image: publishing.PublishedImage, environment: Environment, aws: Aws) -> None:
+        with stage("deploy", self._journal, self._yard.clock, quiet=True) as running:
+            steps = planning.plan(aws.ecs, environment, image.reference)
+            for step in steps:
+                self._journal.hide(secret_values(step.live))
+            # From here on the release tells how each service fares, failures with their cause.
+            running.told = True
+            release(steps, image.reference, image.platforms, self._harbour(environment, aws))
+
+    def _harbour(self, environment: Environment, aws: Aws) -> Harbour:
+        return Harbour(
+            ecs=aws.ecs,
+            logs=aws.logs,
+            cluster=environment.cluster,
+            clock=self._yard.clock,
+            journal=self._journal,
+        )
+
+    def _resume(
+        self, action: HookAction, environment: Environment, aws: Aws
+    ) -> ImageReference | None:
+        """Answer every PAUSE hook of the environment, and watch what comes of it."""
+        with stage("deploy", self._journal, self._yard.clock) as running:
+            found = resuming.waiting(aws.ecs, environment)
+            for one in found:
+                resuming.answer(aws.ecs, one, action)
+                text = f"answered hook {one.hook.id} at {one.stage}: {action}"
+                subject = one.step.service.key
+                self._journal(Noticed(stage="deploy", subject=subject, text=text))
+            running.told = True
+            image = found[0].image
+            self._journal.about(image)
+            self._journal.note("resumed", found)
+            platforms = aws.repository(environment).platforms(image.digest)
+            steps = tuple(one.step for one in found)
+            release(steps, image, platforms, self._harbour(environment, aws))
+        return image
+
+    def _verify(
+        self,
+        image: publishing.PublishedImage | None,
+        environment: Environment,
+        aws: Aws,
+        *,
+        deployed: bool,
+    ) -> None:
+        # Ctrl-C takes back no rollout that is done; whoever pressed it may think so.
+        after = _UNVERIFIED if deployed else UNCHANGED
+        with stage("verify", self._journal, self._yard.clock, quiet=True, interrupted=after):
+            verified = verification.verify(
+                environment,
+                ecs=aws.ecs,
+                images=aws.repository(environment),
+                prober=self._yard.prober,
+                clock=self._yard.clock,
+                observer=self._journal,
+                shipped=image.reference if image else None,
+            )
+        self._journal.note("verification", verified)
+
+
+def _tasks(order: Order, allowed: tuple[Task, ...]) -> tuple[Task, ...]:
+    """What will run: the order, as far as the contract allows it."""
+    if order.resume is not None:
+        return ("deploy",)
+    asked = _IMAGE_ROW if order.image is not None else _ROWS[order.task]
+    return tuple(task for task in allowed if task in asked)
+
+
+def _asked(order: Order) -> Task | None:
+    """The one task that the contract must allow; ``deploy`` is as much of the row as it allows."""
+    if order.task == "deploy" and order.image is None and order.resume is None:
+        return None
+    return order.task
+
+
+def _planned(tasks: tuple[Task, ...]) -> tuple[tuple[str, str], ...]:
+    words = {
+        "build": "one image with BuildKit",
+        "publish": "to the environment's ECR repository",
+        "deploy": "pinned by digest, watched until it holds",
+        "verify": "the running tasks' digests, then the address",
+    }
+    return (("identity", "who AWS says we are"), *((task, words[task]) for task in tasks))
+
+
+def _last_words(error: ShipwayError) -> str:
+    if isinstance(error, RefusedError):
+        late = "Refused: nothing was rolled out."
+        return late if error.late else "Refused: nothing was built or changed."
+    return f"Release failed: {error.kind.replace('-', ' ')}."
+
+
+def _close(
+    journal: Journal,
+    yard: Yard,
+    text: str,
+    error: ShipwayError | None = None,
+    *,
+    image: ImageReference | None = None,
+) -> Outcome:
+    """Write the record and say the last word; a record that cannot be written is a failure."""
+    kind, exit_code = (error.kind, error.exit_code) if error else ("succeeded", 0)
+    details: tuple[str, ...] = ()
+    remedy = ""
+    if error is not None and not journal.told:
+        details = (str(error), *error.details)
+        remedy = error.remedy
+    folder: Path | None = None
+    try:
+        kept = journal.write({"kind": kind, "exitCode": exit_code, "text": text})
+        folder = kept.folder
+        details = (*details, *journal.show(kept, _shown(folder, yard.root)))
+        awaited = isinstance(error, (CancelledError, TerminatedError))
+        journal.sign(kept, later=awaited)
+        journal.copy(kept, later=awaited)
+    except ShipwayError as lost:
+        details, remedy = (*details, lost.what, *lost.details), lost.remedy
+        if error is None:
+            text, kind, exit_code = "Delivered, but not recorded.", lost.kind, lost.exit_code
+    journal(
+        Concluded(
+            text=text,
+            kind=kind,
+            exit_code=exit_code,
+            evidence=f"{_shown(folder, yard.root)}/" if folder else "",
+            details=details,
+            remedy=remedy,
+        )
+    )
+    return Outcome(kind=kind, exit_code=exit_code, evidence=folder, image=image)
+
+
+def _copiers(environment: Environment, aws: Aws) -> Iterator[Copier]:
+    """Where records are copied to, as delivery.toml says."""
+    wanted = environment.evidence
+    if wanted.s3:
+        yield Bucket(objects=aws.objects, place=wanted.s3)
+    if wanted.referrer:
+        store = aws.repository(environment)
+        yield Registry(store=store, repository=environment.repository_uri)
+
+
+def _shown(path: Path, root: Path) -> str:
+    """A path below the repository from its top, any other as it is."""
+    return str(path.relative_to(root) if path.is_relative_to(root) else path)

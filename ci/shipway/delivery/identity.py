@@ -1,0 +1,142 @@
+"""Be sure that AWS knows us as the right one, before anything is built or changed."""
+
+from __future__ import annotations
+
+from shipway.config import load as delivery_file
+from shipway.config import resolve
+from shipway.config.environment import Environment
+from shipway.delivery.contract import Passed
+from shipway.delivery.ports import Aws, Yard
+from shipway.delivery.stage import stage
+from shipway.errors import ConfigurationError, IdentityError
+from shipway.evidence.record import Journal
+from shipway.policy.requirements import ANYBODY
+from shipway.values import Identity
+
+# STS and IAM key prefixes: IAM User Guide, "IAM identifiers", "Understanding unique ID prefixes".
+_SHORT_LIVED = "ASIA"
+
+
+def pass_identity(passed: Passed, aws: Aws, yard: Yard, journal: Journal) -> Environment:
+    """Compare what STS says with the environment's account and the contract's role.
+
+    Gives the environment with every reference resolved against what its infrastructure publishes.
+
+    Raises:
+        IdentityError: Another account or role, or a long-lived key where none may be.
+        CredentialsError: There are no credentials, or they ran out.
+        UnresolvedReferenceError: Something that delivery.toml refers to is not published.
+        ConfigurationError: A published value is not what it must be.
+    """
+    with stage("identity", journal, yard.clock) as running:
+        found, key = aws.identity(), aws.access_key_id()
+        short = _short_lived(found, key)
+        journal.note(
+            "identity",
+            {
+                "account": found.account,
+                "arn": found.arn,
+                "user_id": found.user_id,
+                "role": found.role,
+                "key": key[: len(_SHORT_LIVED)],
+                "shortLived": short,
+                "expectedAccount": passed.place.account,
+                "expectedRole": _expected(passed),
+            },
+        )
+        _right_account(found, passed)
+        if not short:
+            _may_be_long_lived(found, passed)
+        _right_role(found, passed)
+        environment = _arrive(passed, aws, yard, journal)
+        _same_role(environment, found, passed)
+        running.text = f"assumed role {found.role}" if found.role else found.arn
+    return environment
+
+
+def _short_lived(found: Identity, key: str) -> bool:
+    """Both must say so: ``ASIA…`` is also a user's session, and the ARN is what STS says."""
+    return key.startswith(_SHORT_LIVED) and bool(found.role)
+
+
+def _expected(passed: Passed) -> str:
+    return passed.guard.role_for(by_hand=passed.trigger.by_hand)
+
+
+def _right_account(found: Identity, passed: Passed) -> None:
+    place = passed.place
+    if found.account != place.account:
+        raise IdentityError(
+            f"these credentials belong to account {found.account}, "
+            f"but {place.name} is {place.account}",
+            where=found.arn,
+            remedy="sign in to the other account, or see `account` in ci/delivery.toml; "
+            "nothing was changed",
+        )
+
+
+def _may_be_long_lived(found: Identity, passed: Passed) -> None:
+    if not passed.trigger.by_hand:
+        raise IdentityError(
+            "a long-lived AWS key is in use in GitHub Actions",
+            where=found.arn,
+            remedy="delete it from the secrets, and take a role by OIDC "
+            "(aws-actions/configure-aws-credentials with id-token: write)",
+        )
+    if passed.guard.short_lived_keys_only:
+        raise IdentityError(
+            f"a long-lived AWS key is in use, and {passed.place.name} takes short-lived ones only",
+            where=found.arn,
+            remedy="sign in with aws sso login or assume a role; nothing was changed",
+        )
+
+
+def _right_role(found: Identity, passed: Passed) -> None:
+    expected = _expected(passed)
+    if expected in {ANYBODY, found.role}:
+        return
+    raise IdentityError(
+        f"{passed.place.name} is delivered by role {expected or '(none)'}, "
+        f"not by {found.role or 'who you are'}",
+        where=found.arn,
+        remedy="assume that role, or see [environments."
+        f"{passed.place.name}] in {passed.contract.path}; nothing was changed",
+    )
+
+
+def _same_role(environment: Environment, found: Identity, passed: Passed) -> None:
+    """``role`` in delivery.toml is wiring; it may not say something else than the contract."""
+    expected = _expected(passed)
+    if environment.role and expected not in {ANYBODY, environment.role}:
+        raise ConfigurationError(
+            f"two files name another role for {environment.name}",
+            details=(
+                f"ci/delivery.toml: environments.{environment.name}.role is {environment.role}",
+                f"{passed.contract.path}: environments.{environment.name} asks for {expected}",
+            ),
+            remedy="take `role` out of ci/delivery.toml: the release contract says it",
+        )
+    if environment.role and found.role != environment.role:
+        raise IdentityError(
+            f"{environment.name} is delivered by role {environment.role}, "
+            f"not by {found.role or 'who you are'}",
+            where=found.arn,
+            remedy="assume that role, or see `role` in ci/delivery.toml; nothing was changed",
+        )
+
+
+def _arrive(passed: Passed, aws: Aws, yard: Yard, journal: Journal) -> Environment:
+    declared = delivery_file.load(yard.delivery_file).environment(passed.place.name)
+    environment = resolve.resolve(declared, variables=yard.variables, published=aws.published)
+    journal.note(
+        "environment",
+        {
+            "name": environment.name,
+            "account": environment.account,
+            "region": environment.region,
+            "cluster": environment.cluster,
+            "repository": environment.repository_uri,
+            "services": {one.key: one.service for one in environment.services},
+        },
+    )
+    return environment

@@ -1,0 +1,379 @@
+"""The image of a delivery: found, promoted, reused or built, and passed by the scan gate.
+
+What comes first is what costs least: an image that was named, one that another environment
+verified, one that was built from the same source; only then a build.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, get_args
+
+from shipway.config import load as delivery_file
+from shipway.config import origin as origins
+from shipway.config import waivers as waivers_file
+from shipway.config.environment import Environment, Image, Scanning, Severity, Waiver
+from shipway.delivery.attestations import Clerk
+from shipway.delivery.ports import ImageStore, Site, Yard
+from shipway.delivery.stage import Stage, stage
+from shipway.errors import ImageNotFoundError
+from shipway.evidence.mask import secret_variables
+from shipway.evidence.record import Journal
+from shipway.image import build as building
+from shipway.image import content_key
+from shipway.image import publish as publishing
+from shipway.image import scan as scanning
+from shipway.image.content_key import ContentKey
+from shipway.image.publish import PublishedImage
+from shipway.image.scan import Decision, Scan
+from shipway.observer import Noticed
+from shipway.policy.contract import Task
+from shipway.values import Commit, ImageReference
+
+_SHOWN_ROWS: Final = 12
+_RECORDED: Final = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """One delivery's image, on its way from a source to a digest.
+
+    Attributes:
+        yard: The outside.
+        site: The environment's outside.
+        commit: What is delivered.
+        journal: Where everything is noted.
+        clerk: Makes the image's papers, where somebody will join them.
+    """
+
+    yard: Yard
+    site: Site
+    commit: Commit
+    journal: Journal
+    clerk: Clerk | None = None
+
+    def provide(
+        self, tasks: tuple[Task, ...], environment: Environment, asked: ImageReference | None
+    ) -> PublishedImage | None:
+        """The image that goes on; ``None`` where it was built only, or none is needed.
+
+        Raises:
+            ImageNotFoundError: The image asked for, or the one to promote, is not there.
+            BuildError: It could not be built.
+            PublishError: It could not be published.
+            DigestError: A tag stands for something else.
+        """
+        if asked is None and "build" not in tasks:
+            return None
+        store = self.site.aws.repository(environment)
+        if asked is not None:
+            image: PublishedImage | None = self._existing(asked, environment, store)
+        elif environment.promote_from:
+            image = self._promote(environment, store) if "publish" in tasks else None
+            if image is None:
+                text = f"nothing is built: {environment.name} takes what was built for "
+                text += environment.promote_from
+                self.journal(Noticed(stage="build", text=text))
+        else:
+            image = self._make(tasks, environment, store)
+        if image is None:
+            return None
+        self.journal.about(image.reference)
+        self.journal.note("image", image)
+        if self.clerk is not None:
+            self.clerk.attach(image, environment, store)
+        self._scan(image, environment, store, gate="deploy" in tasks)
+        if self.clerk is not None and "deploy" in tasks:
+            self.clerk.require(environment)
+        return image
+
+    def build(self, wanted: Image) -> building.BuiltImage:
+        """Build, whatever a registry may hold: no AWS is asked."""
+        with stage("build", self.journal, self.yard.clock) as running:
+            return self._built(wanted, self._request(wanted, {}), None, running)
+
+    def _make(
+        self, tasks: tuple[Task, ...], environment: Environment, store: ImageStore
+    ) -> PublishedImage | None:
+        wanted = environment.image
+        request = self._request(wanted, _logins(wanted, store))
+        key: ContentKey | None = None
+        with stage("build", self.journal, self.yard.clock) as running:
+            if "publish" in tasks and wanted.reuse:
+                key, why = content_key.of(
+                    request, lambda one: self.site.builder.resolve(one, request.builder)
+                )
+                image = publishing.reuse(store, key, self.commit) if key else None
+                if key and image:
+                    running.text = self._reused(image, key, wanted)
+                    return image
+                if why:
+                    text = f"not looked for an earlier build: {why}"
+                    self.journal(Noticed(stage="build", text=text))
+            built = self._built(wanted, request, key, running)
+        if self.clerk is not None:
+            self.clerk.begin(built, wanted.name, environment.sbom)
+        if "publish" not in tasks:
+            return None
+        with stage("publish", self.journal, self.yard.clock) as running:
+            image = publishing.publish(built, store)
+            if key:
+                publishing.remember(store, image, key, self.commit)
+            moved = image.pushed
+            done = f"{moved.bytes / 1e6:.1f} MB pushed" if moved else "nothing pushed: it is there"
+            running.text = f"{short(image.reference)}  tag {_short_tag(image.tag)}  {done}"
+        return image
+
+    def _request(self, wanted: Image, logins: dict[str, str]) -> building.BuildRequest:
+        context = self.yard.root / wanted.context
+        # A build argument should never be a secret; what looks like one is told nowhere.
+        self.journal.hide(secret_variables(wanted.build_args))
+        self.journal.hide(login.partition(":")[2] for login in logins.values())
+        return building.BuildRequest(
+            context=context,
+            dockerfile=context / wanted.dockerfile,
+            platforms=wanted.platforms,
+            destination=self.yard.cache / wanted.name / self.commit.sha,
+            epoch=int(self.commit.time.timestamp()),
+            build_args=wanted.build_args,
+            labels=building.labels(wanted.name, self.commit),
+            build_contexts=self.site.contexts,
+            builder=wanted.builder,
+            cache=wanted.cache,
+            logins=logins,
+        )
+
+    def _built(
+        self,
+        wanted: Image,
+        request: building.BuildRequest,
+        key: ContentKey | None,
+        running: Stage,
+    ) -> building.BuiltImage:
+        built = building.build(self.site.builder, request, self.commit, self.journal)
+        steps, cached = built.steps
+        running.text = f"{wanted.name}  {built.digest.short}  {cached} of {steps} steps from cache"
+        for trouble in built.cache_troubles:
+            text = f"the cache at {wanted.cache} was of no use: {trouble}"
+            self.journal(Noticed(stage="build", text=text))
+        self.journal.note(
+            "build",
+            {
+                "digest": built.digest,
+                "platforms": dict(built.platforms),
+                "steps": steps,
+                "cachedSteps": cached,
+                "bytes": built.size,
+                "standIns": {**self.site.contexts, **self.site.stand_ins},
+                "builder": wanted.builder,
+                "cache": {"reference": wanted.cache, "troubles": built.cache_troubles},
+                "contentKey": key.value if key else "",
+                "sourceDateEpoch": request.epoch,
+                "reused": False,
+                "builtBy": self.commit.sha,
+            },
+        )
+        return built
+
+    def _reused(self, image: PublishedImage, key: ContentKey, wanted: Image) -> str:
+        built_by = image.built_by or "an earlier delivery"
+        self.journal.note(
+            "build",
+            {
+                "digest": image.reference.digest,
+                "platforms": dict(image.named),
+                "steps": 0,
+                "cachedSteps": 0,
+                "contentKey": key.value,
+                "reused": True,
+                # The image's own labels name this commit too, not the one that is delivered.
+                "builtBy": image.built_by,
+            },
+        )
+        whose = "this commit" if built_by == self.commit.sha else built_by[:7]
+        return (
+            f"{wanted.name}  {image.reference.digest.short}  nothing built, nothing pushed: "
+            f"the same source was built by {whose}"
+        )
+
+    def _promote(self, environment: Environment, store: ImageStore) -> PublishedImage:
+        with stage("publish", self.journal, self.yard.clock) as running:
+            origin = origins.origin(
+                delivery_file.load(self.yard.delivery_file),
+                environment,
+                variables=self.yard.variables,
+                published=self.site.aws.published,
+            )
+            source = self.site.aws.origin(origin)
+            image = publishing.promote(self.commit, origin, source, store)
+            moved = image.pushed
+            blobs, size = (moved.blobs, moved.bytes) if moved else (0, 0)
+            self.journal.note(
+                "promotion",
+                {
+                    "from": origin.environment,
+                    "source": image.promoted_from,
+                    "digest": image.reference.digest,
+                    "blobs": blobs,
+                    "bytes": size,
+                    "alreadyThere": moved is None,
+                    "method": "copy" if blobs else "manifest",
+                },
+            )
+            done = f"{blobs} layers, {size / 1e6:.1f} MB copied" if blobs else "no layer moved"
+            running.text = f"{short(image.reference)}  promoted from {origin.environment}  {done}"
+        return image
+
+    def _existing(
+        self, asked: ImageReference, environment: Environment, store: ImageStore
+    ) -> PublishedImage:
+        """The image that ``--image`` names, which must be in the environment's own repository."""
+        with stage("publish", self.journal, self.yard.clock) as running:
+            names = {store.uri, environment.repository_uri, environment.repository}
+            if asked.repository not in names:
+                raise ImageNotFoundError(
+                    f"{asked.repository} is not the repository of {environment.name}",
+                    where=str(asked),
+                    remedy=f"give {store.uri}@{asked.digest}; nothing was changed",
+                )
+            stored = store.find(asked.digest.value)
+            if stored is None:
+                raise ImageNotFoundError(
+                    f"there is no image {asked.digest} in {store.uri}",
+                    where=str(asked),
+                    details=where_digests_are(environment),
+                    remedy="give the whole digest of one that is there; nothing was changed, what "
+                    "ran before still runs",
+                )
+            running.text = f"{short(asked)}  nothing built, nothing pushed: it is there"
+        return PublishedImage(
+            reference=ImageReference(store.uri, stored.digest),
+            tag="",
+            pushed=None,
+            platforms=stored.platforms,
+        )
+
+    def _scan(
+        self, image: PublishedImage, environment: Environment, store: ImageStore, *, gate: bool
+    ) -> None:
+        """Ask what the scan found; where a rollout follows, nothing that is refused goes on."""
+        policy, clock = environment.scan, self.yard.clock
+        platforms = sorted(image.platforms)
+        with stage("scan", self.journal, clock, quiet=True) as running:
+            waivers = waivers_file.load(self.yard.waivers_file, clock.now().date())
+            if gate:
+                found = scanning.await_scans(
+                    store,
+                    platforms,
+                    policy,
+                    clock,
+                    lambda text: self.journal(Noticed(stage="scan", text=text)),
+                )
+            else:
+                found = scanning.scans(store, platforms)
+            decision = scanning.decide(found, policy, waivers, clock.now(), image.reference.digest)
+            self.journal.note("scan", _scan_fact(found, decision, image, policy, gate=gate))
+            self.journal.note("waivers", [_waiver_fact(one, decision) for one in waivers])
+            if gate and not decision.allowed:
+                raise decision.error()
+            running.told = True
+        self.journal(Noticed(stage="scan", text=decision.text))
+        for row in decision.rows[:_SHOWN_ROWS]:
+            self.journal(Noticed(stage="scan", text="  ".join(part for part in row if part)))
+        if len(decision.rows) > _SHOWN_ROWS:
+            text = f"and {len(decision.rows) - _SHOWN_ROWS} more, all in the record"
+            self.journal(Noticed(stage="scan", text=text))
+
+
+def _scan_fact(
+    found: Sequence[Scan],
+    decision: Decision,
+    image: PublishedImage,
+    policy: Scanning,
+    *,
+    gate: bool,
+) -> dict[str, object]:
+    names = {digest: name for name, digest in image.named}
+    return {
+        "summary": decision.text,
+        "gate": gate,
+        "allowed": decision.allowed,
+        "reasons": decision.reasons,
+        "required": policy.required,
+        "thresholds": {name.upper(): policy.most.get(name) for name in get_args(Severity)},
+        "fixAvailableOnly": policy.only_fixable,
+        "counted": decision.counted,
+        "platforms": [
+            {
+                "digest": one.digest,
+                "platform": names.get(one.digest, ""),
+                "status": one.status,
+                "type": one.kind,
+                "completedAt": one.completed,
+                "findings": one.findings,
+                "reason": one.reason,
+            }
+            for one in found
+        ],
+        "findings": [
+            {
+                "id": finding.id,
+                "severity": finding.severity.upper(),
+                "package": finding.package,
+                "version": finding.version,
+                "fixedIn": finding.mended_in,
+                "fixAvailable": finding.fixable,
+                "exploitAvailable": finding.exploitable,
+                "platform": platform,
+                "waiver": f"{waiver.owner}, until {waiver.expires}" if waiver else None,
+                "url": finding.url,
+            }
+            for finding, platform, waiver in decision.judged[:_RECORDED]
+        ],
+        "columns": scanning.COLUMNS,
+        "rows": decision.rows[:_RECORDED],
+    }
+
+
+def _waiver_fact(waiver: Waiver, decision: Decision) -> dict[str, object]:
+    return {
+        "id": waiver.id,
+        "package": waiver.package,
+        "digest": waiver.digest,
+        "owner": waiver.owner,
+        "reason": waiver.reason,
+        "expires": waiver.expires.isoformat(),
+        "used": waiver in decision.waived,
+    }
+
+
+def _logins(wanted: Image, store: ImageStore) -> dict[str, str]:
+    """The password of the cache's registry, where it is one of ours."""
+    host = wanted.cache.partition("/")[0]
+    ours = host == store.uri.partition("/")[0] if host else False
+    return {host: store.login()} if ours or ".dkr.ecr." in host else {}
+
+
+def where_digests_are(environment: Environment) -> tuple[str, ...]:
+    """The commands that show which images there are; a deploy role may run each of them."""
+    delivered = (
+        f"delivered before: nox -s audit -- --env {environment.name} (--digest shows one whole)"
+    )
+    if environment.sandbox:
+        return (delivered,)  # an aws command line does not find the embedded registry by itself
+    command = f"aws ecr describe-images --repository-name {environment.repository}"
+    owner = environment.registry.partition(".")[0]
+    if owner.isdigit() and owner != environment.account:
+        command += f" --registry-id {owner}"
+    return f"in the registry: {command} --region {environment.region}", delivered
+
+
+def short(reference: ImageReference) -> str:
+    """An image as a person reads it."""
+    return f"{reference.repository}@{reference.digest.short}"
+
+
+def _short_tag(tag: str) -> str:
+    sha, dash, rest = tag.partition("-")
+    return f"{sha[:7]}{dash}{rest}"

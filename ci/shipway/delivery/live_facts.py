@@ -1,0 +1,183 @@
+"""What is so now: the time, the tag at origin, what runs, what was verified before.
+
+Read alone: nothing here changes anything, and nothing here decides.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from shipway.config.environment import Environment, Place
+from shipway.delivery.ports import Aws, ImageStore, Yard
+from shipway.errors import GitError, ShipwayError, UsageError
+from shipway.evidence.record import NAME, PREDICATE
+from shipway.policy.contract import Allowed
+from shipway.policy.facts import Beforehand, History, Order, Running, Signature, Tag, Verified
+from shipway.policy.pattern import TAGS
+from shipway.policy.trigger import Trigger
+from shipway.values import Digest, ImageReference, Json
+
+# An image's tag is its commit, marked where the work tree differed: shipway.values.Commit.tag.
+_TAG: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:-dirty)?")
+_NEAREST: Final[tuple[Order, ...]] = ("same", "older", "newer", "apart", "unknown")
+
+
+def beforehand(allowed: Allowed, trigger: Trigger, yard: Yard, *, late: bool = False) -> Beforehand:
+    """What the rules need to know of git and origin; nothing is asked that no rule needs.
+
+    Args:
+        allowed: What is asked, in its entry.
+        trigger: Who asks.
+        yard: The outside.
+        late: Ask only for what can have changed: the time, and where the tag points.
+    """
+    asked = allowed.entry.rules
+    facts = Beforehand(now=yard.clock.now())
+    if asked.first_parent_of and not late:
+        facts = replace(facts, standing=yard.git.standing(trigger.sha, asked.first_parent_of))
+    if not (asked.tag_must_be_new if late else asked.about_tags):
+        return facts
+    name = trigger.ref.removeprefix(TAGS)
+    try:
+        tag = yard.git.tag(name)
+    except GitError as error:
+        return replace(facts, tag_trouble=f"origin cannot be asked: {error.what}")
+    facts = replace(facts, tag=tag)
+    if tag is None or late or not asked.signed_by:
+        return facts
+    return replace(facts, signature=_signature(tag, name, asked.signed_by, yard))
+
+
+def _signature(tag: Tag, name: str, keys: tuple[str, ...], yard: Yard) -> Signature | None:
+    try:
+        return yard.git.signature(tag, name, keys)
+    except GitError as error:
+        return Signature(good=False, said=error.what)
+
+
+def running(aws: Aws, environment: Environment, history: History, sha: str) -> tuple[Running, ...]:
+    """What every service of an environment runs now.
+
+    A service that is not there or does not answer is left out: the rollout's plan says so itself.
+
+    Args:
+        aws: Its AWS.
+        environment: The environment.
+        history: Says how commits stand to each other.
+        sha: Our commit.
+
+    Raises:
+        ShipwayError: AWS does not answer.
+    """
+    seen = aws.ecs.services(environment.cluster, [one.service for one in environment.services])
+    store = aws.repository(environment)
+    now = []
+    for service in environment.services:
+        snapshot = seen[service.service]
+        if snapshot.answered and snapshot.task_definition:
+            image = _image(aws.ecs.task_definition(snapshot.task_definition), service.container)
+            primary = next((one for one in snapshot.deployments if one.status == "PRIMARY"), None)
+            released = _released(image, store, history, sha)
+            since = primary.created_at if primary else None
+            now.append(replace(released, service=service.key, since=since))
+    return tuple(now)
+
+
+def _released(image: str, store: ImageStore, history: History, sha: str) -> Running:
+    """What release of ours an image is, if it is one."""
+    try:
+        reference = ImageReference.parse(image)
+    except UsageError:
+        # Named by a tag: no release of ours, which are all named by digest.
+        return Running(foreign=image)
+    if reference.repository != store.uri:
+        return Running(foreign=image)
+    digest = reference.digest
+    if store.find(digest.value) is None:
+        return Running(digest=digest)
+    found = (_TAG.fullmatch(tag) for tag in store.tags(digest))
+    commits = {match[1] for match in found if match}
+    if not commits:
+        return Running(digest=digest, foreign=image)
+    # One image may be of several commits that changed nothing in it: the nearest to ours counts.
+    order, commit = min(
+        ((history.order(one, sha), one) for one in commits),
+        key=lambda pair: (_NEAREST.index(pair[0]), pair[1]),
+    )
+    return Running(digest=digest, commit=commit, order=order)
+
+
+def _image(definition: Json, container: str) -> str:
+    listed = definition.get("containerDefinitions")
+    for one in listed if isinstance(listed, (list, tuple)) else ():
+        if isinstance(one, Mapping) and one.get("name") == container:
+            return str(one.get("image", ""))
+    return ""
+
+
+def verified(folder: Path, place: Place, aws: Aws, sha: str) -> tuple[Verified, ...]:
+    """Every record of a commit that was verified in an environment, and whether it still holds.
+
+    Two things must agree: a record under ``evidence/`` says that the image was rolled out and
+    answered, and the registry of that environment still has that very digest.
+
+    Args:
+        folder: ``evidence/``.
+        place: The environment.
+        aws: Our AWS; its credentials must be allowed to read that environment's repository.
+        sha: The commit.
+    """
+    return tuple(
+        _held(path, record, place, aws)
+        for path, record in _records(folder / place.name)
+        if _speaks(record, place.name, sha)
+    )
+
+
+def _records(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    for path in sorted(folder.glob(f"*/{NAME}")):
+        try:
+            record = json.loads(path.read_bytes())
+        except (OSError, ValueError, RecursionError):
+            continue  # cut off or not ours: it proves nothing
+        if isinstance(record, dict) and isinstance(record.get("predicate"), dict):
+            yield path, record
+
+
+def _speaks(record: Mapping[str, Any], environment: str, sha: str) -> bool:
+    """Whether a record says that this commit, unchanged, was rolled out there and answered."""
+    told = record["predicate"]
+    commit, verdict = told.get("commit") or {}, told.get("verdict") or {}
+    answers = told.get("verification") or ()
+    return (
+        str(record.get("predicateType", "")).startswith(PREDICATE.rpartition("/")[0])
+        and (told.get("environment") or {}).get("name") == environment
+        and commit.get("sha") == sha
+        and commit.get("clean") is True
+        and verdict.get("exitCode") == 0
+        and bool(answers)
+    )
+
+
+def _held(path: Path, record: Mapping[str, Any], place: Place, aws: Aws) -> Verified:
+    image = record["predicate"].get("image") or {}
+    shown = str(path)
+    try:
+        reference = ImageReference.parse(str(image.get("reference", "")))
+        listed = {Digest(str(one)) for one in image.get("platforms") or ()}
+    except UsageError as error:
+        return Verified(record=shown, digests=frozenset(), why=f"{shown}: {error.what}")
+    digests = frozenset({reference.digest, *listed})
+    name = reference.repository.partition("/")[2]
+    try:
+        stored = aws.repository_at(place, name).find(reference.digest.value)
+    except ShipwayError as error:
+        why = f"{place.name}'s repository cannot be asked for {reference.digest.short}: {error}"
+        return Verified(record=shown, digests=digests, why=why)
+    gone = f"{place.name}'s repository does not have {reference.digest.short} any more"
+    return Verified(record=shown, digests=digests, why="" if stored else gone)

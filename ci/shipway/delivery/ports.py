@@ -1,0 +1,157 @@
+"""What a delivery needs from the outside, gathered: the composition root fills this in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from shipway.config.environment import Environment, Origin, Place
+from shipway.config.references import References
+from shipway.delivery.verification import Prober
+from shipway.evidence.copies import Objects
+from shipway.image.build import Builder
+from shipway.image.publish import Repository, Target
+from shipway.image.referrers import Attachments
+from shipway.image.sbom import Cataloguer, NoCataloguer
+from shipway.image.scan import Scans
+from shipway.image.signing import Signer, no_signer
+from shipway.policy.facts import History, Proof
+from shipway.rollout.ports import Ecs, Logs
+from shipway.util.clock import Clock
+from shipway.values import Commit, Digest, Identity
+
+
+class ImageStore(Target, Scans, Attachments, Protocol):
+    """An ECR repository: images, their scans, and the documents beside them."""
+
+    def login(self) -> str:
+        """``USER:PASSWORD`` for its registry; a secret."""
+        ...
+
+    def tags(self, digest: Digest) -> tuple[str, ...]:
+        """The tags of an image, sorted; none where it is not there."""
+        ...
+
+
+class Aws(Protocol):
+    """One account's AWS in one region, seen through the stages' own ports."""
+
+    @property
+    def ecs(self) -> Ecs:
+        """Its services."""
+        ...
+
+    @property
+    def logs(self) -> Logs:
+        """Its container logs."""
+        ...
+
+    @property
+    def objects(self) -> Objects:
+        """Its buckets."""
+        ...
+
+    @property
+    def published(self) -> References:
+        """What its infrastructure publishes."""
+        ...
+
+    def identity(self) -> Identity:
+        """Who AWS says we are."""
+        ...
+
+    def access_key_id(self) -> str:
+        """The key id in use."""
+        ...
+
+    def repository(self, environment: Environment) -> ImageStore:
+        """The repository that holds the environment's images."""
+        ...
+
+    def repository_at(self, place: Place, name: str) -> ImageStore:
+        """A repository of another environment, by its name without the host."""
+        ...
+
+    def origin(self, origin: Origin) -> Repository:
+        """The repository of another environment that promoted images come from."""
+        ...
+
+
+class Git(History, Protocol):
+    """What commit is checked out, and what git and origin know of others."""
+
+    def head(self) -> Commit:
+        """The commit."""
+        ...
+
+    def user(self) -> str:
+        """Who works here, for the record."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One environment's outside: its AWS, and the BuildKit that builds for it.
+
+    Attributes:
+        account: Opens its account and region; nothing of AWS is loaded or asked before.
+        builder: BuildKit.
+        contexts: Named build contexts for base images that this machine cannot pull.
+        stand_ins: Base images that are not what their name says, and what they are; recorded.
+        cataloguer: Finds out what is in an image.
+        signer: Opens what the environment's ``sign`` names.
+    """
+
+    account: Callable[[], Aws]
+    builder: Builder
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    stand_ins: Mapping[str, str] = field(default_factory=dict)
+    cataloguer: Cataloguer = field(default_factory=NoCataloguer)
+    signer: Callable[[str], Signer] = no_signer
+
+    @property
+    def aws(self) -> Aws:
+        """Its AWS."""
+        return self.account()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Yard:
+    """Everything a delivery reaches the outside with.
+
+    Attributes:
+        root: The repository's top.
+        variables: The process's environment variables.
+        cache: Where images that were built lie.
+        git: The commit.
+        proof: What GitHub signed of this job.
+        site: Opens the environment that the contract led to; nothing outside is touched before.
+        prober: Asks addresses.
+        clock: The time.
+    """
+
+    root: Path
+    variables: Mapping[str, str]
+    cache: Path
+    git: Git
+    proof: Proof
+    site: Callable[[Place], Site]
+    prober: Prober
+    clock: Clock
+
+    @property
+    def contract_file(self) -> Path:
+        """The release contract."""
+        return self.root / "ci" / "release.toml"
+
+    @property
+    def delivery_file(self) -> Path:
+        """The environments."""
+        return self.root / "ci" / "delivery.toml"
+
+    @property
+    def waivers_file(self) -> Path:
+        """Vulnerabilities that somebody answers for; it need not be there."""
+        return self.root / "ci" / "waivers.toml"

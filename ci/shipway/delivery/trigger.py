@@ -1,0 +1,72 @@
+"""Who asks: what GitHub signed, or a person at a keyboard."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import socket
+from pathlib import Path
+
+from shipway.delivery.ports import Yard
+from shipway.errors import RefusedError
+from shipway.evidence.record import Journal
+from shipway.policy.claims import prove
+from shipway.policy.contract import Contract
+from shipway.policy.requirements import GITHUB_ISSUER
+from shipway.policy.trigger import Trigger, by_hand, from_github, half_in_github, in_github
+from shipway.values import Commit
+
+
+def read_trigger(yard: Yard, commit: Commit, contract: Contract, journal: Journal) -> Trigger:
+    """What GitHub signed where this runs in GitHub Actions, a person's hand elsewhere.
+
+    Where the job may ask for no token, GitHub's variables say who asks; the rules then refuse it.
+
+    Raises:
+        RefusedError: The token is not good, or variables and event contradict it or each other.
+    """
+    if not in_github(yard.variables):
+        return _told(yard, commit)
+    issuer = contract.source.issuer if contract.source else GITHUB_ISSUER
+    claims = yard.proof.claims(issuer)
+    if claims is None:
+        return _told(yard, commit)
+    journal.note("claims", claims)
+    return prove(claims, yard.variables, _payload(yard))
+
+
+def _told(yard: Yard, commit: Commit) -> Trigger:
+    """Who asks, by what nobody has signed."""
+    if in_github(yard.variables):
+        return from_github(yard.variables, _payload(yard))
+    traces = half_in_github(yard.variables)
+    if traces:
+        raise RefusedError(
+            'this is a job of GitHub Actions, but GITHUB_ACTIONS is not "true"',
+            details=tuple(f"{name} is set" for name in traces),
+            remedy="leave GitHub's variables alone; a person at a keyboard has none of these. "
+            "Nothing was built or changed.",
+        )
+    actor = f"{yard.git.user() or getpass.getuser()} on {socket.gethostname()}"
+    return by_hand(sha=commit.sha, actor=actor, repository=commit.remote)
+
+
+def _payload(yard: Yard) -> dict[str, object] | None:
+    path = yard.variables.get("GITHUB_EVENT_PATH", "")
+    if not path:
+        return None
+    try:
+        payload = json.loads(Path(path).read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise RefusedError(
+            f"the event that GitHub describes cannot be read: {error}",
+            where="GITHUB_EVENT_PATH",
+            remedy="nothing was built or changed; run the workflow again",
+        ) from error
+    if not isinstance(payload, dict):
+        raise RefusedError(
+            "the event that GitHub describes is no JSON object",
+            where="GITHUB_EVENT_PATH",
+            remedy="nothing was built or changed; run the workflow again",
+        )
+    return payload

@@ -1,0 +1,278 @@
+"""Verify: does what answers run what we shipped?
+
+Three questions, all asked of the world and not of our memory of it: does every running task carry
+the digest that its task definition pins, does the service's address answer as expected, several
+times in a row, and did the tasks stay up meanwhile? Behind a load balancer an address answers well
+while every second task dies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
+
+from shipway.config.environment import Environment, Service
+from shipway.errors import VerificationError
+from shipway.observer import Finished, Noticed, Observer, Started
+from shipway.rollout.diagnosis.reasons import read
+from shipway.rollout.judge.terms import Wants
+from shipway.rollout.ports import Ecs
+from shipway.rollout.snapshot import Snapshot, Task
+from shipway.util.clock import Clock
+from shipway.values import Answer, Digest, ImageReference, Json
+
+
+class Prober(Protocol):
+    """Asks an address once."""
+
+    def get(self, url: str, seconds: float) -> Answer:
+        """One GET without following redirects; never raises for what the network does."""
+        ...
+
+
+class Images(Protocol):
+    """Knows which manifests belong to an image."""
+
+    def platforms(self, digest: Digest) -> frozenset[Digest]:
+        """Digests of the platforms' manifests of an index; empty where it is not there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """What was found for one service."""
+
+    service: Service
+    image: ImageReference | None
+    tasks: int
+    answers: tuple[Answer, ...]
+    seconds: float
+
+
+def verify(
+    environment: Environment,
+    *,
+    ecs: Ecs,
+    images: Images,
+    prober: Prober,
+    clock: Clock,
+    observer: Observer,
+    shipped: ImageReference | None = None,
+) -> tuple[Verified, ...]:
+    """Verify every service of an environment.
+
+    Args:
+        environment: Where.
+        ecs: What runs.
+        images: What the repository holds.
+        prober: Asks the services' addresses.
+        clock: The time.
+        observer: Is told of every service.
+        shipped: What must run; without it, what each service's task definition pins.
+
+    Raises:
+        VerificationError: A task carries another digest, nothing is pinned, a task failed while
+            the address was asked, or the address does not answer as expected within its time.
+    """
+    names = [service.service for service in environment.services]
+    seen = ecs.services(environment.cluster, names)
+    done = []
+    for service in environment.services:
+        observer(Started(stage="verify", subject=service.key))
+        began = clock.now()
+        glance = seen[service.service]
+        _in_service(glance, service)
+        wants = Wants(tasks=True)
+        snapshot = ecs.complete(environment.cluster, service.service, glance, wants)
+        document = ecs.task_definition(glance.task_definition) if glance.task_definition else {}
+        image = _pinned(document, service, shipped)
+        platforms = images.platforms(image.digest)
+        running = _same_digest(snapshot, service, image, platforms, named=shipped is not None)
+        answers, silent = _answers(service, prober, clock, observer)
+        if answers:
+            wants = Wants(stopped=True)
+            later = ecs.complete(environment.cluster, service.service, glance, wants)
+            _stayed_up(later, service, running)
+        if silent is not None:
+            raise silent
+        seconds = (clock.now() - began).total_seconds()
+        done.append(
+            Verified(
+                service=service, image=image, tasks=len(running), answers=answers, seconds=seconds
+            )
+        )
+        text = _words(done[-1], named=shipped is not None)
+        observer(Finished(stage="verify", subject=service.key, text=text, seconds=seconds))
+    return tuple(done)
+
+
+def _in_service(glance: Snapshot, service: Service) -> None:
+    """The service can be seen and is there; before anything is said of what it runs."""
+    if not glance.answered:
+        said = glance.troubles[0].text if glance.troubles else "ECS gave no answer"
+        raise VerificationError(
+            f"{service.key} cannot be looked at: {said}",
+            where=service.service,
+            remedy="mend that, then verify again",
+        )
+    if not glance.exists or glance.status != "ACTIVE":
+        state = glance.status if glance.exists else "not in the cluster"
+        raise VerificationError(
+            f"service {service.service} is {state}",
+            where=service.service,
+            remedy="see `cluster` and `service` in ci/delivery.toml",
+        )
+
+
+def _pinned(document: Json, service: Service, shipped: ImageReference | None) -> ImageReference:
+    """The image that the service's task definition names, which must be what was shipped."""
+    containers = document.get("containerDefinitions")
+    images = {
+        one.get("name"): one.get("image", "")
+        for one in (containers if isinstance(containers, list) else ())
+    }
+    named = images.get(service.container, "")
+    if "@sha256:" not in named:
+        raise VerificationError(
+            f"{service.key} runs {named or 'no image'}, which is not pinned by digest",
+            where=str(document.get("taskDefinitionArn", service.service)),
+            remedy="what runs cannot be proven; deploy it with shipway",
+        )
+    pinned = ImageReference.parse(named)
+    if shipped is not None and pinned.digest != shipped.digest:
+        raise VerificationError(
+            f"{service.key} runs {pinned.digest} where {shipped.digest} was shipped",
+            where=str(document.get("taskDefinitionArn", service.service)),
+            remedy="somebody else deployed in between; see the service's deployments in ECS",
+        )
+    return pinned
+
+
+def _same_digest(
+    snapshot: Snapshot,
+    service: Service,
+    image: ImageReference,
+    platforms: frozenset[Digest],
+    *,
+    named: bool,
+) -> list[Task]:
+    """The running tasks, each of which carries the image."""
+    _seen(snapshot, service)
+    running = [task for task in snapshot.tasks if task.last_status == "RUNNING"]
+    if not running and snapshot.desired:
+        raise VerificationError(
+            f"no task of {service.key} is running where {snapshot.desired} should be",
+            where=service.service,
+            remedy="see the service's events in ECS",
+        )
+    good = {image.digest.value, *(digest.value for digest in platforms)}
+    strays = [
+        (task, digest)
+        for task in running
+        if (digest := _digest_of(task, service.container)) not in good
+    ]
+    if strays:
+        task, digest = strays[0]
+        # Without an image that was shipped just now, only the task definition is known.
+        due, label = ("what was shipped", "shipped") if named else ("what is pinned", "pinned")
+        raise VerificationError(
+            f"{len(strays)} of {len(running)} tasks of {service.key} do not run {due}",
+            where=service.service,
+            details=(f"task {task.id} runs {digest or 'an unknown digest'}", f"{label}: {image}"),
+            remedy="an older deployment may still be draining; verify again, then see the tasks",
+        )
+    return running
+
+
+def _seen(snapshot: Snapshot, service: Service) -> None:
+    if snapshot.troubles:
+        raise VerificationError(
+            f"the tasks of {service.key} cannot be looked at: {snapshot.troubles[0].text}",
+            where=service.service,
+            remedy="allow ecs:ListTasks and ecs:DescribeTasks, then verify again",
+        )
+
+
+def _stayed_up(later: Snapshot, service: Service, running: Sequence[Task]) -> None:
+    """None of the tasks that ran when it began has failed by now.
+
+    One that ECS stopped to scale or to replace it has not failed.
+    """
+    _seen(later, service)
+    before = {task.arn for task in running}
+    stopped = [(task, read(task)) for task in later.stopped if task.arn in before]
+    failed = [(task, why) for task, why in stopped if why and why.weight != "ignored"]
+    if failed:
+        raise VerificationError(
+            f"{len(failed)} of {len(before)} tasks of {service.key} failed while it was verified",
+            where=service.service,
+            details=tuple(f"task {task.id}: {why.text} ({why.ecs})" for task, why in failed),
+            remedy="it came up and does not stay up: see its logs, "
+            "then roll back by deploying the earlier image with --image",
+        )
+
+
+def _digest_of(task: Task, container: str) -> str | None:
+    return next((one.image_digest for one in task.containers if one.name == container), None)
+
+
+def _answers(
+    service: Service, prober: Prober, clock: Clock, observer: Observer
+) -> tuple[tuple[Answer, ...], VerificationError | None]:
+    """Ask until it answered as expected so many times in a row, or its time is over.
+
+    Returns:
+        Every answer, and what is wrong with them.
+    """
+    if not service.url:
+        return (), None
+    end = clock.now() + timedelta(seconds=service.verify_timeout)
+    answers: list[Answer] = []
+    in_a_row = 0
+    while True:
+        answer = prober.get(service.url, min(5.0, service.verify_timeout))
+        answers.append(answer)
+        in_a_row = in_a_row + 1 if answer.status == service.expected_status else 0
+        if in_a_row >= service.consecutive:
+            return tuple(answers), None
+        if not in_a_row and (len(answers) == 1 or answers[-2] != answer):
+            observer(
+                Noticed(
+                    stage="verify",
+                    subject=service.key,
+                    text=f"GET {service.url} answered {answer}",
+                    level="warning",
+                )
+            )
+        if clock.now() >= end:
+            return tuple(answers), VerificationError(
+                f"{service.key} did not answer {service.expected_status} "
+                f"{service.consecutive} times in a row within {service.verify_timeout} s",
+                where=service.url,
+                details=_counted(answers),
+                remedy="the new revision is in service and answers wrongly: see its logs, "
+                "then roll back by deploying the earlier image with --image",
+            )
+        clock.sleep(service.interval)
+
+
+def _counted(answers: Sequence[Answer]) -> tuple[str, ...]:
+    words = [str(answer) for answer in answers]
+    return tuple(f"{words.count(word)} × {word}" for word in dict.fromkeys(words))
+
+
+def _words(found: Verified, *, named: bool) -> str:
+    tasks = f"{found.tasks} task{'s' * (found.tasks != 1)} of "
+    if named or found.image is None:
+        tasks += "the shipped digest"
+    else:
+        # Nothing was shipped here: the service's own task definition is all that is known.
+        tasks += f"{found.image.digest.short}, the service's task definition"
+    if not found.answers:
+        return f"{tasks}; no url to ask"
+    return (
+        f"{tasks}; GET {found.service.url} {found.service.expected_status}, "
+        f"{found.service.consecutive} in a row"
+    )

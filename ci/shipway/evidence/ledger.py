@@ -1,0 +1,127 @@
+"""The chain: every record carries the SHA-256 of the one before it.
+
+One chain for one evidence folder, over all its environments, in the order in which deliveries
+ended. The first record carries ``previous: null``. Beside the records lies the ledger,
+``chain.jsonl``: one line for each record with its place, its SHA-256 and those of the files that
+were written with it; a file that came later has a line of its own. A folder below that has a ledger
+itself is another chain.
+
+Records and ledger vouch for each other: who changes, removes or reorders one has to change all that
+follow, and the ledger. Who may write the whole folder could do that; the copies in S3 and in the
+registry, and the SHA-256 in the job summary, are what such a person cannot reach.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from shipway.evidence.canonical_json import canonical
+
+LEDGER: Final = "chain.jsonl"
+RECORD: Final = "record.json"
+WRITING: Final = ".writing"
+"""The end of a file's name while it is being written."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One record's line in the ledger.
+
+    Attributes:
+        sequence: Counts from 1.
+        record: The record's path below the evidence folder, with ``/``.
+        sha256: The SHA-256 of its bytes.
+        files: Names of the files beside it and their SHA-256.
+        line: The line of the ledger, from 1; not part of it.
+    """
+
+    sequence: int
+    record: str
+    sha256: str
+    files: Mapping[str, str] = field(default_factory=dict)
+    line: int = 0
+
+    @property
+    def folder(self) -> str:
+        """Where the record lies, below the evidence folder."""
+        return self.record.rpartition("/")[0]
+
+    def written(self) -> bytes:
+        """The line."""
+        fact = {"sequence": self.sequence, "record": self.record, "sha256": self.sha256}
+        return canonical({**fact, "files": dict(self.files)}) + b"\n"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """What a ledger says.
+
+    Attributes:
+        links: Its records' lines, in the order of the file.
+        torn: Bytes behind the last line's end: a writer died there.
+        wrong: Numbers of lines that are none of ours.
+    """
+
+    links: tuple[Link, ...] = ()
+    torn: int = 0
+    wrong: tuple[int, ...] = ()
+
+    @property
+    def last(self) -> Link | None:
+        """The record that was written last."""
+        return self.links[-1] if self.links else None
+
+
+def addition(sequence: int, files: Mapping[str, str]) -> bytes:
+    """The line for files that came after their record's own line."""
+    return canonical({"of": sequence, "files": dict(files)}) + b"\n"
+
+
+def read(content: bytes) -> Ledger:
+    """Read a ledger; what cannot be read is named, never skipped in silence."""
+    links: dict[int, Link] = {}
+    order: list[Link] = []
+    wrong: list[int] = []
+    *lines, torn = content.split(b"\n")
+    for number, text in enumerate(lines, 1):
+        try:
+            _take(json.loads(text), number, links, order)
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            wrong.append(number)
+    current = tuple(links.get(one.line, one) for one in order)
+    return Ledger(links=current, torn=len(torn), wrong=tuple(wrong))
+
+
+def _take(said: Any, number: int, links: dict[int, Link], order: list[Link]) -> None:
+    files = {str(name): str(value) for name, value in said["files"].items()}
+    if "of" in said:
+        # The newest record of that number: a ledger that was tampered with may hold two.
+        owner = next(one for one in reversed(order) if one.sequence == said["of"])
+        known = links.get(owner.line, owner)
+        links[owner.line] = Link(
+            sequence=owner.sequence,
+            record=owner.record,
+            sha256=owner.sha256,
+            files={**known.files, **files},
+            line=owner.line,
+        )
+        return
+    link = Link(
+        sequence=int(said["sequence"]),
+        record=str(said["record"]),
+        sha256=str(said["sha256"]),
+        files=files,
+        line=number,
+    )
+    order.append(link)
+
+
+def place_of(last: Link | None) -> dict[str, Any]:
+    """What the next record says of its place: ``sequence`` and ``previous``."""
+    if last is None:
+        return {"sequence": 1, "previous": None}
+    previous = {"record": last.record, "sha256": last.sha256}
+    return {"sequence": last.sequence + 1, "previous": previous}

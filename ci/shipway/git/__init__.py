@@ -1,0 +1,1 @@
+"""git: what commit this is, and what git and origin know of commits, branches and tags."""

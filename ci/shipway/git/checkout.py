@@ -1,0 +1,151 @@
+"""The only place that runs git: what commit is this, and is the tree exactly that commit?
+
+What it knows of branches and tags beside that is in :mod:`shipway.git.history`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from shipway.errors import GitError
+from shipway.values import Commit
+
+# Git is asked, never trusted to prompt, page, sign, or run a hook or a file-system monitor that
+# the checked-out repository configures (git-config, core.fsmonitor and core.hooksPath).
+_QUIET = (
+    *("-c", "core.fsmonitor=false"),
+    *("-c", "core.hooksPath=/dev/null"),
+    *("-c", "log.showSignature=false"),
+    "--no-pager",
+    "--no-optional-locks",
+)
+# Set where a git hook starts us: they would make git look at another repository than this folder's.
+_MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
+# Options, because the repository's configuration could have it hide what differs.
+_STATUS = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none")
+_SECONDS = 30.0
+
+
+def root(start: Path) -> Path:
+    """The top of the work tree that holds ``start``.
+
+    Raises:
+        GitError: There is no git, or no repository here.
+    """
+    return Path(_git(start, "rev-parse", "--show-toplevel"))
+
+
+def head(start: Path) -> Commit:
+    """The commit that is checked out, and whether the work tree differs from it.
+
+    Untracked files that ``.gitignore`` does not name count as a difference: BuildKit would send
+    them with the context.
+
+    Raises:
+        GitError: There is no git, no repository, or no commit yet.
+    """
+    try:
+        fields = _git(start, "log", "-1", "--format=%H%x00%ct%x00%s").split("\0")
+    except GitError as error:
+        if "does not have any commits" not in str(error):
+            raise
+        raise GitError(
+            "this repository has no commit yet",
+            where=str(start),
+            remedy="commit first: an image is named by the commit it was built from",
+        ) from error
+    sha, seconds, subject = fields[0], fields[1], "\0".join(fields[2:])
+    return Commit(
+        sha=sha,
+        time=datetime.fromtimestamp(int(seconds), UTC),
+        clean=not _git(start, *_STATUS),
+        subject=subject,
+        remote=_remote(start),
+    )
+
+
+def user(start: Path) -> str:
+    """The name that ``git config user.email`` gives, or an empty text; for the record only."""
+    try:
+        return _git(start, "config", "user.email")
+    except GitError:
+        return ""
+
+
+def _remote(start: Path) -> str:
+    try:
+        url = _git(start, "config", "--get", "remote.origin.url")
+    except GitError:
+        return ""
+    # A token in the URL (https://user:token@host/…) must never reach a label or a record.
+    # The name before an @ may itself hold one, so all up to the last goes; so does a query.
+    return re.sub(r"(?<=://)[^/?#]*@", "", url).partition("?")[0]
+
+
+def _git(where: Path, *words: str) -> str:
+    done = ask(where, *words)
+    if done.returncode:
+        raise failed(done, where, *words)
+    return done.stdout.rstrip("\n")
+
+
+def ask(
+    where: Path, *words: str, more: Mapping[str, str] | None = None, seconds: float = _SECONDS
+) -> subprocess.CompletedProcess[str]:
+    """Run git, whatever its exit code says.
+
+    Args:
+        where: The repository.
+        words: The command, without ``git``.
+        more: Environment variables for it alone; the place for secrets, which no argument is.
+        seconds: How long it may take.
+
+    Raises:
+        GitError: There is no git, or it gave no answer in time.
+    """
+    command: Sequence[str] = ("git", "-C", str(where), *_QUIET, *words)
+    # Git's own words are compared below, so it must speak English.
+    env = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(more or {})}
+    try:
+        return subprocess.run(
+            command,
+            check=False,
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            env=env,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+        )
+    except FileNotFoundError as error:
+        raise GitError("git is not installed", remedy="install git") from error
+    except subprocess.TimeoutExpired as error:
+        raise GitError(
+            f"git {words[0]} gave no answer within {seconds:.0f} s",
+            where=str(where),
+            remedy="see whether another git process holds a lock in this repository",
+        ) from error
+
+
+def failed(done: subprocess.CompletedProcess[str], where: Path, *words: str) -> GitError:
+    """What git said when it failed, as an error of ours."""
+    said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    return GitError(
+        f"git {words[0]}: {said[0].removeprefix('fatal: ')}",
+        where=str(where),
+        remedy=_remedy(done.stderr),
+    )
+
+
+def _remedy(stderr: str) -> str:
+    if "not a git repository" in stderr:
+        return "run this inside the repository that is to be delivered"
+    if "dubious ownership" in stderr:
+        return "the checkout belongs to another user: git config --global safe.directory PATH"
+    return "run the same git command by hand to see more"

@@ -1,0 +1,192 @@
+"""GitHub's signed token: the only place that asks for it; :mod:`shipway.github.jws` verifies it.
+
+Which issuer is believed comes from ``[github]`` in release.toml, GitHub's own by default: a file
+that is reviewed, never the job's environment. There is one exception, for rehearsals:
+``SHIPWAY_TOKEN_ISSUER`` names the sandbox's issuer. A job's environment can be forged by any step
+before this one, so the variable is believed only where it can do no harm: issuer and AWS endpoint
+are one and the same server on this machine's own loopback address, and no other variable leads the
+SDK elsewhere ("Service-specific endpoints", AWS SDKs and Tools Reference Guide: the environment's
+``AWS_ENDPOINT_URL`` wins over all but ``AWS_ENDPOINT_URL_<SERVICE>`` and
+``AWS_IGNORE_CONFIGURED_ENDPOINT_URLS``). Whoever forges it is believed by the gate and then
+delivers to a server of their own; nothing of it reaches AWS. Anywhere else the variable is refused,
+not ignored: nobody sets it by accident.
+
+The gate is one lock of three. Whoever runs code of their own in the job can change this program
+too; the role's trust policy at AWS, which reads the same claims, is out of their reach.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPMessage
+from typing import IO, Any, Final
+from urllib.parse import SplitResult, quote, urlsplit
+
+from shipway import __version__
+from shipway.errors import RefusedError
+from shipway.policy.claims import AUDIENCE
+
+REQUEST_URL: Final = "ACTIONS_ID_TOKEN_REQUEST_URL"
+REQUEST_TOKEN: Final = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105  # a variable's name
+SANDBOX_ISSUER: Final = "SHIPWAY_TOKEN_ISSUER"
+_ENDPOINT: Final = "AWS_ENDPOINT_URL"
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_LARGEST_ANSWER: Final = 256 * 1024
+_SECONDS: Final = 10.0
+_ATTEMPTS: Final = 3
+_HTTP_SERVER_ERROR: Final = 500
+_AGAIN: Final = "nothing was built or changed; run the workflow again"
+
+
+@dataclass(frozen=True, slots=True)
+class GithubTokens:
+    """Asks GitHub who this job is; implements :class:`shipway.delivery.ports.Proof`.
+
+    Args:
+        variables: The process's environment variables.
+    """
+
+    variables: Mapping[str, str]
+
+    def claims(self, issuer: str) -> Mapping[str, object] | None:
+        """The verified claims of this job, or ``None`` where it may ask for no token.
+
+        Args:
+            issuer: Who must have signed it.
+
+        Raises:
+            RefusedError: There is a token, but it is not good; or none could be had.
+        """
+        url, secret = self.variables.get(REQUEST_URL, ""), self.variables.get(REQUEST_TOKEN, "")
+        expected = expected_issuer(issuer, self.variables)
+        if not url and not secret:
+            return None
+        if not url or not secret:
+            absent = REQUEST_TOKEN if url else REQUEST_URL
+            raise _refused(f"{absent} is not set, although its companion is", remedy=_AGAIN)
+        token = self._token(url, secret, sandbox=expected != issuer)
+        # Loaded where there is a token to decode: on a laptop there is none.
+        from shipway.github.jws import verified  # noqa: PLC0415
+
+        return verified(token, _keys(expected), expected)
+
+    def _token(self, url: str, secret: str, *, sandbox: bool) -> str:
+        if not (_parts(url).scheme == "https" or (sandbox and _loopback(_parts(url)))):
+            raise _refused(f"{REQUEST_URL} is no https:// address", remedy=_AGAIN)
+        # The URL holds a query already (GitHub Docs, OpenID Connect reference, custom actions).
+        asked = f"{url}{'&' if '?' in url else '?'}audience={quote(AUDIENCE)}"
+        answer = _get(asked, "GitHub's token service", {"Authorization": f"bearer {secret}"})
+        token = answer.get("value")
+        if not isinstance(token, str):
+            raise _refused("GitHub's token service gave no token", remedy=_AGAIN)
+        return token
+
+
+def expected_issuer(issuer: str, variables: Mapping[str, str]) -> str:
+    """Whose tokens are believed here: the contract's issuer, or the sandbox's in the sandbox.
+
+    Raises:
+        RefusedError: ``SHIPWAY_TOKEN_ISSUER`` is set where it could lead a delivery to AWS.
+    """
+    asked = variables.get(SANDBOX_ISSUER, "")
+    if not asked:
+        return issuer
+    wrong = [
+        name
+        for name in sorted(variables)
+        if name == "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
+        or (name.startswith(f"{_ENDPOINT}_") and variables[name])
+    ]
+    here, there = _parts(asked), _parts(variables.get(_ENDPOINT, ""))
+    same = _loopback(here) and _loopback(there) and here.port == there.port
+    if wrong or not same or here.port is None:
+        why = f"{wrong[0]} is set" if wrong else f"{_ENDPOINT} is not that very server"
+        raise _refused(
+            f"{SANDBOX_ISSUER} names the sandbox's issuer, but {why}",
+            remedy="only the sandbox sets it; take it away. Nothing was built or changed.",
+        )
+    return asked
+
+
+def _keys(issuer: str) -> Mapping[str, object]:
+    """The issuer's public keys, by its discovery document (OpenID Connect Discovery 1.0, 4)."""
+    document = _get(f"{issuer}/.well-known/openid-configuration", issuer, {})
+    where = document.get("jwks_uri")
+    own, parts = _parts(issuer), _parts(where if isinstance(where, str) else "")
+    if document.get("issuer") != issuer or (own.scheme, own.netloc) != (parts.scheme, parts.netloc):
+        raise _refused(f"{issuer} does not describe itself", remedy=_AGAIN)
+    return _get(str(where), issuer, {})
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """A redirect would carry the request's secret elsewhere, or fetch keys from elsewhere."""
+
+    def redirect_request(  # noqa: PLR0917  # urllib's own signature
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> None:
+        """None: the answer is then the redirect itself, which is an error."""
+
+
+def _get(url: str, who: str, headers: Mapping[str, str]) -> Mapping[str, Any]:
+    """One GET of a JSON object, tried again where the other side fails."""
+    through: list[urllib.request.BaseHandler] = [_NoRedirect()]
+    if _loopback(_parts(url)):
+        through.append(urllib.request.ProxyHandler({}))
+    opener = urllib.request.build_opener(*through)
+    agent = {"User-Agent": f"shipway/{__version__}", "Accept": "application/json"}
+    request = urllib.request.Request(url, headers={**agent, **headers})  # noqa: S310  # checked by the callers
+    said = ""
+    for attempt in range(_ATTEMPTS):
+        if attempt:
+            time.sleep(2.0 ** (attempt - 1))
+        try:
+            with opener.open(request, timeout=_SECONDS) as answer:
+                return _object(answer.read(_LARGEST_ANSWER + 1), who)
+        except urllib.error.HTTPError as error:
+            error.close()
+            said = f"{error.code} {error.reason}"
+            if error.code < _HTTP_SERVER_ERROR:
+                break
+        except (OSError, HTTPException) as error:
+            said = str(getattr(error, "reason", error))
+    raise _refused(f"{who} cannot be asked: {said}", remedy=_AGAIN)
+
+
+def _object(content: bytes, who: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(content) if len(content) <= _LARGEST_ANSWER else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise _refused(f"{who} answered no JSON object", remedy=_AGAIN)
+    return found
+
+
+def _parts(url: str) -> SplitResult:
+    """The parts of an address; none for what is no address."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return urlsplit("")
+    return parts
+
+
+def _loopback(parts: SplitResult) -> bool:
+    plain = parts.username is None and parts.password is None
+    return plain and parts.scheme == "http" and parts.hostname in _LOOPBACK
+
+
+def _refused(what: str, *, remedy: str) -> RefusedError:
+    return RefusedError(what, where="GitHub OIDC", remedy=remedy)

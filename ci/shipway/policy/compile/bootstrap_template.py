@@ -1,0 +1,213 @@
+"""What an AWS account needs before its first delivery: one template for each environment.
+
+Pure. ``ci/iam/ENVIRONMENT.yaml`` is this, printed; ``nox -s contract`` compares them, and the
+sandbox's roles are made from the same text, so that a rehearsal proves what will be applied.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from shipway.config.environment import Environment, Origin
+from shipway.errors import ConfigurationError
+from shipway.policy.compile import permissions, trust
+from shipway.policy.compile import resources as reached
+from shipway.policy.compile.cfn_yaml import dump
+from shipway.policy.compile.resources import Needs
+from shipway.policy.compile.trust import camel
+from shipway.policy.contract import Contract, Source, Task
+
+if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
+    from shipway.config.load import Declared
+
+Document = dict[str, Any]
+SOURCE_POLICY = "SourceRepositoryPolicy"
+"""The output that says what another account must allow before its images are promoted."""
+LONGEST_SESSION = 43200
+"""Seconds; the most that IAM allows a role (IAM API Reference, CreateRole)."""
+
+
+def file_of(environment: str) -> str:
+    """Where an environment's template is committed, from the repository's root."""
+    return f"ci/iam/{environment}.yaml"
+
+
+def stack_of(role: str) -> str:
+    """The name of the stack that makes a deploy role: the role's own."""
+    return "".join(char if char.isalnum() else "-" for char in role)
+
+
+def render(contract: Contract, declared: Declared, *, session: int) -> str:
+    """The template's text.
+
+    Args:
+        contract: The release contract.
+        declared: The environment in delivery.toml.
+        session: The longest session of the role, in seconds.
+
+    Raises:
+        ConfigurationError: No event of the contract leads to the environment.
+    """
+    return compose(contract, reached.needs(declared), session=session)
+
+
+def compose(
+    contract: Contract, wanted: Needs, *, session: int, further: Sequence[Document] = ()
+) -> str:
+    """As :func:`render`, from what the environment needs; ``further`` statements are added."""
+    entries = trust.leading_to(contract, wanted.environment)
+    if contract.source is None or not entries:
+        leading = trust.environments(contract)
+        raise ConfigurationError(
+            f"no event leads to {wanted.environment}, so it needs no deploy role",
+            where=contract.path,
+            remedy=f"name one of {', '.join(leading)}; people deliver with their own credentials"
+            if leading
+            else "add an entry for an event; people deliver with their own credentials",
+        )
+    tasks: tuple[Task, ...] = max((entry.tasks for entry in entries), key=len)
+    named = ", ".join(entry.rule for entry in entries)
+    allowed = permissions.policy(wanted, tasks)
+    allowed["Statement"] += further
+    body: Document = {
+        "AWSTemplateFormatVersion": "2010-09-09",
+        "Description": f"Deploy role of {wanted.environment}: {named} may {', '.join(tasks)}.",
+        "Parameters": _parameters(wanted, tasks),
+        "Conditions": {
+            "WithProvider": {"Fn::Equals": [{"Ref": "CreateProvider"}, "true"]},
+            **(_FROM_ANOTHER_ACCOUNT if permissions.promotes(wanted, tasks) else {}),
+        },
+        "Resources": {
+            "Provider": _provider(contract.source),
+            "DeployRole": {
+                "Type": "AWS::IAM::Role",
+                "Properties": {
+                    "RoleName": contract.guard(wanted.environment).role,
+                    "MaxSessionDuration": min(session, LONGEST_SESSION),
+                    "AssumeRolePolicyDocument": trust.policy(
+                        contract, wanted.environment, _provider_arn(contract.source)
+                    ),
+                    "Policies": [{"PolicyName": "deliver", "PolicyDocument": allowed}],
+                },
+            },
+        },
+        "Outputs": {
+            "DeployRoleArn": {"Value": {"Fn::GetAtt": "DeployRole.Arn"}},
+            **(_source_policy() if permissions.promotes(wanted, tasks) else {}),
+        },
+    }
+    head = (
+        "# Rendered from ci/release.toml and ci/delivery.toml: `nox -s contract -- --write`.",
+        f"# Apply it: `nox -s bootstrap -- --env {wanted.environment} --apply`.",
+        "",
+    )
+    return "\n".join(head) + dump(body)
+
+
+def options(
+    wanted: Needs, environment: Environment, origin: Origin | None = None
+) -> dict[str, str]:
+    """The template's parameters for copies, a signing key and promotion, once all is looked up.
+
+    Args:
+        wanted: What the environment needs.
+        environment: The environment, resolved.
+        origin: Where its images come from; ``None`` where the template does not ask.
+    """
+    found: dict[str, str] = {}
+    if origin is not None:
+        found["SourceAccount"] = origin.account
+        found["SourceRegion"] = origin.region
+        found["SourceRepository"] = origin.repository
+    if wanted.copies:
+        found["EvidencePlace"] = reached.place_of(environment.evidence.s3)
+    if wanted.signs:
+        # A reference may stand for a file: then there is no key to be used.
+        no_key = f"arn:aws:kms:{environment.region}:{environment.account}:key/none"
+        found["SigningKey"] = reached.key_of(environment.sign) or no_key
+    return found
+
+
+def takes(template: str, parameter: str) -> bool:
+    """Whether a template of ours has a parameter."""
+    return f"\n  {parameter}:\n" in template
+
+
+_FROM_ANOTHER_ACCOUNT: Document = {
+    "FromAnotherAccount": {
+        "Fn::Not": [{"Fn::Equals": [{"Ref": "SourceAccount"}, {"Ref": "AWS::AccountId"}]}]
+    }
+}
+
+
+def _source_policy() -> Document:
+    text = json.dumps(permissions.source_policy("${DeployRole.Arn}"), separators=(",", ":"))
+    words = "The repository policy that the account of the promoted images must set."
+    return {
+        SOURCE_POLICY: {
+            "Condition": "FromAnotherAccount",
+            "Description": words,
+            "Value": permissions.sub(text),
+        }
+    }
+
+
+def _provider_arn(source: Source) -> Document:
+    """The OIDC provider's ARN, whether this stack makes it or the account has it."""
+    arn = f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:oidc-provider/{trust.host(source)}"
+    return {"Fn::If": ["WithProvider", {"Ref": "Provider"}, permissions.sub(arn)]}
+
+
+def _parameters(wanted: Needs, tasks: Sequence[Task]) -> Document:
+    written = dict(wanted.written)
+
+    def text(name: str, words: str) -> tuple[str, Document]:
+        default = {"Default": written[name]} if name in written else {}
+        return name, {"Type": "String", **default, "Description": words}
+
+    found = [
+        (
+            "CreateProvider",
+            {
+                "Type": "String",
+                "AllowedValues": ["true", "false"],
+                "Default": "true",
+                "Description": "An account has one OIDC provider for GitHub: false if it is there.",
+            },
+        ),
+        text("Repository", "Name of the ECR repository."),
+    ]
+    if permissions.promotes(wanted, tasks):
+        found += [
+            text("SourceAccount", f"Account of the ECR repository of {wanted.source}."),
+            text("SourceRegion", f"Region of the ECR repository of {wanted.source}."),
+            text("SourceRepository", f"Name of the ECR repository of {wanted.source}."),
+        ]
+    if wanted.copies:
+        found.append(text("EvidencePlace", "Where records are copied to: BUCKET/PREFIX."))
+    if wanted.signs:
+        found.append(text("SigningKey", "ARN of the KMS key that signs; of a key, not an alias."))
+    if "deploy" in tasks:
+        found.append(text("Cluster", "Name of the ECS cluster."))
+        for key in wanted.services:
+            found += [
+                text(f"Service{camel(key)}", f"Name of the ECS service of {key}."),
+                text(f"Family{camel(key)}", f"Task definition family of {key}."),
+                text(f"LogGroup{camel(key)}", f"CloudWatch log group of the containers of {key}."),
+            ]
+        roles = "ARNs of the execution role and the task role, the only ones handed to tasks."
+        found.append(("TaskRoles", {"Type": "CommaDelimitedList", "Description": roles}))
+    return dict(found)
+
+
+def _provider(source: Source) -> Document:
+    return {
+        "Type": "AWS::IAM::OIDCProvider",
+        "Condition": "WithProvider",
+        # Other environments of the account trust it too: no stack takes it away.
+        "DeletionPolicy": "Retain",
+        "UpdateReplacePolicy": "Retain",
+        "Properties": {"Url": source.issuer, "ClientIdList": [trust.AUDIENCE]},
+    }

@@ -1,0 +1,126 @@
+"""What a delivery to one environment reaches, as delivery.toml declares it. Pure.
+
+A value that the file spells out is the default of a template parameter; one that it refers to is
+a parameter without, which ``inv bootstrap`` fills with what is published.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from shipway.config.environment import home_of
+from shipway.config.references import Reference
+from shipway.policy.compile.trust import camel
+
+if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
+    from shipway.config.load import Declared
+
+_S3: Final = "s3://"
+_KMS: Final = "kms:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needs:
+    """What a delivery to one environment reaches.
+
+    Attributes:
+        environment: Its name.
+        services: The keys of its services.
+        parameters: Names of the SSM parameters it refers to.
+        stacks: Names of the CloudFormation stacks it refers to.
+        written: Values that the file spells out, by the template parameter that takes them.
+        copies: Whether records are copied to a bucket (``evidence.s3``).
+        signs: Whether ``sign`` names a key of KMS, or refers to what may be one.
+        source: The environment whose images are taken (``promote_from``); empty where it builds.
+    """
+
+    environment: str
+    services: tuple[str, ...]
+    parameters: tuple[str, ...]
+    stacks: tuple[str, ...]
+    written: tuple[tuple[str, str], ...] = ()
+    copies: bool = False
+    signs: bool = False
+    source: str = ""
+
+
+def needs(declared: Declared) -> Needs:
+    """Read them out of an environment of delivery.toml."""
+    tables = declared.document.table["environments"]
+    table = tables[declared.name]
+    source = table.get("promote_from", "")
+    repository = _source_repository(table, tables[source]) if source else ""
+    # Where the source's own `repository` is a reference, it is looked up with this role.
+    texts = [*(text for _, text in declared.leaves()), repository]
+    found = [ref for text in texts if (ref := Reference.parse(text))]
+    copies = declared.document.table.get("evidence", {}).get("s3", "")
+    key = table.get("sign", "")
+    signs = key.startswith(_KMS) or Reference.parse(key) is not None
+    values: list[tuple[str, str, Callable[[str], str]]] = [
+        ("Repository", table["repository"], _name),
+        ("Cluster", table["cluster"], _last),
+        *((f"Service{camel(one)}", of["service"], _last) for one, of in table["services"].items()),
+    ]
+    values += [("EvidencePlace", copies, place_of)] if copies else []
+    values += [("SigningKey", key, key_of)] if signs else []
+    return Needs(
+        environment=declared.name,
+        services=tuple(table["services"]),
+        parameters=tuple(sorted({ref.name for ref in found if ref.scheme == "ssm"})),
+        stacks=tuple(sorted({ref.stack for ref in found if ref.scheme == "cfn"})),
+        written=(
+            *((name, shape(text)) for name, text, shape in values if _is_written(text)),
+            *(_source(repository, tables[source]) if source else ()),
+        ),
+        copies=bool(copies),
+        signs=signs,
+        source=source,
+    )
+
+
+def place_of(s3: str) -> str:
+    """``BUCKET/PREFIX`` of ``s3://BUCKET/PREFIX``, as the resource of a policy spells it.
+
+    A key may hold a ``*``, which a policy takes for any characters unless it is written ``${*}``
+    ("IAM policy elements: Variables and tags", IAM User Guide).
+    """
+    return s3.removeprefix(_S3).replace("*", "${*}")
+
+
+def key_of(sign: str) -> str:
+    """The ARN of the key that ``sign`` names; empty where it is a file."""
+    return sign.removeprefix(_KMS) if sign.startswith(_KMS) else ""
+
+
+def _source_repository(table: Mapping[str, Any], source: Mapping[str, Any]) -> str:
+    return str(table.get("promote_repository") or source["repository"])
+
+
+def _source(repository: str, source: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Where promoted images lie, as far as it is written; see :mod:`shipway.config.origin`."""
+    if not _is_written(repository):
+        return  # what is published may be the URI of any registry
+    account, region = home_of(repository) or (source["account"], source["region"])
+    values = (
+        ("SourceAccount", account),
+        ("SourceRegion", region),
+        ("SourceRepository", _name(repository)),
+    )
+    yield from ((name, text) for name, text in values if _is_written(text))
+
+
+def _is_written(text: str) -> bool:
+    return Reference.parse(text) is None
+
+
+def _last(name: str) -> str:
+    """The name at the end of an ARN."""
+    return name.rpartition("/")[2]
+
+
+def _name(repository: str) -> str:
+    """A repository's name without its registry's host, which has a dot or a port."""
+    first, slash, rest = repository.partition("/")
+    return rest if slash and (set(".:") & set(first) or first == "localhost") else repository

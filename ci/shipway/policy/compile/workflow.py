@@ -1,0 +1,166 @@
+"""The first lock: what of a workflow follows from the contract, rendered into marked regions.
+
+Pure. "Workflow syntax for GitHub Actions" (GitHub Docs). Everything between two markers is ours;
+all else is the repository's, as long as it stays out of what the regions decide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from shipway.config.load import Delivery
+from shipway.errors import ConfigurationError
+from shipway.policy.compile import job_condition, trust
+from shipway.policy.contract import Contract
+from shipway.policy.pattern import BRANCHES, TAGS
+
+BUILD_SECONDS: Final = 900
+"""What a runner may take to install, build and publish, before a rollout begins."""
+ROLLBACK_SECONDS: Final = 600
+"""What a roll-back may take after a rollout used its time up (``Policy.rollback_timeout``)."""
+_DEFAULT_TIMEOUT: Final = 900
+_DEFAULT_VERIFY: Final = 60
+_STEP_MINUTES: Final = 5
+_SHORTEST_SESSION: Final = 3600
+_LONGEST_SESSION: Final = 43200
+
+# Events that carry a tag or branch and need nothing beside their name in `on:`.
+_PLAIN: Final = {
+    "release": ("    types:", "      - published"),
+    "repository_dispatch": (),
+    "workflow_dispatch": (),
+    "deployment": (),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Region:
+    """Lines that stand between ``# >>> name`` and ``# <<< name``.
+
+    Attributes:
+        name: What it is called in its markers.
+        lines: Its content, indented as it stands in the file.
+        what: For people: what it decides.
+    """
+
+    name: str
+    lines: tuple[str, ...]
+    what: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """How long a job and its credentials may last: more than a rollout with its roll-back."""
+
+    minutes: int
+    session: int
+
+
+def budget(contract: Contract, delivery: Delivery) -> Budget:
+    """Derived from the time-outs in delivery.toml of every environment an event leads to.
+
+    All services of an environment roll out at once and are verified one after the other.
+    """
+    longest = 0
+    for name in trust.environments(contract):
+        table = delivery.document.table["environments"][name]
+        services: Iterable[dict[str, Any]] = table["services"].values()
+        default = _seconds(table.get("timeout"), _DEFAULT_TIMEOUT)
+        rollout = max(_seconds(one.get("timeout"), default) for one in services)
+        verify = sum(_seconds(one.get("verify_timeout"), _DEFAULT_VERIFY) for one in services)
+        longest = max(longest, rollout + verify)
+    seconds = BUILD_SECONDS + longest + ROLLBACK_SECONDS
+    minutes = math.ceil(seconds / 60 / _STEP_MINUTES) * _STEP_MINUTES
+    session = min(_LONGEST_SESSION, max(_SHORTEST_SESSION, minutes * 60))
+    return Budget(minutes=minutes, session=session)
+
+
+def _seconds(value: object, otherwise: int) -> int:
+    """A time that the file spells out; one that it refers to is known to AWS alone."""
+    text = str(value)
+    return int(text) if text.isdigit() else otherwise
+
+
+def regions(contract: Contract, time: Budget) -> tuple[Region, ...]:
+    """Every region of the workflow.
+
+    Raises:
+        ConfigurationError: The contract has no event, does not say which repository it is about,
+            or names an event that needs more than the contract knows.
+    """
+    if contract.source is None or not contract.triggers:
+        raise ConfigurationError(
+            "no event of the contract can start a workflow",
+            where=contract.path,
+            remedy="add [github] and an [[allow]] with an event such as push",
+        )
+    return (
+        Region(name="on", lines=tuple(_on(contract)), what="the events and refs that start it"),
+        Region(
+            name="job", lines=tuple(_job(contract, time)), what="who passes, where, for how long"
+        ),
+        Region(
+            name="session",
+            lines=(f"          role-duration-seconds: {time.session}",),
+            what="how long the credentials last",
+        ),
+    )
+
+
+def _on(contract: Contract) -> list[str]:
+    lines = ["on:"]
+    pushed = [entry.ref for entry in contract.triggers if entry.event == "push"]
+    if pushed:
+        lines.append("  push:")
+        for key, prefix in (("branches", BRANCHES), ("tags", TAGS)):
+            names = [ref.removeprefix(prefix) for ref in pushed if ref.startswith(prefix)]
+            if names:
+                lines.append(f"    {key}:")
+                lines += [f"      - {_pattern(name)}" for name in dict.fromkeys(names)]
+    for event in dict.fromkeys(one.event for one in contract.triggers if one.event != "push"):
+        if event not in _PLAIN:
+            entry = next(one for one in contract.triggers if one.event == event)
+            raise ConfigurationError(
+                f"a workflow cannot be rendered for the event {event}: "
+                "the contract does not say when it comes",
+                where=f"{contract.path}:{entry.lines.get('event', entry.line)}",
+                remedy="dispatch the workflow from a scheduled one, and allow workflow_dispatch",
+            )
+        lines += [f"  {event}:", *_PLAIN[event]]
+    return lines
+
+
+def _pattern(name: str) -> str:
+    return f'"{name}"' if "*" in name else name
+
+
+def _job(contract: Contract, time: Budget) -> list[str]:
+    entries = contract.triggers
+
+    def environment(name: str) -> str:
+        return contract.guard(name).github_environment
+
+    named = job_condition.choice(entries, lambda entry: environment(entry.environments[0]))
+    place = job_condition.choice(entries, lambda entry: entry.environments[0])
+    lines = [
+        "# It holds where `on:` is ignored. GitHub compares without case; the gate and AWS",
+    ]
+    lines += ["# compare every character.", "if: >-"]
+    lines += [f"  {part}" for part in job_condition.guard(contract)]
+    if named:
+        lines.append(f"environment: {named}")
+    lines += [
+        "# One delivery at a time to each environment, and none is dropped while it waits.",
+        "concurrency:",
+        f"  group: deploy-{place}",
+        "  cancel-in-progress: false",
+        "  queue: max",
+        "permissions:",
+        "  contents: read # checkout, and where a tag points now",
+        "  id-token: write # the gate's proof, and AWS by OIDC: no key is stored anywhere",
+        f"timeout-minutes: {time.minutes} # build, rollout, roll-back and verification",
+    ]
+    return [f"    {line}" for line in lines]

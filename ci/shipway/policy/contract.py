@@ -1,0 +1,306 @@
+"""The release contract: which trigger may do what, where. Everything else is refused.
+
+Pure: a contract and a trigger in, a decision out. The whole ref is compared, case counts, and a
+refusal says for each entry why it did not apply.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from shipway.errors import RefusedError
+from shipway.policy.events import NEVER
+from shipway.policy.pattern import BRANCHES, TAGS, matches, quoted, ref_flaw
+from shipway.policy.requirements import GITHUB_ISSUER, Freeze, Guard, Rules, Source
+from shipway.policy.trigger import BY_HAND, Trigger
+
+__all__ = [
+    "GITHUB_ISSUER",
+    "TASKS",
+    "Allowed",
+    "Contract",
+    "Decision",
+    "Entry",
+    "Freeze",
+    "Guard",
+    "Reason",
+    "Refused",
+    "Rules",
+    "Source",
+    "Task",
+    "decide",
+]
+
+Task = Literal["build", "publish", "deploy", "verify"]
+
+TASKS: tuple[Task, ...] = ("build", "publish", "deploy", "verify")
+"""In the order they run; an entry's tasks are a beginning of this row."""
+
+_NOTHING = "Nothing was built or changed."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One ``[[allow]]`` of release.toml.
+
+    Attributes:
+        name: What people call it.
+        event: GitHub's event name, or ``by-hand``.
+        ref: The pattern of full refs; empty by hand, where no ref is asked for.
+        environments: Where it may go: exactly one for an event, one or more by hand.
+        tasks: What is run there, in order.
+        rules: What is asked of the trigger beyond event and ref.
+        line: Where it stands in the file; 0 where it was not read from one.
+        environment_line: Where its environments are named; 0 where it was not read from a file.
+        lines: Where its keys stand; empty where it was not read from a file.
+    """
+
+    name: str
+    event: str
+    ref: str
+    environments: tuple[str, ...]
+    tasks: tuple[Task, ...]
+    rules: Rules = field(default_factory=Rules)
+    line: int = 0
+    environment_line: int = 0
+    lines: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def rule(self) -> str:
+        """Event and pattern in a few words: ``push refs/heads/main``, ``by hand``."""
+        return "by hand" if self.event == BY_HAND else f"{self.event} {self.ref}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contract:
+    """Everything that is allowed.
+
+    Attributes:
+        path: The file, for messages.
+        entries: What is allowed, in the file's order.
+        source: The repository and workflow that GitHub's runs must come from; ``None`` where the
+            contract allows nothing but by hand.
+        guards: What the environments ask.
+    """
+
+    path: str
+    entries: tuple[Entry, ...]
+    source: Source | None = None
+    guards: tuple[Guard, ...] = ()
+
+    def guard(self, environment: str) -> Guard:
+        """What an environment asks; nothing where the contract does not speak of it."""
+        named = (guard for guard in self.guards if guard.environment == environment)
+        return next(named, Guard(environment=environment))
+
+    @property
+    def triggers(self) -> tuple[Entry, ...]:
+        """The entries that are about GitHub's events."""
+        return tuple(entry for entry in self.entries if entry.event != BY_HAND)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowed:
+    """The one entry that allows it, and what it allows."""
+
+    entry: Entry
+    environment: str
+    tasks: tuple[Task, ...]
+
+    @property
+    def text(self) -> str:
+        """``by hand → staging: build, publish, deploy, verify``."""
+        return f"{self.entry.rule} → {self.environment}: {', '.join(self.tasks)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """Why one entry does not allow it."""
+
+    entry: str
+    rule: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refused:
+    """No entry allows it, or its rules do not; ``reasons`` names every one that failed.
+
+    ``late`` says that it was found out after the image was built, just before the rollout.
+    """
+
+    what: str
+    reasons: tuple[Reason, ...]
+    remedy: str
+    late: bool = False
+
+    def lines(self) -> tuple[str, ...]:
+        """The reasons as a table of three aligned columns."""
+        names = max((len(reason.entry) for reason in self.reasons), default=0)
+        rules = max((len(reason.rule) for reason in self.reasons), default=0)
+        return tuple(
+            f"{reason.entry:<{names}}   {reason.rule:<{rules}}   no: {reason.why}"
+            for reason in self.reasons
+        )
+
+    def error(self) -> RefusedError:
+        """This refusal, to be raised."""
+        return RefusedError(self.what, details=self.lines(), remedy=self.remedy, late=self.late)
+
+
+Decision = Allowed | Refused
+
+
+def decide(
+    contract: Contract, trigger: Trigger, *, environment: str | None, task: Task | None = None
+) -> Decision:
+    """May this trigger release, and where to?
+
+    Args:
+        contract: What is allowed.
+        trigger: Who asks.
+        environment: What ``--env`` said, or ``None``. For an event it may only repeat what the
+            contract says; by hand it is needed.
+        task: The one task that was asked for, where it was not the whole row.
+    """
+    reasons = []
+    for entry in contract.entries:
+        why = _differs(entry, trigger) or _elsewhere(entry, environment)
+        if not why and task is not None and task not in entry.tasks:
+            why = f'"{task}" is not among its tasks: {", ".join(entry.tasks)}'
+        if not why:
+            target = environment if environment is not None else entry.environments[0]
+            return Allowed(entry=entry, environment=target, tasks=entry.tasks)
+        reasons.append(Reason(entry=entry.name, rule=entry.rule, why=why))
+    return Refused(
+        what=_headline(contract, trigger, environment, task),
+        reasons=tuple(reasons),
+        remedy=_remedy(contract, trigger, environment),
+    )
+
+
+def _hopeless(trigger: Trigger) -> str:
+    """Why no entry whatsoever could allow this trigger, or an empty text."""
+    if trigger.by_hand:
+        return ""
+    if trigger.event in NEVER:
+        return f"{trigger.event} can never release: {NEVER[trigger.event]}"
+    if trigger.fork:
+        return "the code comes from a fork"
+    if trigger.deleted:
+        return "the ref was deleted"
+    return ref_flaw(trigger.ref)
+
+
+def _differs(entry: Entry, trigger: Trigger) -> str:
+    """Why the entry is about other events or refs, or an empty text."""
+    if entry.event == BY_HAND or trigger.by_hand:
+        who = "by hand" if trigger.by_hand else "by GitHub"
+        return "" if entry.event == trigger.event else f"this was started {who}"
+    hopeless = _hopeless(trigger)
+    if hopeless:
+        return hopeless
+    if entry.event != trigger.event:
+        return f"the event is {quoted(trigger.event, plain=True)}, not {entry.event}"
+    return "" if matches(entry.ref, trigger.ref) else _ref_differs(entry.ref, trigger.ref)
+
+
+def _ref_differs(pattern: str, ref: str) -> str:
+    prefix = BRANCHES if pattern.startswith(BRANCHES) else TAGS
+    if not ref.startswith(prefix):
+        kinds = ((BRANCHES, "a branch"), (TAGS, "a tag"))
+        kind = next((words for start, words in kinds if ref.startswith(start)), None)
+        return f"the ref is {kind}" if kind else "the ref is neither a branch nor a tag"
+    return _name_differs(pattern.removeprefix(prefix), ref.removeprefix(prefix))
+
+
+def _name_differs(wanted: str, name: str) -> str:
+    shown = quoted(name)
+    if matches(wanted.lower(), name.lower()):
+        return f'{shown} differs from "{wanted}" in upper and lower case'
+    first, star, last = wanted.partition("*")
+    if not star:
+        return f'{shown} is not "{wanted}"'
+    if "*" not in last and name.startswith(first) and name.endswith(last) and "/" in name:
+        return f'{shown} has a "/", where * stops'
+    if not first and "*" not in last:
+        return f'{shown} does not end in "{last}"'
+    if not last:
+        return f'{shown} does not begin with "{first}"'
+    return f'{shown} does not match "{wanted}"'
+
+
+def _elsewhere(entry: Entry, environment: str | None) -> str:
+    """Why an entry for this very trigger does not lead to that environment, or an empty text."""
+    if environment is None:
+        named = entry.event == BY_HAND
+        return "no environment was named" if named else ""
+    if environment in entry.environments:
+        return ""
+    return f"it leads to {_or(entry.environments)}, not to {quoted(environment, plain=True)}"
+
+
+def _headline(
+    contract: Contract, trigger: Trigger, environment: str | None, task: Task | None
+) -> str:
+    applying = [entry for entry in contract.entries if not _differs(entry, trigger)]
+    if not applying:
+        return f"{trigger.described} is not an approved release trigger"
+    if any(not _elsewhere(entry, environment) for entry in applying):
+        return f"{trigger.described} may not {task}"
+    if environment is None:
+        return f"{trigger.described}, but no environment was named"
+    return f"{trigger.described} may not release to {quoted(environment, plain=True)}"
+
+
+def _remedy(contract: Contract, trigger: Trigger, environment: str | None) -> str:
+    """The nearest way that the contract leaves open."""
+    if trigger.by_hand:
+        by_hand = [name for e in contract.entries if e.event == BY_HAND for name in e.environments]
+        if environment is None and by_hand:
+            return f"Name it with --env: {_or(by_hand)}. {_NOTHING}"
+        ways = tuple(_ways(contract, trigger, environment))
+        if ways and environment not in by_hand:
+            goal = quoted(environment or "", plain=True)
+            return f"To release to {goal}, {_or(ways)}. {_NOTHING}"
+        return f"{contract.path} says what may be done by hand. {_NOTHING}"
+    if trigger.deleted or trigger.fork:
+        return _NOTHING
+    ways = tuple(_ways(contract, trigger, None))
+    if any(not _differs(entry, trigger) for entry in contract.entries):
+        return f"{contract.path} says what this trigger may do. {_NOTHING}"
+    return f"To release this commit, {_or(ways)}. {_NOTHING}" if ways else _NOTHING
+
+
+def _ways(contract: Contract, trigger: Trigger, environment: str | None) -> Iterator[str]:
+    """What to push, in words; only tags for whoever pushed a tag and could push another."""
+    pushes = [
+        entry
+        for entry in contract.entries
+        if entry.event == "push" and (environment is None or environment in entry.environments)
+    ]
+    tags = [entry for entry in pushes if entry.ref.startswith(TAGS)]
+    for entry in tags:
+        yield f"push a tag such as {_example(entry.ref, trigger.ref)}"
+    if tags and trigger.ref.startswith(TAGS):
+        return
+    for entry in pushes:
+        if entry.ref.startswith(BRANCHES):
+            yield f"merge it into {entry.ref.removeprefix(BRANCHES)}"
+
+
+def _example(pattern: str, ref: str) -> str:
+    """A tag that the pattern matches, as near to the refused ref as can be."""
+    wanted = pattern.removeprefix(TAGS)
+    name = ref.removeprefix(TAGS) if ref.startswith(TAGS) and not ref_flaw(ref) else ""
+    if matches(wanted, name):
+        return name
+    filled = wanted.replace("*", name or "v1.0.0", 1).replace("*", "")
+    return filled if matches(wanted, filled) else wanted.replace("*", "v1.0.0", 1).replace("*", "")
+
+
+def _or(words: Iterator[str] | tuple[str, ...] | list[str]) -> str:
+    *first, last = words
+    return f"{', '.join(first)} or {last}" if first else last

@@ -1,0 +1,144 @@
+"""What the parts of a release contract say of each other: it must be one thing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from itertools import combinations
+
+from shipway.config.positions import KeyPath
+from shipway.config.problems import Problem, line_of, nearest
+from shipway.config.rules import shown
+from shipway.policy.pattern import intersect
+from shipway.policy.semantic_checks import environment_key, environments
+from shipway.policy.tables import AllowTable, FreezeTable, GuardTable
+from shipway.policy.trigger import BY_HAND
+
+Allows = Mapping[int, AllowTable]
+Guards = Mapping[str, GuardTable]
+Places = Mapping[KeyPath, int]
+
+
+def between_entries(allows: Allows, lines: Places) -> Iterator[Problem]:
+    """Two entries of one name, or two that one trigger could mean."""
+    for (i, first), (j, second) in combinations(allows.items(), 2):
+        at: KeyPath = ("allow", j)
+        other = f'"{first.name}" (line {lines["allow", i]})'
+        if first.name == second.name:
+            yield Problem(path=(*at, "name"), text=f"is the name of {other} too")
+        if first.event != second.event:
+            continue
+        if first.event == BY_HAND:
+            for name in environments(second):
+                if name and name in environments(first):
+                    yield Problem(
+                        path=(*at, environment_key(second)),
+                        text=f"overlaps with {other}: both lead to {shown(name)} by hand",
+                    )
+        elif first.ref and second.ref and intersect(first.ref, second.ref):
+            yield Problem(
+                path=(*at, "ref"),
+                text=f"overlaps with {other}: one ref can match {shown(first.ref)} "
+                f"and {shown(second.ref)}",
+            )
+
+
+def between_tables(
+    allows: Allows, guards: Guards, lines: Places, *, source: bool
+) -> Iterator[Problem]:
+    """Entries, environments and ``[github]`` against each other.
+
+    Args:
+        allows: The entries, each by its index in the file.
+        guards: The environments' tables.
+        lines: Where everything stands.
+        source: Whether there is a ``[github]``.
+    """
+    events = [index for index, allow in allows.items() if allow.event != BY_HAND]
+    if events and not source:
+        text = f"{shown(allows[events[0]].event)} comes from GitHub, and there is no [github] "
+        yield Problem(
+            path=("allow", events[0], "event"), text=f"{text}that says from which repository"
+        )
+    for index, allow in allows.items():
+        for name in environments(allow):
+            if name not in guards:
+                text = f"there is no [environments.{name}] that says its role"
+                path = ("allow", index, environment_key(allow))
+                yield Problem(path=path, text=f"{text}{nearest(name, guards)}")
+    for name, guard in guards.items():
+        at: KeyPath = ("environments", name)
+        yield from _roles(at, guard, allows, lines)
+        yield from _after(at, guard, allows, guards)
+        yield from _freezes(at, guard.freeze, lines)
+
+
+def _roles(at: KeyPath, guard: GuardTable, allows: Allows, lines: Places) -> Iterator[Problem]:
+    name = at[-1]
+    leading = [(i, allow) for i, allow in allows.items() if name in environments(allow)]
+    events = [(i, allow) for i, allow in leading if allow.event != BY_HAND]
+    by_hand = [allow for _, allow in leading if allow.event == BY_HAND]
+    if not leading:
+        yield Problem(path=at, text="no entry leads here; take it away, or name it in one")
+    elif events and not guard.role:
+        index, allow = events[0]
+        whose = f'"{allow.name}" (line {line_of(("allow", index), lines)})'
+        text = f"is missing; it should be the name of the IAM role that {whose} assumes"
+        yield Problem(path=(*at, "role"), text=text)
+    elif not guard.role and not guard.by_hand_role:
+        text = 'is missing; it should be the name of an IAM role, or by_hand_role = "*"'
+        yield Problem(path=(*at, "role"), text=text)
+    if leading and guard.by_hand_role and not by_hand:
+        text = "nobody comes here by hand; take it away"
+        yield Problem(path=(*at, "by_hand_role"), text=text)
+
+
+def _after(at: KeyPath, guard: GuardTable, allows: Allows, guards: Guards) -> Iterator[Problem]:
+    if "after" not in guard.model_fields_set:
+        return
+    path, before = (*at, "after"), guard.after
+    way = [str(at[-1])]
+    while before in guards and before not in way:
+        way.append(before)
+        before = guards[before].after
+    if before in way:
+        circle = ", ".join([*way, before])
+        yield Problem(path=path, text=f"goes round in a circle: {circle}")
+    elif guard.after not in guards:
+        text = f"there is no environment {shown(guard.after)} in this contract"
+        yield Problem(path=path, text=f"{text}{nearest(guard.after, guards)}")
+    elif not any(
+        "verify" in allow.tasks and guard.after in environments(allow) for allow in allows.values()
+    ):
+        text = f"nothing is ever verified in {guard.after}: no entry that leads there has that task"
+        yield Problem(path=path, text=text)
+
+
+def _freezes(at: KeyPath, freezes: list[FreezeTable], lines: Places) -> Iterator[Problem]:
+    sound = []
+    for index, freeze in enumerate(freezes):
+        path = (*at, "freeze", index)
+        strange = [
+            (key, moment)
+            for key, moment in (("from", freeze.start), ("until", freeze.until))
+            if moment.utcoffset() != timedelta(0)
+        ]
+        for key, moment in strange:
+            text = f"should be in UTC, with a Z at its end, not {moment.isoformat()}"
+            yield Problem(path=(*path, key), text=text)
+        if not strange and freeze.until <= freeze.start:
+            text = f"should be later than from, {_time(freeze.start)}"
+            yield Problem(path=(*path, "until"), text=text)
+        elif not strange:
+            sound.append((path, freeze))
+    for (before, first), (path, second) in combinations(sound, 2):
+        other = f'"{first.name}" (line {line_of(before, lines)})'
+        if first.name == second.name:
+            yield Problem(path=(*path, "name"), text=f"is the name of {other} too")
+        if first.start < second.until and second.start < first.until:
+            text = f"overlaps with {other}, which is from {_time(first.start)}"
+            yield Problem(path=path, text=f"{text} until {_time(first.until)}")
+
+
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

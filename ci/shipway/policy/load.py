@@ -1,0 +1,165 @@
+"""Read ``ci/release.toml``: every problem at once, each with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from shipway.config.document import read
+from shipway.config.positions import KeyPath
+from shipway.config.problems import Problem, configuration_error, line_of, nearest
+from shipway.config.rules import problems_of, shown
+from shipway.errors import ConfigurationError
+from shipway.policy import contradictions, semantic_checks
+from shipway.policy.contract import TASKS, Contract, Entry
+from shipway.policy.requirements import Freeze, Guard, Rules, Source
+from shipway.policy.tables import AllowTable, ContractTable, GithubTable, GuardTable
+
+
+def load(file: Path) -> Contract:
+    """Read and check the file.
+
+    Raises:
+        ConfigurationError: It is not there, not TOML, or says something wrong or contradictory;
+            ``details`` holds one line for each problem.
+    """
+    document = read(
+        file, remedy="run it in the repository's root, or write the file: docs/configuration.md"
+    )
+    lines = document.lines
+    problems: list[Problem] = []
+    try:
+        ContractTable.model_validate(document.table)
+    except ValidationError as error:
+        problems += problems_of(error, ContractTable)
+    allows = dict(_sound_allows(document.table.get("allow")))
+    guards = dict(_sound_guards(document.table.get("environments")))
+    for index, allow in allows.items():
+        problems += semantic_checks.problems(("allow", index), allow)
+    problems += contradictions.between_entries(allows, lines)
+    # Half a file would contradict itself where the other half is only misspelt.
+    if not problems:
+        problems += contradictions.between_tables(
+            allows, guards, lines, source="github" in document.table
+        )
+    if problems:
+        raise configuration_error(problems, shown=document.shown, lines=lines)
+    return Contract(
+        path=document.shown,
+        entries=tuple(_entry(index, allow, lines) for index, allow in allows.items()),
+        source=_source(document.table.get("github"), lines),
+        guards=tuple(_guard(name, guard, lines) for name, guard in guards.items()),
+    )
+
+
+def check_environments(contract: Contract, names: Sequence[str]) -> None:
+    """Every environment of the contract must be one of delivery.toml's.
+
+    Raises:
+        ConfigurationError: One is not; with the line in release.toml.
+    """
+    details = tuple(
+        f"{contract.path}:{entry.environment_line}  {entry.name}: "
+        f"there is no environment {shown(name)}{nearest(name, names)}"
+        for entry in contract.entries
+        for name in entry.environments
+        if name not in names
+    )
+    if details:
+        raise ConfigurationError(
+            f"{contract.path} leads to environments that are not configured",
+            details=details,
+            remedy=f"name one of {', '.join(names)}, or add it to delivery.toml",
+        )
+
+
+def _sound_allows(tables: object) -> Iterator[tuple[int, AllowTable]]:
+    """The entries whose keys and kinds of values are right, for the checks of what they mean."""
+    for index, table in enumerate(tables if isinstance(tables, list) else []):
+        try:
+            yield index, AllowTable.model_validate(table)
+        except ValidationError:
+            continue
+
+
+def _sound_guards(tables: object) -> Iterator[tuple[str, GuardTable]]:
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        try:
+            yield name, GuardTable.model_validate(table)
+        except ValidationError:
+            continue
+
+
+def _entry(index: int, allow: AllowTable, lines: Mapping[KeyPath, int]) -> Entry:
+    at: KeyPath = ("allow", index)
+    return Entry(
+        name=allow.name,
+        event=allow.event,
+        ref=allow.ref,
+        environments=semantic_checks.environments(allow),
+        tasks=TASKS[: len(allow.tasks)],
+        rules=Rules(
+            first_parent_of=allow.first_parent_of,
+            tag_kind=allow.tag_kind,
+            signed_by=tuple(allow.signed_by),
+            tag_must_be_new=allow.tag_must_be_new,
+            refuse_rerun_when_newer=allow.refuse_rerun_when_newer,
+        ),
+        line=lines[at],
+        environment_line=line_of((*at, semantic_checks.environment_key(allow)), lines),
+        lines=_lines(at, lines),
+    )
+
+
+def _source(table: Any, lines: Mapping[KeyPath, int]) -> Source | None:
+    if table is None:
+        return None
+    github = GithubTable.model_validate(table)
+    return Source(
+        repository=github.repository,
+        repository_id=github.repository_id,
+        owner_id=github.owner_id,
+        workflow=github.workflow,
+        issuer=github.issuer,
+        runner=github.runner,
+        line=lines[("github",)],
+        lines=_lines(("github",), lines),
+    )
+
+
+def _guard(name: str, guard: GuardTable, lines: Mapping[KeyPath, int]) -> Guard:
+    at: KeyPath = ("environments", name)
+    own = "github_environment" not in guard.model_fields_set
+    return Guard(
+        environment=name,
+        role=guard.role,
+        by_hand_role=guard.by_hand_role or guard.role,
+        github_environment=name if own else guard.github_environment,
+        short_lived_keys_only=guard.short_lived_keys_only,
+        after=guard.after,
+        not_older=guard.not_older,
+        freeze=tuple(
+            Freeze(
+                name=one.name,
+                start=one.start,
+                end=one.until,
+                reason=one.reason,
+                line=line_of((*at, "freeze", index), lines),
+            )
+            for index, one in enumerate(guard.freeze)
+        ),
+        line=line_of(at, lines),
+        lines=_lines(at, lines),
+    )
+
+
+def _lines(at: KeyPath, lines: Mapping[KeyPath, int]) -> dict[str, int]:
+    """Where the keys of one table stand."""
+    return {
+        str(path[-1]): line
+        for path, line in lines.items()
+        if len(path) == len(at) + 1 and path[: len(at)] == at
+    }

@@ -1,0 +1,151 @@
+"""The configuration reference, ``docs/configuration.md``, made from the types themselves.
+
+``python -m shipway.reference.configuration docs/configuration.md`` writes it; a test fails while
+the file
+that is committed differs.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from shipway.config.models import (
+    DeliveryTable,
+    EnvironmentTable,
+    EvidenceTable,
+    ImageTable,
+    ScanTable,
+    ServiceTable,
+)
+from shipway.config.rules import Rule, Table, fields, rule_of
+from shipway.config.waivers import WaiversTable, WaiverTable
+from shipway.policy.tables import AllowTable, ContractTable, FreezeTable, GithubTable, GuardTable
+
+_HEAD = """\
+# Configuration
+
+<!-- Made from the types by `python -m shipway.reference.configuration docs/configuration.md`. -->
+
+Two files, for two kinds of owners: `ci/delivery.toml` says where things live, `ci/release.toml` who
+may release what. An unknown key, a wrong value and a contradiction are errors, all told at once,
+each with its line.
+
+## ci/delivery.toml
+
+A value may be written out, or refer to what the infrastructure publishes:
+
+| written | is looked up as |
+|---|---|
+| `"ssm:/path"` | a parameter in the Systems Manager Parameter Store |
+| `"cfn:Stack.Output"` | an output of a CloudFormation stack |
+| `"env:NAME"` | an environment variable; an empty one counts as not set |
+
+The column *from* says which of them a key accepts. What is looked up is checked like what is
+written out.
+"""
+
+_CONTRACT = """
+## ci/release.toml
+
+Nothing here is looked up: a contract reads the same everywhere. The whole ref is compared, upper
+and lower case differ, and a ref that holds anything but ASCII letters, digits and `. _ + - /` is
+refused whatever the contract says.
+"""
+
+_WAIVERS = """
+## ci/waivers.toml
+
+Optional. Vulnerabilities that somebody answers for, so that the scan gate lets the image pass.
+"""
+
+_TABLES: tuple[tuple[str, type[Table]], ...] = (
+    ("At the top", DeliveryTable),
+    ("[image]", ImageTable),
+    ("[evidence]", EvidenceTable),
+    ("[environments.NAME]", EnvironmentTable),
+    ("[environments.NAME.scan]", ScanTable),
+    ("[environments.NAME.services.KEY]", ServiceTable),
+)
+_CONTRACT_TABLES: tuple[tuple[str, type[Table]], ...] = (
+    ("At the top", ContractTable),
+    ("[github]", GithubTable),
+    ("[[allow]]", AllowTable),
+    ("[environments.NAME]", GuardTable),
+    ("[[environments.NAME.freeze]]", FreezeTable),
+)
+_WAIVER_TABLES: tuple[tuple[str, type[Table]], ...] = (
+    ("At the top", WaiversTable),
+    ("[[waiver]]", WaiverTable),
+)
+
+
+def reference() -> str:
+    """The whole page."""
+    parts = [_HEAD]
+    parts += [_section(title, table, sources=True) for title, table in _TABLES]
+    parts.append(_CONTRACT)
+    parts += [_section(title, table, sources=False) for title, table in _CONTRACT_TABLES]
+    parts.append(_WAIVERS)
+    parts += [_section(title, table, sources=False) for title, table in _WAIVER_TABLES]
+    return "".join(parts)
+
+
+def _section(title: str, table: type[Table], *, sources: bool) -> str:
+    heading = title if title[0].isalpha() else f"`{title}`"
+    note = inspect.getdoc(table) or ""
+    columns = ["key", "should be", "default", *(["from"] if sources else []), "meaning"]
+    rows = [f"\n### {heading}\n\n{note}\n", _row(columns), f"{'|---' * len(columns)}|"]
+    for name, field in fields(table).items():
+        cells = [f"`{name}`", _words(field), _default(name, field, table)]
+        cells += [_sources(field)] if sources else []
+        rows.append(_row([*cells, field.description or ""]))
+    return "\n".join(rows) + "\n"
+
+
+def _row(cells: list[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
+
+
+def _words(field: FieldInfo) -> str:
+    rule = rule_of(field)
+    if rule:
+        return rule.words
+    kind = get_origin(field.annotation)
+    inner = _inner(field.annotation)
+    if kind is list:
+        return f"a list; each {inner.words}" if inner else "tables"
+    if kind is dict:
+        return f"a table; each value {inner.words}" if inner else "tables"
+    return "a table"
+
+
+def _inner(annotation: Any) -> Rule | None:
+    """The rule of a list's elements or a table's values."""
+    *_, element = get_args(annotation) or (None,)
+    return next((item for item in get_args(element) if isinstance(item, Rule)), None)
+
+
+def _default(name: str, field: FieldInfo, table: type[Table]) -> str:
+    if field.is_required():
+        return "needed"
+    if (table, name) == (ServiceTable, "timeout"):
+        return "the environment's"
+    if field.default is PydanticUndefined or field.default in (None, "", [], {}):
+        return ""
+    return f"`{json.dumps(field.default)}`"
+
+
+def _sources(field: FieldInfo) -> str:
+    rule = rule_of(field) or _inner(field.annotation)
+    return " ".join(f"`{scheme}:`" for scheme in rule.references) if rule else ""
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(reference(), encoding="utf-8")

@@ -1,0 +1,65 @@
+"""Every exit code, from the error tree and the verdicts; ``docs/exit-codes.md`` is this, printed.
+
+Run ``python -m shipway.reference.exit_codes docs/exit-codes.md`` after a change.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from shipway.errors import RolloutError, ShipwayError
+from shipway.rollout.judge.verdict import VERDICTS
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class ExitCode:
+    """One row: the code, what machines read beside it, and what it means."""
+
+    code: int
+    kind: str
+    meaning: str
+
+
+def exit_codes() -> tuple[ExitCode, ...]:
+    """All of them, by code; verdicts and errors of one code and one name make one row."""
+    rows = {(v.exit_code, v.name): v.sentence for v in VERDICTS}
+    for error in _errors(ShipwayError):
+        if error is not RolloutError:  # it has the code and the name of its verdict
+            first = (error.__doc__ or "").strip().splitlines()[0]
+            said = rows.get((error.exit_code, error.kind))
+            rows[error.exit_code, error.kind] = f"{first} In a rollout: {said}" if said else first
+    return tuple(sorted(ExitCode(code, kind, text) for (code, kind), text in rows.items()))
+
+
+def page() -> str:
+    """The whole page, in Markdown."""
+    lines = [
+        "# Exit codes",
+        "",
+        "What `inv` ends with. Nox turns every failure into 1, so machines that run `nox` read the",
+        "name instead: in the evidence, in `$GITHUB_OUTPUT`, in `--json`.",
+        "Generated from the code: `python -m shipway.reference.exit_codes docs/exit-codes.md`.",
+        "",
+        "| code | name | meaning |",
+        "| ---: | --- | --- |",
+    ]
+    lines += [f"| {row.code} | `{row.kind}` | {_plain(row.meaning)} |" for row in exit_codes()]
+    return "\n".join(lines) + "\n"
+
+
+def _errors(base: type[ShipwayError]) -> Iterator[type[ShipwayError]]:
+    yield base
+    for each in base.__subclasses__():
+        if each.__module__ == ShipwayError.__module__:
+            yield from _errors(each)
+
+
+def _plain(text: str) -> str:
+    return text.replace("``", "`").replace("|", "\\|")
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page(), encoding="utf-8")

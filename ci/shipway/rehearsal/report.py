@@ -1,0 +1,100 @@
+"""The report of a rehearsal: the matrix, then every walk with its picture and its cause."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shipway.evidence.report.delivery import failures, head, time_line
+from shipway.evidence.report.drawing import clock
+from shipway.evidence.report.html import Html, joined, tag
+from shipway.evidence.report.page import page
+from shipway.evidence.report.parts import code, facts, link, mark, section, table
+from shipway.rehearsal.criteria import Row
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Walked:
+    """One walk.
+
+    Attributes:
+        walk: What was seen from outside.
+        record: The delivery's record.
+        report: Where its own report lies, from the rehearsal's.
+    """
+
+    walk: Mapping[str, Any]
+    record: Mapping[str, Any]
+    report: str
+
+
+def rehearsal(
+    rows: Sequence[Row], walks: Sequence[Walked], *, name: str, seconds: float, head_sha256: str
+) -> bytes:
+    """The page of one rehearsal.
+
+    Args:
+        rows: The matrix.
+        walks: Every walk, in order.
+        name: The rehearsal's folder.
+        seconds: How long it took.
+        head_sha256: Of the last record: with it nothing can be taken off the chain's end.
+    """
+    met = sum(row.met for row in rows)
+    body = (
+        tag(
+            "h1", mark(good=met == len(rows), text=f"{met} of {len(rows)} met in {clock(seconds)}")
+        ),
+        tag("p", name, class_="dim"),
+        section(
+            "Acceptance",
+            table(
+                ("", "!criterion", "!proof"),
+                (
+                    (
+                        mark(good=row.met, text="Met" if row.met else "Unmet"),
+                        joined((row.name, tag("p", row.why, class_="bad") if row.why else None)),
+                        joined((link(row.file, row.file), tag("br"), code(row.pointer))),
+                    )
+                    for row in rows
+                ),
+            ),
+        ),
+        section("Walks", *(_walk(one) for one in walks)),
+        section(
+            "Evidence",
+            facts(
+                (
+                    ("last record", code(f"sha256:{head_sha256}")),
+                    ("check it", code(f"nox -s audit -- --verify --evidence evidence/{name}")),
+                )
+            ),
+        ),
+    )
+    return page(f"shipway: {name}", tuple(part for part in body if part is not None))
+
+
+def _walk(one: Walked) -> Html:
+    walk, predicate = one.walk, one.record["predicate"]
+    as_expected = walk.get("exitCode") == walk.get("expectedExitCode")
+    verdict = str((predicate.get("verdict") or {}).get("kind"))
+    traffic = walk.get("traffic")
+    asked = f"{traffic['asked']} requests, {traffic['lost']} lost" if traffic else ""
+    title = f"{walk.get('title')}: {verdict.replace('-', ' ')}"
+    words = "as it must" if as_expected else f"not as it must: {walk.get('expectedKind')}"
+    # A failed rollout is what somebody looks for: its picture is open.
+    return tag(
+        "details",
+        tag(
+            "summary",
+            mark(good=as_expected, text=f"{walk.get('name')}  {title}"),
+            tag("span", f"  {words}", class_="dim"),
+        ),
+        tag("p", link(one.report, "its own report"), f"  {asked}"),
+        list(head(one.record))[2:],
+        list(failures(predicate)),
+        list(time_line(predicate)),
+        class_="walk",
+        open=bool(traffic) and walk.get("exitCode") != 0,
+    )

@@ -1,0 +1,37 @@
+"""The walks of a rehearsal, read back from its evidence folder: what the matrix judges."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+from shipway.evidence.archive import Archive, parsed
+from shipway.evidence.verify import Checked
+from shipway.rehearsal import criteria
+from shipway.rehearsal.criteria import Evidence
+
+
+def walked(root: Path, archive: Archive, checked: Checked) -> Mapping[str, Evidence]:
+    """Every walk by its name; what is wrong with its evidence goes with it.
+
+    Args:
+        root: The evidence folder.
+        archive: What lies in it.
+        checked: What a check of its chain found.
+    """
+    found: dict[str, Evidence] = {}
+    for link in checked.links:
+        try:
+            walk = json.loads((root / link.folder / criteria.WALK).read_bytes())
+            name = str(walk["name"])
+        except (OSError, ValueError, LookupError, TypeError):
+            continue  # its criteria say that there is no evidence of it
+        wrong = checked.broken(link.record)
+        found[name] = Evidence(
+            folder=link.folder,
+            record=parsed(archive.records.get(link.record, b"")) or {},
+            walk=walk,
+            broken="; ".join(f"{one.path} was {one.kind}: {one.why}" for one in wrong),
+        )
+    return dict(sorted(found.items()))

@@ -1,0 +1,273 @@
+"""One walk: GitHub's event, the OIDC step, and the very task code that CI runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from shipway.delivery.verification import Prober
+from shipway.errors import SandboxError, ShipwayError
+from shipway.evidence.store import Vault
+from shipway.rehearsal.checkout import Checkout
+from shipway.rehearsal.criteria import RECORD, WALK
+from shipway.rehearsal.scenarios import Walk
+from shipway.rehearsal.traffic import Customers
+from shipway_sandbox import github, tokens
+from shipway_sandbox.github import GITHUB
+from shipway_sandbox.world import World
+
+# What a hosted runner has of this machine; nothing of the caller's AWS or GitHub leaks in.
+_KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "SSL_CERT_FILE")
+_END_SECONDS: Final = 8.0
+_OWNER, _, _NAME = GITHUB.partition("/")
+
+Show = Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """What every walk is given.
+
+    Attributes:
+        world: The sandbox.
+        checkout: The repository that is released from.
+        evidence: The rehearsal's folder: one chain of records.
+        prober: Asks addresses.
+    """
+
+    world: World
+    checkout: Checkout
+    evidence: Path
+    prober: Prober
+
+    @property
+    def root(self) -> Path:
+        """The repository from which the rehearsal was started."""
+        return self.evidence.parents[1]
+
+
+def walk(one: Walk, stage: Stage, number: int, show: Show) -> None:
+    """Carry a walk out and keep what was seen beside its record; it fails only if the sandbox does.
+
+    Args:
+        one: The walk.
+        stage: What it happens on.
+        number: The number of GitHub's run.
+        show: Takes each JSON event of the delivery as it is told.
+    """
+    kept = stage.evidence / one.name
+    kept.mkdir(parents=True)
+    workspace = stage.checkout.folder
+    sha = stage.checkout.release(one.variant, one.title)
+    after = stage.checkout.tag(one.ref)
+    event = _event(one, sha, kept, workspace, number)
+    event = replace(event, payload={**event.payload, **_pushed(one, after)})
+    event.write()
+    environ = _environment(stage.world, event)
+    # What a walk leaves in a temporary folder when it is ended goes with the rehearsal's own.
+    scratch = stage.checkout.folder.parent / "tmp"
+    scratch.mkdir(exist_ok=True)
+    environ["TMPDIR"] = str(scratch)
+    environ["SHIPWAY_EVIDENCE"] = str(stage.evidence)
+    oidc = _sign_in(one, stage.world, event, environ)
+    seen: dict[str, Any] = {}
+    url = f"{stage.world.endpoint}/_alb/shop-production/health"
+    customers = Customers(stage.prober, url) if one.traffic else nullcontext()
+    with customers as asking:
+        code = _run(_command(one, stage.world), workspace, environ, kept, show)
+    if asking is not None:
+        seen["traffic"] = asdict(asking.counted())
+    facts = {
+        "name": one.name,
+        "title": one.title,
+        "event": one.event,
+        "ref": one.ref,
+        "exitCode": code,
+        "expectedExitCode": one.exit_code,
+        "expectedKind": one.kind,
+        "oidc": oidc,
+        **seen,
+    }
+    record = _record(kept, stage.evidence)
+    content = json.dumps(facts, indent=1).encode() + b"\n"
+    Vault(stage.evidence).add(record, {WALK: content})
+
+
+def _event(one: Walk, sha: str, kept: Path, workspace: Path, number: int) -> github.GithubEvent:
+    return github.event(
+        one.event,
+        ref=one.ref,
+        sha=sha,
+        folder=kept / "github",
+        workspace=workspace,
+        repository=github.Repository(owner=_OWNER, name=_NAME),
+        run=github.Run(id=9_000_000_000 + number, number=number, environment=one.environment),
+        head_ref="feature/x" if one.event == "pull_request" else "",
+    )
+
+
+def _pushed(one: Walk, after: str) -> dict[str, str]:
+    """What a push's event says of an annotated tag: the tag object, not the commit."""
+    return {"after": after} if one.event == "push" else {}
+
+
+def _environment(world: World, event: github.GithubEvent) -> dict[str, str]:
+    environ = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    world.enter(environ)
+    environ.update(event.environment)
+    return environ
+
+
+def _sign_in(
+    one: Walk, world: World, event: github.GithubEvent, environ: dict[str, str]
+) -> dict[str, Any]:
+    """The OIDC step. A run that no role trusts goes on without credentials, as it would at GitHub.
+
+    Beside the right token of a good walk, tokens that must be refused are tried, and what STS said
+    is kept.
+    """
+    if not event.may_ask_for_tokens:
+        return {}
+    job = tokens.register(world.state, event.claims)
+    environ.update(job)
+    if not one.environment:
+        return {}
+    token = tokens.fetch(job)
+    credentials = world.assume(one.environment, token, session=f"github-{event.claims['run_id']}")
+    environ.update(credentials.variables())
+    claims = tokens.claims_of(token)
+    return {
+        "role": world.role(one.environment),
+        "accessKeyId": credentials.access_key_id,
+        "claims": claims,
+        "refused": [
+            _refused(world, one.environment, what, false)
+            for what, false in (() if one.exit_code else _false_tokens(world, event, token))
+        ],
+    }
+
+
+def _false_tokens(
+    world: World, event: github.GithubEvent, token: str
+) -> tuple[tuple[str, str], ...]:
+    def other(**claims: str) -> str:
+        return tokens.fetch(tokens.register(world.state, {**event.claims, **claims}))
+
+    branch = "refs/heads/feature/x"
+    stranger = f"mallory/{_NAME}"
+    return (
+        ("a token of another branch", other(sub=f"repo:{GITHUB}:ref:{branch}", ref=branch)),
+        (
+            "a token of another repository",
+            other(
+                sub=str(event.claims["sub"]).replace(GITHUB, stranger),
+                repository=stranger,
+                repository_id="666",
+            ),
+        ),
+        ("a token with a forged signature", tokens.forged(token)),
+        (
+            "a token for another audience",
+            tokens.fetch(tokens.register(world.state, event.claims), "somebody.example"),
+        ),
+    )
+
+
+def _refused(world: World, environment: str, what: str, token: str) -> dict[str, Any]:
+    try:
+        world.assume(environment, token, session="mallory")
+    except ShipwayError as error:
+        return {"what": what, "refused": True, "said": error.what}
+    return {"what": what, "refused": False}
+
+
+def _command(one: Walk, world: World) -> list[str]:
+    command = [*_tied(), sys.executable, "-m", "invoke", "deploy", "--json"]
+    if one.image:
+        repository = f"{world.state['registry']}/shop-{one.environment}"
+        command += ["--image", f"{repository}@{one.image}"]
+    return command
+
+
+def _tied() -> tuple[str, ...]:
+    """Words that have the kernel end a command when we die, ``kill -9`` included.
+
+    Without them it would go on alone, and watch a rollout whose AWS is gone (prctl(2),
+    PR_SET_PDEATHSIG).
+    """
+    setpriv = shutil.which("setpriv")
+    return (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
+
+
+def _run(
+    command: list[str], workspace: Path, environ: Mapping[str, str], kept: Path, show: Show
+) -> int:
+    """Run it, pass each event on as it comes, keep all of them; bounded by our own end."""
+    with (
+        (kept / "events.jsonl").open("w", encoding="utf-8") as events,
+        (kept / "stderr.log").open("wb") as errors,
+    ):
+        process = subprocess.Popen(
+            command,
+            cwd=workspace,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            for line in process.stdout or ():
+                events.write(line)
+                show(_parsed(line))
+            return process.wait()
+        finally:
+            _end(process)
+
+
+def _parsed(line: str) -> Mapping[str, Any]:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Nothing that a walk started outlives it: SIGTERM lets it write its record, then SIGKILL."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _record(kept: Path, evidence: Path) -> str:
+    """Where the delivery says that its record lies, below the rehearsal's evidence.
+
+    Raises:
+        SandboxError: It left none.
+    """
+    told = [_parsed(line) for line in (kept / "events.jsonl").read_text("utf-8").splitlines()]
+    folders = [Path(str(one["evidence"])) for one in told if one.get("evidence")]
+    if not folders or not (folders[-1] / RECORD).is_file():
+        raise SandboxError(
+            "the delivery left no record",
+            where=str(kept),
+            remedy=f"see {kept / 'stderr.log'} and events.jsonl beside it",
+        )
+    return (folders[-1].relative_to(evidence) / RECORD).as_posix()

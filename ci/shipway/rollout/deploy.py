@@ -1,0 +1,218 @@
+"""The deploy stage: carry the plan out, tell how each service fared, and explain a failure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from shipway.errors import CancelledError, RolloutError, ShipwayError
+from shipway.observer import Detail, Event, Failed, Finished, Started
+from shipway.rollout.diagnosis.diagnosis import Block, Images, diagnose, secret_values
+from shipway.rollout.execute import Rolled, roll
+from shipway.rollout.judge.verdict import STOPPED
+from shipway.rollout.plan import Step
+from shipway.rollout.ports import Ecs, Logs
+from shipway.rollout.watch import Watched
+from shipway.util.clock import Clock
+from shipway.values import Digest, ImageReference, Json
+
+
+class Journal(Protocol):
+    """Takes events, and keeps facts for the record."""
+
+    def __call__(self, event: Event) -> None:
+        """Take an event."""
+        ...
+
+    def note(self, name: str, fact: object) -> None:
+        """Keep a fact."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Harbour:
+    """Where a rollout happens and what watches it."""
+
+    ecs: Ecs
+    logs: Logs
+    cluster: str
+    clock: Clock
+    journal: Journal
+
+
+def release(
+    steps: Sequence[Step],
+    image: ImageReference,
+    platforms: frozenset[Digest],
+    harbour: Harbour,
+) -> tuple[Rolled, ...]:
+    """Roll out to every service and tell how each ended.
+
+    Raises:
+        RolloutError: A service did not take the image; what happened was told, with its cause.
+        AccessDeniedError: IAM refused to register or to update.
+        CancelledError: Ctrl-C was pressed twice.
+    """
+    for step in steps:
+        harbour.journal(Started(stage="deploy", subject=step.service.key))
+    began: list[Watched] = []
+    try:
+        rolled = roll(
+            steps,
+            image,
+            platforms,
+            ecs=harbour.ecs,
+            logs=harbour.logs,
+            cluster=harbour.cluster,
+            clock=harbour.clock,
+            observer=harbour.journal,
+            began=began,
+        )
+    except ShipwayError as error:
+        harbour.journal.note("services", [_unfinished(one) for one in began])
+        harbour.journal(Failed(stage="deploy", text=error.what, details=_details(error)))
+        raise
+    except KeyboardInterrupt as error:
+        # Before the watch began, which takes the first Ctrl-C as a wish to roll back.
+        cancelled = CancelledError(
+            "interrupted while services were being updated",
+            remedy="what was updated goes on in ECS; run verify to see what runs",
+        )
+        harbour.journal.note("services", [_unfinished(one) for one in began])
+        harbour.journal(Failed(stage="deploy", text=cancelled.what, details=_details(cancelled)))
+        raise cancelled from error
+    facts = []
+    for one in rolled:
+        blocks = _explained(one, image)
+        facts.append(_fact(one, blocks))
+        _tell(one, blocks, harbour)
+    harbour.journal.note("services", facts)
+    bad = [one for one in rolled if not one.conclusion.verdict.good]
+    if bad:
+        worst = bad[0].conclusion
+        raise RolloutError(
+            worst.text,
+            verdict=worst.verdict,
+            where=bad[0].step.service.service,
+            remedy=worst.remedy,
+        )
+    return rolled
+
+
+def _explained(one: Rolled, image: ImageReference) -> tuple[Block, ...]:
+    watched = one.watched
+    if watched is None or one.conclusion.verdict.good:
+        return ()
+    state = watched.state
+    before: Json | None = one.step.live
+    now: Json = one.step.request or one.step.live
+    secrets = secret_values(now) | secret_values(before)
+    return diagnose(
+        state.stopped,
+        state.targets,
+        tuple(watched.tails.values()),
+        target=watched.target,
+        now=now,
+        before=before if one.step.request is not None else None,
+        images=Images(now=str(image), before=_image_of(one.step)),
+        secrets=secrets,
+        # Nothing failed where somebody stopped it: that is told as it is.
+        cause=None if one.conclusion.verdict is STOPPED else one.conclusion.cause,
+    )
+
+
+def _image_of(step: Step) -> str:
+    containers = step.live.get("containerDefinitions")
+    for one in containers if isinstance(containers, list) else ():
+        if one.get("name") == step.service.container:
+            return str(one.get("image", ""))
+    return ""
+
+
+def _tell(one: Rolled, blocks: Sequence[Block], harbour: Harbour) -> None:
+    subject = one.step.service.key
+    conclusion = one.conclusion
+    seconds = None
+    if one.watched is not None:
+        seconds = (conclusion.at - one.watched.state.started).total_seconds()
+    if conclusion.verdict.good:
+        harbour.journal(
+            Finished(
+                stage="deploy",
+                subject=subject,
+                text=f"{_moved(one)}  {conclusion.text}",
+                seconds=seconds,
+            )
+        )
+        return
+    details = [detail for block in blocks for detail in block.details]
+    if conclusion.by:
+        details.append(Detail(label="by", lines=(conclusion.by,)))
+    if conclusion.last_seen and not conclusion.rolled_back:
+        details.append(Detail(label="last", lines=(conclusion.last_seen,)))
+    if conclusion.remedy and not any(detail.label == "next" for detail in details):
+        details.append(Detail(label="next", lines=(conclusion.remedy,)))
+    if conclusion.rolled_back and conclusion.proof:
+        proven = f"rolled back to {conclusion.proof}"
+        details.append(Detail(label="rollback", lines=(proven,)))
+    harbour.journal(
+        Failed(
+            stage="deploy",
+            subject=subject,
+            text=f"{short(one.task_definition)}  {conclusion.text}",
+            details=tuple(details),
+            seconds=seconds,
+        )
+    )
+
+
+def _moved(one: Rolled) -> str:
+    old, new = short(one.step.before.task_definition), short(one.task_definition)
+    return new if old == new else f"{old} → {new}"
+
+
+def short(arn: str) -> str:
+    """``family:revision`` of a task definition's ARN."""
+    return arn.rpartition("/")[2]
+
+
+def _fact(one: Rolled, blocks: Sequence[Block]) -> dict[str, object]:
+    watched = one.watched
+    return {
+        "key": one.step.service.key,
+        "service": one.step.service.service,
+        "taskDefinition": one.task_definition,
+        "previousTaskDefinition": one.step.before.task_definition,
+        "previousImage": _image_of(one.step),
+        "deploymentId": watched.target.deployment_id if watched else "",
+        "serviceDeployment": watched.state.service_deployment if watched else "",
+        "verdict": one.conclusion.verdict,
+        "conclusion": one.conclusion,
+        "announcedAt": one.conclusion.announced,
+        "looks": watched.looks if watched else 0,
+        "diagnosis": [
+            {"kind": block.kind, "title": block.title, "details": block.details} for block in blocks
+        ],
+    }
+
+
+def _unfinished(watched: Watched) -> dict[str, object]:
+    return {
+        "key": watched.target.subject,
+        "service": watched.target.service,
+        "taskDefinition": watched.target.task_definition,
+        "deploymentId": watched.target.deployment_id,
+        "serviceDeployment": watched.state.service_deployment,
+        "conclusion": watched.conclusion,
+        "lastSeen": {
+            "running": watched.last.running,
+            "pending": watched.last.pending,
+            "deployments": watched.last.deployments,
+        },
+    }
+
+
+def _details(error: ShipwayError) -> tuple[Detail, ...]:
+    parts = (("said", error.details), ("next", (error.remedy,) if error.remedy else ()))
+    return tuple(Detail(label=label, lines=lines) for label, lines in parts if lines)

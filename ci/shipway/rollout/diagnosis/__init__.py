@@ -1,0 +1,1 @@
+"""Why a rollout failed, and the likeliest next step. Pure."""

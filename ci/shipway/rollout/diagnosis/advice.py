@@ -1,0 +1,172 @@
+"""The likeliest next step for each kind of failure, from the task definition and the log."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from shipway.rollout.diagnosis import definition
+from shipway.rollout.diagnosis.reasons import Reading
+from shipway.rollout.snapshot import Target as Endpoint
+from shipway.values import Json
+
+_ARN = re.compile(r"arn:aws[\w-]*:[\w-]+:[\w-]*:\d*:[^\s'\",;)]+")
+_INVALID_PARAMETERS = re.compile(r"invalid parameters?: ?(?P<names>[^\s;]+)", re.IGNORECASE)
+_NAME = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*"
+_MISSING = (
+    re.compile(rf"KeyError: ['\"](?P<name>{_NAME})['\"]"),
+    re.compile(rf"(?:environment variable|env(?:ironment)?(?: var)?) ['\"`]?(?P<name>{_NAME})\b"),
+    re.compile(
+        rf"['\"`]?\b(?P<name>{_NAME})['\"`]? (?:is |was |must be |env\w* )*"
+        r"(?:not (?:set|defined|found)|required|missing|undefined|unset|set\b)"
+    ),
+    re.compile(
+        rf"(?:missing|required|undefined)\b[^\n]{{0,40}}?\b(?P<name>{_NAME})\b", re.IGNORECASE
+    ),
+)
+_STATUS = re.compile(r"codes: \[(\d+)")
+_UNREAD = "logs:GetLogEvents is not allowed"
+_MEMORY_CODES = frozenset({137})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Everything one block's advice can draw on."""
+
+    reading: Reading
+    container: str
+    now: Json | None
+    before: Json | None
+    now_label: str
+    before_label: str
+    image: str
+    log: tuple[str, ...]
+    targets: tuple[Endpoint, ...]
+    exposed: tuple[int, ...] = ()
+
+
+def next_step(case: Case) -> str:
+    """One sentence: what to do, likeliest first."""
+    kind = case.reading.kind
+    if kind in {"exit", "unknown", "start"}:
+        return _of_exit(case)
+    if kind == "memory":
+        return _of_memory(case)
+    if kind == "target-health":
+        return _of_targets(case)
+    if kind == "container-health":
+        command = definition.health_command(case.now, case.container)
+        what = f"run its health check in the image ({command})" if command else "run it by hand"
+        return f"{what}; the image may lack the command, or startPeriod is too short"
+    if kind == "command":
+        return "check command and entryPoint against the image, and the processor it was built for"
+    return _of_platform(case)
+
+
+def _of_exit(case: Case) -> str:
+    missing = missing_variable(case)
+    if missing:
+        return missing
+    code = case.reading.exit_code
+    if code in _MEMORY_CODES:
+        return _of_memory(case)
+    if case.log and _UNREAD in case.log[0]:
+        return "let the role read its log, as the log says above: nothing else tells why it ended"
+    if case.log:
+        return "read the last lines of its log; the same image runs with docker run to reproduce it"
+    where = definition.logs_to(case.now, case.container)
+    if not where:
+        return "it has no awslogs log group: give it one, so that it can say why it ended"
+    return f"it wrote no log to {where}: run the image by hand to see why it ends"
+
+
+def missing_variable(case: Case) -> str:
+    """``the task definition has no X; shop:41 had it from …``; empty where nothing is missing."""
+    now = definition.sources(case.now, case.container)
+    before = definition.sources(case.before, case.container)
+    for name in _asked_for(case.log):
+        if name in now:
+            continue
+        if name in before:
+            return (
+                f"the task definition has no {name}; "
+                f"{case.before_label or 'the earlier one'} had it from {before[name]}"
+            )
+        if case.before is not None:
+            earlier = case.before_label or "the earlier one"
+            return f"the task definition has no {name}, and {earlier} had none: add it"
+        return f"the task definition has no {name}: add it"
+    return ""
+
+
+def _asked_for(log: tuple[str, ...]) -> list[str]:
+    """Variables that the log complains about, the last complaint first."""
+    found: list[str] = []
+    for line in reversed(log):
+        for pattern in _MISSING:
+            found += [m["name"] for m in pattern.finditer(line) if m["name"] not in found]
+    return found
+
+
+def _of_memory(case: Case) -> str:
+    limit = definition.memory(case.now, case.container)
+    if not limit:
+        return "give the container more memory, or find what uses it"
+    return f"it may use {limit}: raise memory in the task definition, or find what uses it"
+
+
+def _of_targets(case: Case) -> str:
+    sick = sick_ones(case.targets)
+    reason = sick[0].reason if sick else ""
+    port = sick[0].port if sick else next(iter(definition.ports(case.now, case.container)), 0)
+    if reason == "Target.ResponseCodeMismatch":
+        code = _STATUS.search(sick[0].description)
+        answer = f"answers the health check with {code[1]}" if code else "answers something else"
+        return f"it runs and {answer}: its log says why, or the check asks for the wrong path"
+    if case.exposed and port and port not in case.exposed:
+        exposed = ", ".join(str(p) for p in case.exposed)
+        return f"the health check asks port {port}, but the image exposes {exposed}"
+    at = f" on port {port}" if port else ""
+    if reason == "Target.Timeout":
+        return (
+            f"no answer{at} in the time the health check waits: see what the program does "
+            "meanwhile, and whether a security group drops the load balancer's packets"
+        )
+    return (
+        f"nothing answers{at}: does the program listen there, on 0.0.0.0 and not on localhost, "
+        "and may the load balancer reach it? If it starts slowly, raise the service's "
+        "healthCheckGracePeriodSeconds in the infrastructure"
+    )
+
+
+def sick_ones(targets: tuple[Endpoint, ...]) -> list[Endpoint]:
+    """Targets with a reason not to be healthy; if any is unhealthy, those alone."""
+    reasoned = [t for t in targets if t.reason and t.state != "healthy"]
+    unhealthy = [t for t in reasoned if t.state.startswith("unhealthy")]
+    return unhealthy or [t for t in reasoned if t.state != "draining"]
+
+
+def _of_platform(case: Case) -> str:
+    ecs = case.reading.ecs
+    arn = next(iter(_ARN.findall(ecs)), "").rstrip(".:")
+    parameters = _INVALID_PARAMETERS.search(ecs)
+    name = arn or (parameters["names"] if parameters else "")
+    steps = {
+        "image-missing": f"publish it, or check the name: {case.image}",
+        "image-platform": "build it for the platform in runtimePlatform, or change that",
+        "image-denied": "allow the execution role ecr:BatchGetImage and "
+        "ecr:GetDownloadUrlForLayer on the repository",
+        "image-unreachable": "check the way from its subnets to the registry: NAT, endpoints",
+        "image-throttled": "wait, or pull from a registry of your own",
+        "secret-missing": f"create it, or correct valueFrom: {name}"
+        if name
+        else "check valueFrom of each secret in the task definition",
+        "secret-denied": f"allow the execution role to read {name or 'the secret'}",
+        "secret-unreachable": "check the way from its subnets to Secrets Manager and SSM",
+        "role": f"check the trust policy of {name or 'the role'}: "
+        "it must trust ecs-tasks.amazonaws.com",
+        "log-group": "create the log group, or let the execution role create it",
+        "capacity": "add capacity, or ask for less CPU and memory",
+        "volume": "check the file system's mount targets and security groups",
+    }
+    return steps.get(case.reading.kind, "read ECS's own words above")

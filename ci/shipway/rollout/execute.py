@@ -1,0 +1,172 @@
+"""Carry a rollout plan out: register what is new, update every service, watch all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from shipway.observer import Observer
+from shipway.rollout.judge.terms import Conclusion, Target
+from shipway.rollout.judge.verdict import ALREADY_RUNNING
+from shipway.rollout.plan import Step
+from shipway.rollout.ports import Ecs, Logs
+from shipway.rollout.snapshot import Deployment
+from shipway.rollout.watch import Watch, Watched, begin
+from shipway.util.clock import Clock
+from shipway.values import Digest, ImageReference, Json
+
+# "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/…", as ECS says it of the
+# deployment that it goes back to.
+_ROLLING_BACK: Final = "rolling back to"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rolled:
+    """How one service's rollout ended.
+
+    Attributes:
+        step: What was planned.
+        task_definition: ARN of the revision that was to run.
+        conclusion: The verdict and its reasons.
+        watched: What was seen on the way; ``None`` where there was nothing to do.
+    """
+
+    step: Step
+    task_definition: str
+    conclusion: Conclusion
+    watched: Watched | None = None
+
+
+def roll(
+    steps: Sequence[Step],
+    image: ImageReference,
+    platforms: frozenset[Digest],
+    *,
+    ecs: Ecs,
+    logs: Logs,
+    cluster: str,
+    clock: Clock,
+    observer: Observer,
+    began: list[Watched],
+) -> tuple[Rolled, ...]:
+    """Roll out and watch to the end.
+
+    Every task definition is registered before the first service is updated, so that a refusal
+    half-way leaves all services as they were.
+
+    Args:
+        steps: The plan.
+        image: What is rolled out.
+        platforms: Digests a running task may report.
+        ecs: Changes and looks.
+        logs: Container logs.
+        cluster: The cluster of all services.
+        clock: The time.
+        observer: Is told of everything.
+        began: Receives what is being watched as soon as it is, so that a record can be written
+            when this is interrupted.
+
+    Raises:
+        AccessDeniedError: IAM refused to register or to update.
+        CancelledError: Ctrl-C was pressed twice.
+    """
+    registered = [
+        (step, ecs.register(step.request) if step.request is not None else _arn(step.live))
+        for step in steps
+    ]
+    by_step: dict[str, Watched] = {}
+    for step, arn in registered:
+        watched = _start(step, arn, image, platforms, ecs=ecs, cluster=cluster, clock=clock)
+        if watched is not None:
+            by_step[step.service.key] = watched
+            began.append(watched)
+    Watch(ecs=ecs, logs=logs, cluster=cluster, clock=clock, observer=observer).follow(began)
+    return tuple(
+        _rolled(step, arn, by_step.get(step.service.key), clock) for step, arn in registered
+    )
+
+
+def _start(
+    step: Step,
+    arn: str,
+    image: ImageReference,
+    platforms: frozenset[Digest],
+    *,
+    ecs: Ecs,
+    cluster: str,
+    clock: Clock,
+) -> Watched | None:
+    if step.request is None and step.adopt is None:
+        return None
+    back = _completed(step)
+    target = Target(
+        subject=step.service.key,
+        service=step.service.service,
+        task_definition=arn,
+        container=step.service.container,
+        digest=image.digest.value,
+        platforms=frozenset(digest.value for digest in platforms),
+        known_events=frozenset(event.id for event in step.before.events),
+    )
+    at = clock.now()
+    if step.adopt is not None:
+        target = replace(
+            target,
+            deployment_id=step.adopt.id,
+            earlier=frozenset(one.id for one in step.before.deployments) - {step.adopt.id},
+            service_deployment=step.before.current_service_deployment or "",
+            previous_task_definition=_earlier(step),
+        )
+        return begin(target, step.policy, step.live, at)
+    updated = ecs.update(cluster, step.service.service, arn)
+    target = replace(
+        target,
+        deployment_id=updated.deployment_id,
+        service_deployment=updated.service_deployment,
+        earlier=updated.earlier,
+        previous_task_definition=back.task_definition if back else "",
+        previous_deployment=back.id if back else "",
+        replaced_service_deployment=step.before.current_service_deployment or "",
+    )
+    return begin(target, step.policy, step.request or step.live, at)
+
+
+def _rolled(step: Step, arn: str, watched: Watched | None, clock: Clock) -> Rolled:
+    if watched is None or watched.conclusion is None:
+        done = Conclusion(
+            verdict=ALREADY_RUNNING,
+            at=clock.now(),
+            text=f"{step.service.service} runs this image already; nothing was changed",
+        )
+        return Rolled(step=step, task_definition=arn, conclusion=done)
+    return Rolled(step=step, task_definition=arn, conclusion=watched.conclusion, watched=watched)
+
+
+def _completed(step: Step) -> Deployment | None:
+    """What ECS can go back to: the newest deployment that was completed, PRIMARY or not.
+
+    A service whose first version never came up has none (Amazon ECS Developer Guide, "Deployment
+    circuit breaker"); behind a Classic Load Balancer there is no rolloutState to tell. While ECS
+    goes back to a completed deployment that one is in progress again.
+    """
+    newest_first = sorted(step.before.deployments, key=lambda one: one.status != "PRIMARY")
+    return next((one for one in newest_first if _was_completed(one)), None)
+
+
+def _was_completed(one: Deployment) -> bool:
+    """Whether it is completed, or was once: where we err, ECS refuses to go back, and says so."""
+    if one.rollout_state != "IN_PROGRESS":
+        return one.rollout_state in {"COMPLETED", None}
+    return one.status == "PRIMARY" and (
+        one.running >= one.desired > 0 or _ROLLING_BACK in one.rollout_state_reason
+    )
+
+
+def _earlier(step: Step) -> str:
+    others = (one for one in step.before.deployments if one.status != "PRIMARY")
+    return next((one.task_definition for one in others), "")
+
+
+def _arn(document: Json) -> str:
+    return str(document.get("taskDefinitionArn", ""))

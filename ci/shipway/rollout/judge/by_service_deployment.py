@@ -1,0 +1,119 @@
+"""Following our service deployment by its ARN, where ECS describes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shipway.rollout.judge import verdict as v
+from shipway.rollout.judge.ending import Ended, conclude, halted, returned, success, superseded
+from shipway.rollout.judge.progress import describe_newer
+from shipway.rollout.judge.state import ROLLING_BACK, State, is_newer, primary
+from shipway.rollout.judge.terms import Happening
+from shipway.rollout.snapshot import LifecycleHook, ServiceDeployment, Snapshot
+
+_STOPPING = frozenset({"STOP_REQUESTED", "STOPPED"})
+_SUCCESSOR_PATIENCE = 3
+"""Looks that a stopped deployment waits for its successor to show: reads may be stale."""
+
+
+def follow(  # noqa: PLR0911 - one return for each status
+    state: State, snapshot: Snapshot, told: list[Happening]
+) -> Ended:
+    """Judge by ``state.described``, which is ours and verified."""
+    sd = state.described
+    if sd is None:
+        return state, None
+    state = _pause(state, sd, told)
+    if state.paused is not None and state.policy.on_pause == "leave":
+        return conclude(
+            state,
+            v.PAUSED,
+            _waits(state.paused, sd),
+            remedy="nox -s resume continues it; with --rollback it goes back",
+        )
+    if sd.status == "SUCCESSFUL":
+        return success(state, snapshot)
+    if sd.status == "ROLLBACK_SUCCESSFUL":
+        return returned(_back(state), snapshot)
+    if sd.status == "ROLLBACK_FAILED":
+        reason = sd.status_reason or sd.rollback_reason
+        return conclude(
+            _back(state),
+            v.ROLLBACK_FAILED,
+            "the roll-back failed" + (f": {reason}" if reason else ""),
+            remedy="neither revision is known to serve: look at the service at once",
+        )
+    if sd.status in _STOPPING:
+        return _stopped(state, snapshot, sd)
+    if sd.status in ROLLING_BACK:
+        return _back(state), None
+    return state, None
+
+
+def _back(state: State) -> State:
+    return replace(state, rolling_back_since=state.rolling_back_since or state.now)
+
+
+def _stopped(state: State, snapshot: Snapshot, sd: ServiceDeployment) -> Ended:
+    """Ours was stopped: by a newer deployment if there is one, else by the breaker or someone."""
+    other = primary(snapshot)
+    listed = other is not None and is_newer(state, other)
+    current = snapshot.current_service_deployment
+    known = {
+        None,
+        sd.arn,
+        state.target.replaced_service_deployment,
+    }
+    newest = state.newest
+    older = bool(
+        newest is not None
+        and newest.arn == current
+        and newest.created_at is not None
+        and sd.created_at is not None
+        and newest.created_at < sd.created_at
+    )
+    if listed or (current not in known and newest is not None and not older):
+        return superseded(state, describe_newer(state, snapshot))
+    if sd.status == "STOP_REQUESTED":
+        return state, None
+    looks = state.extra_looks + 1
+    state = replace(state, extra_looks=looks)
+    if current not in known and not older and looks < _SUCCESSOR_PATIENCE:
+        return state, None
+    if current not in known and not older:
+        return superseded(state, describe_newer(state, snapshot))
+    if looks < _SUCCESSOR_PATIENCE and not sd.status_reason:
+        return state, None
+    return halted(state)
+
+
+def _pause(state: State, sd: ServiceDeployment, told: list[Happening]) -> State:
+    waiting = next(
+        (h for h in sd.hooks if h.type == "PAUSE" and h.status == "AWAITING_ACTION"), None
+    )
+    if waiting is None:
+        if state.paused_since is None:
+            return state
+        spent = (state.now - state.paused_since).total_seconds()
+        told.append(Happening(at=state.now, kind="event", text="the pause is over"))
+        return replace(
+            state,
+            paused=None,
+            paused_since=None,
+            paused_seconds=state.paused_seconds + spent,
+            progressed=state.now,
+        )
+    if state.paused is None or state.paused.id != waiting.id:
+        told.append(
+            Happening(at=state.now, kind="paused", text=_waits(waiting, sd), level="warning")
+        )
+    return replace(state, paused=waiting, paused_since=state.paused_since or state.now)
+
+
+def _waits(hook: LifecycleHook, sd: ServiceDeployment) -> str:
+    """``paused at POST_SCALE_UP by hook h-1 until 10:30 UTC, then ROLLBACK``."""
+    stage = hook.stage or sd.lifecycle_stage or ""
+    at = f" at {stage}" if stage else ""
+    until = f" until {hook.expires_at:%Y-%m-%d %H:%M} UTC" if hook.expires_at else ""
+    then = f", then {hook.timeout_action}" if hook.timeout_action else ""
+    return f"paused{at} by hook {hook.id}{until}{then}"

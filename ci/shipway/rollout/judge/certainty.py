@@ -1,0 +1,144 @@
+"""When a failure is certain: what can be said before ECS says it.
+
+One stop is certainty only where a second try cannot end otherwise: no such image, no such secret, a
+role that cannot be assumed. Anything else must strike distinct tasks in the same way, and in either
+case no task of ours may be healthy: a single flapping task is shown and not judged.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from shipway.rollout.diagnosis.reasons import Reading, exit_meaning, read, says_more
+from shipway.rollout.judge.state import State, running_ours, seconds_since
+from shipway.rollout.judge.terms import Cause
+from shipway.rollout.snapshot import Task
+
+_TITLES = {
+    "exit": "crash loop",
+    "memory": "out of memory",
+    "target-health": "unhealthy",
+    "container-health": "unhealthy",
+    "command": "cannot start",
+    "start": "cannot start",
+}
+
+
+def certain(state: State) -> Cause | None:
+    """The failure that is certain now, or ``None``."""
+    groups = by_failure(state.stopped)
+    total = sum(len(tasks) for tasks, _ in groups)
+    if not is_fresh(state):
+        return None
+    if state.launch_error is not None and not healthy(state, "role"):
+        return state.launch_error
+    for tasks, reading in groups:
+        enough = 1 if reading.weight == "certain" else state.policy.same_failure
+        if reading.weight != "transient" and len(tasks) >= enough:
+            alive = healthy(state, reading.kind)
+            if not alive:
+                return cause_of(tasks, reading, total)
+    return None
+
+
+def is_fresh(state: State) -> bool:
+    """Whether this look shows which of our tasks run; no look is needed where none does."""
+    running = state.deployment.running if state.deployment is not None else 0
+    return running == 0 or not state.lists_tasks or state.tasks_at == state.now
+
+
+def likeliest(state: State) -> Cause | None:
+    """The failure that struck most tasks, for when ECS itself says that it is over."""
+    if state.cause is not None:
+        return state.cause
+    groups = by_failure(state.stopped)
+    if not groups:
+        return state.launch_error
+    return cause_of(*groups[0], sum(len(tasks) for tasks, _ in groups))
+
+
+def by_failure(tasks: tuple[Task, ...]) -> list[tuple[tuple[Task, ...], Reading]]:
+    """Stopped tasks by distinct failure, the most frequent first, else in order of appearance."""
+    found: dict[str, tuple[list[Task], Reading]] = {}
+    for task in tasks:
+        reading = read(task)
+        if reading is not None and reading.weight != "ignored":
+            found.setdefault(reading.signature, ([], reading))[0].append(task)
+    ordered = sorted(found.values(), key=lambda group: -len(group[0]))
+    return [(tuple(group), reading) for group, reading in ordered]
+
+
+def cause_of(tasks: tuple[Task, ...], reading: Reading, total: int) -> Cause:
+    """One failure in a line: ``crash loop: 2 of 2 new tasks exited with 1 within 3 s``.
+
+    Args:
+        tasks: The tasks that failed so.
+        reading: How.
+        total: How many tasks of ours failed in any way.
+    """
+    count = f"{len(tasks)} of {total} new task{'' if total == 1 else 's'}"
+    if reading.kind in {"exit", "memory"} and reading.exit_code is not None:
+        what = f"{count} exited with {reading.exit_code}{_quickly(tasks)}"
+        if reading.kind == "exit" and says_more(reading.exit_code):
+            what += f" ({exit_meaning(reading.exit_code)})"
+    else:
+        what = f"{reading.text.removeprefix('it ')} ({count})"
+    title = _TITLES.get(reading.kind, "cannot start")
+    return Cause(
+        kind=reading.kind,
+        text=f"{title}: {what}",
+        ecs=reading.ecs,
+        tasks=tuple(task.arn for task in tasks),
+    )
+
+
+def healthy(state: State, kind: str) -> tuple[Task, ...]:
+    """Tasks of ours that count as healthy when the failure in question is of ``kind``.
+
+    A task behind a load balancer is healthy when its target is; one with a container health check
+    when that passes; one with neither when it has run for ``settle`` seconds, by our own watch.
+    """
+    dead = {task.arn for task in state.stopped}
+    since = dict(state.since)
+    alive = [t for t in running_ours(state, state.tasks) if t.arn not in dead]
+    good = []
+    for task in alive:
+        states = {t.state for t in state.live if t.id in task.private_ips}
+        settled = seconds_since(since.get(task.arn), state.now) >= state.policy.settle
+        if task.health == "UNHEALTHY":
+            continue
+        if states:
+            ok = states == {"healthy"}
+        elif kind in {"target-health", "container-health"}:
+            # Whether it answers is the very question: running long is no answer.
+            # Targets of instances cannot be told apart by task: there, running long must do.
+            instances = any(t.id.startswith("i-") for t in state.live)
+            ok = (task.health == "HEALTHY" and kind == "container-health") or (
+                instances and settled
+            )
+        else:
+            ok = task.health == "HEALTHY" or settled
+        if ok:
+            good.append(task)
+    return tuple(good)
+
+
+def announce(state: State, cause: Cause) -> State:
+    """Remember that failure is certain, since when, and why; the first reason stays."""
+    if state.announced is not None:
+        return replace(state, cause=state.cause or cause)
+    return replace(state, announced=state.now, cause=cause)
+
+
+def _quickly(tasks: tuple[Task, ...]) -> str:
+    """`` within 3 s`` where every one of them ran for less than a minute (ECS's own clock)."""
+    spans = [
+        (t.stopped_at - t.started_at).total_seconds()
+        for t in tasks
+        if t.started_at is not None and t.stopped_at is not None
+    ]
+    longest = max(spans, default=-1.0)
+    minute = 60
+    if len(spans) < len(tasks) or not 0 <= longest < minute:
+        return ""
+    return f" within {max(1, round(longest))} s"

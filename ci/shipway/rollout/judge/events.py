@@ -1,0 +1,120 @@
+"""Tasks and service events of one look, taken in: each told once, none forgotten."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from shipway.rollout.diagnosis.reasons import read, read_text
+from shipway.rollout.judge.state import State, is_ours, running_ours
+from shipway.rollout.judge.terms import Cause, Happening
+from shipway.rollout.snapshot import ServiceEvent, Snapshot, Task
+from shipway.rollout.snapshot import Target as Endpoint
+
+# "service event messages" (Amazon ECS Developer Guide): the reason is what Elastic Load Balancing
+# shows as the target's description; its reason code follows from it ("Target health status").
+_UNHEALTHY = re.compile(
+    r"\(port (?P<port>\d+)\) is unhealthy in \(?target-group (?P<group>[^\s)]+)\)? "
+    r"due to \(reason (?P<reason>[^)]+)\)"
+)
+_CODES = (
+    ("with these codes", "Target.ResponseCodeMismatch"),
+    ("timed out", "Target.Timeout"),
+    ("", "Target.FailedHealthChecks"),
+)
+
+
+def take_tasks(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
+    """Keep the tasks of ours that run and those that failed, and tell of each new stop once."""
+    if snapshot.targets:
+        state = replace(state, live=snapshot.targets, sick=_sick(state, snapshot))
+    if snapshot.tasks or snapshot.tasks_listed:
+        mine = running_ours(state, snapshot.tasks)
+        known = dict(state.since)
+        since = tuple((task.arn, known.get(task.arn, state.now)) for task in mine)
+        state = replace(state, tasks=snapshot.tasks, tasks_at=state.now, since=since)
+    for task in (*snapshot.stopped, *snapshot.tasks):
+        if is_ours(state, task) and (
+            task.last_status == "STOPPED" or task.desired_status == "STOPPED"
+        ):
+            state = _stop(state, task, told)
+    return state
+
+
+def _sick(state: State, snapshot: Snapshot) -> tuple[Endpoint, ...]:
+    """Unhealthy targets as last seen: after a roll-back they are gone, and still the cause."""
+    if state.returned_since is not None:
+        return state.sick
+    known = {(t.group, t.id, t.port): t for t in state.sick}
+    known |= {
+        (t.group, t.id, t.port): t for t in snapshot.targets if t.state.startswith("unhealthy")
+    }
+    return tuple(known.values())
+
+
+def _stop(state: State, task: Task, told: list[Happening]) -> State:
+    reading = read(task)
+    key = f"stopped {task.arn}"
+    if reading is None:
+        return state
+    if key in state.noted:
+        fuller = tuple(
+            task if old.arn == task.arn and old.last_status != "STOPPED" else old
+            for old in state.stopped
+        )
+        return replace(state, stopped=fuller)
+    state = replace(state, noted=state.noted | {key})
+    text = f"task {task.id[:8]}: {reading.text}"
+    if reading.weight == "ignored":
+        told.append(Happening(at=state.now, kind="event", text=text))
+        return state
+    told.append(Happening(at=state.now, kind="task-stopped", text=text, level="warning", task=task))
+    return replace(state, stopped=(*state.stopped, task))
+
+
+def take_events(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
+    """Tell of each of ECS's own lines once, and keep what they prove."""
+    fresh = [e for e in snapshot.events if e.id not in state.events]
+    state = replace(state, events=state.events | {e.id for e in fresh})
+    if not state.baseline:
+        state = replace(state, baseline=True)
+        if not state.target.known_events:
+            # Nobody noted what was there before; ECS's own clock tells (both times are its).
+            since = state.deployment.created_at if state.deployment is not None else None
+            fresh = [e for e in fresh if since is not None and e.at >= since]
+    for event in sorted(fresh, key=lambda e: (e.at, e.id)):
+        state = _event(state, event, told)
+    return state
+
+
+def _event(state: State, event: ServiceEvent, told: list[Happening]) -> State:
+    text = event.message
+    if "unable to place" in text or "failed to launch" in text:
+        known = read_text(text)
+        told.append(Happening(at=state.now, kind="placement", text=text, level="warning"))
+        if known is not None and known[1] == "certain":
+            return replace(state, launch_error=Cause(kind=known[0], text=known[2], ecs=text))
+        return replace(state, unplaced=text, unplaced_since=state.unplaced_since or state.now)
+    if state.deployment_id and state.deployment_id in text and "deployment failed" in text:
+        state = replace(state, failed=True)
+    unhealthy = _UNHEALTHY.search(text)
+    if unhealthy is not None and state.returned_since is None:
+        state = replace(state, sick=(*state.sick, _told_of(unhealthy)))
+    quiet = "unable to consistently start" not in text and "unhealthy" not in text
+    told.append(
+        Happening(at=state.now, kind="event", text=text, level="info" if quiet else "warning")
+    )
+    return state
+
+
+def _told_of(unhealthy: re.Match[str]) -> Endpoint:
+    """The target that an event calls unhealthy: it may be gone before anybody can look at it."""
+    said = unhealthy["reason"].strip()
+    return Endpoint(
+        group=unhealthy["group"],
+        id="",
+        port=int(unhealthy["port"]),
+        state="unhealthy",
+        reason=next(code for words, code in _CODES if words in said),
+        description=said,
+    )

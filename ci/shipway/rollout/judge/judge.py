@@ -1,0 +1,300 @@
+"""The judge: state + snapshot + now → state, happenings, and in the end one conclusion.
+
+Pure and total: no clock, no network, no exception for any snapshot. It follows one service
+deployment, ours, and says what became of it; it has no hands, and asks for what should be done with
+an :class:`~shipway.rollout.judge.terms.Action`.
+
+::
+
+    state = begin(target, policy, now())
+    while conclusion is None:
+        glance = DescribeServices
+        snapshot = glance completed with wants(state, glance, now())
+        state, happenings, conclusion = step(state, snapshot, now())
+        sleep(next_look(state, now()))
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from shipway.rollout.judge import verdict as v
+from shipway.rollout.judge.by_deployments_list import follow_listed
+from shipway.rollout.judge.by_service_deployment import follow
+from shipway.rollout.judge.certainty import announce, certain, likeliest
+from shipway.rollout.judge.ending import conclude, left, out_of_time
+from shipway.rollout.judge.pace import next_look, wants
+from shipway.rollout.judge.progress import last_seen, noticed, objections, progress
+from shipway.rollout.judge.proof import check_digest
+from shipway.rollout.judge.state import STATUS_RANK, TERMINAL, State, label
+from shipway.rollout.judge.terms import Action, Cause, Conclusion, Happening, Policy, Target
+from shipway.rollout.judge.update_state import absorb, refill
+from shipway.rollout.snapshot import Snapshot, Trouble
+
+_MISSING_LOOKS = 2
+_ASKS = 4
+_INTERRUPTED = "interrupted; Ctrl-C once more leaves without watching"
+_UNBOUND_LOOKS = 5
+_PASSING = frozenset({"throttled", "unreachable", "server-error"})
+
+Step = tuple[State, tuple[Happening, ...], Conclusion | None]
+
+
+def begin(target: Target, policy: Policy, at: datetime) -> State:
+    """Start to follow ``target``; ``at`` is when UpdateService answered.
+
+    Raises:
+        UsageError: The target's digest is malformed.
+    """
+    check_digest(target.digest)
+    return State(
+        target=target,
+        policy=policy,
+        started=at,
+        now=at,
+        service_deployment=target.service_deployment,
+        deployment_id=target.deployment_id,
+        events=target.known_events,
+    )
+
+
+def step(state: State, snapshot: Snapshot, now: datetime) -> Step:
+    """Judge one look.
+
+    Args:
+        state: What was known.
+        snapshot: What ECS said.
+        now: The time of the look; a time before the last look counts as that one.
+
+    Returns:
+        The new state, what happened since, and the conclusion once there is one. A conclusion
+        never changes: every later step gives it again, and nothing happens any more.
+    """
+    if state.conclusion is not None:
+        return state, (), state.conclusion
+    state, told = absorb(refill(state, now), snapshot)
+    state, conclusion = _judge(state, snapshot, told)
+    if conclusion is not None:
+        told.append(
+            Happening(
+                at=state.now,
+                kind="concluded",
+                text=f"{conclusion.verdict.name}: {conclusion.text}",
+                level="info" if conclusion.verdict.good else "warning",
+            )
+        )
+    return state, tuple(told), conclusion
+
+
+def interrupt(state: State, now: datetime) -> tuple[State, tuple[Happening, ...]]:
+    """Ctrl-C, once: ask ECS to put the earlier revision back, and watch that to its end.
+
+    Where nothing can be asked (a first deployment, or an account without service deployments) the
+    happening says so and the watch goes on.
+    """
+    if state.conclusion is not None or state.interrupted is not None:
+        return state, ()
+    state = refill(state, now)
+    state = replace(state, interrupted=state.now)
+    told = [Happening(at=state.now, kind="interrupted", text=_INTERRUPTED, level="warning")]
+    why = _cannot_ask(state)
+    if why:
+        told.append(Happening(at=state.now, kind="waiting", text=why, level="warning"))
+        return state, tuple(told)
+    state = _ask(state, "interrupted by a person", told)
+    return state, tuple(told)
+
+
+def answered(state: State, trouble: Trouble | None, now: datetime) -> State:
+    """What became of the action that was asked for: done, or why not.
+
+    A passing trouble is asked for again at the next look, a few times; any other refusal stands.
+    """
+    state = refill(state, now)
+    if trouble is None:
+        return state
+    if trouble.kind in _PASSING and state.asks < _ASKS:
+        return replace(state, asked=None)
+    why = f"ECS refused to roll back: {trouble.text or trouble.kind}"
+    return replace(state, asked=None, refusal=why)
+
+
+def _judge(
+    state: State, snapshot: Snapshot, told: list[Happening]
+) -> tuple[State, Conclusion | None]:
+    if state.missing_looks >= _MISSING_LOOKS:
+        status = snapshot.status if snapshot.exists else "MISSING"
+        return conclude(
+            state,
+            v.SERVICE_MISSING,
+            f"the service is {status}",
+            remedy="somebody deleted it, or the cluster's name is wrong",
+        )
+    present = snapshot.answered and snapshot.exists and not state.missing_looks
+    if present:
+        state, conclusion = _followed(state, snapshot, told)
+        if conclusion is None:
+            state, conclusion = _fail_fast(state, told)
+        if conclusion is not None:
+            return state, conclusion
+    conclusion = _unseeing(state, snapshot)
+    if conclusion is not None:
+        return replace(state, conclusion=conclusion), conclusion
+    return out_of_time(state)
+
+
+def _followed(
+    state: State, snapshot: Snapshot, told: list[Happening]
+) -> tuple[State, Conclusion | None]:
+    before = state
+    if state.describes and state.service_deployment and state.verified:
+        state, conclusion = follow(state, snapshot, told)
+    elif (
+        not state.describes
+        or snapshot.current_service_deployment is None
+        or state.unbound_looks >= _UNBOUND_LOOKS
+    ):
+        state, conclusion = follow_listed(state, snapshot)
+    else:
+        return state, None
+    if before.rolling_back_since is None and state.rolling_back_since is not None:
+        name = label(state.target.previous_task_definition) or "the earlier revision"
+        if state.announced is None and state.interrupted is None:
+            cause = likeliest(state) or _unexplained(state)
+            state = announce(state, cause)
+            told.append(_announcement(state, cause))
+        told.append(
+            Happening(
+                at=state.now, kind="rolling-back", text=f"rolling back to {name}", level="warning"
+            )
+        )
+    return state, conclusion
+
+
+def _unexplained(state: State) -> Cause:
+    sd = state.described
+    reason = (sd.rollback_reason or sd.status_reason) if sd is not None else ""
+    if not reason and state.deployment is not None:
+        reason = state.deployment.rollout_state_reason
+    return Cause(kind="ecs", text=reason or "ECS began to roll back", ecs=reason)
+
+
+def _fail_fast(state: State, told: list[Happening]) -> tuple[State, Conclusion | None]:
+    """Announce a failure that is certain, and do about it what the policy says."""
+    sd = state.described
+    over = sd is not None and STATUS_RANK.get(sd.status, 1) == TERMINAL
+    if state.succeeded_since is not None or state.returned_since is not None or over:
+        return state, None
+    if state.announced is None and state.rolling_back_since is None:
+        cause = certain(state)
+        if cause is not None:
+            state = announce(state, cause)
+            told.append(_announcement(state, cause))
+    waiting = state.rolling_back_since is not None or state.asked is not None
+    if waiting or (state.announced is None and state.interrupted is None):
+        return state, None
+    return _react(state, told)
+
+
+def _react(state: State, told: list[Happening]) -> tuple[State, Conclusion | None]:
+    """Ask for the roll-back, wait for the breaker's, or end with the failure left as it is."""
+    asking = state.interrupted is not None
+    if state.policy.on_failure == "leave" and not asking:
+        still = "; its circuit breaker may still roll it back" if _breaker_acts(state) else ""
+        return left(state, f"left as it is, as configured{still}")
+    why = _cannot_ask(state)
+    if not why:
+        text = state.cause.text if state.cause is not None else "interrupted by a person"
+        if state.service_deployment and state.verified:
+            state = _ask(state, text, told)
+        return state, None
+    if asking and state.announced is None:
+        return state, None
+    if _breaker_will(state):
+        if "breaker" not in state.noted:
+            told.append(
+                Happening(at=state.now, kind="waiting", text="the circuit breaker will roll back")
+            )
+        return replace(state, noted=state.noted | {"breaker"}), None
+    return left(state, why)
+
+
+def _announcement(state: State, cause: Cause) -> Happening:
+    return Happening(at=state.now, kind="announced", text=cause.text, level="warning")
+
+
+def _cannot_ask(state: State) -> str:
+    """Why ECS cannot be asked to roll back; empty where it can, now or once ours is bound."""
+    if state.first:
+        return "no earlier revision ever came up: there is nothing to roll back to"
+    if state.refusal:
+        return state.refusal
+    if not state.describes:
+        return "this account does not answer for service deployments: cannot ask for a roll-back"
+    if not state.service_deployment and state.unbound_looks >= _UNBOUND_LOOKS:
+        return "our service deployment is not to be found: cannot ask for a roll-back"
+    return ""
+
+
+def _breaker_will(state: State) -> bool:
+    return _breaker_acts(state) and state.policy.on_failure == "rollback"
+
+
+def _breaker_acts(state: State) -> bool:
+    service = state.service
+    return bool(
+        service is not None
+        and service.breaker_enabled
+        and service.breaker_rollback
+        and not state.first
+    )
+
+
+def _ask(state: State, why: str, told: list[Happening]) -> State:
+    if not (state.service_deployment and state.verified):
+        return state  # asked as soon as it is bound
+    action = Action(arn=state.service_deployment, why=why)
+    told.append(
+        Happening(
+            at=state.now,
+            kind="ask",
+            text="asks ECS to stop the service deployment and roll back",
+            level="warning",
+            action=action,
+        )
+    )
+    return replace(state, asked=state.now, asks=state.asks + 1)
+
+
+def _unseeing(state: State, snapshot: Snapshot) -> Conclusion | None:
+    """The troubles that end a watch: no credentials any more, or no right to look at all."""
+    for trouble in snapshot.troubles:
+        denied = trouble.kind == "access-denied" and trouble.operation == "DescribeServices"
+        if trouble.kind != "credentials" and not denied:
+            continue
+        verdict = v.CREDENTIALS if trouble.kind == "credentials" else v.ACCESS_DENIED
+        _, conclusion = conclude(
+            state,
+            verdict,
+            f"{trouble.text or trouble.kind}; last seen: {last_seen(state)}",
+            remedy="the rollout goes on in ECS: look at it with fresh credentials"
+            if verdict is v.CREDENTIALS
+            else "allow ecs:DescribeServices on the service",
+        )
+        return conclusion
+    return None
+
+
+__all__ = [
+    "State",
+    "answered",
+    "begin",
+    "interrupt",
+    "next_look",
+    "noticed",
+    "objections",
+    "progress",
+    "step",
+    "wants",
+]

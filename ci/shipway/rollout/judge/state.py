@@ -1,0 +1,212 @@
+"""What the judge remembers between two looks, and small questions about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from shipway.rollout.judge.terms import Cause, Conclusion, Policy, Target
+from shipway.rollout.snapshot import Deployment, LifecycleHook, ServiceDeployment, Snapshot, Task
+from shipway.rollout.snapshot import Target as Endpoint
+
+# ECS API Reference, ServiceDeployment: what can still change, by how far it has gone. The test of
+# known words compares these with botocore.
+STATUS_RANK = {
+    "PENDING": 0,
+    "IN_PROGRESS": 1,
+    "STOP_REQUESTED": 2,
+    "ROLLBACK_REQUESTED": 2,
+    "ROLLBACK_IN_PROGRESS": 3,
+    "SUCCESSFUL": 4,
+    "STOPPED": 4,
+    "ROLLBACK_SUCCESSFUL": 4,
+    "ROLLBACK_FAILED": 4,
+}
+TERMINAL = 4
+ROLLING_BACK = frozenset({"ROLLBACK_REQUESTED", "ROLLBACK_IN_PROGRESS"})
+
+STAGES = (
+    "RECONCILE_SERVICE",
+    "PRE_SCALE_UP",
+    "SCALE_UP",
+    "POST_SCALE_UP",
+    "TEST_TRAFFIC_SHIFT",
+    "POST_TEST_TRAFFIC_SHIFT",
+    "PRODUCTION_TRAFFIC_SHIFT",
+    "POST_PRODUCTION_TRAFFIC_SHIFT",
+    "BAKE_TIME",
+    "CLEAN_UP",
+)
+ROLLOUT_STATES = frozenset({"COMPLETED", "FAILED", "IN_PROGRESS"})
+MONITOR_STATES = frozenset({"TRIGGERED", "MONITORING", "MONITORING_COMPLETE", "DISABLED"})
+HOOK_STATES = frozenset({"AWAITING_ACTION", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT"})
+STRATEGIES = frozenset({"ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"})
+CONTROLLERS = frozenset({"ECS", "CODE_DEPLOY", "EXTERNAL"})
+
+BURST = 20.0
+"""API calls that may be spent at once while things move."""
+
+CALLS_PER_SECOND = 0.5
+"""What is saved up again: 30 calls a minute in the long run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """Everything the judge knows. Opaque, but for the fields its documentation names.
+
+    Times of our own (``started``, ``now`` …) come from the caller; they measure patience and never
+    decide which deployment is ours.
+    """
+
+    target: Target
+    policy: Policy
+    started: datetime
+    now: datetime
+
+    # Which deployment is ours.
+    service_deployment: str = ""
+    verified: bool = False
+    deployment_id: str = ""
+    strangers: frozenset[str] = frozenset()
+    describes: bool = True
+    lists_tasks: bool = True
+    sees_targets: bool = True
+    unbound_looks: int = 0
+
+    # What was seen last.
+    service: Snapshot | None = None
+    answered_at: datetime | None = None
+    described: ServiceDeployment | None = None
+    described_at: datetime | None = None
+    rollback_requested: bool = False
+    newest: ServiceDeployment | None = None
+    newest_definition: str = ""
+    deployment: Deployment | None = None
+    seen: bool = False
+    gone_looks: int = 0
+    missing_looks: int = 0
+    events: frozenset[str] = frozenset()
+    baseline: bool = False
+    tasks: tuple[Task, ...] = ()
+    tasks_at: datetime | None = None
+    images: tuple[str, ...] = ()
+    since: tuple[tuple[str, datetime], ...] = ()
+    live: tuple[Endpoint, ...] = ()
+    sick: tuple[Endpoint, ...] = ()
+    stopped: tuple[Task, ...] = ()
+    noted: frozenset[str] = frozenset()
+
+    # Movement, progress and the budget of calls.
+    fingerprint: tuple[object, ...] = ()
+    changed: datetime | None = None
+    best: tuple[float, ...] = ()
+    progressed: datetime | None = None
+    tokens: float = BURST
+    troubled_looks: int = 0
+    trouble: str = ""
+    throttled: bool = False
+
+    # Patience.
+    unplaced: str = ""
+    unplaced_since: datetime | None = None
+    paused: LifecycleHook | None = None
+    paused_since: datetime | None = None
+    paused_seconds: float = 0.0
+
+    # The road to the verdict.
+    launch_error: Cause | None = None
+    failed: bool = False
+    failed_since: datetime | None = None
+    extra_looks: int = 0
+    announced: datetime | None = None
+    cause: Cause | None = None
+    interrupted: datetime | None = None
+    asked: datetime | None = None
+    asks: int = 0
+    refusal: str = ""
+    rolling_back_since: datetime | None = None
+    succeeded_since: datetime | None = None
+    returned_since: datetime | None = None
+    conclusion: Conclusion | None = None
+
+    @property
+    def first(self) -> bool:
+        """Whether there was nothing before us to go back to."""
+        return not self.target.previous_task_definition
+
+    @property
+    def targets(self) -> tuple[Endpoint, ...]:
+        """The targets seen last, and those that were unhealthy and are draining or gone since.
+
+        A target that only an event told of has no ``id``.
+        """
+        sick = {(t.group, t.id, t.port) for t in self.sick}
+        live = tuple(
+            t for t in self.live if t.state != "draining" or (t.group, t.id, t.port) not in sick
+        )
+        shown = {(t.group, t.id, t.port) for t in live}
+        gone = (t for t in self.sick if (t.group, t.id, t.port) not in shown)
+        return live + tuple(dict.fromkeys(gone))
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the service was updated, without the time spent at PAUSE hooks."""
+        waiting = (self.now - self.paused_since).total_seconds() if self.paused_since else 0.0
+        return (self.now - self.started).total_seconds() - self.paused_seconds - waiting
+
+    @property
+    def desired(self) -> int:
+        """The service's desired count, as last seen."""
+        return self.service.desired if self.service is not None else 0
+
+
+def label(task_definition: str) -> str:
+    """``family:revision`` of a task definition's ARN."""
+    return task_definition.rpartition("/")[2]
+
+
+def seconds_since(moment: datetime | None, now: datetime) -> float:
+    """Seconds from ``moment`` to ``now``; 0 where there was no such moment."""
+    return (now - moment).total_seconds() if moment is not None else 0.0
+
+
+def is_ours(state: State, task: Task) -> bool:
+    """Whether our deployment started ``task``; by task definition where the id is not known."""
+    if state.deployment_id:
+        return task.started_by == state.deployment_id
+    return task.task_definition == state.target.task_definition
+
+
+def running_ours(state: State, tasks: Iterable[Task]) -> tuple[Task, ...]:
+    """Tasks of ours that run and are to go on running."""
+    return tuple(
+        t
+        for t in tasks
+        if is_ours(state, t) and t.last_status == "RUNNING" and t.desired_status != "STOPPED"
+    )
+
+
+def primary(snapshot: Snapshot) -> Deployment | None:
+    """The deployment that ECS calls PRIMARY."""
+    return next((d for d in snapshot.deployments if d.status == "PRIMARY"), None)
+
+
+def ours_in(state: State, snapshot: Snapshot) -> Deployment | None:
+    """Our entry of ``deployments[]``; only ever found by its id."""
+    if not state.deployment_id:
+        return None
+    return next((d for d in snapshot.deployments if d.id == state.deployment_id), None)
+
+
+def is_older(state: State, deployment: Deployment) -> bool:
+    """Whether ``deployment`` was there before ours."""
+    return (
+        deployment.id in state.target.earlier or deployment.id == state.target.previous_deployment
+    )
+
+
+def is_newer(state: State, deployment: Deployment) -> bool:
+    """Whether ``deployment`` came after ours: neither ours nor one that was there before."""
+    knows = bool(state.target.earlier or state.target.previous_deployment) or state.seen
+    return knows and deployment.id != state.deployment_id and not is_older(state, deployment)

@@ -1,0 +1,275 @@
+"""Taking one snapshot in: binding, bookkeeping of tasks and events, movement. No verdicts here.
+
+Snapshots come late, twice, in the wrong order and with holes. What is taken in only ever adds to
+what is known: a status never goes back from a later one to an earlier one, and a stopped task that
+ECS has forgotten stays known.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from shipway.rollout.judge.events import take_events, take_tasks
+from shipway.rollout.judge.state import (
+    BURST,
+    CALLS_PER_SECOND,
+    STAGES,
+    STATUS_RANK,
+    TERMINAL,
+    State,
+    ours_in,
+    primary,
+)
+from shipway.rollout.judge.terms import Happening
+from shipway.rollout.snapshot import ServiceDeployment, Snapshot
+
+_TASK_READS = frozenset({"ListTasks", "DescribeTasks"})
+_DEPLOYMENT_READS = frozenset(
+    {"DescribeServiceDeployments", "ListServiceDeployments", "DescribeServiceRevisions"}
+)
+_CLOSED = frozenset({"unsupported", "access-denied"})
+
+
+def absorb(state: State, snapshot: Snapshot) -> tuple[State, list[Happening]]:
+    """Add what ``snapshot`` shows to ``state``; ``state.now`` is the time of the look."""
+    told: list[Happening] = []
+    state = _spend(state, snapshot)
+    state = _troubles(state, snapshot, told)
+    if not snapshot.answered:
+        return state, told
+    state = replace(state, answered_at=state.now)
+    gone = not snapshot.exists or snapshot.status in {"INACTIVE", "DRAINING"}
+    state = replace(state, missing_looks=state.missing_looks + 1 if gone else 0)
+    if not snapshot.exists:
+        return state, told
+    state = replace(state, service=snapshot)
+    state = _deployment(state, snapshot, told)
+    state = _described(state, snapshot, told)
+    state = take_tasks(state, snapshot, told)
+    state = take_events(state, snapshot, told)
+    return _movement(state, snapshot), told
+
+
+def fingerprint(snapshot: Snapshot) -> tuple[object, ...]:
+    """What DescribeServices shows that can change; equal when nothing moved."""
+    return (
+        snapshot.status,
+        snapshot.desired,
+        snapshot.current_service_deployment,
+        tuple(sorted(_counts(snapshot))),
+        tuple(sorted(event.id for event in snapshot.events)),
+    )
+
+
+def _counts(snapshot: Snapshot) -> list[tuple[object, ...]]:
+    return [
+        (d.id, d.status, d.rollout_state or "", d.desired, d.running, d.pending, d.failed)
+        for d in snapshot.deployments
+    ]
+
+
+def _spend(state: State, snapshot: Snapshot) -> State:
+    return replace(state, tokens=max(state.tokens - snapshot.calls, -BURST))
+
+
+def refill(state: State, now: datetime) -> State:
+    """Move the clock to ``now``, never back, and save up calls for the time that passed."""
+    now = max(now, state.now)
+    saved = (now - state.now).total_seconds() * CALLS_PER_SECOND
+    return replace(state, now=now, tokens=min(BURST, state.tokens + saved))
+
+
+def _troubles(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
+    passing = [t for t in snapshot.troubles if t.kind not in _CLOSED]
+    if not passing:
+        if state.trouble and snapshot.answered:
+            told.append(Happening(at=state.now, kind="trouble", text="ECS answers again"))
+        state = replace(state, troubled_looks=0, trouble="")
+    noted = set(state.noted)
+    for trouble in snapshot.troubles:
+        key = f"trouble {trouble.kind} {trouble.operation}"
+        # A refusal stays one: it is told once. What passes is told each time it comes back.
+        if key not in noted or (trouble.kind not in _CLOSED and not state.trouble):
+            text = f"{trouble.operation or 'ECS'}: {trouble.text or trouble.kind}"
+            told.append(Happening(at=state.now, kind="trouble", text=text, level="warning"))
+        noted.add(key)
+        if trouble.kind in _CLOSED and trouble.operation in _DEPLOYMENT_READS:
+            state = replace(state, describes=False)
+        if trouble.kind in _CLOSED and trouble.operation in _TASK_READS:
+            state = replace(state, lists_tasks=False)
+        if trouble.kind in _CLOSED and trouble.operation == "DescribeTargetHealth":
+            state = replace(state, sees_targets=False)
+    state = replace(state, noted=frozenset(noted))
+    if not passing:
+        return state
+    return replace(
+        state,
+        troubled_looks=state.troubled_looks + 1,
+        trouble=passing[-1].text or passing[-1].kind,
+        throttled=passing[-1].kind == "throttled",
+    )
+
+
+def _deployment(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
+    if not state.deployment_id:
+        first = primary(snapshot)
+        known = state.target.earlier | {state.target.previous_deployment}
+        ours = state.target.task_definition
+        if first is not None and first.id not in known and first.task_definition == ours:
+            state = replace(state, deployment_id=first.id)
+    mine = ours_in(state, snapshot)
+    if mine is None:
+        if not state.seen and "waiting" not in state.noted:
+            told.append(
+                Happening(at=state.now, kind="waiting", text="ECS does not show our deployment yet")
+            )
+            state = replace(state, noted=state.noted | {"waiting"})
+        return replace(state, gone_looks=state.gone_looks + 1 if state.seen else 0)
+    failed = state.failed or mine.rollout_state == "FAILED"
+    return replace(state, deployment=mine, seen=True, gone_looks=0, failed=failed)
+
+
+def _described(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
+    if snapshot.newest is not None and snapshot.newest.arn != state.service_deployment:
+        definition = _definition(snapshot, snapshot.newest)
+        state = replace(
+            state,
+            newest=snapshot.newest,
+            newest_definition=definition or state.newest_definition,
+        )
+    for candidate in (snapshot.service_deployment, snapshot.newest):
+        if candidate is not None:
+            state = _bind(state, snapshot, candidate, told)
+    bound = bool(state.service_deployment)
+    unbound = 0 if bound or not state.seen else state.unbound_looks + 1
+    return replace(state, unbound_looks=unbound)
+
+
+def _bind(
+    state: State, snapshot: Snapshot, candidate: ServiceDeployment, told: list[Happening]
+) -> State:
+    if (
+        candidate.arn in state.strangers
+        or candidate.arn == state.target.replaced_service_deployment
+    ):
+        return state
+    definition = _definition(snapshot, candidate)
+    ours = definition == state.target.task_definition and not _of_another(
+        state, snapshot, candidate
+    )
+    if definition and not ours:
+        # A stale answer may have named somebody else's deployment as ours: let go of it.
+        state = replace(state, strangers=state.strangers | {candidate.arn})
+        if state.service_deployment == candidate.arn:
+            state = replace(state, service_deployment="", verified=False, described=None)
+        return state
+    if not state.service_deployment and definition:
+        told.append(
+            Happening(
+                at=state.now, kind="bound", text=f"follows service deployment {_id(candidate.arn)}"
+            )
+        )
+        state = replace(state, service_deployment=candidate.arn)
+    if candidate.arn != state.service_deployment:
+        return state
+    images = tuple(
+        image.digest or image.image
+        for revision in snapshot.revisions
+        if candidate.target is not None and revision.arn == candidate.target.arn
+        for image in revision.images
+        if image.container == state.target.container
+    )
+    return _advance(
+        replace(state, verified=state.verified or bool(definition), images=images or state.images),
+        candidate,
+        told,
+    )
+
+
+def _advance(state: State, found: ServiceDeployment, told: list[Happening]) -> State:
+    """Take a newer description of our service deployment; drop one from the past."""
+    last = state.described
+    if last is not None:
+        if STATUS_RANK.get(last.status, 1) > STATUS_RANK.get(found.status, 1):
+            return state
+        if STATUS_RANK.get(last.status, 1) == TERMINAL and last.status != found.status:
+            return state
+        if last.updated_at and found.updated_at and found.updated_at < last.updated_at:
+            return state
+    if found.lifecycle_stage and (last is None or last.lifecycle_stage != found.lifecycle_stage):
+        told.append(Happening(at=state.now, kind="stage", text=found.lifecycle_stage))
+    for hook in found.hooks:
+        key = f"hook {hook.id} {hook.status}"
+        if hook.type != "PAUSE" and key not in state.noted:
+            text = f"hook {hook.id} at {hook.stage or found.lifecycle_stage}: {hook.status}"
+            bad = hook.status in {"FAILED", "TIMED_OUT"}
+            told.append(
+                Happening(at=state.now, kind="event", text=text, level="warning" if bad else "info")
+            )
+            state = replace(state, noted=state.noted | {key})
+    return replace(
+        state,
+        described=found,
+        described_at=state.now,
+        rollback_requested=state.rollback_requested or found.status == "ROLLBACK_REQUESTED",
+    )
+
+
+def _definition(snapshot: Snapshot, deployment: ServiceDeployment) -> str:
+    if deployment.target is None:
+        return ""
+    arn = deployment.target.arn
+    return next((r.task_definition for r in snapshot.revisions if r.arn == arn), "")
+
+
+def _of_another(state: State, snapshot: Snapshot, candidate: ServiceDeployment) -> bool:
+    """Whether the target revision bears the number of another entry of ``deployments[]``.
+
+    Examples in the ECS API Reference give a service revision the same number as the ``ecs-svc/``
+    id of its deployment. That tells two deployments of one task definition apart; where the
+    numbers are unrelated this says nothing.
+    """
+    if candidate.target is None or not state.deployment_id:
+        return False
+    number = _id(candidate.target.arn)
+    others = {_id(d.id) for d in snapshot.deployments} - {_id(state.deployment_id)}
+    return number in others
+
+
+def _id(arn: str) -> str:
+    return arn.rpartition("/")[2]
+
+
+def _movement(state: State, snapshot: Snapshot) -> State:
+    described = state.described
+    new = described.target if described is not None else None
+    mine = state.deployment
+    print_ = (
+        fingerprint(snapshot),
+        described.status if described else "",
+        described.lifecycle_stage if described else "",
+        new.production_weight if new else None,
+        len(state.stopped),
+        tuple(sorted((t.id, t.state) for t in state.live)),
+    )
+    if print_ != state.fingerprint:
+        state = replace(state, fingerprint=print_, changed=state.now)
+    running = max(mine.running if mine else 0, new.running if new else 0)
+    stage = described.lifecycle_stage if described and described.lifecycle_stage else ""
+    others = sum(d.running for d in snapshot.deployments if d.id != state.deployment_id)
+    reached = (
+        float(STAGES.index(stage)) if stage in STAGES else -1.0,
+        float(running),
+        float(new.production_weight or 0.0) if new else 0.0,
+        -float(others),
+        float(sum(t.state == "healthy" for t in state.live)),
+        float(state.rolling_back_since is not None),
+    )
+    best = state.best or (float("-inf"),) * len(reached)
+    if any(now > then for now, then in zip(reached, best, strict=True)):
+        state = replace(state, progressed=state.now)
+    if running:
+        state = replace(state, unplaced_since=None)
+    top = tuple(max(now, then) for now, then in zip(reached, best, strict=True))
+    return replace(state, best=top)

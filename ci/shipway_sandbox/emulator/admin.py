@@ -1,0 +1,101 @@
+"""Calls that no AWS has: seed an image, set a scan's outcome, show what is running.
+
+All under ``/_shipway/`` with the secret of ``sandbox.json`` as a bearer token; bodies are JSON
+unless they say otherwise.
+"""
+
+# ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import ecr, ecs
+
+from shipway_sandbox.emulator import corrections, registry, state
+
+Reply = tuple[int, dict[str, Any], bytes]
+
+
+def _reply(status: int, value: Any) -> Reply:
+    return status, {"Content-Type": "application/json"}, json.dumps(value).encode()
+
+
+def serve(method: str, path: str, query: dict[str, str], body: bytes) -> Reply:
+    """Answer one admin call."""
+    call = _CALLS.get((method, path))
+    if call is None:
+        return _reply(404, {"message": f"no admin call {method} /_shipway{path}"})
+    try:
+        return call(query, json.loads(body) if body else {})
+    except (KeyError, ValueError, TypeError) as error:
+        return _reply(422, {"message": f"the body is not what this call takes: {error!r}"})
+
+
+def _health(_query: dict[str, str], _data: dict[str, Any]) -> Reply:
+    engine = state.engine()
+    return _reply(200, {"run": engine.run, "network": engine.network})
+
+
+def _corrections(_query: dict[str, str], _data: dict[str, Any]) -> Reply:
+    listed = [
+        {"name": one.name, "because": one.because, "replaces": [part[0] for part in one.parts]}
+        for one in corrections.listing()
+    ]
+    return _reply(200, listed)
+
+
+def _seed_image(_query: dict[str, str], data: dict[str, Any]) -> Reply:
+    """Put an image straight into a repository: blobs and manifest, without docker."""
+    name = data["repository"]
+    if registry.owner(name) is None:
+        return _reply(404, {"message": f"no repository is called {name}"})
+    with registry.owner_scope(name):
+        blobs = ecr._layer_blobs.setdefault(name, {})
+        for encoded in data["blobs"]:
+            blob = base64.b64decode(encoded)
+            blobs[ecr._content_digest(blob)] = blob
+        manifest = base64.b64decode(data["manifest"])
+        status, headers, answer = ecr._v2_put_manifest(
+            name, data["tag"], {"content-type": data["media_type"]}, manifest
+        )
+    if status != 201:  # noqa: PLR2004  # Created, as the registry protocol says
+        return status, {"Content-Type": "application/json"}, answer
+    digest = headers["Docker-Content-Digest"]
+    return _reply(201, {"digest": digest, "image": f"{registry.host()}/{name}@{digest}"})
+
+
+def _set_scan(_query: dict[str, str], data: dict[str, Any]) -> Reply:
+    """Say what the scan of a digest answers from now on."""
+    state.emulator().scans[data["digest"]] = {
+        "outcome": data["outcome"],
+        "findings": data.get("findings") or [],
+        "polls": int(data.get("polls") or 0),
+    }
+    return _reply(200, {})
+
+
+def _lose_layer(_query: dict[str, str], data: dict[str, Any]) -> Reply:
+    """Have a repository lose a layer that its manifests still name."""
+    name = data["repository"]
+    with registry.owner_scope(name):
+        lost = ecr._layer_blobs.get(name, {}).pop(data["lose"], None)
+    return _reply(200, {"lost": lost is not None})
+
+
+def _tasks(_query: dict[str, str], _data: dict[str, Any]) -> Reply:
+    listed = [ecs._sanitize(one) for one in ecs._tasks.all_values()]
+    return _reply(200, listed)
+
+
+_CALLS: dict[tuple[str, str], Callable[[dict[str, str], dict[str, Any]], Reply]] = {
+    ("GET", "/health"): _health,
+    ("GET", "/corrections"): _corrections,
+    ("GET", "/tasks"): _tasks,
+    ("POST", "/images"): _seed_image,
+    ("POST", "/layers"): _lose_layer,
+    ("POST", "/scans"): _set_scan,
+}

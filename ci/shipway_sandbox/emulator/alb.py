@@ -1,0 +1,192 @@
+"""Elastic Load Balancing, corrected: target health is checked, traffic goes to healthy targets."""
+
+# ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+from xml.sax.saxutils import escape
+
+from ministack.core import responses
+from ministack.services import alb
+
+from shipway_sandbox.emulator import state
+from shipway_sandbox.emulator.corrections import correction, original
+from shipway_sandbox.emulator.targets import Check, Target, shown
+
+Reply = tuple[int, dict[str, Any], Any]
+_DEFAULT_DRAIN_SECONDS = 300.0
+
+
+def settings(group: str) -> Check | None:
+    """The health check of a target group, from wherever it was made."""
+    found = next((one for one in alb._tgs.all_values() if one["TargetGroupArn"] == group), None)
+    if found is None:
+        return None
+    return Check(
+        path=str(found.get("HealthCheckPath") or "/"),
+        port=str(found.get("HealthCheckPort") or "traffic-port"),
+        codes=str((found.get("Matcher") or {}).get("HttpCode") or "200"),
+        interval=float(found.get("HealthCheckIntervalSeconds") or 30),
+        timeout=float(found.get("HealthCheckTimeoutSeconds") or 5),
+        healthy=int(found.get("HealthyThresholdCount") or 5),
+        unhealthy=int(found.get("UnhealthyThresholdCount") or 2),
+    )
+
+
+def drain_seconds(group: str) -> float:
+    """``deregistration_delay.timeout_seconds`` of a target group."""
+    for attribute in alb._tg_attrs.get(group, []):
+        if attribute.get("Key") == "deregistration_delay.timeout_seconds":
+            return float(attribute.get("Value") or 0)
+    return _DEFAULT_DRAIN_SECONDS
+
+
+def is_used(group: str) -> bool:
+    """Whether any listener or rule forwards to the group."""
+    return any(
+        group == action.get("TargetGroupArn")
+        or group in json.dumps(action.get("ForwardConfig", ""))
+        for store, field in ((alb._listeners, "DefaultActions"), (alb._rules, "Actions"))
+        for one in store.all_values()
+        for action in one.get(field, [])
+    )
+
+
+@correction(
+    "alb.target-health",
+    replaces="alb._ACTION_MAP[DescribeTargetHealth]",
+    because="a target is healthy once its health check passed, and says why it is not "
+    "(Elastic Load Balancing, Health checks for your target groups); MiniStack says healthy always",
+)
+def describe_target_health(params: dict[str, Any]) -> Reply:
+    """DescribeTargetHealth from the checks that were really made."""
+    group = alb._p(params, "TargetGroupArn")
+    found = alb._tgs.get(group)
+    if found is None:
+        missing: Reply = alb._error("TargetGroupNotFound", f"Target group '{group}' not found.")
+        return missing
+    wanted = {one["Id"] for one in alb._parse_targets_param(params)}
+    used = is_used(group)
+    members = "".join(
+        _member(target, used=used)
+        for target in state.checker().of(group)
+        if not wanted or target.id in wanted
+    )
+    reply: Reply = alb._xml(
+        200,
+        "DescribeTargetHealth",
+        f"<TargetHealthDescriptions>{members}</TargetHealthDescriptions>",
+    )
+    return reply
+
+
+def _member(target: Target, *, used: bool) -> str:
+    health = shown(target, used=used)
+    parts = f"<State>{health['state']}</State>"
+    if health["reason"]:
+        parts += f"<Reason>{health['reason']}</Reason>"
+        parts += f"<Description>{escape(health['description'])}</Description>"
+    return (
+        f"<member><Target><Id>{escape(target.id)}</Id><Port>{target.port}</Port>"
+        f"<AvailabilityZone>{responses.get_region()}a</AvailabilityZone></Target>"
+        f"<HealthCheckPort>{target.port}</HealthCheckPort>"
+        f"<TargetHealth>{parts}</TargetHealth></member>"
+    )
+
+
+@correction("alb.target-health", replaces="alb._ACTION_MAP[RegisterTargets]")
+def register_targets(params: dict[str, Any]) -> Reply:
+    """RegisterTargets: each target is checked from now on."""
+    reply: Reply = original("alb._ACTION_MAP[RegisterTargets]")(params)
+    group = alb._p(params, "TargetGroupArn")
+    if group in alb._tgs:
+        for one in alb._parse_targets_param(params):
+            port = int(one.get("Port") or alb._tgs[group].get("Port") or 80)
+            state.checker().register(group, one["Id"], port)
+    return reply
+
+
+@correction("alb.target-health", replaces="alb._ACTION_MAP[DeregisterTargets]")
+def deregister_targets(params: dict[str, Any]) -> Reply:
+    """DeregisterTargets: draining begins, and goes on without the caller."""
+    reply: Reply = original("alb._ACTION_MAP[DeregisterTargets]")(params)
+    group = alb._p(params, "TargetGroupArn")
+    wanted = {one["Id"] for one in alb._parse_targets_param(params)}
+    for target in state.checker().of(group):
+        if target.id in wanted:
+            state.in_background(
+                state.checker().deregister,
+                group,
+                target.id,
+                target.port,
+                drain=drain_seconds(group),
+            )
+    return reply
+
+
+@correction(
+    "alb.forwards-to-healthy",
+    replaces="alb._forward_to_tg",
+    because="requests go to healthy targets only, to all where none is healthy, and a target that "
+    "drains finishes what it has (Elastic Load Balancing, Deregistration delay)",
+    needs=("alb.target-health",),
+)
+async def forward(  # noqa: PLR0917  # MiniStack calls it with eight positions
+    group: str,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    query: dict[str, Any],
+    raw_query: str | None = None,
+    raw_path: str | None = None,
+) -> Reply:
+    """Send one request to one target, and count it as under way until its body has ended."""
+    found = alb._tgs.get(group)
+    if found is None or found.get("TargetType") == "lambda":
+        forwarded: Reply = await original("alb._forward_to_tg")(
+            group, method, path, headers, body, query, raw_query, raw_path
+        )
+        return forwarded
+    target = state.checker().take(group)
+    if target is None:
+        return 503, {"Content-Type": "text/html"}, _page("503 Service Temporarily Unavailable")
+    streaming = False
+    try:
+        status, answer_headers, answer = await alb._proxy_http_target(
+            {"Id": target.id, "Port": target.port},
+            found,
+            method,
+            raw_path or path,
+            headers,
+            body,
+            query,
+            raw_query,
+        )
+        if isinstance(answer, responses.StreamingResponse):
+            streaming = True
+            return status, answer_headers, _counted(answer, target)
+        return status, {"Content-Type": "text/html"}, _page("502 Bad Gateway")
+    finally:
+        if not streaming:
+            state.checker().release(target)
+
+
+def _page(title: str) -> bytes:
+    return f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
+
+
+def _counted(answer: Any, target: Target) -> Any:
+    """The same stream, after which the target has one request less under way."""
+    write: Callable[..., Awaitable[None]] = answer.runner
+
+    async def stream(send: Any, receive: Any) -> None:
+        try:
+            await write(send, receive)
+        finally:
+            state.checker().release(target)
+
+    return responses.StreamingResponse(stream)

@@ -1,0 +1,114 @@
+"""CloudFormation, corrected where a compute layer needs it."""
+
+# ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
+
+from __future__ import annotations
+
+from typing import Any
+
+from ministack.core.responses import get_account_id
+from ministack.services import ecs, iam
+
+from shipway_sandbox.emulator.corrections import correction, original
+
+Record = dict[str, Any]
+
+
+def _camel(value: Any) -> Any:
+    """Property names as the API spells them; the keys of free maps stay as they are."""
+    if isinstance(value, list):
+        return [_camel(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    renamed = {}
+    for key, one in value.items():
+        free = key in {"Options", "DockerLabels"}
+        renamed[key[:1].lower() + key[1:]] = one if free else _camel(one)
+    return renamed
+
+
+@correction(
+    "cloudformation.task-definitions-whole",
+    replaces="provisioners._normalize_container_defs",
+    because="every property of a container definition reaches ECS (AWS::ECS::TaskDefinition "
+    "ContainerDefinition); MiniStack leaves HealthCheck, Secrets and others in template spelling",
+)
+def container_definitions(definitions: list[Record]) -> list[Record]:
+    """Container definitions of a template as RegisterTaskDefinition takes them."""
+    made = [_camel(one) for one in definitions]
+    for one in made:
+        one.setdefault("cpu", 0)
+        one["essential"] = str(one.get("essential", True)).lower() == "true"
+        for name in ("cpu", "memory", "memoryReservation", "stopTimeout"):
+            if name in one:
+                one[name] = int(one[name])
+        for mapping in one.get("portMappings", []):
+            mapping["containerPort"] = int(mapping["containerPort"])
+    return made
+
+
+_SERVICE = "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service]"
+
+
+@correction(
+    "cloudformation.service-whole",
+    replaces=f"{_SERVICE}[create]",
+    because="DesiredCount is a number and HealthCheckGracePeriodSeconds reaches ECS "
+    "(AWS::ECS::Service); MiniStack passes the text on and drops the grace period",
+)
+def create_service(logical_id: str, props: Record, stack: str) -> Any:
+    """AWS::ECS::Service made."""
+    fixed = _numbers(props)
+    made = original(f"{_SERVICE}[create]")(logical_id, fixed, stack)
+    service = ecs._services.get(made[0].partition(":service/")[2])
+    if service is not None and "HealthCheckGracePeriodSeconds" in fixed:
+        service["healthCheckGracePeriodSeconds"] = fixed["HealthCheckGracePeriodSeconds"]
+    return made
+
+
+@correction("cloudformation.service-whole", replaces=f"{_SERVICE}[update]")
+def update_service(physical_id: str, old: Record, new: Record, stack: str) -> Any:
+    """AWS::ECS::Service updated: only what differs is asked of ECS."""
+    return original(f"{_SERVICE}[update]")(physical_id, _numbers(old), _numbers(new), stack)
+
+
+def _numbers(props: Record) -> Record:
+    fixed = dict(props)
+    for name in ("DesiredCount", "HealthCheckGracePeriodSeconds"):
+        if name in fixed:
+            fixed[name] = int(fixed[name])
+    balancers = props.get("LoadBalancers", [])
+    fixed["LoadBalancers"] = [
+        {**one, "ContainerPort": int(one["ContainerPort"])} for one in balancers
+    ]
+    return fixed
+
+
+_PROVIDER = "+provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider]"
+
+
+@correction(
+    "cloudformation.oidc-provider",
+    replaces=f"{_PROVIDER}[create]",
+    because="a template can make an OpenID Connect provider (AWS::IAM::OIDCProvider); MiniStack "
+    "refuses the type",
+)
+def create_provider(_logical_id: str, props: Record, _stack: str) -> Any:
+    """AWS::IAM::OIDCProvider made through IAM's own call."""
+    params = {"Url": [props["Url"]]}
+    for index, audience in enumerate(props.get("ClientIdList", []), 1):
+        params[f"ClientIDList.member.{index}"] = [audience]
+    for index, print_ in enumerate(props.get("ThumbprintList", []), 1):
+        params[f"ThumbprintList.member.{index}"] = [print_]
+    status, _, body = iam._create_oidc_provider(params)
+    if status >= 400:  # noqa: PLR2004  # an HTTP error status
+        raise ValueError(f"AWS::IAM::OIDCProvider create failed: {body!r}")
+    host = props["Url"].partition("://")[2].rstrip("/")
+    arn = f"arn:aws:iam::{get_account_id()}:oidc-provider/{host}"
+    return arn, {"Arn": arn}
+
+
+@correction("cloudformation.oidc-provider", replaces=f"{_PROVIDER}[delete]")
+def delete_provider(physical_id: str, _props: Record) -> None:
+    """AWS::IAM::OIDCProvider deleted."""
+    iam._oidc_providers.pop(physical_id, None)

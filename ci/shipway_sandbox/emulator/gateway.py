@@ -1,0 +1,147 @@
+"""The ASGI layer around MiniStack: GitHub's issuer, our admin calls, the registry's door."""
+
+# ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import hmac
+import json
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from ministack import app as ministack_app
+from ministack.core import responses
+from ministack.services import alb
+
+from shipway_sandbox.emulator import admin, registry
+from shipway_sandbox.issuer import Issuer
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+Reply = tuple[int, dict[str, Any], bytes]
+
+_THREADS = 48
+_LARGEST_BODY = 1024 * 1024
+
+
+class Gateway:
+    """One ASGI application: ours first, MiniStack for the rest.
+
+    Args:
+        issuer: GitHub's token service.
+        secret: What admin calls must send as ``Authorization: Bearer``.
+        ready: Called once, on the server's event loop, when requests can be served.
+    """
+
+    def __init__(self, issuer: Issuer, secret: str, ready: Callable[[], Awaitable[None]]) -> None:
+        self._issuer = issuer
+        self._secret = secret
+        self._ready = ready
+        self.last_request = time.monotonic()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's scope."""
+        if scope["type"] == "lifespan":
+            await self._lifespan(receive, send)
+            return
+        if scope["type"] != "http":
+            return
+        self.last_request = time.monotonic()
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in scope.get("headers", [])
+        }
+        path = scope["path"]
+        if path.startswith("/_github/"):
+            body = await _body(receive)
+            await _answer(send, self._github(scope, path, headers, body))
+        elif path.startswith("/_shipway/"):
+            body = await _body(receive)
+            await _answer(send, self._admin(scope, path, headers, body))
+        elif path.startswith("/v2/") or path == "/v2":
+            refused = registry.refusal(scope["method"], path, headers)
+            if refused is not None:
+                await _drain(receive)
+                await _answer(send, refused)
+            else:
+                await ministack_app.app(scope, receive, send)
+        else:
+            if path.startswith("/_alb/"):
+                _enter_account_of_balancer(path.split("/")[2])
+            await ministack_app.app(scope, receive, send)
+
+    async def _lifespan(self, receive: Receive, send: Send) -> None:
+        """MiniStack's own start would sweep other people's containers; this is all it needs."""
+        await receive()
+        loop = asyncio.get_running_loop()
+        ministack_app._MAIN_LOOP = loop
+        loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(_THREADS, "ministack"))
+        await send({"type": "lifespan.startup.complete"})
+        await self._ready()
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    def _allowed(self, headers: dict[str, str]) -> bool:
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        return kind.lower() == "bearer" and hmac.compare_digest(given, self._secret)
+
+    def _github(self, scope: Scope, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        if path == "/_github/jobs" and scope["method"] == "POST":
+            if not self._allowed(headers):
+                return _json(401, {"message": "Bad credentials"})
+            try:
+                token = self._issuer.register(json.loads(body))
+            except (ValueError, TypeError, KeyError) as error:
+                return _json(422, {"message": f"not a job context: {error}"})
+            return _json(201, {"request_token": token, "request_url": self._issuer.request_url})
+        query = dict(parse_qsl(scope.get("query_string", b"").decode()))
+        status, answer = self._issuer.serve(
+            path.removeprefix("/_github"), query, headers.get("authorization", "")
+        )
+        return _json(status, answer)
+
+    def _admin(self, scope: Scope, path: str, headers: dict[str, str], body: bytes) -> Reply:
+        if not self._allowed(headers):
+            return _json(401, {"message": "the admin secret is in sandbox.json"})
+        query = dict(parse_qsl(scope.get("query_string", b"").decode()))
+        return admin.serve(scope["method"], path.removeprefix("/_shipway"), query, body)
+
+
+def _enter_account_of_balancer(name: str) -> None:
+    """A browser's request carries no account; the load balancer's name tells whose it is."""
+    for (account, region, _), balancer in alb._lbs.all_items():
+        if balancer.get("LoadBalancerName") == name:
+            responses._request_account_id.set(account)
+            responses._request_region.set(region)
+            return
+
+
+def _json(status: int, value: Any) -> Reply:
+    return status, {"Content-Type": "application/json"}, json.dumps(value).encode()
+
+
+async def _body(receive: Receive) -> bytes:
+    parts = bytearray()
+    while True:
+        message = await receive()
+        parts += message.get("body", b"")
+        if not message.get("more_body") or len(parts) > _LARGEST_BODY * 64:
+            return bytes(parts)
+
+
+async def _drain(receive: Receive) -> None:
+    while (await receive()).get("more_body"):
+        pass
+
+
+async def _answer(send: Send, reply: Reply) -> None:
+    status, headers, body = reply
+    listed = [(name.encode(), str(value).encode()) for name, value in headers.items()]
+    listed.append((b"content-length", str(len(body)).encode()))
+    await send({"type": "http.response.start", "status": status, "headers": listed})
+    await send({"type": "http.response.body", "body": body})

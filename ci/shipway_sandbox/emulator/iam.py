@@ -1,0 +1,306 @@
+"""IAM for ECS, corrected: the resources, condition keys and roles that AWS asks about.
+
+"Actions, resources, and condition keys for Amazon Elastic Container Service" (Service
+Authorization Reference) says which action is authorised on what.
+"""
+
+# ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
+
+from __future__ import annotations
+
+import contextvars
+import json
+import re
+from typing import Any
+
+from ministack.core import iam_actions, iam_evaluator
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import ecs
+
+from shipway_sandbox.emulator.corrections import correction, original
+
+Record = dict[str, Any]
+_RESOURCES = "iam.ecs-resources"
+_PASS = "iam.pass-role"  # noqa: S105  # a correction's name, no password
+_TASKS_SERVICE = "ecs-tasks.amazonaws.com"
+
+_ON_ANYTHING = frozenset(
+    {
+        "DeregisterTaskDefinition",
+        "DescribeTaskDefinition",
+        "ListClusters",
+        "ListServices",
+        "ListTaskDefinitionFamilies",
+        "ListTaskDefinitions",
+        "ListTasks",
+    }
+)
+_more: contextvars.ContextVar[tuple[str, ...]] = contextvars.ContextVar("more", default=())
+_refused: contextvars.ContextVar[str] = contextvars.ContextVar("refused", default="")
+"""The resource of a request that was denied last; MiniStack's answer knows the first one only."""
+
+
+_BY_NAME = {
+    ("ssm", "GetParameters"): ("parameter", "Names"),
+    ("ecr", "DescribeRepositories"): ("repository", "repositoryNames"),
+}
+"""Actions that are authorised on each resource they name; MiniStack asks on ``*``."""
+PERMISSION_OF = {
+    "ecr:ListImageReferrers": "ecr:BatchGetImage",
+}
+"""Operations that have no permission of their own (ECR API Reference, ListImageReferrers)."""
+
+
+def _arn(tail: str) -> str:
+    return f"arn:aws:ecs:{get_region()}:{get_account_id()}:{tail}"
+
+
+def _full(kind: str, value: str, cluster: str = "") -> str:
+    if value.startswith("arn:"):
+        return value
+    middle = f"{cluster}/" if cluster else ""
+    return _arn(f"{kind}/{middle}{value}")
+
+
+def _cluster_name(data: Record) -> str:
+    return str(data.get("cluster") or "default").rpartition("/")[2]
+
+
+def _listed(data: Record, *names: str) -> list[str]:
+    for name in names:
+        value = data.get(name)
+        if value:
+            return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+    return []
+
+
+def resources(action: str, data: Record) -> list[str]:  # noqa: PLR0911  # a table read downwards
+    """Every ARN on which an ECS action is authorised, the telling one first."""
+    if action in _ON_ANYTHING:
+        return ["*"]
+    if action == "RegisterTaskDefinition":
+        return [_arn(f"task-definition/{data.get('family', '')}:*")]
+    cluster = _cluster_name(data)
+    if action in {"TagResource", "UntagResource", "ListTagsForResource"}:
+        return [str(data.get("resourceArn") or "*")]
+    if action in {"RunTask", "StartTask"}:
+        key = ecs._resolve_td_key(str(data.get("taskDefinition", "")))
+        return [_full("task-definition", str(key or ""))]
+    if "ServiceDeployment" in action and action != "ListServiceDeployments":
+        arns = _listed(data, "serviceDeploymentArns", "serviceDeploymentArn")
+        return arns + [_service_behind(one) for one in arns]
+    if "ServiceRevision" in action:
+        arns = _listed(data, "serviceRevisionArns")
+        return arns + [_service_behind(one) for one in arns]
+    if named := _listed(data, "services", "service", "serviceName"):
+        return [_full("service", one, cluster) for one in named]
+    if named := _listed(data, "tasks", "task"):
+        return [_full("task", one, cluster) for one in named]
+    if named := _listed(data, "clusters", "cluster", "clusterName"):
+        return [_full("cluster", one) for one in named]
+    return ["*"]
+
+
+def _service_behind(arn: str) -> str:
+    """The service of a service deployment or revision."""
+    head, _, tail = arn.partition(":service-")
+    cluster, _, rest = tail.partition("/")[2].partition("/")
+    return f"{head}:service/{cluster}/{rest.partition('/')[0]}"
+
+
+def _body(body: bytes) -> Record:
+    try:
+        read = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
+@correction(
+    _RESOURCES,
+    replaces="iam_actions.extract_resource_arn",
+    because="ECS actions are authorised on the service, task, family or deployment with "
+    "ecs:cluster as a condition (Service Authorization Reference); MiniStack asks on the cluster",
+)
+def extract_resource_arn(  # noqa: PLR0917  # MiniStack calls it with eight positions
+    service: str,
+    method: str,
+    path: str,
+    headers: dict[str, str],
+    body: bytes,
+    query: dict[str, Any],
+    region: str,
+    account: str,
+) -> str:
+    """The resource of a request; further ones are kept for :func:`enforce`."""
+    _more.set(())
+    action = headers.get("x-amz-target", "").rpartition(".")[2]
+    if service == "ecs":
+        named = resources(action, _body(body))
+    elif (service, action) == ("logs", "GetLogEvents"):
+        # Authorised on the stream (Service Authorization Reference, CloudWatch Logs).
+        asked = _body(body)
+        stream = f"log-stream:{asked.get('logStreamName', '')}"
+        group = f"log-group:{asked.get('logGroupName', '')}"
+        named = [f"arn:aws:logs:{get_region()}:{get_account_id()}:{group}:{stream}"]
+    elif (service, action) in _BY_NAME:
+        kind, field = _BY_NAME[service, action]
+        names = _listed(_body(body), field)
+        arn = f"arn:aws:{service}:{get_region()}:{get_account_id()}:{kind}"
+        named = [f"{arn}/{name.lstrip('/')}" for name in names]
+    elif service == "ecr" and (other := _body(body).get("registryId")):
+        name = _body(body).get("repositoryName", "")
+        named = [f"arn:aws:ecr:{get_region()}:{other}:repository/{name}"] if name else []
+    else:
+        found: str = original("iam_actions.extract_resource_arn")(
+            service, method, path, headers, body, query, region, account
+        )
+        return found
+    first, *rest = named or ["*"]
+    _more.set(tuple(rest))
+    return first
+
+
+@correction(_RESOURCES, replaces="iam_evaluator.enforce")
+def enforce(  # noqa: PLR0917  # MiniStack calls it with six positions
+    access_key: str,
+    action: str,
+    service: str,
+    region: str,
+    resource_arn: str = "*",
+    service_context: Record | None = None,
+) -> Any:
+    """Authorise a request on every resource that it names."""
+    decide = original("iam_evaluator.enforce")
+    action = PERMISSION_OF.get(action, action)
+    _refused.set("")
+    for one in (resource_arn, *_more.get()):
+        if denied := decide(access_key, action, service, region, one, service_context):
+            _refused.set(one)
+            return denied
+    return None
+
+
+@correction(_RESOURCES, replaces="iam_actions.request_tag_context")
+def request_context(service: str, action: str, body: bytes, query: Record) -> Record:
+    """Condition keys of a request; those of ECS name the cluster and the task definition."""
+    context: Record = original("iam_actions.request_tag_context")(service, action, body, query)
+    if service == "ecs":
+        data = _body(body)
+        if data.get("cluster") or data.get("service") or data.get("services"):
+            context["ecs:cluster"] = _full("cluster", _cluster_name(data))
+        if data.get("taskDefinition"):
+            key = ecs._resolve_td_key(str(data["taskDefinition"]))
+            context["ecs:task-definition"] = _full("task-definition", str(key or ""))
+    return context
+
+
+@correction(
+    "iam.denials-name-the-resource",
+    replaces="iam_actions.access_denied_response",
+    because="AWS says on which resource an action was denied (Troubleshoot access denied error "
+    "messages, IAM User Guide); MiniStack leaves the resource out",
+)
+def access_denied(
+    service: str,
+    action: str,
+    principal: str,
+    request_id: str,
+    *,
+    message: str = "",
+    resource_arn: str = "*",
+    explicit_deny: bool = False,
+    **more: Any,
+) -> Any:
+    """AccessDenied in AWS's words."""
+    if not message and not more.get("error_code") and not more.get("resource_policy_arn"):
+        resource_arn = _refused.get() or resource_arn
+        message = iam_actions.identity_denial_message(
+            action, principal, resource_arn, explicit_deny
+        )
+    return original("iam_actions.access_denied_response")(
+        service,
+        action,
+        principal,
+        request_id,
+        message=message,
+        resource_arn=resource_arn,
+        explicit_deny=explicit_deny,
+        **more,
+    )
+
+
+@correction(
+    "iam.wildcards-whole",
+    replaces="iam_evaluator._fnmatch_compile",
+    because="a wildcard matches the whole value, line ends included (IAM JSON policy elements: "
+    "Condition operators); MiniStack's pattern leaves a line end at the end of a value out",
+)
+def wildcard(pattern: str, ignore_case: bool) -> re.Pattern[str]:  # noqa: FBT001  # MiniStack calls it so
+    """A pattern of IAM as one that :meth:`re.Pattern.match` compares with the whole value."""
+    parts = {"*": ".*", "?": "."}
+    whole = "".join(parts.get(char) or re.escape(char) for char in pattern)
+    return re.compile(rf"{whole}\Z", re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+def _denial(action: str, resource: str, context: Record) -> Any:
+    """The answer to a caller who may not do a further thing that the request implies."""
+    caller = iam_evaluator._verified_key.get()
+    if not caller:
+        return None
+    service = action.partition(":")[0]
+    denied = original("iam_evaluator.enforce")(
+        caller, action, service, get_region(), resource, context
+    )
+    if denied is None:
+        return None
+    return access_denied(
+        "ecs",
+        action,
+        getattr(denied, "principal_arn", ""),
+        "",
+        resource_arn=resource,
+        explicit_deny=getattr(denied, "decision", "") == "Deny",
+    )
+
+
+def _role_arn(value: str) -> str:
+    return value if value.startswith("arn:") else f"arn:aws:iam::{get_account_id()}:role/{value}"
+
+
+def may_pass(roles: list[str]) -> Any:
+    """An AccessDenied answer if the caller may not hand one of the roles to ECS tasks."""
+    for role in roles:
+        context = {"iam:PassedToService": _TASKS_SERVICE}
+        if role and (refused := _denial("iam:PassRole", _role_arn(role), context)):
+            return refused
+    return None
+
+
+@correction(
+    _PASS,
+    replaces="ecs._ACTION_MAP[RegisterTaskDefinition]",
+    because="handing a role to a task needs iam:PassRole on it, with iam:PassedToService "
+    "(Grant a user permissions to pass a role to an AWS service); MiniStack never asks",
+    needs=(_RESOURCES,),
+)
+def register_task_definition(data: Record) -> Any:
+    """RegisterTaskDefinition by someone who may pass its roles and set its tags."""
+    refused = may_pass([data.get("executionRoleArn", ""), data.get("taskRoleArn", "")])
+    if refused is None and data.get("tags"):
+        family = _arn(f"task-definition/{data.get('family', '')}:*")
+        context = {"ecs:CreateAction": "RegisterTaskDefinition"}
+        refused = _denial("ecs:TagResource", family, context)
+    return refused or ecs._register_task_definition(data)
+
+
+@correction(_PASS, replaces="ecs._ACTION_MAP[RunTask]")
+def run_task(data: Record) -> Any:
+    """RunTask by someone who may pass the task definition's roles and those of the overrides."""
+    definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", ""))) or {}
+    overrides = data.get("overrides") or {}
+    wanted = [
+        overrides.get(name) or definition.get(name, "")
+        for name in ("executionRoleArn", "taskRoleArn")
+    ]
+    return may_pass(wanted) or ecs._run_task(data)

@@ -1,0 +1,280 @@
+"""The registry that docker pushes to: whose repository it is, and who may do what with it.
+
+The protocol itself is MiniStack's; who may speak it, and what it must refuse, is here.
+"""
+
+# ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import secrets
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from ministack.core import iam_evaluator
+from ministack.core.responses import request_scope
+from ministack.services import ecr
+
+from shipway_sandbox.emulator import state
+from shipway_sandbox.emulator.corrections import correction, original, rule
+
+Reply = tuple[int, dict[str, Any], bytes]
+_TOKEN_SECONDS = 12 * 3600
+_AMAZON = ".amazonaws.com"
+_SCHEMA_VERSION = 2
+
+checks_password = rule(
+    "ecr.registry-checks-token",
+    because="the registry takes only a password from GetAuthorizationToken, for 12 hours, and what "
+    "its principal may do (Private registry authentication in Amazon ECR); MiniStack takes any",
+)
+
+shares_across_accounts = rule(
+    "ecr.shares-across-accounts",
+    because="registryId names another account's registry, and its repository policy says who may "
+    "read there (Amazon ECR User Guide, Private repository policies); MiniStack looks in the "
+    "caller's account only",
+)
+
+_ACTIONS = {
+    ("GET", "manifest"): "ecr:BatchGetImage",
+    ("HEAD", "manifest"): "ecr:BatchGetImage",
+    ("PUT", "manifest"): "ecr:PutImage",
+    ("DELETE", "manifest"): "ecr:BatchDeleteImage",
+    ("GET", "blob"): "ecr:GetDownloadUrlForLayer",
+    ("HEAD", "blob"): "ecr:BatchCheckLayerAvailability",
+    ("POST", "blob_uploads"): "ecr:InitiateLayerUpload",
+    ("PATCH", "blob_upload_session"): "ecr:UploadLayerPart",
+    ("PUT", "blob_upload_session"): "ecr:CompleteLayerUpload",
+    ("GET", "tags_list"): "ecr:ListImages",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A registry password: whose it is and until when."""
+
+    access_key: str
+    account: str
+    expires: float
+
+
+_tokens: dict[str, Token] = {}
+_task_password = secrets.token_urlsafe(32)
+
+
+def issue(access_key: str, account: str) -> tuple[str, float]:
+    """A new registry password for the caller, and when it runs out (seconds since the epoch)."""
+    password = secrets.token_urlsafe(96)
+    expires = time.time() + _TOKEN_SECONDS
+    _tokens[password] = Token(access_key, account, expires)
+    return password, expires
+
+
+def task_credentials() -> dict[str, str]:
+    """What the agent gives the engine to pull for a task."""
+    return {"username": "AWS", "password": _task_password}
+
+
+def host() -> str:
+    """The registry's host and port, as docker names it."""
+    return f"localhost:{state.emulator().port}"
+
+
+def local_name(repository: str) -> str | None:
+    """The repository's name if it is in this registry, under its local or its Amazon host."""
+    first, _, name = repository.partition("/")
+    ours = first in {host(), f"127.0.0.1:{state.emulator().port}"}
+    amazon = ".dkr.ecr." in first and first.endswith(_AMAZON)
+    return name if name and (ours or amazon) else None
+
+
+def local_repository(repository: str) -> str:
+    """The repository as the engine can reach it."""
+    return f"{host()}/{local_name(repository)}"
+
+
+def owner(name: str) -> tuple[str, str] | None:
+    """Account and region of the repository with this name; names are unique in our world."""
+    for account, region, known in ecr._repositories._data:
+        if known == name:
+            return account, region
+    return None
+
+
+def owner_scope(name: str) -> Any:
+    """MiniStack's request scope of the repository's owner."""
+    account, region = owner(name) or ("000000000000", "eu-west-1")
+    return request_scope(account, region)
+
+
+@correction(
+    "ecr.local-host",
+    replaces="ecr._repo_uri",
+    because="docker must be able to push: the one difference to AWS that is wanted is the host "
+    "of a repository, and it is the same in every answer",
+)
+def repository_uri(name: str) -> str:
+    """``localhost:PORT/name``."""
+    return f"{host()}/{name}"
+
+
+@correction(
+    "ecr.registry-account",
+    replaces="ecr._select_registry_request_scope",
+    because="a repository belongs to the account that made it; MiniStack looks in one account only",
+)
+def select_scope(name: str, headers: dict[str, str], query: dict[str, Any]) -> None:
+    """Answer as the account that owns the repository."""
+    found = owner(name)
+    if found is None:
+        original("ecr._select_registry_request_scope")(name, headers, query)
+        return
+    ecr.set_request_account_id(found[0])
+    ecr.set_request_region(found[1])
+
+
+def _password(headers: dict[str, str]) -> str | None:
+    kind, _, value = headers.get("authorization", "").partition(" ")
+    if kind.lower() != "basic":
+        return None
+    try:
+        user, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return password if user == "AWS" else None
+
+
+def shares(name: str, account: str, action: str) -> bool:
+    """Whether a repository's policy lets another account do this with it.
+
+    The caller's own policy must allow it as well ("Repository policies vs. IAM policies", Amazon
+    ECR User Guide).
+    """
+    owned = owner(name)
+    if owned is None or not shares_across_accounts():
+        return False
+    with request_scope(*owned):
+        try:
+            policy = json.loads(ecr._repo_policies.get(name) or "{}")
+        except ValueError:
+            return False
+    principals = {"*", account, f"arn:aws:iam::{account}:root"}
+    for one in policy.get("Statement", []):
+        principal = one.get("Principal")
+        named = principal.get("AWS") if isinstance(principal, dict) else principal
+        actions = one.get("Action", [])
+        if (
+            one.get("Effect") == "Allow"
+            and principals & set([named] if isinstance(named, str) else named or [])
+            and action in ([actions] if isinstance(actions, str) else actions)
+        ):
+            return True
+    return False
+
+
+def refusal(  # noqa: PLR0911  # each refusal leaves where it is found
+    method: str, path: str, headers: dict[str, str]
+) -> Reply | None:
+    """Why this registry request is not served; ``None`` where it is."""
+    if not checks_password():
+        return None
+    password = _password(headers)
+    parsed = ecr._parse_v2_path(path)
+    verb, name, _ = parsed or ("", "", "")
+    if password == _task_password:
+        return None if method in {"GET", "HEAD"} else _unauthorized()
+    token = _tokens.get(password or "")
+    if token is None:
+        return _unauthorized()
+    if token.expires < time.time():
+        return _error(
+            403, "DENIED", "Your authorization token has expired. Reauthenticate and try again."
+        )
+    action = _ACTIONS.get((method, verb))
+    if action is None or not name:
+        return None
+    account, region = owner(name) or (token.account, "eu-west-1")
+    resource = f"arn:aws:ecr:{region}:{account}:repository/{name}"
+    with request_scope(token.account, region):
+        denied = iam_evaluator.enforce(
+            token.access_key, action, "ecr", region, resource_arn=resource
+        )
+    if denied is None and (account == token.account or shares(name, token.account, action)):
+        return None
+    who = getattr(denied, "principal_arn", "") or token.account
+    return _error(
+        403,
+        "DENIED",
+        f"User: {who} is not authorized to perform: {action} on resource: {resource} because no "
+        f"identity-based policy allows the {action} action",
+    )
+
+
+def _error(status: int, code: str, message: str, **headers: str) -> Reply:
+    body = json.dumps({"errors": [{"code": code, "message": message}]}).encode()
+    return (
+        status,
+        {
+            "Content-Type": "application/json",
+            "Docker-Distribution-Api-Version": "registry/2.0",
+            **headers,
+        },
+        body,
+    )
+
+
+def _unauthorized() -> Reply:
+    challenge = f'Basic realm="http://{host()}/",service="ecr.amazonaws.com"'
+    return _error(401, "UNAUTHORIZED", "Not Authorized", **{"WWW-Authenticate": challenge})
+
+
+def is_manifest(content: bytes) -> bool:
+    """Whether these bytes are an image manifest or an index (OCI image-spec)."""
+    try:
+        read = json.loads(content)
+    except ValueError:
+        return False
+    versioned = isinstance(read, dict) and read.get("schemaVersion") == _SCHEMA_VERSION
+    return versioned and ("manifests" in read or "config" in read)
+
+
+def missing_parts(name: str, manifest: bytes) -> list[str]:
+    """Digests that a manifest names and the repository does not hold."""
+    try:
+        read = json.loads(manifest)
+    except ValueError:
+        return []
+    layers = [one["digest"] for one in read.get("layers", []) if not one.get("urls")]
+    if config := read.get("config"):
+        layers.append(config["digest"])
+    blobs = ecr._layer_blobs.get(name, {})
+    manifests = ecr._manifest_blobs.get(name, {})
+    children = [one["digest"] for one in read.get("manifests", [])]
+    return [one for one in layers if one not in blobs] + [
+        one for one in children if one not in manifests
+    ]
+
+
+refuses_incomplete = rule(
+    "ecr.refuses-incomplete-manifests",
+    because="a manifest whose layers are missing is refused (ECR PutImage, LayersNotFound); "
+    "MiniStack takes it and every pull fails later",
+)
+
+
+def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes) -> Reply:
+    """Take a manifest only with everything that it names."""
+    if not is_manifest(body):
+        return _error(400, "MANIFEST_INVALID", "Invalid manifest: it is no image and no index")
+    missing = missing_parts(name, body) if name in ecr._repositories else []
+    if missing and refuses_incomplete():
+        return _error(
+            400, "MANIFEST_BLOB_UNKNOWN", f"blob unknown to registry: {', '.join(missing)}"
+        )
+    reply: Reply = original("ecr._v2_put_manifest")(name, reference, headers, body)
+    return reply

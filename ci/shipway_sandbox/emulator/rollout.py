@@ -1,0 +1,274 @@
+"""One service's rollout from stage to stage: hooks, circuit breaker, rollback, completion.
+
+"Amazon ECS service deployment lifecycle stages" names the stages; "View service history using
+Amazon ECS service deployments" the statuses.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from shipway_sandbox.emulator import hooks, state
+from shipway_sandbox.emulator.corrections import rule
+from shipway_sandbox.emulator.service_state import (
+    ENDED,
+    add_event,
+    breaker_of,
+    current,
+    end,
+    primary_of,
+    service_deployments,
+    threshold,
+)
+from shipway_sandbox.emulator.task_health import is_healthy, live
+
+Record = dict[str, Any]
+_STOPPING_SECONDS = 0.5
+"""How long a superseded service deployment shows STOP_REQUESTED before it is STOPPED."""
+
+fails_first_deployment = rule(
+    "ecs.breaker-judges-first-deployment",
+    because="the circuit breaker also judges a first deployment, which has nothing to go back to "
+    "(Amazon ECS deployment circuit breaker); MiniStack has it COMPLETED from the start",
+    needs=("ecs.scheduler",),
+)
+failed_leave = rule(
+    "ecs.failed-deployments-leave",
+    because="a deployment without tasks leaves deployments[] also when it FAILED, so that "
+    "services_stable is true again (API Reference, Service); MiniStack keeps it for ever",
+    needs=("ecs.scheduler",),
+)
+
+
+def under_way(service: Record) -> Record | None:
+    """The service deployment that is not over, if there is one."""
+    found = current(service)
+    return found if found is not None and found["status"] not in ENDED else None
+
+
+def may_launch(service: Record) -> bool:
+    """Whether the stage that the rollout is in lets new tasks start."""
+    found = under_way(service)
+    return found is None or hooks.reached(found, "SCALE_UP")
+
+
+def may_retire(service: Record) -> bool:
+    """Whether old tasks may stop now: while a rolling one scales up, else only in the clean-up."""
+    found = under_way(service)
+    if found is None or found.get("rollback"):
+        return True
+    return hooks.is_rolling(found) or found["lifecycleStage"] == "CLEAN_UP"
+
+
+def advance(service: Record, members: list[Record]) -> None:
+    """Move statuses and stages on, before tasks are launched and stopped."""
+    _supersede(service)
+    found = current(service)
+    if found is None or found["status"] in ENDED:
+        return
+    if found["status"] == "PENDING":
+        found.update(status="IN_PROGRESS", startedAt=state.now(), updatedAt=state.now())
+    primary = primary_of(service)
+    _show_breaker(service, found, primary)
+    if found["status"] == "STOP_REQUESTED":
+        _stop_where_it_stands(service, found)
+        return
+    if found["status"] == "ROLLBACK_REQUESTED":
+        roll_back(service, found, "Service deployment was stopped with a rollback.")
+        return
+    if _breaker_opens(service, primary):
+        _fail(service, found, primary)
+        return
+    hooks.walk(service, found, is_up=_is_up(service, members, primary))
+
+
+def _is_up(service: Record, members: list[Record], primary: Record) -> bool:
+    own = live(members, primary)
+    wanted = int(service["desiredCount"])
+    healthy = sum(is_healthy(one) for one in own)
+    return len(own) == wanted and healthy == wanted
+
+
+def _supersede(service: Record) -> None:
+    """Walk service deployments that a newer one replaced to STOPPED."""
+    newest = current(service)
+    for found in _of(service):
+        if not found.get("_superseded") or found is newest or found["status"] in ENDED:
+            continue
+        if found["status"] != "STOP_REQUESTED":
+            found.update(status="STOP_REQUESTED", updatedAt=state.now())
+            found["_stop_at"] = time.monotonic() + _STOPPING_SECONDS
+        elif time.monotonic() >= found["_stop_at"]:
+            end(found, "STOPPED", "Service deployment stopped: a newer one has been started.")
+
+
+def _of(service: Record) -> Iterable[Record]:
+    return [
+        one
+        for one in list(service_deployments.values())
+        if one["serviceArn"] == service["serviceArn"]
+    ]
+
+
+def _show_breaker(service: Record, found: Record, primary: Record) -> None:
+    enabled = bool(breaker_of(service).get("enable"))
+    known = found.get("deploymentCircuitBreaker") or {}
+    if known.get("status") == "TRIGGERED":
+        return
+    found["deploymentCircuitBreaker"] = {
+        "status": "MONITORING" if enabled else "DISABLED",
+        "failureCount": primary["failedTasks"] if enabled else 0,
+        "threshold": threshold(service) if enabled else 0,
+    }
+
+
+def _breaker_opens(service: Record, primary: Record) -> bool:
+    enabled = bool(breaker_of(service).get("enable"))
+    if primary["rolloutState"] != "IN_PROGRESS" or primary.get("_rolling_back") or not enabled:
+        return False
+    first = not any(one.get("_completed") for one in service["deployments"])
+    if first and not fails_first_deployment():
+        return False
+    return int(primary["failedTasks"]) >= threshold(service)
+
+
+def _fail(service: Record, found: Record, primary: Record) -> None:
+    """The circuit breaker opened: roll back where that is wanted and possible."""
+    found["deploymentCircuitBreaker"] = {
+        "status": "TRIGGERED",
+        "failureCount": primary["failedTasks"],
+        "threshold": threshold(service),
+    }
+    primary.update(
+        rolloutState="FAILED",
+        rolloutStateReason="ECS deployment circuit breaker: tasks failed to start.",
+        updatedAt=state.now(),
+    )
+    add_event(service, f"(deployment {primary['id']}) deployment failed: tasks failed to start.")
+    if not breaker_of(service).get("rollback"):
+        # Observed at AWS: a failure without rollback shows STOP_REQUESTED, then STOPPED.
+        found.update(
+            status="STOP_REQUESTED", statusReason="Service deployment failed: circuit breaker."
+        )
+        found["_stop_at"] = time.monotonic() + _STOPPING_SECONDS
+        return
+    if _rollback_target(service) is None:
+        end(
+            found,
+            "ROLLBACK_FAILED",
+            "Service deployment rollback failed because of circuit breaker: there is no completed "
+            "service revision to roll back to.",
+        )
+        return
+    roll_back(
+        service,
+        found,
+        "Service deployment rolled back because the circuit breaker threshold was exceeded.",
+    )
+
+
+def _rollback_target(service: Record) -> Record | None:
+    completed = [
+        one
+        for one in service["deployments"]
+        if one.get("_completed") and one["rolloutState"] != "FAILED"
+    ]
+    return max(completed, key=lambda one: one["_completed"], default=None)
+
+
+def roll_back(service: Record, found: Record, reason: str) -> None:
+    """Put the last completed deployment back in its old place; no new id is made."""
+    target = _rollback_target(service)
+    primary = primary_of(service)
+    if target is None or target is primary:
+        end(found, "ROLLBACK_FAILED", f"{reason} There is no completed service revision.")
+        return
+    when = state.now()
+    if primary["rolloutState"] != "FAILED":
+        primary.update(rolloutState="FAILED", rolloutStateReason=reason)
+    primary.update(status="ACTIVE", desiredCount=0, updatedAt=when)
+    target.update(
+        status="PRIMARY",
+        desiredCount=service["desiredCount"],
+        rolloutState="IN_PROGRESS",
+        rolloutStateReason="ECS deployment circuit breaker: rolling back to "
+        f"deploymentId {target['id']}.",
+        updatedAt=when,
+        _rolling_back=True,
+    )
+    service["taskDefinition"] = target["taskDefinition"]
+    service["deployments"].sort(key=lambda one: one["status"] != "PRIMARY")
+    found.update(
+        status="ROLLBACK_IN_PROGRESS",
+        statusReason=reason,
+        updatedAt=when,
+        rollback={"reason": reason, "startedAt": when, "serviceRevisionArn": target["_revision"]},
+    )
+    state.checker().weights.clear()
+    add_event(service, f"rolling back to deployment {target['id']}.")
+
+
+def _stop_where_it_stands(service: Record, found: Record) -> None:
+    if time.monotonic() >= found.get("_stop_at", 0.0):
+        primary = primary_of(service)
+        if primary["rolloutState"] == "IN_PROGRESS":
+            primary.update(rolloutState="FAILED", rolloutStateReason="ECS deployment was stopped.")
+        end(found, "STOPPED", found.get("statusReason") or "Service deployment was stopped.")
+
+
+def finish(service: Record, members: list[Record]) -> None:
+    """Complete what is complete, and let deployments without tasks leave."""
+    primary = primary_of(service)
+    others = [
+        one
+        for one in members
+        if one.get("_deployment_id") != primary["id"] and one["lastStatus"] != "STOPPED"
+    ]
+    found = current(service)
+    clean = (
+        found is None
+        or found["status"] in ENDED
+        or found.get("rollback")
+        or (found["lifecycleStage"] == "CLEAN_UP")
+    )
+    if (
+        primary["rolloutState"] == "IN_PROGRESS"
+        and clean
+        and not others
+        and _is_up(service, members, primary)
+    ):
+        _complete(service, primary, found)
+    busy = {one.get("_deployment_id") for one in members if one["lastStatus"] != "STOPPED"}
+    service["deployments"] = [
+        one
+        for one in service["deployments"]
+        if one["status"] == "PRIMARY"
+        or one["id"] in busy
+        or (one["rolloutState"] == "FAILED" and not failed_leave())
+        or (one.get("_completed") and primary["rolloutState"] != "COMPLETED")
+    ]
+
+
+def _complete(service: Record, primary: Record, found: Record | None) -> None:
+    primary.update(
+        rolloutState="COMPLETED",
+        rolloutStateReason=f"ECS deployment {primary['id']} completed.",
+        updatedAt=state.now(),
+        failedTasks=0,
+        _completed=time.monotonic(),
+    )
+    rolled_back = primary.pop("_rolling_back", False)
+    add_event(service, f"(deployment {primary['id']}) deployment completed.")
+    add_event(service, "has reached a steady state.")
+    if found is None or found["status"] in ENDED:
+        return
+    breaker = found.get("deploymentCircuitBreaker") or {}
+    if breaker.get("status") == "MONITORING":
+        breaker["status"] = "MONITORING_COMPLETE"
+    if rolled_back:
+        end(found, "ROLLBACK_SUCCESSFUL", found.get("statusReason") or "")
+    else:
+        end(found, "SUCCESSFUL")
+    state.checker().weights.clear()

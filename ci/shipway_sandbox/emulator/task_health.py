@@ -1,0 +1,64 @@
+"""When a task of a service counts as healthy: its containers' checks, and its targets."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from shipway_sandbox.emulator import state
+from shipway_sandbox.emulator.corrections import rule
+from shipway_sandbox.emulator.service_state import PRE_STOP
+from shipway_sandbox.emulator.targets import Target
+
+Record = dict[str, Any]
+
+_STEADY_SECONDS = 1.0
+"""How long a task without any health check must run to count as healthy."""
+
+waits_for_targets = rule(
+    "ecs.rollout-waits-for-targets",
+    because="a task of a service behind a load balancer is healthy once its targets are (Determine "
+    "Amazon ECS task health); MiniStack completes as soon as containers run",
+    needs=("ecs.scheduler", "alb.target-health"),
+)
+waits_for_containers = rule(
+    "ecs.rollout-waits-for-container-health",
+    because="a task with a health check is healthy once that passed; MiniStack completes as soon "
+    "as containers run",
+    needs=("ecs.scheduler", "ecs.container-health"),
+)
+
+
+def live(members: list[Record], deployment: Record) -> list[Record]:
+    """Tasks of a deployment that are meant to run."""
+    return [
+        one
+        for one in members
+        if one.get("_deployment_id") == deployment["id"]
+        and one["desiredStatus"] == "RUNNING"
+        and one["lastStatus"] in PRE_STOP
+    ]
+
+
+def is_healthy(task: Record) -> bool:
+    """Whether a task is running and passes every health check that applies to it."""
+    if task["lastStatus"] != "RUNNING" or task["desiredStatus"] != "RUNNING":
+        return False
+    checked = any(
+        one.get("healthCheck") and one.get("essential", True)
+        for one in (task.get("_definition") or {}).get("containerDefinitions", [])
+    )
+    if checked and waits_for_containers() and task["healthStatus"] != "HEALTHY":
+        return False
+    targets = targets_of(task)
+    if waits_for_targets():
+        if any(one is None or one.state != "healthy" for one in targets):
+            return False
+        if targets:
+            return True
+    return checked or time.time() - float(task.get("startedAt") or 0) >= _STEADY_SECONDS
+
+
+def targets_of(task: Record) -> list[Target | None]:
+    """The targets that a task is registered as; ``None`` for one that is gone."""
+    return [state.checker().find(*one) for one in task.get("_targets", [])]

@@ -1,0 +1,1 @@
+"""The Docker engine of the sandbox: the one that answers, or a private one."""

@@ -1,0 +1,192 @@
+"""The sandbox's one process: AWS, a registry and GitHub's token service on a loopback port.
+
+``python -m shipway_sandbox.serve --run DIR`` writes ``DIR/sandbox.json`` (0600) once it answers,
+prints nothing, and ends when it is told to (SIGTERM, SIGINT), when its owner is gone
+(``--owner-fd``: end of file on that descriptor, also after kill -9), or after ``--idle`` seconds
+without a request. All it made in the Docker engine is removed then.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from shipway.errors import SandboxError, ShipwayError
+
+ACCOUNTS = {"local": "123456789012", "staging": "111122223333", "production": "444455556666"}
+"""The account of each environment."""
+REGION = "eu-west-1"
+_STATE_FILE = "sandbox.json"
+_CLEAN_SECONDS = 5.0
+_IDLE_LOOK_SECONDS = 0.5
+
+
+def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="python -m shipway_sandbox.serve")
+    parser.add_argument("--run", type=Path, help="folder for sandbox.json and the log")
+    parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
+    parser.add_argument("--region", default=REGION)
+    parser.add_argument("--docker", default="", help="the engine's address; default: DOCKER_HOST")
+    parser.add_argument("--owner-fd", type=int, help="end when this descriptor is at its end")
+    parser.add_argument("--idle", type=float, help="end after this many seconds without a request")
+    parser.add_argument("--minute", type=float, default=60.0, help="seconds in a minute of baking")
+    parser.add_argument("--without", action="append", default=[], help="leave a correction out")
+    parser.add_argument("--corrections", action="store_true", help="list the corrections and end")
+    return parser.parse_args(argv)
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on 127.0.0.1.
+
+    Raises:
+        SandboxError: The port is in use, or is none.
+    """
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=256)
+    except (OSError, OverflowError) as error:
+        raise SandboxError(
+            f"127.0.0.1:{port} cannot be listened on: {error}",
+            remedy="end what uses the port, or leave the port out to have a free one taken",
+        ) from error
+
+
+def write_secrets(path: Path, value: Mapping[str, object]) -> None:
+    """Write a JSON file in one step, readable by its owner only."""
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1)
+    partial.replace(path)
+
+
+def watch_owner(descriptor: int, end: threading.Event) -> None:
+    """Set ``end`` once nobody holds the other end of the pipe any more."""
+
+    def watch() -> None:
+        try:
+            while os.read(descriptor, 4096):
+                pass
+        except OSError:
+            pass
+        end.set()
+
+    threading.Thread(target=watch, name="owner", daemon=True).start()
+
+
+async def _serve(options: argparse.Namespace, listening: socket.socket) -> None:
+    from hypercorn.asyncio import serve  # noqa: PLC0415  # in the extra, like ministack
+    from hypercorn.config import Config  # noqa: PLC0415  # the same
+
+    from shipway_sandbox.emulator import hosting  # noqa: PLC0415  # the same
+
+    port = listening.getsockname()[1]
+    end = threading.Event()
+    run = hosting.new_run()
+    hosted: list[hosting.Hosted] = []
+
+    async def ready() -> None:
+        state = _state(hosted[0], port, options.region)
+        await asyncio.to_thread(write_secrets, options.run / _STATE_FILE, state)
+
+    settings = hosting.Settings(
+        port=port,
+        region=options.region,
+        account=ACCOUNTS["local"],
+        docker=options.docker,
+        without=tuple(options.without),
+        minute=options.minute,
+    )
+    hosted.append(await asyncio.to_thread(hosting.start, settings, run, ready))
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, end.set)
+    if options.owner_fd is not None:
+        watch_owner(options.owner_fd, end)
+
+    async def ended() -> None:
+        while not end.is_set():
+            quiet = time.monotonic() - hosted[0].application.last_request
+            if options.idle and quiet > options.idle:
+                return
+            await asyncio.sleep(_IDLE_LOOK_SECONDS / 5)
+
+    config = Config()
+    config.bind = [f"fd://{listening.detach()}"]
+    config.accesslog = None
+    config.errorlog = None
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 0.5
+    config.shutdown_timeout = 1.0
+    config.h11_max_incomplete_size = 64 * 1024
+    try:
+        await serve(hosted[0].application, config, shutdown_trigger=ended)
+    finally:
+        (options.run / _STATE_FILE).unlink(missing_ok=True)
+        stopper = threading.Thread(target=hosting.stop, daemon=True)
+        stopper.start()
+        await asyncio.to_thread(stopper.join, _CLEAN_SECONDS)
+
+
+def _state(hosted: Any, port: int, region: str) -> dict[str, Any]:
+    endpoint = f"http://localhost:{port}"
+    return {
+        "run": hosted.run,
+        "pid": os.getpid(),
+        "port": port,
+        "endpoint": endpoint,
+        "registry": f"localhost:{port}",
+        "issuer": hosted.issuer.url,
+        "id_token_request_url": hosted.issuer.request_url,
+        "accounts": ACCOUNTS,
+        "region": region,
+        "root_secret_access_key": hosted.root_secret,
+        "admin_secret": hosted.admin_secret,
+    }
+
+
+def _list_corrections() -> str:
+    from shipway_sandbox.emulator import corrections, hosting  # noqa: PLC0415  # in the extra
+
+    hosting.load()
+    return "".join(f"{one.name}\n    {one.because}\n" for one in corrections.listing())
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the server until it ends; the answer is the exit code."""
+    options = arguments(argv)
+    try:
+        if options.corrections:
+            sys.stdout.write(_list_corrections())
+            return 0
+        if options.run is None:
+            raise SandboxError("--run names the folder for sandbox.json")
+        options.run.mkdir(parents=True, exist_ok=True)
+        asyncio.run(_serve(options, listen(options.port)))
+    except ShipwayError as error:
+        sys.stderr.write(f"{error}\n{error.remedy}\n")
+        return error.exit_code
+    except ImportError as error:
+        missing = SandboxError(
+            f"the sandbox needs {error.name}", remedy="pip install 'shipway[sandbox]'"
+        )
+        sys.stderr.write(f"{missing}\n{missing.remedy}\n")
+        return missing.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    exit_code = main()
+    sys.stdout.flush()
+    # Threads that read from the engine have nothing left to say, and must not hold us up.
+    os._exit(exit_code)

@@ -1,0 +1,303 @@
+"""A world to deliver in: joined where one runs in the background, or owned for as long as needed.
+
+What a delivery gets of it is environment variables and nothing else. The same code, without them,
+delivers to AWS.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final
+
+from shipway import errors
+from shipway.aws.credentials import Credentials, assume_role_with_web_identity
+from shipway.errors import SandboxError, ShipwayError
+from shipway_sandbox import locks, tokens
+from shipway_sandbox.engine import bases
+from shipway_sandbox.engine.engine import Engine
+from shipway_sandbox.plan import WorldPlan
+from shipway_sandbox.process import LOCK_FILE, PLAN_FILE, WORLD_FILE
+from shipway_sandbox.serve import write_secrets
+
+_START_SECONDS: Final = 240.0
+_END_SECONDS: Final = 20.0
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """A sandbox that answers.
+
+    Attributes:
+        pid: The process that owns all of it.
+        state: What the embedded AWS says of itself, its secrets included.
+        variables: What a delivery's environment must hold; credentials come apart.
+        claims: By which a person at a keyboard gets the local environment's role.
+        engine: What it builds with; ``None`` where nobody may add base images to it.
+        bases: Every base image that was seen to → what a person is told where it is a stand-in.
+    """
+
+    pid: int
+    state: Mapping[str, Any] = field(repr=False)
+    variables: Mapping[str, str]
+    claims: Mapping[str, str]
+    engine: Engine | None = None
+    bases: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def endpoint(self) -> str:
+        """Where the embedded AWS answers."""
+        return str(self.state["endpoint"])
+
+    def account(self, environment: str) -> str:
+        """The account of an environment."""
+        return str(self.state["accounts"][environment])
+
+    def role(self, environment: str) -> str:
+        """The ARN of an environment's deploy role."""
+        return f"arn:aws:iam::{self.account(environment)}:role/shop-deploy-{environment}"
+
+    def enter(self, environ: MutableMapping[str, str]) -> None:
+        """Make an environment belong to this world; no AWS setting of the caller's stays."""
+        for name in [name for name in environ if name.startswith("AWS_")]:
+            del environ[name]
+        environ.update(self.variables)
+
+    def person(self) -> Credentials:
+        """Credentials of a person at a keyboard: the local environment's deploy role."""
+        job = tokens.register(self.state, self.claims)
+        return self.assume("local", tokens.fetch(job), session="laptop")
+
+    def assume(self, environment: str, token: str, *, session: str) -> Credentials:
+        """Trade a token for an environment's deploy role.
+
+        Raises:
+            AccessDeniedError: The role's trust policy does not accept it.
+            AwsError: STS does not accept the token itself.
+        """
+        return assume_role_with_web_identity(
+            role=self.role(environment),
+            session=session,
+            token=token,
+            region=str(self.state["region"]),
+            endpoint=self.endpoint,
+        )
+
+
+def running(folder: Path) -> World | None:
+    """The background sandbox of this cache folder, if it runs.
+
+    Its lock tells, for a process that was killed keeps its id until somebody has asked for its end.
+    """
+    try:
+        found = json.loads((folder / WORLD_FILE).read_bytes())
+        world = World(
+            pid=found["pid"],
+            state=found["state"],
+            variables=found["variables"],
+            claims=found["claims"],
+            # One that an earlier shipway started says neither.
+            engine=Engine(**found["engine"]) if "engine" in found else None,
+            bases=found.get("bases", {}),
+        )
+    except (OSError, ValueError, LookupError):
+        return None
+    return world if locks.held(folder / LOCK_FILE) else None
+
+
+def background(
+    plan: WorldPlan, cache: Path, dockerfiles: tuple[Path, ...], tell: Tell, *, idle: float
+) -> World:
+    """Join the sandbox that runs in the background, or start it; one for each cache folder.
+
+    Args:
+        plan: What it is made of, where it is started.
+        cache: Folder kept between runs.
+        dockerfiles: Whose base images will be needed.
+        tell: Takes progress.
+        idle: One that is started ends by itself after so many seconds without a request.
+
+    Raises:
+        SandboxError: It could not be started; nothing of it is left running.
+        EngineError: There is no Docker engine and none can be started here, or a stand-in for a
+            base image cannot be made.
+    """
+    folder = cache / "sandbox"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with locks.locked(folder / "lock"):
+        found = running(folder)
+        if found is not None:
+            return _joined(found, cache, dockerfiles, tell)
+        tell("starting the sandbox in the background; `inv sandbox --down` ends it")
+        process = _start(plan, folder, cache, dockerfiles, ("--idle", str(idle)))
+        try:
+            return _ready(process, folder, tell)
+        except BaseException:
+            # Interrupted: what is only half there is nobody's, and no --down would find it.
+            process.terminate()
+            process.wait(_END_SECONDS)
+            raise
+
+
+def _joined(found: World, cache: Path, dockerfiles: tuple[Path, ...], tell: Tell) -> World:
+    """A world that was started for other base images, or for these, with these.
+
+    The caller holds the lock of the folder.
+    """
+    wanted = bases.named(dockerfiles)
+    for reference in wanted:
+        if text := found.bases.get(reference):
+            tell(text)
+    further = [reference for reference in wanted if reference not in found.bases]
+    if not further or found.engine is None:
+        return found
+    adopted = bases.adopt(found.engine, further, cache, tell)
+    joined = replace(
+        found,
+        variables={**found.variables, **adopted.variables(found.variables)},
+        bases={**found.bases, **adopted.told},
+    )
+    told = {"variables": joined.variables, "bases": joined.bases}
+    file = cache / "sandbox" / WORLD_FILE
+    # It is gone where the sandbox ends at this very moment; then the delivery tells.
+    with contextlib.suppress(FileNotFoundError):
+        write_secrets(file, {**json.loads(file.read_bytes()), **told})
+    return joined
+
+
+def end(cache: Path) -> bool:
+    """End the background sandbox and all it started, also one that still starts.
+
+    Returns:
+        Whether there was one.
+
+    Raises:
+        SandboxError: It did not end in time.
+    """
+    lock = cache / "sandbox" / LOCK_FILE
+    pid = locks.holder(lock)
+    if pid is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    # It takes its address away first, and then what it started: its lock tells when all has ended.
+    locks.wait(lock, _END_SECONDS, f"the sandbox (process {pid})")
+    return True
+
+
+@contextlib.contextmanager
+def owned(
+    plan: WorldPlan, run: Path, cache: Path, dockerfiles: tuple[Path, ...], tell: Tell
+) -> Iterator[World]:
+    """A sandbox of our own, which ends with the context or with this process, kill -9 included.
+
+    Args:
+        plan: What it is made of.
+        run: Folder of this run: logs and secrets.
+        cache: Folder kept between runs.
+        dockerfiles: Whose base images will be needed.
+        tell: Takes progress.
+
+    Raises:
+        SandboxError: It could not be started.
+        EngineError: There is no Docker engine and none can be started here.
+    """
+    reading, writing = os.pipe()
+    try:
+        process = _start(
+            plan, run, cache, dockerfiles, ("--owner-fd", str(reading)), keep=(reading,)
+        )
+    finally:
+        os.close(reading)
+    try:
+        yield _ready(process, run, tell)
+    finally:
+        os.close(writing)
+        try:
+            process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+def _start(
+    plan: WorldPlan,
+    run: Path,
+    cache: Path,
+    dockerfiles: tuple[Path, ...],
+    further: tuple[str, ...],
+    *,
+    keep: tuple[int, ...] = (),
+) -> subprocess.Popen[str]:
+    run.mkdir(parents=True, exist_ok=True, mode=0o700)
+    write_secrets(run / PLAN_FILE, plan.written())
+    files = [word for file in dockerfiles for word in ("--dockerfile", str(file))]
+    with (run / "host.log").open("wb") as log:
+        return subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "shipway_sandbox.process",
+                "--run",
+                str(run),
+                "--cache",
+                str(cache),
+                *files,
+                *further,
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            pass_fds=keep,
+            # Ctrl-C is ours to handle: the sandbox ends when we let go of it.
+            start_new_session=True,
+        )
+
+
+def _ready(process: subprocess.Popen[str], run: Path, tell: Tell) -> World:
+    """Pass its progress on until it is ready, or raise what it met."""
+    stream = process.stdout
+    if stream is None:
+        raise SandboxError("the sandbox cannot be listened to")
+    for line in stream:
+        text = line.rstrip("\n")
+        if text == "ready":
+            found = running(run)
+            if found is not None:
+                return found
+            break
+        if text.startswith('{"error"'):
+            raise _told(json.loads(text))
+        tell(text)
+    process.wait(_END_SECONDS)
+    log = run / "host.log"
+    raise SandboxError(
+        f"the sandbox ended at its start with {process.returncode}",
+        where=str(log),
+        details=tuple(log.read_text(errors="replace").splitlines()[-5:]),
+        remedy="see that log; pip install 'shipway[sandbox]' where a module is missing",
+    )
+
+
+def _told(found: Mapping[str, Any]) -> ShipwayError:
+    """An error as the sandbox's own process met it."""
+    kind = getattr(errors, str(found["error"]), SandboxError)
+    error: ShipwayError = kind(
+        found["what"],
+        where=found["where"],
+        remedy=found["remedy"],
+        details=tuple(found["details"]),
+    )
+    return error
