@@ -13,7 +13,7 @@ from shipway.adapters.keyfile import KeyFile
 from shipway.adapters.syft import Syft
 from shipway.config.environment import Place
 from shipway.console import Console
-from shipway.delivery.ports import Site, Yard
+from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.git import checkout
 from shipway.git.history import GitHistory
 from shipway.github.oidc import GithubTokens
@@ -54,7 +54,7 @@ class Checkout(GitHistory):
         return checkout.user(self.root)
 
 
-def yard(console: Console, start: Path | None = None) -> Yard:
+def delivery_context(console: Console, start: Path | None = None) -> DeliveryContext:
     """Everything a delivery reaches the outside with, for the repository around ``start``.
 
     Raises:
@@ -63,14 +63,14 @@ def yard(console: Console, start: Path | None = None) -> Yard:
     # From where the person stands, so that every path in a message is short and can be opened.
     root = Path(os.path.relpath(checkout.root(start or Path.cwd())))
 
-    def site(place: Place) -> Site:
+    def open_environment(place: Place) -> EnvironmentContext:
         if place.sandbox:
             _enter_sandbox(root, console)
         # Buildx too takes its time to load; nothing gets here that was refused.
         from shipway.adapters.docker import Buildx  # noqa: PLC0415
 
         aws = cache(partial(account, place.region))
-        return Site(
+        return EnvironmentContext(
             account=aws,
             cataloguer=Syft(),
             signer=partial(signer, aws=aws),
@@ -79,13 +79,13 @@ def yard(console: Console, start: Path | None = None) -> Yard:
             stand_ins=_pairs(os.environ, "SHIPWAY_STAND_INS"),
         )
 
-    return Yard(
+    return DeliveryContext(
         root=root,
         variables=os.environ,
         cache=cache_folder(os.environ) / "images",
         git=Checkout(root, os.environ),
         proof=GithubTokens(os.environ),
-        site=site,
+        open_environment=open_environment,
         prober=HttpProber(),
         clock=SystemClock(),
     )

@@ -2,9 +2,9 @@
 
 ``python -m shipway_sandbox.process --run DIR`` tells its progress on standard output, line by
 line, and writes ``DIR/world.json`` (0600) when a delivery can be made. It ends when its owner
-closes the pipe that ``--owner-fd`` names (kill -9 included), after ``--idle`` seconds without a request,
-or on SIGTERM, and takes everything it started with it: the embedded AWS watches a pipe of this
-process, and a private engine's keeper does the same.
+closes the pipe that ``--owner-fd`` names (kill -9 included), after ``--idle`` seconds without a
+request, or on SIGTERM, and takes everything it started with it: the embedded AWS watches a pipe of
+this process, and the supervisor of a private engine does the same.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from shipway.policy.contract import Task
 from shipway.policy.facts import Exceptions
 from shipway.rollout.resume import HookAction
 from shipway.values import ImageReference
-from shipway.wiring import yard
+from shipway.wiring import delivery_context
 
 
 def run(
@@ -62,7 +62,7 @@ def _order(
 
 
 def _deliver(order: Order, console: Console) -> int:
-    outcome = deliver(order, yard(console), console)
+    outcome = deliver(order, delivery_context(console), console)
     if outcome.image is not None:
         console.output("image", str(outcome.image))
     return outcome.exit_code

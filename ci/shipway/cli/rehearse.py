@@ -25,7 +25,7 @@ from shipway.git import checkout as git
 from shipway.observer import Concluded, Event, Observer
 from shipway.rehearsal import closing, scenarios
 from shipway.rehearsal.checkout import Checkout
-from shipway.rehearsal.run_scenario import Stage, walk
+from shipway.rehearsal.run_scenario import ScenarioContext, walk
 from shipway.rehearsal.scenarios import Walk
 from shipway.util.paths import cache_folder
 
@@ -55,7 +55,7 @@ def _rehearse(console: Console) -> int:
         sandbox = stack.enter_context(
             entry.owned(root, scratch / "run", cache_folder(os.environ), console.say)
         )
-        stage = Stage(
+        stage = ScenarioContext(
             world=sandbox,
             checkout=checkout,
             evidence=evidence,
@@ -102,7 +102,7 @@ def _folder(above: Path) -> Path:
             return folder
 
 
-def _walk_all(stage: Stage, scratch: Path, console: Console) -> None:
+def _walk_all(stage: ScenarioContext, scratch: Path, console: Console) -> None:
     crash, *unhealthy = scenarios.FAILING
     numbers = count(1)
     for one in (scenarios.MAIN, scenarios.STABLE, crash):
@@ -135,7 +135,7 @@ def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
 class _Apart:
     """A walk in a clone of its own; what it tells is kept until its turn to be shown."""
 
-    def __init__(self, one: Walk, stage: Stage, number: int, scratch: Path) -> None:
+    def __init__(self, one: Walk, stage: ScenarioContext, number: int, scratch: Path) -> None:
         self._one = one
         self._stage = stage
         self._number = number
@@ -158,7 +158,7 @@ class _Apart:
             console(event)
 
 
-def _walk(one: Walk, stage: Stage, number: int, console: Console) -> None:
+def _walk(one: Walk, stage: ScenarioContext, number: int, console: Console) -> None:
     _head(one, console)
     walk(one, stage, number, _events(console, stage.root))
 

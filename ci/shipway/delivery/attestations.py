@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shipway.config.environment import Environment
-from shipway.delivery.ports import ImageStore, Site
+from shipway.delivery.ports import EnvironmentContext, ImageStore
 from shipway.errors import AccessDeniedError, EvidenceError, ShipwayError
 from shipway.evidence.record import Journal
 from shipway.image import layout, provenance, sbom, signing
@@ -62,13 +62,13 @@ class Clerk:
     """Makes and attaches the papers of one delivery.
 
     Attributes:
-        site: Where it happens.
+        environment_context: Where it happens.
         commit: The commit, whose time stands in every bill.
         cache: Where bills are kept by digest.
         journal: Where they are noted.
     """
 
-    site: Site
+    environment_context: EnvironmentContext
     commit: Commit
     cache: Path
     journal: Journal
@@ -121,7 +121,7 @@ class Clerk:
             return
         self._closed = True
         if abandon:
-            self.site.cataloguer.end()
+            self.environment_context.cataloguer.end()
         papers = Papers()
         for work in (self._made, self._attached):
             if work is not None:
@@ -144,7 +144,7 @@ class Clerk:
             documents = provenance.documents(image, name)
             if wanted != "off":
                 found = sbom.bills(
-                    self.site.cataloguer,
+                    self.environment_context.cataloguer,
                     image,
                     built.folder,
                     name=name,
@@ -173,7 +173,9 @@ class Clerk:
             attached = store.attach(digest, lacking) if lacking else ()
         except ShipwayError as error:
             return Papers(bills=made.bills, provenances=made.provenances, trouble=str(error))
-        signed_by = self.site.signer(environment.sign).keyid if environment.sign else ""
+        signed_by = (
+            self.environment_context.signer(environment.sign).keyid if environment.sign else ""
+        )
         return Papers(
             bills=made.bills,
             provenances=made.provenances,
@@ -189,7 +191,7 @@ class Clerk:
         )
         if not environment.sign or not plain:
             return plain
-        signer = self.site.signer(environment.sign)
+        signer = self.environment_context.signer(environment.sign)
         statements = (
             *sbom.statements(made.bills, environment.image.name),
             *(json.loads(one.content) for one in made.provenances),

@@ -16,7 +16,7 @@ from shipway.config.load import Delivery
 from shipway.config.problems import nearest
 from shipway.delivery import live_facts
 from shipway.delivery import trigger as who
-from shipway.delivery.ports import Aws, Yard
+from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
 from shipway.errors import RefusedError
 from shipway.evidence.record import Journal
@@ -60,19 +60,19 @@ class Passed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ground:
+class GateContext:
     """Where the rules look: the environment, its AWS, the outside, and the journal."""
 
     environment: Environment
     aws: Aws
-    yard: Yard
+    context: DeliveryContext
     journal: Journal
 
 
 def pass_contract(
     task: Task | None,
     environment: str | None,
-    yard: Yard,
+    context: DeliveryContext,
     commit: Commit,
     journal: Journal,
     *,
@@ -83,7 +83,7 @@ def pass_contract(
     Args:
         task: The one task that was asked for, where it was not the whole row.
         environment: ``--env``.
-        yard: The outside.
+        context: The outside.
         commit: What is checked out.
         journal: Keeps what was found and decided.
         asked: What the command line asks to be let through; what it leaves out, variables say.
@@ -92,23 +92,23 @@ def pass_contract(
         RefusedError: The contract does not allow it; nothing was built or changed.
         ConfigurationError: The contract or delivery.toml is wrong.
     """
-    with stage("contract", journal, yard.clock, quiet=True) as running:
-        contract = contract_file.load(yard.contract_file)
-        content = yard.contract_file.read_bytes()
+    with stage("contract", journal, context.clock, quiet=True) as running:
+        contract = contract_file.load(context.contract_file)
+        content = context.contract_file.read_bytes()
         journal.note(
             "contract",
             {"path": "ci/release.toml", "sha256": hashlib.sha256(content).hexdigest()},
         )
-        trigger = who.read_trigger(yard, commit, contract, journal)
+        trigger = who.read_trigger(context, commit, contract, journal)
         journal.note("trigger", trigger)
-        declared = delivery_file.load(yard.delivery_file)
+        declared = delivery_file.load(context.delivery_file)
         contract_file.check_environments(contract, declared.names)
         decision = decide(contract, trigger, environment=environment, task=task)
         if isinstance(decision, Refused):
             refused = _with_source(decision, contract, trigger)
             raise _refused(journal, _with_nearest(refused, environment, declared))
-        let = _asked(yard, asked)
-        facts = live_facts.beforehand(decision, trigger, yard)
+        let = _asked(context, asked)
+        facts = live_facts.beforehand(decision, trigger, context)
         journal.note("facts", facts)
         broken = rules.beforehand(contract, decision, trigger, facts, let)
         if broken:
@@ -125,7 +125,7 @@ def pass_contract(
             },
         )
         journal.environment = decision.environment
-        place = resolve.find(declared.environment(decision.environment), yard.variables)
+        place = resolve.find(declared.environment(decision.environment), context.variables)
         journal(_heading(trigger, place, commit))
         passed = Passed(
             trigger=trigger, allowed=decision, place=place, contract=contract, asked=let
@@ -135,17 +135,17 @@ def pass_contract(
     return passed
 
 
-def pass_rules(passed: Passed, ground: Ground) -> Passed:
+def pass_rules(passed: Passed, gate: GateContext) -> Passed:
     """Ask the rules about what runs and what was verified, before anything is built.
 
     Raises:
         RefusedError: A rule is broken; nothing was built or changed.
         ShipwayError: AWS does not answer.
     """
-    yard, journal = ground.yard, ground.journal
-    with stage("contract", journal, yard.clock, quiet=True):
-        verified = _verified(passed, ground)
-        broken = _at_aws(passed, ground, verified)
+    context, journal = gate.context, gate.journal
+    with stage("contract", journal, context.clock, quiet=True):
+        verified = _verified(passed, gate)
+        broken = _at_aws(passed, gate, verified)
         if passed.guard.after:
             journal.note("verifiedBefore", verified)
         if broken:
@@ -158,73 +158,75 @@ def pass_rules(passed: Passed, ground: Ground) -> Passed:
     return replace(passed, verified=verified)
 
 
-def pass_again(passed: Passed, ground: Ground, image: PublishedImage, *, named: bool) -> None:
+def pass_again(passed: Passed, gate: GateContext, image: PublishedImage, *, named: bool) -> None:
     """Ask once more just before the rollout: time has passed, and the image is known now.
 
     Args:
         passed: What was allowed.
-        ground: Where the rules look.
+        gate: Where the rules look.
         image: What is to be rolled out.
         named: Whether the image was named on the command line, not built from the commit.
 
     Raises:
         RefusedError: A rule is broken by now; nothing was rolled out.
     """
-    yard, journal = ground.yard, ground.journal
-    with stage("contract", journal, yard.clock, quiet=True):
+    context, journal = gate.context, gate.journal
+    with stage("contract", journal, context.clock, quiet=True):
         allowed, trigger, guard = passed.allowed, passed.trigger, passed.guard
-        facts = live_facts.beforehand(allowed, trigger, yard, late=True)
+        facts = live_facts.beforehand(allowed, trigger, context, late=True)
         digests: frozenset[Digest] = image.platforms or frozenset({image.reference.digest})
         broken = rules.just_before(passed.contract, allowed, trigger, facts, passed.asked)
-        broken += _at_aws(passed, ground, passed.verified)
+        broken += _at_aws(passed, gate, passed.verified)
         broken += rules.same_image(allowed, guard, digests, passed.verified)
         if named:
-            tags = ground.aws.repository(ground.environment).tags(image.reference.digest)
+            tags = gate.aws.repository(gate.environment).tags(image.reference.digest)
             broken += rules.own_commit(allowed, guard, trigger, tags)
         if broken:
             late = rules.refusal(passed.contract, trigger, broken, late=True)
             raise _refused(journal, late)
 
 
-def image_of(passed: Passed, yard: Yard) -> Image:
+def image_of(passed: Passed, context: DeliveryContext) -> Image:
     """What is to be built, for a build that reaches no AWS.
 
     Raises:
         UnresolvedReferenceError: ``[image]`` refers to something that only AWS knows.
     """
-    declared = delivery_file.load(yard.delivery_file).environment(passed.place.name)
-    return resolve.image(declared, yard.variables)
+    declared = delivery_file.load(context.delivery_file).environment(passed.place.name)
+    return resolve.image(declared, context.variables)
 
 
-def _asked(yard: Yard, asked: Exceptions | None) -> Exceptions:
+def _asked(context: DeliveryContext, asked: Exceptions | None) -> Exceptions:
     """What is to be let through: by the command line, or by a variable of the GitHub environment.
 
     Each names the one thing that it is about, so that a variable somebody forgot lets nothing else
     through.
     """
-    given, variables = asked or Exceptions(), yard.variables
+    given, variables = asked or Exceptions(), context.variables
     return Exceptions(
         rollback_to=given.rollback_to or variables.get("SHIPWAY_ROLLBACK_TO", ""),
         through_freeze=given.through_freeze or variables.get("SHIPWAY_THROUGH_FREEZE", ""),
     )
 
 
-def _verified(passed: Passed, ground: Ground) -> tuple[Verified, ...]:
-    before, yard = passed.guard.after, ground.yard
+def _verified(passed: Passed, gate: GateContext) -> tuple[Verified, ...]:
+    before, context = passed.guard.after, gate.context
     if not before:
         return ()
-    declared = delivery_file.load(yard.delivery_file).environment(before)
-    place = resolve.find(declared, yard.variables)
-    folder = evidence_folder(yard.root, yard.variables)
-    return live_facts.verified(folder, place, ground.aws, passed.trigger.sha)
+    declared = delivery_file.load(context.delivery_file).environment(before)
+    place = resolve.find(declared, context.variables)
+    folder = evidence_folder(context.root, context.variables)
+    return live_facts.verified(folder, place, gate.aws, passed.trigger.sha)
 
 
-def _at_aws(passed: Passed, ground: Ground, verified: tuple[Verified, ...]) -> tuple[Reason, ...]:
+def _at_aws(
+    passed: Passed, gate: GateContext, verified: tuple[Verified, ...]
+) -> tuple[Reason, ...]:
     trigger, again = passed.trigger, passed.allowed.entry.rules.refuse_rerun_when_newer
     if passed.guard.not_older or (again and trigger.rerun):
-        git = ground.yard.git
-        now = live_facts.running(ground.aws, ground.environment, git, trigger.sha)
-        ground.journal.note("running", now)
+        git = gate.context.git
+        now = live_facts.running(gate.aws, gate.environment, git, trigger.sha)
+        gate.journal.note("running", now)
     else:
         now = ()
     return rules.at_aws(

@@ -2,7 +2,7 @@
 
 trigger → release contract → environment → image → rollout → verification → evidence
 
-Every stage takes frozen values and gives frozen values; what reaches the outside is the yard's.
+Every stage takes frozen values and gives frozen values; what reaches the outside is the context's.
 Whatever happens, the record is written and the last event says how it ended.
 """
 
@@ -17,7 +17,7 @@ from shipway.config.environment import Environment
 from shipway.delivery import contract, identity, verification
 from shipway.delivery.attestations import Clerk
 from shipway.delivery.image import Artifact
-from shipway.delivery.ports import Aws, Site, Yard
+from shipway.delivery.ports import Aws, DeliveryContext, EnvironmentContext
 from shipway.delivery.stage import UNCHANGED, stage
 from shipway.errors import (
     CancelledError,
@@ -35,7 +35,7 @@ from shipway.policy.facts import Exceptions
 from shipway.redact import secret_values
 from shipway.rollout import plan as planning
 from shipway.rollout import resume as resuming
-from shipway.rollout.deploy import Harbour, release
+from shipway.rollout.deploy import RolloutContext, release
 from shipway.rollout.resume import HookAction
 from shipway.util.paths import evidence_folder
 from shipway.values import Commit, ImageReference
@@ -79,73 +79,79 @@ class Outcome:
     image: ImageReference | None = None
 
 
-def deliver(order: Order, yard: Yard, observer: Observer) -> Outcome:
+def deliver(order: Order, context: DeliveryContext, observer: Observer) -> Outcome:
     """Walk the whole way, or as much of it as was asked for and the contract allows.
 
     Raises:
         GitError: There is no commit to deliver; nothing was begun, so nothing is recorded.
     """
-    commit = yard.git.head()
+    commit = context.git.head()
     journal = Journal(
-        evidence_folder(yard.root, yard.variables),
+        evidence_folder(context.root, context.variables),
         commit,
-        clock=yard.clock,
+        clock=context.clock,
         observer=observer,
-        secrets=secret_variables(yard.variables),
+        secrets=secret_variables(context.variables),
     )
     try:
-        image = _Walk(order, yard, commit, journal).whole()
+        image = _Walk(order, context, commit, journal).whole()
     except ShipwayError as error:
-        return _close(journal, yard, _last_words(error), error)
+        return _close(journal, context, _last_words(error), error)
     except KeyboardInterrupt:
         cancelled = CancelledError("interrupted", remedy=UNCHANGED)
-        return _close(journal, yard, _last_words(cancelled), cancelled)
+        return _close(journal, context, _last_words(cancelled), cancelled)
     except Exception as bug:
         # Not translated, so not foreseen: recorded, then shown as it is to whoever can mend it.
         unforeseen = ShipwayError(f"{type(bug).__name__}: {bug}", remedy="report this as a bug")
-        _close(journal, yard, _last_words(unforeseen), unforeseen)
+        _close(journal, context, _last_words(unforeseen), unforeseen)
         raise
-    return _close(journal, yard, "Delivered." if image else "Done.", image=image)
+    return _close(journal, context, "Delivered." if image else "Done.", image=image)
 
 
 class _Walk:
     """One delivery on its way."""
 
-    def __init__(self, order: Order, yard: Yard, commit: Commit, journal: Journal) -> None:
+    def __init__(
+        self, order: Order, context: DeliveryContext, commit: Commit, journal: Journal
+    ) -> None:
         self._order = order
-        self._yard = yard
+        self._context = context
         self._commit = commit
         self._journal = journal
 
     def whole(self) -> ImageReference | None:
         """Every stage in order; the image that was delivered, where there is one."""
-        order, yard, journal = self._order, self._yard, self._journal
+        order, context, journal = self._order, self._context, self._journal
         passed = contract.pass_contract(
-            _asked(order), order.environment, yard, self._commit, journal, asked=order.asked
+            _asked(order), order.environment, context, self._commit, journal, asked=order.asked
         )
         tasks = _tasks(order, passed.allowed.tasks)
         # A build alone reaches no AWS: it works for a developer without any account.
         alone = tasks == ("build",) and passed.trigger.by_hand
         self._announce(tasks, alone=alone)
-        site = self._yard.site(passed.place)
+        environment_context = self._context.open_environment(passed.place)
         if alone:
-            self._artifact(site).build(contract.image_of(passed, self._yard))
+            self._artifact(environment_context).build(contract.image_of(passed, self._context))
             return None
-        aws = site.aws
-        environment = identity.pass_identity(passed, aws, yard, journal)
+        aws = environment_context.aws
+        environment = identity.pass_identity(passed, aws, context, journal)
         journal.copy_to(_copiers(environment, aws))
         if environment.sign:
-            journal.sign_with(site.signer(environment.sign))
+            journal.sign_with(environment_context.signer(environment.sign))
         if order.resume is not None:
             return self._resume(order.resume, environment, aws)
-        ground = contract.Ground(environment=environment, aws=aws, yard=yard, journal=journal)
+        gate = contract.GateContext(
+            environment=environment, aws=aws, context=context, journal=journal
+        )
         if "deploy" in tasks:
-            passed = contract.pass_rules(passed, ground)
-        with self._papers(site) as clerk:
-            image = self._artifact(site, clerk).provide(tasks, environment, order.image)
+            passed = contract.pass_rules(passed, gate)
+        with self._papers(environment_context) as clerk:
+            image = self._artifact(environment_context, clerk).provide(
+                tasks, environment, order.image
+            )
             if image is not None and "deploy" in tasks:
                 named = order.image is not None
-                contract.pass_again(passed, ground, image, named=named)
+                contract.pass_again(passed, gate, image, named=named)
                 self._deploy(image, environment, aws)
             if "verify" in tasks:
                 deployed = image is not None and "deploy" in tasks
@@ -156,16 +162,25 @@ class _Walk:
         stages = _planned(tasks)
         self._journal(Planned(stages=stages[1:] if alone else stages))
 
-    def _artifact(self, site: Site, clerk: Clerk | None = None) -> Artifact:
+    def _artifact(
+        self, environment_context: EnvironmentContext, clerk: Clerk | None = None
+    ) -> Artifact:
         return Artifact(
-            yard=self._yard, site=site, commit=self._commit, journal=self._journal, clerk=clerk
+            context=self._context,
+            environment_context=environment_context,
+            commit=self._commit,
+            journal=self._journal,
+            clerk=clerk,
         )
 
     @contextmanager
-    def _papers(self, site: Site) -> Iterator[Clerk]:
+    def _papers(self, environment_context: EnvironmentContext) -> Iterator[Clerk]:
         """Whoever makes the image's papers, joined whatever happens; not where a signal came."""
         clerk = Clerk(
-            site=site, commit=self._commit, cache=self._yard.cache / "sbom", journal=self._journal
+            environment_context=environment_context,
+            commit=self._commit,
+            cache=self._context.cache / "sbom",
+            journal=self._journal,
         )
         try:
             yield clerk
@@ -176,20 +191,22 @@ class _Walk:
             clerk.close()
 
     def _deploy(self, image: publishing.PublishedImage, environment: Environment, aws: Aws) -> None:
-        with stage("deploy", self._journal, self._yard.clock, quiet=True) as running:
+        with stage("deploy", self._journal, self._context.clock, quiet=True) as running:
             steps = planning.plan(aws.ecs, environment, image.reference)
             for step in steps:
                 self._journal.hide(secret_values(step.live))
             # From here on the release tells how each service fares, failures with their cause.
             running.told = True
-            release(steps, image.reference, image.platforms, self._harbour(environment, aws))
+            release(
+                steps, image.reference, image.platforms, self._rollout_context(environment, aws)
+            )
 
-    def _harbour(self, environment: Environment, aws: Aws) -> Harbour:
-        return Harbour(
+    def _rollout_context(self, environment: Environment, aws: Aws) -> RolloutContext:
+        return RolloutContext(
             ecs=aws.ecs,
             logs=aws.logs,
             cluster=environment.cluster,
-            clock=self._yard.clock,
+            clock=self._context.clock,
             journal=self._journal,
         )
 
@@ -197,7 +214,7 @@ class _Walk:
         self, action: HookAction, environment: Environment, aws: Aws
     ) -> ImageReference | None:
         """Answer every PAUSE hook of the environment, and watch what comes of it."""
-        with stage("deploy", self._journal, self._yard.clock) as running:
+        with stage("deploy", self._journal, self._context.clock) as running:
             found = resuming.waiting(aws.ecs, environment)
             for one in found:
                 resuming.answer(aws.ecs, one, action)
@@ -210,7 +227,7 @@ class _Walk:
             self._journal.note("resumed", found)
             platforms = aws.repository(environment).platforms(image.digest)
             steps = tuple(one.step for one in found)
-            release(steps, image, platforms, self._harbour(environment, aws))
+            release(steps, image, platforms, self._rollout_context(environment, aws))
         return image
 
     def _verify(
@@ -223,13 +240,13 @@ class _Walk:
     ) -> None:
         # Ctrl-C takes back no rollout that is done; whoever pressed it may think so.
         after = _UNVERIFIED if deployed else UNCHANGED
-        with stage("verify", self._journal, self._yard.clock, quiet=True, interrupted=after):
+        with stage("verify", self._journal, self._context.clock, quiet=True, interrupted=after):
             verified = verification.verify(
                 environment,
                 ecs=aws.ecs,
                 images=aws.repository(environment),
-                prober=self._yard.prober,
-                clock=self._yard.clock,
+                prober=self._context.prober,
+                clock=self._context.clock,
                 observer=self._journal,
                 shipped=image.reference if image else None,
             )
@@ -270,7 +287,7 @@ def _last_words(error: ShipwayError) -> str:
 
 def _close(
     journal: Journal,
-    yard: Yard,
+    context: DeliveryContext,
     text: str,
     error: ShipwayError | None = None,
     *,
@@ -287,7 +304,7 @@ def _close(
     try:
         kept = journal.write({"kind": kind, "exitCode": exit_code, "text": text})
         folder = kept.folder
-        details = (*details, *journal.show(kept, _shown(folder, yard.root)))
+        details = (*details, *journal.show(kept, _shown(folder, context.root)))
         awaited = isinstance(error, (CancelledError, TerminatedError))
         journal.sign(kept, later=awaited)
         journal.copy(kept, later=awaited)
@@ -300,7 +317,7 @@ def _close(
             text=text,
             kind=kind,
             exit_code=exit_code,
-            evidence=f"{_shown(folder, yard.root)}/" if folder else "",
+            evidence=f"{_shown(folder, context.root)}/" if folder else "",
             details=details,
             remedy=remedy,
         )

@@ -6,7 +6,7 @@ from shipway.config import load as delivery_file
 from shipway.config import resolve
 from shipway.config.environment import Environment
 from shipway.delivery.contract import Passed
-from shipway.delivery.ports import Aws, Yard
+from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
 from shipway.errors import ConfigurationError, IdentityError
 from shipway.evidence.record import Journal
@@ -17,7 +17,9 @@ from shipway.values import Identity
 _SHORT_LIVED = "ASIA"
 
 
-def pass_identity(passed: Passed, aws: Aws, yard: Yard, journal: Journal) -> Environment:
+def pass_identity(
+    passed: Passed, aws: Aws, context: DeliveryContext, journal: Journal
+) -> Environment:
     """Compare what STS says with the environment's account and the contract's role.
 
     Gives the environment with every reference resolved against what its infrastructure publishes.
@@ -28,7 +30,7 @@ def pass_identity(passed: Passed, aws: Aws, yard: Yard, journal: Journal) -> Env
         UnresolvedReferenceError: Something that delivery.toml refers to is not published.
         ConfigurationError: A published value is not what it must be.
     """
-    with stage("identity", journal, yard.clock) as running:
+    with stage("identity", journal, context.clock) as running:
         found, key = aws.identity(), aws.access_key_id()
         short = _short_lived(found, key)
         journal.note(
@@ -48,7 +50,7 @@ def pass_identity(passed: Passed, aws: Aws, yard: Yard, journal: Journal) -> Env
         if not short:
             _may_be_long_lived(found, passed)
         _right_role(found, passed)
-        environment = _arrive(passed, aws, yard, journal)
+        environment = _arrive(passed, aws, context, journal)
         _same_role(environment, found, passed)
         running.text = f"assumed role {found.role}" if found.role else found.arn
     return environment
@@ -125,9 +127,9 @@ def _same_role(environment: Environment, found: Identity, passed: Passed) -> Non
         )
 
 
-def _arrive(passed: Passed, aws: Aws, yard: Yard, journal: Journal) -> Environment:
-    declared = delivery_file.load(yard.delivery_file).environment(passed.place.name)
-    environment = resolve.resolve(declared, variables=yard.variables, published=aws.published)
+def _arrive(passed: Passed, aws: Aws, context: DeliveryContext, journal: Journal) -> Environment:
+    declared = delivery_file.load(context.delivery_file).environment(passed.place.name)
+    environment = resolve.resolve(declared, variables=context.variables, published=aws.published)
     journal.note(
         "environment",
         {

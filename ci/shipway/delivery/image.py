@@ -15,7 +15,7 @@ from shipway.config import origin as origins
 from shipway.config import waivers as waivers_file
 from shipway.config.environment import Environment, Image, Scanning, Severity, Waiver
 from shipway.delivery.attestations import Clerk
-from shipway.delivery.ports import ImageStore, Site, Yard
+from shipway.delivery.ports import DeliveryContext, EnvironmentContext, ImageStore
 from shipway.delivery.stage import Stage, stage
 from shipway.errors import ImageNotFoundError
 from shipway.evidence.mask import secret_variables
@@ -40,15 +40,15 @@ class Artifact:
     """One delivery's image, on its way from a source to a digest.
 
     Attributes:
-        yard: The outside.
-        site: The environment's outside.
+        context: The outside.
+        environment_context: The environment's outside.
         commit: What is delivered.
         journal: Where everything is noted.
         clerk: Makes the image's papers, where somebody will join them.
     """
 
-    yard: Yard
-    site: Site
+    context: DeliveryContext
+    environment_context: EnvironmentContext
     commit: Commit
     journal: Journal
     clerk: Clerk | None = None
@@ -66,7 +66,7 @@ class Artifact:
         """
         if asked is None and "build" not in tasks:
             return None
-        store = self.site.aws.repository(environment)
+        store = self.environment_context.aws.repository(environment)
         if asked is not None:
             image: PublishedImage | None = self._existing(asked, environment, store)
         elif environment.promote_from:
@@ -90,7 +90,7 @@ class Artifact:
 
     def build(self, wanted: Image) -> building.BuiltImage:
         """Build, whatever a registry may hold: no AWS is asked."""
-        with stage("build", self.journal, self.yard.clock) as running:
+        with stage("build", self.journal, self.context.clock) as running:
             return self._built(wanted, self._request(wanted, {}), None, running)
 
     def _make(
@@ -99,10 +99,11 @@ class Artifact:
         wanted = environment.image
         request = self._request(wanted, _logins(wanted, store))
         key: ContentKey | None = None
-        with stage("build", self.journal, self.yard.clock) as running:
+        with stage("build", self.journal, self.context.clock) as running:
             if "publish" in tasks and wanted.reuse:
                 key, why = content_key.of(
-                    request, lambda one: self.site.builder.resolve(one, request.builder)
+                    request,
+                    lambda one: self.environment_context.builder.resolve(one, request.builder),
                 )
                 image = publishing.reuse(store, key, self.commit) if key else None
                 if key and image:
@@ -116,7 +117,7 @@ class Artifact:
             self.clerk.begin(built, wanted.name, environment.sbom)
         if "publish" not in tasks:
             return None
-        with stage("publish", self.journal, self.yard.clock) as running:
+        with stage("publish", self.journal, self.context.clock) as running:
             image = publishing.publish(built, store)
             if key:
                 publishing.remember(store, image, key, self.commit)
@@ -126,19 +127,19 @@ class Artifact:
         return image
 
     def _request(self, wanted: Image, logins: dict[str, str]) -> building.BuildRequest:
-        context = self.yard.root / wanted.context
+        build_context = self.context.root / wanted.context
         # A build argument should never be a secret; what looks like one is told nowhere.
         self.journal.hide(secret_variables(wanted.build_args))
         self.journal.hide(login.partition(":")[2] for login in logins.values())
         return building.BuildRequest(
-            context=context,
-            dockerfile=context / wanted.dockerfile,
+            context=build_context,
+            dockerfile=build_context / wanted.dockerfile,
             platforms=wanted.platforms,
-            destination=self.yard.cache / wanted.name / self.commit.sha,
+            destination=self.context.cache / wanted.name / self.commit.sha,
             epoch=int(self.commit.time.timestamp()),
             build_args=wanted.build_args,
             labels=building.labels(wanted.name, self.commit),
-            build_contexts=self.site.contexts,
+            build_contexts=self.environment_context.contexts,
             builder=wanted.builder,
             cache=wanted.cache,
             logins=logins,
@@ -151,7 +152,7 @@ class Artifact:
         key: ContentKey | None,
         running: Stage,
     ) -> building.BuiltImage:
-        built = building.build(self.site.builder, request, self.commit, self.journal)
+        built = building.build(self.environment_context.builder, request, self.commit, self.journal)
         steps, cached = built.steps
         running.text = f"{wanted.name}  {built.digest.short}  {cached} of {steps} steps from cache"
         for trouble in built.cache_troubles:
@@ -165,7 +166,10 @@ class Artifact:
                 "steps": steps,
                 "cachedSteps": cached,
                 "bytes": built.size,
-                "standIns": {**self.site.contexts, **self.site.stand_ins},
+                "standIns": {
+                    **self.environment_context.contexts,
+                    **self.environment_context.stand_ins,
+                },
                 "builder": wanted.builder,
                 "cache": {"reference": wanted.cache, "troubles": built.cache_troubles},
                 "contentKey": key.value if key else "",
@@ -198,14 +202,14 @@ class Artifact:
         )
 
     def _promote(self, environment: Environment, store: ImageStore) -> PublishedImage:
-        with stage("publish", self.journal, self.yard.clock) as running:
+        with stage("publish", self.journal, self.context.clock) as running:
             origin = origins.origin(
-                delivery_file.load(self.yard.delivery_file),
+                delivery_file.load(self.context.delivery_file),
                 environment,
-                variables=self.yard.variables,
-                published=self.site.aws.published,
+                variables=self.context.variables,
+                published=self.environment_context.aws.published,
             )
-            source = self.site.aws.origin(origin)
+            source = self.environment_context.aws.origin(origin)
             image = publishing.promote(self.commit, origin, source, store)
             moved = image.pushed
             blobs, size = (moved.blobs, moved.bytes) if moved else (0, 0)
@@ -229,7 +233,7 @@ class Artifact:
         self, asked: ImageReference, environment: Environment, store: ImageStore
     ) -> PublishedImage:
         """The image that ``--image`` names, which must be in the environment's own repository."""
-        with stage("publish", self.journal, self.yard.clock) as running:
+        with stage("publish", self.journal, self.context.clock) as running:
             names = {store.uri, environment.repository_uri, environment.repository}
             if asked.repository not in names:
                 raise ImageNotFoundError(
@@ -258,10 +262,10 @@ class Artifact:
         self, image: PublishedImage, environment: Environment, store: ImageStore, *, gate: bool
     ) -> None:
         """Ask what the scan found; where a rollout follows, nothing that is refused goes on."""
-        policy, clock = environment.scan, self.yard.clock
+        policy, clock = environment.scan, self.context.clock
         platforms = sorted(image.platforms)
         with stage("scan", self.journal, clock, quiet=True) as running:
-            waivers = waivers_file.load(self.yard.waivers_file, clock.now().date())
+            waivers = waivers_file.load(self.context.waivers_file, clock.now().date())
             if gate:
                 found = scanning.await_scans(
                     store,

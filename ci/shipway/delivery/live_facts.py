@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shipway.config.environment import Environment, Place
-from shipway.delivery.ports import Aws, ImageStore, Yard
+from shipway.delivery.ports import Aws, DeliveryContext, ImageStore
 from shipway.errors import GitError, ShipwayError, UsageError
 from shipway.evidence.record import NAME, PREDICATE
 from shipway.policy.contract import Allowed
@@ -27,35 +27,39 @@ _TAG: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:-dirty)?")
 _NEAREST: Final[tuple[Order, ...]] = ("same", "older", "newer", "apart", "unknown")
 
 
-def beforehand(allowed: Allowed, trigger: Trigger, yard: Yard, *, late: bool = False) -> Beforehand:
+def beforehand(
+    allowed: Allowed, trigger: Trigger, context: DeliveryContext, *, late: bool = False
+) -> Beforehand:
     """What the rules need to know of git and origin; nothing is asked that no rule needs.
 
     Args:
         allowed: What is asked, in its entry.
         trigger: Who asks.
-        yard: The outside.
+        context: The outside.
         late: Ask only for what can have changed: the time, and where the tag points.
     """
     asked = allowed.entry.rules
-    facts = Beforehand(now=yard.clock.now())
+    facts = Beforehand(now=context.clock.now())
     if asked.first_parent_of and not late:
-        facts = replace(facts, standing=yard.git.standing(trigger.sha, asked.first_parent_of))
+        facts = replace(facts, standing=context.git.standing(trigger.sha, asked.first_parent_of))
     if not (asked.tag_must_be_new if late else asked.about_tags):
         return facts
     name = trigger.ref.removeprefix(TAGS)
     try:
-        tag = yard.git.tag(name)
+        tag = context.git.tag(name)
     except GitError as error:
         return replace(facts, tag_trouble=f"origin cannot be asked: {error.what}")
     facts = replace(facts, tag=tag)
     if tag is None or late or not asked.signed_by:
         return facts
-    return replace(facts, signature=_signature(tag, name, asked.signed_by, yard))
+    return replace(facts, signature=_signature(tag, name, asked.signed_by, context))
 
 
-def _signature(tag: Tag, name: str, keys: tuple[str, ...], yard: Yard) -> Signature | None:
+def _signature(
+    tag: Tag, name: str, keys: tuple[str, ...], context: DeliveryContext
+) -> Signature | None:
     try:
-        return yard.git.signature(tag, name, keys)
+        return context.git.signature(tag, name, keys)
     except GitError as error:
         return Signature(good=False, said=error.what)
 

@@ -92,7 +92,7 @@ class Git(History, Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
+class EnvironmentContext:
     """One environment's outside: its AWS, and the BuildKit that builds for it.
 
     Attributes:
@@ -118,7 +118,7 @@ class Site:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Yard:
+class DeliveryContext:
     """Everything a delivery reaches the outside with.
 
     Attributes:
@@ -127,7 +127,8 @@ class Yard:
         cache: Where images that were built lie.
         git: The commit.
         proof: What GitHub signed of this job.
-        site: Opens the environment that the contract led to; nothing outside is touched before.
+        open_environment: Opens the environment that the contract led to; nothing outside is
+            touched before.
         prober: Asks addresses.
         clock: The time.
     """
@@ -137,7 +138,7 @@ class Yard:
     cache: Path
     git: Git
     proof: Proof
-    site: Callable[[Place], Site]
+    open_environment: Callable[[Place], EnvironmentContext]
     prober: Prober
     clock: Clock
 

@@ -7,7 +7,7 @@ import json
 import socket
 from pathlib import Path
 
-from shipway.delivery.ports import Yard
+from shipway.delivery.ports import DeliveryContext
 from shipway.errors import RefusedError
 from shipway.evidence.record import Journal
 from shipway.policy.claims import prove
@@ -17,7 +17,9 @@ from shipway.policy.trigger import Trigger, by_hand, from_github, half_in_github
 from shipway.values import Commit
 
 
-def read_trigger(yard: Yard, commit: Commit, contract: Contract, journal: Journal) -> Trigger:
+def read_trigger(
+    context: DeliveryContext, commit: Commit, contract: Contract, journal: Journal
+) -> Trigger:
     """What GitHub signed where this runs in GitHub Actions, a person's hand elsewhere.
 
     Where the job may ask for no token, GitHub's variables say who asks; the rules then refuse it.
@@ -25,21 +27,21 @@ def read_trigger(yard: Yard, commit: Commit, contract: Contract, journal: Journa
     Raises:
         RefusedError: The token is not good, or variables and event contradict it or each other.
     """
-    if not in_github(yard.variables):
-        return _told(yard, commit)
+    if not in_github(context.variables):
+        return _told(context, commit)
     issuer = contract.source.issuer if contract.source else GITHUB_ISSUER
-    claims = yard.proof.claims(issuer)
+    claims = context.proof.claims(issuer)
     if claims is None:
-        return _told(yard, commit)
+        return _told(context, commit)
     journal.note("claims", claims)
-    return prove(claims, yard.variables, _payload(yard))
+    return prove(claims, context.variables, _payload(context))
 
 
-def _told(yard: Yard, commit: Commit) -> Trigger:
+def _told(context: DeliveryContext, commit: Commit) -> Trigger:
     """Who asks, by what nobody has signed."""
-    if in_github(yard.variables):
-        return from_github(yard.variables, _payload(yard))
-    traces = half_in_github(yard.variables)
+    if in_github(context.variables):
+        return from_github(context.variables, _payload(context))
+    traces = half_in_github(context.variables)
     if traces:
         raise RefusedError(
             'this is a job of GitHub Actions, but GITHUB_ACTIONS is not "true"',
@@ -47,12 +49,12 @@ def _told(yard: Yard, commit: Commit) -> Trigger:
             remedy="leave GitHub's variables alone; a person at a keyboard has none of these. "
             "Nothing was built or changed.",
         )
-    actor = f"{yard.git.user() or getpass.getuser()} on {socket.gethostname()}"
+    actor = f"{context.git.user() or getpass.getuser()} on {socket.gethostname()}"
     return by_hand(sha=commit.sha, actor=actor, repository=commit.remote)
 
 
-def _payload(yard: Yard) -> dict[str, object] | None:
-    path = yard.variables.get("GITHUB_EVENT_PATH", "")
+def _payload(context: DeliveryContext) -> dict[str, object] | None:
+    path = context.variables.get("GITHUB_EVENT_PATH", "")
     if not path:
         return None
     try:

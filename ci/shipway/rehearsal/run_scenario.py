@@ -34,7 +34,7 @@ Show = Callable[[Mapping[str, Any]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
+class ScenarioContext:
     """What every walk is given.
 
     Attributes:
@@ -55,7 +55,7 @@ class Stage:
         return self.evidence.parents[1]
 
 
-def walk(one: Walk, stage: Stage, number: int, show: Show) -> None:
+def walk(one: Walk, stage: ScenarioContext, number: int, show: Show) -> None:
     """Carry a walk out and keep what was seen beside its record; it fails only if the sandbox does.
 
     Args:

@@ -31,7 +31,7 @@ class Journal(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Harbour:
+class RolloutContext:
     """Where a rollout happens and what watches it."""
 
     ecs: Ecs
@@ -45,7 +45,7 @@ def release(
     steps: Sequence[Step],
     image: ImageReference,
     platforms: frozenset[Digest],
-    harbour: Harbour,
+    rollout_context: RolloutContext,
 ) -> tuple[Rolled, ...]:
     """Roll out to every service and tell how each ended.
 
@@ -55,23 +55,23 @@ def release(
         CancelledError: Ctrl-C was pressed twice.
     """
     for step in steps:
-        harbour.journal(Started(stage="deploy", subject=step.service.key))
+        rollout_context.journal(Started(stage="deploy", subject=step.service.key))
     began: list[Watched] = []
     try:
         rolled = roll(
             steps,
             image,
             platforms,
-            ecs=harbour.ecs,
-            logs=harbour.logs,
-            cluster=harbour.cluster,
-            clock=harbour.clock,
-            observer=harbour.journal,
+            ecs=rollout_context.ecs,
+            logs=rollout_context.logs,
+            cluster=rollout_context.cluster,
+            clock=rollout_context.clock,
+            observer=rollout_context.journal,
             began=began,
         )
     except ShipwayError as error:
-        harbour.journal.note("services", [_unfinished(one) for one in began])
-        harbour.journal(Failed(stage="deploy", text=error.what, details=_details(error)))
+        rollout_context.journal.note("services", [_unfinished(one) for one in began])
+        rollout_context.journal(Failed(stage="deploy", text=error.what, details=_details(error)))
         raise
     except KeyboardInterrupt as error:
         # Before the watch began, which takes the first Ctrl-C as a wish to roll back.
@@ -79,15 +79,17 @@ def release(
             "interrupted while services were being updated",
             remedy="what was updated goes on in ECS; run verify to see what runs",
         )
-        harbour.journal.note("services", [_unfinished(one) for one in began])
-        harbour.journal(Failed(stage="deploy", text=cancelled.what, details=_details(cancelled)))
+        rollout_context.journal.note("services", [_unfinished(one) for one in began])
+        rollout_context.journal(
+            Failed(stage="deploy", text=cancelled.what, details=_details(cancelled))
+        )
         raise cancelled from error
     facts = []
     for one in rolled:
         blocks = _explained(one, image)
         facts.append(_fact(one, blocks))
-        _tell(one, blocks, harbour)
-    harbour.journal.note("services", facts)
+        _tell(one, blocks, rollout_context)
+    rollout_context.journal.note("services", facts)
     bad = [one for one in rolled if not one.conclusion.verdict.good]
     if bad:
         worst = bad[0].conclusion
@@ -130,14 +132,14 @@ def _image_of(step: Step) -> str:
     return ""
 
 
-def _tell(one: Rolled, blocks: Sequence[Block], harbour: Harbour) -> None:
+def _tell(one: Rolled, blocks: Sequence[Block], rollout_context: RolloutContext) -> None:
     subject = one.step.service.key
     conclusion = one.conclusion
     seconds = None
     if one.watched is not None:
         seconds = (conclusion.at - one.watched.state.started).total_seconds()
     if conclusion.verdict.good:
-        harbour.journal(
+        rollout_context.journal(
             Finished(
                 stage="deploy",
                 subject=subject,
@@ -156,7 +158,7 @@ def _tell(one: Rolled, blocks: Sequence[Block], harbour: Harbour) -> None:
     if conclusion.rolled_back and conclusion.proof:
         proven = f"rolled back to {conclusion.proof}"
         details.append(Detail(label="rollback", lines=(proven,)))
-    harbour.journal(
+    rollout_context.journal(
         Failed(
             stage="deploy",
             subject=subject,

@@ -22,7 +22,7 @@ from shipway.aws.session import Session
 from shipway.config.environment import Environment, Image, Scanning, Service
 from shipway.delivery.attestations import Clerk
 from shipway.delivery.image import Artifact
-from shipway.delivery.ports import Site, Yard
+from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.evidence.record import Journal
 from shipway.image.publish import PublishedImage
 from shipway.observer import Event, Noticed
@@ -138,7 +138,7 @@ class Dock:
         commit: Commit,
         tasks: tuple[Any, ...] = ALL,
         asked: ImageReference | None = None,
-        context: str = "context",
+        folder: str = "context",
         cache: str = "cache",
     ) -> Told:
         """What a delivery does up to the rollout; errors are the test's."""
@@ -160,7 +160,7 @@ class Dock:
 
         self.monkeypatch.setattr(journal, "note", noting)
         aws = AwsAccount(REGION)
-        site = Site(
+        environment_context = EnvironmentContext(
             account=lambda: aws,
             builder=Buildx(),
             contexts=self.contexts,
@@ -168,19 +168,30 @@ class Dock:
             signer=partial(signer, aws=lambda: aws),
         )
         nothing = cast("Any", None)
-        yard = Yard(
+        context = DeliveryContext(
             root=self.root,
             variables={},
             cache=self.root / cache,
             git=nothing,
             proof=nothing,
-            site=lambda _place: site,
+            open_environment=lambda _place: environment_context,
             prober=nothing,
             clock=clock,
         )
-        clerk = Clerk(site=site, commit=commit, cache=self.root / cache / "sbom", journal=journal)
-        artifact = Artifact(yard=yard, site=site, commit=commit, journal=journal, clerk=clerk)
-        wanted = replace(environment, image=replace(environment.image, context=context))
+        clerk = Clerk(
+            environment_context=environment_context,
+            commit=commit,
+            cache=self.root / cache / "sbom",
+            journal=journal,
+        )
+        artifact = Artifact(
+            context=context,
+            environment_context=environment_context,
+            commit=commit,
+            journal=journal,
+            clerk=clerk,
+        )
+        wanted = replace(environment, image=replace(environment.image, context=folder))
         try:
             image = artifact.provide(tasks, wanted, asked)
         finally:

@@ -15,7 +15,7 @@ from shipway.aws.logs import Logs
 from shipway.config.environment import Environment, Image, Service
 from shipway.errors import ShipwayError
 from shipway.rollout import resume
-from shipway.rollout.deploy import Harbour, release
+from shipway.rollout.deploy import RolloutContext, release
 from shipway.rollout.plan import plan
 from shipway.util.clock import SystemClock
 from shipway.values import ImageReference
@@ -143,33 +143,33 @@ class Shop:
     def deploy(self, script: str, meddle: Callable[[Shop, str], None] | None = None) -> Story:
         """Our own deploy stage, from the plan to the verdict."""
         image = ImageReference.parse(self.grounds.image(script))
-        story, harbour = self._begin()
+        story, rollout_context = self._begin()
         meddling = None
         if meddle is not None:
             before = self.described().get("currentServiceDeployment", "")
             meddling = threading.Thread(target=self._meddle, args=(meddle, before))
             meddling.start()
         with self._timed(story):
-            steps = plan(harbour.ecs, self.environment, image)
-            release(steps, image, frozenset({image.digest}), harbour)
+            steps = plan(rollout_context.ecs, self.environment, image)
+            release(steps, image, frozenset({image.digest}), rollout_context)
         if meddling is not None:
             meddling.join(SECONDS)
         return self._seen(story)
 
     def answer(self, action: Literal["CONTINUE", "ROLLBACK"]) -> Story:
         """What ``inv resume`` does."""
-        story, harbour = self._begin()
+        story, rollout_context = self._begin()
         with self._timed(story):
-            found = resume.waiting(harbour.ecs, self.environment)
-            resume.answer(harbour.ecs, found[0], action)
+            found = resume.waiting(rollout_context.ecs, self.environment)
+            resume.answer(rollout_context.ecs, found[0], action)
             image = found[0].image
-            release((found[0].step,), image, frozenset({image.digest}), harbour)
+            release((found[0].step,), image, frozenset({image.digest}), rollout_context)
         return self._seen(story)
 
-    def _begin(self) -> tuple[Story, Harbour]:
+    def _begin(self) -> tuple[Story, RolloutContext]:
         story = Story(shop=self)
         session = self.grounds.session
-        return story, Harbour(
+        return story, RolloutContext(
             ecs=AwsEcs(session),
             logs=Logs(session),
             cluster="tests",

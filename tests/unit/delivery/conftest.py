@@ -16,7 +16,7 @@ from shipway.config.environment import Environment, Origin, Place
 from shipway.config.references import Found, Missing, Reference, Resolution
 from shipway.delivery.deliver import Order as Ordered
 from shipway.delivery.deliver import Outcome, deliver
-from shipway.delivery.ports import Site, Yard
+from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.image.build import BuildRequest
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.referrers import Document, Referrer
@@ -482,24 +482,24 @@ class World:
     opening: BaseException | None = None
 
     @property
-    def yard(self) -> Yard:
-        return Yard(
+    def context(self) -> DeliveryContext:
+        return DeliveryContext(
             root=self.root,
             variables=self.variables,
             cache=self.root / ".cache",
             git=self.git,
             proof=self.github,
-            site=self.site,
+            open_environment=self.open_environment,
             prober=self.address,
             clock=self.clock,
         )
 
-    def site(self, place: Place) -> Site:
+    def open_environment(self, place: Place) -> EnvironmentContext:
         assert place == Place(name="staging", account=ACCOUNT, region="eu-west-1")
         self.opened += 1
         if self.opening is not None:
             raise self.opening
-        return Site(
+        return EnvironmentContext(
             account=lambda: self.cloud,
             builder=self.builder,
             contexts={"base": "/elsewhere"},
@@ -507,11 +507,11 @@ class World:
         )
 
     def deliver(self, task: Any = "deploy", env: str | None = "staging", **more: Any) -> Outcome:
-        return deliver(Ordered(task=task, environment=env, **more), self.yard, self.told.append)
+        return deliver(Ordered(task=task, environment=env, **more), self.context, self.told.append)
 
     def deliver_to(self, observer: Observer, env: str | None = "staging") -> Outcome:
         """Deliver, with an observer that meddles."""
-        return deliver(Ordered(task="deploy", environment=env), self.yard, observer)
+        return deliver(Ordered(task="deploy", environment=env), self.context, observer)
 
     @property
     def claims(self) -> dict[str, Any]:

@@ -316,7 +316,7 @@ def test_an_address_that_answers_wrongly(world: World) -> None:
 
 def interrupt_at(world: World, stage: str, signal: BaseException) -> None:
     match stage:
-        case "site":
+        case "open":
             world.opening = signal
         case "identity":
             world.cloud.fails = signal
@@ -332,7 +332,7 @@ def interrupt_at(world: World, stage: str, signal: BaseException) -> None:
             world.address.answers = [signal]
 
 
-STAGES = ["site", "identity", "build", "publish", "update", "verify"]
+STAGES = ["open", "identity", "build", "publish", "update", "verify"]
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -341,7 +341,7 @@ def test_ctrl_c_ends_any_stage_with_a_record(world: World, stage: str) -> None:
     outcome = world.deliver()
     assert (outcome.kind, outcome.exit_code) == ("interrupted", 130)
     assert world.story()[-1] == "Concluded"
-    if stage in {"site", "identity", "build", "publish"}:
+    if stage in {"open", "identity", "build", "publish"}:
         assert world.changed == (0, 0, 0)
     verdict(world, outcome)
 

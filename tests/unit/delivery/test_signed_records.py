@@ -56,8 +56,8 @@ def deliver(world: World, signer: Any) -> Path:
     if "sign =" not in text:
         line = "[environments.staging]\n"
         world.write("delivery.toml", text.replace(line, f'{line}sign = "file:key.pem"\n', 1))
-    site = world.site
-    world.site = lambda place: replace(site(place), signer=lambda _: signer)  # type: ignore[method-assign]
+    opened = world.open_environment
+    world.open_environment = lambda place: replace(opened(place), signer=lambda _: signer)  # type: ignore[method-assign]
     outcome = world.deliver("publish")
     assert outcome.kind == "succeeded"
     assert outcome.evidence is not None
