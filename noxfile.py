@@ -15,7 +15,7 @@ import nox
 sys.path.insert(0, str(Path(__file__).parent / "ci"))
 
 from shipway.sessions import *  # noqa: F403  # the sessions are this module's content
-from shipway.sessions import PAPERS, prepare
+from shipway.sessions import ATTESTATIONS, prepare
 
 nox.needs_version = ">=2026.4"
 nox.options.sessions = ["lint", "types", "tests"]
@@ -45,14 +45,14 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Types, strictly."""
-    prepare(session, "--group", "types", "--group", "tests", "--extra", "sandbox", *PAPERS)
+    prepare(session, "--group", "types", "--group", "tests", "--extra", "sandbox", *ATTESTATIONS)
     session.run("mypy")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
     """Units, the sandbox with real containers, and what a user types, side by side."""
-    prepare(session, "--group", "tests", "--extra", "sandbox", *PAPERS)
+    prepare(session, "--group", "tests", "--extra", "sandbox", *ATTESTATIONS)
     if session.posargs:
         session.run("pytest", *session.posargs, env=KEEP_BYTECODE)
         return
@@ -65,5 +65,5 @@ def tests(session: nox.Session) -> None:
 @nox.session
 def alone(session: nox.Session) -> None:
     """The tests that need the machine to themselves: engines and whole rehearsals, some killed."""
-    prepare(session, "--group", "tests", "--extra", "sandbox", *PAPERS)
+    prepare(session, "--group", "tests", "--extra", "sandbox", *ATTESTATIONS)
     session.run("pytest", "-q", "-m", "alone", *session.posargs, env=KEEP_BYTECODE)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-from shipway_sandbox.compute import Image
+from shipway_sandbox.compute import OciImage
 
 PORT: Final = 8080
 CONTAINER: Final = "web"
@@ -93,7 +93,7 @@ KINDS: Final = (
 )
 
 
-def image(busybox: bytes, kind: Kind, version: str) -> Image:
+def image(busybox: bytes, kind: Kind, version: str) -> OciImage:
     """An image that behaves as its kind says; another ``version`` has another digest."""
     files = {
         "bin/busybox": (busybox, 0o755),
@@ -136,7 +136,7 @@ def image(busybox: bytes, kind: Kind, version: str) -> Image:
             "layers": parts[1:],
         }
     ).encode()
-    return Image(manifest=manifest, blobs=(config, layer))
+    return OciImage(manifest=manifest, blobs=(config, layer))
 
 
 def _digest(content: bytes) -> str:

@@ -16,7 +16,7 @@ from benchmarks.rollouts.kinds import CONTAINER
 
 from shipway.aws.account import AwsAccount
 from shipway.aws.credentials import Credentials, client
-from shipway.config.environment import Environment, Image, Service
+from shipway.config.environment import Environment, ImageSettings, Service
 from shipway.observer import Event
 from shipway.rollout.execute import roll
 from shipway.rollout.plan import plan
@@ -47,7 +47,7 @@ def _shipway(
         repository=repository,
         cluster=CLUSTER,
         role="",
-        image=Image(
+        image=ImageSettings(
             name=repository, context=".", dockerfile="Dockerfile", platforms=(), build_args={}
         ),
         services=(Service(key=name, service=name, container=CONTAINER, on_failure=on_failure),),
@@ -74,10 +74,8 @@ def _shipway(
         observer=observe,
         began=began,
     )
-    conclusion = rolled[0].conclusion
-    return ("good" if conclusion.verdict.good else "bad"), (
-        f"{conclusion.verdict.name}: {conclusion.text}"
-    )
+    outcome = rolled[0].outcome
+    return ("good" if outcome.verdict.good else "bad"), (f"{outcome.verdict.name}: {outcome.text}")
 
 
 def _shipway_leave(name: str, image: ImageReference) -> Said:

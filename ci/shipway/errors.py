@@ -229,7 +229,7 @@ class ScanError(ShipwayError):
     kind = "scan-blocked"
 
 
-class Outcome(Protocol):
+class VerdictLike(Protocol):
     """What an error needs of a :class:`~shipway.rollout.judge.verdict.Verdict`."""
 
     @property
@@ -261,7 +261,7 @@ class RolloutError(ShipwayError):
         self,
         what: str,
         *,
-        verdict: Outcome,
+        verdict: VerdictLike,
         where: str = "",
         remedy: str = "",
         details: tuple[str, ...] = (),

@@ -34,7 +34,7 @@ nox.options.reuse_venv = "yes"
 # The environment variables that a task of ours reads are passed on as they are; nox adds nothing.
 _SANDBOX = ("--extra", "sandbox")
 # What is in an image is catalogued where images are made; signing needs a package for key files.
-PAPERS = ("--extra", "sbom", "--extra", "sign")
+ATTESTATIONS = ("--extra", "sbom", "--extra", "sign")
 
 
 def prepare(session: nox.Session, *wanted: str) -> None:
@@ -76,7 +76,7 @@ def _bytecode() -> dict[str, str]:
 
 def walk(session: nox.Session, task: str, arguments: Sequence[str]) -> None:
     """Run a task of the same name with what stands behind ``--``."""
-    papers = PAPERS if task in {"publish", "deploy"} else ()
+    papers = ATTESTATIONS if task in {"publish", "deploy"} else ()
     prepare(session, *(_SANDBOX if _embedded(arguments) else ()), *papers)
     _run(session, task, *arguments)
 
@@ -146,7 +146,7 @@ def sandbox(session: nox.Session) -> None:
 @nox.session
 def rehearse(session: nox.Session) -> None:
     """Walk a whole delivery, good and bad releases, in the sandbox; no account is needed."""
-    prepare(session, *_SANDBOX, *PAPERS)
+    prepare(session, *_SANDBOX, *ATTESTATIONS)
     _run(session, "rehearse", *session.posargs)
 
 

@@ -80,9 +80,9 @@ def deploy(
 ) -> None:
     """Build, publish, roll out, watch until it holds, verify, record."""
     from shipway.cli.deliver import run
-    from shipway.policy.facts import Exceptions
+    from shipway.policy.facts import Overrides
 
-    asked = Exceptions(rollback_to=rollback_to, through_freeze=through_freeze)
+    asked = Overrides(rollback_to=rollback_to, through_freeze=through_freeze)
     _leave(run("deploy", env, image=image, asked=asked, json=json, verbose=verbose))
 
 

@@ -111,7 +111,7 @@ Json = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class HttpAnswer:
     """What one request got: a status, or the reason there was none."""
 
     status: int | None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from shipway.adapters.http import HttpProber
 from shipway.adapters.keyfile import KeyFile
 from shipway.adapters.syft import Syft
-from shipway.config.environment import Place
+from shipway.config.environment import EnvironmentRef
 from shipway.console import Console
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.git import checkout
@@ -42,7 +42,7 @@ def signer(setting: str, aws: Callable[[], AwsAccount]) -> Signer:
     return aws().kms(rest) if kind == "kms" else KeyFile(Path(rest))
 
 
-class Checkout(GitHistory):
+class LocalRepository(GitHistory):
     """The repository this runs in; implements :class:`shipway.delivery.ports.Git`."""
 
     def head(self) -> Commit:
@@ -63,13 +63,13 @@ def delivery_context(console: Console, start: Path | None = None) -> DeliveryCon
     # From where the person stands, so that every path in a message is short and can be opened.
     root = Path(os.path.relpath(checkout.root(start or Path.cwd())))
 
-    def open_environment(place: Place) -> EnvironmentContext:
-        if place.sandbox:
+    def open_environment(destination: EnvironmentRef) -> EnvironmentContext:
+        if destination.sandbox:
             _enter_sandbox(root, console)
         # Buildx too takes its time to load; nothing gets here that was refused.
         from shipway.adapters.docker import Buildx  # noqa: PLC0415
 
-        aws = cache(partial(account, place.region))
+        aws = cache(partial(account, destination.region))
         return EnvironmentContext(
             account=aws,
             cataloguer=Syft(),
@@ -83,7 +83,7 @@ def delivery_context(console: Console, start: Path | None = None) -> DeliveryCon
         root=root,
         variables=os.environ,
         cache=cache_folder(os.environ) / "images",
-        git=Checkout(root, os.environ),
+        git=LocalRepository(root, os.environ),
         proof=GithubTokens(os.environ),
         open_environment=open_environment,
         prober=HttpProber(),

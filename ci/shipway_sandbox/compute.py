@@ -31,7 +31,7 @@ _POLL_SECONDS = 0.1
 BOOTSTRAP_TAG = "bootstrap"
 
 
-class CloudFormation(Protocol):
+class CloudFormationClient(Protocol):
     """What is asked of CloudFormation; boto3's client answers to it."""
 
     def create_stack(self, **kwargs: Any) -> Any:
@@ -47,7 +47,7 @@ class CloudFormation(Protocol):
         ...
 
 
-class Ecs(Protocol):
+class EcsClient(Protocol):
     """What is asked of ECS; boto3's client answers to it."""
 
     def describe_services(self, **kwargs: Any) -> Any:
@@ -56,7 +56,7 @@ class Ecs(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class OciImage:
     """An OCI image in memory: one platform, one layer."""
 
     manifest: bytes
@@ -105,7 +105,7 @@ def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def seed_image(busybox: bytes, *, answer: str = "bootstrap") -> Image:
+def seed_image(busybox: bytes, *, answer: str = "bootstrap") -> OciImage:
     """The first version of the service: a web server from a static busybox, 200 at ``/health``.
 
     Args:
@@ -149,11 +149,11 @@ def seed_image(busybox: bytes, *, answer: str = "bootstrap") -> Image:
             "layers": [{"mediaType": _LAYER, "digest": _digest(layer), "size": len(layer)}],
         }
     ).encode()
-    return Image(manifest=manifest, blobs=(config, layer))
+    return OciImage(manifest=manifest, blobs=(config, layer))
 
 
 def put_image(
-    state: Mapping[str, Any], repository: str, image: Image, tag: str = BOOTSTRAP_TAG
+    state: Mapping[str, Any], repository: str, image: OciImage, tag: str = BOOTSTRAP_TAG
 ) -> str:
     """Put an image straight into a repository of the emulator.
 
@@ -205,7 +205,7 @@ def call(state: Mapping[str, Any], path: str, body: Mapping[str, Any] | None = N
         ) from error
 
 
-def _parameters(layer: Layer, state: Mapping[str, Any], image: Image, count: int) -> list[Any]:
+def _parameters(layer: Layer, state: Mapping[str, Any], image: OciImage, count: int) -> list[Any]:
     values = {
         "Environment": layer.environment,
         "RepositoryName": layer.repository,
@@ -235,7 +235,7 @@ def _access(layer: Layer, outputs: Mapping[str, str]) -> list[Any]:
 
 
 def create(
-    cloudformation: CloudFormation, layer: Layer, state: Mapping[str, Any], image: Image
+    cloudformation: CloudFormationClient, layer: Layer, state: Mapping[str, Any], image: OciImage
 ) -> None:
     """Make one environment's stacks, seed its repository, and let its service start.
 
@@ -265,7 +265,7 @@ def create(
 
 
 def _wait_for_stack(
-    cloudformation: CloudFormation, name: str, seconds: float = 30.0
+    cloudformation: CloudFormationClient, name: str, seconds: float = 30.0
 ) -> dict[str, str]:
     """The stack's outputs, once it is there."""
     deadline = time.monotonic() + seconds
@@ -283,7 +283,7 @@ def _wait_for_stack(
         time.sleep(_POLL_SECONDS)
 
 
-def wait_until_steady(services: Sequence[tuple[Ecs, Layer]], seconds: float = 30.0) -> None:
+def wait_until_steady(services: Sequence[tuple[EcsClient, Layer]], seconds: float = 30.0) -> None:
     """Wait until every service runs all its tasks, all healthy.
 
     Raises:

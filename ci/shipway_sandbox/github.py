@@ -22,7 +22,7 @@ NAMES = ("push", "pull_request", "pull_request_target", "workflow_dispatch")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Repository:
+class GithubRepository:
     """A repository on GitHub.
 
     Attributes:
@@ -64,7 +64,7 @@ class Repository:
         }
 
 
-GITHUB: Final = Repository().full_name
+GITHUB: Final = GithubRepository().full_name
 """``owner/name`` of the repository that the sandbox's GitHub speaks for."""
 
 
@@ -140,7 +140,7 @@ class GithubEvent:
         }
 
 
-def subject(repository: Repository, name: str, ref: str, environment: str) -> str:
+def subject(repository: GithubRepository, name: str, ref: str, environment: str) -> str:
     """The ``sub`` claim: the environment wins over the pull request, and that over the ref."""
     where = repository.full_name
     if repository.immutable_subject:
@@ -175,10 +175,10 @@ def event(
     sha: str,
     folder: Path,
     workspace: Path,
-    repository: Repository | None = None,
+    repository: GithubRepository | None = None,
     run: Run | None = None,
     head_ref: str = "",
-    head: Repository | None = None,
+    head: GithubRepository | None = None,
     inputs: Mapping[str, str] | None = None,
 ) -> GithubEvent:
     """Make an event as GitHub gives it to a job.
@@ -200,7 +200,7 @@ def event(
     """
     if name not in NAMES:
         raise UsageError(f"{name!r} is no event that can be made here: {', '.join(NAMES)}")
-    repository, run = repository or Repository(), run or Run()
+    repository, run = repository or GithubRepository(), run or Run()
     kind, short = _split(ref)
     pulled = name.startswith("pull_request")
     base_ref = repository.default_branch if pulled else ""
@@ -274,7 +274,7 @@ def _runner(folder: Path, workspace: Path) -> dict[str, str]:
 
 
 def _claims(
-    given: Mapping[str, str], repository: Repository, run: Run, workflow_ref: str
+    given: Mapping[str, str], repository: GithubRepository, run: Run, workflow_ref: str
 ) -> dict[str, Any]:
     claims = {
         "sub": subject(
@@ -313,10 +313,10 @@ def _payload(
     *,
     ref: str,
     sha: str,
-    repository: Repository,
+    repository: GithubRepository,
     run: Run,
     head_ref: str,
-    head: Repository | None,
+    head: GithubRepository | None,
     inputs: Mapping[str, str],
 ) -> dict[str, Any]:
     common = {

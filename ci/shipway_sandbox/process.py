@@ -120,7 +120,9 @@ def _await_state(process: subprocess.Popen[bytes], file: Path, log: Path) -> dic
     )
 
 
-def settle(layers: Sequence[compute.Layer], state: Mapping[str, Any], image: compute.Image) -> None:
+def settle(
+    layers: Sequence[compute.Layer], state: Mapping[str, Any], image: compute.OciImage
+) -> None:
     """Make every environment's compute layer, all accounts at once, and wait until it is healthy.
 
     Raises:

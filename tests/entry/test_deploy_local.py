@@ -27,7 +27,7 @@ class Answers:
 
 
 @contextmanager
-def customers(sandbox: Running) -> Iterator[Answers]:
+def probe(sandbox: Running) -> Iterator[Answers]:
     """Ask the local service all the while."""
     found, end, prober = Answers(), threading.Event(), HttpProber()
     url = f"{sandbox.state['endpoint']}/_alb/shop-local/health"
@@ -53,7 +53,7 @@ def stages(ended: Ended, kind: str) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def first(clone: Here, sandbox: Running) -> Ended:
     """The first delivery, under way while customers ask."""
-    with customers(sandbox) as answers:
+    with probe(sandbox) as answers:
         ended = clone.types("inv", "deploy", "--env", "local", "--json")
     assert ended.code == 0, ended.out + ended.err
     assert set(answers.counted) == {"200"}
@@ -87,7 +87,7 @@ def test_the_second_pushes_nothing_and_says_so(clone: Here) -> None:
 def test_an_image_that_does_not_exist_changes_nothing(clone: Here, sandbox: Running) -> None:
     before = clone.records()[-1]["image"]["reference"]
     image = f"{sandbox.state['registry']}/shop-local@{ABSENT}"
-    with customers(sandbox) as answers:
+    with probe(sandbox) as answers:
         ended = clone.types("inv", "deploy", "--env", "local", "--image", image)
     assert ended.code == 24, ended.out + ended.err
     assert ended.lines[-1] == "exit 24 (image-not-found)"

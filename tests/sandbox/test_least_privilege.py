@@ -74,7 +74,7 @@ FAILS = ("ecs:StopServiceDeployment", "logs:GetLogEvents")
 # Needed at a PAUSE hook alone.
 RESUMES = ("ecs:ContinueServiceDeployment",)
 # The labels of an earlier build: without them the image is built again.
-PAPERS = ("ecr:GetDownloadUrlForLayer",)
+ATTESTATIONS = ("ecr:GetDownloadUrlForLayer",)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -231,7 +231,7 @@ def names(said: Said, action: str) -> bool:
 def test_every_action_of_the_policy_is_tried(account: Account) -> None:
     allowed = trust.actions(account.policy["Statement"])
     assert len(set(allowed)) == len(allowed)
-    assert {*PUBLISHES, *ROLLS_OUT, *FAILS, *RESUMES, *PAPERS} == set(allowed)
+    assert {*PUBLISHES, *ROLLS_OUT, *FAILS, *RESUMES, *ATTESTATIONS} == set(allowed)
     deleting = ("Delete", "Remove", "Deregister", "Terminate", "Put*", "*")
     assert not [one for one in allowed if one.partition(":")[2].startswith(deleting)]
 

@@ -30,7 +30,7 @@ STAND_INS = Path(__file__).parent / "stand_ins"
 WORKFLOW = ".github/workflows/deploy.yml"
 ACT = str(Path(sys.executable).with_name("act"))
 SECONDS = 120.0
-FORK = github.Repository(owner="mallory", owner_id=666, id=666)
+FORK = github.GithubRepository(owner="mallory", owner_id=666, id=666)
 STABLE = "refs/tags/v1.0.0-stable"
 
 

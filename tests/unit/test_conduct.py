@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from shipway.cli.run_command import conduct
+from shipway.cli.run_command import run_command
 from shipway.console import Console
 from shipway.errors import DriftError, ShipwayError, TerminatedError
 
@@ -26,7 +26,7 @@ def ended(
             raise met
         return met
 
-    code = conduct(work, interrupted="nothing was changed", json=how.get("json", False))
+    code = run_command(work, interrupted="nothing was changed", json=how.get("json", False))
     return code, capsys.readouterr().out
 
 

@@ -15,7 +15,7 @@ import pytest
 from picture import Recorded, read
 
 from shipway.console import Acceptance, Mode, open_console
-from shipway.console.base import Clock
+from shipway.console.base import ConsoleClock
 from shipway.errors import ConfigurationError
 
 HERE = Path(__file__).parent / "console"
@@ -93,7 +93,7 @@ def recorded(run: str) -> list[Recorded]:
 def shown(run: str, mode: Mode, *, columns: int = 100) -> str:
     """What was printed; of the live view, what the screen shows when it is over."""
     second = 0.0
-    clock = Clock(now=lambda: START + timedelta(seconds=second), tick=lambda: second)
+    clock = ConsoleClock(now=lambda: START + timedelta(seconds=second), tick=lambda: second)
     stream = Tty() if mode == "live" else io.StringIO()
     env = {"COLUMNS": str(columns), "NO_COLOR": "1"}
     with open_console(mode=mode, stream=stream, env=env, clock=clock) as console:
@@ -144,7 +144,7 @@ def test_forty_columns_are_enough(run: str) -> None:
 
 def test_what_runs_is_shown_below_and_vanishes_when_it_has_ended() -> None:
     second = 0.0
-    clock = Clock(now=lambda: START + timedelta(seconds=second), tick=lambda: second)
+    clock = ConsoleClock(now=lambda: START + timedelta(seconds=second), tick=lambda: second)
     stream = Tty()
     env = {"COLUMNS": "100", "NO_COLOR": "1"}
     with open_console(mode="live", stream=stream, env=env, clock=clock) as console:

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from shipway.rollout import snapshot as seen
-from shipway.rollout.diagnosis.diagnosis import Block, Images, LogTail, diagnose
-from shipway.rollout.judge.terms import Cause, Target
+from shipway.rollout.diagnosis.diagnosis import Block, DiagnosedImages, LogTail, diagnose
+from shipway.rollout.judge.terms import Cause, DeploymentRef
 from shipway.rollout.snapshot import Container, Task
 
 AT = datetime(2026, 11, 22, 23, 41, 4, tzinfo=UTC)
 NOW = "sha256:" + "9c41" * 16
 WAS = "sha256:" + "77d0" * 16
 REPO = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
-TARGET = Target(
+TARGET = DeploymentRef(
     subject="web",
     service="shop-web",
     task_definition="arn:aws:ecs:eu-west-1:111122223333:task-definition/shop:42",
@@ -24,7 +24,7 @@ TARGET = Target(
     deployment_id="ecs-svc/42",
     previous_task_definition="arn:aws:ecs:eu-west-1:111122223333:task-definition/shop:41",
 )
-IMAGES = Images(
+IMAGES = DiagnosedImages(
     now=f"{REPO}@{NOW}", before=f"{REPO}@{WAS}", now_note="3f9c2ab", before_note="a81be02"
 )
 ELB = "Task failed ELB health checks in (target-group x)"
@@ -85,7 +85,7 @@ def tail(number: int, *lines: str) -> LogTail:
 
 def explain(
     *tasks: Task,
-    targets: tuple[seen.Target, ...] = (),
+    targets: tuple[seen.TargetHealth, ...] = (),
     tails: tuple[LogTail, ...] = (),
     **more: Any,
 ) -> tuple[Block, ...]:
@@ -209,8 +209,8 @@ def test_a_missing_variable_is_named_with_where_it_came_from(line: str, part: st
     assert part in next_of(block)
 
 
-def sick(reason: str, description: str) -> seen.Target:
-    return seen.Target(
+def sick(reason: str, description: str) -> seen.TargetHealth:
+    return seen.TargetHealth(
         group="tg",
         id="10.0.0.1",
         port=8080,
@@ -239,7 +239,7 @@ def sick(reason: str, description: str) -> seen.Target:
 def test_target_health_is_shown_with_reason_and_next_step(
     reason: str, description: str, exposed: tuple[int, ...], part: str
 ) -> None:
-    images = Images(now=IMAGES.now, exposed=exposed)
+    images = DiagnosedImages(now=IMAGES.now, exposed=exposed)
     struck = task(1, ELB, "ServiceSchedulerInitiated", 143)
     for tasks in ((struck,), ()):
         (block,) = explain(*tasks, targets=(sick(reason, description),), images=images)

@@ -7,8 +7,8 @@ import pytest
 from shipway.errors import EngineError
 from shipway_sandbox.engine.apt import Suite
 from shipway_sandbox.engine.engine_plan import (
-    Answer,
     Cannot,
+    EngineAnswer,
     Facts,
     StartPrivate,
     UseExisting,
@@ -22,7 +22,7 @@ BOOKWORM = Facts(
 UBUNTU = Facts(
     distribution="ubuntu", release="24.04", codename="noble", architecture="arm64", apt=True
 )
-ANSWER = Answer(host="unix:///var/run/docker.sock", version="28.2.2", api="1.50", buildx=True)
+ANSWER = EngineAnswer(host="unix:///var/run/docker.sock", version="28.2.2", api="1.50", buildx=True)
 
 
 def packages(facts: Facts) -> dict[str, tuple[str, ...]]:

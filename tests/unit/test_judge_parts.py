@@ -11,20 +11,20 @@ import pytest
 from shipway.errors import UsageError
 from shipway.observer import Noticed, TaskCounts
 from shipway.rollout.judge import judge
-from shipway.rollout.judge.terms import Happening, Policy, Target, Wants
+from shipway.rollout.judge.terms import DeploymentRef, FetchPlan, Policy, RolloutEvent
 from shipway.rollout.snapshot import (
     Deployment,
     RevisionSummary,
     ServiceDeployment,
     ServiceRevision,
     Snapshot,
+    TargetHealth,
     Task,
     Trouble,
 )
-from shipway.rollout.snapshot import Target as Endpoint
 
 T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
-TARGET = Target(
+TARGET = DeploymentRef(
     subject="web",
     service="shop-web",
     task_definition="arn:aws:ecs:eu-west-1:1:task-definition/shop:42",
@@ -69,9 +69,9 @@ LOOK = Snapshot(
     service_deployment=DESCRIBED,
     revisions=(ServiceRevision(arn="rev/42", task_definition=TARGET.task_definition),),
     targets=(
-        Endpoint(group="tg", id="10.0.0.1", port=80, state="healthy"),
-        Endpoint(group="tg", id="10.0.0.2", port=80, state="healthy"),
-        Endpoint(group="tg", id="10.0.0.3", port=80, state="initial"),
+        TargetHealth(group="tg", id="10.0.0.1", port=80, state="healthy"),
+        TargetHealth(group="tg", id="10.0.0.2", port=80, state="healthy"),
+        TargetHealth(group="tg", id="10.0.0.3", port=80, state="initial"),
     ),
 )
 
@@ -81,8 +81,8 @@ def later(seconds: float) -> datetime:
 
 
 def seen(look: Snapshot = LOOK, policy: Policy | None = None) -> judge.State:
-    state, _, conclusion = judge.step(judge.begin(TARGET, policy or Policy(), T0), look, later(1))
-    assert conclusion is None
+    state, _, outcome = judge.step(judge.begin(TARGET, policy or Policy(), T0), look, later(1))
+    assert outcome is None
     return state
 
 
@@ -138,16 +138,16 @@ def test_no_budget_ends_with_advice_on_what_was_not_seen(
     changes: dict[str, Any], text: str
 ) -> None:
     hole = Snapshot(answered=False, troubles=(Trouble(kind="unreachable", text="no route"),))
-    _, _, conclusion = judge.step(replace(seen(), **changes), hole, later(900))
-    assert conclusion is not None
-    assert text in conclusion.text
-    assert conclusion.text.endswith(": no route")
-    assert conclusion.remedy.startswith("ECS goes on unwatched: check the network")
+    _, _, outcome = judge.step(replace(seen(), **changes), hole, later(900))
+    assert outcome is not None
+    assert text in outcome.text
+    assert outcome.text.endswith(": no route")
+    assert outcome.remedy.startswith("ECS goes on unwatched: check the network")
 
 
 def test_a_happening_becomes_the_observers_event() -> None:
-    happening = Happening(at=T0, kind="announced", text="crash loop", level="warning")
-    assert judge.noticed(happening, "web") == Noticed(
+    event = RolloutEvent(at=T0, kind="announced", text="crash loop", level="warning")
+    assert judge.noticed(event, "web") == Noticed(
         stage="deploy", text="crash loop", subject="web", level="warning"
     )
 
@@ -228,8 +228,8 @@ def test_a_stale_service_deployment_that_was_given_as_ours_is_let_go() -> None:
         ),
         revisions=(ServiceRevision(arn="rev/40", task_definition="shop:40"),),
     )
-    state, _, conclusion = judge.step(state, stale, later(1))
-    assert conclusion is None
+    state, _, outcome = judge.step(state, stale, later(1))
+    assert outcome is None
     assert state.service_deployment == ""
     state, _, _ = judge.step(state, LOOK, later(2))
     assert state.service_deployment == "sd42"
@@ -265,14 +265,14 @@ def test_troubles_slow_the_looks_down_and_passing_ones_only() -> None:
 def test_a_steady_look_costs_one_call() -> None:
     state = seen()
     glance = replace(LOOK, service_deployment=None, revisions=(), targets=())
-    assert judge.wants(state, glance, later(2)) == Wants()
-    assert judge.wants(state, glance, later(2)).calls == 1
+    assert judge.fetch(state, glance, later(2)) == FetchPlan()
+    assert judge.fetch(state, glance, later(2)).calls == 1
 
 
 def test_a_task_that_vanished_from_the_counts_is_looked_for_at_once() -> None:
     state = seen()
     glance = replace(LOOK, deployments=(replace(NEW, running=2, pending=1), OLD))
-    wanted = judge.wants(state, glance, later(2))
+    wanted = judge.fetch(state, glance, later(2))
     assert wanted.stopped
     assert wanted.service_deployment == "sd42"
 
@@ -287,8 +287,8 @@ def test_a_refusal_is_told_once_and_not_asked_for_again() -> None:
     state, again, _ = judge.step(state, look, later(4))
     assert (told, again) == ((), ())
     moved = replace(LOOK, deployments=(replace(NEW, running=4, pending=0), OLD))
-    assert not judge.wants(state, moved, later(5)).targets
-    assert judge.wants(seen(), moved, later(5)).targets
+    assert not judge.fetch(state, moved, later(5)).targets
+    assert judge.fetch(seen(), moved, later(5)).targets
 
 
 def test_a_first_crash_is_certain_where_the_list_of_tasks_is_truly_empty() -> None:

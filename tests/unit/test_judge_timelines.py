@@ -21,7 +21,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shipway.rollout.judge import judge
-from shipway.rollout.judge.terms import Conclusion, Happening, Policy, Target, Wants
+from shipway.rollout.judge.terms import DeploymentRef, FetchPlan, Outcome, Policy, RolloutEvent
 from shipway.rollout.judge.verdict import VERDICTS
 from shipway.rollout.snapshot import Snapshot, Trouble
 
@@ -72,7 +72,7 @@ class Timeline:
     world: list[tuple[float, Snapshot]]
 
     def begin(self) -> judge.State:
-        target = build(Target, TARGET | self.doc.get("target", {}))
+        target = build(DeploymentRef, TARGET | self.doc.get("target", {}))
         return judge.begin(target, Policy(**self.doc.get("policy", {})), T0)
 
     def at(self, second: float) -> Snapshot:
@@ -103,17 +103,17 @@ class Hands:
         self.interrupts = [each["at"] for each in todo if "interrupt" in each]
         self.answers = [each["answer"] for each in todo if "answer" in each]
 
-    def press(self, state: judge.State, second: float) -> tuple[judge.State, list[Happening]]:
-        told: list[Happening] = []
+    def press(self, state: judge.State, second: float) -> tuple[judge.State, list[RolloutEvent]]:
+        told: list[RolloutEvent] = []
         while self.interrupts and self.interrupts[0] <= second:
             self.interrupts.pop(0)
             state, happened = judge.interrupt(state, T0 + timedelta(seconds=second))
             told += happened
         return state, told
 
-    def obey(self, state: judge.State, told: list[Happening], second: float) -> judge.State:
-        for happening in told:
-            if happening.action is not None:
+    def obey(self, state: judge.State, told: list[RolloutEvent], second: float) -> judge.State:
+        for event in told:
+            if event.action is not None:
                 answer = self.answers.pop(0) if self.answers else None
                 trouble = Trouble(**answer) if answer else None
                 state = judge.answered(state, trouble, T0 + timedelta(seconds=second))
@@ -122,19 +122,19 @@ class Hands:
 
 def watch_each_second(
     timeline: Timeline,
-) -> tuple[judge.State, list[Happening], Conclusion | None]:
+) -> tuple[judge.State, list[RolloutEvent], Outcome | None]:
     state, hands, log = timeline.begin(), Hands(timeline), []
-    conclusion, second = None, 0.0
-    while conclusion is None and second <= timeline.end:
+    outcome, second = None, 0.0
+    while outcome is None and second <= timeline.end:
         state, told = hands.press(state, second)
         state = hands.obey(state, told, second)
         log += told
         now = T0 + timedelta(seconds=second)
-        state, happened, conclusion = judge.step(state, timeline.at(second), now)
+        state, happened, outcome = judge.step(state, timeline.at(second), now)
         state = hands.obey(state, list(happened), second)
         log += happened
         second += 1
-    return state, log, conclusion
+    return state, log, outcome
 
 
 def seconds(moment: datetime | None) -> float | None:
@@ -145,23 +145,23 @@ def seconds(moment: datetime | None) -> float | None:
 def test_the_verdict_and_its_second(name: str) -> None:
     timeline = load(FILES[NAMES.index(name)])
     expect = timeline.doc["expect"]
-    state, log, conclusion = watch_each_second(timeline)
+    state, log, outcome = watch_each_second(timeline)
     if expect["verdict"] is None:
-        assert conclusion is None, conclusion
+        assert outcome is None, outcome
         return
-    assert conclusion is not None, judge.progress(state, timeline.world[-1][1], T0)
-    shown = (conclusion.verdict.name, seconds(conclusion.at), conclusion.text)
+    assert outcome is not None, judge.progress(state, timeline.world[-1][1], T0)
+    shown = (outcome.verdict.name, seconds(outcome.at), outcome.text)
     assert shown[:2] == (expect["verdict"], expect["second"]), shown
     if "announced" in expect:
         assert seconds(state.announced) == expect["announced"], state.cause
-    assert expect.get("text", "") in conclusion.text
-    assert expect.get("proof", "") in conclusion.proof
-    assert expect.get("by", "") in conclusion.by
-    assert expect.get("remedy", "") in conclusion.remedy
-    assert conclusion.rolled_back == expect.get("rolled_back", conclusion.rolled_back)
+    assert expect.get("text", "") in outcome.text
+    assert expect.get("proof", "") in outcome.proof
+    assert expect.get("by", "") in outcome.by
+    assert expect.get("remedy", "") in outcome.remedy
+    assert outcome.rolled_back == expect.get("rolled_back", outcome.rolled_back)
     if "cause" in expect:
-        assert conclusion.cause is not None
-        assert conclusion.cause.kind == expect["cause"]
+        assert outcome.cause is not None
+        assert outcome.cause.kind == expect["cause"]
     happened = [[seconds(h.at), h.kind] for h in log]
     for event in expect.get("events", []):
         assert event in happened, happened
@@ -187,26 +187,26 @@ def glance_of(snapshot: Snapshot) -> Snapshot:
     )
 
 
-def fetched(full: Snapshot, glance: Snapshot, wants: Wants) -> Snapshot:
-    """What a faithful adapter answers to ``wants``."""
-    described = wants.service_deployment and full.service_deployment
+def fetched(full: Snapshot, glance: Snapshot, fetch: FetchPlan) -> Snapshot:
+    """What a faithful adapter answers to ``fetch``."""
+    described = fetch.service_deployment and full.service_deployment
     denied = {t.operation for t in full.troubles}
     troubles = list(glance.troubles)
-    if wants.service_deployment and "DescribeServiceDeployments" in denied:
+    if fetch.service_deployment and "DescribeServiceDeployments" in denied:
         troubles += [t for t in full.troubles if t.operation == "DescribeServiceDeployments"]
         described = None
-    if (wants.tasks or wants.stopped) and "ListTasks" in denied:
+    if (fetch.tasks or fetch.stopped) and "ListTasks" in denied:
         troubles += [t for t in full.troubles if t.operation == "ListTasks"]
     return dataclasses.replace(
         glance,
         # Where listing finds no task there is none to describe.
-        calls=wants.calls - (wants.tasks > bool(full.tasks)) - (wants.stopped > bool(full.stopped)),
+        calls=fetch.calls - (fetch.tasks > bool(full.tasks)) - (fetch.stopped > bool(full.stopped)),
         service_deployment=described or None,
-        newest=full.newest if wants.newest else None,
-        revisions=full.revisions if wants.revisions else (),
-        tasks=full.tasks if wants.tasks else (),
-        stopped=full.stopped if wants.stopped else (),
-        targets=full.targets if wants.targets else (),
+        newest=full.newest if fetch.newest else None,
+        revisions=full.revisions if fetch.revisions else (),
+        tasks=full.tasks if fetch.tasks else (),
+        stopped=full.stopped if fetch.stopped else (),
+        targets=full.targets if fetch.targets else (),
         troubles=tuple(troubles),
     )
 
@@ -219,24 +219,24 @@ def test_the_same_verdict_with_few_calls(name: str) -> None:
     timeline = load(FILES[NAMES.index(name)])
     expect = timeline.doc["expect"]
     state, hands = timeline.begin(), Hands(timeline)
-    conclusion, second, spent = None, 0.3, 0
-    while conclusion is None and second <= timeline.end + 20:
+    outcome, second, spent = None, 0.3, 0
+    while outcome is None and second <= timeline.end + 20:
         state, told = hands.press(state, second)
         state = hands.obey(state, told, second)
         now = T0 + timedelta(seconds=second)
         full = timeline.at(second)
         glance = glance_of(full)
-        wants = judge.wants(state, glance, now)
-        snapshot = fetched(full, glance, wants)
+        fetch = judge.fetch(state, glance, now)
+        snapshot = fetched(full, glance, fetch)
         spent += snapshot.calls
         # 20 are saved up, 20 may be borrowed, 30 a minute come back.
         assert spent <= 40 + second / 2, (second, spent)
-        state, happened, conclusion = judge.step(state, snapshot, now)
+        state, happened, outcome = judge.step(state, snapshot, now)
         state = hands.obey(state, list(happened), second)
         second += max(0.05, judge.next_look(state, now))
-    assert (conclusion.verdict.name if conclusion else None) == expect["verdict"], conclusion
-    if conclusion is not None:
-        late = (seconds(conclusion.at) or 0) - expect["second"]
+    assert (outcome.verdict.name if outcome else None) == expect["verdict"], outcome
+    if outcome is not None:
+        late = (seconds(outcome.at) or 0) - expect["second"]
         assert late <= 6, late
 
 
@@ -248,10 +248,10 @@ def test_a_quiet_watch_costs_at_most_thirty_calls_a_minute() -> None:
         now = T0 + timedelta(seconds=second)
         full = timeline.at(second)
         glance = glance_of(full)
-        wants = judge.wants(state, glance, now)
-        spent += [second] * wants.calls
-        state, _, conclusion = judge.step(state, fetched(full, glance, wants), now)
-        assert conclusion is None
+        fetch = judge.fetch(state, glance, now)
+        spent += [second] * fetch.calls
+        state, _, outcome = judge.step(state, fetched(full, glance, fetch), now)
+        assert outcome is None
         second += judge.next_look(state, now)
     for minute in range(1, 9):
         calls = [s for s in spent if minute * 60 <= s < minute * 60 + 60]
@@ -296,22 +296,22 @@ looks = st.lists(
 def test_success_is_never_said_of_what_did_not_succeed(
     looks: list[tuple[Snapshot, float]], *, describes: bool
 ) -> None:
-    state = judge.begin(build(Target, TARGET), Policy(), T0)
+    state = judge.begin(build(DeploymentRef, TARGET), Policy(), T0)
     now, seen = T0, []
-    first: Conclusion | None = None
+    first: Outcome | None = None
     for shown, jump in looks:
         now += timedelta(seconds=jump)
         look = shown if describes else dataclasses.replace(shown, current_service_deployment=None)
         seen.append(look)
-        state, happened, conclusion = judge.step(state, look, now)
+        state, happened, outcome = judge.step(state, look, now)
         if first is not None:
-            assert (conclusion, happened) == (first, ()), "a final verdict never changes"
-        if conclusion is not None and conclusion.verdict.good:
+            assert (outcome, happened) == (first, ()), "a final verdict never changes"
+        if outcome is not None and outcome.verdict.good:
             assert succeeded_somewhere(seen)
-        first = first or conclusion
+        first = first or outcome
         assert judge.next_look(state, now) >= 0
         judge.progress(state, look, now)
-        judge.wants(state, look, now)
+        judge.fetch(state, look, now)
 
 
 FAILED_WORLDS = [
@@ -329,17 +329,17 @@ def test_a_shuffled_failure_is_never_a_success(data: st.DataObject) -> None:
     order = data.draw(st.lists(st.sampled_from(shown), min_size=1, max_size=20))
     state = timeline.begin()
     for number, look in enumerate(order):
-        state, _, conclusion = judge.step(state, look, T0 + timedelta(seconds=number * 7))
-        assert conclusion is None or not conclusion.verdict.good
+        state, _, outcome = judge.step(state, look, T0 + timedelta(seconds=number * 7))
+        assert outcome is None or not outcome.verdict.good
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(snapshots=st.lists(st.from_type(Snapshot), max_size=4), second=st.floats(-1e6, 1e6))
 def test_any_snapshot_at_all_is_taken(snapshots: list[Snapshot], second: float) -> None:
-    state = judge.begin(build(Target, TARGET), Policy(), T0)
+    state = judge.begin(build(DeploymentRef, TARGET), Policy(), T0)
     for look in snapshots:
         now = T0 + timedelta(seconds=second)
-        judge.wants(state, look, now)
+        judge.fetch(state, look, now)
         state, _, _ = judge.step(state, look, now)
         judge.progress(state, look, now)
         assert judge.next_look(state, now) >= 0

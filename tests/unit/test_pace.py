@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from shipway.rollout.judge import judge
-from shipway.rollout.judge.terms import Policy, Target
+from shipway.rollout.judge.terms import DeploymentRef, Policy
 from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task
 
 T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
-TARGET = Target(
+TARGET = DeploymentRef(
     subject="web",
     service="shop-web",
     task_definition="arn:aws:ecs:eu-west-1:1:task-definition/shop:42",
@@ -47,8 +47,8 @@ def at(seconds: float) -> datetime:
 
 
 def after(look: Snapshot, seconds: float) -> judge.State:
-    state, _, conclusion = judge.step(judge.begin(TARGET, Policy(), T0), look, at(seconds))
-    assert conclusion is None
+    state, _, outcome = judge.step(judge.begin(TARGET, Policy(), T0), look, at(seconds))
+    assert outcome is None
     return state
 
 
@@ -66,12 +66,12 @@ def test_an_asked_roll_back_is_looked_for_soon_though_calls_were_borrowed() -> N
 
 
 def test_a_roll_back_that_was_over_before_it_was_seen_is_proven_in_one_look() -> None:
-    assert judge.wants(after(UNDER_WAY, 5), BACK, at(6)).targets
+    assert judge.fetch(after(UNDER_WAY, 5), BACK, at(6)).targets
 
 
 def test_the_state_before_the_update_is_no_roll_back() -> None:
     never_seen = judge.begin(TARGET, Policy(), T0)
-    assert not judge.wants(never_seen, BACK, at(0.1)).targets
+    assert not judge.fetch(never_seen, BACK, at(0.1)).targets
 
 
 def test_what_is_borrowed_has_an_end_however_much_moves() -> None:
@@ -86,17 +86,17 @@ def test_what_is_borrowed_has_an_end_however_much_moves() -> None:
         stopped = tuple(stopped_task(number) for number in range(dead))
         failing = replace(NEW, running=1, pending=0, failed=dead)
         glance = Snapshot(desired=2, running=3, deployments=(failing, OLD))
-        wants = judge.wants(state, glance, at(second))
-        tasks = (running_task(dead),) if wants.tasks else ()
-        stopped = stopped if wants.stopped else ()
+        fetch = judge.fetch(state, glance, at(second))
+        tasks = (running_task(dead),) if fetch.tasks else ()
+        stopped = stopped if fetch.stopped else ()
         look = replace(
-            glance, tasks=tasks, tasks_listed=wants.tasks, stopped=stopped, calls=wants.calls
+            glance, tasks=tasks, tasks_listed=fetch.tasks, stopped=stopped, calls=fetch.calls
         )
-        spent += wants.calls
+        spent += fetch.calls
         assert spent <= 40 + second / 2, (second, spent)
-        asked_for_tasks += [second] if wants.tasks else []
-        state, _, conclusion = judge.step(state, look, at(second))
-        assert conclusion is None
+        asked_for_tasks += [second] if fetch.tasks else []
+        state, _, outcome = judge.step(state, look, at(second))
+        assert outcome is None
         second += judge.next_look(state, at(second))
     late = [b - a for a, b in itertools.pairwise(asked_for_tasks)]
     assert max(late) <= 30, "what the verdict hangs on must still be asked for"
@@ -124,7 +124,7 @@ def running_task(number: int) -> Task:
 def test_a_look_that_cannot_be_paid_asks_for_less_and_waits_for_the_rest() -> None:
     fewer = replace(UNDER_WAY, deployments=(replace(NEW, pending=1, failed=1), OLD))
     rich = after(UNDER_WAY, 1)
-    assert judge.wants(rich, fewer, at(1)).stopped
+    assert judge.fetch(rich, fewer, at(1)).stopped
     poor = replace(rich, tokens=-18.0)
-    assert 1 <= judge.wants(poor, fewer, at(1)).calls <= 2
+    assert 1 <= judge.fetch(poor, fewer, at(1)).calls <= 2
     assert judge.next_look(replace(rich, tokens=-20.0), at(1)) >= 2.0

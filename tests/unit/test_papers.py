@@ -26,7 +26,7 @@ from shipway.aws.kms import KmsSigner
 from shipway.errors import ConfigurationError, EvidenceError
 from shipway.image import layout, provenance, referrers, sbom, signing
 from shipway.image.layout import Manifest
-from shipway.image.referrers import Document
+from shipway.image.referrers import AttachedDocument
 from shipway.values import Digest
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Cataloguer:
         raise AssertionError
 
 
-def bills(made: Any, cataloguer: Cataloguer, cache: Path) -> tuple[sbom.Bill, ...]:
+def bills(made: Any, cataloguer: Cataloguer, cache: Path) -> tuple[sbom.Sbom, ...]:
     return sbom.bills(
         cataloguer,
         layout.read(made.folder),
@@ -131,7 +131,7 @@ def test_provenance_in_the_words_of_v1() -> None:
 
 def test_a_referrer_names_its_subject_and_is_the_same_each_time() -> None:
     subject = Manifest(digest=DIGEST, media_type="application/x", content=b"12345")
-    document = Document(artifact_type="a/b", content=b"text", annotations={"k": "v"})
+    document = AttachedDocument(artifact_type="a/b", content=b"text", annotations={"k": "v"})
     made, blobs = referrers.manifest(document, subject)
     body = json.loads(made.content)
     assert body["subject"] == {

@@ -10,7 +10,7 @@ import pytest
 
 from shipway import __version__
 from shipway.errors import EvidenceError
-from shipway.evidence.canonical_json import plain
+from shipway.evidence.canonical_json import to_json
 from shipway.evidence.record import Journal
 from shipway.observer import Event, Failed, Finished, Output, Rolling, Started, TaskCounts
 from shipway.values import Commit, Digest, ImageReference
@@ -228,7 +228,7 @@ def test_a_link_to_nowhere_in_the_way(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_values_become_what_json_knows() -> None:
     east = timezone(timedelta(hours=2))
-    assert plain(
+    assert to_json(
         {
             "digest": IMAGE.digest,
             "image": IMAGE,

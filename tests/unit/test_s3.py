@@ -11,7 +11,7 @@ from typing import Any, cast
 import pytest
 from botocore.exceptions import ClientError
 
-from shipway.aws.s3 import Objects
+from shipway.aws.s3 import S3Objects
 from shipway.aws.session import Session
 from shipway.errors import AccessDeniedError, AwsError, EvidenceError
 
@@ -43,8 +43,8 @@ class Bucket:
         return {"Body": io.BytesIO(self.kept[said["Key"]])}
 
 
-def objects(bucket: Bucket) -> Objects:
-    return Objects(cast("Session", bucket))
+def objects(bucket: Bucket) -> S3Objects:
+    return S3Objects(cast("Session", bucket))
 
 
 def test_an_object_is_sent_with_its_checksum_and_only_if_it_is_not_there() -> None:

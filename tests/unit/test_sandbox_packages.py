@@ -115,7 +115,9 @@ def test_a_layer_is_the_same_bytes_for_the_same_folder(tmp_path: Path) -> None:
 
 def test_every_digest_in_an_archive_is_that_of_its_blob(tmp_path: Path) -> None:
     packed, diff_id = pack(tmp_path)
-    image = rootfs.Image(name="n/x:1", architecture="amd64", environment={"A": "b"}, command=("c",))
+    image = rootfs.RootfsImage(
+        name="n/x:1", architecture="amd64", environment={"A": "b"}, command=("c",)
+    )
     with tarfile.open(fileobj=io.BytesIO(rootfs.archive(image, packed, diff_id))) as tar:
         blobs: dict[str, bytes] = {}
         for entry in tar:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shipway.aws import scans as adapter
 from shipway.config.environment import Scanning, Severity, Waiver
 from shipway.image import scan as scanning
-from shipway.image.scan import NOT_AVAILABLE, Finding, Scan, await_scans, decide, state_of
+from shipway.image.scan import NOT_AVAILABLE, Scan, ScanFinding, await_scans, decide, state_of
 from shipway.values import Digest
 
 ONE, TWO, INDEX = (Digest(f"sha256:{digit * 64}") for digit in "123")
@@ -27,11 +27,13 @@ BLOCKED = (
     "IMAGE_ARCHIVED",
     "IMAGE_SIZE_EXCEEDED",
 )
-CRITICAL = Finding(id="CVE-1", severity="critical", package="openssl", version="3", fixable=True)
-LOW = Finding(id="CVE-2", severity="low", package="zlib", version="1", fixable=False)
+CRITICAL = ScanFinding(
+    id="CVE-1", severity="critical", package="openssl", version="3", fixable=True
+)
+LOW = ScanFinding(id="CVE-2", severity="low", package="zlib", version="1", fixable=False)
 
 
-def scan(status: str = "COMPLETE", *listed: Finding, digest: Digest = ONE, **more: Any) -> Scan:
+def scan(status: str = "COMPLETE", *listed: ScanFinding, digest: Digest = ONE, **more: Any) -> Scan:
     return Scan(digest=digest, status=status, findings={}, listed=listed, **more)
 
 
@@ -208,7 +210,7 @@ def test_nothing_is_waited_for_where_nothing_depends_on_it() -> None:
 STATUSES = st.sampled_from([*BLOCKED, "COMPLETE", "ACTIVE", "PENDING", NOT_AVAILABLE, "NEW_WORD"])
 FINDINGS = st.lists(
     st.builds(
-        Finding,
+        ScanFinding,
         id=st.sampled_from(["CVE-1", "CVE-2"]),
         severity=st.sampled_from(get_args(Severity)),
         package=st.sampled_from(["openssl", "zlib"]),
@@ -220,7 +222,7 @@ FINDINGS = st.lists(
 
 @given(st.lists(st.tuples(STATUSES, FINDINGS), max_size=3))
 def test_only_finished_scans_without_counted_critical_findings_pass(
-    found: list[tuple[str, list[Finding]]],
+    found: list[tuple[str, list[ScanFinding]]],
 ) -> None:
     scans = [
         scan(status, *listed, digest=Digest(f"sha256:{number:064x}"))
@@ -298,5 +300,5 @@ def test_pages_are_joined_and_both_kinds_are_read() -> None:
     )
     assert basic.kind == "basic"
     assert basic.completed == NOW
-    assert basic.listed == (Finding(id="CVE-5", severity="low", package="zlib", version="1.3"),)
+    assert basic.listed == (ScanFinding(id="CVE-5", severity="low", package="zlib", version="1.3"),)
     assert scanning.words([basic]) == "no findings"

@@ -12,9 +12,9 @@ import pytest
 
 from shipway.rollout.judge import judge
 from shipway.rollout.judge.state import State
+from shipway.rollout.judge.terms import DeploymentRef as Ours
 from shipway.rollout.judge.terms import Policy
-from shipway.rollout.judge.terms import Target as Ours
-from shipway.rollout.snapshot import Deployment, ServiceEvent, Snapshot, Target
+from shipway.rollout.snapshot import Deployment, ServiceEvent, Snapshot, TargetHealth
 
 T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
 GROUP = "arn:aws:elasticloadbalancing:eu-west-1:1:targetgroup/shop/1f"
@@ -39,7 +39,7 @@ OURS = Ours(
 )
 
 
-def look(*messages: str, targets: tuple[Target, ...] = ()) -> Snapshot:
+def look(*messages: str, targets: tuple[TargetHealth, ...] = ()) -> Snapshot:
     events = tuple(ServiceEvent(id=text, at=T0, message=text) for text in messages)
     return Snapshot(desired=2, deployments=(MINE,), events=events, targets=targets)
 
@@ -91,7 +91,9 @@ def test_what_an_event_tells_twice_is_one_target() -> None:
 
 
 def test_an_unhealthy_target_stays_unhealthy_while_it_drains() -> None:
-    sick = Target(group="g", id="10.0.0.1", port=80, state="unhealthy", reason="Target.Timeout")
+    sick = TargetHealth(
+        group="g", id="10.0.0.1", port=80, state="unhealthy", reason="Target.Timeout"
+    )
     draining = replace(sick, state="draining", reason="Target.DeregistrationInProgress")
     old = replace(draining, id="10.0.0.9")
     assert after(look(targets=(sick,)), look(targets=(draining, old))).targets == (old, sick)

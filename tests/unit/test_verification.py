@@ -8,14 +8,14 @@ from typing import Literal
 import pytest
 from tests.unit.still import Clock
 
-from shipway.config.environment import Environment, Image, Service
-from shipway.delivery.verification import Verified, verify
+from shipway.config.environment import Environment, ImageSettings, Service
+from shipway.delivery.verification import VerifiedService, verify
 from shipway.errors import VerificationError
 from shipway.observer import Event, Finished, Noticed, Started
-from shipway.rollout.judge.terms import Wants
+from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import Container, Snapshot, Task, Trouble
-from shipway.values import Answer, Digest, ImageReference, Json
+from shipway.values import Digest, HttpAnswer, ImageReference, Json
 
 INDEX, PLATFORM, OTHER = (Digest(f"sha256:{digit * 64}") for digit in "123")
 URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
@@ -34,7 +34,9 @@ def place(*services: Service) -> Environment:
         repository="shop",
         cluster="shop",
         role="",
-        image=Image(name="shop", context=".", dockerfile="Dockerfile", platforms=(), build_args={}),
+        image=ImageSettings(
+            name="shop", context=".", dockerfile="Dockerfile", platforms=(), build_args={}
+        ),
         services=services or (WEB,),
     )
 
@@ -65,16 +67,16 @@ class Ecs:
     troubles: tuple[Trouble, ...] = ()
     stopped: tuple[Task, ...] = ()
     late: tuple[Trouble, ...] = ()
-    looks: list[Wants] = field(default_factory=list)
+    looks: list[FetchPlan] = field(default_factory=list)
 
     def services(self, cluster: str, names: Sequence[str]) -> Mapping[str, Snapshot]:
         assert cluster == "shop"
         return dict.fromkeys(names, self.glance)
 
-    def complete(self, cluster: str, name: str, glance: Snapshot, wants: Wants) -> Snapshot:
+    def complete(self, cluster: str, name: str, glance: Snapshot, fetch: FetchPlan) -> Snapshot:
         assert (cluster, name[:5], glance) == ("shop", "shop-", self.glance)
-        self.looks.append(wants)
-        if wants.stopped:
+        self.looks.append(fetch)
+        if fetch.stopped:
             return replace(glance, stopped=self.stopped, troubles=self.late)
         return replace(glance, tasks=self.tasks, troubles=self.troubles)
 
@@ -111,12 +113,12 @@ class Prober:
 
     def __init__(self, *answers: int | str) -> None:
         self.answers = [
-            Answer(status=one) if isinstance(one, int) else Answer(status=None, trouble=one)
+            HttpAnswer(status=one) if isinstance(one, int) else HttpAnswer(status=None, trouble=one)
             for one in answers
         ]
         self.asked: list[tuple[str, float]] = []
 
-    def get(self, url: str, seconds: float) -> Answer:
+    def get(self, url: str, seconds: float) -> HttpAnswer:
         self.asked.append((url, seconds))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
@@ -129,7 +131,7 @@ def run(
     shipped: ImageReference | None = IMAGE,
     told: list[Event] | None = None,
     clock: Clock | None = None,
-) -> tuple[Verified, ...]:
+) -> tuple[VerifiedService, ...]:
     return verify(
         place(service),
         ecs=ecs or Ecs(),
@@ -157,10 +159,10 @@ def test_what_runs_is_what_was_shipped() -> None:
     told: list[Event] = []
     ecs, prober = Ecs(), Prober(200)
     (found,) = run(ecs, prober, told=told)
-    assert found == Verified(
-        service=WEB, image=IMAGE, tasks=2, answers=(Answer(status=200),) * 3, seconds=2.0
+    assert found == VerifiedService(
+        service=WEB, image=IMAGE, tasks=2, answers=(HttpAnswer(status=200),) * 3, seconds=2.0
     )
-    assert ecs.looks == [Wants(tasks=True), Wants(stopped=True)]
+    assert ecs.looks == [FetchPlan(tasks=True), FetchPlan(stopped=True)]
     assert prober.asked == [(URL, 5.0)] * 3
     assert told == [
         Started(stage="verify", subject="web"),
@@ -398,7 +400,7 @@ def test_a_task_that_ecs_replaced_has_not_failed() -> None:
 def test_without_an_address_no_time_passes_in_which_a_task_could_fail() -> None:
     ecs = Ecs()
     run(ecs, service=replace(WEB, url=""))
-    assert ecs.looks == [Wants(tasks=True)]
+    assert ecs.looks == [FetchPlan(tasks=True)]
 
 
 def test_stopped_tasks_that_may_not_be_looked_at() -> None:

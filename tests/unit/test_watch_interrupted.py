@@ -12,7 +12,7 @@ from tests.unit.still import Clock
 
 from shipway.errors import CancelledError
 from shipway.observer import silent
-from shipway.rollout.judge.terms import Policy, Target, Wants
+from shipway.rollout.judge.terms import DeploymentRef, FetchPlan, Policy
 from shipway.rollout.ports import LogLines, Updated
 from shipway.rollout.snapshot import (
     Deployment,
@@ -26,7 +26,7 @@ from shipway.rollout.watch import Watch, begin
 from shipway.values import Json
 
 T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
-TARGET = Target(
+TARGET = DeploymentRef(
     subject="web",
     service="shop-web",
     task_definition="shop:42",
@@ -56,9 +56,9 @@ class Ecs:
         glance = Snapshot(desired=1, deployments=(MINE,), current_service_deployment="sd42")
         return dict.fromkeys(names, glance)
 
-    def complete(self, cluster: str, name: str, glance: Snapshot, wants: Wants) -> Snapshot:
+    def complete(self, cluster: str, name: str, glance: Snapshot, fetch: FetchPlan) -> Snapshot:
         assert (cluster, name) == ("tests", "shop-web")
-        assert wants.calls
+        assert fetch.calls
         revision = ServiceRevision(arn="rev", task_definition="shop:42")
         return replace(glance, service_deployment=DESCRIBED, revisions=(revision,))
 

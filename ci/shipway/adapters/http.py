@@ -8,7 +8,7 @@ import ssl
 from urllib.parse import urlsplit
 
 from shipway import __version__
-from shipway.values import Answer
+from shipway.values import HttpAnswer
 
 # No more than this of a page is read: only the status is asked for.
 _READ = 64 * 1024
@@ -20,13 +20,13 @@ class HttpProber:
     A kept-alive connection would go on talking to one old task behind the load balancer.
     """
 
-    def get(self, url: str, seconds: float) -> Answer:
+    def get(self, url: str, seconds: float) -> HttpAnswer:
         """One GET; the status, or the reason there was none."""
         try:
             parts = urlsplit(url)
             host, port = parts.hostname or "", parts.port
         except ValueError as error:
-            return Answer(status=None, trouble=f"not an address: {error}")
+            return HttpAnswer(status=None, trouble=f"not an address: {error}")
         connection: http.client.HTTPConnection
         if parts.scheme == "https":
             context = ssl.create_default_context()
@@ -42,7 +42,7 @@ class HttpProber:
             with contextlib.suppress(OSError, http.client.HTTPException):
                 answer.read1(_READ)
         except (OSError, http.client.HTTPException, UnicodeError) as error:
-            return Answer(status=None, trouble=f"{type(error).__name__}: {error}")
+            return HttpAnswer(status=None, trouble=f"{type(error).__name__}: {error}")
         finally:
             connection.close()
-        return Answer(status=answer.status)
+        return HttpAnswer(status=answer.status)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from shipway.aws.ecr import EcrRepository, origin_of
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.kms import KmsSigner
-from shipway.aws.logs import Logs
+from shipway.aws.logs import CloudWatchLogs
 from shipway.aws.published import Published
-from shipway.aws.s3 import Objects
+from shipway.aws.s3 import S3Objects
 from shipway.aws.session import Session
 from shipway.aws.stacks import Stacks
-from shipway.config.environment import Environment, Origin, Place
+from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.values import Identity
 
 
@@ -20,9 +20,9 @@ class AwsAccount:
     def __init__(self, region: str) -> None:
         self._session = Session(region)
         self.ecs = AwsEcs(self._session)
-        self.logs = Logs(self._session)
+        self.logs = CloudWatchLogs(self._session)
         self.published = Published(self._session)
-        self.objects = Objects(self._session)
+        self.objects = S3Objects(self._session)
         self.stacks = Stacks(self._session)
         self._repositories: dict[tuple[str, str], EcrRepository] = {}
 
@@ -44,9 +44,9 @@ class AwsAccount:
             self._repositories[key] = EcrRepository(self._session, *key)
         return self._repositories[key]
 
-    def repository_at(self, place: Place, name: str) -> EcrRepository:
+    def repository_at(self, destination: EnvironmentRef, name: str) -> EcrRepository:
         """A repository of another environment, read with the credentials of this one."""
-        return EcrRepository(Session(place.region), name, place.account)
+        return EcrRepository(Session(destination.region), name, destination.account)
 
     def origin(self, origin: Origin) -> EcrRepository:
         """The repository that promoted images come from, in its own account and region."""

@@ -11,7 +11,7 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from shipway.aws import scans
-from shipway.aws.registry import Registry
+from shipway.aws.registry import DistributionClient
 from shipway.aws.session import Session, code_of, translated
 from shipway.config.environment import Origin
 from shipway.errors import (
@@ -24,7 +24,7 @@ from shipway.image import layout
 from shipway.image import referrers as attestation
 from shipway.image.layout import Manifest
 from shipway.image.publish import Pushed, StoredImage
-from shipway.image.referrers import Document, Referrer
+from shipway.image.referrers import AttachedDocument, Referrer
 from shipway.image.scan import NOT_AVAILABLE, Scan
 from shipway.values import Digest
 
@@ -38,7 +38,7 @@ _TAKEN = frozenset({"ImageAlreadyExistsException", "ImageTagAlreadyExistsExcepti
 
 
 class EcrRepository:
-    """One repository; implements :class:`shipway.image.publish.Repository`.
+    """One repository; implements :class:`shipway.image.publish.ImageRepository`.
 
     Args:
         session: Where the calls go.
@@ -115,12 +115,12 @@ class EcrRepository:
             )
 
     def push(self, folder: Path, tag: str) -> Pushed:
-        """Push an OCI image layout; see :class:`shipway.image.publish.Repository`."""
+        """Push an OCI image layout; see :class:`shipway.image.publish.ImageRepository`."""
         image = layout.read(folder)
         return self._open().push(image, tag)
 
     def tag(self, digest: Digest, tag: str) -> Digest:
-        """A further tag by the manifest alone; see :class:`shipway.image.publish.Repository`."""
+        """A further tag by the manifest alone; see ``image.publish.ImageRepository``."""
         standing = self._get(tag)
         if standing is not None:
             return standing.digest
@@ -150,7 +150,7 @@ class EcrRepository:
         return standing.digest if standing else digest
 
     def labels(self, digest: Digest) -> Mapping[str, str]:
-        """An image's labels; see :class:`shipway.image.publish.Repository`."""
+        """An image's labels; see :class:`shipway.image.publish.ImageRepository`."""
         stored = self.find(digest.value)
         if stored is None:
             return {}
@@ -166,7 +166,7 @@ class EcrRepository:
             return {}
 
     def take(self, origin: Origin, digest: Digest, tag: str) -> Pushed:
-        """Copy from another repository; see :class:`shipway.image.publish.Target`."""
+        """Copy from another repository; see :class:`shipway.image.publish.PromotionTarget`."""
         here = (self._registry_id, self.region, self._name)
         if (origin.account, origin.region, origin.repository) == here:
             self.tag(digest, tag)
@@ -197,7 +197,9 @@ class EcrRepository:
             if not token:
                 return tuple(found)
 
-    def attach(self, subject: Digest, documents: Sequence[Document]) -> tuple[Referrer, ...]:
+    def attach(
+        self, subject: Digest, documents: Sequence[AttachedDocument]
+    ) -> tuple[Referrer, ...]:
         """Put documents beside an image; see :class:`shipway.image.referrers.Attachments`."""
         hub = self._open()
         root = self._get(subject.value)
@@ -227,8 +229,8 @@ class EcrRepository:
             token = answer["authorizationData"][0]["authorizationToken"]
             return base64.b64decode(token).decode()
 
-    def _open(self) -> Registry:
-        return Registry(self.uri, self.login())
+    def _open(self) -> DistributionClient:
+        return DistributionClient(self.uri, self.login())
 
     def scan(self, digest: Digest) -> Scan:
         """What is known of a manifest's scan; see :class:`shipway.image.scan.Scans`."""
@@ -322,7 +324,7 @@ def transfer(source: EcrRepository, target: EcrRepository, digest: Digest, tag: 
     )
 
 
-def _child(hub: Registry, digest: Digest) -> Manifest:
+def _child(hub: DistributionClient, digest: Digest) -> Manifest:
     found = hub.manifest(digest.value)
     if found is None:
         raise PublishError(

@@ -20,13 +20,13 @@ from shipway.errors import (
     ShipwayError,
     UsageError,
 )
-from shipway.rollout.judge.terms import Wants
+from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import (
     ServiceDeployment,
     ServiceRevision,
     Snapshot,
-    Target,
+    TargetHealth,
     Task,
     Trouble,
 )
@@ -86,7 +86,7 @@ class AwsEcs:
             self._groups[cluster, found["serviceName"]] = read.target_groups(found)
         return {found["serviceName"]: read.service(found) for found in answer["services"]}
 
-    def complete(self, cluster: str, name: str, glance: Snapshot, wants: Wants) -> Snapshot:
+    def complete(self, cluster: str, name: str, glance: Snapshot, fetch: FetchPlan) -> Snapshot:
         """What the judge wants besides, each with its own calls; see the port."""
         troubles = list(glance.troubles)
         calls = glance.calls
@@ -99,20 +99,20 @@ class AwsEcs:
                 troubles.append(trouble)
             return otherwise if answer is None else answer
 
-        ours, newest = self._deployments(glance, wants, ask)
+        ours, newest = self._deployments(glance, fetch, ask)
         nothing: tuple[Task, ...] = ()
-        targets: tuple[Target, ...] = ()
+        targets: tuple[TargetHealth, ...] = ()
         revisions: tuple[ServiceRevision, ...] = ()
-        if wants.revisions:
+        if fetch.revisions:
             arns = [one.target.arn for one in (ours, newest) if one and one.target]
             if arns:
                 revisions = ask("DescribeServiceRevisions", lambda: self._revisions(arns), ())
         tasks, stopped = nothing, nothing
-        if wants.tasks:
+        if fetch.tasks:
             tasks = ask("ListTasks", lambda: self._tasks(cluster, name, "RUNNING"), nothing)
-        if wants.stopped:
+        if fetch.stopped:
             stopped = ask("ListTasks", lambda: self._tasks(cluster, name, "STOPPED"), nothing)
-        if wants.targets:
+        if fetch.targets:
             groups = self._groups.get((cluster, name), ())
             targets = ask("DescribeTargetHealth", lambda: self._targets(groups), ())
             calls += max(0, len(groups) - 1)
@@ -125,18 +125,18 @@ class AwsEcs:
             newest=newest,
             revisions=revisions,
             tasks=tasks,
-            tasks_listed=wants.tasks and not any(t.operation == "ListTasks" for t in troubles),
+            tasks_listed=fetch.tasks and not any(t.operation == "ListTasks" for t in troubles),
             stopped=stopped,
             targets=targets,
             troubles=tuple(troubles),
         )
 
     def _deployments(
-        self, glance: Snapshot, wants: Wants, ask: Callable[..., Any]
+        self, glance: Snapshot, fetch: FetchPlan, ask: Callable[..., Any]
     ) -> tuple[ServiceDeployment | None, ServiceDeployment | None]:
         current = glance.current_service_deployment or ""
-        wanted = current if wants.service_deployment == "current" else wants.service_deployment
-        arns = [arn for arn in dict.fromkeys((wanted, current if wants.newest else "")) if arn]
+        wanted = current if fetch.service_deployment == "current" else fetch.service_deployment
+        arns = [arn for arn in dict.fromkeys((wanted, current if fetch.newest else "")) if arn]
         if not arns:
             return None, None
 
@@ -151,7 +151,7 @@ class AwsEcs:
         if not set(arns) <= set(self._described):
             self._described |= ask("DescribeServiceDeployments", call, {})
         found = self._described
-        newest = found.get(current) if wants.newest and current != wanted else None
+        newest = found.get(current) if fetch.newest and current != wanted else None
         return found.get(wanted), newest
 
     def _revisions(self, arns: Sequence[str]) -> tuple[ServiceRevision, ...]:
@@ -174,7 +174,7 @@ class AwsEcs:
                 found += [read.task(one) for one in answer["tasks"]]
         return tuple(found)
 
-    def _targets(self, groups: Sequence[str]) -> tuple[Target, ...]:
+    def _targets(self, groups: Sequence[str]) -> tuple[TargetHealth, ...]:
         balancers = self._quick("elbv2")
         return tuple(
             read.target(group, one)

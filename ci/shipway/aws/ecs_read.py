@@ -20,7 +20,7 @@ from shipway.rollout.snapshot import (
     ServiceEvent,
     ServiceRevision,
     Snapshot,
-    Target,
+    TargetHealth,
     Task,
 )
 
@@ -199,10 +199,10 @@ def _container(found: Answer) -> Container:
     )
 
 
-def target(group: str, found: Answer) -> Target:
+def target(group: str, found: Answer) -> TargetHealth:
     """One entry of ELB's DescribeTargetHealth."""
     health = found.get("TargetHealth") or {}
-    return Target(
+    return TargetHealth(
         group=group,
         id=found["Target"]["Id"],
         port=found["Target"].get("Port", 0),

@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from shipway.aws.session import Session, code_of, translated
 
 
-class Logs:
+class CloudWatchLogs:
     """Reads log streams as the ``awslogs`` driver writes them.
 
     Args:

@@ -77,7 +77,7 @@ class Readable(Protocol):
 Opener = Callable[[Part], AbstractContextManager[Readable]]
 
 
-class Registry:
+class DistributionClient:
     """One repository of one registry.
 
     Args:
@@ -116,7 +116,11 @@ class Registry:
         return Pushed(digest=digest, blobs=len(sent), bytes=sum(sent))
 
     def copy(
-        self, source: Registry, root: Manifest, children: Sequence[Manifest], tag: str = ""
+        self,
+        source: DistributionClient,
+        root: Manifest,
+        children: Sequence[Manifest],
+        tag: str = "",
     ) -> Pushed:
         """Take an image from another repository as it is, blob by blob; nothing is kept on disk.
 

@@ -17,8 +17,8 @@ _BUSY: Final = frozenset({"ConditionalRequestConflict", "409"})
 _TRIES: Final = 3
 
 
-class Objects:
-    """Buckets of one region; implements :class:`shipway.evidence.copies.Objects`.
+class S3Objects:
+    """Buckets of one region; implements :class:`shipway.evidence.copies.S3Objects`.
 
     Every object is sent with its SHA-256, which S3 checks and keeps, and which a bucket with object
     lock asks for; the bucket's default retention holds for it from then on.
@@ -31,7 +31,7 @@ class Objects:
         self._session = session
 
     def put(self, bucket: str, key: str, content: bytes) -> None:
-        """Put an object that is not there; see :class:`shipway.evidence.copies.Objects`."""
+        """Put an object that is not there; see :class:`shipway.evidence.copies.S3Objects`."""
         where = f"s3://{bucket}/{key}"
         checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
         kind = "application/json" if key.endswith("json") else "text/html"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, Literal, get_args
 
 from shipway.config.environment import Severity
-from shipway.image.scan import NOT_AVAILABLE, Finding, Scan
+from shipway.image.scan import NOT_AVAILABLE, Scan, ScanFinding
 from shipway.values import Digest
 
 Page = Mapping[str, Any]
@@ -43,11 +43,11 @@ def read(digest: Digest, ask: Callable[[str], Page]) -> Scan:
     )
 
 
-def _findings(page: Page) -> Iterator[Finding]:
+def _findings(page: Page) -> Iterator[ScanFinding]:
     found = page.get("imageScanFindings") or {}
     for one in found.get("findings") or ():
         known = {pair.get("key"): pair.get("value", "") for pair in one.get("attributes") or ()}
-        yield Finding(
+        yield ScanFinding(
             id=one.get("name", ""),
             severity=_severity(one),
             package=known.get("package_name", ""),
@@ -58,14 +58,14 @@ def _findings(page: Page) -> Iterator[Finding]:
         yield from _enhanced(one)
 
 
-def _enhanced(one: Mapping[str, Any]) -> Iterator[Finding]:
+def _enhanced(one: Mapping[str, Any]) -> Iterator[ScanFinding]:
     """One entry for each package that has it (ECR API Reference, EnhancedImageScanFinding)."""
     details = one.get("packageVulnerabilityDetails") or {}
     known = {"YES": True, "PARTIAL": True, "NO": False}
     name = details.get("vulnerabilityId") or one.get("title") or one.get("findingArn", "")
     packages: Sequence[Mapping[str, Any]] = details.get("vulnerablePackages") or [{}]
     for package in packages:
-        yield Finding(
+        yield ScanFinding(
             id=name,
             severity=_severity(one),
             package=package.get("name", ""),

@@ -22,7 +22,7 @@ _NOTHING: Final = ("didn't contain changes", "No updates are to be performed")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class LiveService:
     """What the task definition of a live service names, which a deploy role must know.
 
     Attributes:
@@ -71,7 +71,7 @@ class Stacks:
     def _client(self) -> Any:
         return self._session.client("cloudformation")
 
-    def running(self, cluster: str, service: str, container: str) -> Running:
+    def running(self, cluster: str, service: str, container: str) -> LiveService:
         """What the live task definition of a service names.
 
         Raises:
@@ -94,7 +94,7 @@ class Stacks:
                 one["name"]: one.get("logConfiguration", {}).get("options", {}).get("awslogs-group")
                 for one in document["containerDefinitions"]
             }
-            return Running(
+            return LiveService(
                 family=str(document["family"]),
                 log_group=groups.get(container) or "",
                 roles=tuple(role for role in roles if role),

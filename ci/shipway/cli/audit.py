@@ -10,9 +10,9 @@ from typing import Final, Protocol
 
 from shipway import wiring
 from shipway.adapters.keyfile import PublicKey
-from shipway.cli.run_command import conduct
+from shipway.cli.run_command import run_command
 from shipway.config import load as delivery_file
-from shipway.config.environment import Place
+from shipway.config.environment import EnvironmentRef
 from shipway.console import Console
 from shipway.errors import (
     ConfigurationError,
@@ -24,9 +24,9 @@ from shipway.errors import (
 )
 from shipway.evidence import archive, copies, history
 from shipway.evidence.archive import Archive
-from shipway.evidence.copies import Bucket, Copier, Objects, Registry
-from shipway.evidence.history import Delivery
-from shipway.evidence.verify import Checked, Finding, check
+from shipway.evidence.copies import BucketCopier, Copier, ObjectStore, ReferrerCopier
+from shipway.evidence.history import RecordedDelivery
+from shipway.evidence.verify import ChainFinding, Checked, check
 from shipway.git import checkout
 from shipway.image.publish import StoredImage
 from shipway.image.referrers import Attachments
@@ -56,7 +56,7 @@ class Account(Protocol):
         ...
 
     @property
-    def objects(self) -> Objects:
+    def objects(self) -> ObjectStore:
         """Its buckets."""
         ...
 
@@ -64,7 +64,7 @@ class Account(Protocol):
         """Who AWS says we are."""
         ...
 
-    def repository_at(self, place: Place, name: str) -> Store:
+    def repository_at(self, place: EnvironmentRef, name: str) -> Store:
         """A repository."""
         ...
 
@@ -101,7 +101,7 @@ def run(question: Question, *, json: bool, account: Open = wiring.account) -> in
     def work(console: Console) -> int:
         return _Audit(question, console, account).answer()
 
-    return conduct(work, interrupted="nothing was changed", json=json)
+    return run_command(work, interrupted="nothing was changed", json=json)
 
 
 class _Audit:
@@ -207,7 +207,7 @@ class _Audit:
                     said = f": {one.why}" if one.why else ""
                     self._console.say(f"· {link.record}: {one.place} is {one.state}{said}")
 
-    def _registry(self, found: Archive) -> Iterator[Finding]:
+    def _registry(self, found: Archive) -> Iterator[ChainFinding]:
         """Tags that point elsewhere than records say; what cannot be asked is said, not judged."""
         asked: set[str] = set()
         newest = [one for one in reversed(history.deliveries(found)) if _image(one)]
@@ -227,7 +227,7 @@ class _Audit:
                 return
             if stored is not None and stored.digest != image.digest:
                 why = f"the registry has {history.short(str(stored.digest))} under {tag}"
-                yield Finding(kind="registry", path=one.record, why=why)
+                yield ChainFinding(kind="registry", path=one.record, why=why)
 
     def _matrix(self, root: Path) -> int:
         """Judge a rehearsal anew: what was met and is no longer proven turns unmet."""
@@ -271,12 +271,12 @@ def see_declared(environment: str, file: Path) -> None:
     declared.environment(environment)
 
 
-def _copier(where: str, place: Place, account: Account) -> Copier:
+def _copier(where: str, place: EnvironmentRef, account: Account) -> Copier:
     if where.startswith("s3://"):
-        return Bucket(objects=account.objects, place=where)
+        return BucketCopier(objects=account.objects, place=where)
     repository = where.removeprefix("referrer of ")
     store = account.repository_at(place, repository.partition("/")[2])
-    return Registry(store=store, repository=repository)
+    return ReferrerCopier(store=store, repository=repository)
 
 
 def _digest_of(asked: str, found: Archive) -> str:
@@ -296,10 +296,10 @@ def _digest_of(asked: str, found: Archive) -> str:
 
 
 def _running(
-    digest: str, deliveries: Sequence[Delivery], account: Open
+    digest: str, deliveries: Sequence[RecordedDelivery], account: Open
 ) -> Iterator[tuple[str, str, str]]:
     """Where a digest runs now, of the services that it was ever rolled out to."""
-    newest: Mapping[str, Delivery] = {
+    newest: Mapping[str, RecordedDelivery] = {
         one.environment: one
         for one in deliveries
         if one.predicate.get("services") and digest in history.mentioned(one)
@@ -323,24 +323,24 @@ def _running(
             yield "not asked", f"{name}: {error.what}", ""
 
 
-def _same_account(account: Account, place: Place) -> None:
+def _same_account(account: Account, place: EnvironmentRef) -> None:
     found = account.identity().account
     if found != place.account:
         raise UsageError(f"these credentials are of account {found}, not of {place.account}")
 
 
-def _place(one: Delivery) -> Place | None:
+def _place(one: RecordedDelivery) -> EnvironmentRef | None:
     environment = one.predicate.get("environment") or {}
     if not environment.get("account") or not environment.get("region"):
         return None
-    return Place(
+    return EnvironmentRef(
         name=one.environment,
         account=str(environment["account"]),
         region=str(environment["region"]),
     )
 
 
-def _image(one: Delivery) -> ImageReference | None:
+def _image(one: RecordedDelivery) -> ImageReference | None:
     reference = (one.predicate.get("image") or {}).get("reference")
     try:
         return ImageReference.parse(str(reference)) if reference else None

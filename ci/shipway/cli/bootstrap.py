@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shipway.cli.contract import read
-from shipway.cli.run_command import conduct
+from shipway.cli.run_command import run_command
 from shipway.config import origin as origins
 from shipway.config import resolve
 from shipway.config.environment import Environment
-from shipway.config.load import Delivery
+from shipway.config.load import DeliveryFile
 from shipway.console import Console
 from shipway.delivery.stage import UNCHANGED
 from shipway.errors import IdentityError, UsageError
@@ -48,11 +48,17 @@ def run(env: str, *, apply: bool, yes: bool, json: bool) -> int:
             sys.stdout.write(template)
         return 0
 
-    return conduct(work, interrupted=UNCHANGED, json=json)
+    return run_command(work, interrupted=UNCHANGED, json=json)
 
 
 def _apply(
-    contract: Contract, delivery: Delivery, env: str, template: str, console: Console, *, yes: bool
+    contract: Contract,
+    delivery: DeliveryFile,
+    env: str,
+    template: str,
+    console: Console,
+    *,
+    yes: bool,
 ) -> None:
     declared = delivery.environment(env)
     place = resolve.find(declared, os.environ)
@@ -66,7 +72,7 @@ def _apply(
             remedy="sign in to the other account as somebody who may make roles",
         )
     environment = resolve.resolve(declared, variables=os.environ, published=aws.published)
-    role = contract.guard(declared.name).role
+    role = contract.environment_policy(declared.name).role
     stack = bootstrap_template.stack_of(role)
     values = _values(contract, environment, aws, stack, template)
     origin = None

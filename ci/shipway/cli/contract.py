@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipway.cli.run_command import conduct
+from shipway.cli.run_command import run_command
 from shipway.config import load as delivery_file
-from shipway.config.load import Delivery
+from shipway.config.load import DeliveryFile
 from shipway.console import Console
 from shipway.errors import ConfigurationError, DriftError
 from shipway.git import checkout
@@ -61,10 +61,10 @@ def run(*, write: bool, json: bool) -> int:
         console.say(same(locks))
         return 0
 
-    return conduct(work, interrupted="run it again: it shows every difference", json=json)
+    return run_command(work, interrupted="run it again: it shows every difference", json=json)
 
 
-def read(root: Path) -> tuple[Contract, Delivery]:
+def read(root: Path) -> tuple[Contract, DeliveryFile]:
     """The contract and the environments, each checked, and against each other.
 
     Raises:
@@ -76,7 +76,7 @@ def read(root: Path) -> tuple[Contract, Delivery]:
     return contract, delivery
 
 
-def render(contract: Contract, delivery: Delivery) -> Locks:
+def render(contract: Contract, delivery: DeliveryFile) -> Locks:
     """The regions of the workflow and every IAM template.
 
     Raises:
@@ -165,7 +165,10 @@ def table(contract: Contract) -> tuple[tuple[str, ...], ...]:
     rows = []
     for entry in contract.entries:
         by_hand = entry not in contract.triggers
-        named = {contract.guard(name).role_for(by_hand=by_hand) for name in entry.environments}
+        named = {
+            contract.environment_policy(name).role_for(by_hand=by_hand)
+            for name in entry.environments
+        }
         roles = sorted("any identity of the account" if one in {"", "*"} else one for one in named)
         places, tasks = ", ".join(entry.environments), ", ".join(entry.tasks)
         rows.append((entry.name, entry.rule, places, tasks, ", ".join(roles)))

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-from shipway.cli.run_command import conduct
+from shipway.cli.run_command import run_command
 from shipway.console import Console
 from shipway.delivery.deliver import Order, deliver
 from shipway.delivery.stage import UNCHANGED
 from shipway.errors import TerminatedError
 from shipway.policy.contract import Task
-from shipway.policy.facts import Exceptions
+from shipway.policy.facts import Overrides
 from shipway.rollout.resume import HookAction
 from shipway.values import ImageReference
 from shipway.wiring import delivery_context
@@ -25,7 +25,7 @@ def run(
     *,
     image: str = "",
     resume: HookAction | None = None,
-    asked: Exceptions | None = None,
+    asked: Overrides | None = None,
     json: bool,
     verbose: bool,
 ) -> int:
@@ -43,15 +43,13 @@ def run(
 
     def work(console: Console) -> int:
         with terminable():
-            order = _order(stage, env, image, resume, asked or Exceptions())
+            order = _order(stage, env, image, resume, asked or Overrides())
             return _deliver(order, console)
 
-    return conduct(work, interrupted=UNCHANGED, json=json, verbose=verbose)
+    return run_command(work, interrupted=UNCHANGED, json=json, verbose=verbose)
 
 
-def _order(
-    stage: Task, env: str, image: str, resume: HookAction | None, asked: Exceptions
-) -> Order:
+def _order(stage: Task, env: str, image: str, resume: HookAction | None, asked: Overrides) -> Order:
     return Order(
         task=stage,
         environment=env or None,

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from shipway.adapters.http import HttpProber
 from shipway.cli.deliver import terminable
-from shipway.cli.run_command import conduct
+from shipway.cli.run_command import run_command
 from shipway.console import Acceptance, Console
 from shipway.console.json_lines import decode
 from shipway.embedded import entry
@@ -26,7 +26,7 @@ from shipway.observer import Concluded, Event, Observer
 from shipway.rehearsal import closing, scenarios
 from shipway.rehearsal.checkout import Checkout
 from shipway.rehearsal.run_scenario import ScenarioContext, walk
-from shipway.rehearsal.scenarios import Walk
+from shipway.rehearsal.scenarios import Scenario
 from shipway.util.paths import cache_folder
 
 _BESIDE: Final = 2
@@ -41,7 +41,7 @@ def run(*, as_json: bool, verbose: bool) -> int:
             return _rehearse(console)
 
     again = "nothing is left running; start it again at any time"
-    return conduct(work, interrupted=again, json=as_json, verbose=verbose)
+    return run_command(work, interrupted=again, json=as_json, verbose=verbose)
 
 
 def _rehearse(console: Console) -> int:
@@ -135,7 +135,7 @@ def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
 class _Apart:
     """A walk in a clone of its own; what it tells is kept until its turn to be shown."""
 
-    def __init__(self, one: Walk, stage: ScenarioContext, number: int, scratch: Path) -> None:
+    def __init__(self, one: Scenario, stage: ScenarioContext, number: int, scratch: Path) -> None:
         self._one = one
         self._stage = stage
         self._number = number
@@ -158,12 +158,12 @@ class _Apart:
             console(event)
 
 
-def _walk(one: Walk, stage: ScenarioContext, number: int, console: Console) -> None:
+def _walk(one: Scenario, stage: ScenarioContext, number: int, console: Console) -> None:
     _head(one, console)
     walk(one, stage, number, _events(console, stage.root))
 
 
-def _head(one: Walk, console: Console) -> None:
+def _head(one: Scenario, console: Console) -> None:
     expected = "must succeed" if not one.exit_code else f"must fail: {one.kind}"
     console.say("")
     console.say(f"{one.name}  {one.title}  ({expected})")

@@ -9,7 +9,7 @@ from shipway.console import Console, Mode, open_console
 from shipway.errors import CancelledError, ShipwayError
 
 
-def conduct(
+def run_command(
     work: Callable[[Console], int], *, interrupted: str, json: bool, verbose: bool = False
 ) -> int:
     """Let a task work with a console of its own; nothing is raised but what is a bug of ours.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from shipway.cli.run_command import conduct
+from shipway.cli.run_command import run_command
 from shipway.console import Console
 from shipway.embedded import entry
 from shipway.git import checkout
@@ -29,4 +29,4 @@ def run(*, down: bool, json: bool) -> int:
         return 0
 
     rest = "one that was still starting has been ended; inv sandbox --down ends one that runs"
-    return conduct(work, interrupted=rest, json=json)
+    return run_command(work, interrupted=rest, json=json)

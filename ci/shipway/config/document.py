@@ -38,7 +38,7 @@ _ANYTHING = "texts in double quotes, tables in [brackets]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class TomlDocument:
     """What a file says. ``shown`` is its path as it was given, for messages."""
 
     shown: str
@@ -46,7 +46,7 @@ class Document:
     lines: Mapping[KeyPath, int]
 
 
-def read(file: Path, *, remedy: str) -> Document:
+def read(file: Path, *, remedy: str) -> TomlDocument:
     """Read a TOML file.
 
     What an error says begins with the file and the line: a stage shows it behind its own name.
@@ -85,7 +85,7 @@ def read(file: Path, *, remedy: str) -> Document:
         raise ConfigurationError(
             f"{shown} is nested too deeply", remedy="write it as docs/configuration.md shows"
         ) from error
-    return Document(shown=shown, table=table, lines=lines)
+    return TomlDocument(shown=shown, table=table, lines=lines)
 
 
 def _syntax(shown: str, text: str, message: str) -> ConfigurationError:

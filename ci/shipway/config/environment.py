@@ -16,7 +16,7 @@ _ECR: Final = re.compile(r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class ImageSettings:
     """What is built.
 
     Attributes:
@@ -117,7 +117,7 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class EnvironmentRef:
     """What must be known before AWS can be asked anything.
 
     ``sandbox`` says that this environment is the embedded one, which is started for it.
@@ -130,7 +130,7 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class EvidenceSettings:
     """Where records are copied to, beside their own folder.
 
     Attributes:
@@ -174,7 +174,7 @@ class Environment:
     repository: str
     cluster: str
     role: str
-    image: Image
+    image: ImageSettings
     services: tuple[Service, ...]
     sandbox: bool = False
     promote_from: str = ""
@@ -182,7 +182,7 @@ class Environment:
     scan: Scanning = field(default_factory=Scanning)
     sbom: Sbom = "if-available"
     sign: str = ""
-    evidence: Evidence = field(default_factory=Evidence)
+    evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
 
     @property
     def repository_uri(self) -> str:
@@ -190,9 +190,11 @@ class Environment:
         return f"{self.registry}/{self.repository}"
 
     @property
-    def place(self) -> Place:
+    def place(self) -> EnvironmentRef:
         """Where it is."""
-        return Place(name=self.name, account=self.account, region=self.region, sandbox=self.sandbox)
+        return EnvironmentRef(
+            name=self.name, account=self.account, region=self.region, sandbox=self.sandbox
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shipway.config.document import Document, read
+from shipway.config.document import TomlDocument, read
 from shipway.config.models import DeliveryTable
 from shipway.config.positions import KeyPath
 from shipway.config.problems import Problem, configuration_error, dotted, nearest
@@ -22,7 +22,7 @@ class Declared:
     """One environment as the file declares it, references unresolved."""
 
     name: str
-    document: Document
+    document: TomlDocument
 
     @property
     def path(self) -> KeyPath:
@@ -39,10 +39,10 @@ class Declared:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class DeliveryFile:
     """What delivery.toml says, checked as far as it can be before references are resolved."""
 
-    document: Document
+    document: TomlDocument
 
     @property
     def name(self) -> str:
@@ -69,7 +69,7 @@ class Delivery:
         return Declared(name=name, document=self.document)
 
 
-def load(file: Path) -> Delivery:
+def load(file: Path) -> DeliveryFile:
     """Read and check the file.
 
     Raises:
@@ -87,7 +87,7 @@ def load(file: Path) -> Delivery:
     problems += _between(document.table)
     if problems:
         raise configuration_error(problems, shown=document.shown, lines=document.lines)
-    return Delivery(document=document)
+    return DeliveryFile(document=document)
 
 
 def _between(table: Mapping[str, Any]) -> Iterator[Problem]:

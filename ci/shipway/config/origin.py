@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from shipway.config.environment import Environment, Origin, home_of
-from shipway.config.load import Delivery
+from shipway.config.load import DeliveryFile
 from shipway.config.models import HOST, REPOSITORY
 from shipway.config.references import Found, Missing, Reference, References
 from shipway.config.resolve import find
@@ -14,7 +14,7 @@ from shipway.errors import ConfigurationError, UnresolvedReferenceError
 
 
 def origin(
-    delivery: Delivery,
+    delivery: DeliveryFile,
     environment: Environment,
     *,
     variables: Mapping[str, str],
@@ -33,7 +33,7 @@ def origin(
         ConfigurationError: What is published is no repository.
     """
     source = delivery.environment(environment.promote_from)
-    place = find(source, variables)
+    destination = find(source, variables)
     said = environment.promote_repository
     if not said:
         declared = str(delivery.document.table["environments"][source.name]["repository"])
@@ -45,9 +45,9 @@ def origin(
             where="ci/delivery.toml",
             remedy=f"correct `repository` of {source.name}, or say promote_repository",
         )
-    account, region = home_of(said) or (place.account, place.region)
-    suffix = ".cn" if place.region.startswith("cn-") else ""
-    own = f"{place.account}.dkr.ecr.{place.region}.amazonaws.com{suffix}"
+    account, region = home_of(said) or (destination.account, destination.region)
+    suffix = ".cn" if destination.region.startswith("cn-") else ""
+    own = f"{destination.account}.dkr.ecr.{destination.region}.amazonaws.com{suffix}"
     return Origin(
         environment=source.name,
         account=account,

@@ -9,7 +9,14 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shipway.config.environment import Environment, Evidence, Image, Place, Scanning, Service
+from shipway.config.environment import (
+    Environment,
+    EnvironmentRef,
+    EvidenceSettings,
+    ImageSettings,
+    Scanning,
+    Service,
+)
 from shipway.config.load import Declared, same_services
 from shipway.config.models import HOST, DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
 from shipway.config.positions import KeyPath
@@ -27,7 +34,7 @@ def references(declared: Declared) -> tuple[Reference, ...]:
     return tuple(dict.fromkeys(_referring(declared).values()))
 
 
-def find(declared: Declared, variables: Mapping[str, str]) -> Place:
+def find(declared: Declared, variables: Mapping[str, str]) -> EnvironmentRef:
     """Account and region, which are known before AWS can be asked.
 
     Args:
@@ -48,7 +55,7 @@ def find(declared: Declared, variables: Mapping[str, str]) -> Place:
     if problems or table is None:
         raise configuration_error(problems, shown=document.shown, lines=document.lines)
     environment = table.environments[declared.name]
-    return Place(
+    return EnvironmentRef(
         name=declared.name,
         account=environment.account,
         region=environment.region,
@@ -56,7 +63,7 @@ def find(declared: Declared, variables: Mapping[str, str]) -> Place:
     )
 
 
-def image(declared: Declared, variables: Mapping[str, str]) -> Image:
+def image(declared: Declared, variables: Mapping[str, str]) -> ImageSettings:
     """What is to be built, for a build that reaches no AWS.
 
     Args:
@@ -95,14 +102,14 @@ def resolve(
             what is published beside it.
         ConfigurationError: A value that was looked up is not what its key needs.
     """
-    place = find(declared, variables)
+    destination = find(declared, variables)
     referring = _referring(declared)
     answers = _from_variables(referring.values(), variables)
     elsewhere = tuple(ref for ref in references(declared) if ref.scheme != "env")
     if elsewhere:
         told_us = published.resolve(elsewhere)
         answers |= {ref: told_us.get(ref, Missing()) for ref in elsewhere}
-    _all_found(declared, referring, answers, f"{place.account} {place.region}")
+    _all_found(declared, referring, answers, f"{destination.account} {destination.region}")
     table, problems = _checked(declared, answers)
     if table is not None:
         environment = table.environments[declared.name]
@@ -247,12 +254,12 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
         ),
         sbom=declared.sbom,
         sign=declared.sign,
-        evidence=Evidence(s3=table.evidence.s3, referrer=table.evidence.referrer),
+        evidence=EvidenceSettings(s3=table.evidence.s3, referrer=table.evidence.referrer),
     )
 
 
-def _image(name: str, table: ImageTable) -> Image:
-    return Image(
+def _image(name: str, table: ImageTable) -> ImageSettings:
+    return ImageSettings(
         name=name,
         context=table.context,
         dockerfile=table.dockerfile,

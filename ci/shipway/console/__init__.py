@@ -12,13 +12,13 @@ from contextlib import AbstractContextManager
 from typing import Literal, TextIO
 
 from shipway.console.actions import ActionsConsole
-from shipway.console.base import WALL, Clock, Console, Writer
+from shipway.console.base import WALL, Console, ConsoleClock, Writer
 from shipway.console.describe import Acceptance
 from shipway.console.json_lines import JsonConsole
 from shipway.console.lines import LinesConsole
 from shipway.console.summary import Summary, write_outputs
 
-__all__ = ["Acceptance", "Clock", "Console", "Mode", "open_console", "write_outputs"]
+__all__ = ["Acceptance", "Console", "ConsoleClock", "Mode", "open_console", "write_outputs"]
 
 Mode = Literal["auto", "live", "lines", "actions", "json"]
 """How a run is shown; ``auto`` chooses by where it is shown."""
@@ -30,7 +30,7 @@ def open_console(
     stream: TextIO | None = None,
     env: Mapping[str, str],
     verbose: bool = False,
-    clock: Clock = WALL,
+    clock: ConsoleClock = WALL,
 ) -> AbstractContextManager[Console]:
     """Open the printer.
 

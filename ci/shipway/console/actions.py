@@ -13,7 +13,7 @@ import secrets
 from collections.abc import Callable, Iterable
 
 from shipway.console import describe
-from shipway.console.base import Clock, Writer
+from shipway.console.base import ConsoleClock, Writer
 from shipway.console.layout import Line
 from shipway.console.lines import Changes, Telling
 from shipway.console.safe import clean, clean_lines, escape_data, escape_property, inert
@@ -50,7 +50,7 @@ class ActionsConsole(Telling):
     def __init__(
         self,
         writer: Writer,
-        clock: Clock,
+        clock: ConsoleClock,
         *,
         verbose: bool,
         new_token: Callable[[], str] = token,

@@ -25,7 +25,7 @@ _KEPT = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Clock:
+class ConsoleClock:
     """Two ways to ask for the time, so that a test can answer.
 
     Attributes:
@@ -37,7 +37,7 @@ class Clock:
     tick: Callable[[], float]
 
 
-WALL = Clock(now=lambda: datetime.now(UTC), tick=time.monotonic)
+WALL = ConsoleClock(now=lambda: datetime.now(UTC), tick=time.monotonic)
 
 
 @dataclass(slots=True)
@@ -166,7 +166,7 @@ class Console(ABC):
     the terminal as it was, whatever happened inside.
     """
 
-    def __init__(self, writer: Writer, clock: Clock, *, verbose: bool) -> None:
+    def __init__(self, writer: Writer, clock: ConsoleClock, *, verbose: bool) -> None:
         self.writer = writer
         self.clock = clock
         self.verbose = verbose

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 
 from shipway.console import describe, tables
-from shipway.console.base import Clock, Console, Writer
+from shipway.console.base import Console, ConsoleClock, Writer
 from shipway.console.describe import Acceptance
 from shipway.console.layout import Line, fit
 from shipway.console.safe import clean, clean_lines
@@ -97,7 +97,7 @@ class Telling(Console):
 class LinesConsole(Telling):
     """Every line starts with the time in UTC: ``23:41:07  ✓ build      shop  …  11.2 s``."""
 
-    def __init__(self, writer: Writer, clock: Clock, *, verbose: bool) -> None:
+    def __init__(self, writer: Writer, clock: ConsoleClock, *, verbose: bool) -> None:
         super().__init__(writer, clock, verbose=verbose)
         self._changes = Changes()
 

@@ -21,7 +21,7 @@ from rich.live import Live
 from rich.text import Text
 
 from shipway.console import describe, theme
-from shipway.console.base import Clock, Writer
+from shipway.console.base import ConsoleClock, Writer
 from shipway.console.layout import Line, Row, fit
 from shipway.console.lines import Telling
 from shipway.console.view import View
@@ -79,7 +79,7 @@ class _MovingPart:
 class LiveConsole(Telling):
     """Lines above, the running part below."""
 
-    def __init__(self, writer: Writer, clock: Clock, *, verbose: bool) -> None:
+    def __init__(self, writer: Writer, clock: ConsoleClock, *, verbose: bool) -> None:
         super().__init__(writer, clock, verbose=verbose)
         self._view = View()
         self._part = _MovingPart()

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from shipway.console import tables, theme
-from shipway.console.base import Clock, Console, Writer
+from shipway.console.base import Console, ConsoleClock, Writer
 from shipway.console.describe import Acceptance, duration
 from shipway.console.gantt import gantt
 from shipway.console.safe import clean, clean_lines, escape_markdown, fence
@@ -66,7 +66,7 @@ def _code(text: str) -> str:
 class Summary(Console):
     """Collects a run's events, and writes files when it hears the last word. Prints nothing."""
 
-    def __init__(self, writer: Writer, clock: Clock, env: Mapping[str, str]) -> None:
+    def __init__(self, writer: Writer, clock: ConsoleClock, env: Mapping[str, str]) -> None:
         super().__init__(writer, clock, verbose=False)
         self._summary = env.get("GITHUB_STEP_SUMMARY", "")
         self._outputs = env.get("GITHUB_OUTPUT", "")

@@ -26,7 +26,7 @@ Key = tuple[str, str]
 
 
 @dataclass(slots=True)
-class Running:
+class RunningStage:
     """A stage, for one service or for all, that has begun and not ended.
 
     Attributes:
@@ -49,7 +49,7 @@ class View:
 
     def __init__(self) -> None:
         self._coming: dict[str, str] = {}
-        self._running: dict[Key, Running] = {}
+        self._running: dict[Key, RunningStage] = {}
 
     @property
     def moving(self) -> bool:
@@ -68,7 +68,7 @@ class View:
                 self._coming = dict(stages)
             case Started(stage=stage, subject=subject):
                 text = self._coming.pop(stage, "")
-                self._running[stage, subject] = Running(since=now, text=text)
+                self._running[stage, subject] = RunningStage(since=now, text=text)
             case Output(stage=stage, line=line):
                 for (name, _), run in self._running.items():
                     if name == stage:
@@ -88,7 +88,7 @@ class View:
         self._coming.pop(describe.DEPLOY, None)
         whole = self._running.pop((describe.DEPLOY, ""), None)
         key = (describe.DEPLOY, event.subject)
-        run = self._running.setdefault(key, whole or Running(since=now - event.elapsed))
+        run = self._running.setdefault(key, whole or RunningStage(since=now - event.elapsed))
         run.rolling, run.told = event, now
 
     def _end(self, stage: str, subject: str) -> None:
@@ -115,7 +115,7 @@ class View:
         return tuple(rows[: max(height - 1, 1)])
 
     def _facts(
-        self, stage: str, subject: str, run: Running, *, now: float, spin: str
+        self, stage: str, subject: str, run: RunningStage, *, now: float, spin: str
     ) -> tuple[Line, ...]:
         if run.rolling:
             elapsed = run.rolling.elapsed + now - run.told

@@ -28,10 +28,10 @@ from shipway.image.referrers import (
     PLATFORM,
     PLATFORM_DIGEST,
     PREDICATE_TYPE,
-    Document,
+    AttachedDocument,
     Referrer,
 )
-from shipway.image.sbom import Bill
+from shipway.image.sbom import Sbom
 from shipway.observer import Noticed
 from shipway.util.waiting import results
 from shipway.values import Commit
@@ -41,11 +41,11 @@ _NOT_AVAILABLE: Final = "not available"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Papers:
+class Attestations:
     """What was found out, and where it was attached."""
 
-    bills: tuple[Bill, ...] = ()
-    provenances: tuple[Document, ...] = ()
+    bills: tuple[Sbom, ...] = ()
+    provenances: tuple[AttachedDocument, ...] = ()
     referrers: tuple[Referrer, ...] = ()
     signed_by: str = ""
     trouble: str = ""
@@ -58,7 +58,7 @@ class Papers:
 
 
 @dataclass(slots=True)
-class Clerk:
+class Attestor:
     """Makes and attaches the papers of one delivery.
 
     Attributes:
@@ -75,8 +75,8 @@ class Clerk:
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="papers")
     )
-    _made: Future[Papers] | None = None
-    _attached: Future[Papers] | None = None
+    _made: Future[Attestations] | None = None
+    _attached: Future[Attestations] | None = None
     _closed: bool = False
 
     def begin(self, built: BuiltImage, name: str, wanted: str) -> None:
@@ -106,11 +106,11 @@ class Clerk:
         """
         if environment.sbom != "required" or self._attached is None:
             return
-        papers = self._attached.result(_JOIN_SECONDS)
-        if not papers.has_bill:
+        attestations = self._attached.result(_JOIN_SECONDS)
+        if not attestations.has_bill:
             raise EvidenceError(
                 f"{environment.name} requires a bill of materials, and there is none"
-                + (f": {papers.trouble}" if papers.trouble else ""),
+                + (f": {attestations.trouble}" if attestations.trouble else ""),
                 where="ci/delivery.toml",
                 remedy="pip install 'shipway[sbom]' where images are built; nothing was rolled out",
             )
@@ -122,25 +122,25 @@ class Clerk:
         self._closed = True
         if abandon:
             self.environment_context.cataloguer.end()
-        papers = Papers()
+        attestations = Attestations()
         for work in (self._made, self._attached):
             if work is not None:
                 if abandon:
                     work.cancel()
                 try:
-                    papers = work.result(_JOIN_SECONDS)
+                    attestations = work.result(_JOIN_SECONDS)
                 except (Withdrawn, TimeoutError):
-                    papers = Papers(trouble="the delivery ended before they were made")
+                    attestations = Attestations(trouble="the delivery ended before they were made")
                 except Exception as bug:  # noqa: BLE001  # the record must not be lost for it
-                    papers = Papers(trouble=f"{type(bug).__name__}: {bug}")
+                    attestations = Attestations(trouble=f"{type(bug).__name__}: {bug}")
         self._pool.shutdown(wait=False, cancel_futures=True)
         if self._made is not None or self._attached is not None:
-            self._note(papers)
+            self._note(attestations)
 
-    def _make(self, built: BuiltImage, name: str, wanted: str) -> Papers:
+    def _make(self, built: BuiltImage, name: str, wanted: str) -> Attestations:
         try:
             image = layout.read(built.folder)
-            found: tuple[Bill, ...] = ()
+            found: tuple[Sbom, ...] = ()
             documents = provenance.documents(image, name)
             if wanted != "off":
                 found = sbom.bills(
@@ -152,8 +152,8 @@ class Clerk:
                     cache=self.cache,
                 )
         except ShipwayError as error:
-            return Papers(trouble=str(error))
-        return Papers(bills=found, provenances=documents)
+            return Attestations(trouble=str(error))
+        return Attestations(bills=found, provenances=documents)
 
     def _attach(
         self,
@@ -161,8 +161,8 @@ class Clerk:
         environment: Environment,
         store: ImageStore,
         there: tuple[Referrer, ...] | ShipwayError,
-    ) -> Papers:
-        made = results([self._made])[0] if self._made is not None else Papers()
+    ) -> Attestations:
+        made = results([self._made])[0] if self._made is not None else Attestations()
         digest = image.reference.digest
         try:
             if isinstance(there, ShipwayError):
@@ -172,11 +172,11 @@ class Clerk:
             lacking = tuple(one for one in documents if one.key not in known)
             attached = store.attach(digest, lacking) if lacking else ()
         except ShipwayError as error:
-            return Papers(bills=made.bills, provenances=made.provenances, trouble=str(error))
+            return Attestations(bills=made.bills, provenances=made.provenances, trouble=str(error))
         signed_by = (
             self.environment_context.signer(environment.sign).keyid if environment.sign else ""
         )
-        return Papers(
+        return Attestations(
             bills=made.bills,
             provenances=made.provenances,
             referrers=(*there, *attached),
@@ -184,7 +184,9 @@ class Clerk:
             trouble=made.trouble,
         )
 
-    def _documents(self, made: Papers, environment: Environment) -> tuple[Document, ...]:
+    def _documents(
+        self, made: Attestations, environment: Environment
+    ) -> tuple[AttachedDocument, ...]:
         plain = (
             *(one.document for one in made.bills if one.document is not None),
             *made.provenances,
@@ -202,51 +204,51 @@ class Clerk:
         )
         return (*plain, *signed)
 
-    def _note(self, papers: Papers) -> None:
-        self.journal.note("sbom", [_bill_fact(one, papers) for one in papers.bills])
+    def _note(self, attestations: Attestations) -> None:
+        self.journal.note("sbom", [_bill_fact(one, attestations) for one in attestations.bills])
         self.journal.note(
-            "provenance", [_provenance_fact(one, papers) for one in papers.provenances]
+            "provenance", [_provenance_fact(one, attestations) for one in attestations.provenances]
         )
-        if papers.signed_by:
-            kind = "kms" if papers.signed_by.startswith("arn:") else "key"
-            fact = {"keyid": papers.signed_by, "method": kind, "what": "SBOM and provenance"}
+        if attestations.signed_by:
+            kind = "kms" if attestations.signed_by.startswith("arn:") else "key"
+            fact = {"keyid": attestations.signed_by, "method": kind, "what": "SBOM and provenance"}
             self.journal.note("signature", [fact])
         self.journal.note(
             "papers",
             {
-                "available": papers.has_bill,
-                "trouble": papers.trouble,
-                "signedBy": papers.signed_by,
-                "referrers": papers.referrers,
+                "available": attestations.has_bill,
+                "trouble": attestations.trouble,
+                "signedBy": attestations.signed_by,
+                "referrers": attestations.referrers,
             },
         )
-        for bill in papers.bills:
-            if bill.document is not None:
-                name = f"sbom-{_dashed(bill.platform)}.cdx.json"
-                self.journal.attach(name, bill.document.content, CYCLONEDX)
-        for one in papers.provenances:
+        for listed in attestations.bills:
+            if listed.document is not None:
+                name = f"sbom-{_dashed(listed.platform)}.cdx.json"
+                self.journal.attach(name, listed.document.content, CYCLONEDX)
+        for one in attestations.provenances:
             name = f"provenance-{_dashed(one.annotations[PLATFORM])}.json"
             self.journal.attach(name, one.content, IN_TOTO)
-        text, level = _words(papers), "info"
-        if papers.trouble:
-            text, level = f"{text}: {papers.trouble}", "warning"
+        text, level = _words(attestations), "info"
+        if attestations.trouble:
+            text, level = f"{text}: {attestations.trouble}", "warning"
         with contextlib.suppress(RuntimeError):
             self.journal(Noticed(stage="publish", text=text, level=level))
 
 
-def _bill_fact(bill: Bill, papers: Papers) -> Mapping[str, Any]:
+def _bill_fact(sbom: Sbom, attestations: Attestations) -> Mapping[str, Any]:
     return {
-        "platform": bill.platform,
-        "digest": bill.digest,
-        "format": "CycloneDX" if bill.document else _NOT_AVAILABLE,
-        "file": f"sbom-{_dashed(bill.platform)}.cdx.json" if bill.document else "",
-        "sha256": str(bill.document.digest).removeprefix("sha256:") if bill.document else "",
-        "components": bill.components,
-        "referrer": _referrer(bill.document, papers.referrers),
+        "platform": sbom.platform,
+        "digest": sbom.digest,
+        "format": "CycloneDX" if sbom.document else _NOT_AVAILABLE,
+        "file": f"sbom-{_dashed(sbom.platform)}.cdx.json" if sbom.document else "",
+        "sha256": str(sbom.document.digest).removeprefix("sha256:") if sbom.document else "",
+        "components": sbom.components,
+        "referrer": _referrer(sbom.document, attestations.referrers),
     }
 
 
-def _provenance_fact(document: Document, papers: Papers) -> Mapping[str, Any]:
+def _provenance_fact(document: AttachedDocument, attestations: Attestations) -> Mapping[str, Any]:
     said = document.annotations
     return {
         "platform": said[PLATFORM],
@@ -254,7 +256,7 @@ def _provenance_fact(document: Document, papers: Papers) -> Mapping[str, Any]:
         "predicateType": said[PREDICATE_TYPE],
         "file": f"provenance-{_dashed(said[PLATFORM])}.json",
         "sha256": str(document.digest).removeprefix("sha256:"),
-        "referrer": _referrer(document, papers.referrers),
+        "referrer": _referrer(document, attestations.referrers),
     }
 
 
@@ -262,18 +264,18 @@ def _dashed(platform: str) -> str:
     return platform.replace("/", "-")
 
 
-def _referrer(document: Document | None, there: Sequence[Referrer]) -> str | None:
+def _referrer(document: AttachedDocument | None, there: Sequence[Referrer]) -> str | None:
     """The manifest that attaches a document, or an older one that says the same."""
     if document is None:
         return None
     return next((str(one.digest) for one in there if one.key == document.key), None)
 
 
-def _words(papers: Papers) -> str:
-    components = sum(one.components for one in papers.bills)
-    bill = f"SBOM of {components} components" if components else f"SBOM {_NOT_AVAILABLE}"
-    if not papers.bills and papers.has_bill:
-        bill = "SBOM attached earlier"
-    said = ", SLSA v1 provenance" if papers.provenances else ""
-    signed = f", signed by {papers.signed_by}" if papers.signed_by else ""
-    return f"{bill}{said}; {len(papers.referrers)} documents beside the image{signed}"
+def _words(attestations: Attestations) -> str:
+    components = sum(one.components for one in attestations.bills)
+    sbom = f"SBOM of {components} components" if components else f"SBOM {_NOT_AVAILABLE}"
+    if not attestations.bills and attestations.has_bill:
+        sbom = "SBOM attached earlier"
+    said = ", SLSA v1 provenance" if attestations.provenances else ""
+    signed = f", signed by {attestations.signed_by}" if attestations.signed_by else ""
+    return f"{sbom}{said}; {len(attestations.referrers)} documents beside the image{signed}"

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from shipway.config import load as delivery_file
 from shipway.config import resolve
-from shipway.config.environment import Environment, Image, Place
-from shipway.config.load import Delivery
+from shipway.config.environment import Environment, EnvironmentRef, ImageSettings
+from shipway.config.load import DeliveryFile
 from shipway.config.problems import nearest
 from shipway.delivery import live_facts
 from shipway.delivery import trigger as who
@@ -24,39 +24,39 @@ from shipway.image.publish import PublishedImage
 from shipway.observer import Heading, Noticed
 from shipway.policy import load as contract_file
 from shipway.policy import rules
-from shipway.policy.contract import Allowed, Contract, Reason, Refused, Task, decide
-from shipway.policy.facts import Beforehand, Exceptions, Verified
+from shipway.policy.contract import Contract, Grant, Reason, Refused, Task, decide
+from shipway.policy.facts import BeforeBuild, Overrides, VerifiedRelease
 from shipway.policy.pattern import quoted
-from shipway.policy.requirements import Guard
+from shipway.policy.requirements import EnvironmentPolicy
 from shipway.policy.trigger import Trigger
 from shipway.util.paths import evidence_folder
 from shipway.values import Commit, Digest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Passed:
+class Authorization:
     """What the contract allowed, and the place it leads to.
 
     Attributes:
         trigger: Who asks.
-        allowed: The entry that allows it.
-        place: Where it goes.
+        grant: The entry that allows it.
+        destination: Where it goes.
         contract: The contract it was asked of.
         asked: What is to be let through by name.
         verified: What the environment before has verified; empty where no rule asks.
     """
 
     trigger: Trigger
-    allowed: Allowed
-    place: Place
+    grant: Grant
+    destination: EnvironmentRef
     contract: Contract
-    asked: Exceptions
-    verified: tuple[Verified, ...] = ()
+    asked: Overrides
+    verified: tuple[VerifiedRelease, ...] = ()
 
     @property
-    def guard(self) -> Guard:
+    def environment_policy(self) -> EnvironmentPolicy:
         """What the environment asks."""
-        return self.contract.guard(self.place.name)
+        return self.contract.environment_policy(self.destination.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +76,8 @@ def pass_contract(
     commit: Commit,
     journal: Journal,
     *,
-    asked: Exceptions | None = None,
-) -> Passed:
+    asked: Overrides | None = None,
+) -> Authorization:
     """Read the trigger and ask the release contract.
 
     Args:
@@ -108,7 +108,7 @@ def pass_contract(
             refused = _with_source(decision, contract, trigger)
             raise _refused(journal, _with_nearest(refused, environment, declared))
         let = _asked(context, asked)
-        facts = live_facts.beforehand(decision, trigger, context)
+        facts = live_facts.before_build(decision, trigger, context)
         journal.note("facts", facts)
         broken = rules.beforehand(contract, decision, trigger, facts, let)
         if broken:
@@ -125,17 +125,21 @@ def pass_contract(
             },
         )
         journal.environment = decision.environment
-        place = resolve.find(declared.environment(decision.environment), context.variables)
-        journal(_heading(trigger, place, commit))
-        passed = Passed(
-            trigger=trigger, allowed=decision, place=place, contract=contract, asked=let
+        destination = resolve.find(declared.environment(decision.environment), context.variables)
+        journal(_heading(trigger, destination, commit))
+        authorization = Authorization(
+            trigger=trigger,
+            grant=decision,
+            destination=destination,
+            contract=contract,
+            asked=let,
         )
-        _through(passed, facts, journal)
+        _through(authorization, facts, journal)
         running.text = decision.text
-    return passed
+    return authorization
 
 
-def pass_rules(passed: Passed, gate: GateContext) -> Passed:
+def pass_rules(authorization: Authorization, gate: GateContext) -> Authorization:
     """Ask the rules about what runs and what was verified, before anything is built.
 
     Raises:
@@ -144,25 +148,33 @@ def pass_rules(passed: Passed, gate: GateContext) -> Passed:
     """
     context, journal = gate.context, gate.journal
     with stage("contract", journal, context.clock, quiet=True):
-        verified = _verified(passed, gate)
-        broken = _at_aws(passed, gate, verified)
-        if passed.guard.after:
+        verified = _verified(authorization, gate)
+        broken = _at_aws(authorization, gate, verified)
+        if authorization.environment_policy.after:
             journal.note("verifiedBefore", verified)
         if broken:
-            raise _refused(journal, rules.refusal(passed.contract, passed.trigger, broken))
-        back = passed.asked.rollback_to
-        if passed.guard.not_older and back and passed.trigger.sha.startswith(back):
+            raise _refused(
+                journal, rules.refusal(authorization.contract, authorization.trigger, broken)
+            )
+        back = authorization.asked.rollback_to
+        if (
+            authorization.environment_policy.not_older
+            and back
+            and authorization.trigger.sha.startswith(back)
+        ):
             text = f"may be older than what runs: {back} was asked for by name"
             journal(Noticed(stage="contract", text=text, level="warning"))
-            journal.note("rollbackTo", {"commit": back, "by": passed.trigger.actor})
-    return replace(passed, verified=verified)
+            journal.note("rollbackTo", {"commit": back, "by": authorization.trigger.actor})
+    return replace(authorization, verified=verified)
 
 
-def pass_again(passed: Passed, gate: GateContext, image: PublishedImage, *, named: bool) -> None:
+def pass_again(
+    authorization: Authorization, gate: GateContext, image: PublishedImage, *, named: bool
+) -> None:
     """Ask once more just before the rollout: time has passed, and the image is known now.
 
     Args:
-        passed: What was allowed.
+        authorization: What was allowed.
         gate: Where the rules look.
         image: What is to be rolled out.
         named: Whether the image was named on the command line, not built from the commit.
@@ -172,70 +184,79 @@ def pass_again(passed: Passed, gate: GateContext, image: PublishedImage, *, name
     """
     context, journal = gate.context, gate.journal
     with stage("contract", journal, context.clock, quiet=True):
-        allowed, trigger, guard = passed.allowed, passed.trigger, passed.guard
-        facts = live_facts.beforehand(allowed, trigger, context, late=True)
+        grant, trigger, environment_policy = (
+            authorization.grant,
+            authorization.trigger,
+            authorization.environment_policy,
+        )
+        facts = live_facts.before_build(grant, trigger, context, late=True)
         digests: frozenset[Digest] = image.platforms or frozenset({image.reference.digest})
-        broken = rules.just_before(passed.contract, allowed, trigger, facts, passed.asked)
-        broken += _at_aws(passed, gate, passed.verified)
-        broken += rules.same_image(allowed, guard, digests, passed.verified)
+        broken = rules.just_before(
+            authorization.contract, grant, trigger, facts, authorization.asked
+        )
+        broken += _at_aws(authorization, gate, authorization.verified)
+        broken += rules.same_image(grant, environment_policy, digests, authorization.verified)
         if named:
             tags = gate.aws.repository(gate.environment).tags(image.reference.digest)
-            broken += rules.own_commit(allowed, guard, trigger, tags)
+            broken += rules.own_commit(grant, environment_policy, trigger, tags)
         if broken:
-            late = rules.refusal(passed.contract, trigger, broken, late=True)
+            late = rules.refusal(authorization.contract, trigger, broken, late=True)
             raise _refused(journal, late)
 
 
-def image_of(passed: Passed, context: DeliveryContext) -> Image:
+def image_of(authorization: Authorization, context: DeliveryContext) -> ImageSettings:
     """What is to be built, for a build that reaches no AWS.
 
     Raises:
         UnresolvedReferenceError: ``[image]`` refers to something that only AWS knows.
     """
-    declared = delivery_file.load(context.delivery_file).environment(passed.place.name)
+    declared = delivery_file.load(context.delivery_file).environment(authorization.destination.name)
     return resolve.image(declared, context.variables)
 
 
-def _asked(context: DeliveryContext, asked: Exceptions | None) -> Exceptions:
+def _asked(context: DeliveryContext, asked: Overrides | None) -> Overrides:
     """What is to be let through: by the command line, or by a variable of the GitHub environment.
 
     Each names the one thing that it is about, so that a variable somebody forgot lets nothing else
     through.
     """
-    given, variables = asked or Exceptions(), context.variables
-    return Exceptions(
+    given, variables = asked or Overrides(), context.variables
+    return Overrides(
         rollback_to=given.rollback_to or variables.get("SHIPWAY_ROLLBACK_TO", ""),
         through_freeze=given.through_freeze or variables.get("SHIPWAY_THROUGH_FREEZE", ""),
     )
 
 
-def _verified(passed: Passed, gate: GateContext) -> tuple[Verified, ...]:
-    before, context = passed.guard.after, gate.context
+def _verified(authorization: Authorization, gate: GateContext) -> tuple[VerifiedRelease, ...]:
+    before, context = authorization.environment_policy.after, gate.context
     if not before:
         return ()
     declared = delivery_file.load(context.delivery_file).environment(before)
-    place = resolve.find(declared, context.variables)
+    destination = resolve.find(declared, context.variables)
     folder = evidence_folder(context.root, context.variables)
-    return live_facts.verified(folder, place, gate.aws, passed.trigger.sha)
+    return live_facts.verified(folder, destination, gate.aws, authorization.trigger.sha)
 
 
 def _at_aws(
-    passed: Passed, gate: GateContext, verified: tuple[Verified, ...]
+    authorization: Authorization, gate: GateContext, verified: tuple[VerifiedRelease, ...]
 ) -> tuple[Reason, ...]:
-    trigger, again = passed.trigger, passed.allowed.entry.rules.refuse_rerun_when_newer
-    if passed.guard.not_older or (again and trigger.rerun):
+    trigger, again = (
+        authorization.trigger,
+        authorization.grant.entry.rules.refuse_rerun_when_newer,
+    )
+    if authorization.environment_policy.not_older or (again and trigger.rerun):
         git = gate.context.git
         now = live_facts.running(gate.aws, gate.environment, git, trigger.sha)
         gate.journal.note("running", now)
     else:
         now = ()
     return rules.at_aws(
-        passed.allowed,
-        passed.guard,
+        authorization.grant,
+        authorization.environment_policy,
         trigger,
         running=now,
         verified=verified,
-        asked=passed.asked,
+        asked=authorization.asked,
     )
 
 
@@ -246,7 +267,7 @@ def _with_source(refused: Refused, contract: Contract, trigger: Trigger) -> Refu
     return replace(refused, reasons=(*refused.reasons, *more))
 
 
-def _with_nearest(refused: Refused, environment: str | None, declared: Delivery) -> Refused:
+def _with_nearest(refused: Refused, environment: str | None, declared: DeliveryFile) -> Refused:
     """A refusal that also says that the environment is nowhere: mostly a slip of the finger."""
     if not environment or environment in declared.names:
         return refused
@@ -256,15 +277,17 @@ def _with_nearest(refused: Refused, environment: str | None, declared: Delivery)
     return replace(refused, remedy=remedy)
 
 
-def _through(passed: Passed, facts: Beforehand, journal: Journal) -> None:
+def _through(authorization: Authorization, facts: BeforeBuild, journal: Journal) -> None:
     """Tell and record that a freeze is gone through."""
-    found = rules.passing(passed.guard, facts.now, passed.asked)
+    found = rules.passing(authorization.environment_policy, facts.now, authorization.asked)
     if found is None:
         return
     freeze, why = found
     text = f"goes through the freeze {freeze.name}: {why}"
     journal(Noticed(stage="contract", text=text, level="warning"))
-    journal.note("throughFreeze", {"name": freeze.name, "why": why, "by": passed.trigger.actor})
+    journal.note(
+        "throughFreeze", {"name": freeze.name, "why": why, "by": authorization.trigger.actor}
+    )
 
 
 def _refused(journal: Journal, refused: Refused) -> RefusedError:
@@ -272,23 +295,23 @@ def _refused(journal: Journal, refused: Refused) -> RefusedError:
     return refused.error()
 
 
-def _heading(trigger: Trigger, place: Place, commit: Commit) -> Heading:
+def _heading(trigger: Trigger, destination: EnvironmentRef, commit: Commit) -> Heading:
     state = "clean" if commit.clean else "with changes"
     return Heading(
-        environment=place.name,
-        account=place.account,
-        region=place.region,
+        environment=destination.name,
+        account=destination.account,
+        region=destination.region,
         trigger=f"{trigger.described}: {trigger.actor}".removesuffix(": "),
         commit=f"{commit.short} ({state})",
     )
 
 
-def _other_commit(allowed: Allowed, trigger: Trigger, commit: Commit) -> tuple[Reason, ...]:
+def _other_commit(grant: Grant, trigger: Trigger, commit: Commit) -> tuple[Reason, ...]:
     """The same as :func:`_same_commit`, where other rules are broken too."""
     try:
         _same_commit(trigger, commit)
     except RefusedError as error:
-        return (Reason(entry=allowed.entry.name, rule="commit", why=error.what),)
+        return (Reason(entry=grant.entry.name, rule="commit", why=error.what),)
     return ()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from shipway.config.environment import Environment
 from shipway.delivery import contract, identity, verification
-from shipway.delivery.attestations import Clerk
+from shipway.delivery.attestations import Attestor
 from shipway.delivery.image import Artifact
 from shipway.delivery.ports import Aws, DeliveryContext, EnvironmentContext
 from shipway.delivery.stage import UNCHANGED, stage
@@ -25,13 +25,13 @@ from shipway.errors import (
     ShipwayError,
     TerminatedError,
 )
-from shipway.evidence.copies import Bucket, Copier, Registry
+from shipway.evidence.copies import BucketCopier, Copier, ReferrerCopier
 from shipway.evidence.mask import secret_variables
 from shipway.evidence.record import Journal
 from shipway.image import publish as publishing
 from shipway.observer import Concluded, Noticed, Observer, Planned
 from shipway.policy.contract import Task
-from shipway.policy.facts import Exceptions
+from shipway.policy.facts import Overrides
 from shipway.redact import secret_values
 from shipway.rollout import plan as planning
 from shipway.rollout import resume as resuming
@@ -66,11 +66,11 @@ class Order:
     environment: str | None = None
     image: ImageReference | None = None
     resume: HookAction | None = None
-    asked: Exceptions = field(default_factory=Exceptions)
+    asked: Overrides = field(default_factory=Overrides)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class DeliveryOutcome:
     """How a delivery ended; everything about it was told to the observer already."""
 
     kind: str
@@ -79,7 +79,7 @@ class Outcome:
     image: ImageReference | None = None
 
 
-def deliver(order: Order, context: DeliveryContext, observer: Observer) -> Outcome:
+def deliver(order: Order, context: DeliveryContext, observer: Observer) -> DeliveryOutcome:
     """Walk the whole way, or as much of it as was asked for and the contract allows.
 
     Raises:
@@ -122,19 +122,21 @@ class _Walk:
     def whole(self) -> ImageReference | None:
         """Every stage in order; the image that was delivered, where there is one."""
         order, context, journal = self._order, self._context, self._journal
-        passed = contract.pass_contract(
+        authorization = contract.pass_contract(
             _asked(order), order.environment, context, self._commit, journal, asked=order.asked
         )
-        tasks = _tasks(order, passed.allowed.tasks)
+        tasks = _tasks(order, authorization.grant.tasks)
         # A build alone reaches no AWS: it works for a developer without any account.
-        alone = tasks == ("build",) and passed.trigger.by_hand
+        alone = tasks == ("build",) and authorization.trigger.by_hand
         self._announce(tasks, alone=alone)
-        environment_context = self._context.open_environment(passed.place)
+        environment_context = self._context.open_environment(authorization.destination)
         if alone:
-            self._artifact(environment_context).build(contract.image_of(passed, self._context))
+            self._artifact(environment_context).build(
+                contract.image_of(authorization, self._context)
+            )
             return None
         aws = environment_context.aws
-        environment = identity.pass_identity(passed, aws, context, journal)
+        environment = identity.pass_identity(authorization, aws, context, journal)
         journal.copy_to(_copiers(environment, aws))
         if environment.sign:
             journal.sign_with(environment_context.signer(environment.sign))
@@ -144,14 +146,14 @@ class _Walk:
             environment=environment, aws=aws, context=context, journal=journal
         )
         if "deploy" in tasks:
-            passed = contract.pass_rules(passed, gate)
-        with self._papers(environment_context) as clerk:
-            image = self._artifact(environment_context, clerk).provide(
+            authorization = contract.pass_rules(authorization, gate)
+        with self._attestations(environment_context) as attestor:
+            image = self._artifact(environment_context, attestor).provide(
                 tasks, environment, order.image
             )
             if image is not None and "deploy" in tasks:
                 named = order.image is not None
-                contract.pass_again(passed, gate, image, named=named)
+                contract.pass_again(authorization, gate, image, named=named)
                 self._deploy(image, environment, aws)
             if "verify" in tasks:
                 deployed = image is not None and "deploy" in tasks
@@ -163,32 +165,32 @@ class _Walk:
         self._journal(Planned(stages=stages[1:] if alone else stages))
 
     def _artifact(
-        self, environment_context: EnvironmentContext, clerk: Clerk | None = None
+        self, environment_context: EnvironmentContext, attestor: Attestor | None = None
     ) -> Artifact:
         return Artifact(
             context=self._context,
             environment_context=environment_context,
             commit=self._commit,
             journal=self._journal,
-            clerk=clerk,
+            attestor=attestor,
         )
 
     @contextmanager
-    def _papers(self, environment_context: EnvironmentContext) -> Iterator[Clerk]:
+    def _attestations(self, environment_context: EnvironmentContext) -> Iterator[Attestor]:
         """Whoever makes the image's papers, joined whatever happens; not where a signal came."""
-        clerk = Clerk(
+        attestor = Attestor(
             environment_context=environment_context,
             commit=self._commit,
             cache=self._context.cache / "sbom",
             journal=self._journal,
         )
         try:
-            yield clerk
+            yield attestor
         except (KeyboardInterrupt, CancelledError, TerminatedError):
-            clerk.close(abandon=True)
+            attestor.close(abandon=True)
             raise
         finally:
-            clerk.close()
+            attestor.close()
 
     def _deploy(self, image: publishing.PublishedImage, environment: Environment, aws: Aws) -> None:
         with stage("deploy", self._journal, self._context.clock, quiet=True) as running:
@@ -253,12 +255,12 @@ class _Walk:
         self._journal.note("verification", verified)
 
 
-def _tasks(order: Order, allowed: tuple[Task, ...]) -> tuple[Task, ...]:
+def _tasks(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     """What will run: the order, as far as the contract allows it."""
     if order.resume is not None:
         return ("deploy",)
     asked = _IMAGE_ROW if order.image is not None else _ROWS[order.task]
-    return tuple(task for task in allowed if task in asked)
+    return tuple(task for task in grant if task in asked)
 
 
 def _asked(order: Order) -> Task | None:
@@ -292,7 +294,7 @@ def _close(
     error: ShipwayError | None = None,
     *,
     image: ImageReference | None = None,
-) -> Outcome:
+) -> DeliveryOutcome:
     """Write the record and say the last word; a record that cannot be written is a failure."""
     kind, exit_code = (error.kind, error.exit_code) if error else ("succeeded", 0)
     details: tuple[str, ...] = ()
@@ -322,17 +324,17 @@ def _close(
             remedy=remedy,
         )
     )
-    return Outcome(kind=kind, exit_code=exit_code, evidence=folder, image=image)
+    return DeliveryOutcome(kind=kind, exit_code=exit_code, evidence=folder, image=image)
 
 
 def _copiers(environment: Environment, aws: Aws) -> Iterator[Copier]:
     """Where records are copied to, as delivery.toml says."""
     wanted = environment.evidence
     if wanted.s3:
-        yield Bucket(objects=aws.objects, place=wanted.s3)
+        yield BucketCopier(objects=aws.objects, place=wanted.s3)
     if wanted.referrer:
         store = aws.repository(environment)
-        yield Registry(store=store, repository=environment.repository_uri)
+        yield ReferrerCopier(store=store, repository=environment.repository_uri)
 
 
 def _shown(path: Path, root: Path) -> str:

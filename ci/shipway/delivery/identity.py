@@ -5,7 +5,7 @@ from __future__ import annotations
 from shipway.config import load as delivery_file
 from shipway.config import resolve
 from shipway.config.environment import Environment
-from shipway.delivery.contract import Passed
+from shipway.delivery.contract import Authorization
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
 from shipway.errors import ConfigurationError, IdentityError
@@ -18,7 +18,7 @@ _SHORT_LIVED = "ASIA"
 
 
 def pass_identity(
-    passed: Passed, aws: Aws, context: DeliveryContext, journal: Journal
+    authorization: Authorization, aws: Aws, context: DeliveryContext, journal: Journal
 ) -> Environment:
     """Compare what STS says with the environment's account and the contract's role.
 
@@ -42,16 +42,16 @@ def pass_identity(
                 "role": found.role,
                 "key": key[: len(_SHORT_LIVED)],
                 "shortLived": short,
-                "expectedAccount": passed.place.account,
-                "expectedRole": _expected(passed),
+                "expectedAccount": authorization.destination.account,
+                "expectedRole": _expected(authorization),
             },
         )
-        _right_account(found, passed)
+        _right_account(found, authorization)
         if not short:
-            _may_be_long_lived(found, passed)
-        _right_role(found, passed)
-        environment = _arrive(passed, aws, context, journal)
-        _same_role(environment, found, passed)
+            _may_be_long_lived(found, authorization)
+        _right_role(found, authorization)
+        environment = _arrive(authorization, aws, context, journal)
+        _same_role(environment, found, authorization)
         running.text = f"assumed role {found.role}" if found.role else found.arn
     return environment
 
@@ -61,60 +61,64 @@ def _short_lived(found: Identity, key: str) -> bool:
     return key.startswith(_SHORT_LIVED) and bool(found.role)
 
 
-def _expected(passed: Passed) -> str:
-    return passed.guard.role_for(by_hand=passed.trigger.by_hand)
+def _expected(authorization: Authorization) -> str:
+    return authorization.environment_policy.role_for(by_hand=authorization.trigger.by_hand)
 
 
-def _right_account(found: Identity, passed: Passed) -> None:
-    place = passed.place
-    if found.account != place.account:
+def _right_account(found: Identity, authorization: Authorization) -> None:
+    destination = authorization.destination
+    if found.account != destination.account:
         raise IdentityError(
             f"these credentials belong to account {found.account}, "
-            f"but {place.name} is {place.account}",
+            f"but {destination.name} is {destination.account}",
             where=found.arn,
             remedy="sign in to the other account, or see `account` in ci/delivery.toml; "
             "nothing was changed",
         )
 
 
-def _may_be_long_lived(found: Identity, passed: Passed) -> None:
-    if not passed.trigger.by_hand:
+def _may_be_long_lived(found: Identity, authorization: Authorization) -> None:
+    if not authorization.trigger.by_hand:
         raise IdentityError(
             "a long-lived AWS key is in use in GitHub Actions",
             where=found.arn,
             remedy="delete it from the secrets, and take a role by OIDC "
             "(aws-actions/configure-aws-credentials with id-token: write)",
         )
-    if passed.guard.short_lived_keys_only:
+    if authorization.environment_policy.short_lived_keys_only:
         raise IdentityError(
-            f"a long-lived AWS key is in use, and {passed.place.name} takes short-lived ones only",
+            "a long-lived AWS key is in use, and "
+            f"{authorization.destination.name} takes short-lived ones only",
             where=found.arn,
             remedy="sign in with aws sso login or assume a role; nothing was changed",
         )
 
 
-def _right_role(found: Identity, passed: Passed) -> None:
-    expected = _expected(passed)
+def _right_role(found: Identity, authorization: Authorization) -> None:
+    expected = _expected(authorization)
     if expected in {ANYBODY, found.role}:
         return
     raise IdentityError(
-        f"{passed.place.name} is delivered by role {expected or '(none)'}, "
+        f"{authorization.destination.name} is delivered by role {expected or '(none)'}, "
         f"not by {found.role or 'who you are'}",
         where=found.arn,
         remedy="assume that role, or see [environments."
-        f"{passed.place.name}] in {passed.contract.path}; nothing was changed",
+        f"{authorization.destination.name}] in {authorization.contract.path}; nothing was changed",
     )
 
 
-def _same_role(environment: Environment, found: Identity, passed: Passed) -> None:
+def _same_role(environment: Environment, found: Identity, authorization: Authorization) -> None:
     """``role`` in delivery.toml is wiring; it may not say something else than the contract."""
-    expected = _expected(passed)
+    expected = _expected(authorization)
     if environment.role and expected not in {ANYBODY, environment.role}:
         raise ConfigurationError(
             f"two files name another role for {environment.name}",
             details=(
                 f"ci/delivery.toml: environments.{environment.name}.role is {environment.role}",
-                f"{passed.contract.path}: environments.{environment.name} asks for {expected}",
+                (
+                    f"{authorization.contract.path}: "
+                    f"environments.{environment.name} asks for {expected}"
+                ),
             ),
             remedy="take `role` out of ci/delivery.toml: the release contract says it",
         )
@@ -127,8 +131,10 @@ def _same_role(environment: Environment, found: Identity, passed: Passed) -> Non
         )
 
 
-def _arrive(passed: Passed, aws: Aws, context: DeliveryContext, journal: Journal) -> Environment:
-    declared = delivery_file.load(context.delivery_file).environment(passed.place.name)
+def _arrive(
+    authorization: Authorization, aws: Aws, context: DeliveryContext, journal: Journal
+) -> Environment:
+    declared = delivery_file.load(context.delivery_file).environment(authorization.destination.name)
     environment = resolve.resolve(declared, variables=context.variables, published=aws.published)
     journal.note(
         "environment",

@@ -13,8 +13,8 @@ from typing import Final, get_args
 from shipway.config import load as delivery_file
 from shipway.config import origin as origins
 from shipway.config import waivers as waivers_file
-from shipway.config.environment import Environment, Image, Scanning, Severity, Waiver
-from shipway.delivery.attestations import Clerk
+from shipway.config.environment import Environment, ImageSettings, Scanning, Severity, Waiver
+from shipway.delivery.attestations import Attestor
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext, ImageStore
 from shipway.delivery.stage import Stage, stage
 from shipway.errors import ImageNotFoundError
@@ -44,14 +44,14 @@ class Artifact:
         environment_context: The environment's outside.
         commit: What is delivered.
         journal: Where everything is noted.
-        clerk: Makes the image's papers, where somebody will join them.
+        attestor: Makes the image's papers, where somebody will join them.
     """
 
     context: DeliveryContext
     environment_context: EnvironmentContext
     commit: Commit
     journal: Journal
-    clerk: Clerk | None = None
+    attestor: Attestor | None = None
 
     def provide(
         self, tasks: tuple[Task, ...], environment: Environment, asked: ImageReference | None
@@ -81,14 +81,14 @@ class Artifact:
             return None
         self.journal.about(image.reference)
         self.journal.note("image", image)
-        if self.clerk is not None:
-            self.clerk.attach(image, environment, store)
+        if self.attestor is not None:
+            self.attestor.attach(image, environment, store)
         self._scan(image, environment, store, gate="deploy" in tasks)
-        if self.clerk is not None and "deploy" in tasks:
-            self.clerk.require(environment)
+        if self.attestor is not None and "deploy" in tasks:
+            self.attestor.require(environment)
         return image
 
-    def build(self, wanted: Image) -> building.BuiltImage:
+    def build(self, wanted: ImageSettings) -> building.BuiltImage:
         """Build, whatever a registry may hold: no AWS is asked."""
         with stage("build", self.journal, self.context.clock) as running:
             return self._built(wanted, self._request(wanted, {}), None, running)
@@ -113,8 +113,8 @@ class Artifact:
                     text = f"not looked for an earlier build: {why}"
                     self.journal(Noticed(stage="build", text=text))
             built = self._built(wanted, request, key, running)
-        if self.clerk is not None:
-            self.clerk.begin(built, wanted.name, environment.sbom)
+        if self.attestor is not None:
+            self.attestor.begin(built, wanted.name, environment.sbom)
         if "publish" not in tasks:
             return None
         with stage("publish", self.journal, self.context.clock) as running:
@@ -126,7 +126,7 @@ class Artifact:
             running.text = f"{short(image.reference)}  tag {_short_tag(image.tag)}  {done}"
         return image
 
-    def _request(self, wanted: Image, logins: dict[str, str]) -> building.BuildRequest:
+    def _request(self, wanted: ImageSettings, logins: dict[str, str]) -> building.BuildRequest:
         build_context = self.context.root / wanted.context
         # A build argument should never be a secret; what looks like one is told nowhere.
         self.journal.hide(secret_variables(wanted.build_args))
@@ -147,7 +147,7 @@ class Artifact:
 
     def _built(
         self,
-        wanted: Image,
+        wanted: ImageSettings,
         request: building.BuildRequest,
         key: ContentKey | None,
         running: Stage,
@@ -180,7 +180,7 @@ class Artifact:
         )
         return built
 
-    def _reused(self, image: PublishedImage, key: ContentKey, wanted: Image) -> str:
+    def _reused(self, image: PublishedImage, key: ContentKey, wanted: ImageSettings) -> str:
         built_by = image.built_by or "an earlier delivery"
         self.journal.note(
             "build",
@@ -352,7 +352,7 @@ def _waiver_fact(waiver: Waiver, decision: Decision) -> dict[str, object]:
     }
 
 
-def _logins(wanted: Image, store: ImageStore) -> dict[str, str]:
+def _logins(wanted: ImageSettings, store: ImageStore) -> dict[str, str]:
     """The password of the cache's registry, where it is one of ours."""
     host = wanted.cache.partition("/")[0]
     ours = host == store.uri.partition("/")[0] if host else False

@@ -12,12 +12,20 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from shipway.config.environment import Environment, Place
+from shipway.config.environment import Environment, EnvironmentRef
 from shipway.delivery.ports import Aws, DeliveryContext, ImageStore
 from shipway.errors import GitError, ShipwayError, UsageError
 from shipway.evidence.record import NAME, PREDICATE
-from shipway.policy.contract import Allowed
-from shipway.policy.facts import Beforehand, History, Order, Running, Signature, Tag, Verified
+from shipway.policy.contract import Grant
+from shipway.policy.facts import (
+    BeforeBuild,
+    History,
+    LiveRelease,
+    Order,
+    Signature,
+    Tag,
+    VerifiedRelease,
+)
 from shipway.policy.pattern import TAGS
 from shipway.policy.trigger import Trigger
 from shipway.values import Digest, ImageReference, Json
@@ -27,19 +35,19 @@ _TAG: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:-dirty)?")
 _NEAREST: Final[tuple[Order, ...]] = ("same", "older", "newer", "apart", "unknown")
 
 
-def beforehand(
-    allowed: Allowed, trigger: Trigger, context: DeliveryContext, *, late: bool = False
-) -> Beforehand:
+def before_build(
+    grant: Grant, trigger: Trigger, context: DeliveryContext, *, late: bool = False
+) -> BeforeBuild:
     """What the rules need to know of git and origin; nothing is asked that no rule needs.
 
     Args:
-        allowed: What is asked, in its entry.
+        grant: What is asked, in its entry.
         trigger: Who asks.
         context: The outside.
         late: Ask only for what can have changed: the time, and where the tag points.
     """
-    asked = allowed.entry.rules
-    facts = Beforehand(now=context.clock.now())
+    asked = grant.entry.rules
+    facts = BeforeBuild(now=context.clock.now())
     if asked.first_parent_of and not late:
         facts = replace(facts, standing=context.git.standing(trigger.sha, asked.first_parent_of))
     if not (asked.tag_must_be_new if late else asked.about_tags):
@@ -64,7 +72,9 @@ def _signature(
         return Signature(good=False, said=error.what)
 
 
-def running(aws: Aws, environment: Environment, history: History, sha: str) -> tuple[Running, ...]:
+def running(
+    aws: Aws, environment: Environment, history: History, sha: str
+) -> tuple[LiveRelease, ...]:
     """What every service of an environment runs now.
 
     A service that is not there or does not answer is left out: the rollout's plan says so itself.
@@ -92,28 +102,28 @@ def running(aws: Aws, environment: Environment, history: History, sha: str) -> t
     return tuple(now)
 
 
-def _released(image: str, store: ImageStore, history: History, sha: str) -> Running:
+def _released(image: str, store: ImageStore, history: History, sha: str) -> LiveRelease:
     """What release of ours an image is, if it is one."""
     try:
         reference = ImageReference.parse(image)
     except UsageError:
         # Named by a tag: no release of ours, which are all named by digest.
-        return Running(foreign=image)
+        return LiveRelease(foreign=image)
     if reference.repository != store.uri:
-        return Running(foreign=image)
+        return LiveRelease(foreign=image)
     digest = reference.digest
     if store.find(digest.value) is None:
-        return Running(digest=digest)
+        return LiveRelease(digest=digest)
     found = (_TAG.fullmatch(tag) for tag in store.tags(digest))
     commits = {match[1] for match in found if match}
     if not commits:
-        return Running(digest=digest, foreign=image)
+        return LiveRelease(digest=digest, foreign=image)
     # One image may be of several commits that changed nothing in it: the nearest to ours counts.
     order, commit = min(
         ((history.order(one, sha), one) for one in commits),
         key=lambda pair: (_NEAREST.index(pair[0]), pair[1]),
     )
-    return Running(digest=digest, commit=commit, order=order)
+    return LiveRelease(digest=digest, commit=commit, order=order)
 
 
 def _image(definition: Json, container: str) -> str:
@@ -124,7 +134,9 @@ def _image(definition: Json, container: str) -> str:
     return ""
 
 
-def verified(folder: Path, place: Place, aws: Aws, sha: str) -> tuple[Verified, ...]:
+def verified(
+    folder: Path, destination: EnvironmentRef, aws: Aws, sha: str
+) -> tuple[VerifiedRelease, ...]:
     """Every record of a commit that was verified in an environment, and whether it still holds.
 
     Two things must agree: a record under ``evidence/`` says that the image was rolled out and
@@ -132,14 +144,14 @@ def verified(folder: Path, place: Place, aws: Aws, sha: str) -> tuple[Verified, 
 
     Args:
         folder: ``evidence/``.
-        place: The environment.
+        destination: The environment.
         aws: Our AWS; its credentials must be allowed to read that environment's repository.
         sha: The commit.
     """
     return tuple(
-        _held(path, record, place, aws)
-        for path, record in _records(folder / place.name)
-        if _speaks(record, place.name, sha)
+        _held(path, record, destination, aws)
+        for path, record in _records(folder / destination.name)
+        if _speaks(record, destination.name, sha)
     )
 
 
@@ -168,20 +180,24 @@ def _speaks(record: Mapping[str, Any], environment: str, sha: str) -> bool:
     )
 
 
-def _held(path: Path, record: Mapping[str, Any], place: Place, aws: Aws) -> Verified:
+def _held(
+    path: Path, record: Mapping[str, Any], destination: EnvironmentRef, aws: Aws
+) -> VerifiedRelease:
     image = record["predicate"].get("image") or {}
     shown = str(path)
     try:
         reference = ImageReference.parse(str(image.get("reference", "")))
         listed = {Digest(str(one)) for one in image.get("platforms") or ()}
     except UsageError as error:
-        return Verified(record=shown, digests=frozenset(), why=f"{shown}: {error.what}")
+        return VerifiedRelease(record=shown, digests=frozenset(), why=f"{shown}: {error.what}")
     digests = frozenset({reference.digest, *listed})
     name = reference.repository.partition("/")[2]
     try:
-        stored = aws.repository_at(place, name).find(reference.digest.value)
+        stored = aws.repository_at(destination, name).find(reference.digest.value)
     except ShipwayError as error:
-        why = f"{place.name}'s repository cannot be asked for {reference.digest.short}: {error}"
-        return Verified(record=shown, digests=digests, why=why)
-    gone = f"{place.name}'s repository does not have {reference.digest.short} any more"
-    return Verified(record=shown, digests=digests, why="" if stored else gone)
+        why = (
+            f"{destination.name}'s repository cannot be asked for {reference.digest.short}: {error}"
+        )
+        return VerifiedRelease(record=shown, digests=digests, why=why)
+    gone = f"{destination.name}'s repository does not have {reference.digest.short} any more"
+    return VerifiedRelease(record=shown, digests=digests, why="" if stored else gone)

@@ -7,23 +7,23 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from shipway.config.environment import Environment, Origin, Place
+from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import References
 from shipway.delivery.verification import Prober
-from shipway.evidence.copies import Objects
+from shipway.evidence.copies import ObjectStore
 from shipway.image.build import Builder
-from shipway.image.publish import Repository, Target
+from shipway.image.publish import ImageRepository, PromotionTarget
 from shipway.image.referrers import Attachments
 from shipway.image.sbom import Cataloguer, NoCataloguer
 from shipway.image.scan import Scans
 from shipway.image.signing import Signer, no_signer
-from shipway.policy.facts import History, Proof
+from shipway.policy.facts import History, TokenSource
 from shipway.rollout.ports import Ecs, Logs
 from shipway.util.clock import Clock
 from shipway.values import Commit, Digest, Identity
 
 
-class ImageStore(Target, Scans, Attachments, Protocol):
+class ImageStore(PromotionTarget, Scans, Attachments, Protocol):
     """An ECR repository: images, their scans, and the documents beside them."""
 
     def login(self) -> str:
@@ -49,7 +49,7 @@ class Aws(Protocol):
         ...
 
     @property
-    def objects(self) -> Objects:
+    def objects(self) -> ObjectStore:
         """Its buckets."""
         ...
 
@@ -70,11 +70,11 @@ class Aws(Protocol):
         """The repository that holds the environment's images."""
         ...
 
-    def repository_at(self, place: Place, name: str) -> ImageStore:
+    def repository_at(self, destination: EnvironmentRef, name: str) -> ImageStore:
         """A repository of another environment, by its name without the host."""
         ...
 
-    def origin(self, origin: Origin) -> Repository:
+    def origin(self, origin: Origin) -> ImageRepository:
         """The repository of another environment that promoted images come from."""
         ...
 
@@ -137,8 +137,8 @@ class DeliveryContext:
     variables: Mapping[str, str]
     cache: Path
     git: Git
-    proof: Proof
-    open_environment: Callable[[Place], EnvironmentContext]
+    proof: TokenSource
+    open_environment: Callable[[EnvironmentRef], EnvironmentContext]
     prober: Prober
     clock: Clock
 

@@ -17,22 +17,22 @@ from shipway.config.environment import Environment, Service
 from shipway.errors import VerificationError
 from shipway.observer import Finished, Noticed, Observer, Started
 from shipway.rollout.diagnosis.reasons import read
-from shipway.rollout.judge.terms import Wants
+from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import Ecs
 from shipway.rollout.snapshot import Snapshot, Task
 from shipway.util.clock import Clock
-from shipway.values import Answer, Digest, ImageReference, Json
+from shipway.values import Digest, HttpAnswer, ImageReference, Json
 
 
 class Prober(Protocol):
     """Asks an address once."""
 
-    def get(self, url: str, seconds: float) -> Answer:
+    def get(self, url: str, seconds: float) -> HttpAnswer:
         """One GET without following redirects; never raises for what the network does."""
         ...
 
 
-class Images(Protocol):
+class PlatformIndex(Protocol):
     """Knows which manifests belong to an image."""
 
     def platforms(self, digest: Digest) -> frozenset[Digest]:
@@ -41,13 +41,13 @@ class Images(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class VerifiedService:
     """What was found for one service."""
 
     service: Service
     image: ImageReference | None
     tasks: int
-    answers: tuple[Answer, ...]
+    answers: tuple[HttpAnswer, ...]
     seconds: float
 
 
@@ -55,12 +55,12 @@ def verify(
     environment: Environment,
     *,
     ecs: Ecs,
-    images: Images,
+    images: PlatformIndex,
     prober: Prober,
     clock: Clock,
     observer: Observer,
     shipped: ImageReference | None = None,
-) -> tuple[Verified, ...]:
+) -> tuple[VerifiedService, ...]:
     """Verify every service of an environment.
 
     Args:
@@ -84,22 +84,22 @@ def verify(
         began = clock.now()
         glance = seen[service.service]
         _in_service(glance, service)
-        wants = Wants(tasks=True)
-        snapshot = ecs.complete(environment.cluster, service.service, glance, wants)
+        fetch = FetchPlan(tasks=True)
+        snapshot = ecs.complete(environment.cluster, service.service, glance, fetch)
         document = ecs.task_definition(glance.task_definition) if glance.task_definition else {}
         image = _pinned(document, service, shipped)
         platforms = images.platforms(image.digest)
         running = _same_digest(snapshot, service, image, platforms, named=shipped is not None)
         answers, silent = _answers(service, prober, clock, observer)
         if answers:
-            wants = Wants(stopped=True)
-            later = ecs.complete(environment.cluster, service.service, glance, wants)
+            fetch = FetchPlan(stopped=True)
+            later = ecs.complete(environment.cluster, service.service, glance, fetch)
             _stayed_up(later, service, running)
         if silent is not None:
             raise silent
         seconds = (clock.now() - began).total_seconds()
         done.append(
-            Verified(
+            VerifiedService(
                 service=service, image=image, tasks=len(running), answers=answers, seconds=seconds
             )
         )
@@ -220,7 +220,7 @@ def _digest_of(task: Task, container: str) -> str | None:
 
 def _answers(
     service: Service, prober: Prober, clock: Clock, observer: Observer
-) -> tuple[tuple[Answer, ...], VerificationError | None]:
+) -> tuple[tuple[HttpAnswer, ...], VerificationError | None]:
     """Ask until it answered as expected so many times in a row, or its time is over.
 
     Returns:
@@ -229,7 +229,7 @@ def _answers(
     if not service.url:
         return (), None
     end = clock.now() + timedelta(seconds=service.verify_timeout)
-    answers: list[Answer] = []
+    answers: list[HttpAnswer] = []
     in_a_row = 0
     while True:
         answer = prober.get(service.url, min(5.0, service.verify_timeout))
@@ -258,12 +258,12 @@ def _answers(
         clock.sleep(service.interval)
 
 
-def _counted(answers: Sequence[Answer]) -> tuple[str, ...]:
+def _counted(answers: Sequence[HttpAnswer]) -> tuple[str, ...]:
     words = [str(answer) for answer in answers]
     return tuple(f"{words.count(word)} × {word}" for word in dict.fromkeys(words))
 
 
-def _words(found: Verified, *, named: bool) -> str:
+def _words(found: VerifiedService, *, named: bool) -> str:
     tasks = f"{found.tasks} task{'s' * (found.tasks != 1)} of "
     if named or found.image is None:
         tasks += "the shipped digest"

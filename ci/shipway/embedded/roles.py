@@ -13,12 +13,12 @@ from typing import Final
 from shipway.policy.compile import bootstrap_template
 from shipway.policy.compile.permissions import statement
 from shipway.policy.compile.resources import Needs
-from shipway.policy.contract import TASKS, Contract, Entry, Guard, Source, Task
+from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentPolicy, Source, Task
 from shipway_sandbox.compute import Layer
-from shipway_sandbox.github import GITHUB, Repository, Run
+from shipway_sandbox.github import GITHUB, GithubRepository, Run
 from shipway_sandbox.plan import WorldPlan
 
-_REPOSITORY: Final = Repository()
+_REPOSITORY: Final = GithubRepository()
 
 SESSION_SECONDS: Final = 3600
 """How long a session of a deploy role may last."""
@@ -45,8 +45,8 @@ There is no GitHub on a laptop: this stands for how people sign in at AWS.
 """
 
 
-def _entry(name: str, ref: str, environment: str, tasks: tuple[Task, ...]) -> Entry:
-    return Entry(name=name, event="push", ref=ref, environments=(environment,), tasks=tasks)
+def _entry(name: str, ref: str, environment: str, tasks: tuple[Task, ...]) -> ContractEntry:
+    return ContractEntry(name=name, event="push", ref=ref, environments=(environment,), tasks=tasks)
 
 
 _ENTRIES: Final = (
@@ -59,8 +59,8 @@ CONTRACT: Final = Contract(
     path="ci/release.toml",
     entries=_ENTRIES,
     source=_SOURCE,
-    guards=tuple(
-        Guard(environment=name, role=f"shop-deploy-{name}", github_environment=name)
+    environment_policies=tuple(
+        EnvironmentPolicy(environment=name, role=f"shop-deploy-{name}", github_environment=name)
         for name in ("local", "staging", "production")
     ),
 )

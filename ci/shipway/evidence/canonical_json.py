@@ -18,7 +18,7 @@ from shipway.values import Digest, ImageReference
 _WHOLE: Final = 2**53 - 1
 
 
-def plain(value: object) -> Any:
+def to_json(value: object) -> Any:
     """Fields by name, times in UTC, digests as text, and nothing that canonical JSON refuses."""
     made: Any = _text(str(value))
     if value is None or isinstance(value, bool):
@@ -30,13 +30,13 @@ def plain(value: object) -> Any:
     elif isinstance(value, datetime):
         made = moment(value)
     elif isinstance(value, Mapping):
-        made = {_text(str(key)): plain(part) for key, part in value.items()}
+        made = {_text(str(key)): to_json(part) for key, part in value.items()}
     elif isinstance(value, (list, tuple)):
-        made = [plain(part) for part in value]
+        made = [to_json(part) for part in value]
     elif isinstance(value, (set, frozenset)):
         made = sorted(_text(str(part)) for part in value)
     elif is_dataclass(value) and not isinstance(value, (Digest, ImageReference, type)):
-        made = {field.name: plain(getattr(value, field.name)) for field in fields(value)}
+        made = {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
     return made
 
 

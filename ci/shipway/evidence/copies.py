@@ -14,8 +14,8 @@ from typing import Any, Final, Literal, Protocol
 
 from shipway.errors import EvidenceError, ShipwayError
 from shipway.evidence.history import digest_of
-from shipway.evidence.ledger import RECORD, Link
-from shipway.image.referrers import IN_TOTO, Attachments, Document
+from shipway.evidence.ledger import RECORD, LedgerEntry
+from shipway.image.referrers import IN_TOTO, AttachedDocument, Attachments
 from shipway.values import Digest
 
 NAME: Final = "copies.json"
@@ -23,7 +23,7 @@ State = Literal["done", "failed", "pending", "not applicable"]
 _S3: Final = "s3://"
 
 
-class Objects(Protocol):
+class ObjectStore(Protocol):
     """A store of objects that are never overwritten."""
 
     def put(self, bucket: str, key: str, content: bytes) -> None:
@@ -54,19 +54,19 @@ class Copier(Protocol):
         """Where: ``s3://…``, or ``referrer`` of a repository."""
         ...
 
-    def copy(self, link: Link, files: Mapping[str, bytes]) -> State:
+    def copy(self, link: LedgerEntry, files: Mapping[str, bytes]) -> State:
         """Copy; raises what the other side says."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bucket:
+class BucketCopier:
     """Every file below a prefix, and the ledger's line, which names the record by its number."""
 
-    objects: Objects
+    objects: ObjectStore
     place: str
 
-    def copy(self, link: Link, files: Mapping[str, bytes]) -> State:
+    def copy(self, link: LedgerEntry, files: Mapping[str, bytes]) -> State:
         """Put every file where it lies here; the record last."""
         bucket, _, prefix = self.place.removeprefix(_S3).partition("/")
         above = f"{prefix}/" if prefix else ""
@@ -79,7 +79,7 @@ class Bucket:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registry:
+class ReferrerCopier:
     """The record, attached to the image that it is about."""
 
     store: Attachments
@@ -90,19 +90,21 @@ class Registry:
         """The repository."""
         return f"referrer of {self.repository}"
 
-    def copy(self, link: Link, files: Mapping[str, bytes]) -> State:
+    def copy(self, link: LedgerEntry, files: Mapping[str, bytes]) -> State:
         """Attach the record; a delivery that came to no image has nothing to attach it to."""
         document = json.loads(files[RECORD])
         digest = digest_of(document)
         if not digest or not (document["predicate"].get("image") or {}).get("reference"):
             return "not applicable"
         notes = {"dev.shipway.record": link.record, "dev.shipway.sequence": str(link.sequence)}
-        attached = Document(artifact_type=IN_TOTO, content=files[RECORD], annotations=notes)
+        attached = AttachedDocument(artifact_type=IN_TOTO, content=files[RECORD], annotations=notes)
         self.store.attach(Digest(digest), (attached,))
         return "done"
 
 
-def make(folder: Path, link: Link, copiers: Sequence[Copier], *, later: bool) -> tuple[Copy, ...]:
+def make(
+    folder: Path, link: LedgerEntry, copiers: Sequence[Copier], *, later: bool
+) -> tuple[Copy, ...]:
     """Make the copies that are not made yet, and keep how each went.
 
     Args:
@@ -125,7 +127,7 @@ def make(folder: Path, link: Link, copiers: Sequence[Copier], *, later: bool) ->
 _PENDING: Final = Copy(place="", state="pending")
 
 
-def _one(copier: Copier, link: Link, files: Mapping[str, bytes], *, later: bool) -> Copy:
+def _one(copier: Copier, link: LedgerEntry, files: Mapping[str, bytes], *, later: bool) -> Copy:
     if later:
         return Copy(place=copier.place, state="pending", why="the delivery was ended")
     try:
@@ -148,7 +150,7 @@ def read(folder: Path) -> dict[str, Copy]:
         return {}
 
 
-def unmade(root: Path, links: Sequence[Link]) -> Iterator[tuple[Link, Copy]]:
+def unmade(root: Path, links: Sequence[LedgerEntry]) -> Iterator[tuple[LedgerEntry, Copy]]:
     """Copies that are still to be made."""
     for link in links:
         for one in read(root / link.folder).values():

@@ -12,7 +12,7 @@ _HEX = 12
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
+class RecordedDelivery:
     """One record, as a row.
 
     Attributes:
@@ -45,7 +45,7 @@ class Delivery:
         return dict(self.document["predicate"])
 
 
-def deliveries(archive: Archive, environment: str = "") -> tuple[Delivery, ...]:
+def deliveries(archive: Archive, environment: str = "") -> tuple[RecordedDelivery, ...]:
     """Every record that can be read, oldest first.
 
     Args:
@@ -61,7 +61,7 @@ def deliveries(archive: Archive, environment: str = "") -> tuple[Delivery, ...]:
     return tuple(sorted(chosen, key=lambda one: (one.started, one.sequence)))
 
 
-def delivery(path: str, document: Mapping[str, Any]) -> Delivery:
+def delivery(path: str, document: Mapping[str, Any]) -> RecordedDelivery:
     """One record as a row; what it lacks stays empty."""
     predicate = document["predicate"]
     trigger = predicate.get("trigger") or {}
@@ -75,7 +75,7 @@ def delivery(path: str, document: Mapping[str, Any]) -> Delivery:
     event, ref = trigger.get("event", ""), trigger.get("ref", "")
     by_hand = event in {"by-hand", ""}
     sha = str(commit.get("sha") or "")[:7] + ("" if commit.get("clean", True) else "+changes")
-    return Delivery(
+    return RecordedDelivery(
         record=path,
         sequence=int((predicate.get("chain") or {}).get("sequence") or 0),
         started=str(predicate.get("startedOn") or ""),
@@ -113,7 +113,7 @@ class Known:
     record: str
 
 
-def known_of(digest: str, found: tuple[Delivery, ...]) -> tuple[Known, ...]:
+def known_of(digest: str, found: tuple[RecordedDelivery, ...]) -> tuple[Known, ...]:
     """Everything that records say of a digest, or of the image whose platform it is."""
     return tuple(
         Known(subject=subject, text=text, record=one.record)
@@ -123,7 +123,7 @@ def known_of(digest: str, found: tuple[Delivery, ...]) -> tuple[Known, ...]:
     )
 
 
-def mentioned(one: Delivery) -> frozenset[str]:
+def mentioned(one: RecordedDelivery) -> frozenset[str]:
     """Every digest that a record is about: the image, its platforms, what it replaced."""
     predicate = one.predicate
     build, image = predicate.get("build") or {}, predicate.get("image") or {}
@@ -137,7 +137,7 @@ def mentioned(one: Delivery) -> frozenset[str]:
     return frozenset({*every, *replaced} - {""})
 
 
-def _facts(digest: str, one: Delivery) -> Iterator[tuple[str, str]]:
+def _facts(digest: str, one: RecordedDelivery) -> Iterator[tuple[str, str]]:
     predicate = one.predicate
     build, image = predicate.get("build") or {}, predicate.get("image") or {}
     ours = digest == one.what or digest in (image.get("platforms") or ())

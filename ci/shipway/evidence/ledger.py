@@ -27,7 +27,7 @@ WRITING: Final = ".writing"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
+class LedgerEntry:
     """One record's line in the ledger.
 
     Attributes:
@@ -65,12 +65,12 @@ class Ledger:
         wrong: Numbers of lines that are none of ours.
     """
 
-    links: tuple[Link, ...] = ()
+    links: tuple[LedgerEntry, ...] = ()
     torn: int = 0
     wrong: tuple[int, ...] = ()
 
     @property
-    def last(self) -> Link | None:
+    def last(self) -> LedgerEntry | None:
         """The record that was written last."""
         return self.links[-1] if self.links else None
 
@@ -82,8 +82,8 @@ def addition(sequence: int, files: Mapping[str, str]) -> bytes:
 
 def read(content: bytes) -> Ledger:
     """Read a ledger; what cannot be read is named, never skipped in silence."""
-    links: dict[int, Link] = {}
-    order: list[Link] = []
+    links: dict[int, LedgerEntry] = {}
+    order: list[LedgerEntry] = []
     wrong: list[int] = []
     *lines, torn = content.split(b"\n")
     for number, text in enumerate(lines, 1):
@@ -95,13 +95,13 @@ def read(content: bytes) -> Ledger:
     return Ledger(links=current, torn=len(torn), wrong=tuple(wrong))
 
 
-def _take(said: Any, number: int, links: dict[int, Link], order: list[Link]) -> None:
+def _take(said: Any, number: int, links: dict[int, LedgerEntry], order: list[LedgerEntry]) -> None:
     files = {str(name): str(value) for name, value in said["files"].items()}
     if "of" in said:
         # The newest record of that number: a ledger that was tampered with may hold two.
         owner = next(one for one in reversed(order) if one.sequence == said["of"])
         known = links.get(owner.line, owner)
-        links[owner.line] = Link(
+        links[owner.line] = LedgerEntry(
             sequence=owner.sequence,
             record=owner.record,
             sha256=owner.sha256,
@@ -109,7 +109,7 @@ def _take(said: Any, number: int, links: dict[int, Link], order: list[Link]) -> 
             line=owner.line,
         )
         return
-    link = Link(
+    link = LedgerEntry(
         sequence=int(said["sequence"]),
         record=str(said["record"]),
         sha256=str(said["sha256"]),
@@ -119,7 +119,7 @@ def _take(said: Any, number: int, links: dict[int, Link], order: list[Link]) -> 
     order.append(link)
 
 
-def place_of(last: Link | None) -> dict[str, Any]:
+def place_of(last: LedgerEntry | None) -> dict[str, Any]:
     """What the next record says of its place: ``sequence`` and ``previous``."""
     if last is None:
         return {"sequence": 1, "previous": None}

@@ -23,12 +23,12 @@ from shipway.errors import EvidenceError, ShipwayError, TerminatedError
 from shipway.evidence import copies, vsa
 from shipway.evidence import report as reports
 from shipway.evidence import summary as telling
-from shipway.evidence.canonical_json import canonical, moment, plain, sha256
+from shipway.evidence.canonical_json import canonical, moment, sha256, to_json
 from shipway.evidence.copies import Copier
 from shipway.evidence.ledger import RECORD
 from shipway.evidence.mask import Mask
-from shipway.evidence.signing import ENVELOPE, PAYLOAD_TYPE, Signer
-from shipway.evidence.store import Kept, Vault
+from shipway.evidence.signing import ENVELOPE, PAYLOAD_TYPE, RecordSigner
+from shipway.evidence.store import RecordStore, StoredRecord
 from shipway.observer import Event, Failed, Noticed, Observer, Output, Rolling
 from shipway.util.clock import Clock
 from shipway.values import Commit, ImageReference
@@ -70,7 +70,7 @@ class Journal:
         self._commit = commit
         self._clock = clock
         self._observer = observer
-        self._signer: Signer | None = None
+        self._signer: RecordSigner | None = None
         self._mask = Mask(secrets)
         self._started = clock.now()
         self._facts: dict[str, Any] = {"commit": commit_fact(commit)}
@@ -95,7 +95,7 @@ class Journal:
         entry = {
             "at": moment(self._clock.now()),
             "event": type(event).__name__.lower(),
-            **plain(shown),
+            **to_json(shown),
         }
         with self._lock:
             if not isinstance(event, Rolling) or self._moved(entry):
@@ -104,7 +104,7 @@ class Journal:
 
     def note(self, name: str, fact: object) -> None:
         """Keep a fact under a name of the predicate; frozen values become their fields."""
-        self._facts[name] = plain(fact)
+        self._facts[name] = to_json(fact)
 
     def about(self, image: ImageReference) -> None:
         """Say which image this delivery is about."""
@@ -133,7 +133,7 @@ class Journal:
     def _place(self) -> str:
         return f"{self.environment}/{self._started:%Y-%m-%dT%H-%M-%SZ}-{self._commit.short}"
 
-    def write(self, verdict: Mapping[str, object]) -> Kept:
+    def write(self, verdict: Mapping[str, object]) -> StoredRecord:
         """Write the record; its folder gets a number where one of the same second is there.
 
         A signal that arrives meanwhile is answered after the record is whole.
@@ -143,7 +143,7 @@ class Journal:
                 in a temporary folder that the details name.
         """
         finished = moment(self._clock.now())
-        vault = Vault(self._folder)
+        vault = RecordStore(self._folder)
 
         def compose(place: Mapping[str, Any]) -> Mapping[str, bytes]:
             return self._files(verdict, finished, place)
@@ -169,11 +169,11 @@ class Journal:
         """Say where the record is to be copied once it is written."""
         self._copiers = tuple(copiers)
 
-    def sign_with(self, signer: Signer) -> None:
+    def sign_with(self, signer: RecordSigner) -> None:
         """Say who signs the record once it is written."""
         self._signer = signer
 
-    def sign(self, kept: Kept, *, later: bool) -> None:
+    def sign(self, kept: StoredRecord, *, later: bool) -> None:
         """Put a signature beside the record; what fails is told, no more.
 
         Args:
@@ -184,12 +184,12 @@ class Journal:
             return
         try:
             envelope = self._signer.sign(PAYLOAD_TYPE, kept.content)
-            Vault(self._folder).add(kept.link.record, {ENVELOPE: envelope})
+            RecordStore(self._folder).add(kept.link.record, {ENVELOPE: envelope})
         except (ShipwayError, OSError) as error:
             text = f"the record is not signed: {error}"
             self(Noticed(stage="record", text=text, level="warning"))
 
-    def copy(self, kept: Kept, *, later: bool) -> None:
+    def copy(self, kept: StoredRecord, *, later: bool) -> None:
         """Copy the record and all that lies beside it; what fails is noted and told, no more.
 
         Args:
@@ -199,7 +199,7 @@ class Journal:
         if not self._copiers:
             return
         try:
-            link = Vault(self._folder).link(kept.link.record)
+            link = RecordStore(self._folder).link(kept.link.record)
             made = copies.make(kept.folder, link, self._copiers, later=later)
         except (EvidenceError, OSError) as error:
             self(Noticed(stage="record", text=f"no copy was made: {error}", level="warning"))
@@ -210,7 +210,7 @@ class Journal:
                 text = f"the copy to {one.place} is {one.state}: {one.why}; {again}"
                 self(Noticed(stage="record", text=text, level="warning"))
 
-    def show(self, kept: Kept, shown: str) -> tuple[str, ...]:
+    def show(self, kept: StoredRecord, shown: str) -> tuple[str, ...]:
         """Render the report beside a record, and tell what a summary shows of it.
 
         Args:
@@ -228,7 +228,7 @@ class Journal:
             beside = {RECORD: kept.content, **files}
             beside[vsa.NAME] = (kept.folder / vsa.NAME).read_bytes()
             page = reports.report(record, kept.link.sha256, beside)
-            Vault(self._folder).add(kept.link.record, {reports.NAME: page})
+            RecordStore(self._folder).add(kept.link.record, {reports.NAME: page})
             name = f"{shown}/{reports.NAME}"
         except (
             OSError,
@@ -249,7 +249,7 @@ class Journal:
     def _files(
         self, verdict: Mapping[str, object], finished: str, place: Mapping[str, Any]
     ) -> dict[str, bytes]:
-        statement = self._mask.deep(self._statement(plain(verdict), finished, place))
+        statement = self._mask.deep(self._statement(to_json(verdict), finished, place))
         record = canonical(statement)
         summary = vsa.statement(statement, sha256(record))
         files = {name: content for name, (content, _) in self._attached.items()}

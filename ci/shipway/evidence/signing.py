@@ -8,7 +8,7 @@ PAYLOAD_TYPE: Final = "application/vnd.in-toto+json"
 ENVELOPE: Final = "record.dsse.json"
 
 
-class Signer(Protocol):
+class RecordSigner(Protocol):
     """Signs."""
 
     def sign(self, payload_type: str, payload: bytes) -> bytes:

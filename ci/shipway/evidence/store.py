@@ -20,7 +20,7 @@ from typing import Any, Final
 from shipway.errors import EvidenceError
 from shipway.evidence import ledger as chain
 from shipway.evidence.canonical_json import sha256
-from shipway.evidence.ledger import LEDGER, RECORD, WRITING, Ledger, Link
+from shipway.evidence.ledger import LEDGER, RECORD, WRITING, Ledger, LedgerEntry
 from shipway.util import lockfile
 
 LOCK: Final = ".chain.lock"
@@ -31,7 +31,7 @@ Compose = Callable[[dict[str, Any]], Mapping[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class StoredRecord:
     """A record that is on the disk.
 
     Attributes:
@@ -41,11 +41,11 @@ class Kept:
     """
 
     folder: Path
-    link: Link
+    link: LedgerEntry
     content: bytes
 
 
-class Vault:
+class RecordStore:
     """One evidence folder.
 
     Args:
@@ -55,7 +55,7 @@ class Vault:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def keep(self, place: str, compose: Compose) -> Kept:
+    def keep(self, place: str, compose: Compose) -> StoredRecord:
         """Keep a record in a folder of its own; a second one of the same name gets ``-2``.
 
         Args:
@@ -72,7 +72,7 @@ class Vault:
             name = folder.relative_to(self.root).as_posix()
             try:
                 files = compose(chain.place_of(ledger.last))
-                link = Link(
+                link = LedgerEntry(
                     sequence=ledger.last.sequence + 1 if ledger.last else 1,
                     record=f"{name}/{RECORD}",
                     sha256=sha256(files[RECORD]),
@@ -85,7 +85,7 @@ class Vault:
                 shutil.rmtree(folder, ignore_errors=True)
                 raise
             _finish(folder, link)
-        return Kept(folder=folder, link=link, content=files[RECORD])
+        return StoredRecord(folder=folder, link=link, content=files[RECORD])
 
     def add(self, record: str, files: Mapping[str, bytes]) -> None:
         """Put further files beside a record, and their hashes into the ledger.
@@ -115,7 +115,7 @@ class Vault:
             for name in files:
                 (folder / f".{name}{WRITING}").replace(folder / name)
 
-    def link(self, record: str) -> Link:
+    def link(self, record: str) -> LedgerEntry:
         """A record's line in the ledger, with all files that came later.
 
         Raises:
@@ -209,7 +209,7 @@ def _pour(stream: FileIO, line: bytes) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def _finish(folder: Path, link: Link) -> None:
+def _finish(folder: Path, link: LedgerEntry) -> None:
     """Give files their names, the record last; one that is not whole keeps none."""
     for name in (*link.files, RECORD):
         scratch = folder / f".{name}{WRITING}"

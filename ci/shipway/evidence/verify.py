@@ -14,7 +14,7 @@ from shipway.evidence import ledger as chain
 from shipway.evidence import vsa
 from shipway.evidence.archive import Archive, parsed
 from shipway.evidence.canonical_json import canonical, is_canonical, sha256
-from shipway.evidence.ledger import LEDGER, RECORD, Ledger, Link
+from shipway.evidence.ledger import LEDGER, RECORD, Ledger, LedgerEntry
 from shipway.evidence.signing import ENVELOPE, Verifier
 
 Kind = Literal[
@@ -23,7 +23,7 @@ Kind = Literal[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class ChainFinding:
     """One thing that is not as it was written.
 
     Attributes:
@@ -48,12 +48,12 @@ class Checked:
         head: The SHA-256 of the last record.
     """
 
-    links: tuple[Link, ...]
-    findings: tuple[Finding, ...]
+    links: tuple[LedgerEntry, ...]
+    findings: tuple[ChainFinding, ...]
     signed: int = 0
     head: str = ""
 
-    def broken(self, record: str) -> tuple[Finding, ...]:
+    def broken(self, record: str) -> tuple[ChainFinding, ...]:
         """What is wrong with one record or a file beside it."""
         folder = record.rpartition("/")[0]
         return tuple(one for one in self.findings if one.path.rpartition("/")[0] == folder)
@@ -78,18 +78,20 @@ def check(archive: Archive, verifier: Verifier | None = None) -> Checked:
     )
 
 
-def _ledger(archive: Archive, ledger: Ledger) -> Iterator[Finding]:
+def _ledger(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
     if archive.ledger is None and archive.records:
-        yield Finding(kind="removed", path=LEDGER, why="there are records, and no ledger")
+        yield ChainFinding(kind="removed", path=LEDGER, why="there are records, and no ledger")
     for line in ledger.wrong:
-        yield Finding(kind="changed", path=LEDGER, why=f"line {line} is none that shipway wrote")
+        yield ChainFinding(
+            kind="changed", path=LEDGER, why=f"line {line} is none that shipway wrote"
+        )
     if ledger.torn:
-        yield Finding(
+        yield ChainFinding(
             kind="cut off", path=LEDGER, why="its last line has no end: the writer died there"
         )
     if ledger.links and ledger.links[0].sequence != 1:
         first = ledger.links[0]
-        yield Finding(
+        yield ChainFinding(
             kind="removed",
             path=LEDGER,
             why=f"it begins with record {first.sequence}, {first.record}",
@@ -98,7 +100,7 @@ def _ledger(archive: Archive, ledger: Ledger) -> Iterator[Finding]:
         if other.sequence == one.sequence + 1:
             continue
         kind: Kind = "removed" if other.sequence > one.sequence else "reordered"
-        yield Finding(
+        yield ChainFinding(
             kind=kind,
             path=other.record,
             why=f"line {other.line} of the ledger has record {other.sequence} "
@@ -106,25 +108,25 @@ def _ledger(archive: Archive, ledger: Ledger) -> Iterator[Finding]:
         )
 
 
-def _record(archive: Archive, link: Link, ledger: Ledger) -> Iterator[Finding]:
+def _record(archive: Archive, link: LedgerEntry, ledger: Ledger) -> Iterator[ChainFinding]:
     """One record and what lies beside it, against the ledger."""
     content = archive.records.get(link.record)
     if content is None:
         scratch = f"{link.folder}/.{RECORD}{chain.WRITING}"
         if scratch in archive.unfinished:
             why = "its writer died before it had its name; the next delivery finishes it"
-            yield Finding(kind="cut off", path=link.record, why=why)
+            yield ChainFinding(kind="cut off", path=link.record, why=why)
             return
         why = f"the ledger has it as record {link.sequence}, SHA-256 {link.sha256[:12]}…"
-        yield Finding(kind="removed", path=link.record, why=why)
+        yield ChainFinding(kind="removed", path=link.record, why=why)
     elif sha256(content) != link.sha256:
         yield _changed(content, link, ledger)
     elif not is_canonical(content):
-        yield Finding(kind="form", path=link.record, why="it is not canonical JSON (RFC 8785)")
+        yield ChainFinding(kind="form", path=link.record, why="it is not canonical JSON (RFC 8785)")
     yield from _beside(archive, link)
 
 
-def _beside(archive: Archive, link: Link) -> Iterator[Finding]:
+def _beside(archive: Archive, link: LedgerEntry) -> Iterator[ChainFinding]:
     """Files beside a record: the ledger has their hashes, and the record those written before."""
     content = archive.records.get(link.record, b"")
     # A record that is not the one it was says nothing of what lies beside it.
@@ -136,21 +138,21 @@ def _beside(archive: Archive, link: Link) -> Iterator[Finding]:
         found = archive.hashes.get(path)
         if found is None:
             why = f"it was written with record {link.sequence}"
-            yield Finding(kind="removed", path=path, why=why)
+            yield ChainFinding(kind="removed", path=path, why=why)
         elif found != wanted:
             why = f"its SHA-256 is {found[:12]}…, and was {wanted[:12]}…"
-            yield Finding(kind="changed", path=path, why=why)
+            yield ChainFinding(kind="changed", path=path, why=why)
     summary = archive.summaries.get(f"{link.folder}/{vsa.NAME}")
     if untouched and summary is not None and not vsa.follows(document, link.sha256, summary):
         why = "it does not follow from the record that it names"
-        yield Finding(kind="changed", path=f"{link.folder}/{vsa.NAME}", why=why)
+        yield ChainFinding(kind="changed", path=f"{link.folder}/{vsa.NAME}", why=why)
 
 
-def _changed(content: bytes, link: Link, ledger: Ledger) -> Finding:
+def _changed(content: bytes, link: LedgerEntry, ledger: Ledger) -> ChainFinding:
     found = sha256(content)
     other = next((one for one in ledger.links if one.sha256 == found), None)
     if other is not None:
-        return Finding(
+        return ChainFinding(
             kind="reordered",
             path=link.record,
             why=f"record {other.sequence} ({other.record}) lies in the place of "
@@ -159,13 +161,13 @@ def _changed(content: bytes, link: Link, ledger: Ledger) -> Finding:
     document = parsed(content)
     if document is None:
         why = f"what is left ({len(content)} bytes) is no record"
-        return Finding(kind="cut off", path=link.record, why=why)
+        return ChainFinding(kind="cut off", path=link.record, why=why)
     if sha256(_form(document)) == link.sha256:
-        return Finding(
+        return ChainFinding(
             kind="form", path=link.record, why="it says the same, but not in canonical JSON"
         )
     why = f"its SHA-256 is {found[:12]}…, and was {link.sha256[:12]}…"
-    return Finding(kind="changed", path=link.record, why=why)
+    return ChainFinding(kind="changed", path=link.record, why=why)
 
 
 def _form(document: Mapping[str, Any]) -> bytes:
@@ -175,17 +177,17 @@ def _form(document: Mapping[str, Any]) -> bytes:
         return b""
 
 
-def _added(archive: Archive, ledger: Ledger) -> Iterator[Finding]:
+def _added(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
     known = {one.record for one in ledger.links}
     for path, content in archive.records.items():
         if path in known:
             continue
         place = ((parsed(content) or {}).get("predicate") or {}).get("chain") or {}
         said = f"; it calls itself record {place['sequence']}" if place.get("sequence") else ""
-        yield Finding(kind="added", path=path, why=f"the ledger does not have it{said}")
+        yield ChainFinding(kind="added", path=path, why=f"the ledger does not have it{said}")
 
 
-def _links(archive: Archive, ledger: Ledger) -> Iterator[Finding]:
+def _links(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
     """What each record says of the one before it, against the ledger."""
     for before, link in zip((None, *ledger.links), ledger.links, strict=False):
         document = parsed(archive.records.get(link.record, b""))
@@ -196,7 +198,7 @@ def _links(archive: Archive, ledger: Ledger) -> Iterator[Finding]:
         if said == wanted:
             continue
         previous = said.get("previous") or {}
-        yield Finding(
+        yield ChainFinding(
             kind="reordered",
             path=link.record,
             why=f"it says that it is record {said.get('sequence')} after "
@@ -205,7 +207,7 @@ def _links(archive: Archive, ledger: Ledger) -> Iterator[Finding]:
         )
 
 
-def _signatures(archive: Archive, verifier: Verifier | None) -> tuple[int, list[Finding]]:
+def _signatures(archive: Archive, verifier: Verifier | None) -> tuple[int, list[ChainFinding]]:
     findings = []
     signed = 0
     for path, envelope in archive.envelopes.items():
@@ -213,12 +215,12 @@ def _signatures(archive: Archive, verifier: Verifier | None) -> tuple[int, list[
         try:
             if record is not None and _payload(envelope) != record:
                 why = "it signs something else than the record beside it"
-                findings.append(Finding(kind="signature", path=path, why=why))
+                findings.append(ChainFinding(kind="signature", path=path, why=why))
             elif verifier is not None:
                 verifier.verify(envelope)
                 signed += 1
         except EvidenceError as error:
-            findings.append(Finding(kind="signature", path=path, why=error.what))
+            findings.append(ChainFinding(kind="signature", path=path, why=error.what))
     return signed, findings
 
 

@@ -26,7 +26,7 @@ _CHUNK: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Entry:
+class ContextFile:
     """One thing in the context that BuildKit sees.
 
     Attributes:
@@ -55,7 +55,7 @@ class ContentKey:
 
 
 def key(
-    request: BuildRequest, dockerfile: str, bases: Mapping[str, str], entries: Sequence[Entry]
+    request: BuildRequest, dockerfile: str, bases: Mapping[str, str], entries: Sequence[ContextFile]
 ) -> ContentKey:
     """Make the key. Pure: the same values give the same key, on every machine.
 
@@ -124,7 +124,7 @@ def ignore_file(request: BuildRequest) -> Path:
     return own if own.is_file() else request.context / ".dockerignore"
 
 
-def read(request: BuildRequest) -> tuple[Entry, ...]:
+def read(request: BuildRequest) -> tuple[ContextFile, ...]:
     """What BuildKit sees of the context, in order of path.
 
     Raises:
@@ -143,7 +143,9 @@ def read(request: BuildRequest) -> tuple[Entry, ...]:
         ) from error
 
 
-def _walk(root: Path, below: str, patterns: Sequence[dockerignore.Pattern]) -> Iterator[Entry]:
+def _walk(
+    root: Path, below: str, patterns: Sequence[dockerignore.Pattern]
+) -> Iterator[ContextFile]:
     with os.scandir(root / below) as found:
         listed = sorted(found, key=lambda one: one.name)
     for one in listed:
@@ -155,7 +157,7 @@ def _walk(root: Path, below: str, patterns: Sequence[dockerignore.Pattern]) -> I
             )
             # A folder that was left out is there all the same where a file below it was taken back.
             if inner or not left_out:
-                yield Entry(_shown(path), "folder", _mode(one), "")
+                yield ContextFile(_shown(path), "folder", _mode(one), "")
             yield from inner
         elif not left_out:
             yield _entry(one, path)
@@ -165,16 +167,18 @@ def _takes_back(patterns: Sequence[dockerignore.Pattern]) -> bool:
     return any(pattern.back for pattern in patterns)
 
 
-def _entry(one: os.DirEntry[str], path: str) -> Entry:
+def _entry(one: os.DirEntry[str], path: str) -> ContextFile:
     if one.is_symlink():
-        return Entry(_shown(path), "link", 0, _shown(str(Path(one.path).readlink())))
+        return ContextFile(_shown(path), "link", 0, _shown(str(Path(one.path).readlink())))
     if not one.is_file(follow_symlinks=False):
-        return Entry(_shown(path), "other", _mode(one), "")  # a socket or a device: BuildKit's word
+        return ContextFile(
+            _shown(path), "other", _mode(one), ""
+        )  # a socket or a device: BuildKit's word
     total = hashlib.sha256()
     with open(one.path, "rb") as content:  # noqa: PTH123  # a DirEntry holds the path as text
         while chunk := content.read(_CHUNK):
             total.update(chunk)
-    return Entry(_shown(path), "file", _mode(one), total.hexdigest())
+    return ContextFile(_shown(path), "file", _mode(one), total.hexdigest())
 
 
 def _mode(one: os.DirEntry[str]) -> int:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from shipway.errors import BuildError
 from shipway.image import referrers
 from shipway.image.layout import Layout
-from shipway.image.referrers import IN_TOTO, PREDICATE_TYPE, Document
+from shipway.image.referrers import IN_TOTO, PREDICATE_TYPE, AttachedDocument
 from shipway.values import Digest
 
 SLSA_V1: Final = "https://slsa.dev/provenance/v1"
@@ -26,7 +26,7 @@ _BUILDKIT_V1: Final = (
 _OF: Final = "vnd.docker.reference.digest"
 
 
-def documents(layout: Layout, name: str) -> tuple[Document, ...]:
+def documents(layout: Layout, name: str) -> tuple[AttachedDocument, ...]:
     """The provenance of each platform as an in-toto Statement (v1) with a SLSA v1 predicate.
 
     Args:
@@ -68,12 +68,14 @@ def _statements(layout: Layout) -> Iterator[tuple[Digest, Mapping[str, Any]]]:
                     yield Digest(about[child.digest.value]), json.loads(content)
 
 
-def _document(found: Mapping[str, Any], platform: str, digest: Digest, name: str) -> Document:
+def _document(
+    found: Mapping[str, Any], platform: str, digest: Digest, name: str
+) -> AttachedDocument:
     predicate = found["predicate"]
     if found["predicateType"] == SLSA_V02:
         predicate = as_v1(predicate)
     made = referrers.statement(SLSA_V1, predicate, digest, name)
-    return Document(
+    return AttachedDocument(
         artifact_type=IN_TOTO,
         content=json.dumps(made, sort_keys=True, separators=(",", ":")).encode(),
         annotations=referrers.notes(platform, digest, SLSA_V1),

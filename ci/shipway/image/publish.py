@@ -65,7 +65,7 @@ class PublishedImage:
     named: tuple[tuple[str, Digest], ...] = ()
 
 
-class Repository(Protocol):
+class ImageRepository(Protocol):
     """What the publish stage asks of one ECR repository."""
 
     @property
@@ -108,7 +108,7 @@ class Repository(Protocol):
         ...
 
 
-class Target(Repository, Protocol):
+class PromotionTarget(ImageRepository, Protocol):
     """A repository that takes images from others."""
 
     def take(self, origin: Origin, digest: Digest, tag: str) -> Pushed:
@@ -149,7 +149,7 @@ def already_there(built: BuiltImage, stored: StoredImage | None) -> bool:
     )
 
 
-def publish(built: BuiltImage, repository: Repository) -> PublishedImage:
+def publish(built: BuiltImage, repository: ImageRepository) -> PublishedImage:
     """Put the image into the repository unless it is there, and prove that it is that image.
 
     Raises:
@@ -178,7 +178,9 @@ def publish(built: BuiltImage, repository: Repository) -> PublishedImage:
     return _published(repository, stored, built.tag, pushed)
 
 
-def reuse(repository: Repository, content: ContentKey, commit: Commit) -> PublishedImage | None:
+def reuse(
+    repository: ImageRepository, content: ContentKey, commit: Commit
+) -> PublishedImage | None:
     """The image that was built from the same source before; ``None`` where there is none.
 
     A work tree that differs from its commit also finds what such a tree left; a clean one never
@@ -219,7 +221,7 @@ def reuse(repository: Repository, content: ContentKey, commit: Commit) -> Publis
 
 
 def remember(
-    repository: Repository, image: PublishedImage, content: ContentKey, commit: Commit
+    repository: ImageRepository, image: PublishedImage, content: ContentKey, commit: Commit
 ) -> None:
     """Put the content key's tag on an image that was built now, unless another has it already.
 
@@ -233,7 +235,7 @@ def remember(
 
 
 def promote(
-    commit: Commit, origin: Origin, source: Repository, repository: Target
+    commit: Commit, origin: Origin, source: ImageRepository, repository: PromotionTarget
 ) -> PublishedImage:
     """Take the image of a commit from another environment as it is; nothing is built.
 
@@ -281,7 +283,7 @@ def promote(
 
 
 def _published(
-    repository: Repository, stored: StoredImage, tag: str, pushed: Pushed | None
+    repository: ImageRepository, stored: StoredImage, tag: str, pushed: Pushed | None
 ) -> PublishedImage:
     return PublishedImage(
         reference=ImageReference(repository.uri, stored.digest),

@@ -30,7 +30,7 @@ PLATFORM_DIGEST: Final = "dev.shipway.platform.digest"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Document:
+class AttachedDocument:
     """Something that is said about one platform of an image.
 
     Attributes:
@@ -70,7 +70,7 @@ class Referrer:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """As :attr:`Document.key`."""
+        """As :attr:`AttachedDocument.key`."""
         return _key(self.artifact_type, self.annotations)
 
 
@@ -85,7 +85,9 @@ class Attachments(Protocol):
         """
         ...
 
-    def attach(self, subject: Digest, documents: Sequence[Document]) -> tuple[Referrer, ...]:
+    def attach(
+        self, subject: Digest, documents: Sequence[AttachedDocument]
+    ) -> tuple[Referrer, ...]:
         """Attach documents to an image that is here.
 
         Raises:
@@ -99,7 +101,9 @@ def digest_of(content: bytes) -> Digest:
     return Digest(f"sha256:{hashlib.sha256(content).hexdigest()}")
 
 
-def manifest(document: Document, subject: Manifest) -> tuple[Manifest, Mapping[Digest, bytes]]:
+def manifest(
+    document: AttachedDocument, subject: Manifest
+) -> tuple[Manifest, Mapping[Digest, bytes]]:
     """The manifest that attaches a document, and the blobs it needs. The same for the same values.
 
     Args:

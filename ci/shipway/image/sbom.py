@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 from shipway.errors import EvidenceError
 from shipway.image import referrers
 from shipway.image.layout import Layout, Manifest
-from shipway.image.referrers import BOM_PREDICATE, CYCLONEDX, Document
+from shipway.image.referrers import BOM_PREDICATE, CYCLONEDX, AttachedDocument
 from shipway.values import Digest
 
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_URL, "https://shipway.dev/sbom")
@@ -50,7 +50,7 @@ class NoCataloguer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bill:
+class Sbom:
     """What is known of one platform's bill.
 
     Attributes:
@@ -63,14 +63,14 @@ class Bill:
 
     platform: str
     digest: Digest
-    document: Document | None
+    document: AttachedDocument | None
     components: int = 0
     file: Path | None = None
 
 
 def bills(
     cataloguer: Cataloguer, layout: Layout, folder: Path, *, name: str, time: datetime, cache: Path
-) -> tuple[Bill, ...]:
+) -> tuple[Sbom, ...]:
     """The bill of each platform, from the cache where the digest was catalogued before.
 
     Args:
@@ -101,14 +101,14 @@ def _bill(
     name: str,
     time: datetime,
     cache: Path,
-) -> Bill:
+) -> Sbom:
     digest = image.digest
     file = cache / f"{digest.value.removeprefix('sha256:')}.cdx.json"
     try:
         if not file.is_file():
             raw = _catalogued(cataloguer, image, folder, name)
             if raw is None:
-                return Bill(platform=platform, digest=digest, document=None)
+                return Sbom(platform=platform, digest=digest, document=None)
             file.parent.mkdir(parents=True, exist_ok=True)
             scratch = file.with_suffix(f".{os.getpid()}")
             scratch.write_bytes(settled(raw, digest, time))
@@ -121,12 +121,12 @@ def _bill(
             where=str(file),
             remedy="see that the disk is not full and the folder can be written",
         ) from error
-    document = Document(
+    document = AttachedDocument(
         artifact_type=CYCLONEDX,
         content=content,
         annotations=referrers.notes(platform, digest, BOM_PREDICATE),
     )
-    return Bill(
+    return Sbom(
         platform=platform, digest=digest, document=document, components=components, file=file
     )
 
@@ -150,17 +150,17 @@ def _catalogued(cataloguer: Cataloguer, image: Manifest, folder: Path, name: str
 
 def settled(raw: bytes, digest: Digest, time: datetime) -> bytes:
     """The bill with a serial number and a time that depend on what it is about alone."""
-    bill: dict[str, Any] = json.loads(raw)
-    bill["serialNumber"] = f"urn:uuid:{uuid.uuid5(_NAMESPACE, digest.value)}"
-    metadata = bill.setdefault("metadata", {})
+    sbom: dict[str, Any] = json.loads(raw)
+    sbom["serialNumber"] = f"urn:uuid:{uuid.uuid5(_NAMESPACE, digest.value)}"
+    metadata = sbom.setdefault("metadata", {})
     metadata["timestamp"] = time.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return json.dumps(bill, sort_keys=True, separators=(",", ":")).encode()
+    return json.dumps(sbom, sort_keys=True, separators=(",", ":")).encode()
 
 
-def statements(found: Sequence[Bill], name: str) -> tuple[Mapping[str, Any], ...]:
+def statements(found: Sequence[Sbom], name: str) -> tuple[Mapping[str, Any], ...]:
     """Each bill as an in-toto Statement, for a signature to be about."""
     return tuple(
-        referrers.statement(BOM_PREDICATE, json.loads(bill.document.content), bill.digest, name)
-        for bill in found
-        if bill.document is not None
+        referrers.statement(BOM_PREDICATE, json.loads(sbom.document.content), sbom.digest, name)
+        for sbom in found
+        if sbom.document is not None
     )

@@ -35,7 +35,7 @@ COLUMNS: Final = ("severity", "id", "package", "version", "mended in", "counts")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class ScanFinding:
     """One vulnerability of one package.
 
     Attributes:
@@ -77,7 +77,7 @@ class Scan:
     status: str
     findings: Mapping[str, int]
     reason: str = ""
-    listed: tuple[Finding, ...] = ()
+    listed: tuple[ScanFinding, ...] = ()
     completed: datetime | None = None
     kind: Literal["basic", "enhanced", ""] = ""
 
@@ -110,7 +110,7 @@ class Decision:
     counted: Mapping[str, int]
     waived: tuple[Waiver, ...]
     rows: tuple[tuple[str, ...], ...]
-    judged: tuple[tuple[Finding, Digest, Waiver | None], ...] = ()
+    judged: tuple[tuple[ScanFinding, Digest, Waiver | None], ...] = ()
 
     def error(self) -> ScanError:
         """The refusal, with the table."""
@@ -216,7 +216,7 @@ def decide(
     used: dict[Waiver, None] = {}
     expired: dict[Waiver, None] = {}
     rows: list[tuple[str, ...]] = []
-    judged: list[tuple[Finding, Digest, Waiver | None]] = []
+    judged: list[tuple[ScanFinding, Digest, Waiver | None]] = []
     distinct = _distinct(found)
     for finding in sorted(distinct, key=_worst_first):
         platforms = distinct[finding]
@@ -283,12 +283,12 @@ def _unfinished(scan: Scan, state: State, policy: Scanning) -> str:
     }[state]
 
 
-def _worst_first(finding: Finding) -> tuple[int, str, str, str]:
+def _worst_first(finding: ScanFinding) -> tuple[int, str, str, str]:
     return _SEVERITIES.index(finding.severity), finding.id, finding.package, finding.version
 
 
-def _distinct(found: Sequence[Scan]) -> Mapping[Finding, set[Digest]]:
-    distinct: dict[Finding, set[Digest]] = {}
+def _distinct(found: Sequence[Scan]) -> Mapping[ScanFinding, set[Digest]]:
+    distinct: dict[ScanFinding, set[Digest]] = {}
     for one in found:
         for finding in one.listed:
             distinct.setdefault(finding, set()).add(one.digest)
@@ -296,7 +296,7 @@ def _distinct(found: Sequence[Scan]) -> Mapping[Finding, set[Digest]]:
 
 
 def _waiver_of(
-    finding: Finding, waivers: Sequence[Waiver], digests: set[Digest], now: datetime
+    finding: ScanFinding, waivers: Sequence[Waiver], digests: set[Digest], now: datetime
 ) -> Waiver | None:
     """The waiver of a finding; one that holds before one that ran out."""
     names = {digest.value for digest in digests} | {"all"}

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from shipway.errors import ConfigurationError
-from shipway.image.referrers import DSSE, IN_TOTO, Document
+from shipway.image.referrers import DSSE, IN_TOTO, AttachedDocument
 
 
 class Signer(Protocol):
@@ -48,10 +48,10 @@ def no_signer(setting: str) -> Signer:
 
 def envelope(
     signer: Signer, statement: Mapping[str, Any], annotations: Mapping[str, str]
-) -> Document:
+) -> AttachedDocument:
     """A statement in a signed envelope, ready to be attached."""
     payload = json.dumps(statement, sort_keys=True, separators=(",", ":")).encode()
-    return Document(
+    return AttachedDocument(
         artifact_type=DSSE,
         content=signer.sign(IN_TOTO, payload),
         annotations=annotations,

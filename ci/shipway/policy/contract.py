@@ -13,18 +13,18 @@ from typing import Literal
 from shipway.errors import RefusedError
 from shipway.policy.events import NEVER
 from shipway.policy.pattern import BRANCHES, TAGS, matches, quoted, ref_flaw
-from shipway.policy.requirements import GITHUB_ISSUER, Freeze, Guard, Rules, Source
+from shipway.policy.requirements import GITHUB_ISSUER, EnvironmentPolicy, Freeze, Rules, Source
 from shipway.policy.trigger import BY_HAND, Trigger
 
 __all__ = [
     "GITHUB_ISSUER",
     "TASKS",
-    "Allowed",
     "Contract",
+    "ContractEntry",
     "Decision",
-    "Entry",
+    "EnvironmentPolicy",
     "Freeze",
-    "Guard",
+    "Grant",
     "Reason",
     "Refused",
     "Rules",
@@ -42,7 +42,7 @@ _NOTHING = "Nothing was built or changed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class ContractEntry:
     """One ``[[allow]]`` of release.toml.
 
     Attributes:
@@ -82,30 +82,34 @@ class Contract:
         entries: What is allowed, in the file's order.
         source: The repository and workflow that GitHub's runs must come from; ``None`` where the
             contract allows nothing but by hand.
-        guards: What the environments ask.
+        environment_policies: What the environments ask.
     """
 
     path: str
-    entries: tuple[Entry, ...]
+    entries: tuple[ContractEntry, ...]
     source: Source | None = None
-    guards: tuple[Guard, ...] = ()
+    environment_policies: tuple[EnvironmentPolicy, ...] = ()
 
-    def guard(self, environment: str) -> Guard:
+    def environment_policy(self, environment: str) -> EnvironmentPolicy:
         """What an environment asks; nothing where the contract does not speak of it."""
-        named = (guard for guard in self.guards if guard.environment == environment)
-        return next(named, Guard(environment=environment))
+        named = (
+            environment_policy
+            for environment_policy in self.environment_policies
+            if environment_policy.environment == environment
+        )
+        return next(named, EnvironmentPolicy(environment=environment))
 
     @property
-    def triggers(self) -> tuple[Entry, ...]:
+    def triggers(self) -> tuple[ContractEntry, ...]:
         """The entries that are about GitHub's events."""
         return tuple(entry for entry in self.entries if entry.event != BY_HAND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allowed:
+class Grant:
     """The one entry that allows it, and what it allows."""
 
-    entry: Entry
+    entry: ContractEntry
     environment: str
     tasks: tuple[Task, ...]
 
@@ -150,7 +154,7 @@ class Refused:
         return RefusedError(self.what, details=self.lines(), remedy=self.remedy, late=self.late)
 
 
-Decision = Allowed | Refused
+Decision = Grant | Refused
 
 
 def decide(
@@ -172,7 +176,7 @@ def decide(
             why = f'"{task}" is not among its tasks: {", ".join(entry.tasks)}'
         if not why:
             target = environment if environment is not None else entry.environments[0]
-            return Allowed(entry=entry, environment=target, tasks=entry.tasks)
+            return Grant(entry=entry, environment=target, tasks=entry.tasks)
         reasons.append(Reason(entry=entry.name, rule=entry.rule, why=why))
     return Refused(
         what=_headline(contract, trigger, environment, task),
@@ -194,7 +198,7 @@ def _hopeless(trigger: Trigger) -> str:
     return ref_flaw(trigger.ref)
 
 
-def _differs(entry: Entry, trigger: Trigger) -> str:
+def _differs(entry: ContractEntry, trigger: Trigger) -> str:
     """Why the entry is about other events or refs, or an empty text."""
     if entry.event == BY_HAND or trigger.by_hand:
         who = "by hand" if trigger.by_hand else "by GitHub"
@@ -232,7 +236,7 @@ def _name_differs(wanted: str, name: str) -> str:
     return f'{shown} does not match "{wanted}"'
 
 
-def _elsewhere(entry: Entry, environment: str | None) -> str:
+def _elsewhere(entry: ContractEntry, environment: str | None) -> str:
     """Why an entry for this very trigger does not lead to that environment, or an empty text."""
     if environment is None:
         named = entry.event == BY_HAND

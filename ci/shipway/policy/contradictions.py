@@ -11,11 +11,11 @@ from shipway.config.problems import Problem, line_of, nearest
 from shipway.config.rules import shown
 from shipway.policy.pattern import intersect
 from shipway.policy.semantic_checks import environment_key, environments
-from shipway.policy.tables import AllowTable, FreezeTable, GuardTable
+from shipway.policy.tables import AllowTable, EnvironmentPolicyTable, FreezeTable
 from shipway.policy.trigger import BY_HAND
 
 Allows = Mapping[int, AllowTable]
-Guards = Mapping[str, GuardTable]
+PolicyTables = Mapping[str, EnvironmentPolicyTable]
 Places = Mapping[KeyPath, int]
 
 
@@ -44,13 +44,13 @@ def between_entries(allows: Allows, lines: Places) -> Iterator[Problem]:
 
 
 def between_tables(
-    allows: Allows, guards: Guards, lines: Places, *, source: bool
+    allows: Allows, environment_policies: PolicyTables, lines: Places, *, source: bool
 ) -> Iterator[Problem]:
     """Entries, environments and ``[github]`` against each other.
 
     Args:
         allows: The entries, each by its index in the file.
-        guards: The environments' tables.
+        environment_policies: The environments' tables.
         lines: Where everything stands.
         source: Whether there is a ``[github]``.
     """
@@ -62,55 +62,68 @@ def between_tables(
         )
     for index, allow in allows.items():
         for name in environments(allow):
-            if name not in guards:
+            if name not in environment_policies:
                 text = f"there is no [environments.{name}] that says its role"
                 path = ("allow", index, environment_key(allow))
-                yield Problem(path=path, text=f"{text}{nearest(name, guards)}")
-    for name, guard in guards.items():
+                yield Problem(path=path, text=f"{text}{nearest(name, environment_policies)}")
+    for name, environment_policy in environment_policies.items():
         at: KeyPath = ("environments", name)
-        yield from _roles(at, guard, allows, lines)
-        yield from _after(at, guard, allows, guards)
-        yield from _freezes(at, guard.freeze, lines)
+        yield from _roles(at, environment_policy, allows, lines)
+        yield from _after(at, environment_policy, allows, environment_policies)
+        yield from _freezes(at, environment_policy.freeze, lines)
 
 
-def _roles(at: KeyPath, guard: GuardTable, allows: Allows, lines: Places) -> Iterator[Problem]:
+def _roles(
+    at: KeyPath, environment_policy: EnvironmentPolicyTable, allows: Allows, lines: Places
+) -> Iterator[Problem]:
     name = at[-1]
     leading = [(i, allow) for i, allow in allows.items() if name in environments(allow)]
     events = [(i, allow) for i, allow in leading if allow.event != BY_HAND]
     by_hand = [allow for _, allow in leading if allow.event == BY_HAND]
     if not leading:
         yield Problem(path=at, text="no entry leads here; take it away, or name it in one")
-    elif events and not guard.role:
+    elif events and not environment_policy.role:
         index, allow = events[0]
         whose = f'"{allow.name}" (line {line_of(("allow", index), lines)})'
         text = f"is missing; it should be the name of the IAM role that {whose} assumes"
         yield Problem(path=(*at, "role"), text=text)
-    elif not guard.role and not guard.by_hand_role:
+    elif not environment_policy.role and not environment_policy.by_hand_role:
         text = 'is missing; it should be the name of an IAM role, or by_hand_role = "*"'
         yield Problem(path=(*at, "role"), text=text)
-    if leading and guard.by_hand_role and not by_hand:
+    if leading and environment_policy.by_hand_role and not by_hand:
         text = "nobody comes here by hand; take it away"
         yield Problem(path=(*at, "by_hand_role"), text=text)
 
 
-def _after(at: KeyPath, guard: GuardTable, allows: Allows, guards: Guards) -> Iterator[Problem]:
-    if "after" not in guard.model_fields_set:
+def _after(
+    at: KeyPath,
+    environment_policy: EnvironmentPolicyTable,
+    allows: Allows,
+    environment_policies: PolicyTables,
+) -> Iterator[Problem]:
+    if "after" not in environment_policy.model_fields_set:
         return
-    path, before = (*at, "after"), guard.after
+    path, before = (*at, "after"), environment_policy.after
     way = [str(at[-1])]
-    while before in guards and before not in way:
+    while before in environment_policies and before not in way:
         way.append(before)
-        before = guards[before].after
+        before = environment_policies[before].after
     if before in way:
         circle = ", ".join([*way, before])
         yield Problem(path=path, text=f"goes round in a circle: {circle}")
-    elif guard.after not in guards:
-        text = f"there is no environment {shown(guard.after)} in this contract"
-        yield Problem(path=path, text=f"{text}{nearest(guard.after, guards)}")
+    elif environment_policy.after not in environment_policies:
+        text = f"there is no environment {shown(environment_policy.after)} in this contract"
+        yield Problem(
+            path=path, text=f"{text}{nearest(environment_policy.after, environment_policies)}"
+        )
     elif not any(
-        "verify" in allow.tasks and guard.after in environments(allow) for allow in allows.values()
+        "verify" in allow.tasks and environment_policy.after in environments(allow)
+        for allow in allows.values()
     ):
-        text = f"nothing is ever verified in {guard.after}: no entry that leads there has that task"
+        text = (
+            f"nothing is ever verified in {environment_policy.after}: "
+            "no entry that leads there has that task"
+        )
         yield Problem(path=path, text=text)
 
 

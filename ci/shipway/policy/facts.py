@@ -18,7 +18,7 @@ Order = Literal["same", "older", "newer", "apart", "unknown"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Exceptions:
+class Overrides:
     """What a person asks to be let through, by name; each is recorded.
 
     Attributes:
@@ -54,7 +54,7 @@ class Signature:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Beforehand:
+class BeforeBuild:
     """What is known before AWS is asked anything; a field is filled in where a rule asks.
 
     Attributes:
@@ -73,7 +73,7 @@ class Beforehand:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Running:
+class LiveRelease:
     """What one service runs now.
 
     Attributes:
@@ -96,7 +96,7 @@ class Running:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verified:
+class VerifiedRelease:
     """One record that says an image of this commit was verified in an environment.
 
     Attributes:
@@ -138,7 +138,7 @@ class History(Protocol):
         ...
 
 
-class Proof(Protocol):
+class TokenSource(Protocol):
     """What GitHub signs of this job."""
 
     def claims(self, issuer: str) -> Mapping[str, object] | None:

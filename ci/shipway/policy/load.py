@@ -14,9 +14,9 @@ from shipway.config.problems import Problem, configuration_error, line_of, neare
 from shipway.config.rules import problems_of, shown
 from shipway.errors import ConfigurationError
 from shipway.policy import contradictions, semantic_checks
-from shipway.policy.contract import TASKS, Contract, Entry
-from shipway.policy.requirements import Freeze, Guard, Rules, Source
-from shipway.policy.tables import AllowTable, ContractTable, GithubTable, GuardTable
+from shipway.policy.contract import TASKS, Contract, ContractEntry
+from shipway.policy.requirements import EnvironmentPolicy, Freeze, Rules, Source
+from shipway.policy.tables import AllowTable, ContractTable, EnvironmentPolicyTable, GithubTable
 
 
 def load(file: Path) -> Contract:
@@ -36,14 +36,14 @@ def load(file: Path) -> Contract:
     except ValidationError as error:
         problems += problems_of(error, ContractTable)
     allows = dict(_sound_allows(document.table.get("allow")))
-    guards = dict(_sound_guards(document.table.get("environments")))
+    environment_policies = dict(_sound_guards(document.table.get("environments")))
     for index, allow in allows.items():
         problems += semantic_checks.problems(("allow", index), allow)
     problems += contradictions.between_entries(allows, lines)
     # Half a file would contradict itself where the other half is only misspelt.
     if not problems:
         problems += contradictions.between_tables(
-            allows, guards, lines, source="github" in document.table
+            allows, environment_policies, lines, source="github" in document.table
         )
     if problems:
         raise configuration_error(problems, shown=document.shown, lines=lines)
@@ -51,7 +51,10 @@ def load(file: Path) -> Contract:
         path=document.shown,
         entries=tuple(_entry(index, allow, lines) for index, allow in allows.items()),
         source=_source(document.table.get("github"), lines),
-        guards=tuple(_guard(name, guard, lines) for name, guard in guards.items()),
+        environment_policies=tuple(
+            _guard(name, environment_policy, lines)
+            for name, environment_policy in environment_policies.items()
+        ),
     )
 
 
@@ -85,17 +88,17 @@ def _sound_allows(tables: object) -> Iterator[tuple[int, AllowTable]]:
             continue
 
 
-def _sound_guards(tables: object) -> Iterator[tuple[str, GuardTable]]:
+def _sound_guards(tables: object) -> Iterator[tuple[str, EnvironmentPolicyTable]]:
     for name, table in tables.items() if isinstance(tables, dict) else ():
         try:
-            yield name, GuardTable.model_validate(table)
+            yield name, EnvironmentPolicyTable.model_validate(table)
         except ValidationError:
             continue
 
 
-def _entry(index: int, allow: AllowTable, lines: Mapping[KeyPath, int]) -> Entry:
+def _entry(index: int, allow: AllowTable, lines: Mapping[KeyPath, int]) -> ContractEntry:
     at: KeyPath = ("allow", index)
-    return Entry(
+    return ContractEntry(
         name=allow.name,
         event=allow.event,
         ref=allow.ref,
@@ -130,17 +133,19 @@ def _source(table: Any, lines: Mapping[KeyPath, int]) -> Source | None:
     )
 
 
-def _guard(name: str, guard: GuardTable, lines: Mapping[KeyPath, int]) -> Guard:
+def _guard(
+    name: str, environment_policy: EnvironmentPolicyTable, lines: Mapping[KeyPath, int]
+) -> EnvironmentPolicy:
     at: KeyPath = ("environments", name)
-    own = "github_environment" not in guard.model_fields_set
-    return Guard(
+    own = "github_environment" not in environment_policy.model_fields_set
+    return EnvironmentPolicy(
         environment=name,
-        role=guard.role,
-        by_hand_role=guard.by_hand_role or guard.role,
-        github_environment=name if own else guard.github_environment,
-        short_lived_keys_only=guard.short_lived_keys_only,
-        after=guard.after,
-        not_older=guard.not_older,
+        role=environment_policy.role,
+        by_hand_role=environment_policy.by_hand_role or environment_policy.role,
+        github_environment=name if own else environment_policy.github_environment,
+        short_lived_keys_only=environment_policy.short_lived_keys_only,
+        after=environment_policy.after,
+        not_older=environment_policy.not_older,
         freeze=tuple(
             Freeze(
                 name=one.name,
@@ -149,7 +154,7 @@ def _guard(name: str, guard: GuardTable, lines: Mapping[KeyPath, int]) -> Guard:
                 reason=one.reason,
                 line=line_of((*at, "freeze", index), lines),
             )
-            for index, one in enumerate(guard.freeze)
+            for index, one in enumerate(environment_policy.freeze)
         ),
         line=line_of(at, lines),
         lines=_lines(at, lines),

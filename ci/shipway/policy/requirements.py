@@ -63,7 +63,7 @@ class Freeze:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Guard:
+class EnvironmentPolicy:
     """What an ``[environments.NAME]`` asks of whatever goes there, whoever asks.
 
     Attributes:

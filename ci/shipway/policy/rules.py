@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from shipway.policy.contract import Allowed, Contract, Reason, Refused
-from shipway.policy.facts import Beforehand, Exceptions, Running, Standing, Verified
+from shipway.policy.contract import Contract, Grant, Reason, Refused
+from shipway.policy.facts import BeforeBuild, LiveRelease, Overrides, Standing, VerifiedRelease
 from shipway.policy.pattern import quoted
-from shipway.policy.requirements import Freeze, Guard, Source
+from shipway.policy.requirements import EnvironmentPolicy, Freeze, Source
 from shipway.policy.trigger import Trigger
 from shipway.values import Digest
 
@@ -58,42 +58,42 @@ def elsewhere(source: Source | None, trigger: Trigger, ref: str) -> tuple[tuple[
 
 
 def beforehand(
-    contract: Contract, allowed: Allowed, trigger: Trigger, facts: Beforehand, asked: Exceptions
+    contract: Contract, grant: Grant, trigger: Trigger, facts: BeforeBuild, asked: Overrides
 ) -> tuple[Reason, ...]:
     """Every rule that is broken before anything is asked of AWS.
 
     Args:
         contract: The contract.
-        allowed: What its entry allows.
+        grant: What its entry allows.
         trigger: Who asks.
         facts: The time, and what git and origin say.
         asked: What was asked to be let through by name.
     """
-    entry, guard = allowed.entry, contract.guard(allowed.environment)
+    entry, environment_policy = grant.entry, contract.environment_policy(grant.environment)
     broken = [
-        *_proof(trigger, guard),
+        *_proof(trigger, environment_policy),
         *elsewhere(contract.source, trigger, trigger.ref),
-        *_history(allowed, trigger, facts),
-        *_tag(allowed, trigger, facts),
-        *_frozen(guard, facts.now, asked),
+        *_history(grant, trigger, facts),
+        *_tag(grant, trigger, facts),
+        *_frozen(environment_policy, facts.now, asked),
     ]
     return _reasons(entry.name, broken)
 
 
 def at_aws(
-    allowed: Allowed,
-    guard: Guard,
+    grant: Grant,
+    environment_policy: EnvironmentPolicy,
     trigger: Trigger,
     *,
-    running: Sequence[Running],
-    verified: Sequence[Verified],
-    asked: Exceptions,
+    running: Sequence[LiveRelease],
+    verified: Sequence[VerifiedRelease],
+    asked: Overrides,
 ) -> tuple[Reason, ...]:
     """Every rule that is broken by what runs, and by what was verified before.
 
     Args:
-        allowed: What the entry allows.
-        guard: What the environment asks.
+        grant: What the entry allows.
+        environment_policy: What the environment asks.
         trigger: Who asks.
         running: What each service runs now; only where a rule asks.
         verified: What is known of this commit's images in the environment before.
@@ -101,66 +101,71 @@ def at_aws(
     """
     broken: list[tuple[str, str]] = []
     back = bool(asked.rollback_to) and trigger.sha.startswith(asked.rollback_to)
-    if guard.not_older and not back:
+    if environment_policy.not_older and not back:
         broken += [("not_older", why) for one in running if (why := _older(one, trigger))]
-    if allowed.entry.rules.refuse_rerun_when_newer and trigger.rerun:
+    if grant.entry.rules.refuse_rerun_when_newer and trigger.rerun:
         broken += [
             ("refuse_rerun_when_newer", why) for one in running if (why := _newer(one, trigger))
         ]
-    if guard.after and all(one.why for one in verified):
-        none = f"no image of {trigger.sha[:7]} was verified in {guard.after}"
+    if environment_policy.after and all(one.why for one in verified):
+        none = f"no image of {trigger.sha[:7]} was verified in {environment_policy.after}"
         whys = [one.why for one in verified] or [none]
-        broken += [(f'after = "{guard.after}"', why) for why in whys]
-    return _reasons(allowed.entry.name, broken)
+        broken += [(f'after = "{environment_policy.after}"', why) for why in whys]
+    return _reasons(grant.entry.name, broken)
 
 
 def just_before(
-    contract: Contract, allowed: Allowed, trigger: Trigger, facts: Beforehand, asked: Exceptions
+    contract: Contract, grant: Grant, trigger: Trigger, facts: BeforeBuild, asked: Overrides
 ) -> tuple[Reason, ...]:
     """Every rule that broke while the image was built: the tag moved, or a freeze began."""
-    guard = contract.guard(allowed.environment)
-    moved = _moved(trigger, facts) if allowed.entry.rules.tag_must_be_new else ()
-    return _reasons(allowed.entry.name, [*moved, *_frozen(guard, facts.now, asked)])
+    environment_policy = contract.environment_policy(grant.environment)
+    moved = _moved(trigger, facts) if grant.entry.rules.tag_must_be_new else ()
+    return _reasons(grant.entry.name, [*moved, *_frozen(environment_policy, facts.now, asked)])
 
 
 def same_image(
-    allowed: Allowed,
-    guard: Guard,
+    grant: Grant,
+    environment_policy: EnvironmentPolicy,
     digests: frozenset[Digest],
-    verified: Sequence[Verified],
+    verified: Sequence[VerifiedRelease],
 ) -> tuple[Reason, ...]:
     """Whether the image that is to be rolled out is one that the environment before verified.
 
     Args:
-        allowed: What the entry allows.
-        guard: What the environment asks.
+        grant: What the entry allows.
+        environment_policy: What the environment asks.
         digests: The image's own digest, or those of its platforms' manifests.
         verified: What was verified in the environment before.
     """
-    if not guard.after or any(not one.why and digests <= one.digests for one in verified):
+    if not environment_policy.after or any(
+        not one.why and digests <= one.digests for one in verified
+    ):
         return ()
     shown = ", ".join(sorted(digest.short for one in verified for digest in one.digests)) or "none"
-    why = f"this is another image than the one verified in {guard.after}: {shown}"
-    return _reasons(allowed.entry.name, [(f'after = "{guard.after}"', why)])
+    why = f"this is another image than the one verified in {environment_policy.after}: {shown}"
+    return _reasons(grant.entry.name, [(f'after = "{environment_policy.after}"', why)])
 
 
 def own_commit(
-    allowed: Allowed, guard: Guard, trigger: Trigger, tags: Sequence[str]
+    grant: Grant, environment_policy: EnvironmentPolicy, trigger: Trigger, tags: Sequence[str]
 ) -> tuple[Reason, ...]:
     """Whether an image that was named, not built, is of the commit that the rules looked at.
 
     Args:
-        allowed: What the entry allows.
-        guard: What the environment asks.
+        grant: What the entry allows.
+        environment_policy: What the environment asks.
         trigger: Who asks, and about which commit.
         tags: The image's tags: the commits that it was built from.
     """
-    rules = allowed.entry.rules
+    rules = grant.entry.rules
     asked = rules.about_tags or rules.first_parent_of or rules.refuse_rerun_when_newer
-    if not (asked or guard.not_older or guard.after) or trigger.sha in tags:
+    if (
+        not (asked or environment_policy.not_older or environment_policy.after)
+        or trigger.sha in tags
+    ):
         return ()
     why = f"it is not of {trigger.sha[:7]}, the commit that was looked at"
-    return _reasons(allowed.entry.name, [("--image", why)])
+    return _reasons(grant.entry.name, [("--image", why)])
 
 
 def refusal(
@@ -183,10 +188,12 @@ def refusal(
     )
 
 
-def passing(guard: Guard, now: datetime, asked: Exceptions) -> tuple[Freeze, str] | None:
+def passing(
+    environment_policy: EnvironmentPolicy, now: datetime, asked: Overrides
+) -> tuple[Freeze, str] | None:
     """The freeze that is gone through, and why, for the record."""
     name, _, why = asked.through_freeze.partition(":")
-    frozen = next((one for one in guard.freeze if one.holds(now)), None)
+    frozen = next((one for one in environment_policy.freeze if one.holds(now)), None)
     if frozen is None or name.strip() != frozen.name or not why.strip():
         return None
     return frozen, why.strip()
@@ -196,25 +203,28 @@ def _reasons(entry: str, broken: Sequence[tuple[str, str]]) -> tuple[Reason, ...
     return tuple(Reason(entry=entry, rule=rule, why=why) for rule, why in broken)
 
 
-def _proof(trigger: Trigger, guard: Guard) -> Iterator[tuple[str, str]]:
+def _proof(trigger: Trigger, environment_policy: EnvironmentPolicy) -> Iterator[tuple[str, str]]:
     if trigger.by_hand:
         return
     if not trigger.proven:
         yield "signed token", "this job shows none; give it `id-token: write`"
-    elif trigger.environment != guard.github_environment:
+    elif trigger.environment != environment_policy.github_environment:
         found = quoted(trigger.environment, plain=True) if trigger.environment else "none"
-        yield "github_environment", f"the job runs in {found}, not in {guard.github_environment}"
+        yield (
+            "github_environment",
+            f"the job runs in {found}, not in {environment_policy.github_environment}",
+        )
 
 
-def _history(allowed: Allowed, trigger: Trigger, facts: Beforehand) -> Iterator[tuple[str, str]]:
-    branch = allowed.entry.rules.first_parent_of
+def _history(grant: Grant, trigger: Trigger, facts: BeforeBuild) -> Iterator[tuple[str, str]]:
+    branch = grant.entry.rules.first_parent_of
     if branch and facts.standing != "on":
         words = _STANDING[facts.standing or "off"]
         yield f'first_parent_of = "{branch}"', words.format(commit=trigger.sha[:7], branch=branch)
 
 
-def _tag(allowed: Allowed, trigger: Trigger, facts: Beforehand) -> Iterator[tuple[str, str]]:
-    rules, tag = allowed.entry.rules, facts.tag
+def _tag(grant: Grant, trigger: Trigger, facts: BeforeBuild) -> Iterator[tuple[str, str]]:
+    rules, tag = grant.entry.rules, facts.tag
     if not rules.about_tags:
         return
     if rules.tag_must_be_new:
@@ -236,7 +246,7 @@ def _tag(allowed: Allowed, trigger: Trigger, facts: Beforehand) -> Iterator[tupl
             yield "signed_by", f"{facts.signature.said}; a key of {files} must sign it"
 
 
-def _moved(trigger: Trigger, facts: Beforehand) -> Iterator[tuple[str, str]]:
+def _moved(trigger: Trigger, facts: BeforeBuild) -> Iterator[tuple[str, str]]:
     tag = facts.tag
     if tag is None:
         yield "tag_must_be_new", facts.tag_trouble or "origin does not have it any more"
@@ -247,14 +257,16 @@ def _moved(trigger: Trigger, facts: Beforehand) -> Iterator[tuple[str, str]]:
         yield "tag_must_be_new", f"it was made anew since: {trigger.after[:7]} is {tag.object[:7]}"
 
 
-def _frozen(guard: Guard, now: datetime, asked: Exceptions) -> Iterator[tuple[str, str]]:
-    for one in guard.freeze:
-        if one.holds(now) and passing(guard, now, asked) is None:
+def _frozen(
+    environment_policy: EnvironmentPolicy, now: datetime, asked: Overrides
+) -> Iterator[tuple[str, str]]:
+    for one in environment_policy.freeze:
+        if one.holds(now) and passing(environment_policy, now, asked) is None:
             until = one.end.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
             yield f'freeze "{one.name}"', f"until {until}: {quoted(one.reason)[1:-1]}"
 
 
-def _older(running: Running, trigger: Trigger) -> str:
+def _older(running: LiveRelease, trigger: Trigger) -> str:
     where = f"{running.service} runs "
     if running.foreign or running.order in {"same", "older"}:
         return ""
@@ -269,7 +281,7 @@ def _older(running: Running, trigger: Trigger) -> str:
     return f"{where}{now}, which {trigger.sha[:7]} does not hold"
 
 
-def _newer(running: Running, trigger: Trigger) -> str:
+def _newer(running: LiveRelease, trigger: Trigger) -> str:
     """Whether something else was deployed since the event that is run again."""
     if running.order == "same":
         return ""

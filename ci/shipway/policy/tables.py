@@ -93,7 +93,7 @@ class FreezeTable(Table):
     reason: Word = Field(description="Why; whoever is refused reads it.")
 
 
-class GuardTable(Table):
+class EnvironmentPolicyTable(Table):
     """What an environment asks of everything that goes there, whoever asks."""
 
     role: Annotated[str, Rule(words="the name of an IAM role", shape=_ROLE, references=())] = Field(
@@ -192,6 +192,6 @@ class ContractTable(Table):
     allow: list[AllowTable] = Field(
         min_length=1, description="What is allowed; no two entries can apply to one trigger."
     )
-    environments: dict[Key, GuardTable] = Field(
+    environments: dict[Key, EnvironmentPolicyTable] = Field(
         default={}, description="What each environment asks; one for each that an entry names."
     )

@@ -26,7 +26,13 @@ from shipway.config.models import (
 )
 from shipway.config.rules import Rule, Table, fields, rule_of
 from shipway.config.waivers import WaiversTable, WaiverTable
-from shipway.policy.tables import AllowTable, ContractTable, FreezeTable, GithubTable, GuardTable
+from shipway.policy.tables import (
+    AllowTable,
+    ContractTable,
+    EnvironmentPolicyTable,
+    FreezeTable,
+    GithubTable,
+)
 
 _HEAD = """\
 # Configuration
@@ -77,7 +83,7 @@ _CONTRACT_TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("At the top", ContractTable),
     ("[github]", GithubTable),
     ("[[allow]]", AllowTable),
-    ("[environments.NAME]", GuardTable),
+    ("[environments.NAME]", EnvironmentPolicyTable),
     ("[[environments.NAME.freeze]]", FreezeTable),
 )
 _WAIVER_TABLES: tuple[tuple[str, type[Table]], ...] = (

@@ -13,8 +13,8 @@ from shipway.evidence import archive as archives
 from shipway.evidence import report as reports
 from shipway.evidence.archive import Archive
 from shipway.evidence.verify import Checked, check
-from shipway.rehearsal.criteria import Evidence, Row, matrix
-from shipway.rehearsal.report import Walked, rehearsal
+from shipway.rehearsal.criteria import Row, ScenarioResult, matrix
+from shipway.rehearsal.report import ReportedScenario, rehearsal
 from shipway.rehearsal.results import walked
 
 SCHEMA: Final = "https://shipway.dev/matrix/v1"
@@ -33,7 +33,7 @@ class Judged:
 
     archive: Archive
     checked: Checked
-    walks: Mapping[str, Evidence]
+    walks: Mapping[str, ScenarioResult]
     rows: tuple[Row, ...]
 
     @property
@@ -66,7 +66,9 @@ def close(root: Path, judged: Judged, *, seconds: float) -> Path:
     page = rehearsal(
         judged.rows,
         [
-            Walked(walk=one.walk, record=one.record, report=f"{one.folder}/{reports.NAME}")
+            ReportedScenario(
+                walk=one.walk, record=one.record, report=f"{one.folder}/{reports.NAME}"
+            )
             for one in judged.walks.values()
             if one.record
         ],

@@ -19,7 +19,7 @@ WALK: Final = "walk.json"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class ScenarioResult:
     """What one walk left: the delivery's record, and what was seen from outside while it ran.
 
     Attributes:
@@ -44,13 +44,13 @@ class Evidence:
         """How it ended."""
         return dict(self.predicate.get("verdict") or {})
 
-    def proof(self, pointer: str, file: str = RECORD) -> Proof:
+    def proof(self, pointer: str, file: str = RECORD) -> CriterionProof:
         """A place in one of the two files."""
-        return Proof(file=f"{self.folder}/{file}", pointer=pointer)
+        return CriterionProof(file=f"{self.folder}/{file}", pointer=pointer)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
+class CriterionProof:
     """What proves a row: a file below the evidence folder, and the place in it."""
 
     file: str = ""
@@ -68,26 +68,28 @@ class Row:
     why: str = ""
 
 
-_NOWHERE: Final = Proof()
+_NOWHERE: Final = CriterionProof()
 
 
 class _Unmet(Exception):  # noqa: N818  # a verdict on a criterion, not an error
     """A criterion is unmet; the text says why, ``proof`` where it was looked for."""
 
-    def __init__(self, why: str, proof: Proof = _NOWHERE) -> None:
+    def __init__(self, why: str, proof: CriterionProof = _NOWHERE) -> None:
         super().__init__(why)
         self.proof = proof
 
 
-Walks = Mapping[str, Evidence]
+ScenarioResults = Mapping[str, ScenarioResult]
 
 
-def matrix(walks: Walks) -> tuple[Row, ...]:
+def matrix(walks: ScenarioResults) -> tuple[Row, ...]:
     """Judge every criterion from what the walks left, keyed by the walk's name."""
     return tuple(_row(name, judge, walks) for name, judge in _CRITERIA)
 
 
-def _row(name: str, judge: Callable[[Walks], Proof], walks: Walks) -> Row:
+def _row(
+    name: str, judge: Callable[[ScenarioResults], CriterionProof], walks: ScenarioResults
+) -> Row:
     try:
         proof, met, why = judge(walks), True, ""
     except _Unmet as unmet:
@@ -95,7 +97,7 @@ def _row(name: str, judge: Callable[[Walks], Proof], walks: Walks) -> Row:
     return Row(name=name, met=met, file=proof.file, pointer=proof.pointer, why=why)
 
 
-def _walk(walks: Walks, name: str) -> Evidence:
+def _walk(walks: ScenarioResults, name: str) -> ScenarioResult:
     if name not in walks:
         raise _Unmet(f"there is no evidence of {name}")
     found = walks[name]
@@ -106,12 +108,12 @@ def _walk(walks: Walks, name: str) -> Evidence:
     return found
 
 
-def _need(found: Evidence, condition: object, why: str, file: str = RECORD) -> None:
+def _need(found: ScenarioResult, condition: object, why: str, file: str = RECORD) -> None:
     if not condition:
         raise _Unmet(why, found.proof("", file))
 
 
-def _oidc(walks: Walks) -> Proof:
+def _oidc(walks: ScenarioResults) -> CriterionProof:
     for name in ("01-main", "02-stable"):
         found = _walk(walks, name)
         arn = str((found.predicate.get("identity") or {}).get("arn", ""))
@@ -127,7 +129,7 @@ def _oidc(walks: Walks) -> Proof:
     return _walk(walks, "02-stable").proof("/oidc/refused", WALK)
 
 
-def _main(walks: Walks) -> Proof:
+def _main(walks: ScenarioResults) -> CriterionProof:
     found = _ended(walks, "01-main")
     tasks = (found.predicate.get("decision") or {}).get("tasks", [])
     _need(found, (found.predicate.get("build") or {}).get("digest"), "main built no image")
@@ -139,7 +141,7 @@ def _main(walks: Walks) -> Proof:
     return found.proof("/predicate/image/reference")
 
 
-def _stable(walks: Walks) -> Proof:
+def _stable(walks: ScenarioResults) -> CriterionProof:
     found = _ended(walks, "02-stable")
     _need(
         found, found.predicate.get("environment", {}).get("name") == "production", "not production"
@@ -148,7 +150,7 @@ def _stable(walks: Walks) -> Proof:
     return found.proof("/predicate/services/0/verdict")
 
 
-def _ended(walks: Walks, name: str) -> Evidence:
+def _ended(walks: ScenarioResults, name: str) -> ScenarioResult:
     found = _walk(walks, name)
     code, expected = found.walk.get("exitCode"), found.walk.get("expectedExitCode")
     _need(found, code == expected, f"{name} ended with {code} where {expected} is right", WALK)
@@ -158,7 +160,7 @@ def _ended(walks: Walks, name: str) -> Evidence:
     return found
 
 
-def _updates(walks: Walks) -> Proof:
+def _updates(walks: ScenarioResults) -> CriterionProof:
     found = _ended(walks, "02-stable")
     for service in found.predicate.get("services") or ():
         new, old = service.get("taskDefinition"), service.get("previousTaskDefinition")
@@ -166,7 +168,7 @@ def _updates(walks: Walks) -> Proof:
     return found.proof("/predicate/services/0/taskDefinition")
 
 
-def _waits(walks: Walks) -> Proof:
+def _waits(walks: ScenarioResults) -> CriterionProof:
     found = _ended(walks, "02-stable")
     timeline = [entry.get("event") for entry in found.predicate.get("timeline") or ()]
     _need(found, timeline.count("rolling") > 1, "the rollout was not watched")
@@ -181,7 +183,7 @@ def _waits(walks: Walks) -> Proof:
     return found.proof("/predicate/verification/0/answers")
 
 
-def _fails(walks: Walks) -> Proof:
+def _fails(walks: ScenarioResults) -> CriterionProof:
     names = [name for name in walks if name[:2] in {"06", "07", "08", "09"}]
     _at_least(names, 4, "failing releases")
     for name in names:
@@ -199,8 +201,8 @@ def _at_least(names: Sequence[str], count: int, what: str) -> None:
         raise _Unmet(f"{len(names)} of {count} {what} were walked")
 
 
-def _evidence_of(name: str, *fields: str) -> Callable[[Walks], Proof]:
-    def judge(walks: Walks) -> Proof:
+def _evidence_of(name: str, *fields: str) -> Callable[[ScenarioResults], CriterionProof]:
+    def judge(walks: ScenarioResults) -> CriterionProof:
         found = _ended(walks, name)
         for field in ("commit", "trigger", "contract", "identity", *fields):
             _need(found, found.predicate.get(field), f"the record of {name} lacks {field}")
@@ -209,7 +211,7 @@ def _evidence_of(name: str, *fields: str) -> Callable[[Walks], Proof]:
     return judge
 
 
-def _refusals(walks: Walks) -> Proof:
+def _refusals(walks: ScenarioResults) -> CriterionProof:
     names = [name for name in walks if name[:2] in {"03", "04", "05"}]
     _at_least(names, 3, "refused triggers")
     for name in names:
@@ -222,7 +224,7 @@ def _refusals(walks: Walks) -> Proof:
     return _walk(walks, names[0]).proof("/predicate/decision/reasons")
 
 
-def _digest_and_scan(walks: Walks) -> Proof:
+def _digest_and_scan(walks: ScenarioResults) -> CriterionProof:
     found = _ended(walks, "02-stable")
     subject = (found.record.get("subject") or [{}])[0]
     digest = (subject.get("digest") or {}).get("sha256", "")
@@ -237,7 +239,7 @@ def _digest_and_scan(walks: Walks) -> Proof:
     return found.proof("/predicate/scan/platforms")
 
 
-_CRITERIA: Final[tuple[tuple[str, Callable[[Walks], Proof]], ...]] = (
+_CRITERIA: Final[tuple[tuple[str, Callable[[ScenarioResults], CriterionProof]], ...]] = (
     ("OIDC authentication works, no long-lived keys", _oidc),
     ("push to main builds, publishes to staging ECR as configured", _main),
     ("*-stable tags deploy to production", _stable),

@@ -15,7 +15,7 @@ from shipway.rehearsal.criteria import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walked:
+class ReportedScenario:
     """One walk.
 
     Attributes:
@@ -30,7 +30,12 @@ class Walked:
 
 
 def rehearsal(
-    rows: Sequence[Row], walks: Sequence[Walked], *, name: str, seconds: float, head_sha256: str
+    rows: Sequence[Row],
+    walks: Sequence[ReportedScenario],
+    *,
+    name: str,
+    seconds: float,
+    head_sha256: str,
 ) -> bytes:
     """The page of one rehearsal.
 
@@ -75,7 +80,7 @@ def rehearsal(
     return page(f"shipway: {name}", tuple(part for part in body if part is not None))
 
 
-def _walk(one: Walked) -> Html:
+def _walk(one: ReportedScenario) -> Html:
     walk, predicate = one.walk, one.record["predicate"]
     as_expected = walk.get("exitCode") == walk.get("expectedExitCode")
     verdict = str((predicate.get("verdict") or {}).get("kind"))

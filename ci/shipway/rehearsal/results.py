@@ -9,10 +9,10 @@ from pathlib import Path
 from shipway.evidence.archive import Archive, parsed
 from shipway.evidence.verify import Checked
 from shipway.rehearsal import criteria
-from shipway.rehearsal.criteria import Evidence
+from shipway.rehearsal.criteria import ScenarioResult
 
 
-def walked(root: Path, archive: Archive, checked: Checked) -> Mapping[str, Evidence]:
+def walked(root: Path, archive: Archive, checked: Checked) -> Mapping[str, ScenarioResult]:
     """Every walk by its name; what is wrong with its evidence goes with it.
 
     Args:
@@ -20,7 +20,7 @@ def walked(root: Path, archive: Archive, checked: Checked) -> Mapping[str, Evide
         archive: What lies in it.
         checked: What a check of its chain found.
     """
-    found: dict[str, Evidence] = {}
+    found: dict[str, ScenarioResult] = {}
     for link in checked.links:
         try:
             walk = json.loads((root / link.folder / criteria.WALK).read_bytes())
@@ -28,7 +28,7 @@ def walked(root: Path, archive: Archive, checked: Checked) -> Mapping[str, Evide
         except (OSError, ValueError, LookupError, TypeError):
             continue  # its criteria say that there is no evidence of it
         wrong = checked.broken(link.record)
-        found[name] = Evidence(
+        found[name] = ScenarioResult(
             folder=link.folder,
             record=parsed(archive.records.get(link.record, b"")) or {},
             walk=walk,

@@ -16,11 +16,11 @@ from typing import Any, Final
 
 from shipway.delivery.verification import Prober
 from shipway.errors import SandboxError, ShipwayError
-from shipway.evidence.store import Vault
+from shipway.evidence.store import RecordStore
 from shipway.rehearsal.checkout import Checkout
 from shipway.rehearsal.criteria import RECORD, WALK
-from shipway.rehearsal.scenarios import Walk
-from shipway.rehearsal.traffic import Customers
+from shipway.rehearsal.scenarios import Scenario
+from shipway.rehearsal.traffic import TrafficProbe
 from shipway_sandbox import github, tokens
 from shipway_sandbox.github import GITHUB
 from shipway_sandbox.world import World
@@ -55,7 +55,7 @@ class ScenarioContext:
         return self.evidence.parents[1]
 
 
-def walk(one: Walk, stage: ScenarioContext, number: int, show: Show) -> None:
+def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None:
     """Carry a walk out and keep what was seen beside its record; it fails only if the sandbox does.
 
     Args:
@@ -81,8 +81,8 @@ def walk(one: Walk, stage: ScenarioContext, number: int, show: Show) -> None:
     oidc = _sign_in(one, stage.world, event, environ)
     seen: dict[str, Any] = {}
     url = f"{stage.world.endpoint}/_alb/shop-production/health"
-    customers = Customers(stage.prober, url) if one.traffic else nullcontext()
-    with customers as asking:
+    probe = TrafficProbe(stage.prober, url) if one.traffic else nullcontext()
+    with probe as asking:
         code = _run(_command(one, stage.world), workspace, environ, kept, show)
     if asking is not None:
         seen["traffic"] = asdict(asking.counted())
@@ -99,23 +99,23 @@ def walk(one: Walk, stage: ScenarioContext, number: int, show: Show) -> None:
     }
     record = _record(kept, stage.evidence)
     content = json.dumps(facts, indent=1).encode() + b"\n"
-    Vault(stage.evidence).add(record, {WALK: content})
+    RecordStore(stage.evidence).add(record, {WALK: content})
 
 
-def _event(one: Walk, sha: str, kept: Path, workspace: Path, number: int) -> github.GithubEvent:
+def _event(one: Scenario, sha: str, kept: Path, workspace: Path, number: int) -> github.GithubEvent:
     return github.event(
         one.event,
         ref=one.ref,
         sha=sha,
         folder=kept / "github",
         workspace=workspace,
-        repository=github.Repository(owner=_OWNER, name=_NAME),
+        repository=github.GithubRepository(owner=_OWNER, name=_NAME),
         run=github.Run(id=9_000_000_000 + number, number=number, environment=one.environment),
         head_ref="feature/x" if one.event == "pull_request" else "",
     )
 
 
-def _pushed(one: Walk, after: str) -> dict[str, str]:
+def _pushed(one: Scenario, after: str) -> dict[str, str]:
     """What a push's event says of an annotated tag: the tag object, not the commit."""
     return {"after": after} if one.event == "push" else {}
 
@@ -128,7 +128,7 @@ def _environment(world: World, event: github.GithubEvent) -> dict[str, str]:
 
 
 def _sign_in(
-    one: Walk, world: World, event: github.GithubEvent, environ: dict[str, str]
+    one: Scenario, world: World, event: github.GithubEvent, environ: dict[str, str]
 ) -> dict[str, Any]:
     """The OIDC step. A run that no role trusts goes on without credentials, as it would at GitHub.
 
@@ -190,7 +190,7 @@ def _refused(world: World, environment: str, what: str, token: str) -> dict[str,
     return {"what": what, "refused": False}
 
 
-def _command(one: Walk, world: World) -> list[str]:
+def _command(one: Scenario, world: World) -> list[str]:
     command = [*_tied(), sys.executable, "-m", "invoke", "deploy", "--json"]
     if one.image:
         repository = f"{world.state['registry']}/shop-{one.environment}"

@@ -15,7 +15,7 @@ ABSENT_DIGEST: Final = "sha256:" + "0" * 63 + "1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Walk:
+class Scenario:
     """One walk through the task code, as GitHub would start it.
 
     Attributes:
@@ -43,8 +43,8 @@ class Walk:
     traffic: bool = False
 
 
-def _failing(number: int, name: str, title: str, variant: str) -> Walk:
-    return Walk(
+def _failing(number: int, name: str, title: str, variant: str) -> Scenario:
+    return Scenario(
         name=f"{number:02}-{name}",
         title=title,
         ref=f"refs/tags/v1.0.{number}-stable",
@@ -56,8 +56,8 @@ def _failing(number: int, name: str, title: str, variant: str) -> Walk:
     )
 
 
-def _refused(number: int, name: str, title: str, ref: str, event: Event = "push") -> Walk:
-    return Walk(
+def _refused(number: int, name: str, title: str, ref: str, event: Event = "push") -> Scenario:
+    return Scenario(
         name=f"{number:02}-{name}",
         title=title,
         event=event,
@@ -67,10 +67,10 @@ def _refused(number: int, name: str, title: str, ref: str, event: Event = "push"
     )
 
 
-MAIN: Final = Walk(
+MAIN: Final = Scenario(
     name="01-main", title="push to main", ref="refs/heads/main", environment="staging"
 )
-STABLE: Final = Walk(
+STABLE: Final = Scenario(
     name="02-stable",
     title="tag v1.0.0-stable",
     ref="refs/tags/v1.0.0-stable",
@@ -87,7 +87,7 @@ FAILING: Final = (
     _failing(7, "answers-500", "a release that answers 500", "answers-500.py"),
     _failing(8, "deaf", "a release that never listens", "deaf.py"),
 )
-NO_IMAGE: Final = Walk(
+NO_IMAGE: Final = Scenario(
     name="09-no-image",
     title="a release whose image does not exist",
     ref="refs/tags/v1.0.9-stable",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from shipway.delivery.verification import Prober
-from shipway.values import Answer
+from shipway.values import HttpAnswer
 
 _PAUSE = 0.02
 _PATIENCE = 5.0
@@ -24,7 +24,7 @@ class Counted:
     answers: dict[str, int]
 
 
-class Customers:
+class TrafficProbe:
     """Ask one address from a thread of their own for as long as the context lasts.
 
     Args:
@@ -55,7 +55,7 @@ class Customers:
 
     def _ask(self) -> None:
         while not self._end.wait(_PAUSE):
-            answer: Answer = self._prober.get(self._url, _PATIENCE)
+            answer: HttpAnswer = self._prober.get(self._url, _PATIENCE)
             if answer.status != _GOOD:
                 self._lost += 1
             self._answers[str(answer)] += 1

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from shipway.errors import CancelledError, RolloutError, ShipwayError
 from shipway.observer import Detail, Event, Failed, Finished, Started
-from shipway.rollout.diagnosis.diagnosis import Block, Images, diagnose, secret_values
+from shipway.rollout.diagnosis.diagnosis import Block, DiagnosedImages, diagnose, secret_values
 from shipway.rollout.execute import Rolled, roll
 from shipway.rollout.judge.verdict import STOPPED
 from shipway.rollout.plan import Step
@@ -18,7 +18,7 @@ from shipway.util.clock import Clock
 from shipway.values import Digest, ImageReference, Json
 
 
-class Journal(Protocol):
+class RolloutJournal(Protocol):
     """Takes events, and keeps facts for the record."""
 
     def __call__(self, event: Event) -> None:
@@ -38,7 +38,7 @@ class RolloutContext:
     logs: Logs
     cluster: str
     clock: Clock
-    journal: Journal
+    journal: RolloutJournal
 
 
 def release(
@@ -90,9 +90,9 @@ def release(
         facts.append(_fact(one, blocks))
         _tell(one, blocks, rollout_context)
     rollout_context.journal.note("services", facts)
-    bad = [one for one in rolled if not one.conclusion.verdict.good]
+    bad = [one for one in rolled if not one.outcome.verdict.good]
     if bad:
-        worst = bad[0].conclusion
+        worst = bad[0].outcome
         raise RolloutError(
             worst.text,
             verdict=worst.verdict,
@@ -104,7 +104,7 @@ def release(
 
 def _explained(one: Rolled, image: ImageReference) -> tuple[Block, ...]:
     watched = one.watched
-    if watched is None or one.conclusion.verdict.good:
+    if watched is None or one.outcome.verdict.good:
         return ()
     state = watched.state
     before: Json | None = one.step.live
@@ -117,10 +117,10 @@ def _explained(one: Rolled, image: ImageReference) -> tuple[Block, ...]:
         target=watched.target,
         now=now,
         before=before if one.step.request is not None else None,
-        images=Images(now=str(image), before=_image_of(one.step)),
+        images=DiagnosedImages(now=str(image), before=_image_of(one.step)),
         secrets=secrets,
         # Nothing failed where somebody stopped it: that is told as it is.
-        cause=None if one.conclusion.verdict is STOPPED else one.conclusion.cause,
+        cause=None if one.outcome.verdict is STOPPED else one.outcome.cause,
     )
 
 
@@ -134,35 +134,35 @@ def _image_of(step: Step) -> str:
 
 def _tell(one: Rolled, blocks: Sequence[Block], rollout_context: RolloutContext) -> None:
     subject = one.step.service.key
-    conclusion = one.conclusion
+    outcome = one.outcome
     seconds = None
     if one.watched is not None:
-        seconds = (conclusion.at - one.watched.state.started).total_seconds()
-    if conclusion.verdict.good:
+        seconds = (outcome.at - one.watched.state.started).total_seconds()
+    if outcome.verdict.good:
         rollout_context.journal(
             Finished(
                 stage="deploy",
                 subject=subject,
-                text=f"{_moved(one)}  {conclusion.text}",
+                text=f"{_moved(one)}  {outcome.text}",
                 seconds=seconds,
             )
         )
         return
     details = [detail for block in blocks for detail in block.details]
-    if conclusion.by:
-        details.append(Detail(label="by", lines=(conclusion.by,)))
-    if conclusion.last_seen and not conclusion.rolled_back:
-        details.append(Detail(label="last", lines=(conclusion.last_seen,)))
-    if conclusion.remedy and not any(detail.label == "next" for detail in details):
-        details.append(Detail(label="next", lines=(conclusion.remedy,)))
-    if conclusion.rolled_back and conclusion.proof:
-        proven = f"rolled back to {conclusion.proof}"
+    if outcome.by:
+        details.append(Detail(label="by", lines=(outcome.by,)))
+    if outcome.last_seen and not outcome.rolled_back:
+        details.append(Detail(label="last", lines=(outcome.last_seen,)))
+    if outcome.remedy and not any(detail.label == "next" for detail in details):
+        details.append(Detail(label="next", lines=(outcome.remedy,)))
+    if outcome.rolled_back and outcome.proof:
+        proven = f"rolled back to {outcome.proof}"
         details.append(Detail(label="rollback", lines=(proven,)))
     rollout_context.journal(
         Failed(
             stage="deploy",
             subject=subject,
-            text=f"{short(one.task_definition)}  {conclusion.text}",
+            text=f"{short(one.task_definition)}  {outcome.text}",
             details=tuple(details),
             seconds=seconds,
         )
@@ -189,9 +189,9 @@ def _fact(one: Rolled, blocks: Sequence[Block]) -> dict[str, object]:
         "previousImage": _image_of(one.step),
         "deploymentId": watched.target.deployment_id if watched else "",
         "serviceDeployment": watched.state.service_deployment if watched else "",
-        "verdict": one.conclusion.verdict,
-        "conclusion": one.conclusion,
-        "announcedAt": one.conclusion.announced,
+        "verdict": one.outcome.verdict,
+        "conclusion": one.outcome,
+        "announcedAt": one.outcome.announced,
         "looks": watched.looks if watched else 0,
         "diagnosis": [
             {"kind": block.kind, "title": block.title, "details": block.details} for block in blocks
@@ -206,7 +206,7 @@ def _unfinished(watched: Watched) -> dict[str, object]:
         "taskDefinition": watched.target.task_definition,
         "deploymentId": watched.target.deployment_id,
         "serviceDeployment": watched.state.service_deployment,
-        "conclusion": watched.conclusion,
+        "conclusion": watched.outcome,
         "lastSeen": {
             "running": watched.last.running,
             "pending": watched.last.pending,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from shipway.observer import Observer
-from shipway.rollout.judge.terms import Conclusion, Target
+from shipway.rollout.judge.terms import DeploymentRef, Outcome
 from shipway.rollout.judge.verdict import ALREADY_RUNNING
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs, Logs
@@ -28,13 +28,13 @@ class Rolled:
     Attributes:
         step: What was planned.
         task_definition: ARN of the revision that was to run.
-        conclusion: The verdict and its reasons.
+        outcome: The verdict and its reasons.
         watched: What was seen on the way; ``None`` where there was nothing to do.
     """
 
     step: Step
     task_definition: str
-    conclusion: Conclusion
+    outcome: Outcome
     watched: Watched | None = None
 
 
@@ -100,7 +100,7 @@ def _start(
     if step.request is None and step.adopt is None:
         return None
     back = _completed(step)
-    target = Target(
+    target = DeploymentRef(
         subject=step.service.key,
         service=step.service.service,
         task_definition=arn,
@@ -133,14 +133,14 @@ def _start(
 
 
 def _rolled(step: Step, arn: str, watched: Watched | None, clock: Clock) -> Rolled:
-    if watched is None or watched.conclusion is None:
-        done = Conclusion(
+    if watched is None or watched.outcome is None:
+        done = Outcome(
             verdict=ALREADY_RUNNING,
             at=clock.now(),
             text=f"{step.service.service} runs this image already; nothing was changed",
         )
-        return Rolled(step=step, task_definition=arn, conclusion=done)
-    return Rolled(step=step, task_definition=arn, conclusion=watched.conclusion, watched=watched)
+        return Rolled(step=step, task_definition=arn, outcome=done)
+    return Rolled(step=step, task_definition=arn, outcome=watched.outcome, watched=watched)
 
 
 def _completed(step: Step) -> Deployment | None:

@@ -16,7 +16,7 @@ from shipway.errors import (
 )
 from shipway.rollout import task_definition
 from shipway.rollout.judge.judge import objections
-from shipway.rollout.judge.terms import Policy, Wants
+from shipway.rollout.judge.terms import FetchPlan, Policy
 from shipway.rollout.judge.verdict import SERVICE_MISSING
 from shipway.rollout.ports import Ecs
 from shipway.rollout.snapshot import Deployment, Snapshot
@@ -83,8 +83,8 @@ def _can_be_watched(
     ecs: Ecs, environment: Environment, service: Service, snapshot: Snapshot
 ) -> None:
     """Ask once for all that a watch asks for: a right that is lacking is told before the update."""
-    wants = Wants(service_deployment="current", revisions=True, tasks=True, targets=True)
-    seen = ecs.complete(environment.cluster, service.service, snapshot, wants)
+    fetch = FetchPlan(service_deployment="current", revisions=True, tasks=True, targets=True)
+    seen = ecs.complete(environment.cluster, service.service, snapshot, fetch)
     for trouble in seen.troubles:
         if trouble.kind == "access-denied":
             raise AccessDeniedError(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from shipway.rollout.judge.terms import Wants
+from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.snapshot import Snapshot, Trouble
 from shipway.values import Json
 
@@ -37,7 +37,7 @@ class Ecs(Protocol):
         """
         ...
 
-    def complete(self, cluster: str, name: str, glance: Snapshot, wants: Wants) -> Snapshot:
+    def complete(self, cluster: str, name: str, glance: Snapshot, fetch: FetchPlan) -> Snapshot:
         """The same look with what the judge wants besides; troubles are added, never raised."""
         ...
 

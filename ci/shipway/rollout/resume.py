@@ -7,7 +7,7 @@ from typing import Literal
 
 from shipway.config.environment import Environment, Service
 from shipway.errors import AwsError, UsageError
-from shipway.rollout.judge.terms import Wants
+from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs
 from shipway.rollout.snapshot import Deployment, LifecycleHook, Snapshot
@@ -45,11 +45,11 @@ def waiting(ecs: Ecs, environment: Environment) -> tuple[Waiting, ...]:
     """
     names = [service.service for service in environment.services]
     seen = ecs.services(environment.cluster, names)
-    wants = Wants(service_deployment="current", revisions=True)
+    fetch = FetchPlan(service_deployment="current", revisions=True)
     found = []
     for service in environment.services:
         glance = seen[service.service]
-        snapshot = ecs.complete(environment.cluster, service.service, glance, wants)
+        snapshot = ecs.complete(environment.cluster, service.service, glance, fetch)
         for trouble in snapshot.troubles:
             raise AwsError(trouble.text, where=f"{environment.cluster}/{service.service}")
         one = _waiting(ecs, service, snapshot)

@@ -136,7 +136,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class TargetHealth:
     """One target of a target group (ELB DescribeTargetHealth)."""
 
     group: str
@@ -199,7 +199,7 @@ class Snapshot:
     revisions: tuple[ServiceRevision, ...] = ()
     tasks: tuple[Task, ...] = ()
     stopped: tuple[Task, ...] = ()
-    targets: tuple[Target, ...] = ()
+    targets: tuple[TargetHealth, ...] = ()
     troubles: tuple[Trouble, ...] = ()
     breaker_enabled: bool | None = None
     breaker_rollback: bool | None = None

@@ -22,7 +22,7 @@ from shipway.errors import (
 from shipway.observer import Noticed, Observer
 from shipway.rollout.diagnosis.diagnosis import LogTail
 from shipway.rollout.judge import judge
-from shipway.rollout.judge.terms import Conclusion, Happening, Policy, Target
+from shipway.rollout.judge.terms import DeploymentRef, Outcome, Policy, RolloutEvent
 from shipway.rollout.ports import Ecs, Logs
 from shipway.rollout.snapshot import Snapshot, Task
 from shipway.util.clock import Clock
@@ -44,26 +44,26 @@ class Watched:
     Attributes:
         target: Which deployment is ours.
         definition: The task definition that is rolled out: it says where logs go.
-        happenings: Everything that was seen, in order.
+        events: Everything that was seen, in order.
         tails: Log lines of tasks that stopped.
         last: The last look.
         looks: How many looks were taken.
     """
 
-    target: Target
+    target: DeploymentRef
     policy: Policy
     definition: Json
     state: judge.State
     due: datetime
-    conclusion: Conclusion | None = None
+    outcome: Outcome | None = None
     last: Snapshot = field(default_factory=Snapshot)
-    happenings: list[Happening] = field(default_factory=list)
+    events: list[RolloutEvent] = field(default_factory=list)
     tails: dict[tuple[str, str], LogTail] = field(default_factory=dict)
     owed: dict[tuple[str, str], int] = field(default_factory=dict)
     looks: int = 0
 
 
-def begin(target: Target, policy: Policy, definition: Json, at: datetime) -> Watched:
+def begin(target: DeploymentRef, policy: Policy, definition: Json, at: datetime) -> Watched:
     """Start the judge's clock for one service."""
     return Watched(
         target=target,
@@ -104,7 +104,7 @@ class Watch:
             CancelledError: The second Ctrl-C.
             TerminatedError: SIGTERM, from the handler that the task runner set.
         """
-        while open_ := [one for one in watched if one.conclusion is None]:
+        while open_ := [one for one in watched if one.outcome is None]:
             try:
                 self._round(open_)
             except KeyboardInterrupt:
@@ -128,30 +128,30 @@ class Watch:
             self._look(one, seen[one.target.service])
 
     def _look(self, one: Watched, glance: Snapshot) -> None:
-        wants = judge.wants(one.state, glance, self._clock.now())
+        fetch = judge.fetch(one.state, glance, self._clock.now())
         snapshot = glance
-        if glance.answered and wants.calls > 1:
-            snapshot = self._ecs.complete(self._cluster, one.target.service, glance, wants)
+        if glance.answered and fetch.calls > 1:
+            snapshot = self._ecs.complete(self._cluster, one.target.service, glance, fetch)
         one.last, one.looks = snapshot, one.looks + 1
-        one.state, happenings, conclusion = judge.step(one.state, snapshot, self._clock.now())
-        self._heed(one, happenings)
+        one.state, events, outcome = judge.step(one.state, snapshot, self._clock.now())
+        self._heed(one, events)
         self._pay(one)
         self._observer(judge.progress(one.state, snapshot, self._clock.now()))
         pause = judge.next_look(one.state, self._clock.now())
         jitter = 1 + random.uniform(-_JITTER, _JITTER)  # noqa: S311  # spreads load, hides nothing
         one.due = self._clock.now() + timedelta(seconds=pause * jitter)
-        one.conclusion = conclusion
+        one.outcome = outcome
 
-    def _heed(self, one: Watched, happenings: Sequence[Happening]) -> None:
-        for happening in happenings:
-            one.happenings.append(happening)
+    def _heed(self, one: Watched, events: Sequence[RolloutEvent]) -> None:
+        for event in events:
+            one.events.append(event)
             # How it ended is told with its cause once, by the stage itself.
-            if happening.kind != "concluded":
-                self._observer(judge.noticed(happening, one.target.subject))
-            if happening.task is not None:
-                one.owed |= dict.fromkeys(_streams(happening.task, one), 0)
-            if happening.action is not None:
-                action = happening.action
+            if event.kind != "concluded":
+                self._observer(judge.noticed(event, one.target.subject))
+            if event.task is not None:
+                one.owed |= dict.fromkeys(_streams(event.task, one), 0)
+            if event.action is not None:
+                action = event.action
                 trouble = self._ecs.stop(action.arn, action.stop_type)
                 one.state = judge.answered(one.state, trouble, self._clock.now())
                 if trouble is not None and one.state.refusal:
@@ -190,7 +190,7 @@ class Watch:
 
     def _settle_debts(self, watched: Sequence[Watched]) -> None:
         for one in watched:
-            if one.conclusion is not None and not one.conclusion.verdict.good:
+            if one.outcome is not None and not one.outcome.verdict.good:
                 self._pay(one)
 
     def _interrupt(self, open_: Sequence[Watched]) -> None:
@@ -198,8 +198,8 @@ class Watch:
             raise _interrupted_twice()
         self._interrupted = True
         for one in open_:
-            one.state, happenings = judge.interrupt(one.state, self._clock.now())
-            self._heed(one, happenings)
+            one.state, events = judge.interrupt(one.state, self._clock.now())
+            self._heed(one, events)
             one.due = self._clock.now()
 
 

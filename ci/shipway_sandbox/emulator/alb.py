@@ -14,7 +14,7 @@ from ministack.services import alb
 
 from shipway_sandbox.emulator import state
 from shipway_sandbox.emulator.corrections import correction, original
-from shipway_sandbox.emulator.targets import Check, Target, shown
+from shipway_sandbox.emulator.targets import Check, RegisteredTarget, shown
 
 Reply = tuple[int, dict[str, Any], Any]
 _DEFAULT_DRAIN_SECONDS = 300.0
@@ -83,7 +83,7 @@ def describe_target_health(params: dict[str, Any]) -> Reply:
     return reply
 
 
-def _member(target: Target, *, used: bool) -> str:
+def _member(target: RegisteredTarget, *, used: bool) -> str:
     health = shown(target, used=used)
     parts = f"<State>{health['state']}</State>"
     if health["reason"]:
@@ -179,7 +179,7 @@ def _page(title: str) -> bytes:
     return f"<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>".encode()
 
 
-def _counted(answer: Any, target: Target) -> Any:
+def _counted(answer: Any, target: RegisteredTarget) -> Any:
     """The same stream, after which the target has one request less under way."""
     write: Callable[..., Awaitable[None]] = answer.runner
 

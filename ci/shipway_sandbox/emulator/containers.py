@@ -36,7 +36,7 @@ def _is_alive(run: str) -> bool:
     return pid.isdigit() and bool(rest) and process_start(int(pid)) == rest.partition("-")[0]
 
 
-class Engine:
+class ContainerEngine:
     """One run's view of a Docker engine. Thread-safe; every call is bounded in time.
 
     Args:

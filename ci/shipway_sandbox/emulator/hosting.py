@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from shipway_sandbox.emulator import corrections, state
-from shipway_sandbox.emulator.containers import Engine, process_start
+from shipway_sandbox.emulator.containers import ContainerEngine, process_start
 from shipway_sandbox.emulator.targets import Checker
 from shipway_sandbox.issuer import Issuer
 
@@ -119,7 +119,7 @@ def start(settings: Settings, run: str, ready: Callable[[], Awaitable[None]]) ->
     """
     root_secret, admin_secret = secrets.token_urlsafe(30), secrets.token_urlsafe(30)
     set_environment(settings, root_secret)
-    engine = Engine(run, settings.docker or None)
+    engine = ContainerEngine(run, settings.docker or None)
     engine.sweep()
     load(settings.without)
     from shipway_sandbox.emulator import alb, gateway, scheduler, tasks  # noqa: PLC0415  # see top

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shipway.errors import SandboxError
-from shipway_sandbox.emulator.containers import Engine
+from shipway_sandbox.emulator.containers import ContainerEngine
 from shipway_sandbox.emulator.targets import Checker
 
 logger = logging.getLogger("shipway_sandbox")
@@ -36,7 +36,7 @@ class Emulator:
         verify_token: Checks a GitHub token's signature and gives its claims.
     """
 
-    engine: Engine
+    engine: ContainerEngine
     checker: Checker
     port: int
     minute: float = 60.0
@@ -66,7 +66,7 @@ def emulator() -> Emulator:
     return _current[0]
 
 
-def engine() -> Engine:
+def engine() -> ContainerEngine:
     """Where containers run."""
     return emulator().engine
 

@@ -1,6 +1,6 @@
 """Targets of a target group: health that is really checked, draining, and a fair choice.
 
-Pure state in :class:`Target`; :class:`Checker` is the one place that opens connections.
+Pure state in :class:`RegisteredTarget`; :class:`Checker` is the one place that opens connections.
 Elastic Load Balancing, "Health checks for Application Load Balancer target groups" gives states,
 reason codes and descriptions.
 """
@@ -52,18 +52,18 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ProbeOutcome:
     """What one check found; ``reason`` is empty when it passed."""
 
     reason: str = ""
     description: str = ""
 
 
-PASSED = Outcome()
+PASSED = ProbeOutcome()
 
 
 @dataclass(slots=True)
-class Target:
+class RegisteredTarget:
     """One registered address and what is known of it. Guarded by the table's lock."""
 
     group: str
@@ -84,7 +84,7 @@ class Target:
         return self.group, self.id, self.port
 
 
-def judge(target: Target, outcome: Outcome, check: Check) -> bool:
+def judge(target: RegisteredTarget, outcome: ProbeOutcome, check: Check) -> bool:
     """Count one outcome in; the answer says whether the target's state changed."""
     before = target.state
     if target.state == "draining":
@@ -102,7 +102,9 @@ def judge(target: Target, outcome: Outcome, check: Check) -> bool:
     return target.state != before
 
 
-def choose(candidates: list[Target], turn: int, weights: Mapping[str, float]) -> Target | None:
+def choose(
+    candidates: list[RegisteredTarget], turn: int, weights: Mapping[str, float]
+) -> RegisteredTarget | None:
     """Pick the target for the next request, or ``None`` where none is registered.
 
     Healthy ones first; "if a target group contains only unhealthy registered targets, the load
@@ -140,7 +142,7 @@ class Checker:
     ) -> None:
         self._settings = settings
         self._changed = changed
-        self._targets: dict[tuple[str, str, int], Target] = {}
+        self._targets: dict[tuple[str, str, int], RegisteredTarget] = {}
         self._lock = threading.Lock()
         self._turn = itertools.count()
         self._idle = threading.Condition(self._lock)
@@ -158,10 +160,12 @@ class Checker:
         """End all checks; nothing is called afterwards."""
         self._loop.call_soon_threadsafe(self._loop.stop)
 
-    def register(self, group: str, address: str, port: int, deployment: str = "") -> Target:
+    def register(
+        self, group: str, address: str, port: int, deployment: str = ""
+    ) -> RegisteredTarget:
         """Add a target and check it at once; one that is there already is given back."""
         with self._lock:
-            target = Target(group, address, port, deployment)
+            target = RegisteredTarget(group, address, port, deployment)
             known = self._targets.get(target.key)
             if known is not None and known.state != "draining":
                 return known
@@ -186,17 +190,17 @@ class Checker:
             if self._targets.get(target.key) is target:
                 del self._targets[target.key]
 
-    def of(self, group: str) -> list[Target]:
+    def of(self, group: str) -> list[RegisteredTarget]:
         """The targets of one group, in the order in which they were registered."""
         with self._lock:
             return [one for one in self._targets.values() if one.group == group]
 
-    def find(self, group: str, address: str, port: int) -> Target | None:
+    def find(self, group: str, address: str, port: int) -> RegisteredTarget | None:
         """One target, if it is registered."""
         with self._lock:
             return self._targets.get((group, address, port))
 
-    def take(self, group: str) -> Target | None:
+    def take(self, group: str) -> RegisteredTarget | None:
         """Choose a target for one request and count the request as under way."""
         with self._lock:
             members = [one for one in self._targets.values() if one.group == group]
@@ -205,13 +209,13 @@ class Checker:
                 target.in_flight += 1
             return target
 
-    def release(self, target: Target) -> None:
+    def release(self, target: RegisteredTarget) -> None:
         """Say that a request which :meth:`take` counted has ended."""
         with self._idle:
             target.in_flight -= 1
             self._idle.notify_all()
 
-    async def _watch(self, target: Target) -> None:
+    async def _watch(self, target: RegisteredTarget) -> None:
         while self.find(*target.key) is target and target.state != "draining":
             check = self._settings(target.group)
             if check is None:
@@ -224,7 +228,7 @@ class Checker:
                 self._changed()
             await asyncio.sleep(max(0.0, began + check.interval - time.monotonic()))
 
-    async def _outcome(self, target: Target, check: Check) -> Outcome:
+    async def _outcome(self, target: RegisteredTarget, check: Check) -> ProbeOutcome:
         outcome, refused = await probe(target, check)
         if target.state == "initial" and target.failures == 0:
             deadline = time.monotonic() + check.interval
@@ -234,7 +238,7 @@ class Checker:
         return outcome
 
 
-async def probe(target: Target, check: Check) -> tuple[Outcome, bool]:
+async def probe(target: RegisteredTarget, check: Check) -> tuple[ProbeOutcome, bool]:
     """Ask a target once over HTTP; the second answer says that nothing was listening."""
     port = int(check.port) if check.port.isdigit() else target.port
     writer: asyncio.StreamWriter | None = None
@@ -248,25 +252,25 @@ async def probe(target: Target, check: Check) -> tuple[Outcome, bool]:
             await writer.drain()
             status = int((await reader.readline()).split()[1])
     except TimeoutError:
-        return Outcome("Target.Timeout", "Request timed out"), False
+        return ProbeOutcome("Target.Timeout", "Request timed out"), False
     except OSError:
-        return Outcome("Target.FailedHealthChecks", "Health checks failed"), writer is None
+        return ProbeOutcome("Target.FailedHealthChecks", "Health checks failed"), writer is None
     except (ValueError, IndexError):
-        return Outcome("Target.FailedHealthChecks", "Health checks failed"), False
+        return ProbeOutcome("Target.FailedHealthChecks", "Health checks failed"), False
     finally:
         if writer is not None:
             writer.close()
     if check.accepts(status):
         return PASSED, False
     return (
-        Outcome(
+        ProbeOutcome(
             "Target.ResponseCodeMismatch", f"Health checks failed with these codes: [{status}]"
         ),
         False,
     )
 
 
-def shown(target: Target, *, used: bool) -> dict[str, Any]:
+def shown(target: RegisteredTarget, *, used: bool) -> dict[str, Any]:
     """A target as DescribeTargetHealth shows it; one of a group without a listener is unused."""
     if not used and target.state != "draining":
         return {"state": "unused", "reason": _UNUSED[0], "description": _UNUSED[1]}

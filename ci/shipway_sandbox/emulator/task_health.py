@@ -8,7 +8,7 @@ from typing import Any
 from shipway_sandbox.emulator import state
 from shipway_sandbox.emulator.corrections import rule
 from shipway_sandbox.emulator.service_state import PRE_STOP
-from shipway_sandbox.emulator.targets import Target
+from shipway_sandbox.emulator.targets import RegisteredTarget
 
 Record = dict[str, Any]
 
@@ -59,6 +59,6 @@ def is_healthy(task: Record) -> bool:
     return checked or time.time() - float(task.get("startedAt") or 0) >= _STEADY_SECONDS
 
 
-def targets_of(task: Record) -> list[Target | None]:
+def targets_of(task: Record) -> list[RegisteredTarget | None]:
     """The targets that a task is registered as; ``None`` for one that is gone."""
     return [state.checker().find(*one) for one in task.get("_targets", [])]

@@ -15,7 +15,7 @@ from shipway.errors import EngineError
 from shipway_sandbox.engine.base_plan import StandIn
 from shipway_sandbox.engine.engine_plan import Facts
 from shipway_sandbox.engine.packages import unpacked
-from shipway_sandbox.engine.rootfs import Image, archive, layer
+from shipway_sandbox.engine.rootfs import RootfsImage, archive, layer
 
 _LEFT_OUT: Final = re.compile(
     r"usr/share/(doc|man|locale|lintian|info|perl5|bash-completion|pixmaps|polkit-1|applications)/"
@@ -99,7 +99,7 @@ def assemble(stand_in: StandIn, facts: Facts, cache: Path, tell: Callable[[str],
         "dev.shipway.stands-in-for": stand_in.kind,
         "org.opencontainers.image.title": f"{content}, assembled from Debian packages",
     }
-    image = Image(
+    image = RootfsImage(
         name=stand_in.name,
         architecture=facts.architecture,
         environment={

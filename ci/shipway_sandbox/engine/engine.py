@@ -20,7 +20,14 @@ from typing import Final
 
 from shipway.errors import EngineError
 from shipway_sandbox.engine import daemon, docker_api
-from shipway_sandbox.engine.engine_plan import Answer, Cannot, Facts, Plan, UseExisting, decide
+from shipway_sandbox.engine.engine_plan import (
+    Cannot,
+    EngineAnswer,
+    Facts,
+    Plan,
+    UseExisting,
+    decide,
+)
 from shipway_sandbox.engine.packages import unpacked
 from shipway_sandbox.engine.sources import read_os_release, read_sources
 
@@ -98,11 +105,11 @@ def _output(*command: str, env: Mapping[str, str] | None = None) -> str:
     return done.stdout.strip() if done.returncode == 0 else ""
 
 
-def _answer(env: Mapping[str, str]) -> Answer | None:
+def _answer(env: Mapping[str, str]) -> EngineAnswer | None:
     for host in _sockets(env):
         if answers(host):
             version = docker_api.read_json(host, "/version", timeout=_ANSWER_SECONDS)
-            return Answer(
+            return EngineAnswer(
                 host=host,
                 version=str(version.get("Version", "?")),
                 api=str(version.get("ApiVersion", "?")),

@@ -40,7 +40,7 @@ _OF_ONES_OWN: Final = "start a Docker engine (23.0 or newer) and set DOCKER_HOST
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class EngineAnswer:
     """What an engine that answers says of itself.
 
     Attributes:
@@ -74,7 +74,7 @@ class Facts:
     """
 
     wish: str = ""
-    answer: Answer | None = None
+    answer: EngineAnswer | None = None
     system: str = "Linux"
     root: bool = True
     distribution: str = ""
@@ -89,7 +89,7 @@ class Facts:
 class UseExisting:
     """An engine answers and will do; ``client`` is what must be fetched to speak to it."""
 
-    answer: Answer
+    answer: EngineAnswer
     architecture: str = ""
     client: tuple[Wanted, ...] = ()
 
@@ -142,7 +142,7 @@ def _silent(host: str) -> str:
     return "no Docker engine answers where DOCKER_HOST points"
 
 
-def _existing(answer: Answer, facts: Facts) -> Plan:
+def _existing(answer: EngineAnswer, facts: Facts) -> Plan:
     parts = re.fullmatch(r"([0-9]{1,4})\.([0-9]{1,4})", answer.api)
     if parts is None or (int(parts[1]), int(parts[2])) < OLDEST_API:
         oldest = ".".join(map(str, OLDEST_API))

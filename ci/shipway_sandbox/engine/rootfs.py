@@ -22,7 +22,7 @@ Json = dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Image:
+class RootfsImage:
     """What the image's configuration says (OCI config.md)."""
 
     name: str
@@ -94,7 +94,7 @@ def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def archive(image: Image, packed: bytes, diff_id: str) -> bytes:
+def archive(image: RootfsImage, packed: bytes, diff_id: str) -> bytes:
     """One tar file that ``docker load`` takes, and whose digests depend on its content only."""
     config = _json(
         {

@@ -19,8 +19,8 @@ from shipway.adapters.docker import Buildx
 from shipway.adapters.syft import Syft
 from shipway.aws.account import AwsAccount
 from shipway.aws.session import Session
-from shipway.config.environment import Environment, Image, Scanning, Service
-from shipway.delivery.attestations import Clerk
+from shipway.config.environment import Environment, ImageSettings, Scanning, Service
+from shipway.delivery.attestations import Attestor
 from shipway.delivery.image import Artifact
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.evidence.record import Journal
@@ -110,7 +110,7 @@ class Dock:
     contexts: Mapping[str, str] = field(default_factory=dict)
 
     def environment(self, account: str, repository: str, **more: Any) -> Environment:
-        image = Image(
+        image = ImageSettings(
             name="shop",
             context="context",
             dockerfile="Dockerfile",
@@ -178,7 +178,7 @@ class Dock:
             prober=nothing,
             clock=clock,
         )
-        clerk = Clerk(
+        attestor = Attestor(
             environment_context=environment_context,
             commit=commit,
             cache=self.root / cache / "sbom",
@@ -189,13 +189,13 @@ class Dock:
             environment_context=environment_context,
             commit=commit,
             journal=journal,
-            clerk=clerk,
+            attestor=attestor,
         )
         wanted = replace(environment, image=replace(environment.image, context=folder))
         try:
             image = artifact.provide(tasks, wanted, asked)
         finally:
-            clerk.close()
+            attestor.close()
             self.events = events
             self.facts = facts
         lines = [one.text for one in events if isinstance(one, Noticed)]

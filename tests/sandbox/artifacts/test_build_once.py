@@ -54,7 +54,7 @@ def test_two_clean_builds_of_one_commit_give_the_same_platform_digest(
             dock.environment(STAGING, name, sbom="off"),
             commit=commit(),
             tasks=PUBLISH,
-            context=clone.name,
+            folder=clone.name,
             cache=f"cache-{number}",
         )
         assert told.image is not None
@@ -269,9 +269,9 @@ def test_the_papers_say_what_is_in_it_and_who_built_it(dock: Dock) -> None:
     told = dock.deliver(dock.environment(STAGING, name), commit=commit(1), tasks=PUBLISH)
     assert told.image is not None
     (platform,) = told.image.platforms
-    (bill,) = told.facts["sbom"]
-    assert bill["digest"] == platform
-    assert len(bill["sha256"]) == 64
+    (sbom,) = told.facts["sbom"]
+    assert sbom["digest"] == platform
+    assert len(sbom["sha256"]) == 64
     (provenance,) = told.facts["provenance"]
     assert provenance["predicateType"] == "https://slsa.dev/provenance/v1"
     listed = dock.aws.client("ecr", STAGING).list_image_referrers(
@@ -281,7 +281,7 @@ def test_the_papers_say_what_is_in_it_and_who_built_it(dock: Dock) -> None:
         "application/vnd.cyclonedx+json",
         "application/vnd.in-toto+json",
     }
-    assert {one["digest"] for one in listed} == {bill["referrer"], provenance["referrer"]}
+    assert {one["digest"] for one in listed} == {sbom["referrer"], provenance["referrer"]}
     again = dock.deliver(dock.environment(STAGING, name), commit=commit(1), tasks=PUBLISH)
     assert len(again.facts["papers"]["referrers"]) == 2
     kept = json.loads((dock.root / "cache/sbom" / f"{platform.value[7:]}.cdx.json").read_text())

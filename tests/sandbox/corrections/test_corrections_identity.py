@@ -130,9 +130,9 @@ def test_signed_token_of_main_is_the_role_of_staging(deployed: Any, tmp_path: Pa
         ("refs/tags/main", {}),
         ("refs/tags/v1.0.1", {}),
         ("refs/pull/7/merge", {"name": "pull_request", "head_ref": "feature/x"}),
-        (MAIN, {"repository": github.Repository(owner="stranger", id=1)}),
-        (MAIN, {"repository": github.Repository(id=1)}),
-        (MAIN, {"repository": github.Repository(owner_id=1)}),
+        (MAIN, {"repository": github.GithubRepository(owner="stranger", id=1)}),
+        (MAIN, {"repository": github.GithubRepository(id=1)}),
+        (MAIN, {"repository": github.GithubRepository(owner_id=1)}),
         (MAIN, {"run": github.Run()}),
         (MAIN, {"run": github.Run(environment="production")}),
         (MAIN, {"run": github.Run(environment="staging", path=".github/workflows/other.yml")}),
@@ -154,7 +154,7 @@ def test_other_jobs_are_denied(
 def test_both_forms_of_the_subject_are_trusted(
     deployed: Any, tmp_path: Path, *, immutable: bool
 ) -> None:
-    repository = github.Repository(immutable_subject=immutable)
+    repository = github.GithubRepository(immutable_subject=immutable)
     event = job(deployed, tmp_path, STABLE, repository=repository)
     answer = assume(deployed, token_for(deployed, event), PRODUCTION)
     where = "example@4242/shop@424200" if immutable else "example/shop"

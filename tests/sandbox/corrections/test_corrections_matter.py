@@ -416,9 +416,9 @@ def test_image_that_left_the_registry_is_not_run(
     assert run_once(one, one.definition("exit 5"))["containers"][0]["exitCode"] == 5
     of.client("ecr").create_repository(repositoryName=f"gone-{one.name}")
     gone = f"{of.state['registry']}/gone-{one.name}:latest"
-    from shipway_sandbox.emulator.containers import Engine  # noqa: PLC0415  # only here
+    from shipway_sandbox.emulator.containers import ContainerEngine  # noqa: PLC0415  # only here
 
-    engine = Engine("test", docker_host)
+    engine = ContainerEngine("test", docker_host)
     engine.api.tag(of.image, f"{of.state['registry']}/gone-{one.name}", "latest")
     try:
         task = run_once(one, one.definition("exit 5", image=gone))

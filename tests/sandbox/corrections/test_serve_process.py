@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from shipway_sandbox.emulator.containers import Engine
+from shipway_sandbox.emulator.containers import ContainerEngine
 
 Start = Callable[..., "subprocess.Popen[bytes]"]
 SECONDS = 15.0
 
 
 @pytest.fixture
-def engine(docker_host: str) -> Iterator[Engine]:
+def engine(docker_host: str) -> Iterator[ContainerEngine]:
     """The engine as another would see it."""
-    found = Engine("test", docker_host)
+    found = ContainerEngine("test", docker_host)
     yield found
     found.api.close()
     found.streams.close()
@@ -67,7 +67,7 @@ def state_of(folder: Path) -> dict[str, Any]:
     return found
 
 
-def things(engine: Engine, run: str) -> int:
+def things(engine: ContainerEngine, run: str) -> int:
     """Containers and networks of one run."""
     return sum(found == run for _, _, found in engine._labelled())
 
@@ -88,7 +88,9 @@ ENDS: dict[str, tuple[tuple[str, ...], Callable[[subprocess.Popen[bytes]], None]
 
 
 @pytest.mark.parametrize("way", ENDS)
-def test_it_ends_and_leaves_nothing(start: Start, engine: Engine, tmp_path: Path, way: str) -> None:
+def test_it_ends_and_leaves_nothing(
+    start: Start, engine: ContainerEngine, tmp_path: Path, way: str
+) -> None:
     options, end = ENDS[way]
     process = start(*options, name=way)
     run = state_of(tmp_path / way)["run"]
@@ -101,7 +103,7 @@ def test_it_ends_and_leaves_nothing(start: Start, engine: Engine, tmp_path: Path
 
 
 def test_loopback_only_and_the_next_start_sweeps_what_a_killed_one_left(
-    start: Start, engine: Engine, tmp_path: Path
+    start: Start, engine: ContainerEngine, tmp_path: Path
 ) -> None:
     first = start(name="first")
     killed = state_of(tmp_path / "first")["run"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shipway.aws.ecr import EcrRepository, origin_of
-from shipway.aws.logs import Logs
+from shipway.aws.logs import CloudWatchLogs
 from shipway.aws.published import Published
 from shipway.aws.session import Session
 from shipway.config.environment import Origin
@@ -21,7 +21,7 @@ from shipway.errors import (
     ShipwayError,
     UsageError,
 )
-from shipway.rollout.judge.terms import Wants
+from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import Snapshot, Trouble
 from shipway.values import Digest, Identity
@@ -251,13 +251,15 @@ def test_every_task_of_every_page_is_described_a_hundred_at_a_time(ecs: AwsEcs, 
         ListTasks=[{"taskArns": arns[:100], "nextToken": "more"}, {"taskArns": arns[100:]}],
         DescribeTasks=lambda asked: {"tasks": [{"taskArn": arn} for arn in asked["tasks"]]},
     )
-    found = ecs.complete("shop", "shop-web", look(ecs), Wants(tasks=True))
+    found = ecs.complete("shop", "shop-web", look(ecs), FetchPlan(tasks=True))
     assert [task.arn for task in found.tasks] == arns
     assert aws.asked["ListTasks"][1]["nextToken"] == "more"
     assert [len(one["tasks"]) for one in aws.asked["DescribeTasks"]] == [100, 50]
 
 
-EVERYTHING = Wants(service_deployment=SD, revisions=True, tasks=True, stopped=True, targets=True)
+EVERYTHING = FetchPlan(
+    service_deployment=SD, revisions=True, tasks=True, stopped=True, targets=True
+)
 
 
 def everything(aws: Aws) -> None:
@@ -387,7 +389,7 @@ CALLS: list[tuple[str, Callable[[Session, AwsEcs], object], str]] = [
     ),
     ("UpdateService", lambda _, ecs: ecs.update("shop", "shop-web", TD), "ecs"),
     ("GetCallerIdentity", lambda session, _: session.identity(), "sts"),
-    ("GetLogEvents", lambda session, _: Logs(session).tail("g", "s", 20), "logs"),
+    ("GetLogEvents", lambda session, _: CloudWatchLogs(session).tail("g", "s", 20), "logs"),
     (
         "GetParameters",
         lambda session, _: Published(session).resolve([Reference("ssm", "/a")]),
@@ -473,7 +475,7 @@ def test_a_profile_that_is_not_there(aws: Aws, monkeypatch: pytest.MonkeyPatch) 
 def test_a_log_stream_that_is_not_there_yet_is_empty(session: Session, aws: Aws) -> None:
     events = [{"timestamp": 1_795_392_058_000, "message": "KeyError: 'X'"}]
     aws.says(GetLogEvents=[aws.error("ResourceNotFoundException"), {"events": events}])
-    logs = Logs(session)
+    logs = CloudWatchLogs(session)
     assert logs.tail("g", "s", 20) == ()
     ((at, line),) = logs.tail("g", "s", 20)
     assert (at.isoformat(), line) == ("2026-11-23T00:00:58+00:00", "KeyError: 'X'")

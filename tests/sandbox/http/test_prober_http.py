@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shipway.adapters.http import HttpProber
-from shipway.values import Answer
+from shipway.values import HttpAnswer
 
 if TYPE_CHECKING:
     from tests.sandbox.http.conftest import Kit, Reply, Request
@@ -24,7 +24,7 @@ def test_the_status_of_one_get_without_following_redirects(kit: Kit) -> None:
         return reply
 
     with kit.serving(answer) as address:
-        assert HttpProber().get(f"{address}/health?deep=1", 5) == Answer(status=302)
+        assert HttpProber().get(f"{address}/health?deep=1", 5) == HttpAnswer(status=302)
     (request,) = asked
     assert (request.method, request.path) == ("GET", "/health?deep=1")
     assert request.headers["User-Agent"].startswith("shipway/")
@@ -33,7 +33,7 @@ def test_the_status_of_one_get_without_following_redirects(kit: Kit) -> None:
 def test_a_proxy_of_the_environment_is_not_asked(kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     with kit.serving(lambda _: kit.reply(status=200)) as address:
-        assert HttpProber().get(address, 5) == Answer(status=200)
+        assert HttpProber().get(address, 5) == HttpAnswer(status=200)
 
 
 def test_nobody_listens() -> None:
@@ -81,6 +81,6 @@ def test_a_page_that_never_ends_still_has_its_status(head: bytes) -> None:
         done.set()
         thread.join(5)
     if head:
-        assert answer == Answer(status=200)
+        assert answer == HttpAnswer(status=200)
     else:
-        assert answer == Answer(status=None, trouble="TimeoutError: timed out")
+        assert answer == HttpAnswer(status=None, trouble="TimeoutError: timed out")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shipway.aws.registry import Registry
+from shipway.aws.registry import DistributionClient
 from shipway.errors import AccessDeniedError, PublishError, ShipwayError, TerminatedError
 from shipway.image import layout
 from shipway.image.publish import Pushed
@@ -95,7 +95,7 @@ class Hub:
         return f"{self.address.removeprefix('http://')}/team/shop"
 
     def push(self, image: Layout, tag: str = "tag") -> Pushed:
-        return Registry(self.uri, TOKEN).push(image, tag)
+        return DistributionClient(self.uri, TOKEN).push(image, tag)
 
     def refuses(self, image: Layout) -> ShipwayError:
         with pytest.raises((PublishError, AccessDeniedError)) as caught:
@@ -231,7 +231,7 @@ def test_what_does_not_pass_ends_with_words_and_without_an_address(
 
 def test_nobody_listens(image: Layout) -> None:
     with pytest.raises(PublishError) as caught:
-        Registry("127.0.0.1:1/team/shop", TOKEN).push(image, "tag")
+        DistributionClient("127.0.0.1:1/team/shop", TOKEN).push(image, "tag")
     assert "Connection refused" in caught.value.what
     assert "/v2/" not in caught.value.what
 

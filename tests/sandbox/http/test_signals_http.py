@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shipway.aws.logs import Logs
+from shipway.aws.logs import CloudWatchLogs
 from shipway.cli.deliver import terminable
 from shipway.errors import TerminatedError
 
@@ -38,7 +38,7 @@ def test_sigterm_ends_a_look(ecs: AwsEcs, aws: Any) -> None:
 def test_sigterm_ends_a_call_that_would_be_tried_again(session: Session, aws: Any) -> None:
     aws.says(GetLogEvents=kill(signal.SIGTERM))
     with terminable(), pytest.raises(TerminatedError):
-        Logs(session).tail("/tests", "web/web/1", 20)
+        CloudWatchLogs(session).tail("/tests", "web/web/1", 20)
     assert aws.count("GetLogEvents") == 1
 
 

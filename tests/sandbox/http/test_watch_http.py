@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shipway.aws.logs import Logs
-from shipway.rollout.judge.terms import Policy, Target
+from shipway.aws.logs import CloudWatchLogs
+from shipway.rollout.judge.terms import DeploymentRef, Policy
 from shipway.rollout.watch import Watch, Watched, begin
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ class Loop:
     """A watch over so many services."""
 
     ecs: AwsEcs
-    logs: Logs
+    logs: CloudWatchLogs
     clock: Clock
     told: list[Event] = field(default_factory=list)
 
@@ -174,11 +174,11 @@ class Loop:
     def one(self, *, timeout: float = 900.0) -> tuple[str, float]:
         """The verdict's name, and the second at which it was reached."""
         (watched,) = self.follow(timeout=timeout)
-        assert watched.conclusion is not None
-        return watched.conclusion.verdict.name, self.clock.seconds
+        assert watched.outcome is not None
+        return watched.outcome.verdict.name, self.clock.seconds
 
-    def _target(self, name: str) -> Target:
-        return Target(
+    def _target(self, name: str) -> DeploymentRef:
+        return DeploymentRef(
             subject=name,
             service=name,
             task_definition=NEW,
@@ -201,7 +201,7 @@ class Loop:
 @pytest.fixture
 def loop(ecs: AwsEcs, session: Session, clock: Clock, cluster: Cluster) -> Loop:
     assert cluster
-    return Loop(ecs=ecs, logs=Logs(session), clock=clock)
+    return Loop(ecs=ecs, logs=CloudWatchLogs(session), clock=clock)
 
 
 def test_success_is_known_within_seconds(loop: Loop) -> None:
@@ -290,15 +290,15 @@ def test_credentials_that_ran_out_end_the_watch_with_what_was_last_seen(
 ) -> None:
     expires_at_ten(aws, cluster)
     (watched,) = loop.follow()
-    assert watched.conclusion is not None
-    assert watched.conclusion.verdict.name == "credentials"
-    assert watched.conclusion.verdict.exit_code == 14
+    assert watched.outcome is not None
+    assert watched.outcome.verdict.name == "credentials"
+    assert watched.outcome.verdict.exit_code == 14
     assert 10 <= loop.clock.seconds < 16
-    assert watched.conclusion.text == (
+    assert watched.outcome.text == (
         "AWS refused the credentials at ecs:DescribeServices: The security token is expired; "
-        f"last seen: {watched.conclusion.last_seen}"
+        f"last seen: {watched.outcome.last_seen}"
     )
-    assert watched.conclusion.last_seen.startswith("0 of 1 running, 1 pending; ")
+    assert watched.outcome.last_seen.startswith("0 of 1 running, 1 pending; ")
 
 
 def test_no_right_to_look_at_the_service_ends_the_watch(loop: Loop, aws: Aws) -> None:
@@ -362,7 +362,7 @@ def test_25_services_are_watched_with_three_calls_a_look(
 ) -> None:
     cluster.done = 4.0
     watched = loop.follow(25)
-    assert {one.conclusion.verdict.name for one in watched if one.conclusion} == {"succeeded"}
+    assert {one.outcome.verdict.name for one in watched if one.outcome} == {"succeeded"}
     assert len(watched) == 25
     sizes = Counter(len(asked["services"]) for asked in aws.asked["DescribeServices"])
     assert max(sizes) == 10

@@ -244,7 +244,7 @@ class Grounds:
             return self._images[script]
 
 
-def image_of(busybox: bytes, script: str) -> compute.Image:
+def image_of(busybox: bytes, script: str) -> compute.OciImage:
     seed = compute.seed_image(busybox)
     config = json.loads(seed.blobs[0])
     config["config"]["Entrypoint"][-1] = script
@@ -252,4 +252,4 @@ def image_of(busybox: bytes, script: str) -> compute.Image:
     manifest = json.loads(seed.manifest)
     digest = f"sha256:{hashlib.sha256(blob).hexdigest()}"
     manifest["config"] |= {"digest": digest, "size": len(blob)}
-    return compute.Image(manifest=json.dumps(manifest).encode(), blobs=(blob, seed.blobs[1]))
+    return compute.OciImage(manifest=json.dumps(manifest).encode(), blobs=(blob, seed.blobs[1]))

@@ -11,8 +11,8 @@ from typing import Any, Literal
 from tests.sandbox.rollouts.ground import BREAKER, Grounds, Kind, Story
 
 from shipway.aws.ecs import AwsEcs
-from shipway.aws.logs import Logs
-from shipway.config.environment import Environment, Image, Service
+from shipway.aws.logs import CloudWatchLogs
+from shipway.config.environment import Environment, ImageSettings, Service
 from shipway.errors import ShipwayError
 from shipway.rollout import resume
 from shipway.rollout.deploy import RolloutContext, release
@@ -38,7 +38,7 @@ class Shop:
             repository="tests",
             cluster="tests",
             role="",
-            image=Image(name="x", context=".", dockerfile="x", platforms=(), build_args={}),
+            image=ImageSettings(name="x", context=".", dockerfile="x", platforms=(), build_args={}),
             services=(
                 Service(key="web", service=name, container="web", **{"timeout": 60, **kind.policy}),
             ),
@@ -171,7 +171,7 @@ class Shop:
         session = self.grounds.session
         return story, RolloutContext(
             ecs=AwsEcs(session),
-            logs=Logs(session),
+            logs=CloudWatchLogs(session),
             cluster="tests",
             clock=SystemClock(),
             journal=story.journal,

@@ -14,7 +14,7 @@ from shipway.delivery.verification import verify
 from shipway.errors import ConfigurationError, VerificationError
 from shipway.observer import Rolling
 from shipway.util.clock import SystemClock
-from shipway.values import Answer, Digest
+from shipway.values import Digest, HttpAnswer
 
 _ENDS = "trap 'kill $child 2>/dev/null; exit 0' TERM; "
 _SERVE = "/bin/busybox httpd -f -p 8080 -h /www & child=$!; wait $child"
@@ -117,7 +117,7 @@ class _Visitor:
     def __init__(self, shop: Any) -> None:
         self._shop = shop
 
-    def get(self, url: str, seconds: float) -> Answer:
+    def get(self, url: str, seconds: float) -> HttpAnswer:
         del url
         where = {"cluster": "tests", "serviceName": self._shop.name}
         ecs = self._shop.ecs
@@ -128,7 +128,7 @@ class _Visitor:
             address = targets["TargetHealthDescriptions"][0]["Target"]["Id"]
             socket.create_connection((address, 9090), timeout=seconds).close()
             self._shop.until(lambda: ecs.list_tasks(**where, desiredStatus="STOPPED")["taskArns"])
-        return Answer(status=200)
+        return HttpAnswer(status=200)
 
 
 class _NoIndex:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shipway.config.environment import Image
+from shipway.config.environment import ImageSettings
 from shipway.config.load import load
 from shipway.config.resolve import image
 from shipway.errors import ConfigurationError, UnresolvedReferenceError
@@ -33,7 +33,7 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_the_image_is_known_without_aws(file: Path) -> None:
-    assert image(load(file).environment("staging"), {"BASE": "debian"}) == Image(
+    assert image(load(file).environment("staging"), {"BASE": "debian"}) == ImageSettings(
         name="shop",
         context=".",
         dockerfile="Dockerfile",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shipway.config.environment import Environment, Image, Place, Service
+from shipway.config.environment import Environment, EnvironmentRef, ImageSettings, Service
 from shipway.config.load import Declared, load
 from shipway.config.references import Found, Missing, Reference, Resolution
 from shipway.config.resolve import find, references, resolve
@@ -116,7 +116,7 @@ def test_everything_is_resolved_into_literals(declared: Declared) -> None:
         repository="team/shop",
         cluster="shop-staging",
         role="shop-deploy-staging",
-        image=Image(
+        image=ImageSettings(
             name="shop",
             context=".",
             dockerfile="Dockerfile",
@@ -138,7 +138,9 @@ def test_everything_is_resolved_into_literals(declared: Declared) -> None:
         ),
     )
     assert environment.repository_uri == ("111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/shop")
-    assert environment.place == Place(name="staging", account="111122223333", region="eu-west-1")
+    assert environment.place == EnvironmentRef(
+        name="staging", account="111122223333", region="eu-west-1"
+    )
     texts = (environment.image.build_args["BASE"], environment.account)
     assert [type(text) for text in texts] == [str, str]
 
@@ -192,8 +194,8 @@ services = {{ web = {{ service = "web", container = "web", url = "http://[::1]:8
 
 
 def test_account_and_region_are_found_without_the_rest(declared: Declared) -> None:
-    place = find(declared, {"ACCOUNT": "111122223333"})
-    assert place == Place(name="staging", account="111122223333", region="eu-west-1")
+    destination = find(declared, {"ACCOUNT": "111122223333"})
+    assert destination == EnvironmentRef(name="staging", account="111122223333", region="eu-west-1")
 
 
 @pytest.mark.parametrize("value", [None, ""])

@@ -12,21 +12,21 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from tests.unit.still import Clock
 
-from shipway.config.environment import Environment, Origin, Place
+from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import Found, Missing, Reference, Resolution
+from shipway.delivery.deliver import DeliveryOutcome, deliver
 from shipway.delivery.deliver import Order as Ordered
-from shipway.delivery.deliver import Outcome, deliver
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.image.build import BuildRequest
 from shipway.image.publish import Pushed, StoredImage
-from shipway.image.referrers import Document, Referrer
+from shipway.image.referrers import AttachedDocument, Referrer
 from shipway.image.scan import Scan
 from shipway.observer import Event, Observer, Rolling
 from shipway.policy.facts import Order, Signature, Standing, Tag
-from shipway.rollout.judge.terms import Wants
+from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task, Trouble
-from shipway.values import Answer, Commit, Digest, Identity, Json
+from shipway.values import Commit, Digest, HttpAnswer, Identity, Json
 
 if TYPE_CHECKING:
     from tests.conftest import MadeLayout, MakeLayout
@@ -224,7 +224,9 @@ class Store:
         assert digest.value in self.images
         return tuple(self.beside)
 
-    def attach(self, subject: Digest, documents: Sequence[Document]) -> tuple[Referrer, ...]:
+    def attach(
+        self, subject: Digest, documents: Sequence[AttachedDocument]
+    ) -> tuple[Referrer, ...]:
         assert subject.value in self.images
         made = [
             Referrer(
@@ -329,9 +331,9 @@ class Ecs:
             )
         }
 
-    def complete(self, cluster: str, name: str, glance: Snapshot, wants: Wants) -> Snapshot:
+    def complete(self, cluster: str, name: str, glance: Snapshot, fetch: FetchPlan) -> Snapshot:
         assert (cluster, name) == ("shop", "shop-web")
-        if not wants.tasks:
+        if not fetch.tasks:
             return glance
         primary = glance.deployments[0]
         image = self.definitions[primary.task_definition]["containerDefinitions"][0]["image"]
@@ -443,8 +445,8 @@ class Cloud:
         assert environment.name == "staging"
         return self.store
 
-    def repository_at(self, place: Place, name: str) -> Store:
-        assert (place.name, name) == ("before", "shop")
+    def repository_at(self, destination: EnvironmentRef, name: str) -> Store:
+        assert (destination.name, name) == ("before", "shop")
         return self.elsewhere
 
 
@@ -455,14 +457,14 @@ class Address:
     answers: list[int | BaseException] = field(default_factory=lambda: [200])
     asked: int = 0
 
-    def get(self, url: str, seconds: float) -> Answer:
+    def get(self, url: str, seconds: float) -> HttpAnswer:
         assert url == URL
         assert seconds == 5
         self.asked += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, BaseException):
             raise answer
-        return Answer(status=answer)
+        return HttpAnswer(status=answer)
 
 
 @dataclass
@@ -494,8 +496,8 @@ class World:
             clock=self.clock,
         )
 
-    def open_environment(self, place: Place) -> EnvironmentContext:
-        assert place == Place(name="staging", account=ACCOUNT, region="eu-west-1")
+    def open_environment(self, destination: EnvironmentRef) -> EnvironmentContext:
+        assert destination == EnvironmentRef(name="staging", account=ACCOUNT, region="eu-west-1")
         self.opened += 1
         if self.opening is not None:
             raise self.opening
@@ -506,10 +508,12 @@ class World:
             stand_ins={"python": "assembled"},
         )
 
-    def deliver(self, task: Any = "deploy", env: str | None = "staging", **more: Any) -> Outcome:
+    def deliver(
+        self, task: Any = "deploy", env: str | None = "staging", **more: Any
+    ) -> DeliveryOutcome:
         return deliver(Ordered(task=task, environment=env, **more), self.context, self.told.append)
 
-    def deliver_to(self, observer: Observer, env: str | None = "staging") -> Outcome:
+    def deliver_to(self, observer: Observer, env: str | None = "staging") -> DeliveryOutcome:
         """Deliver, with an observer that meddles."""
         return deliver(Ordered(task="deploy", environment=env), self.context, observer)
 
@@ -593,7 +597,7 @@ class World:
                 words.append(f"{type(event).__name__} {stage}".strip())
         return [word for word in words if not word.startswith(("Output", "Noticed", "Evidenced"))]
 
-    def record(self, outcome: Outcome) -> dict[str, Any]:
+    def record(self, outcome: DeliveryOutcome) -> dict[str, Any]:
         assert outcome.evidence is not None
         document: dict[str, Any] = json.loads((outcome.evidence / "record.json").read_text())
         return document

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shipway.config.environment import Environment, Image
+from shipway.config.environment import Environment, ImageSettings
 from shipway.delivery.image import where_digests_are
-from shipway.image.scan import Finding, Scan
+from shipway.image.scan import Scan, ScanFinding
 from shipway.observer import Failed, Noticed
 from shipway.values import Digest
 
@@ -150,10 +150,10 @@ def test_a_base_that_moved_is_built(world: World) -> None:
     assert len(world.builder.requests) == 2
 
 
-CRITICAL = Finding(id="CVE-1", severity="critical", package="openssl")
+CRITICAL = ScanFinding(id="CVE-1", severity="critical", package="openssl")
 
 
-def scanned(world: World, status: str, *found: Finding, policy: str = "") -> Any:
+def scanned(world: World, status: str, *found: ScanFinding, policy: str = "") -> Any:
     world.write("delivery.toml", (world.root / "ci/delivery.toml").read_text() + policy)
     world.cloud.store.scans = [Scan(digest=ONE, status=status, findings={}, listed=found)]
     return world.deliver()
@@ -212,7 +212,9 @@ def held_in(registry: str, *, sandbox: bool = False) -> tuple[str, ...]:
         repository="team/shop",
         cluster="shop",
         role="",
-        image=Image(name="shop", context=".", dockerfile="Dockerfile", platforms=(), build_args={}),
+        image=ImageSettings(
+            name="shop", context=".", dockerfile="Dockerfile", platforms=(), build_args={}
+        ),
         services=(),
         sandbox=sandbox,
     )

@@ -20,7 +20,7 @@ from shipway.observer import Event, Observer
 if TYPE_CHECKING:
     from tests.unit.delivery.conftest import World
 
-    from shipway.delivery.deliver import Outcome
+    from shipway.delivery.deliver import DeliveryOutcome
 
 CANARIES = {
     name: f"canary-{name.lower().replace('_', '-')}-7f3a91"
@@ -126,7 +126,7 @@ def planted(world: World) -> World:
     return world
 
 
-def everything(world: World, outcome: Outcome, printed: dict[str, str]) -> dict[str, str]:
+def everything(world: World, outcome: DeliveryOutcome, printed: dict[str, str]) -> dict[str, str]:
     """All that was told, printed and written, by where it is."""
     assert outcome.evidence is not None
     found = {"events": repr(world.told), **printed}

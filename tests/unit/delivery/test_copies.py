@@ -33,7 +33,7 @@ def configured(world: World) -> World:
 
 def states(folder: Path | None) -> dict[str, str]:
     assert folder is not None
-    return {place: one.state for place, one in copies.read(folder).items()}
+    return {destination: one.state for destination, one in copies.read(folder).items()}
 
 
 def warnings(world: World) -> list[str]:
@@ -46,10 +46,14 @@ def test_everything_that_belongs_to_a_record_is_copied(configured: World) -> Non
     kept = configured.cloud.objects.kept
     name = outcome.evidence.name
     beside = {path.name for path in outcome.evidence.iterdir()} - {"copies.json"}
-    lies = {place.rpartition("/")[2] for place in kept if f"/staging/{name}/" in place}
+    lies = {
+        destination.rpartition("/")[2] for destination in kept if f"/staging/{name}/" in destination
+    }
     assert lies == beside
     assert {"record.json", "vsa.json", "report.html"} <= lies
-    (line,) = [place for place in kept if place.startswith(f"{PLACE}/chain/00000001-")]
+    (line,) = [
+        destination for destination in kept if destination.startswith(f"{PLACE}/chain/00000001-")
+    ]
     said = json.loads(kept[line])
     assert said["record"] == f"staging/{name}/record.json"
     assert set(said["files"]) == beside - {"record.json"}

@@ -25,7 +25,7 @@ from shipway.values import Digest, ImageReference
 if TYPE_CHECKING:
     from tests.unit.delivery.conftest import World
 
-    from shipway.delivery.deliver import Outcome
+    from shipway.delivery.deliver import DeliveryOutcome
 
 SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
 URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
@@ -44,7 +44,7 @@ DEPLOY = ["Started deploy", "Finished deploy"]
 VERIFY = ["Started verify", "Finished verify"]
 
 
-def verdict(world: World, outcome: Outcome) -> dict[str, Any]:
+def verdict(world: World, outcome: DeliveryOutcome) -> dict[str, Any]:
     """The record's verdict, which must be what the last event and the outcome say."""
     last = world.told[-1]
     assert isinstance(last, Concluded)

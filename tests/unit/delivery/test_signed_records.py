@@ -16,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from shipway.adapters.keyfile import KeyFile, PublicKey
+from shipway.config.environment import EnvironmentRef
+from shipway.delivery.ports import EnvironmentContext
 from shipway.errors import AccessDeniedError
 from shipway.evidence import archive
 from shipway.evidence.verify import Checked, check
@@ -57,7 +59,11 @@ def deliver(world: World, signer: Any) -> Path:
         line = "[environments.staging]\n"
         world.write("delivery.toml", text.replace(line, f'{line}sign = "file:key.pem"\n', 1))
     opened = world.open_environment
-    world.open_environment = lambda place: replace(opened(place), signer=lambda _: signer)  # type: ignore[method-assign]
+
+    def signing(destination: EnvironmentRef) -> EnvironmentContext:
+        return replace(opened(destination), signer=lambda _: signer)
+
+    world.open_environment = signing  # type: ignore[method-assign]
     outcome = world.deliver("publish")
     assert outcome.kind == "succeeded"
     assert outcome.evidence is not None

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from shipway.evidence.record import Journal
-from shipway.evidence.store import Kept
+from shipway.evidence.store import StoredRecord
 from shipway.observer import Event, Finished, Started
 from shipway.values import Commit, Digest, ImageReference
 
@@ -51,7 +51,7 @@ def journal(root: Path, clock: Clock, told: list[Event] | None = None) -> Journa
     return Journal(root, commit, clock=clock, observer=observer)
 
 
-def deliver(root: Path, environment: str, clock: Clock, digit: str = "9") -> Kept:
+def deliver(root: Path, environment: str, clock: Clock, digit: str = "9") -> StoredRecord:
     """One delivery that went well."""
     one = journal(root, clock)
     one.environment = environment
@@ -66,11 +66,11 @@ def deliver(root: Path, environment: str, clock: Clock, digit: str = "9") -> Kep
     return one.write({"kind": "succeeded", "exitCode": 0, "text": "Delivered."})
 
 
-Fill = Callable[[], tuple[Kept, ...]]
+Fill = Callable[[], tuple[StoredRecord, ...]]
 
 
 @pytest.fixture
-def filled(tmp_path: Path) -> tuple[Kept, ...]:
+def filled(tmp_path: Path) -> tuple[StoredRecord, ...]:
     """Four records of two environments."""
     clock = Clock()
     places = (("staging", "1"), ("production", "1"), ("staging", "2"), ("production", "2"))

@@ -13,10 +13,10 @@ from tests.unit.evidence.conftest import Clock, image, journal
 
 from shipway.cli import audit
 from shipway.cli.audit import Question
-from shipway.config.environment import Place
+from shipway.config.environment import EnvironmentRef
 from shipway.errors import ConfigurationError, CredentialsError
 from shipway.evidence import archive
-from shipway.evidence.store import Vault
+from shipway.evidence.store import RecordStore
 from shipway.image.publish import StoredImage
 from shipway.rehearsal import closing
 from shipway.rehearsal.criteria import matrix
@@ -24,7 +24,7 @@ from shipway.rollout.snapshot import Snapshot
 from shipway.values import Digest, Identity, Json
 
 if TYPE_CHECKING:
-    from shipway.evidence.store import Kept
+    from shipway.evidence.store import StoredRecord
 
 ONE, TWO = (f"sha256:{digit * 64}" for digit in "12")
 
@@ -55,7 +55,7 @@ class Cloud:
         assert arn == "shop:42"
         return {"containerDefinitions": [{"image": f"host/shop@{self.stored}"}]}
 
-    def repository_at(self, place: Place, name: str) -> Cloud:
+    def repository_at(self, place: EnvironmentRef, name: str) -> Cloud:
         assert (place.account, name) == ("111122223333", "shop")
         return self
 
@@ -68,7 +68,7 @@ class Cloud:
         return self
 
 
-def rolled(root: Path, clock: Clock, digit: str, *, good: bool = True) -> Kept:
+def rolled(root: Path, clock: Clock, digit: str, *, good: bool = True) -> StoredRecord:
     """One delivery to a service that ran the image before it."""
     one = journal(root, clock)
     one.environment = "production"
@@ -217,7 +217,7 @@ def test_no_registry_is_no_finding(
     )
 
 
-def walks(root: Path) -> dict[str, Kept]:
+def walks(root: Path) -> dict[str, StoredRecord]:
     """A chain of records, each with what was seen from outside beside it."""
     clock = Clock()
     kept = {}
@@ -233,7 +233,7 @@ def walks(root: Path) -> dict[str, Kept]:
             "expectedKind": kind,
             "traffic": {"asked": 100, "lost": 0},
         }
-        Vault(root).add(one.link.record, {"walk.json": json.dumps(facts).encode()})
+        RecordStore(root).add(one.link.record, {"walk.json": json.dumps(facts).encode()})
     return kept
 
 
@@ -308,5 +308,5 @@ def test_a_file_is_added_to_a_record_once(tmp_path: Path) -> None:
     kept = walks(tmp_path)["02-stable"]
     before = archive.read(tmp_path)
     with pytest.raises(Exception, match="that file is there already"):
-        Vault(tmp_path).add(kept.link.record, {"walk.json": b"{}"})
+        RecordStore(tmp_path).add(kept.link.record, {"walk.json": b"{}"})
     assert archive.read(tmp_path) == before

@@ -15,10 +15,10 @@ from shipway.evidence import archive
 from shipway.evidence import ledger as chain
 from shipway.evidence.canonical_json import canonical, sha256
 from shipway.evidence.store import LOCK
-from shipway.evidence.verify import Checked, Finding, check
+from shipway.evidence.verify import ChainFinding, Checked, check
 
 if TYPE_CHECKING:
-    from shipway.evidence.store import Kept
+    from shipway.evidence.store import StoredRecord
 
 LEDGER = chain.LEDGER
 
@@ -31,18 +31,22 @@ def found(root: Path) -> set[tuple[str, str]]:
     return {(one.kind, one.path) for one in checked(root).findings}
 
 
-def record(kept: Kept) -> Path:
+def record(kept: StoredRecord) -> Path:
     return kept.folder / "record.json"
 
 
-def test_a_chain_that_nobody_touched_holds(tmp_path: Path, filled: tuple[Kept, ...]) -> None:
+def test_a_chain_that_nobody_touched_holds(
+    tmp_path: Path, filled: tuple[StoredRecord, ...]
+) -> None:
     result = checked(tmp_path)
     assert result.findings == ()
     assert [link.sequence for link in result.links] == [1, 2, 3, 4]
     assert result.head == sha256(record(filled[3]).read_bytes())
 
 
-def test_each_record_carries_the_hash_of_the_one_before_it(filled: tuple[Kept, ...]) -> None:
+def test_each_record_carries_the_hash_of_the_one_before_it(
+    filled: tuple[StoredRecord, ...],
+) -> None:
     places = [json.loads(record(kept).read_bytes())["predicate"]["chain"] for kept in filled]
     assert places[0] == {"sequence": 1, "previous": None}
     for number, place in enumerate(places[1:], 1):
@@ -56,33 +60,33 @@ def test_each_record_carries_the_hash_of_the_one_before_it(filled: tuple[Kept, .
         }
 
 
-def test_a_record_is_canonical(filled: tuple[Kept, ...]) -> None:
+def test_a_record_is_canonical(filled: tuple[StoredRecord, ...]) -> None:
     content = record(filled[0]).read_bytes()
     assert content == canonical(json.loads(content))
     assert b": " not in content
     assert not content.endswith(b"\n")
 
 
-def _delete(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _delete(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert root
     record(kept[1]).unlink()
     return {("removed", kept[1].link.record)}
 
 
-def _delete_the_last(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _delete_the_last(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert root
     record(kept[3]).unlink()
     return {("removed", kept[3].link.record)}
 
 
-def _one_byte(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _one_byte(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert root
     content = record(kept[2]).read_bytes()
     record(kept[2]).write_bytes(content.replace(b"Delivered.", b"Delivered!"))
     return {("changed", kept[2].link.record)}
 
 
-def _swap(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _swap(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert root
     one, other = record(kept[0]), record(kept[2])
     first, second = one.read_bytes(), other.read_bytes()
@@ -91,33 +95,33 @@ def _swap(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
     return {("reordered", kept[0].link.record), ("reordered", kept[2].link.record)}
 
 
-def _cut_off(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _cut_off(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert root
     content = record(kept[1]).read_bytes()
     record(kept[1]).write_bytes(content[: len(content) // 2])
     return {("cut off", kept[1].link.record)}
 
 
-def _prettier(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _prettier(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert root
     document = json.loads(record(kept[0]).read_bytes())
     record(kept[0]).write_text(json.dumps(document, indent=1))
     return {("form", kept[0].link.record)}
 
 
-def _add(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _add(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     forged = root / "staging" / "2027-01-01T00-00-00Z-3f9c2ab" / "record.json"
     forged.parent.mkdir()
     forged.write_bytes(record(kept[0]).read_bytes())
     return {("added", "staging/2027-01-01T00-00-00Z-3f9c2ab/record.json")}
 
 
-def _no_ledger(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _no_ledger(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     (root / LEDGER).unlink()
     return {("removed", LEDGER)} | {("added", one.link.record) for one in kept}
 
 
-def _line_taken(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _line_taken(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     lines = (root / LEDGER).read_bytes().splitlines(keepends=True)
     del lines[1]
     (root / LEDGER).write_bytes(b"".join(lines))
@@ -128,13 +132,13 @@ def _line_taken(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
     }
 
 
-def _last_line_taken(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _last_line_taken(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     lines = (root / LEDGER).read_bytes().splitlines(keepends=True)
     (root / LEDGER).write_bytes(b"".join(lines[:-1]))
     return {("added", kept[3].link.record)}
 
 
-def _lines_swapped(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _lines_swapped(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     lines = (root / LEDGER).read_bytes().splitlines(keepends=True)
     lines[1], lines[2] = lines[2], lines[1]
     (root / LEDGER).write_bytes(b"".join(lines))
@@ -147,7 +151,7 @@ def _lines_swapped(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
     }
 
 
-def _record_and_line(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _record_and_line(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     """Whoever changes a record and its line still meets the record that follows."""
     content = record(kept[1]).read_bytes().replace(b"Delivered.", b"Delivered!")
     record(kept[1]).write_bytes(content)
@@ -160,13 +164,13 @@ def _record_and_line(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]
     }
 
 
-def _attached(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _attached(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     path = kept[2].folder / "sbom-linux-amd64.cdx.json"
     path.write_text("{}")
     return {("changed", path.relative_to(root).as_posix())}
 
 
-def _attached_and_line(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _attached_and_line(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     path = kept[2].folder / "sbom-linux-amd64.cdx.json"
     before = sha256(path.read_bytes())
     path.write_text("{}")
@@ -178,13 +182,13 @@ def _attached_and_line(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str
     return changed
 
 
-def _no_attachment(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _no_attachment(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     path = kept[0].folder / "sbom-linux-amd64.cdx.json"
     path.unlink()
     return {("removed", path.relative_to(root).as_posix())}
 
 
-def _decision_turned(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _decision_turned(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     path = kept[0].folder / "vsa.json"
     before = path.read_bytes()
     path.write_bytes(before.replace(b"PASSED", b"FAILED"))
@@ -194,14 +198,14 @@ def _decision_turned(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]
     return {("changed", path.relative_to(root).as_posix())}
 
 
-def _foreign_line(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _foreign_line(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert kept
     with (root / LEDGER).open("a") as stream:
         stream.write('{"sequence": "five"}\n')
     return {("changed", LEDGER)}
 
 
-def _torn_line(root: Path, kept: tuple[Kept, ...]) -> set[tuple[str, str]]:
+def _torn_line(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert kept
     with (root / LEDGER).open("a") as stream:
         stream.write('{"sequence": 5, "rec')
@@ -233,14 +237,14 @@ TAMPERINGS = (
 @pytest.mark.parametrize("tamper", TAMPERINGS, ids=[each.__name__[1:] for each in TAMPERINGS])
 def test_whatever_was_done_is_named(
     tmp_path: Path,
-    filled: tuple[Kept, ...],
-    tamper: Callable[[Path, tuple[Kept, ...]], set[tuple[str, str]]],
+    filled: tuple[StoredRecord, ...],
+    tamper: Callable[[Path, tuple[StoredRecord, ...]], set[tuple[str, str]]],
 ) -> None:
     expected = tamper(tmp_path, filled)
     assert found(tmp_path) == expected
 
 
-def test_every_single_byte_counts(tmp_path: Path, filled: tuple[Kept, ...]) -> None:
+def test_every_single_byte_counts(tmp_path: Path, filled: tuple[StoredRecord, ...]) -> None:
     path = record(filled[1])
     content = path.read_bytes()
     for position in range(0, len(content), 97):
@@ -269,7 +273,7 @@ def test_who_may_write_the_ledger_may_lock_it(tmp_path: Path) -> None:
 
 
 def test_a_folder_with_a_ledger_of_its_own_is_another_chain(
-    tmp_path: Path, filled: tuple[Kept, ...]
+    tmp_path: Path, filled: tuple[StoredRecord, ...]
 ) -> None:
     assert filled
     deliver(tmp_path / "rehearsal", "staging", Clock())
@@ -279,13 +283,13 @@ def test_a_folder_with_a_ledger_of_its_own_is_another_chain(
 
 
 def test_a_writer_that_died_before_the_name_is_finished_by_the_next(
-    tmp_path: Path, filled: tuple[Kept, ...]
+    tmp_path: Path, filled: tuple[StoredRecord, ...]
 ) -> None:
     last = filled[-1]
     scratch = last.folder / ".record.json.writing"
     record(last).rename(scratch)
     (finding,) = checked(tmp_path).findings
-    assert finding == Finding(
+    assert finding == ChainFinding(
         kind="cut off",
         path=last.link.record,
         why="its writer died before it had its name; the next delivery finishes it",
@@ -295,7 +299,9 @@ def test_a_writer_that_died_before_the_name_is_finished_by_the_next(
     assert record(last).read_bytes() == last.content
 
 
-def test_a_half_record_never_gets_its_name(tmp_path: Path, filled: tuple[Kept, ...]) -> None:
+def test_a_half_record_never_gets_its_name(
+    tmp_path: Path, filled: tuple[StoredRecord, ...]
+) -> None:
     last = filled[-1]
     content = record(last).read_bytes()
     record(last).unlink()
@@ -305,7 +311,9 @@ def test_a_half_record_never_gets_its_name(tmp_path: Path, filled: tuple[Kept, .
     assert ("cut off", last.link.record) in found(tmp_path)
 
 
-def test_a_torn_line_is_taken_back_by_the_next(tmp_path: Path, filled: tuple[Kept, ...]) -> None:
+def test_a_torn_line_is_taken_back_by_the_next(
+    tmp_path: Path, filled: tuple[StoredRecord, ...]
+) -> None:
     assert filled
     _torn_line(tmp_path, filled)
     kept = deliver(tmp_path, "staging", Clock())
@@ -314,7 +322,7 @@ def test_a_torn_line_is_taken_back_by_the_next(tmp_path: Path, filled: tuple[Kep
 
 
 def test_a_ledger_that_is_not_ours_stays_as_it_is(
-    tmp_path: Path, filled: tuple[Kept, ...], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, filled: tuple[StoredRecord, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
     _foreign_line(tmp_path, filled)
@@ -331,7 +339,7 @@ def test_a_ledger_that_is_not_ours_stays_as_it_is(
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4])
 def test_a_disk_that_fills_up_leaves_the_chain_as_it_was(
-    tmp_path: Path, filled: tuple[Kept, ...], monkeypatch: pytest.MonkeyPatch, at: int
+    tmp_path: Path, filled: tuple[StoredRecord, ...], monkeypatch: pytest.MonkeyPatch, at: int
 ) -> None:
     """The disk is full at the first, second… flush: three files, then the ledger's line."""
     assert filled

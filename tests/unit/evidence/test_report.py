@@ -16,7 +16,7 @@ from shipway.evidence.canonical_json import canonical, sha256
 from shipway.evidence.report.html import escape, tag
 from shipway.evidence.report.scene import scene, steps
 from shipway.rehearsal.criteria import Row
-from shipway.rehearsal.report import Walked, rehearsal
+from shipway.rehearsal.report import ReportedScenario, rehearsal
 
 VOID = {"meta", "link", "input", "br"}
 SBOM = json.dumps(
@@ -205,7 +205,7 @@ def test_a_rehearsal_shows_rows_and_opens_what_failed(failed: dict[str, Any]) ->
     )
     content = rehearsal(
         rows,
-        [Walked(walk=walk, record=failed, report="production/x/report.html")],
+        [ReportedScenario(walk=walk, record=failed, report="production/x/report.html")],
         name="rehearsal-x",
         seconds=41.0,
         head_sha256="ab" * 32,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from shipway.policy.contract import TASKS, Allowed, Contract, Entry, Refused, Task, decide
+from shipway.policy.contract import TASKS, Contract, ContractEntry, Grant, Refused, Task, decide
 from shipway.policy.load import load
 from shipway.policy.trigger import Trigger, by_hand
 
@@ -55,7 +55,7 @@ def refusal(
 )
 def test_the_shipped_contract_allows(trigger: Trigger, environment: str | None, text: str) -> None:
     decision = decide(SHIPPED, trigger, environment=environment)
-    assert isinstance(decision, Allowed)
+    assert isinstance(decision, Grant)
     assert decision.text == text
     assert decision.entry in SHIPPED.entries
 
@@ -135,7 +135,7 @@ def test_a_task_that_the_contract_does_not_include() -> None:
 @pytest.mark.parametrize("task", TASKS[:2])
 def test_a_task_that_the_contract_includes(task: Task) -> None:
     decision = decide(SHIPPED, push("refs/heads/main"), environment=None, task=task)
-    assert isinstance(decision, Allowed)
+    assert isinstance(decision, Grant)
 
 
 def test_by_hand_without_an_environment() -> None:
@@ -189,9 +189,9 @@ def test_a_contract_without_entries_allows_nothing() -> None:
     ],
 )
 def test_the_example_tag_would_be_allowed(pattern: str, ref: str, why: str, example: str) -> None:
-    entry = Entry(name="t", event="push", ref=pattern, environments=("e",), tasks=TASKS)
+    entry = ContractEntry(name="t", event="push", ref=pattern, environments=("e",), tasks=TASKS)
     contract = Contract(path="x", entries=(entry,))
     lines = refusal(push(ref), contract=contract)
     assert lines[1] == f"t   push {pattern}   no: {why}"
     assert lines[2] == f"To release this commit, push a tag such as {example}. {NOTHING}"
-    assert isinstance(decide(contract, push(f"refs/tags/{example}"), environment=None), Allowed)
+    assert isinstance(decide(contract, push(f"refs/tags/{example}"), environment=None), Grant)

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from shipway.policy.compile import job_condition
-from shipway.policy.contract import Contract, Entry, Source
+from shipway.policy.contract import Contract, ContractEntry, Source
 from shipway.policy.pattern import matches, ref_flaw
 
 SOURCE = Source(
@@ -17,8 +17,10 @@ SOURCE = Source(
 )
 
 
-def entry(ref: str, event: str = "push", environment: str = "production") -> Entry:
-    return Entry(name="one", event=event, ref=ref, environments=(environment,), tasks=("build",))
+def entry(ref: str, event: str = "push", environment: str = "production") -> ContractEntry:
+    return ContractEntry(
+        name="one", event=event, ref=ref, environments=(environment,), tasks=("build",)
+    )
 
 
 def evaluated(expression: str, *, event: str, ref: str, repository: str = "example/shop") -> bool:
@@ -86,8 +88,8 @@ def test_where_it_is_wider_it_says_so_and_still_lets_in_all_that_is_allowed(
         assert evaluated(job_condition.condition(entry(pattern)), event="push", ref=ref)
 
 
-def whole(*entries: Entry) -> str:
-    return " ".join(job_condition.guard(Contract(path="c", entries=entries, source=SOURCE)))
+def whole(*entries: ContractEntry) -> str:
+    return " ".join(job_condition.job_condition(Contract(path="c", entries=entries, source=SOURCE)))
 
 
 @pytest.mark.parametrize(
@@ -128,4 +130,4 @@ def test_the_environment_is_chosen_by_the_entry_that_applies() -> None:
 
 def test_a_contract_about_no_repository_has_no_guard() -> None:
     with pytest.raises(ValueError, match="github"):
-        job_condition.guard(Contract(path="c", entries=(entry("refs/heads/main"),)))
+        job_condition.job_condition(Contract(path="c", entries=(entry("refs/heads/main"),)))

@@ -8,28 +8,28 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.policy.contract import TASKS, Allowed, Contract, Entry, Refused, decide
+from shipway.policy.contract import TASKS, Contract, ContractEntry, Grant, Refused, decide
 from shipway.policy.events import NEVER
 from shipway.policy.trigger import Trigger, by_hand
 
 CONTRACT = Contract(
     path="ci/release.toml",
     entries=(
-        Entry(
+        ContractEntry(
             name="main",
             event="push",
             ref="refs/heads/main",
             environments=("staging",),
             tasks=TASKS[:2],
         ),
-        Entry(
+        ContractEntry(
             name="stable",
             event="push",
             ref="refs/tags/*-stable",
             environments=("production",),
             tasks=TASKS,
         ),
-        Entry(
+        ContractEntry(
             name="by-hand",
             event="by-hand",
             ref="",
@@ -76,7 +76,9 @@ def test_a_hostile_ref_is_refused_and_told_why(ref: str, why: tuple[str, str]) -
 def test_an_event_that_anybody_can_cause_is_refused_even_by_a_contract_that_names_it(
     event: str, ref: str
 ) -> None:
-    entry = Entry(name="trap", event=event, ref=ref, environments=("production",), tasks=TASKS)
+    entry = ContractEntry(
+        name="trap", event=event, ref=ref, environments=("production",), tasks=TASKS
+    )
     contract = Contract(path="x", entries=(entry, *CONTRACT.entries))
     decision = decide(contract, Trigger(event=event, ref=ref), environment=None)
     assert isinstance(decision, Refused)
@@ -127,5 +129,5 @@ def test_nothing_outside_the_contract_is_ever_allowed(
 @pytest.mark.parametrize("environment", ["local", "sandbox", "staging"])
 def test_what_the_contract_says_is_allowed(environment: str) -> None:
     hand = decide(CONTRACT, by_hand(), environment=environment)
-    assert isinstance(hand, Allowed)
+    assert isinstance(hand, Grant)
     assert hand.text == f"by hand → {environment}: build, publish, deploy, verify"

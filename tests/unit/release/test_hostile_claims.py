@@ -16,8 +16,17 @@ from hypothesis import strategies as st
 from shipway.errors import RefusedError
 from shipway.policy import rules
 from shipway.policy.claims import prove
-from shipway.policy.contract import TASKS, Allowed, Contract, Entry, Guard, Refused, Source, decide
-from shipway.policy.facts import Beforehand, Exceptions
+from shipway.policy.contract import (
+    TASKS,
+    Contract,
+    ContractEntry,
+    EnvironmentPolicy,
+    Grant,
+    Refused,
+    Source,
+    decide,
+)
+from shipway.policy.facts import BeforeBuild, Overrides
 from shipway.policy.trigger import Trigger, from_github
 
 SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
@@ -31,19 +40,19 @@ CONTRACT = Contract(
         owner_id=45,
         workflow=".github/workflows/deploy.yml",
     ),
-    guards=(
-        Guard(environment="staging", role="deploy", github_environment="staging"),
-        Guard(environment="production", role="deploy", github_environment="production"),
+    environment_policies=(
+        EnvironmentPolicy(environment="staging", role="deploy", github_environment="staging"),
+        EnvironmentPolicy(environment="production", role="deploy", github_environment="production"),
     ),
     entries=(
-        Entry(
+        ContractEntry(
             name="main",
             event="push",
             ref="refs/heads/main",
             environments=("staging",),
             tasks=TASKS[:2],
         ),
-        Entry(
+        ContractEntry(
             name="stable",
             event="push",
             ref="refs/tags/*-stable",
@@ -85,7 +94,7 @@ VARIABLES = {
 CASES: list[dict[str, Any]] = json.loads(
     (Path(__file__).parent / "hostile-claims.json").read_text(encoding="utf-8")
 )
-FACTS = Beforehand(now=datetime(2026, 11, 23, tzinfo=UTC))
+FACTS = BeforeBuild(now=datetime(2026, 11, 23, tzinfo=UTC))
 
 
 def told(claims: Mapping[str, Any]) -> dict[str, str]:
@@ -122,7 +131,7 @@ def refusals(case: Mapping[str, Any]) -> tuple[str, ...]:
     decision = decide(CONTRACT, trigger, environment=None)
     if isinstance(decision, Refused):
         return tuple(f"{reason.entry}: {reason.why}" for reason in decision.reasons)
-    broken = rules.beforehand(CONTRACT, decision, trigger, FACTS, Exceptions())
+    broken = rules.beforehand(CONTRACT, decision, trigger, FACTS, Overrides())
     return tuple(f"{one.entry} {one.rule}: {one.why}" for one in broken)
 
 
@@ -170,9 +179,9 @@ def test_nothing_but_a_whole_and_true_token_of_the_one_workflow_is_ever_allowed(
     except (RefusedError, TypeError):
         return
     decision = decide(CONTRACT, trigger, environment=None)
-    if not isinstance(decision, Allowed):
+    if not isinstance(decision, Grant):
         return
-    if rules.beforehand(CONTRACT, decision, trigger, FACTS, Exceptions()):
+    if rules.beforehand(CONTRACT, decision, trigger, FACTS, Overrides()):
         return
     claims = CLAIMS | signed
     assert not unsigned

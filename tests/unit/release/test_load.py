@@ -6,7 +6,7 @@ import pytest
 
 from shipway.config.load import load as load_delivery
 from shipway.errors import ConfigurationError
-from shipway.policy.contract import Entry, Rules
+from shipway.policy.contract import ContractEntry, Rules
 from shipway.policy.load import check_environments, load
 
 ROOT = Path(__file__).parents[3]
@@ -64,7 +64,7 @@ def test_a_good_contract_is_read_with_its_lines(here: Path) -> None:
     contract = load(here)
     assert contract.path == "ci/release.toml"
     assert contract.entries == (
-        Entry(
+        ContractEntry(
             name="main",
             event="push",
             ref="refs/heads/main",
@@ -74,7 +74,7 @@ def test_a_good_contract_is_read_with_its_lines(here: Path) -> None:
             environment_line=7,
             lines={"name": 4, "event": 5, "ref": 6, "environment": 7, "tasks": 8},
         ),
-        Entry(
+        ContractEntry(
             name="by-hand",
             event="by-hand",
             ref="",
@@ -382,15 +382,15 @@ def test_every_rule_is_read_with_its_line(here: Path) -> None:
     assert contract.source is not None
     assert (contract.source.repository_id, contract.source.line) == (123, 2)
     assert (contract.source.owner, contract.source.name) == ("octo", "shop")
-    production = contract.guard("production")
+    production = contract.environment_policy("production")
     assert (production.role, production.by_hand_role) == ("deploy", "deploy")
     assert (production.github_environment, production.after) == ("production", "staging")
     assert (production.not_older, production.short_lived_keys_only) == (True, True)
     assert [(one.name, one.line) for one in production.freeze] == [("a", 40), ("b", 41)]
     assert production.freeze[0].end == production.freeze[1].start
-    assert contract.guard("staging").github_environment == ""
-    assert contract.guard("own").by_hand_role == "*"
-    assert contract.guard("elsewhere").role == ""
+    assert contract.environment_policy("staging").github_environment == ""
+    assert contract.environment_policy("own").by_hand_role == "*"
+    assert contract.environment_policy("elsewhere").role == ""
 
 
 CONTRADICTIONS = [

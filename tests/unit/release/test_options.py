@@ -13,11 +13,11 @@ import botocore
 import botocore.session  # knows the operations of each service
 import pytest
 
-from shipway.config.environment import Environment, Evidence, Image, Origin, home_of
+from shipway.config.environment import Environment, EvidenceSettings, ImageSettings, Origin, home_of
 from shipway.config.load import load
 from shipway.policy.compile import bootstrap_template, permissions
 from shipway.policy.compile.resources import Needs, needs, place_of
-from shipway.policy.contract import TASKS, Contract, Entry, Guard, Source, Task
+from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentPolicy, Source, Task
 
 ADAPTERS = Path(__file__).parents[3] / "ci" / "shipway" / "aws"
 KEY = "arn:aws:kms:eu-west-1:444455556666:key/1234-abcd"
@@ -68,11 +68,18 @@ def added(of: Needs, tasks: tuple[Task, ...] = TASKS) -> dict[str, dict[str, Any
 def template(of: Needs, tasks: tuple[Task, ...] = TASKS) -> str:
     """The template of an environment that one event leads to."""
     source = Source(repository="example/shop", repository_id=1, owner_id=2, workflow="deploy.yml")
-    entry = Entry(
+    entry = ContractEntry(
         name="main", event="push", ref="refs/heads/main", environments=("production",), tasks=tasks
     )
-    guard = Guard(environment="production", role="deploy", github_environment="production")
-    contract = Contract(path="release.toml", entries=(entry,), source=source, guards=(guard,))
+    environment_policy = EnvironmentPolicy(
+        environment="production", role="deploy", github_environment="production"
+    )
+    contract = Contract(
+        path="release.toml",
+        entries=(entry,),
+        source=source,
+        environment_policies=(environment_policy,),
+    )
     return bootstrap_template.compose(contract, of, session=3600)
 
 
@@ -271,10 +278,12 @@ RESOLVED = Environment(
     repository="shop",
     cluster="shop",
     role="",
-    image=Image(name="shop", context=".", dockerfile="Dockerfile", platforms=(), build_args={}),
+    image=ImageSettings(
+        name="shop", context=".", dockerfile="Dockerfile", platforms=(), build_args={}
+    ),
     services=(),
     sign=f"kms:{KEY}",
-    evidence=Evidence(s3="s3://keep/a*"),
+    evidence=EvidenceSettings(s3="s3://keep/a*"),
 )
 ORIGIN = Origin(
     environment="staging",

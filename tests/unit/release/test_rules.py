@@ -11,16 +11,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.policy import rules
-from shipway.policy.contract import TASKS, Allowed, Contract, Entry, Guard, Rules, Source
+from shipway.policy.contract import (
+    TASKS,
+    Contract,
+    ContractEntry,
+    EnvironmentPolicy,
+    Grant,
+    Rules,
+    Source,
+)
 from shipway.policy.facts import (
-    Beforehand,
-    Exceptions,
+    BeforeBuild,
+    LiveRelease,
     Order,
-    Running,
+    Overrides,
     Signature,
     Standing,
     Tag,
-    Verified,
+    VerifiedRelease,
 )
 from shipway.policy.requirements import Freeze
 from shipway.policy.trigger import Trigger, by_hand
@@ -59,8 +67,8 @@ CHRISTMAS = Freeze(
 ONE, TWO = Digest(f"sha256:{'1' * 64}"), Digest(f"sha256:{'2' * 64}")
 
 
-def asks(**which: Any) -> Allowed:
-    entry = Entry(
+def asks(**which: Any) -> Grant:
+    entry = ContractEntry(
         name="stable",
         event="push",
         ref="refs/tags/*-stable",
@@ -68,24 +76,31 @@ def asks(**which: Any) -> Allowed:
         tasks=TASKS,
         rules=Rules(**which),
     )
-    return Allowed(entry=entry, environment="production", tasks=TASKS)
+    return Grant(entry=entry, environment="production", tasks=TASKS)
 
 
-def contract(**guard: Any) -> Contract:
-    asked = {"environment": "production", "github_environment": "production", **guard}
-    return Contract(path="ci/release.toml", entries=(), source=SOURCE, guards=(Guard(**asked),))
+def contract(**environment_policy: Any) -> Contract:
+    asked = {"environment": "production", "github_environment": "production", **environment_policy}
+    return Contract(
+        path="ci/release.toml",
+        entries=(),
+        source=SOURCE,
+        environment_policies=(EnvironmentPolicy(**asked),),
+    )
 
 
 def before(
-    allowed: Allowed,
+    allowed: Grant,
     trigger: Trigger = TRIGGER,
     *,
     facts: dict[str, Any] | None = None,
-    asked: Exceptions | None = None,
-    **guard: Any,
+    asked: Overrides | None = None,
+    **environment_policy: Any,
 ) -> list[str]:
-    known = Beforehand(**{"now": NOW, **(facts or {})})
-    found = rules.beforehand(contract(**guard), allowed, trigger, known, asked or Exceptions())
+    known = BeforeBuild(**{"now": NOW, **(facts or {})})
+    found = rules.beforehand(
+        contract(**environment_policy), allowed, trigger, known, asked or Overrides()
+    )
     return [f"{one.rule}: {one.why}" for one in found]
 
 
@@ -227,17 +242,17 @@ def test_a_freeze_holds_unless_it_is_gone_through_by_name(
     now: datetime, asked: str, *, frozen: bool
 ) -> None:
     found = before(
-        asks(), facts={"now": now}, asked=Exceptions(through_freeze=asked), freeze=(CHRISTMAS,)
+        asks(), facts={"now": now}, asked=Overrides(through_freeze=asked), freeze=(CHRISTMAS,)
     )
     why = 'freeze "christmas": until 2027-01-02 00:00 UTC: nobody is here'
     assert found == ([why] if frozen else [])
 
 
 def test_going_through_a_freeze_says_which_and_why() -> None:
-    guard = Guard(environment="production", freeze=(CHRISTMAS,))
-    asked = Exceptions(through_freeze="christmas: INC-4711: payment is down")
-    assert rules.passing(guard, NOW, asked) == (CHRISTMAS, "INC-4711: payment is down")
-    assert rules.passing(guard, datetime(2026, 12, 1, tzinfo=UTC), asked) is None
+    environment_policy = EnvironmentPolicy(environment="production", freeze=(CHRISTMAS,))
+    asked = Overrides(through_freeze="christmas: INC-4711: payment is down")
+    assert rules.passing(environment_policy, NOW, asked) == (CHRISTMAS, "INC-4711: payment is down")
+    assert rules.passing(environment_policy, datetime(2026, 12, 1, tzinfo=UTC), asked) is None
 
 
 def test_every_broken_rule_is_named_at_once() -> None:
@@ -256,30 +271,30 @@ def test_every_broken_rule_is_named_at_once() -> None:
 
 
 def at_aws(
-    allowed: Allowed | None = None,
+    allowed: Grant | None = None,
     trigger: Trigger = TRIGGER,
     *,
-    running: tuple[Running, ...] = (),
-    verified: tuple[Verified, ...] = (),
+    running: tuple[LiveRelease, ...] = (),
+    verified: tuple[VerifiedRelease, ...] = (),
     rollback_to: str = "",
-    **guard: Any,
+    **environment_policy: Any,
 ) -> list[str]:
     found = rules.at_aws(
         allowed or asks(),
-        contract(**guard).guards[0],
+        contract(**environment_policy).environment_policies[0],
         trigger,
         running=running,
         verified=verified,
-        asked=Exceptions(rollback_to=rollback_to),
+        asked=Overrides(rollback_to=rollback_to),
     )
     return [f"{one.rule}: {one.why}" for one in found]
 
 
-def runs(order: Order, commit: str = OTHER, **more: Any) -> Running:
-    return Running(service="web", digest=ONE, commit=commit, order=order, **more)
+def runs(order: Order, commit: str = OTHER, **more: Any) -> LiveRelease:
+    return LiveRelease(service="web", digest=ONE, commit=commit, order=order, **more)
 
 
-FOREIGN = Running(service="web", foreign="nginx:1")
+FOREIGN = LiveRelease(service="web", foreign="nginx:1")
 
 
 @pytest.mark.parametrize(
@@ -300,7 +315,7 @@ FOREIGN = Running(service="web", foreign="nginx:1")
         ),
     ],
 )
-def test_not_older(running: Running, why: str) -> None:
+def test_not_older(running: LiveRelease, why: str) -> None:
     assert at_aws(running=(running,), not_older=True) == ([f"not_older: {why}"] if why else [])
     assert at_aws(running=(running,)) == []
     assert at_aws(running=(running,), not_older=True, rollback_to=SHA[:7]) == []
@@ -331,7 +346,7 @@ LATER, EARLIER = (datetime(2026, 12, 24, hour, tzinfo=UTC) for hour in (12, 10))
         (runs("unknown"), "web runs a81be02, and 3f9c2ab does not come after it"),
     ],
 )
-def test_a_rerun_where_something_newer_was_deployed(running: Running, why: str) -> None:
+def test_a_rerun_where_something_newer_was_deployed(running: LiveRelease, why: str) -> None:
     asked = asks(refuse_rerun_when_newer=True)
     expected = [f"refuse_rerun_when_newer: {why}"] if why else []
     assert at_aws(asked, AGAIN, running=(running,)) == expected
@@ -339,8 +354,10 @@ def test_a_rerun_where_something_newer_was_deployed(running: Running, why: str) 
 
 
 def test_after_needs_one_record_that_still_holds() -> None:
-    good = Verified(record="r1", digests=frozenset({ONE}))
-    gone = Verified(record="r2", digests=frozenset({TWO}), why="staging's repository lost it")
+    good = VerifiedRelease(record="r1", digests=frozenset({ONE}))
+    gone = VerifiedRelease(
+        record="r2", digests=frozenset({TWO}), why="staging's repository lost it"
+    )
     assert at_aws(after="staging", verified=(good, gone)) == []
     assert at_aws(after="staging", verified=(gone,)) == [
         'after = "staging": staging\'s repository lost it'
@@ -351,26 +368,30 @@ def test_after_needs_one_record_that_still_holds() -> None:
 
 
 def test_the_image_must_be_the_one_that_was_verified() -> None:
-    guard = Guard(environment="production", after="staging")
-    good = Verified(record="r1", digests=frozenset({ONE}))
-    gone = Verified(record="r2", digests=frozenset({TWO}), why="gone")
-    assert rules.same_image(asks(), guard, frozenset({ONE}), (good,)) == ()
+    environment_policy = EnvironmentPolicy(environment="production", after="staging")
+    good = VerifiedRelease(record="r1", digests=frozenset({ONE}))
+    gone = VerifiedRelease(record="r2", digests=frozenset({TWO}), why="gone")
+    assert rules.same_image(asks(), environment_policy, frozenset({ONE}), (good,)) == ()
     for digests, verified in (
         (frozenset({TWO}), (good,)),
         (frozenset({TWO}), (good, gone)),
         (frozenset({ONE, TWO}), (good,)),
         (frozenset({ONE}), ()),
     ):
-        (reason,) = rules.same_image(asks(), guard, digests, verified)
+        (reason,) = rules.same_image(asks(), environment_policy, digests, verified)
         assert reason.why.startswith("this is another image than the one verified in staging: ")
 
 
 def test_a_named_image_must_be_of_the_commit_that_was_looked_at() -> None:
-    guard = Guard(environment="production")
-    strict = replace(guard, not_older=True)
-    assert rules.own_commit(asks(), guard, TRIGGER, ()) == (), "no rule looked at a commit"
+    environment_policy = EnvironmentPolicy(environment="production")
+    strict = replace(environment_policy, not_older=True)
+    assert rules.own_commit(asks(), environment_policy, TRIGGER, ()) == (), (
+        "no rule looked at a commit"
+    )
     assert rules.own_commit(asks(), strict, TRIGGER, (OTHER, SHA)) == ()
-    (reason,) = rules.own_commit(asks(first_parent_of="main"), guard, TRIGGER, (OTHER,))
+    (reason,) = rules.own_commit(
+        asks(first_parent_of="main"), environment_policy, TRIGGER, (OTHER,)
+    )
     assert (reason.rule, reason.why) == (
         "--image",
         "it is not of 3f9c2ab, the commit that was looked at",
@@ -379,17 +400,17 @@ def test_a_named_image_must_be_of_the_commit_that_was_looked_at() -> None:
 
 def test_just_before_the_rollout_only_what_can_change_is_asked_again() -> None:
     asked = asks(first_parent_of="main", tag_must_be_new=True)
-    known = Beforehand(now=NOW, tag=GOOD)
+    known = BeforeBuild(now=NOW, tag=GOOD)
     frozen = contract(freeze=(CHRISTMAS,))
-    assert rules.just_before(contract(), asked, TRIGGER, known, Exceptions()) == ()
+    assert rules.just_before(contract(), asked, TRIGGER, known, Overrides()) == ()
     moved = replace(known, tag=replace(GOOD, commit=OTHER))
-    found = rules.just_before(frozen, asked, TRIGGER, moved, Exceptions())
+    found = rules.just_before(frozen, asked, TRIGGER, moved, Overrides())
     assert [one.rule for one in found] == ["tag_must_be_new", 'freeze "christmas"']
 
 
 def test_a_refusal_counts_the_rules_and_says_what_to_do() -> None:
     one = rules.beforehand(
-        contract(), asks(), replace(TRIGGER, proven=False), Beforehand(now=NOW), Exceptions()
+        contract(), asks(), replace(TRIGGER, proven=False), BeforeBuild(now=NOW), Overrides()
     )
     refused = rules.refusal(contract(), TRIGGER, one)
     assert refused.what == "push of refs/tags/v1-stable breaks a rule of ci/release.toml"
@@ -407,7 +428,7 @@ def test_a_refusal_counts_the_rules_and_says_what_to_do() -> None:
 
 
 RUNNING = st.builds(
-    Running,
+    LiveRelease,
     service=st.just("web"),
     digest=st.sampled_from([None, ONE]),
     foreign=st.just(""),
@@ -418,6 +439,6 @@ RUNNING = st.builds(
 
 
 @given(RUNNING)
-def test_what_nobody_knows_is_never_taken_for_older(running: Running) -> None:
+def test_what_nobody_knows_is_never_taken_for_older(running: LiveRelease) -> None:
     kept = at_aws(running=(running,), not_older=True) == []
     assert kept == (running.order in {"same", "older"})

@@ -11,7 +11,7 @@ from shipway.config.load import load
 from shipway.errors import ConfigurationError
 from shipway.policy.compile import bootstrap_template, permissions, trust, workflow
 from shipway.policy.compile.resources import Needs, needs
-from shipway.policy.contract import TASKS, Contract, Entry, Guard, Source, Task
+from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentPolicy, Source, Task
 from shipway.policy.pattern import matches
 from shipway.rollout.judge.terms import Policy
 
@@ -26,7 +26,7 @@ HOST = "token.actions.githubusercontent.com"
 
 def contract(*refs: str, github_environment: str = "production") -> Contract:
     entries = tuple(
-        Entry(
+        ContractEntry(
             name=f"entry-{number}",
             event="push",
             ref=ref,
@@ -35,10 +35,17 @@ def contract(*refs: str, github_environment: str = "production") -> Contract:
         )
         for number, ref in enumerate(refs)
     )
-    guards = (
-        Guard(environment="production", role="deploy", github_environment=github_environment),
+    environment_policies = (
+        EnvironmentPolicy(
+            environment="production", role="deploy", github_environment=github_environment
+        ),
     )
-    return Contract(path="ci/release.toml", entries=entries, source=SOURCE, guards=guards)
+    return Contract(
+        path="ci/release.toml",
+        entries=entries,
+        source=SOURCE,
+        environment_policies=environment_policies,
+    )
 
 
 def test_a_tag_with_a_wildcard_is_exact_in_everything_else() -> None:

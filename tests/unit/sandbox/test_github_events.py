@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from shipway.errors import UsageError
-from shipway_sandbox.github import GithubEvent, Repository, Run, event, subject
+from shipway_sandbox.github import GithubEvent, GithubRepository, Run, event, subject
 
 SHA = "a" * 40
 HERE = Path("/work")
@@ -29,7 +29,9 @@ def made(name: str, ref: str, **settings: object) -> GithubEvent:
 def test_subject_as_github_writes_it(
     name: str, ref: str, environment: str, *, immutable: bool, expected: str
 ) -> None:
-    repository = Repository(owner="o", name="r", owner_id=1, id=2, immutable_subject=immutable)
+    repository = GithubRepository(
+        owner="o", name="r", owner_id=1, id=2, immutable_subject=immutable
+    )
     assert subject(repository, name, ref, environment) == expected
 
 
@@ -69,7 +71,7 @@ def test_push_payload_says_what_was_pushed() -> None:
 
 
 def test_pull_request_of_a_fork_gets_no_token() -> None:
-    fork = Repository(owner="stranger", id=7)
+    fork = GithubRepository(owner="stranger", id=7)
     found = made("pull_request", "refs/pull/9/merge", head_ref="evil", head=fork)
     assert not found.may_ask_for_tokens
     pull = found.payload["pull_request"]

@@ -2,14 +2,24 @@ from __future__ import annotations
 
 import pytest
 
-from shipway_sandbox.emulator.targets import PASSED, Check, Outcome, Target, choose, judge, shown
+from shipway_sandbox.emulator.targets import (
+    PASSED,
+    Check,
+    ProbeOutcome,
+    RegisteredTarget,
+    choose,
+    judge,
+    shown,
+)
 
 CHECK = Check(healthy=2, unhealthy=2)
-WRONG = Outcome("Target.ResponseCodeMismatch", "Health checks failed with these codes: [500]")
+WRONG = ProbeOutcome("Target.ResponseCodeMismatch", "Health checks failed with these codes: [500]")
 
 
-def target(name: str = "10.0.0.1", state: str = "initial", deployment: str = "") -> Target:
-    return Target("group", name, 80, deployment, state=state)
+def target(
+    name: str = "10.0.0.1", state: str = "initial", deployment: str = ""
+) -> RegisteredTarget:
+    return RegisteredTarget("group", name, 80, deployment, state=state)
 
 
 @pytest.mark.parametrize(

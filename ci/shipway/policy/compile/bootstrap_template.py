@@ -84,7 +84,7 @@ def compose(
             "DeployRole": {
                 "Type": "AWS::IAM::Role",
                 "Properties": {
-                    "RoleName": contract.guard(wanted.environment).role,
+                    "RoleName": contract.environment_policy(wanted.environment).role,
                     "MaxSessionDuration": min(session, LONGEST_SESSION),
                     "AssumeRolePolicyDocument": trust.policy(
                         contract, wanted.environment, _provider_arn(contract.source)

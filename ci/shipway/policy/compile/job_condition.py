@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from shipway.policy.contract import Contract, Entry
+from shipway.policy.contract import Contract, ContractEntry
 from shipway.policy.pattern import BRANCHES, TAGS
 
 
-def condition(entry: Entry) -> str:
+def condition(entry: ContractEntry) -> str:
     """An expression that is true for the event and the refs of an entry."""
     return " && ".join((f"github.event_name == '{entry.event}'", *_ref(entry.ref)))
 
@@ -49,7 +49,7 @@ def _overlaps(first: str, last: str) -> tuple[str, ...]:
     )
 
 
-def wider(entry: Entry) -> str:
+def wider(entry: ContractEntry) -> str:
     """What the guard lets through although the contract does not; empty where it is as narrow."""
     if entry.ref.count("*") > 1:
         return "what stands between two * is compared by the gate and by AWS"
@@ -58,7 +58,7 @@ def wider(entry: Entry) -> str:
     return ""
 
 
-def guard(contract: Contract) -> tuple[str, ...]:
+def job_condition(contract: Contract) -> tuple[str, ...]:
     """The job's ``if:``, one line for each part of it.
 
     Raises:
@@ -71,7 +71,7 @@ def guard(contract: Contract) -> tuple[str, ...]:
     return (own, entries[0], *(f"|| {one}" for one in entries[1:]), ")")
 
 
-def choice(entries: Sequence[Entry], value: Callable[[Entry], str]) -> str:
+def choice(entries: Sequence[ContractEntry], value: Callable[[ContractEntry], str]) -> str:
     """A text, or the expression that chooses it by the entry that applies.
 
     The last value stands for every other trigger: the job's guard has let none of those in.

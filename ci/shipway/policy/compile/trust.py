@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
-from shipway.policy.contract import Contract, Entry, Guard, Source
+from shipway.policy.contract import Contract, ContractEntry, EnvironmentPolicy, Source
 
 AUDIENCE: Final = "sts.amazonaws.com"
 """What aws-actions/configure-aws-credentials asks a token for, and what STS wants to see."""
@@ -43,13 +43,17 @@ def host(source: Source) -> str:
     return source.issuer.partition("://")[2].rstrip("/")
 
 
-def subjects(source: Source, guard: Guard, ref: str) -> tuple[str, ...]:
+def subjects(source: Source, environment_policy: EnvironmentPolicy, ref: str) -> tuple[str, ...]:
     """Both forms of the ``sub`` claim: with names alone, and with the numbers behind them.
 
     "OpenID Connect reference" (GitHub Docs): a job's environment takes the place of the ref, and
     repositories made or renamed since 2026-07-15 have the immutable form.
     """
-    where = f"environment:{guard.github_environment}" if guard.github_environment else f"ref:{ref}"
+    where = (
+        f"environment:{environment_policy.github_environment}"
+        if environment_policy.github_environment
+        else f"ref:{ref}"
+    )
     immutable = f"{source.owner}@{source.owner_id}/{source.name}@{source.repository_id}"
     return tuple(f"repo:{name}:{where}" for name in (source.repository, immutable))
 
@@ -69,14 +73,14 @@ def policy(contract: Contract, environment: str, provider: object) -> Document:
     source = contract.source
     if source is None or not entries:
         raise ValueError(f"no event leads to {environment}: there is nobody to trust")
-    guard = contract.guard(environment)
+    environment_policy = contract.environment_policy(environment)
     return {
         "Version": "2012-10-17",
-        "Statement": [_statement(source, guard, entry, provider) for entry in entries],
+        "Statement": [_statement(source, environment_policy, entry, provider) for entry in entries],
     }
 
 
-def leading_to(contract: Contract, environment: str) -> tuple[Entry, ...]:
+def leading_to(contract: Contract, environment: str) -> tuple[ContractEntry, ...]:
     """The events that lead to an environment, in the contract's order."""
     return tuple(entry for entry in contract.triggers if environment in entry.environments)
 
@@ -91,17 +95,19 @@ def camel(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in name.replace("_", "-").split("-"))
 
 
-def _statement(source: Source, guard: Guard, entry: Entry, provider: object) -> Document:
+def _statement(
+    source: Source, environment_policy: EnvironmentPolicy, entry: ContractEntry, provider: object
+) -> Document:
     exact: dict[str, object] = {
         "aud": AUDIENCE,
         "repository_id": str(source.repository_id),
         "repository_owner_id": str(source.owner_id),
     }
-    if guard.github_environment:
-        exact["environment"] = guard.github_environment
+    if environment_policy.github_environment:
+        exact["environment"] = environment_policy.github_environment
     of_ref = {
         "ref": (entry.ref,),
-        "sub": subjects(source, guard, entry.ref),
+        "sub": subjects(source, environment_policy, entry.ref),
         "job_workflow_ref": (f"{source.repository}/{source.workflow}@{entry.ref}",),
     }
     like: dict[str, object] = {}

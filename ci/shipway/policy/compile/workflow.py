@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from shipway.config.load import Delivery
+from shipway.config.load import DeliveryFile
 from shipway.errors import ConfigurationError
 from shipway.policy.compile import job_condition, trust
 from shipway.policy.contract import Contract
@@ -59,7 +59,7 @@ class Budget:
     session: int
 
 
-def budget(contract: Contract, delivery: Delivery) -> Budget:
+def budget(contract: Contract, delivery: DeliveryFile) -> Budget:
     """Derived from the time-outs in delivery.toml of every environment an event leads to.
 
     All services of an environment roll out at once and are verified one after the other.
@@ -141,7 +141,7 @@ def _job(contract: Contract, time: Budget) -> list[str]:
     entries = contract.triggers
 
     def environment(name: str) -> str:
-        return contract.guard(name).github_environment
+        return contract.environment_policy(name).github_environment
 
     named = job_condition.choice(entries, lambda entry: environment(entry.environments[0]))
     place = job_condition.choice(entries, lambda entry: entry.environments[0])
@@ -149,7 +149,7 @@ def _job(contract: Contract, time: Budget) -> list[str]:
         "# It holds where `on:` is ignored. GitHub compares without case; the gate and AWS",
     ]
     lines += ["# compare every character.", "if: >-"]
-    lines += [f"  {part}" for part in job_condition.guard(contract)]
+    lines += [f"  {part}" for part in job_condition.job_condition(contract)]
     if named:
         lines.append(f"environment: {named}")
     lines += [

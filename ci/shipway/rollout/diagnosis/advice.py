@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from shipway.rollout.diagnosis import definition
 from shipway.rollout.diagnosis.reasons import Reading
-from shipway.rollout.snapshot import Target as Endpoint
+from shipway.rollout.snapshot import TargetHealth
 from shipway.values import Json
 
 _ARN = re.compile(r"arn:aws[\w-]*:[\w-]+:[\w-]*:\d*:[^\s'\",;)]+")
@@ -41,7 +41,7 @@ class Case:
     before_label: str
     image: str
     log: tuple[str, ...]
-    targets: tuple[Endpoint, ...]
+    targets: tuple[TargetHealth, ...]
     exposed: tuple[int, ...] = ()
 
 
@@ -139,7 +139,7 @@ def _of_targets(case: Case) -> str:
     )
 
 
-def sick_ones(targets: tuple[Endpoint, ...]) -> list[Endpoint]:
+def sick_ones(targets: tuple[TargetHealth, ...]) -> list[TargetHealth]:
     """Targets with a reason not to be healthy; if any is unhealthy, those alone."""
     reasoned = [t for t in targets if t.reason and t.state != "healthy"]
     unhealthy = [t for t in reasoned if t.state.startswith("unhealthy")]

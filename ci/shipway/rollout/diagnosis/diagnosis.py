@@ -16,9 +16,8 @@ from shipway.rollout.diagnosis.advice import Case, next_step, sick_ones
 from shipway.rollout.diagnosis.reasons import Reading, exit_meaning
 from shipway.rollout.judge.certainty import by_failure, cause_of
 from shipway.rollout.judge.state import label
-from shipway.rollout.judge.terms import Cause, Target
-from shipway.rollout.snapshot import Target as Endpoint
-from shipway.rollout.snapshot import Task
+from shipway.rollout.judge.terms import Cause, DeploymentRef
+from shipway.rollout.snapshot import TargetHealth, Task
 from shipway.values import Json
 
 LOG_LINES = 20
@@ -35,7 +34,7 @@ class LogTail:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Images:
+class DiagnosedImages:
     """The image now and before, each with a note such as the short commit, and its EXPOSE ports."""
 
     now: str = ""
@@ -66,10 +65,10 @@ class Block:
 class _Facts:
     """What every block of one diagnosis shares."""
 
-    target: Target
+    target: DeploymentRef
     now: Json | None
     before: Json | None
-    images: Images
+    images: DiagnosedImages
     hidden: frozenset[str]
 
     def clean(self, text: str) -> str:
@@ -79,13 +78,13 @@ class _Facts:
 
 def diagnose(
     tasks: tuple[Task, ...],
-    targets: tuple[Endpoint, ...],
+    targets: tuple[TargetHealth, ...],
     tails: tuple[LogTail, ...],
     *,
-    target: Target,
+    target: DeploymentRef,
     now: Json | None,
     before: Json | None,
-    images: Images | None = None,
+    images: DiagnosedImages | None = None,
     secrets: frozenset[str] = frozenset(),
     cause: Cause | None = None,
 ) -> tuple[Block, ...]:
@@ -100,14 +99,14 @@ def diagnose(
         before: The raw task definition before it, where there was one.
         images: The images now and before; from the task definitions where not given.
         secrets: Values to hide besides those that the task definitions themselves give away.
-        cause: ``conclusion.cause``: makes a block where no task was left to explain, as when ECS
+        cause: ``outcome.cause``: makes a block where no task was left to explain, as when ECS
             could not even start one.
 
     Returns:
         One block for each distinct failure, the most frequent first; none where no task failed and
         no target is unhealthy.
     """
-    given = images or Images(
+    given = images or DiagnosedImages(
         now=_image(now, target.container), before=_image(before, target.container)
     )
     hidden = secrets | secret_values(now) | secret_values(before)
@@ -127,7 +126,7 @@ def _block(
     facts: _Facts,
     counted: tuple[tuple[Task, ...], int],
     reading: Reading,
-    targets: tuple[Endpoint, ...],
+    targets: tuple[TargetHealth, ...],
     tails: tuple[LogTail, ...],
 ) -> Block:
     clean = facts.clean
@@ -174,7 +173,7 @@ def _taskless(facts: _Facts, cause: Cause) -> Block:
     return Block(kind=cause.kind, title=facts.clean(cause.text), tasks=0, details=shown)
 
 
-def _unhealthy(facts: _Facts, sick: tuple[Endpoint, ...]) -> Block:
+def _unhealthy(facts: _Facts, sick: tuple[TargetHealth, ...]) -> Block:
     """Targets that are unhealthy while no task was stopped for it yet."""
     count = f"{len(sick)} target{' fails' if len(sick) == 1 else 's fail'}"
     reading = Reading(
@@ -201,7 +200,7 @@ def _case(
     reading: Reading,
     name: str,
     log: tuple[tuple[datetime, str], ...],
-    targets: tuple[Endpoint, ...],
+    targets: tuple[TargetHealth, ...],
 ) -> Case:
     return Case(
         reading=reading,
@@ -259,7 +258,7 @@ def _log(
     return ()
 
 
-def _images(images: Images) -> tuple[str, ...]:
+def _images(images: DiagnosedImages) -> tuple[str, ...]:
     if not images.now:
         return ()
     now = _short(images.now) + (f" ({images.now_note})" if images.now_note else "")
@@ -286,4 +285,4 @@ def _image(document: Json | None, name: str) -> str:
     return str(definition.container(document, name).get("image", ""))
 
 
-__all__ = ["Block", "Images", "LogTail", "diagnose", "redact", "secret_values"]
+__all__ = ["Block", "DiagnosedImages", "LogTail", "diagnose", "redact", "secret_values"]

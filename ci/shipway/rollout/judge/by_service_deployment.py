@@ -8,7 +8,7 @@ from shipway.rollout.judge import verdict as v
 from shipway.rollout.judge.ending import Ended, conclude, halted, returned, success, superseded
 from shipway.rollout.judge.progress import describe_newer
 from shipway.rollout.judge.state import ROLLING_BACK, State, is_newer, primary
-from shipway.rollout.judge.terms import Happening
+from shipway.rollout.judge.terms import RolloutEvent
 from shipway.rollout.snapshot import LifecycleHook, ServiceDeployment, Snapshot
 
 _STOPPING = frozenset({"STOP_REQUESTED", "STOPPED"})
@@ -17,7 +17,7 @@ _SUCCESSOR_PATIENCE = 3
 
 
 def follow(  # noqa: PLR0911 - one return for each status
-    state: State, snapshot: Snapshot, told: list[Happening]
+    state: State, snapshot: Snapshot, told: list[RolloutEvent]
 ) -> Ended:
     """Judge by ``state.described``, which is ours and verified."""
     sd = state.described
@@ -87,7 +87,7 @@ def _stopped(state: State, snapshot: Snapshot, sd: ServiceDeployment) -> Ended:
     return halted(state)
 
 
-def _pause(state: State, sd: ServiceDeployment, told: list[Happening]) -> State:
+def _pause(state: State, sd: ServiceDeployment, told: list[RolloutEvent]) -> State:
     waiting = next(
         (h for h in sd.hooks if h.type == "PAUSE" and h.status == "AWAITING_ACTION"), None
     )
@@ -95,7 +95,7 @@ def _pause(state: State, sd: ServiceDeployment, told: list[Happening]) -> State:
         if state.paused_since is None:
             return state
         spent = (state.now - state.paused_since).total_seconds()
-        told.append(Happening(at=state.now, kind="event", text="the pause is over"))
+        told.append(RolloutEvent(at=state.now, kind="event", text="the pause is over"))
         return replace(
             state,
             paused=None,
@@ -105,7 +105,7 @@ def _pause(state: State, sd: ServiceDeployment, told: list[Happening]) -> State:
         )
     if state.paused is None or state.paused.id != waiting.id:
         told.append(
-            Happening(at=state.now, kind="paused", text=_waits(waiting, sd), level="warning")
+            RolloutEvent(at=state.now, kind="paused", text=_waits(waiting, sd), level="warning")
         )
     return replace(state, paused=waiting, paused_since=state.paused_since or state.now)
 

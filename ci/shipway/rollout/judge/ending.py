@@ -1,4 +1,4 @@
-"""From what is known to a verdict: the only module that makes a :class:`Conclusion`.
+"""From what is known to a verdict: the only module that makes a :class:`Outcome`.
 
 The service deployment speaks first. Where the account does not describe it, ``deployments[]`` of
 DescribeServices does, bound by id. Time and troubles speak last.
@@ -13,7 +13,7 @@ from shipway.rollout.judge.certainty import announce, likeliest
 from shipway.rollout.judge.progress import last_seen, unseen
 from shipway.rollout.judge.proof import earlier_serves, guarded, our_digest
 from shipway.rollout.judge.state import State, label, seconds_since
-from shipway.rollout.judge.terms import Cause, Conclusion
+from shipway.rollout.judge.terms import Cause, Outcome
 from shipway.rollout.judge.verdict import Verdict
 from shipway.rollout.snapshot import Snapshot
 
@@ -25,7 +25,7 @@ _RETURN_PATIENCE = 120.0
 
 _TOO_LATE = "the wish to roll back came too late: ECS had finished"
 
-Ended = tuple[State, Conclusion | None]
+Ended = tuple[State, Outcome | None]
 
 
 def conclude(
@@ -40,7 +40,7 @@ def conclude(
 ) -> Ended:
     """End with ``verdict``; the failure that was announced goes along unless all went well."""
     cause = None if verdict.good else likeliest(state)
-    conclusion = Conclusion(
+    outcome = Outcome(
         verdict=verdict,
         at=state.now,
         text=text,
@@ -52,7 +52,7 @@ def conclude(
         by=by,
         remedy=remedy,
     )
-    return replace(state, conclusion=conclusion), conclusion
+    return replace(state, outcome=outcome), outcome
 
 
 def success(state: State, snapshot: Snapshot) -> Ended:

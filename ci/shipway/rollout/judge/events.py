@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from shipway.rollout.diagnosis.reasons import read, read_text
 from shipway.rollout.judge.state import State, is_ours, running_ours
-from shipway.rollout.judge.terms import Cause, Happening
-from shipway.rollout.snapshot import ServiceEvent, Snapshot, Task
-from shipway.rollout.snapshot import Target as Endpoint
+from shipway.rollout.judge.terms import Cause, RolloutEvent
+from shipway.rollout.snapshot import ServiceEvent, Snapshot, TargetHealth, Task
 
 # "service event messages" (Amazon ECS Developer Guide): the reason is what Elastic Load Balancing
 # shows as the target's description; its reason code follows from it ("Target health status").
@@ -24,7 +23,7 @@ _CODES = (
 )
 
 
-def take_tasks(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
+def take_tasks(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> State:
     """Keep the tasks of ours that run and those that failed, and tell of each new stop once."""
     if snapshot.targets:
         state = replace(state, live=snapshot.targets, sick=_sick(state, snapshot))
@@ -41,7 +40,7 @@ def take_tasks(state: State, snapshot: Snapshot, told: list[Happening]) -> State
     return state
 
 
-def _sick(state: State, snapshot: Snapshot) -> tuple[Endpoint, ...]:
+def _sick(state: State, snapshot: Snapshot) -> tuple[TargetHealth, ...]:
     """Unhealthy targets as last seen: after a roll-back they are gone, and still the cause."""
     if state.returned_since is not None:
         return state.sick
@@ -52,7 +51,7 @@ def _sick(state: State, snapshot: Snapshot) -> tuple[Endpoint, ...]:
     return tuple(known.values())
 
 
-def _stop(state: State, task: Task, told: list[Happening]) -> State:
+def _stop(state: State, task: Task, told: list[RolloutEvent]) -> State:
     reading = read(task)
     key = f"stopped {task.arn}"
     if reading is None:
@@ -66,13 +65,15 @@ def _stop(state: State, task: Task, told: list[Happening]) -> State:
     state = replace(state, noted=state.noted | {key})
     text = f"task {task.id[:8]}: {reading.text}"
     if reading.weight == "ignored":
-        told.append(Happening(at=state.now, kind="event", text=text))
+        told.append(RolloutEvent(at=state.now, kind="event", text=text))
         return state
-    told.append(Happening(at=state.now, kind="task-stopped", text=text, level="warning", task=task))
+    told.append(
+        RolloutEvent(at=state.now, kind="task-stopped", text=text, level="warning", task=task)
+    )
     return replace(state, stopped=(*state.stopped, task))
 
 
-def take_events(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
+def take_events(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> State:
     """Tell of each of ECS's own lines once, and keep what they prove."""
     fresh = [e for e in snapshot.events if e.id not in state.events]
     state = replace(state, events=state.events | {e.id for e in fresh})
@@ -87,11 +88,11 @@ def take_events(state: State, snapshot: Snapshot, told: list[Happening]) -> Stat
     return state
 
 
-def _event(state: State, event: ServiceEvent, told: list[Happening]) -> State:
+def _event(state: State, event: ServiceEvent, told: list[RolloutEvent]) -> State:
     text = event.message
     if "unable to place" in text or "failed to launch" in text:
         known = read_text(text)
-        told.append(Happening(at=state.now, kind="placement", text=text, level="warning"))
+        told.append(RolloutEvent(at=state.now, kind="placement", text=text, level="warning"))
         if known is not None and known[1] == "certain":
             return replace(state, launch_error=Cause(kind=known[0], text=known[2], ecs=text))
         return replace(state, unplaced=text, unplaced_since=state.unplaced_since or state.now)
@@ -102,15 +103,15 @@ def _event(state: State, event: ServiceEvent, told: list[Happening]) -> State:
         state = replace(state, sick=(*state.sick, _told_of(unhealthy)))
     quiet = "unable to consistently start" not in text and "unhealthy" not in text
     told.append(
-        Happening(at=state.now, kind="event", text=text, level="info" if quiet else "warning")
+        RolloutEvent(at=state.now, kind="event", text=text, level="info" if quiet else "warning")
     )
     return state
 
 
-def _told_of(unhealthy: re.Match[str]) -> Endpoint:
+def _told_of(unhealthy: re.Match[str]) -> TargetHealth:
     """The target that an event calls unhealthy: it may be gone before anybody can look at it."""
     said = unhealthy["reason"].strip()
-    return Endpoint(
+    return TargetHealth(
         group=unhealthy["group"],
         id="",
         port=int(unhealthy["port"]),

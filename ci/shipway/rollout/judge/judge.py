@@ -24,11 +24,11 @@ from shipway.rollout.judge.by_deployments_list import follow_listed
 from shipway.rollout.judge.by_service_deployment import follow
 from shipway.rollout.judge.certainty import announce, certain, likeliest
 from shipway.rollout.judge.ending import conclude, left, out_of_time
-from shipway.rollout.judge.pace import next_look, wants
+from shipway.rollout.judge.pace import fetch, next_look
 from shipway.rollout.judge.progress import last_seen, noticed, objections, progress
 from shipway.rollout.judge.proof import check_digest
 from shipway.rollout.judge.state import STATUS_RANK, TERMINAL, State, label
-from shipway.rollout.judge.terms import Action, Cause, Conclusion, Happening, Policy, Target
+from shipway.rollout.judge.terms import Action, Cause, DeploymentRef, Outcome, Policy, RolloutEvent
 from shipway.rollout.judge.update_state import absorb, refill
 from shipway.rollout.snapshot import Snapshot, Trouble
 
@@ -38,10 +38,10 @@ _INTERRUPTED = "interrupted; Ctrl-C once more leaves without watching"
 _UNBOUND_LOOKS = 5
 _PASSING = frozenset({"throttled", "unreachable", "server-error"})
 
-Step = tuple[State, tuple[Happening, ...], Conclusion | None]
+Step = tuple[State, tuple[RolloutEvent, ...], Outcome | None]
 
 
-def begin(target: Target, policy: Policy, at: datetime) -> State:
+def begin(target: DeploymentRef, policy: Policy, at: datetime) -> State:
     """Start to follow ``target``; ``at`` is when UpdateService answered.
 
     Raises:
@@ -71,36 +71,36 @@ def step(state: State, snapshot: Snapshot, now: datetime) -> Step:
         The new state, what happened since, and the conclusion once there is one. A conclusion
         never changes: every later step gives it again, and nothing happens any more.
     """
-    if state.conclusion is not None:
-        return state, (), state.conclusion
+    if state.outcome is not None:
+        return state, (), state.outcome
     state, told = absorb(refill(state, now), snapshot)
-    state, conclusion = _judge(state, snapshot, told)
-    if conclusion is not None:
+    state, outcome = _judge(state, snapshot, told)
+    if outcome is not None:
         told.append(
-            Happening(
+            RolloutEvent(
                 at=state.now,
                 kind="concluded",
-                text=f"{conclusion.verdict.name}: {conclusion.text}",
-                level="info" if conclusion.verdict.good else "warning",
+                text=f"{outcome.verdict.name}: {outcome.text}",
+                level="info" if outcome.verdict.good else "warning",
             )
         )
-    return state, tuple(told), conclusion
+    return state, tuple(told), outcome
 
 
-def interrupt(state: State, now: datetime) -> tuple[State, tuple[Happening, ...]]:
+def interrupt(state: State, now: datetime) -> tuple[State, tuple[RolloutEvent, ...]]:
     """Ctrl-C, once: ask ECS to put the earlier revision back, and watch that to its end.
 
     Where nothing can be asked (a first deployment, or an account without service deployments) the
     happening says so and the watch goes on.
     """
-    if state.conclusion is not None or state.interrupted is not None:
+    if state.outcome is not None or state.interrupted is not None:
         return state, ()
     state = refill(state, now)
     state = replace(state, interrupted=state.now)
-    told = [Happening(at=state.now, kind="interrupted", text=_INTERRUPTED, level="warning")]
+    told = [RolloutEvent(at=state.now, kind="interrupted", text=_INTERRUPTED, level="warning")]
     why = _cannot_ask(state)
     if why:
-        told.append(Happening(at=state.now, kind="waiting", text=why, level="warning"))
+        told.append(RolloutEvent(at=state.now, kind="waiting", text=why, level="warning"))
         return state, tuple(told)
     state = _ask(state, "interrupted by a person", told)
     return state, tuple(told)
@@ -121,8 +121,8 @@ def answered(state: State, trouble: Trouble | None, now: datetime) -> State:
 
 
 def _judge(
-    state: State, snapshot: Snapshot, told: list[Happening]
-) -> tuple[State, Conclusion | None]:
+    state: State, snapshot: Snapshot, told: list[RolloutEvent]
+) -> tuple[State, Outcome | None]:
     if state.missing_looks >= _MISSING_LOOKS:
         status = snapshot.status if snapshot.exists else "MISSING"
         return conclude(
@@ -133,29 +133,29 @@ def _judge(
         )
     present = snapshot.answered and snapshot.exists and not state.missing_looks
     if present:
-        state, conclusion = _followed(state, snapshot, told)
-        if conclusion is None:
-            state, conclusion = _fail_fast(state, told)
-        if conclusion is not None:
-            return state, conclusion
-    conclusion = _unseeing(state, snapshot)
-    if conclusion is not None:
-        return replace(state, conclusion=conclusion), conclusion
+        state, outcome = _followed(state, snapshot, told)
+        if outcome is None:
+            state, outcome = _fail_fast(state, told)
+        if outcome is not None:
+            return state, outcome
+    outcome = _unseeing(state, snapshot)
+    if outcome is not None:
+        return replace(state, outcome=outcome), outcome
     return out_of_time(state)
 
 
 def _followed(
-    state: State, snapshot: Snapshot, told: list[Happening]
-) -> tuple[State, Conclusion | None]:
+    state: State, snapshot: Snapshot, told: list[RolloutEvent]
+) -> tuple[State, Outcome | None]:
     before = state
     if state.describes and state.service_deployment and state.verified:
-        state, conclusion = follow(state, snapshot, told)
+        state, outcome = follow(state, snapshot, told)
     elif (
         not state.describes
         or snapshot.current_service_deployment is None
         or state.unbound_looks >= _UNBOUND_LOOKS
     ):
-        state, conclusion = follow_listed(state, snapshot)
+        state, outcome = follow_listed(state, snapshot)
     else:
         return state, None
     if before.rolling_back_since is None and state.rolling_back_since is not None:
@@ -165,11 +165,11 @@ def _followed(
             state = announce(state, cause)
             told.append(_announcement(state, cause))
         told.append(
-            Happening(
+            RolloutEvent(
                 at=state.now, kind="rolling-back", text=f"rolling back to {name}", level="warning"
             )
         )
-    return state, conclusion
+    return state, outcome
 
 
 def _unexplained(state: State) -> Cause:
@@ -180,7 +180,7 @@ def _unexplained(state: State) -> Cause:
     return Cause(kind="ecs", text=reason or "ECS began to roll back", ecs=reason)
 
 
-def _fail_fast(state: State, told: list[Happening]) -> tuple[State, Conclusion | None]:
+def _fail_fast(state: State, told: list[RolloutEvent]) -> tuple[State, Outcome | None]:
     """Announce a failure that is certain, and do about it what the policy says."""
     sd = state.described
     over = sd is not None and STATUS_RANK.get(sd.status, 1) == TERMINAL
@@ -197,7 +197,7 @@ def _fail_fast(state: State, told: list[Happening]) -> tuple[State, Conclusion |
     return _react(state, told)
 
 
-def _react(state: State, told: list[Happening]) -> tuple[State, Conclusion | None]:
+def _react(state: State, told: list[RolloutEvent]) -> tuple[State, Outcome | None]:
     """Ask for the roll-back, wait for the breaker's, or end with the failure left as it is."""
     asking = state.interrupted is not None
     if state.policy.on_failure == "leave" and not asking:
@@ -214,14 +214,16 @@ def _react(state: State, told: list[Happening]) -> tuple[State, Conclusion | Non
     if _breaker_will(state):
         if "breaker" not in state.noted:
             told.append(
-                Happening(at=state.now, kind="waiting", text="the circuit breaker will roll back")
+                RolloutEvent(
+                    at=state.now, kind="waiting", text="the circuit breaker will roll back"
+                )
             )
         return replace(state, noted=state.noted | {"breaker"}), None
     return left(state, why)
 
 
-def _announcement(state: State, cause: Cause) -> Happening:
-    return Happening(at=state.now, kind="announced", text=cause.text, level="warning")
+def _announcement(state: State, cause: Cause) -> RolloutEvent:
+    return RolloutEvent(at=state.now, kind="announced", text=cause.text, level="warning")
 
 
 def _cannot_ask(state: State) -> str:
@@ -251,12 +253,12 @@ def _breaker_acts(state: State) -> bool:
     )
 
 
-def _ask(state: State, why: str, told: list[Happening]) -> State:
+def _ask(state: State, why: str, told: list[RolloutEvent]) -> State:
     if not (state.service_deployment and state.verified):
         return state  # asked as soon as it is bound
     action = Action(arn=state.service_deployment, why=why)
     told.append(
-        Happening(
+        RolloutEvent(
             at=state.now,
             kind="ask",
             text="asks ECS to stop the service deployment and roll back",
@@ -267,14 +269,14 @@ def _ask(state: State, why: str, told: list[Happening]) -> State:
     return replace(state, asked=state.now, asks=state.asks + 1)
 
 
-def _unseeing(state: State, snapshot: Snapshot) -> Conclusion | None:
+def _unseeing(state: State, snapshot: Snapshot) -> Outcome | None:
     """The troubles that end a watch: no credentials any more, or no right to look at all."""
     for trouble in snapshot.troubles:
         denied = trouble.kind == "access-denied" and trouble.operation == "DescribeServices"
         if trouble.kind != "credentials" and not denied:
             continue
         verdict = v.CREDENTIALS if trouble.kind == "credentials" else v.ACCESS_DENIED
-        _, conclusion = conclude(
+        _, outcome = conclude(
             state,
             verdict,
             f"{trouble.text or trouble.kind}; last seen: {last_seen(state)}",
@@ -282,7 +284,7 @@ def _unseeing(state: State, snapshot: Snapshot) -> Conclusion | None:
             if verdict is v.CREDENTIALS
             else "allow ecs:DescribeServices on the service",
         )
-        return conclusion
+        return outcome
     return None
 
 
@@ -290,11 +292,11 @@ __all__ = [
     "State",
     "answered",
     "begin",
+    "fetch",
     "interrupt",
     "next_look",
     "noticed",
     "objections",
     "progress",
     "step",
-    "wants",
 ]

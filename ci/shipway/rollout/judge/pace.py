@@ -27,7 +27,7 @@ from shipway.rollout.judge.state import (
     primary,
     seconds_since,
 )
-from shipway.rollout.judge.terms import Wants
+from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.judge.update_state import fingerprint, refill
 from shipway.rollout.snapshot import Deployment, ServiceDeployment, Snapshot
 
@@ -48,10 +48,10 @@ _DOUBLINGS = 5
 _HINTS = re.compile(r"unhealthy|stopped|unable|failed|has started", re.IGNORECASE)
 
 
-def wants(state: State, glance: Snapshot, now: datetime) -> Wants:
+def fetch(state: State, glance: Snapshot, now: datetime) -> FetchPlan:
     """What this look should fetch besides ``glance``, which is its DescribeServices part."""
-    if state.conclusion is not None or not (glance.answered and glance.exists):
-        return Wants()
+    if state.outcome is not None or not (glance.answered and glance.exists):
+        return FetchPlan()
     last = state.fingerprint[0] if state.fingerprint else None
     changed = fingerprint(glance) != last
     mine = ours_in(state, glance)
@@ -82,7 +82,7 @@ def wants(state: State, glance: Snapshot, now: datetime) -> Wants:
     # Ours failed, was rolled back and left between two looks: why is still to be found out.
     gone = mine is None and state.seen and state.announced is None and state.lists_tasks
     open_ = state.rolling_back_since is None and state.succeeded_since is None
-    best = Wants(
+    best = FetchPlan(
         service_deployment=ask,
         newest=newest,
         revisions=bool(ask) and (not state.verified or newest),
@@ -99,14 +99,14 @@ def _purse(state: State) -> float:
     return state.tokens + BURST
 
 
-def _affordable(best: Wants, purse: float) -> Wants:
+def _affordable(best: FetchPlan, purse: float) -> FetchPlan:
     """``best``, or what is left of it when what can wait longest goes first.
 
     ECS remembers a stopped task for an hour, so that it can be asked for at a later look.
     """
     fewer = replace(best, stopped=False)
     least = replace(fewer, targets=False)
-    return next((some for some in (best, fewer, least) if some.calls <= purse), Wants())
+    return next((some for some in (best, fewer, least) if some.calls <= purse), FetchPlan())
 
 
 def _dear(
@@ -148,7 +148,7 @@ def next_look(state: State, now: datetime) -> float:
     after troubles, and as long as the budget of calls needs: what is borrowed is never more than
     ``BURST``.
     """
-    if state.conclusion is not None:
+    if state.outcome is not None:
         return 0.0
     unsure = bool(state.stopped) and state.announced is None and _unsure(state)
     state = refill(state, now)

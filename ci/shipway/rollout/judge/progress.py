@@ -7,16 +7,16 @@ from datetime import datetime
 
 from shipway.observer import Noticed, Rolling, TaskCounts
 from shipway.rollout.judge.state import ROLLING_BACK, State, label, ours_in, primary, seconds_since
-from shipway.rollout.judge.terms import Happening, Policy
+from shipway.rollout.judge.terms import Policy, RolloutEvent
 from shipway.rollout.snapshot import Deployment, Snapshot
 
 _BLIND_AFTER = 10.0
 """Seconds without an answer before the last numbers no longer pass for news; a blip is shorter."""
 
 
-def noticed(happening: Happening, subject: str) -> Noticed:
+def noticed(event: RolloutEvent, subject: str) -> Noticed:
     """The observer's event for one happening of service ``subject``."""
-    return Noticed(stage="deploy", text=happening.text, subject=subject, level=happening.level)
+    return Noticed(stage="deploy", text=event.text, subject=subject, level=event.level)
 
 
 def progress(state: State, snapshot: Snapshot, now: datetime) -> Rolling:

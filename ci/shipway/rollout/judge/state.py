@@ -6,9 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from shipway.rollout.judge.terms import Cause, Conclusion, Policy, Target
-from shipway.rollout.snapshot import Deployment, LifecycleHook, ServiceDeployment, Snapshot, Task
-from shipway.rollout.snapshot import Target as Endpoint
+from shipway.rollout.judge.terms import Cause, DeploymentRef, Outcome, Policy
+from shipway.rollout.snapshot import (
+    Deployment,
+    LifecycleHook,
+    ServiceDeployment,
+    Snapshot,
+    TargetHealth,
+    Task,
+)
 
 # ECS API Reference, ServiceDeployment: what can still change, by how far it has gone. The test of
 # known words compares these with botocore.
@@ -59,7 +65,7 @@ class State:
     decide which deployment is ours.
     """
 
-    target: Target
+    target: DeploymentRef
     policy: Policy
     started: datetime
     now: datetime
@@ -92,8 +98,8 @@ class State:
     tasks_at: datetime | None = None
     images: tuple[str, ...] = ()
     since: tuple[tuple[str, datetime], ...] = ()
-    live: tuple[Endpoint, ...] = ()
-    sick: tuple[Endpoint, ...] = ()
+    live: tuple[TargetHealth, ...] = ()
+    sick: tuple[TargetHealth, ...] = ()
     stopped: tuple[Task, ...] = ()
     noted: frozenset[str] = frozenset()
 
@@ -128,7 +134,7 @@ class State:
     rolling_back_since: datetime | None = None
     succeeded_since: datetime | None = None
     returned_since: datetime | None = None
-    conclusion: Conclusion | None = None
+    outcome: Outcome | None = None
 
     @property
     def first(self) -> bool:
@@ -136,7 +142,7 @@ class State:
         return not self.target.previous_task_definition
 
     @property
-    def targets(self) -> tuple[Endpoint, ...]:
+    def targets(self) -> tuple[TargetHealth, ...]:
         """The targets seen last, and those that were unhealthy and are draining or gone since.
 
         A target that only an event told of has no ``id``.

@@ -1,8 +1,8 @@
 """What the judge is told, and what it says: values only.
 
-The judge (:mod:`.judge`) is told a :class:`Target` and a :class:`Policy`, then one
-:class:`~shipway.rollout.snapshot.Snapshot` after another. It answers with :class:`Happening`
-values, with :class:`Wants` for the next look, and in the end with one :class:`Conclusion`.
+The judge (:mod:`.judge`) is told a :class:`DeploymentRef` and a :class:`Policy`, then one
+:class:`~shipway.rollout.snapshot.Snapshot` after another. It answers with :class:`RolloutEvent`
+values, with :class:`FetchPlan` for the next look, and in the end with one :class:`Outcome`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from shipway.rollout.snapshot import Task
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class DeploymentRef:
     """Which deployment is ours, bound when UpdateService answered; never found by a clock.
 
     Attributes:
@@ -104,7 +104,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wants:
+class FetchPlan:
     """What this look should fetch besides DescribeServices, to stay within the budget of calls.
 
     Attributes:
@@ -160,7 +160,7 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Happening:
+class RolloutEvent:
     """Something that a person or the record should know; ``kind`` says what.
 
     Kinds: ``bound`` (our service deployment is known), ``stage``, ``event`` (ECS's own line),
@@ -178,7 +178,7 @@ class Happening:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conclusion:
+class Outcome:
     """The verdict and its reasons.
 
     Attributes:

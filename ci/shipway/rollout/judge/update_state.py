@@ -21,7 +21,7 @@ from shipway.rollout.judge.state import (
     ours_in,
     primary,
 )
-from shipway.rollout.judge.terms import Happening
+from shipway.rollout.judge.terms import RolloutEvent
 from shipway.rollout.snapshot import ServiceDeployment, Snapshot
 
 _TASK_READS = frozenset({"ListTasks", "DescribeTasks"})
@@ -31,9 +31,9 @@ _DEPLOYMENT_READS = frozenset(
 _CLOSED = frozenset({"unsupported", "access-denied"})
 
 
-def absorb(state: State, snapshot: Snapshot) -> tuple[State, list[Happening]]:
+def absorb(state: State, snapshot: Snapshot) -> tuple[State, list[RolloutEvent]]:
     """Add what ``snapshot`` shows to ``state``; ``state.now`` is the time of the look."""
-    told: list[Happening] = []
+    told: list[RolloutEvent] = []
     state = _spend(state, snapshot)
     state = _troubles(state, snapshot, told)
     if not snapshot.answered:
@@ -80,11 +80,11 @@ def refill(state: State, now: datetime) -> State:
     return replace(state, now=now, tokens=min(BURST, state.tokens + saved))
 
 
-def _troubles(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
+def _troubles(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> State:
     passing = [t for t in snapshot.troubles if t.kind not in _CLOSED]
     if not passing:
         if state.trouble and snapshot.answered:
-            told.append(Happening(at=state.now, kind="trouble", text="ECS answers again"))
+            told.append(RolloutEvent(at=state.now, kind="trouble", text="ECS answers again"))
         state = replace(state, troubled_looks=0, trouble="")
     noted = set(state.noted)
     for trouble in snapshot.troubles:
@@ -92,7 +92,7 @@ def _troubles(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
         # A refusal stays one: it is told once. What passes is told each time it comes back.
         if key not in noted or (trouble.kind not in _CLOSED and not state.trouble):
             text = f"{trouble.operation or 'ECS'}: {trouble.text or trouble.kind}"
-            told.append(Happening(at=state.now, kind="trouble", text=text, level="warning"))
+            told.append(RolloutEvent(at=state.now, kind="trouble", text=text, level="warning"))
         noted.add(key)
         if trouble.kind in _CLOSED and trouble.operation in _DEPLOYMENT_READS:
             state = replace(state, describes=False)
@@ -111,7 +111,7 @@ def _troubles(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
     )
 
 
-def _deployment(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
+def _deployment(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> State:
     if not state.deployment_id:
         first = primary(snapshot)
         known = state.target.earlier | {state.target.previous_deployment}
@@ -122,7 +122,9 @@ def _deployment(state: State, snapshot: Snapshot, told: list[Happening]) -> Stat
     if mine is None:
         if not state.seen and "waiting" not in state.noted:
             told.append(
-                Happening(at=state.now, kind="waiting", text="ECS does not show our deployment yet")
+                RolloutEvent(
+                    at=state.now, kind="waiting", text="ECS does not show our deployment yet"
+                )
             )
             state = replace(state, noted=state.noted | {"waiting"})
         return replace(state, gone_looks=state.gone_looks + 1 if state.seen else 0)
@@ -130,7 +132,7 @@ def _deployment(state: State, snapshot: Snapshot, told: list[Happening]) -> Stat
     return replace(state, deployment=mine, seen=True, gone_looks=0, failed=failed)
 
 
-def _described(state: State, snapshot: Snapshot, told: list[Happening]) -> State:
+def _described(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> State:
     if snapshot.newest is not None and snapshot.newest.arn != state.service_deployment:
         definition = _definition(snapshot, snapshot.newest)
         state = replace(
@@ -147,7 +149,7 @@ def _described(state: State, snapshot: Snapshot, told: list[Happening]) -> State
 
 
 def _bind(
-    state: State, snapshot: Snapshot, candidate: ServiceDeployment, told: list[Happening]
+    state: State, snapshot: Snapshot, candidate: ServiceDeployment, told: list[RolloutEvent]
 ) -> State:
     if (
         candidate.arn in state.strangers
@@ -166,7 +168,7 @@ def _bind(
         return state
     if not state.service_deployment and definition:
         told.append(
-            Happening(
+            RolloutEvent(
                 at=state.now, kind="bound", text=f"follows service deployment {_id(candidate.arn)}"
             )
         )
@@ -187,7 +189,7 @@ def _bind(
     )
 
 
-def _advance(state: State, found: ServiceDeployment, told: list[Happening]) -> State:
+def _advance(state: State, found: ServiceDeployment, told: list[RolloutEvent]) -> State:
     """Take a newer description of our service deployment; drop one from the past."""
     last = state.described
     if last is not None:
@@ -198,14 +200,16 @@ def _advance(state: State, found: ServiceDeployment, told: list[Happening]) -> S
         if last.updated_at and found.updated_at and found.updated_at < last.updated_at:
             return state
     if found.lifecycle_stage and (last is None or last.lifecycle_stage != found.lifecycle_stage):
-        told.append(Happening(at=state.now, kind="stage", text=found.lifecycle_stage))
+        told.append(RolloutEvent(at=state.now, kind="stage", text=found.lifecycle_stage))
     for hook in found.hooks:
         key = f"hook {hook.id} {hook.status}"
         if hook.type != "PAUSE" and key not in state.noted:
             text = f"hook {hook.id} at {hook.stage or found.lifecycle_stage}: {hook.status}"
             bad = hook.status in {"FAILED", "TIMED_OUT"}
             told.append(
-                Happening(at=state.now, kind="event", text=text, level="warning" if bad else "info")
+                RolloutEvent(
+                    at=state.now, kind="event", text=text, level="warning" if bad else "info"
+                )
             )
             state = replace(state, noted=state.noted | {key})
     return replace(
