@@ -11,7 +11,7 @@ from shipway.cli import contract as locks
 from shipway.errors import ConfigurationError, DriftError
 from shipway.policy.compile.drift import Difference
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 WORKFLOW = ".github/workflows/deploy.yml"
 PRODUCTION = "ci/iam/production.yaml"
 

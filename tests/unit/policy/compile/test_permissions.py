@@ -19,7 +19,7 @@ from shipway.policy.compile import bootstrap_template, permissions
 from shipway.policy.compile.resources import Needs, needs, place_of
 from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentPolicy, Source, Task
 
-ADAPTERS = Path(__file__).parents[3] / "ci" / "shipway" / "aws"
+ADAPTERS = Path(__file__).parents[4] / "ci" / "shipway" / "aws"
 KEY = "arn:aws:kms:eu-west-1:444455556666:key/1234-abcd"
 SIDS = {"CopyRecordsOnce", "CompareTheirCopies", "SignWithTheKey", "ReadPromotedImages"}
 PARAMETERS = {

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import pytest
-from tests.unit.still import Clock
+from tests.unit.fake_clock import Clock
 
 from shipway.errors import CancelledError
 from shipway.observer import silent

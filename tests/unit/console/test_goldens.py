@@ -18,7 +18,7 @@ from shipway.console import Acceptance, Mode, open_console
 from shipway.console.base import ConsoleClock
 from shipway.errors import ConfigurationError
 
-HERE = Path(__file__).parent / "console"
+HERE = Path(__file__).parent
 START = datetime(2026, 11, 22, 23, 40, 58, tzinfo=UTC)
 MODES: tuple[Mode, ...] = ("lines", "actions", "json", "live")
 RUNS = ("good", "failing", "refusal", "configuration", "acceptance")

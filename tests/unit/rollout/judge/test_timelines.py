@@ -27,7 +27,7 @@ from shipway.rollout.snapshot import Snapshot, Trouble
 
 T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
 DIGEST = "sha256:" + "9c41" * 16
-FILES = sorted((Path(__file__).parent / "rollouts").glob("*.json"))
+FILES = sorted((Path(__file__).parent / "timelines").glob("*.json"))
 NAMES = [file.stem for file in FILES]
 TARGET: dict[str, Any] = {
     "subject": "web",

@@ -16,7 +16,7 @@ from shipway.console.summary import LIMIT, shorten
 from shipway.errors import ConfigurationError, UsageError
 from shipway.observer import Concluded, Detail, Event, Failed, Heading
 
-HERE = Path(__file__).parent / "console"
+HERE = Path(__file__).parent
 
 
 def parsed(path: Path) -> dict[str, str]:

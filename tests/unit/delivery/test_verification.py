@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Literal
 
 import pytest
-from tests.unit.still import Clock
+from tests.unit.fake_clock import Clock
 
 from shipway.config.environment import Environment, ImageSettings, Service
 from shipway.delivery.verification import VerifiedService, verify

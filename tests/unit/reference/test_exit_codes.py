@@ -7,7 +7,7 @@ from shipway.errors import RolloutError
 from shipway.reference.exit_codes import exit_codes, page
 from shipway.rollout.judge.verdict import FAILING, SUPERSEDED, VERDICTS
 
-PAGE = Path(__file__).parents[2] / "docs" / "exit-codes.md"
+PAGE = Path(__file__).parents[3] / "docs" / "exit-codes.md"
 
 
 def test_the_committed_page_is_what_the_code_says() -> None:

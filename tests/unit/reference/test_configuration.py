@@ -14,7 +14,7 @@ from shipway.config.waivers import WaiversTable, WaiverTable
 from shipway.policy.tables import AllowTable, ContractTable
 from shipway.reference.configuration import reference
 
-PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
+PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 
 
 def test_the_committed_page_is_what_the_types_say() -> None:

@@ -11,7 +11,7 @@ from picture import draw, main, read
 
 from shipway.errors import UsageError
 
-HERE = Path(__file__).parent / "console"
+HERE = Path(__file__).parent
 
 
 def texts(svg: str) -> str:

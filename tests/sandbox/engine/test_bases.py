@@ -18,7 +18,7 @@ from shipway_sandbox.engine import bases, engine
 from shipway_sandbox.engine.engine import Engine
 from shipway_sandbox.engine.engine_plan import decide
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = Path(__file__).parents[3] / "examples"
 
 
 @pytest.fixture(scope="module")
