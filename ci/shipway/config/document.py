@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -39,9 +40,17 @@ _ANYTHING = "texts in double quotes, tables in [brackets]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TomlDocument:
-    """What a file says. ``shown`` is its path as it was given, for messages."""
+    """What a file says.
+
+    Attributes:
+        shown: Its path as it was given, for messages.
+        sha256: Of the very bytes that were read: what is judged is what is recorded.
+        table: Its keys and values.
+        lines: The line of every key, from 1.
+    """
 
     shown: str
+    sha256: str
     table: Mapping[str, Any]
     lines: Mapping[KeyPath, int]
 
@@ -85,7 +94,8 @@ def read(file: Path, *, remedy: str) -> TomlDocument:
         raise ConfigurationError(
             f"{shown} is nested too deeply", remedy="write it as docs/configuration.md shows"
         ) from error
-    return TomlDocument(shown=shown, table=table, lines=lines)
+    sha256 = hashlib.sha256(content).hexdigest()
+    return TomlDocument(shown=shown, sha256=sha256, table=table, lines=lines)
 
 
 def _syntax(shown: str, text: str, message: str) -> ConfigurationError:

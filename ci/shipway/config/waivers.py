@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Final
@@ -56,7 +57,15 @@ class WaiversTable(Table):
     waiver: list[WaiverTable] = Field(default=[], description="The waivers.")
 
 
-def load(file: Path, today: date) -> tuple[Waiver, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waivers:
+    """What the file says; ``sha256`` is of the bytes that were read, empty where there is none."""
+
+    listed: tuple[Waiver, ...] = ()
+    sha256: str = ""
+
+
+def load(file: Path, today: date) -> Waivers:
     """Read the waivers; none where there is no such file. One that ran out is read like another.
 
     Args:
@@ -68,7 +77,7 @@ def load(file: Path, today: date) -> tuple[Waiver, ...]:
             holds one line for each problem.
     """
     if not file.exists():
-        return ()
+        return Waivers()
     document = read(file, remedy="see that it is a file")
     problems: list[Problem] = []
     found: list[WaiverTable] = []
@@ -79,7 +88,8 @@ def load(file: Path, today: date) -> tuple[Waiver, ...]:
     problems += _too_long(found, today)
     if problems:
         raise configuration_error(problems, shown=document.shown, lines=document.lines)
-    return tuple(Waiver(**one.model_dump()) for one in found)
+    listed = tuple(Waiver(**row.model_dump()) for row in found)
+    return Waivers(listed=listed, sha256=document.sha256)
 
 
 def _too_long(found: list[WaiverTable], today: date) -> Iterator[Problem]:

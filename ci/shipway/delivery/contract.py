@@ -6,7 +6,6 @@ the rollout. Whatever it refuses, it names every rule that failed.
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 
 from shipway.config import load as delivery_file
@@ -42,6 +41,7 @@ class Authorization:
         grant: The entry that allows it.
         destination: Where it goes.
         contract: The contract it was asked of.
+        declared: ``ci/delivery.toml`` as it was when the contract was asked; nobody reads it again.
         asked: What is to be let through by name.
         verified: What the environment before has verified; empty where no rule asks.
     """
@@ -50,6 +50,7 @@ class Authorization:
     grant: Grant
     destination: EnvironmentRef
     contract: Contract
+    declared: DeliveryFile
     asked: Overrides
     verified: tuple[VerifiedRelease, ...] = ()
 
@@ -94,14 +95,13 @@ def pass_contract(
     """
     with stage("contract", journal, context.clock, quiet=True) as running:
         contract = contract_file.load(context.contract_file)
-        content = context.contract_file.read_bytes()
-        journal.note(
-            "contract",
-            {"path": "ci/release.toml", "sha256": hashlib.sha256(content).hexdigest()},
-        )
+        journal.note("contract", {"path": "ci/release.toml", "sha256": contract.sha256})
         trigger = who.read_trigger(context, commit, contract, journal)
         journal.note("trigger", trigger)
         declared = delivery_file.load(context.delivery_file)
+        journal.note(
+            "configuration", {"path": "ci/delivery.toml", "sha256": declared.document.sha256}
+        )
         contract_file.check_environments(contract, declared.names)
         decision = decide(contract, trigger, environment=environment, task=task)
         if isinstance(decision, Refused):
@@ -132,6 +132,7 @@ def pass_contract(
             grant=decision,
             destination=destination,
             contract=contract,
+            declared=declared,
             asked=let,
         )
         _through(authorization, facts, journal)
@@ -210,7 +211,7 @@ def image_of(authorization: Authorization, context: DeliveryContext) -> ImageSet
     Raises:
         UnresolvedReferenceError: ``[image]`` refers to something that only AWS knows.
     """
-    declared = delivery_file.load(context.delivery_file).environment(authorization.destination.name)
+    declared = authorization.declared.environment(authorization.destination.name)
     return resolve.image(declared, context.variables)
 
 
@@ -231,7 +232,7 @@ def _verified(authorization: Authorization, gate: GateContext) -> tuple[Verified
     before, context = authorization.environment_policy.after, gate.context
     if not before:
         return ()
-    declared = delivery_file.load(context.delivery_file).environment(before)
+    declared = authorization.declared.environment(before)
     destination = resolve.find(declared, context.variables)
     folder = evidence_folder(context.root, context.variables)
     return live_facts.verified(folder, destination, gate.aws, authorization.trigger.sha)

@@ -131,9 +131,8 @@ class _Walk:
         self._announce(tasks, alone=alone)
         environment_context = self._context.open_environment(authorization.destination)
         if alone:
-            self._artifact(environment_context).build(
-                contract.image_of(authorization, self._context)
-            )
+            wanted = contract.image_of(authorization, context)
+            self._artifact(authorization, environment_context).build(wanted)
             return None
         aws = environment_context.aws
         environment = identity.pass_identity(authorization, aws, context, journal)
@@ -148,9 +147,8 @@ class _Walk:
         if "deploy" in tasks:
             authorization = contract.pass_rules(authorization, gate)
         with self._attestations(environment_context) as attestor:
-            image = self._artifact(environment_context, attestor).provide(
-                tasks, environment, order.image
-            )
+            artifact = self._artifact(authorization, environment_context, attestor)
+            image = artifact.provide(tasks, environment, order.image)
             if image is not None and "deploy" in tasks:
                 named = order.image is not None
                 contract.pass_again(authorization, gate, image, named=named)
@@ -165,12 +163,16 @@ class _Walk:
         self._journal(Planned(stages=stages[1:] if alone else stages))
 
     def _artifact(
-        self, environment_context: EnvironmentContext, attestor: Attestor | None = None
+        self,
+        authorization: contract.Authorization,
+        environment_context: EnvironmentContext,
+        attestor: Attestor | None = None,
     ) -> Artifact:
         return Artifact(
             context=self._context,
             environment_context=environment_context,
             commit=self._commit,
+            declared=authorization.declared,
             journal=self._journal,
             attestor=attestor,
         )

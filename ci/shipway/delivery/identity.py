@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from shipway.config import load as delivery_file
-from shipway.config import resolve
 from shipway.config.environment import Environment
 from shipway.delivery.contract import Authorization
+from shipway.delivery.environment import resolve_environment
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
 from shipway.errors import ConfigurationError, IdentityError
@@ -50,7 +49,7 @@ def pass_identity(
         if not short:
             _may_be_long_lived(found, authorization)
         _right_role(found, authorization)
-        environment = _arrive(authorization, aws, context, journal)
+        environment = resolve_environment(authorization, aws, context, journal)
         _same_role(environment, found, authorization)
         running.text = f"assumed role {found.role}" if found.role else found.arn
     return environment
@@ -129,22 +128,3 @@ def _same_role(environment: Environment, found: Identity, authorization: Authori
             where=found.arn,
             remedy="assume that role, or see `role` in ci/delivery.toml; nothing was changed",
         )
-
-
-def _arrive(
-    authorization: Authorization, aws: Aws, context: DeliveryContext, journal: Journal
-) -> Environment:
-    declared = delivery_file.load(context.delivery_file).environment(authorization.destination.name)
-    environment = resolve.resolve(declared, variables=context.variables, published=aws.published)
-    journal.note(
-        "environment",
-        {
-            "name": environment.name,
-            "account": environment.account,
-            "region": environment.region,
-            "cluster": environment.cluster,
-            "repository": environment.repository_uri,
-            "services": {one.key: one.service for one in environment.services},
-        },
-    )
-    return environment

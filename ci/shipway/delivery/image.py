@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, get_args
 
-from shipway.config import load as delivery_file
 from shipway.config import origin as origins
 from shipway.config import waivers as waivers_file
 from shipway.config.environment import Environment, ImageSettings, Scanning, Severity, Waiver
+from shipway.config.load import DeliveryFile
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext, ImageStore
 from shipway.delivery.stage import Stage, stage
@@ -43,6 +43,7 @@ class Artifact:
         context: The outside.
         environment_context: The environment's outside.
         commit: What is delivered.
+        declared: ``ci/delivery.toml``, which says where a promoted image comes from.
         journal: Where everything is noted.
         attestor: Makes the image's papers, where somebody will join them.
     """
@@ -50,6 +51,7 @@ class Artifact:
     context: DeliveryContext
     environment_context: EnvironmentContext
     commit: Commit
+    declared: DeliveryFile
     journal: Journal
     attestor: Attestor | None = None
 
@@ -204,7 +206,7 @@ class Artifact:
     def _promote(self, environment: Environment, store: ImageStore) -> PublishedImage:
         with stage("publish", self.journal, self.context.clock) as running:
             origin = origins.origin(
-                delivery_file.load(self.context.delivery_file),
+                self.declared,
                 environment,
                 variables=self.context.variables,
                 published=self.environment_context.aws.published,
@@ -276,9 +278,17 @@ class Artifact:
                 )
             else:
                 found = scanning.scans(store, platforms)
-            decision = scanning.decide(found, policy, waivers, clock.now(), image.reference.digest)
+            decision = scanning.decide(
+                found, policy, waivers.listed, clock.now(), image.reference.digest
+            )
             self.journal.note("scan", _scan_fact(found, decision, image, policy, gate=gate))
-            self.journal.note("waivers", [_waiver_fact(one, decision) for one in waivers])
+            self.journal.note(
+                "waivers", [_waiver_fact(waiver, decision) for waiver in waivers.listed]
+            )
+            if waivers.sha256:
+                self.journal.note(
+                    "waiversFile", {"path": "ci/waivers.toml", "sha256": waivers.sha256}
+                )
             if gate and not decision.allowed:
                 raise decision.error()
             running.told = True

@@ -79,6 +79,7 @@ class Contract:
 
     Attributes:
         path: The file, for messages.
+        sha256: Of the bytes it was read from; empty where it was not read from a file.
         entries: What is allowed, in the file's order.
         source: The repository and workflow that GitHub's runs must come from; ``None`` where the
             contract allows nothing but by hand.
@@ -86,6 +87,7 @@ class Contract:
     """
 
     path: str
+    sha256: str = ""
     entries: tuple[ContractEntry, ...]
     source: Source | None = None
     environment_policies: tuple[EnvironmentPolicy, ...] = ()

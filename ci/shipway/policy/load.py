@@ -49,6 +49,7 @@ def load(file: Path) -> Contract:
         raise configuration_error(problems, shown=document.shown, lines=lines)
     return Contract(
         path=document.shown,
+        sha256=document.sha256,
         entries=tuple(_entry(index, allow, lines) for index, allow in allows.items()),
         source=_source(document.table.get("github"), lines),
         environment_policies=tuple(

@@ -19,7 +19,10 @@ from shipway.adapters.docker import Buildx
 from shipway.adapters.syft import Syft
 from shipway.aws.account import AwsAccount
 from shipway.aws.session import Session
+from shipway.config import load as delivery_file
+from shipway.config.document import TomlDocument
 from shipway.config.environment import Environment, ImageSettings, Scanning, Service
+from shipway.config.load import DeliveryFile
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.image import Artifact
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
@@ -109,6 +112,14 @@ class Dock:
     monkeypatch: pytest.MonkeyPatch
     contexts: Mapping[str, str] = field(default_factory=dict)
 
+    def _declared(self) -> DeliveryFile:
+        """What delivery.toml says, where a test wrote one: a promotion asks it for its origin."""
+        file = self.root / "ci" / "delivery.toml"
+        if file.is_file():
+            return delivery_file.load(file)
+        nothing = TomlDocument(shown=str(file), sha256="", table={}, lines={})
+        return DeliveryFile(document=nothing)
+
     def environment(self, account: str, repository: str, **more: Any) -> Environment:
         image = ImageSettings(
             name="shop",
@@ -188,6 +199,7 @@ class Dock:
             context=context,
             environment_context=environment_context,
             commit=commit,
+            declared=self._declared(),
             journal=journal,
             attestor=attestor,
         )

@@ -1,0 +1,34 @@
+"""Where a delivery goes: from what ``ci/delivery.toml`` declares to what the infrastructure has."""
+
+from __future__ import annotations
+
+from shipway.config import resolve
+from shipway.config.environment import Environment
+from shipway.delivery.contract import Authorization
+from shipway.delivery.ports import Aws, DeliveryContext
+from shipway.evidence.record import Journal
+
+
+def resolve_environment(
+    authorization: Authorization, aws: Aws, context: DeliveryContext, journal: Journal
+) -> Environment:
+    """The environment with every reference looked up in what its infrastructure publishes.
+
+    Raises:
+        UnresolvedReferenceError: Something that delivery.toml refers to is not published.
+        ConfigurationError: A published value is not what it must be.
+    """
+    declared = authorization.declared.environment(authorization.destination.name)
+    environment = resolve.resolve(declared, variables=context.variables, published=aws.published)
+    journal.note(
+        "environment",
+        {
+            "name": environment.name,
+            "account": environment.account,
+            "region": environment.region,
+            "cluster": environment.cluster,
+            "repository": environment.repository_uri,
+            "services": {one.key: one.service for one in environment.services},
+        },
+    )
+    return environment
