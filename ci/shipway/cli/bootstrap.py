@@ -134,12 +134,12 @@ def _show(proposed: ChangeSet, console: Console) -> None:
     verb = "create" if proposed.creates else "update"
     rows = [
         (
-            one.action.lower(),
-            one.resource,
-            one.kind,
-            "replaced" if one.replacement else ", ".join(one.parts),
+            change.action.lower(),
+            change.resource,
+            change.kind,
+            "replaced" if change.replacement else ", ".join(change.parts),
         )
-        for one in proposed.changes
+        for change in proposed.changes
     ]
     columns = ("action", "resource", "type", "what")
     console.table(f"Change set: {verb} the stack {proposed.stack}", columns, rows)

@@ -135,11 +135,13 @@ def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
 class _Apart:
     """A walk in a clone of its own; what it tells is kept until its turn to be shown."""
 
-    def __init__(self, one: Scenario, stage: ScenarioContext, number: int, scratch: Path) -> None:
-        self._one = one
+    def __init__(
+        self, scenario: Scenario, stage: ScenarioContext, number: int, scratch: Path
+    ) -> None:
+        self._one = scenario
         self._stage = stage
         self._number = number
-        self._folder = scratch / one.name
+        self._folder = scratch / scenario.name
         self._heard: list[Event] = []
 
     def clone(self) -> None:
@@ -158,15 +160,15 @@ class _Apart:
             console(event)
 
 
-def _walk(one: Scenario, stage: ScenarioContext, number: int, console: Console) -> None:
-    _head(one, console)
-    walk(one, stage, number, _events(console, stage.root))
+def _walk(scenario: Scenario, stage: ScenarioContext, number: int, console: Console) -> None:
+    _head(scenario, console)
+    walk(scenario, stage, number, _events(console, stage.root))
 
 
-def _head(one: Scenario, console: Console) -> None:
-    expected = "must succeed" if not one.exit_code else f"must fail: {one.kind}"
+def _head(scenario: Scenario, console: Console) -> None:
+    expected = "must succeed" if not scenario.exit_code else f"must fail: {scenario.kind}"
     console.say("")
-    console.say(f"{one.name}  {one.title}  ({expected})")
+    console.say(f"{scenario.name}  {scenario.title}  ({expected})")
 
 
 def _events(observer: Observer, root: Path) -> Callable[[Mapping[str, Any]], None]:

@@ -97,7 +97,9 @@ class GitHistory:
         with tempfile.TemporaryDirectory(prefix="shipway-keys-") as made:
             folder = Path(made)
             if "SSH" in kind:
-                done = self._verify_ssh(folder, tag, [one for one in files if _OPENPGP not in one])
+                done = self._verify_ssh(
+                    folder, tag, [file for file in files if _OPENPGP not in file]
+                )
             else:
                 done = self._verify_openpgp(folder, tag, [one for one in files if _OPENPGP in one])
         said = _said_by(done.stderr)

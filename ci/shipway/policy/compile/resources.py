@@ -61,7 +61,10 @@ def needs(declared: Declared) -> Needs:
     values: list[tuple[str, str, Callable[[str], str]]] = [
         ("Repository", table["repository"], _name),
         ("Cluster", table["cluster"], _last),
-        *((f"Service{camel(one)}", of["service"], _last) for one, of in table["services"].items()),
+        *(
+            (f"Service{camel(service)}", of["service"], _last)
+            for service, of in table["services"].items()
+        ),
     ]
     values += [("EvidencePlace", copies, place_of)] if copies else []
     values += [("SigningKey", key, key_of)] if signs else []

@@ -87,7 +87,9 @@ def leading_to(contract: Contract, environment: str) -> tuple[ContractEntry, ...
 
 def environments(contract: Contract) -> tuple[str, ...]:
     """Every environment that an event leads to, in the contract's order."""
-    return tuple(dict.fromkeys(name for one in contract.triggers for name in one.environments))
+    return tuple(
+        dict.fromkeys(name for trigger in contract.triggers for name in trigger.environments)
+    )
 
 
 def camel(name: str) -> str:
@@ -148,6 +150,8 @@ def actions(statements: Iterable[Document]) -> tuple[str, ...]:
     """Every action of some statements, in order."""
     return tuple(
         action
-        for one in statements
-        for action in (one["Action"] if isinstance(one["Action"], list) else [one["Action"]])
+        for statement in statements
+        for action in (
+            statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        )
     )

@@ -69,7 +69,7 @@ def budget(contract: Contract, delivery: DeliveryFile) -> Budget:
         table = delivery.document.table["environments"][name]
         services: Iterable[dict[str, Any]] = table["services"].values()
         default = _seconds(table.get("timeout"), _DEFAULT_TIMEOUT)
-        rollout = max(_seconds(one.get("timeout"), default) for one in services)
+        rollout = max(_seconds(service.get("timeout"), default) for service in services)
         verify = sum(_seconds(one.get("verify_timeout"), _DEFAULT_VERIFY) for one in services)
         longest = max(longest, rollout + verify)
     seconds = BUILD_SECONDS + longest + ROLLBACK_SECONDS
@@ -120,7 +120,9 @@ def _on(contract: Contract) -> list[str]:
             if names:
                 lines.append(f"    {key}:")
                 lines += [f"      - {_pattern(name)}" for name in dict.fromkeys(names)]
-    for event in dict.fromkeys(one.event for one in contract.triggers if one.event != "push"):
+    for event in dict.fromkeys(
+        trigger.event for trigger in contract.triggers if trigger.event != "push"
+    ):
         if event not in _PLAIN:
             entry = next(one for one in contract.triggers if one.event == event)
             raise ConfigurationError(
