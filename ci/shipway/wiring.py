@@ -65,7 +65,7 @@ def delivery_context(console: Console, start: Path | None = None) -> DeliveryCon
 
     def open_environment(destination: EnvironmentRef) -> EnvironmentContext:
         if destination.sandbox:
-            _enter_sandbox(root, console)
+            _enter_sandbox(root, destination, console)
         # Buildx too takes its time to load; nothing gets here that was refused.
         from shipway.adapters.docker import Buildx  # noqa: PLC0415
 
@@ -91,13 +91,13 @@ def delivery_context(console: Console, start: Path | None = None) -> DeliveryCon
     )
 
 
-def _enter_sandbox(root: Path, console: Console) -> None:
+def _enter_sandbox(root: Path, destination: EnvironmentRef, console: Console) -> None:
     """Make this process's environment that of the embedded sandbox, starting it where needed."""
     from shipway.embedded import entry  # noqa: PLC0415  # no delivery to AWS needs it
 
-    found = entry.background(root, cache_folder(os.environ), console.say)
-    found.enter(os.environ)
-    os.environ.update(found.person().variables())
+    world = entry.embedded(root, cache_folder(os.environ)).background(console.say)
+    world.enter(os.environ)
+    os.environ.update(world.person(destination.name).variables())
 
 
 def _pairs(variables: Mapping[str, str], name: str) -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""The compute layer of each environment, made from ``compute.yaml`` as a team would make it.
+"""The compute layer of each environment, made as a platform team would make it.
 
-Order: the stack with no task, the bootstrap image into its repository, the stack with its tasks.
+Order: secrets' stand-ins, the stack with no task, a bootstrap image for each service into its
+repository, the deploy role's stack, the compute stack with its tasks.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ import tarfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib import resources
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
 
 from shipway.errors import SandboxError
 from shipway.values import Digest
+from shipway_sandbox import template
+from shipway_sandbox.plan import Layer, ServicePlan
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -28,23 +30,11 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _PORT = 8080
 _CREATED = "1970-01-01T00:00:00Z"
 _POLL_SECONDS = 0.1
+_OK: Final = 200
 BOOTSTRAP_TAG = "bootstrap"
 
-
-class CloudFormationClient(Protocol):
-    """What is asked of CloudFormation; boto3's client answers to it."""
-
-    def create_stack(self, **kwargs: Any) -> Any:
-        """CreateStack."""
-        ...
-
-    def update_stack(self, **kwargs: Any) -> Any:
-        """UpdateStack."""
-        ...
-
-    def describe_stacks(self, **kwargs: Any) -> Any:
-        """DescribeStacks."""
-        ...
+Client = Callable[[str], Any]
+"""A boto3 client of an AWS service, with the rights of the account's root."""
 
 
 class EcsClient(Protocol):
@@ -69,68 +59,48 @@ class OciImage:
         return Digest(_digest(self.manifest))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Layer:
-    """The compute layer of one environment.
-
-    Attributes:
-        environment: ``staging`` and the like.
-        repository: The image repository's name, unique over all accounts of the sandbox.
-        access: The template of its deploy role, as ``nox -s bootstrap`` renders it.
-        count: How many tasks the service is to run.
-    """
-
-    environment: str
-    repository: str
-    access: str = field(repr=False)
-    count: int = 2
-
-    @property
-    def stack(self) -> str:
-        """The stack's name, which is the cluster's and the load balancer's too."""
-        return f"shop-{self.environment}"
-
-    @property
-    def access_stack(self) -> str:
-        """The name of the stack that makes the deploy role: the role's own."""
-        return f"shop-deploy-{self.environment}"
-
-
-def template() -> str:
-    """The text of ``compute.yaml``."""
-    return resources.files("shipway_sandbox").joinpath("compute.yaml").read_text(encoding="utf-8")
-
-
 def _digest(content: bytes) -> str:
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
-def seed_image(busybox: bytes, *, answer: str = "bootstrap") -> OciImage:
-    """The first version of the service: a web server from a static busybox, 200 at ``/health``.
+def seed_image(
+    busybox: bytes,
+    *,
+    answer: str = "bootstrap",
+    port: int = _PORT,
+    path: str = "/health",
+    status: int = _OK,
+) -> OciImage:
+    """The first version of a service: a web server from a static busybox.
 
     Args:
         busybox: The program, statically linked (Debian's busybox-static).
         answer: What ``GET /`` says.
+        port: What it listens on; 0 for a worker, which only waits.
+        path: What is asked for its health.
+        status: What it answers there.
 
     Returns:
         The same bytes for the same arguments.
     """
-    script = (
-        f"trap 'kill $child; exit 0' TERM; /bin/busybox httpd -f -p {_PORT} -h /www & "
-        "child=$!; wait $child"
-    )
     files = {
         "bin/busybox": (busybox, 0o755),
-        "www/health": (b'{"status":"ok"}\n', 0o644),
         "www/index.html": (f"{answer}\n".encode(), 0o644),
     }
+    name = path.partition("?")[0].strip("/")
+    if name and name != "index.html":
+        files[f"www/{name}"] = (b'{"status":"ok"}\n', 0o644)
+    if status != _OK:
+        text = f"HTTP/1.1 {status} Bootstrap\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        files["www/.answer"] = (text.encode(), 0o644)
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
-        for name, (content, mode) in files.items():
-            entry = tarfile.TarInfo(name)
+        for file, (content, mode) in files.items():
+            entry = tarfile.TarInfo(file)
             entry.size, entry.mode = len(content), mode
             archive.addfile(entry, io.BytesIO(content))
     layer = gzip.compress(plain.getvalue(), compresslevel=1, mtime=0)
+    script = f"trap 'kill $child; exit 0' TERM; {_server(port, status)} & child=$!; wait $child"
     config = json.dumps(
         {
             "architecture": "amd64",
@@ -150,6 +120,16 @@ def seed_image(busybox: bytes, *, answer: str = "bootstrap") -> OciImage:
         }
     ).encode()
     return OciImage(manifest=manifest, blobs=(config, layer))
+
+
+def _server(port: int, status: int) -> str:
+    """What a bootstrap image runs; busybox's httpd knows no status but 200 for a file."""
+    if not port:
+        return "while :; do /bin/busybox sleep 3600; done"
+    if status == _OK:
+        return f"/bin/busybox httpd -f -p {port} -h /www"
+    reply = "/bin/busybox sh -c '/bin/busybox head -n 1 >/dev/null; /bin/busybox cat /www/.answer'"
+    return f"/bin/busybox nc -ll -p {port} -e {reply}"
 
 
 def put_image(
@@ -205,79 +185,78 @@ def call(state: Mapping[str, Any], path: str, body: Mapping[str, Any] | None = N
         ) from error
 
 
-def _parameters(layer: Layer, state: Mapping[str, Any], image: OciImage, count: int) -> list[Any]:
-    values = {
-        "Environment": layer.environment,
-        "RepositoryName": layer.repository,
-        "ImageUri": f"{state['registry']}/{layer.repository}@{image.digest}",
-        "EndpointUrl": state["endpoint"],
-        "DesiredCount": str(count),
-    }
-    return _listed(values)
+def create(admin: Client, layer: Layer, state: Mapping[str, Any], busybox: bytes) -> None:
+    """Make one environment's stacks, seed its repository, and let its services start.
 
-
-def _listed(values: Mapping[str, str]) -> list[Any]:
-    return [{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()]
-
-
-def _access(layer: Layer, outputs: Mapping[str, str]) -> list[Any]:
-    """What the deploy role's template asks for; a role that only publishes asks for less."""
-    values = {"CreateProvider": "true", "Repository": layer.repository}
-    if "\n  Cluster:\n" in layer.access:
-        values |= {
-            "Cluster": layer.stack,
-            "ServiceWeb": outputs["Service"],
-            "FamilyWeb": f"shop-web-{layer.environment}",
-            "LogGroupWeb": f"/shop/{layer.environment}/web",
-            "TaskRoles": f"{outputs['ExecutionRoleArn']},{outputs['TaskRoleArn']}",
-        }
-    return _listed(values)
-
-
-def create(
-    cloudformation: CloudFormationClient, layer: Layer, state: Mapping[str, Any], image: OciImage
-) -> None:
-    """Make one environment's stacks, seed its repository, and let its service start.
+    Args:
+        admin: Gives clients of the environment's account.
+        layer: The environment.
+        state: What ``sandbox.json`` says.
+        busybox: The program of the bootstrap images.
 
     Raises:
         SandboxError: CloudFormation refused the template or a resource.
     """
-    for verb, count in (
-        (cloudformation.create_stack, 0),
-        (cloudformation.update_stack, layer.count),
-    ):
-        verb(
-            StackName=layer.stack,
-            TemplateBody=template(),
-            Parameters=_parameters(layer, state, image, count),
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-        )
-        outputs = _wait_for_stack(cloudformation, layer.stack)
-        if count == 0:
-            put_image(state, layer.repository, image)
-            cloudformation.create_stack(
-                StackName=layer.access_stack,
-                TemplateBody=layer.access,
-                Parameters=_access(layer, outputs),
-                Capabilities=["CAPABILITY_NAMED_IAM"],
-            )
-    _wait_for_stack(cloudformation, layer.access_stack)
+    cloudformation = admin("cloudformation")
+    for name, value in layer.stand_ins.items():
+        admin("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+    seeds = {service.key: _seed(busybox, service) for service in layer.services}
+    images = {
+        key: f"{state['registry']}/{layer.repository}@{seed.digest}" for key, seed in seeds.items()
+    }
+
+    def text(*, count: bool) -> str:
+        endpoint = str(state["endpoint"])
+        return template.render(layer, images=images, endpoint=endpoint, count=count)
+
+    _stack(cloudformation, "create", layer.stack, text(count=False))
+    for service in layer.services:
+        put_image(state, layer.repository, seeds[service.key], f"{BOOTSTRAP_TAG}-{service.key}")
+    if layer.access:
+        _stack(cloudformation, "create", layer.access_stack, layer.access, layer.access_parameters)
+    for stack in layer.outputs:
+        if stack != layer.stack:
+            own = template.render_outputs(layer, stack, endpoint=str(state["endpoint"]))
+            _stack(cloudformation, "create", stack, own)
+    _stack(cloudformation, "update", layer.stack, text(count=True))
 
 
-def _wait_for_stack(
-    cloudformation: CloudFormationClient, name: str, seconds: float = 30.0
-) -> dict[str, str]:
-    """The stack's outputs, once it is there."""
+def _seed(busybox: bytes, service: ServicePlan) -> OciImage:
+    status = int(service.matcher[:3])
+    return seed_image(busybox, port=service.port, path=service.health_path, status=status)
+
+
+def _stack(
+    cloudformation: Any,
+    verb: str,
+    name: str,
+    body: str,
+    parameters: Mapping[str, str] | None = None,
+) -> None:
+    call_stack = cloudformation.create_stack if verb == "create" else cloudformation.update_stack
+    call_stack(
+        StackName=name,
+        TemplateBody=body,
+        Parameters=[
+            {"ParameterKey": key, "ParameterValue": value}
+            for key, value in (parameters or {}).items()
+        ],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    _wait_for_stack(cloudformation, name)
+
+
+def _wait_for_stack(cloudformation: Any, name: str, seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while True:
-        found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-        status = str(found["StackStatus"])
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        status = str(stack["StackStatus"])
         if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-            return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())}
+            return
         if status.endswith(("FAILED", "ROLLBACK_COMPLETE")) or time.monotonic() > deadline:
             raise SandboxError(
-                f"the stack {name} is {status}: {found.get('StackStatusReason', '')}",
-                where="compute.yaml",
+                f"the stack {name} is {status}: {stack.get('StackStatusReason', '')}",
+                where="the embedded sandbox",
                 remedy="this is a fault of the sandbox: report it with its log",
             )
         time.sleep(_POLL_SECONDS)
@@ -291,18 +270,24 @@ def wait_until_steady(services: Sequence[tuple[EcsClient, Layer]], seconds: floa
     """
     deadline = time.monotonic() + seconds
     for ecs, layer in services:
-        while True:
-            service = ecs.describe_services(cluster=layer.stack, services=["web"])["services"][0]
-            deployment = service["deployments"][0]
-            if (
-                deployment["rolloutState"] == "COMPLETED"
-                and service["runningCount"] == layer.count == deployment["desiredCount"]
-            ):
-                break
-            if time.monotonic() > deadline:
-                events = service.get("events") or [{"message": "it has no event"}]
-                raise SandboxError(
-                    f"the service of {layer.stack} is not steady: {events[0]['message']}",
-                    remedy="this is a fault of the sandbox: report it with its log",
-                )
-            time.sleep(_POLL_SECONDS)
+        for planned in layer.services:
+            _wait_for_service(ecs, layer, planned, deadline)
+
+
+def _wait_for_service(ecs: EcsClient, layer: Layer, planned: ServicePlan, deadline: float) -> None:
+    while True:
+        listed = ecs.describe_services(cluster=layer.cluster, services=[planned.name])
+        service = listed["services"][0]
+        deployment = service["deployments"][0]
+        if (
+            deployment["rolloutState"] == "COMPLETED"
+            and service["runningCount"] == planned.count == deployment["desiredCount"]
+        ):
+            return
+        if time.monotonic() > deadline:
+            events = service.get("events") or [{"message": "it has no event"}]
+            raise SandboxError(
+                f"{planned.name} in {layer.cluster} is not steady: {events[0]['message']}",
+                remedy="this is a fault of the sandbox: report it with its log",
+            )
+        time.sleep(_POLL_SECONDS)

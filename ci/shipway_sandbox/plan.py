@@ -4,10 +4,114 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from shipway_sandbox.compute import Layer
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SidecarPlan:
+    """A container beside the one that takes the image; it runs the sandbox's own busybox.
+
+    Attributes:
+        name: Its name in the task definition.
+        command: What it runs, as busybox's words; empty to wait for the task's end.
+        essential: Whether its end ends the task.
+    """
+
+    name: str
+    command: tuple[str, ...] = ()
+    essential: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServicePlan:
+    """One ECS service.
+
+    Attributes:
+        key: Its name in delivery.toml.
+        name: Its name in ECS.
+        family: Of its task definition.
+        container: The container that takes the image.
+        port: What that container listens on; 0 for a worker without a load balancer.
+        health_path: What the target group asks.
+        matcher: The HTTP status codes that count as healthy, as ELB writes them: ``200-299``.
+        balancer: The load balancer's name.
+        cpu: CPU units, 1024 for a core.
+        memory: MiB; the engine ends what takes more.
+        count: How many tasks are to run.
+        environment: The container's variables.
+        secrets: Variable → SSM parameter; each holds a stand-in.
+        log_group: Where its containers log.
+        sidecars: Its other containers.
+    """
+
+    key: str
+    name: str
+    family: str
+    container: str
+    port: int
+    health_path: str
+    matcher: str
+    balancer: str
+    cpu: int
+    memory: int
+    count: int
+    log_group: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    sidecars: tuple[SidecarPlan, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layer:
+    """The compute layer of one environment, and who may deliver to it.
+
+    Attributes:
+        environment: Its name in delivery.toml.
+        account: Twelve digits.
+        region: Such as ``eu-west-1``.
+        repository: The image repository's name.
+        cluster: The cluster's name.
+        stack: The name of the stack that makes all of it.
+        execution_role: The name of the tasks' execution role.
+        task_role: The name of the tasks' own role.
+        services: At least one.
+        parameters: SSM parameters that delivery.toml refers to → what they hold: ``cluster``,
+            ``repository``, ``service:KEY``, ``url:KEY``, or ``text:…``.
+        outputs: Stack → output → what it holds, likewise.
+        stand_ins: SSM parameters of secrets → the stand-in that they hold.
+        buckets: Buckets that records are copied to.
+        role: The name of the deploy role; empty where nobody but root delivers.
+        access: The template of that role, as ``nox -s bootstrap`` renders it.
+        access_parameters: What that template asks for.
+    """
+
+    environment: str
+    account: str
+    region: str
+    repository: str
+    cluster: str
+    stack: str
+    execution_role: str
+    task_role: str
+    services: tuple[ServicePlan, ...]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    stand_ins: Mapping[str, str] = field(default_factory=dict, repr=False)
+    buckets: tuple[str, ...] = ()
+    role: str = ""
+    access: str = field(default="", repr=False)
+    access_parameters: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def access_stack(self) -> str:
+        """The name of the stack that makes the deploy role."""
+        return f"{self.stack}-access"
+
+    @property
+    def balancers(self) -> Mapping[str, str]:
+        """Key of each service behind a load balancer → that load balancer's name."""
+        return {service.key: service.balancer for service in self.services if service.port}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,15 +120,27 @@ class WorldPlan:
 
     Attributes:
         layers: The compute layer of each environment, with its deploy role's template.
-        person: The claims by which a person at a keyboard gets the local environment's role.
+        person: The claims by which a person at a keyboard gets a role, by environment.
+        variables: What ``env:`` references of account and region stand for.
     """
 
     layers: tuple[Layer, ...]
-    person: Mapping[str, str]
+    person: Mapping[str, Mapping[str, str]]
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def accounts(self) -> dict[str, str]:
+        """The account of each environment."""
+        return {layer.environment: layer.account for layer in self.layers}
+
+    @property
+    def by_hand(self) -> tuple[Layer, ...]:
+        """The layers to which a person at a keyboard delivers."""
+        return tuple(layer for layer in self.layers if layer.environment in self.person)
 
     def written(self) -> dict[str, Any]:
         """As JSON holds it."""
-        return {"layers": [asdict(layer) for layer in self.layers], "person": dict(self.person)}
+        return asdict(self)
 
 
 def read_plan(content: bytes) -> WorldPlan:
@@ -33,7 +149,21 @@ def read_plan(content: bytes) -> WorldPlan:
     Raises:
         ValueError: It is no JSON.
         LookupError: Something lacks.
+        TypeError: Something is there that no plan has.
     """
     document = json.loads(content)
-    layers = tuple(Layer(**layer) for layer in document["layers"])
-    return WorldPlan(layers=layers, person=document["person"])
+    layers = tuple(_layer(layer) for layer in document["layers"])
+    return WorldPlan(layers=layers, person=document["person"], variables=document["variables"])
+
+
+def _layer(document: dict[str, Any]) -> Layer:
+    services = tuple(_service(service) for service in document.pop("services"))
+    return Layer(**{**document, "services": services, "buckets": tuple(document["buckets"])})
+
+
+def _service(document: dict[str, Any]) -> ServicePlan:
+    sidecars = tuple(
+        SidecarPlan(**{**sidecar, "command": tuple(sidecar["command"])})
+        for sidecar in document.pop("sidecars")
+    )
+    return ServicePlan(**{**document, "sidecars": sidecars})

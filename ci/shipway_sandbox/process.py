@@ -29,8 +29,8 @@ from shipway.errors import SandboxError, ShipwayError
 from shipway_sandbox import compute, locks
 from shipway_sandbox.engine import bases, engine
 from shipway_sandbox.engine.busybox import program as busybox
-from shipway_sandbox.plan import WorldPlan, read_plan
-from shipway_sandbox.serve import ACCOUNTS, write_secrets
+from shipway_sandbox.plan import Layer, WorldPlan, read_plan
+from shipway_sandbox.serve import write_secrets
 
 WORLD_FILE: Final = "world.json"
 PLAN_FILE: Final = "plan.json"
@@ -73,6 +73,8 @@ def emulator(
                     str(run),
                     "--port",
                     str(port),
+                    "--plan",
+                    str(run / PLAN_FILE),
                     "--docker",
                     docker.host,
                     "--owner-fd",
@@ -120,25 +122,26 @@ def _await_state(process: subprocess.Popen[bytes], file: Path, log: Path) -> dic
     )
 
 
-def settle(
-    layers: Sequence[compute.Layer], state: Mapping[str, Any], image: compute.OciImage
-) -> None:
-    """Make every environment's compute layer, all accounts at once, and wait until it is healthy.
+def settle(layers: Sequence[Layer], state: Mapping[str, Any], program: bytes) -> None:
+    """Make every environment's compute layer, all at once, and wait until it is healthy.
 
     Raises:
         SandboxError: A stack or a service did not come up.
     """
 
-    def admin(layer: compute.Layer, service: str) -> Any:
+    def make(layer: Layer) -> tuple[Any, Layer]:
         root = Credentials(
-            access_key_id=ACCOUNTS[layer.environment],
+            access_key_id=layer.account,
             secret_access_key=str(state["root_secret_access_key"]),
         )
-        return client(service, region=state["region"], endpoint=state["endpoint"], credentials=root)
 
-    def make(layer: compute.Layer) -> tuple[Any, compute.Layer]:
-        compute.create(admin(layer, "cloudformation"), layer, state, image)
-        return admin(layer, "ecs"), layer
+        def admin(service: str) -> Any:
+            return client(
+                service, region=layer.region, endpoint=state["endpoint"], credentials=root
+            )
+
+        compute.create(admin, layer, state, program)
+        return admin("ecs"), layer
 
     with ThreadPoolExecutor(len(layers)) as pool:
         services = list(pool.map(make, layers))
@@ -171,12 +174,12 @@ def serve(options: argparse.Namespace) -> None:
         with ThreadPoolExecutor(1) as pool:
             files = [Path(name) for name in options.dockerfile]
             wanted = pool.submit(bases.adopt, docker, bases.named(files), options.cache, tell)
-            seed = compute.seed_image(busybox(options.cache, tell))
+            program = busybox(options.cache, tell)
             state, process = stack.enter_context(
                 emulator(run, docker, port=options.port, idle=options.idle)
             )
             tell(f"AWS answers at {state['endpoint']} (embedded; no account is used)")
-            settle(plan.layers, state, seed)
+            settle(plan.layers, state, program)
             adopted = wanted.result()
         names = ", ".join(layer.environment for layer in plan.layers)
         tell(f"{len(plan.layers)} environments are healthy: {names}")
@@ -184,7 +187,12 @@ def serve(options: argparse.Namespace) -> None:
             "pid": os.getpid(),
             "state": state,
             "claims": dict(plan.person),
-            "variables": {**variables(docker, state), **adopted.variables({})},
+            "roles": {layer.environment: layer.role for layer in plan.layers},
+            "variables": {
+                **plan.variables,
+                **variables(docker, state),
+                **adopted.variables({}),
+            },
             "engine": docker.written(),  # for base images that are needed later
             "bases": adopted.told,
         }

@@ -22,9 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from shipway.errors import SandboxError, ShipwayError
+from shipway_sandbox.plan import read_plan
 
 ACCOUNTS = {"local": "123456789012", "staging": "111122223333", "production": "444455556666"}
-"""The account of each environment."""
+"""The account of each environment, where no plan says it."""
 REGION = "eu-west-1"
 _STATE_FILE = "sandbox.json"
 _CLEAN_SECONDS = 5.0
@@ -37,6 +38,7 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--run", type=Path, help="folder for sandbox.json and the log")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
     parser.add_argument("--region", default=REGION)
+    parser.add_argument("--plan", type=Path, help="what the world is made of; names its accounts")
     parser.add_argument("--docker", default="", help="the engine's address; default: DOCKER_HOST")
     parser.add_argument("--owner-fd", type=int, help="end when this descriptor is at its end")
     parser.add_argument("--idle", type=float, help="end after this many seconds without a request")
@@ -91,18 +93,19 @@ async def _serve(options: argparse.Namespace, listening: socket.socket) -> None:
     from shipway_sandbox.emulator import hosting  # noqa: PLC0415  # the same
 
     port = listening.getsockname()[1]
+    accounts = read_plan(options.plan.read_bytes()).accounts if options.plan else ACCOUNTS
     end = threading.Event()
     run = hosting.new_run()
     hosted: list[hosting.Hosted] = []
 
     async def ready() -> None:
-        state = _state(hosted[0], port, options.region)
+        state = _state(hosted[0], port, options.region, accounts)
         await asyncio.to_thread(write_secrets, options.run / _STATE_FILE, state)
 
     settings = hosting.Settings(
         port=port,
         region=options.region,
-        account=ACCOUNTS["local"],
+        account=next(iter(accounts.values())),
         docker=options.docker,
         without=tuple(options.without),
         minute=options.minute,
@@ -138,7 +141,7 @@ async def _serve(options: argparse.Namespace, listening: socket.socket) -> None:
         await asyncio.to_thread(stopper.join, _CLEAN_SECONDS)
 
 
-def _state(hosted: Any, port: int, region: str) -> dict[str, Any]:
+def _state(hosted: Any, port: int, region: str, accounts: Mapping[str, str]) -> dict[str, Any]:
     endpoint = f"http://localhost:{port}"
     return {
         "run": hosted.run,
@@ -148,7 +151,7 @@ def _state(hosted: Any, port: int, region: str) -> dict[str, Any]:
         "registry": f"localhost:{port}",
         "issuer": hosted.issuer.url,
         "id_token_request_url": hosted.issuer.request_url,
-        "accounts": ACCOUNTS,
+        "accounts": dict(accounts),
         "region": region,
         "root_secret_access_key": hosted.root_secret,
         "admin_secret": hosted.admin_secret,

@@ -23,7 +23,7 @@ from shipway.errors import SandboxError, ShipwayError
 from shipway_sandbox import locks, tokens
 from shipway_sandbox.engine import bases
 from shipway_sandbox.engine.engine import Engine
-from shipway_sandbox.plan import WorldPlan
+from shipway_sandbox.plan import WorldPlan, read_plan
 from shipway_sandbox.process import LOCK_FILE, PLAN_FILE, WORLD_FILE
 from shipway_sandbox.serve import write_secrets
 
@@ -41,7 +41,8 @@ class World:
         pid: The process that owns all of it.
         state: What the embedded AWS says of itself, its secrets included.
         variables: What a delivery's environment must hold; credentials come apart.
-        claims: By which a person at a keyboard gets the local environment's role.
+        claims: By environment: by which a person at a keyboard gets its role.
+        roles: The name of each environment's deploy role.
         engine: What it builds with; ``None`` where nobody may add base images to it.
         bases: Every base image that was seen to → what a person is told where it is a stand-in.
     """
@@ -49,7 +50,8 @@ class World:
     pid: int
     state: Mapping[str, Any] = field(repr=False)
     variables: Mapping[str, str]
-    claims: Mapping[str, str]
+    claims: Mapping[str, Mapping[str, str]]
+    roles: Mapping[str, str]
     engine: Engine | None = None
     bases: Mapping[str, str] = field(default_factory=dict)
 
@@ -64,7 +66,7 @@ class World:
 
     def role(self, environment: str) -> str:
         """The ARN of an environment's deploy role."""
-        return f"arn:aws:iam::{self.account(environment)}:role/shop-deploy-{environment}"
+        return f"arn:aws:iam::{self.account(environment)}:role/{self.roles[environment]}"
 
     def enter(self, environ: MutableMapping[str, str]) -> None:
         """Make an environment belong to this world; no AWS setting of the caller's stays."""
@@ -72,10 +74,10 @@ class World:
             del environ[name]
         environ.update(self.variables)
 
-    def person(self) -> Credentials:
-        """Credentials of a person at a keyboard: the local environment's deploy role."""
-        job = tokens.register(self.state, self.claims)
-        return self.assume("local", tokens.fetch(job), session="laptop")
+    def person(self, environment: str) -> Credentials:
+        """Credentials of a person at a keyboard: the environment's deploy role."""
+        job = tokens.register(self.state, self.claims[environment])
+        return self.assume(environment, tokens.fetch(job), session="laptop")
 
     def assume(self, environment: str, token: str, *, session: str) -> Credentials:
         """Trade a token for an environment's deploy role.
@@ -105,6 +107,7 @@ def running(folder: Path) -> World | None:
             state=found["state"],
             variables=found["variables"],
             claims=found["claims"],
+            roles=found["roles"],
             # One that an earlier shipway started says neither.
             engine=Engine(**found["engine"]) if "engine" in found else None,
             bases=found.get("bases", {}),
@@ -114,15 +117,26 @@ def running(folder: Path) -> World | None:
     return world if locks.held(folder / LOCK_FILE) else None
 
 
-def background(
-    plan: WorldPlan, cache: Path, dockerfiles: tuple[Path, ...], tell: Tell, *, idle: float
-) -> World:
-    """Join the sandbox that runs in the background, or start it; one for each cache folder.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Needed:
+    """What a world takes from this machine.
 
-    Args:
-        plan: What it is made of, where it is started.
+    Attributes:
         cache: Folder kept between runs.
         dockerfiles: Whose base images will be needed.
+    """
+
+    cache: Path
+    dockerfiles: tuple[Path, ...] = ()
+
+
+def background(plan: WorldPlan, folder: Path, needed: Needed, tell: Tell, *, idle: float) -> World:
+    """Join the sandbox that runs in the background, or start it; one for each folder.
+
+    Args:
+        plan: What it is made of. One that runs and was made of something else is ended first.
+        folder: Where it keeps its state.
+        needed: What it takes from this machine.
         tell: Takes progress.
         idle: One that is started ends by itself after so many seconds without a request.
 
@@ -131,14 +145,16 @@ def background(
         EngineError: There is no Docker engine and none can be started here, or a stand-in for a
             base image cannot be made.
     """
-    folder = cache / "sandbox"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locks.locked(folder / "lock"):
-        found = running(folder)
-        if found is not None:
-            return _joined(found, cache, dockerfiles, tell)
-        tell("starting the sandbox in the background; `inv sandbox --down` ends it")
-        process = _start(plan, folder, cache, dockerfiles, ("--idle", str(idle)))
+        world = running(folder)
+        if world is not None and _made_of(folder, plan):
+            return _joined(world, folder, needed, tell)
+        if world is not None:
+            tell("ci/ says something else than when the sandbox was started: it starts again")
+            end(folder)
+        tell("starting the sandbox in the background; `shipway sandbox --down` ends it")
+        process = _start(plan, folder, needed, ("--idle", str(idle)))
         try:
             return _ready(process, folder, tell)
         except BaseException:
@@ -148,33 +164,42 @@ def background(
             raise
 
 
-def _joined(found: World, cache: Path, dockerfiles: tuple[Path, ...], tell: Tell) -> World:
+def _made_of(folder: Path, plan: WorldPlan) -> bool:
+    """Whether the world that runs serves, by hand, what is asked for."""
+    try:
+        made_of = read_plan((folder / PLAN_FILE).read_bytes())
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+    return made_of.by_hand == plan.by_hand
+
+
+def _joined(found: World, folder: Path, needed: Needed, tell: Tell) -> World:
     """A world that was started for other base images, or for these, with these.
 
     The caller holds the lock of the folder.
     """
-    wanted = bases.named(dockerfiles)
+    wanted = bases.named(needed.dockerfiles)
     for reference in wanted:
         if text := found.bases.get(reference):
             tell(text)
     further = [reference for reference in wanted if reference not in found.bases]
     if not further or found.engine is None:
         return found
-    adopted = bases.adopt(found.engine, further, cache, tell)
+    adopted = bases.adopt(found.engine, further, needed.cache, tell)
     joined = replace(
         found,
         variables={**found.variables, **adopted.variables(found.variables)},
         bases={**found.bases, **adopted.told},
     )
     told = {"variables": joined.variables, "bases": joined.bases}
-    file = cache / "sandbox" / WORLD_FILE
+    file = folder / WORLD_FILE
     # It is gone where the sandbox ends at this very moment; then the delivery tells.
     with contextlib.suppress(FileNotFoundError):
         write_secrets(file, {**json.loads(file.read_bytes()), **told})
     return joined
 
 
-def end(cache: Path) -> bool:
+def end(folder: Path) -> bool:
     """End the background sandbox and all it started, also one that still starts.
 
     Returns:
@@ -183,7 +208,7 @@ def end(cache: Path) -> bool:
     Raises:
         SandboxError: It did not end in time.
     """
-    lock = cache / "sandbox" / LOCK_FILE
+    lock = folder / LOCK_FILE
     pid = locks.holder(lock)
     if pid is None:
         return False
@@ -195,16 +220,13 @@ def end(cache: Path) -> bool:
 
 
 @contextlib.contextmanager
-def owned(
-    plan: WorldPlan, run: Path, cache: Path, dockerfiles: tuple[Path, ...], tell: Tell
-) -> Iterator[World]:
+def owned(plan: WorldPlan, run: Path, needed: Needed, tell: Tell) -> Iterator[World]:
     """A sandbox of our own, which ends with the context or with this process, kill -9 included.
 
     Args:
         plan: What it is made of.
         run: Folder of this run: logs and secrets.
-        cache: Folder kept between runs.
-        dockerfiles: Whose base images will be needed.
+        needed: What it takes from this machine.
         tell: Takes progress.
 
     Raises:
@@ -213,9 +235,7 @@ def owned(
     """
     reading, writing = os.pipe()
     try:
-        process = _start(
-            plan, run, cache, dockerfiles, ("--owner-fd", str(reading)), keep=(reading,)
-        )
+        process = _start(plan, run, needed, ("--owner-fd", str(reading)), keep=(reading,))
     finally:
         os.close(reading)
     try:
@@ -234,15 +254,14 @@ def owned(
 def _start(
     plan: WorldPlan,
     run: Path,
-    cache: Path,
-    dockerfiles: tuple[Path, ...],
+    needed: Needed,
     further: tuple[str, ...],
     *,
     keep: tuple[int, ...] = (),
 ) -> subprocess.Popen[str]:
     run.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_secrets(run / PLAN_FILE, plan.written())
-    files = [word for file in dockerfiles for word in ("--dockerfile", str(file))]
+    files = [word for file in needed.dockerfiles for word in ("--dockerfile", str(file))]
     with (run / "host.log").open("wb") as log:
         return subprocess.Popen(
             [
@@ -252,7 +271,7 @@ def _start(
                 "--run",
                 str(run),
                 "--cache",
-                str(cache),
+                str(needed.cache),
                 *files,
                 *further,
             ],

@@ -49,17 +49,18 @@ def _rehearse(console: Console) -> int:
     began = time.monotonic()
     evidence = _folder(root / "evidence")
     name = evidence.name
+    embedded = entry.embedded(root, cache_folder(os.environ))
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shipway-")))
-        checkout = Checkout(root, scratch / "shop")
-        sandbox = stack.enter_context(
-            entry.owned(root, scratch / "run", cache_folder(os.environ), console.say)
-        )
+        repository = embedded.blueprint.repository.full_name
+        checkout = Checkout(root, scratch / "repository", repository)
+        sandbox = stack.enter_context(embedded.owned(scratch / "run", console.say))
         stage = ScenarioContext(
             world=sandbox,
             checkout=checkout,
             evidence=evidence,
             prober=HttpProber(),
+            blueprint=embedded.blueprint,
         )
         _walk_all(stage, scratch, console)
     judged = closing.judge(evidence)
@@ -146,7 +147,8 @@ class _Apart:
 
     def clone(self) -> None:
         """Take the repository as it is now."""
-        own = Checkout(self._stage.checkout.folder, self._folder)
+        ours = self._stage.checkout
+        own = Checkout(ours.folder, self._folder, ours.repository)
         self._stage = replace(self._stage, checkout=own)
 
     def walk(self) -> None:

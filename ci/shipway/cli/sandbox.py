@@ -16,16 +16,19 @@ def run(*, down: bool, json: bool) -> int:
     """Start the background sandbox, or end it; gives the exit code."""
 
     def work(console: Console) -> int:
-        cache = cache_folder(os.environ)
+        world = entry.embedded(checkout.root(Path.cwd()), cache_folder(os.environ))
         if down:
-            ended = entry.end(cache)
+            ended = world.end()
             console.say("the sandbox has ended" if ended else "no sandbox is running")
             return 0
-        found = entry.background(checkout.root(Path.cwd()), cache, console.say)
+        found = world.background(console.say)
         console.say(f"the sandbox runs at {found.endpoint} (process {found.pid})")
-        console.say("deliver to it: inv deploy --env local")
+        for name in world.blueprint.sandboxes:
+            console.say(f"deliver to it: shipway deploy --env {name}")
         minutes = f"{entry.IDLE_SECONDS / 60:.0f}"
-        console.say(f"end it: inv sandbox --down (it ends by itself after {minutes} idle minutes)")
+        console.say(
+            f"end it: shipway sandbox --down (it ends by itself after {minutes} idle minutes)"
+        )
         return 0
 
     rest = "one that was still starting has been ended; inv sandbox --down ends one that runs"

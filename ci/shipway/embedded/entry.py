@@ -1,90 +1,119 @@
-"""Start the embedded world, join it, end it; its packages are an extra that may be missing."""
+"""Start the embedded world, join it, end it; its packages are an extra that may be missing.
+
+There is one world for each repository, made of what that repository's ``ci/`` says.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from shipway.errors import SandboxError, ShipwayError
+from shipway.errors import SandboxError
 
 if TYPE_CHECKING:
+    from shipway.embedded.blueprint import Blueprint
     from shipway_sandbox.world import World
 
-
+Tell = Callable[[str], None]
 IDLE_SECONDS: Final = 1800.0
 """A background world that nobody asks anything for this long ends by itself."""
 
 
-def background(root: Path, cache: Path, tell: Callable[[str], None]) -> World:
-    """Join the world that runs in the background, or start it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Embedded:
+    """The world of one repository, running or not.
 
-    Args:
-        root: The repository's root.
-        cache: shipway's cache folder; there is one world for each.
-        tell: Takes progress, a line at a time.
-
-    Raises:
-        SandboxError: A package lacks, or it could not be started; nothing of it is left running.
-        EngineError: There is no Docker engine and none can be started here.
-    """
-    try:
-        from shipway.embedded.roles import PLAN  # noqa: PLC0415  # an extra: only if asked for
-        from shipway_sandbox import world  # noqa: PLC0415  # the same
-    except ImportError as error:
-        raise _missing(error) from error
-    return world.background(PLAN, cache, dockerfiles(root), tell, idle=IDLE_SECONDS)
-
-
-def owned(
-    root: Path, run: Path, cache: Path, tell: Callable[[str], None]
-) -> AbstractContextManager[World]:
-    """A world of our own, which ends with the context or with this process, kill -9 included.
-
-    Args:
-        root: The repository's root.
-        run: Folder of this run: logs and secrets.
+    Attributes:
+        blueprint: What it is made of.
         cache: shipway's cache folder.
-        tell: Takes progress, a line at a time.
-
-    Raises:
-        SandboxError: A package lacks, or it could not be started.
-        EngineError: There is no Docker engine and none can be started here.
+        dockerfiles: Whose base images must be at hand.
     """
-    try:
-        from shipway.embedded.roles import PLAN  # noqa: PLC0415  # an extra: only if asked for
-        from shipway_sandbox import world  # noqa: PLC0415  # the same
-    except ImportError as error:
-        raise _missing(error) from error
-    return world.owned(PLAN, run, cache, dockerfiles(root), tell)
 
+    blueprint: Blueprint
+    cache: Path
+    dockerfiles: tuple[Path, ...]
 
-def end(cache: Path) -> bool:
-    """End the background world and all it started; whether there was one.
+    @property
+    def folder(self) -> Path:
+        """Where the background world keeps its state, named by the repository."""
+        return self.cache / "sandbox" / self.blueprint.repository.full_name.replace("/", "--")
 
-    Raises:
-        SandboxError: A package lacks, or it did not end in time.
-    """
-    try:
+    def background(self, tell: Tell) -> World:
+        """Join the world that runs in the background, or start it.
+
+        Raises:
+            SandboxError: It could not be started; nothing of it is left running.
+            EngineError: There is no Docker engine and none can be started here.
+        """
         from shipway_sandbox import world  # noqa: PLC0415  # an extra: only if asked for
-    except ImportError as error:
-        raise _missing(error) from error
-    return world.end(cache)
+
+        return world.background(
+            self.blueprint.plan,
+            self.folder,
+            world.Needed(cache=self.cache, dockerfiles=self.dockerfiles),
+            tell,
+            idle=IDLE_SECONDS,
+        )
+
+    def owned(self, run: Path, tell: Tell) -> AbstractContextManager[World]:
+        """A world of our own, which ends with the context or with this process, kill -9 included.
+
+        Args:
+            run: Folder of this run: logs and secrets.
+            tell: Takes progress, a line at a time.
+
+        Raises:
+            SandboxError: It could not be started.
+            EngineError: There is no Docker engine and none can be started here.
+        """
+        from shipway_sandbox import world  # noqa: PLC0415  # an extra: only if asked for
+
+        needed = world.Needed(cache=self.cache, dockerfiles=self.dockerfiles)
+        return world.owned(self.blueprint.plan, run, needed, tell)
+
+    def end(self) -> bool:
+        """End the background world and all it started; whether there was one.
+
+        Raises:
+            SandboxError: It did not end in time.
+        """
+        from shipway_sandbox import world  # noqa: PLC0415  # an extra: only if asked for
+
+        return world.end(self.folder)
 
 
-def dockerfiles(root: Path) -> tuple[Path, ...]:
-    """The Dockerfile that delivery.toml names, so that its base images are at hand."""
-    from shipway.config import load  # noqa: PLC0415  # pydantic is needed only to start one
+def embedded(root: Path, cache: Path) -> Embedded:
+    """The world of a repository.
 
+    Args:
+        root: The repository's root.
+        cache: shipway's cache folder.
+
+    Raises:
+        SandboxError: A package lacks.
+        ConfigurationError: ``ci/`` says something that cannot stand in the sandbox.
+    """
     try:
-        image = load.load(root / "ci" / "delivery.toml").document.table["image"]
-        return (root / image["context"] / image["dockerfile"],)
-    except (ShipwayError, LookupError, TypeError):
-        return ()  # the delivery itself says what is wrong with the file
+        from shipway.embedded.blueprint import draw  # noqa: PLC0415  # an extra: only if asked for
+    except ImportError as error:
+        raise SandboxError(
+            f"the embedded sandbox needs {error.name}", remedy="pip install 'shipway[sandbox]'"
+        ) from error
+    from shipway.config import load as delivery_file  # noqa: PLC0415  # needs pydantic
+    from shipway.policy import load as contract_file  # noqa: PLC0415  # the same
 
-
-def _missing(error: ImportError) -> SandboxError:
-    return SandboxError(
-        f"the embedded sandbox needs {error.name}", remedy="pip install 'shipway[sandbox]'"
+    contract = contract_file.load(root / "ci" / "release.toml")
+    delivery = delivery_file.load(root / "ci" / "delivery.toml")
+    image = delivery.document.table.get("image", {})
+    context = root / str(image.get("context", "."))
+    dockerfile = context / str(image.get("dockerfile", "Dockerfile"))
+    # One that is not there is the build's to tell.
+    text = dockerfile.read_text("utf-8", "replace") if dockerfile.is_file() else ""
+    return Embedded(
+        blueprint=draw(contract, delivery, dockerfile=text),
+        cache=cache,
+        dockerfiles=(dockerfile,),
     )

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final
 
 from shipway.errors import GitError, SandboxError
-from shipway_sandbox.github import GITHUB
 
 _AUTHOR: Final = (
     "-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.invalid",
@@ -27,11 +26,13 @@ class Checkout:
     Args:
         source: The caller's repository.
         folder: Where the clone is made; the caller removes it.
+        repository: ``OWNER/NAME`` at GitHub.
     """
 
-    def __init__(self, source: Path, folder: Path) -> None:
+    def __init__(self, source: Path, folder: Path, repository: str) -> None:
         self.folder = folder
-        url = f"https://github.com/{GITHUB}.git"
+        self.repository = repository
+        url = f"https://github.com/{repository}.git"
         _git(source, "clone", "--quiet", "--no-hardlinks", str(source), str(folder))
         _git(folder, "remote", "set-url", "origin", url)
         _git(folder, "checkout", "--quiet", "-B", "main")

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from shipway.delivery.verification import Prober
+from shipway.embedded.blueprint import Blueprint
 from shipway.errors import SandboxError, ShipwayError
 from shipway.evidence.store import RecordStore
 from shipway.rehearsal.checkout import Checkout
@@ -22,13 +23,11 @@ from shipway.rehearsal.criteria import RECORD, WALK
 from shipway.rehearsal.scenarios import Scenario
 from shipway.rehearsal.traffic import TrafficProbe
 from shipway_sandbox import github, tokens
-from shipway_sandbox.github import GITHUB
 from shipway_sandbox.world import World
 
 # What a hosted runner has of this machine; nothing of the caller's AWS or GitHub leaks in.
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "SSL_CERT_FILE")
 _END_SECONDS: Final = 8.0
-_OWNER, _, _NAME = GITHUB.partition("/")
 
 Show = Callable[[Mapping[str, Any]], None]
 
@@ -42,12 +41,24 @@ class ScenarioContext:
         checkout: The repository that is released from.
         evidence: The rehearsal's folder: one chain of records.
         prober: Asks addresses.
+        blueprint: What the sandbox is made of.
     """
 
     world: World
     checkout: Checkout
     evidence: Path
     prober: Prober
+    blueprint: Blueprint
+
+    def address(self, environment: str) -> str:
+        """What customers ask in an environment: the first service that has an address."""
+        layer = self.blueprint.layer(environment)
+        service = next(service for service in layer.services if service.port)
+        return f"{self.world.endpoint}/_alb/{service.balancer}{service.health_path}"
+
+    def repository(self, environment: str) -> str:
+        """The image repository of an environment; empty where it has none."""
+        return self.blueprint.layer(environment).repository if environment else ""
 
     @property
     def root(self) -> Path:
@@ -69,7 +80,7 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
     workspace = stage.checkout.folder
     sha = stage.checkout.release(one.variant, one.title)
     after = stage.checkout.tag(one.ref)
-    event = _event(one, sha, kept, workspace, number)
+    event = _event(one, sha, kept, workspace, number, repository=stage.blueprint.repository)
     event = replace(event, payload={**event.payload, **_pushed(one, after)})
     event.write()
     environ = _environment(stage.world, event)
@@ -80,10 +91,16 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
     environ["SHIPWAY_EVIDENCE"] = str(stage.evidence)
     oidc = _sign_in(one, stage.world, event, environ)
     seen: dict[str, Any] = {}
-    url = f"{stage.world.endpoint}/_alb/shop-production/health"
+    url = stage.address(one.environment) if one.traffic else ""
     probe = TrafficProbe(stage.prober, url) if one.traffic else nullcontext()
     with probe as asking:
-        code = _run(_command(one, stage.world), workspace, environ, kept, show)
+        code = _run(
+            _command(one, stage.world, stage.repository(one.environment)),
+            workspace,
+            environ,
+            kept,
+            show,
+        )
     if asking is not None:
         seen["traffic"] = asdict(asking.counted())
     facts = {
@@ -102,14 +119,22 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
     RecordStore(stage.evidence).add(record, {WALK: content})
 
 
-def _event(one: Scenario, sha: str, kept: Path, workspace: Path, number: int) -> github.GithubEvent:
+def _event(
+    one: Scenario,
+    sha: str,
+    kept: Path,
+    workspace: Path,
+    number: int,
+    *,
+    repository: github.GithubRepository,
+) -> github.GithubEvent:
     return github.event(
         one.event,
         ref=one.ref,
         sha=sha,
         folder=kept / "github",
         workspace=workspace,
-        repository=github.GithubRepository(owner=_OWNER, name=_NAME),
+        repository=repository,
         run=github.Run(id=9_000_000_000 + number, number=number, environment=one.environment),
         head_ref="feature/x" if one.event == "pull_request" else "",
     )
@@ -163,13 +188,14 @@ def _false_tokens(
         return tokens.fetch(tokens.register(world.state, {**event.claims, **claims}))
 
     branch = "refs/heads/feature/x"
-    stranger = f"mallory/{_NAME}"
+    ours = str(event.claims["repository"])
+    stranger = f"mallory/{ours.partition('/')[2]}"
     return (
-        ("a token of another branch", other(sub=f"repo:{GITHUB}:ref:{branch}", ref=branch)),
+        ("a token of another branch", other(sub=f"repo:{ours}:ref:{branch}", ref=branch)),
         (
             "a token of another repository",
             other(
-                sub=str(event.claims["sub"]).replace(GITHUB, stranger),
+                sub=str(event.claims["sub"]).replace(ours, stranger),
                 repository=stranger,
                 repository_id="666",
             ),
@@ -190,10 +216,10 @@ def _refused(world: World, environment: str, what: str, token: str) -> dict[str,
     return {"what": what, "refused": False}
 
 
-def _command(one: Scenario, world: World) -> list[str]:
+def _command(one: Scenario, world: World, name: str) -> list[str]:
     command = [*_tied(), sys.executable, "-m", "invoke", "deploy", "--json"]
     if one.image:
-        repository = f"{world.state['registry']}/shop-{one.environment}"
+        repository = f"{world.state['registry']}/{name}"
         command += ["--image", f"{repository}@{one.image}"]
     return command
 

@@ -59,10 +59,10 @@ def needs(declared: Declared) -> Needs:
     key = table.get("sign", "")
     signs = key.startswith(_KMS) or Reference.parse(key) is not None
     values: list[tuple[str, str, Callable[[str], str]]] = [
-        ("Repository", table["repository"], _name),
-        ("Cluster", table["cluster"], _last),
+        ("Repository", table["repository"], name_of),
+        ("Cluster", table["cluster"], last_of),
         *(
-            (f"Service{camel(service)}", of["service"], _last)
+            (f"Service{camel(service)}", of["service"], last_of)
             for service, of in table["services"].items()
         ),
     ]
@@ -109,7 +109,7 @@ def _source(repository: str, source: Mapping[str, Any]) -> Iterator[tuple[str, s
     values = (
         ("SourceAccount", account),
         ("SourceRegion", region),
-        ("SourceRepository", _name(repository)),
+        ("SourceRepository", name_of(repository)),
     )
     yield from ((name, text) for name, text in values if _is_written(text))
 
@@ -118,12 +118,12 @@ def _is_written(text: str) -> bool:
     return Reference.parse(text) is None
 
 
-def _last(name: str) -> str:
+def last_of(name: str) -> str:
     """The name at the end of an ARN."""
     return name.rpartition("/")[2]
 
 
-def _name(repository: str) -> str:
+def name_of(repository: str) -> str:
     """A repository's name without its registry's host, which has a dot or a port."""
     first, slash, rest = repository.partition("/")
     return rest if slash and (set(".:") & set(first) or first == "localhost") else repository
