@@ -1,29 +1,44 @@
-"""What the rehearsal walks, as values: GitHub's events, changes of the source, expected ends."""
+"""What the rehearsal walks, as values: GitHub's events, changes of the source, expected ends.
+
+Made from the release contract: for each entry an event that is allowed, for each a near miss that
+is refused, and for what deploys the releases that must fail.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final, Literal
 
 from shipway.errors import ImageNotFoundError, RefusedError
+from shipway.policy.contract import Contract, ContractEntry, Refused, decide
+from shipway.policy.trigger import Trigger
+from shipway.rehearsal import variants
 from shipway.rollout.judge.verdict import ROLLED_BACK
 
 Event = Literal["push", "pull_request"]
+Role = Literal["publish", "deploy", "refused", "failing"]
+"""What a scenario proves: an entry that builds and publishes at most, one that deploys, a trigger
+that is refused, a release that must fail."""
 
 ABSENT_DIGEST: Final = "sha256:" + "0" * 63 + "1"
 """A well-formed digest of nothing."""
+_TAGS: Final = "refs/tags/"
+_HEADS: Final = "refs/heads/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """One walk through the task code, as GitHub would start it.
+    """One run of the task code, as GitHub would start it.
 
     Attributes:
         name: Its folder below the rehearsal's evidence.
         title: What a person reads.
+        role: What it proves.
+        criterion: The row of the acceptance table that an allowed event stands for.
         event: GitHub's event.
         ref: The full ref of the event.
-        variant: A complete ``app.py`` below ``examples/failures`` that the release ships.
+        variant: How the release fails, see :mod:`.variants`; empty for the repository's own.
         environment: Where the OIDC step gets its role; empty where no role trusts such a run.
         image: ``--image`` as a digest in the environment's repository; empty for a build.
         exit_code: How it must end.
@@ -33,7 +48,9 @@ class Scenario:
 
     name: str
     title: str
+    role: Role
     ref: str
+    criterion: str = ""
     event: Event = "push"
     variant: str = ""
     environment: str = ""
@@ -43,23 +60,87 @@ class Scenario:
     traffic: bool = False
 
 
-def _failing(number: int, name: str, title: str, variant: str) -> Scenario:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scenarios:
+    """Everything that is walked, in order.
+
+    Attributes:
+        allowed: An event for each entry of the contract.
+        refused: A near miss of each, and a pull request.
+        failing: Releases that must fail; empty where no entry deploys.
+    """
+
+    allowed: tuple[Scenario, ...]
+    refused: tuple[Scenario, ...]
+    failing: tuple[Scenario, ...]
+
+
+def scenarios(contract: Contract, *, listens: bool) -> Scenarios:
+    """Make them.
+
+    Args:
+        contract: The release contract.
+        listens: Whether a service of the environments has an address: what never listens and
+            what answers wrongly fails only there.
+    """
+    numbers = iter(range(1, 100))
+    allowed = tuple(_allowed(next(numbers), entry) for entry in contract.triggers)
+    refused = tuple(
+        _refused(next(numbers), slug, title, ref, event)
+        for slug, title, ref, event in _near_misses(contract)
+    )
+    deploying = [entry for entry in contract.triggers if "deploy" in entry.tasks]
+    failing: tuple[Scenario, ...] = ()
+    if deploying:
+        entry = deploying[-1]
+        failing = (
+            *(
+                _failing(next(numbers), entry, variant, title)
+                for variant, title in _variants(listens=listens)
+            ),
+            _absent(next(numbers), entry),
+        )
+    return Scenarios(allowed=allowed, refused=refused, failing=failing)
+
+
+def _variants(*, listens: bool) -> Iterator[tuple[str, str]]:
+    yield variants.CRASH, "a release that crashes"
+    yield variants.CRASH_LATER, "a release that crashes after some seconds"
+    if listens:
+        yield variants.ANSWERS_500, "a release that answers 500"
+        yield variants.DEAF, "a release that never listens"
+
+
+def _allowed(number: int, entry: ContractEntry) -> Scenario:
+    environment = entry.environments[0]
+    deploys = "deploy" in entry.tasks
+    shown = _shown(_ref(entry.ref, number - 1))
     return Scenario(
-        name=f"{number:02}-{name}",
-        title=title,
-        ref=f"refs/tags/v1.0.{number}-stable",
-        variant=variant,
-        environment="production",
-        exit_code=ROLLED_BACK.exit_code,
-        kind=ROLLED_BACK.name,
-        traffic=True,
+        name=f"{number:02}-{entry.name}",
+        title=f"push to {shown}" if entry.ref.startswith(_HEADS) else f"tag {shown}",
+        role="deploy" if deploys else "publish",
+        criterion=_criterion(entry, environment),
+        ref=_ref(entry.ref, number - 1),
+        environment=environment,
+        traffic=deploys,
     )
 
 
-def _refused(number: int, name: str, title: str, ref: str, event: Event = "push") -> Scenario:
+def _criterion(entry: ContractEntry, environment: str) -> str:
+    pattern = _shown(entry.ref)
+    if "deploy" in entry.tasks:
+        what = f"{pattern} tags" if entry.ref.startswith(_TAGS) else f"push to {pattern}"
+        verb = "deploy" if entry.ref.startswith(_TAGS) else "deploys"
+        return f"{what} {verb} to {environment}"
+    published = f", publishes to {environment} ECR" if "publish" in entry.tasks else ""
+    return f"push to {pattern} builds{published} as configured"
+
+
+def _refused(number: int, slug: str, title: str, ref: str, event: Event) -> Scenario:
     return Scenario(
-        name=f"{number:02}-{name}",
+        name=f"{number:02}-{slug}",
         title=title,
+        role="refused",
         event=event,
         ref=ref,
         exit_code=RefusedError.exit_code,
@@ -67,34 +148,86 @@ def _refused(number: int, name: str, title: str, ref: str, event: Event = "push"
     )
 
 
-MAIN: Final = Scenario(
-    name="01-main", title="push to main", ref="refs/heads/main", environment="staging"
-)
-STABLE: Final = Scenario(
-    name="02-stable",
-    title="tag v1.0.0-stable",
-    ref="refs/tags/v1.0.0-stable",
-    environment="production",
-    traffic=True,
-)
-REFUSED: Final = (
-    _refused(3, "tag", "tag v1.0.1", "refs/tags/v1.0.1"),
-    _refused(4, "branch", "branch feature/x", "refs/heads/feature/x"),
-    _refused(5, "pull-request", "pull request", "refs/pull/7/merge", "pull_request"),
-)
-FAILING: Final = (
-    _failing(6, "crash", "a release that crashes", "crash.py"),
-    _failing(7, "answers-500", "a release that answers 500", "answers-500.py"),
-    _failing(8, "deaf", "a release that never listens", "deaf.py"),
-)
-NO_IMAGE: Final = Scenario(
-    name="09-no-image",
-    title="a release whose image does not exist",
-    ref="refs/tags/v1.0.9-stable",
-    environment="production",
-    image=ABSENT_DIGEST,
-    exit_code=ImageNotFoundError.exit_code,
-    kind=ImageNotFoundError.kind,
-    traffic=True,
-)
-ALL: Final = (MAIN, STABLE, *REFUSED, *FAILING, NO_IMAGE)
+def _failing(number: int, entry: ContractEntry, variant: str, title: str) -> Scenario:
+    return Scenario(
+        name=f"{number:02}-{variant}",
+        title=title,
+        role="failing",
+        ref=_ref(entry.ref, number),
+        variant=variant,
+        environment=entry.environments[0],
+        exit_code=ROLLED_BACK.exit_code,
+        kind=ROLLED_BACK.name,
+        traffic=True,
+    )
+
+
+def _absent(number: int, entry: ContractEntry) -> Scenario:
+    return Scenario(
+        name=f"{number:02}-no-image",
+        title="a release whose image does not exist",
+        role="failing",
+        ref=_ref(entry.ref, number),
+        environment=entry.environments[0],
+        image=ABSENT_DIGEST,
+        exit_code=ImageNotFoundError.exit_code,
+        kind=ImageNotFoundError.kind,
+        traffic=True,
+    )
+
+
+def _near_misses(contract: Contract) -> Iterator[tuple[str, str, str, Event]]:
+    """Triggers that look like what is allowed and are not; each is refused by the contract."""
+    for slug, ref in _candidates(contract):
+        if not _is_allowed(contract, ref):
+            kind = "tag" if ref.startswith(_TAGS) else "branch"
+            yield slug, f"{kind} {_shown(ref)}", ref, "push"
+    yield "pull-request", "pull request", "refs/pull/7/merge", "pull_request"
+
+
+def _candidates(contract: Contract) -> Iterator[tuple[str, str]]:
+    seen: set[str] = set()
+    for entry in contract.triggers:
+        shown = _shown(_ref(entry.ref, 1))
+        if entry.ref.startswith(_TAGS):
+            version = shown.partition("-")[0] if "-" in shown else f"{shown}-rc.1"
+            misses = (("tag", f"{_TAGS}{version}"), ("branch", f"{_HEADS}{shown}"))
+        else:
+            misses = (("branch", f"{_HEADS}feature/x"), ("tag", f"{_TAGS}{shown}"))
+        for slug, ref in misses:
+            if ref not in seen:
+                seen.add(ref)
+                yield (slug if slug not in seen else f"{slug}-{len(seen)}"), ref
+                seen.add(slug)
+
+
+def _is_allowed(contract: Contract, ref: str) -> bool:
+    source = contract.source
+    trigger = Trigger(
+        event="push",
+        ref=ref,
+        sha="0" * 40,
+        actor="octocat",
+        repository=source.repository if source else "",
+    )
+    decision = decide(contract, trigger, environment=None, task=None)
+    return not isinstance(decision, Refused)
+
+
+def _ref(pattern: str, number: int) -> str:
+    """A ref that a pattern matches; another one for another number."""
+    version = f"1.0.{number}"
+    return "".join(
+        part + ((version if part.endswith("v") else f"v{version}") if more else "")
+        for part, more in _parts(pattern)
+    )
+
+
+def _parts(pattern: str) -> Iterator[tuple[str, bool]]:
+    parts = pattern.split("*")
+    for index, part in enumerate(parts):
+        yield part, index == 0 and len(parts) > 1
+
+
+def _shown(ref: str) -> str:
+    return ref.removeprefix(_TAGS).removeprefix(_HEADS)
