@@ -93,16 +93,16 @@ def secret_values(document: Json | None) -> frozenset[str]:
     Those are environment values whose names look secret, and the password in any value that is a
     URL. Values of ``secrets`` are not in a task definition at all: it holds only where they are.
     """
-    found: set[str] = set()
+    values: set[str] = set()
     for container in _dicts((document or {}).get("containerDefinitions")):
         for pair in _dicts(container.get("environment")):
             name, value = str(pair.get("name", "")), str(pair.get("value", ""))
             password = _password(value)
             if password:
-                found.add(password)
+                values.add(password)
             if looks_secret(name) and value.lower() not in _NOT_SECRET_VALUES:
-                found.add(value)
-    return frozenset(found)
+                values.add(value)
+    return frozenset(values)
 
 
 def redact(text: str, secrets: Iterable[str] = (), *, assignments: bool = True) -> str:
@@ -126,13 +126,13 @@ def redact(text: str, secrets: Iterable[str] = (), *, assignments: bool = True) 
 
 def redact_lines(lines: Sequence[str], secrets: Iterable[str] = ()) -> tuple[str, ...]:
     """Lines without secrets, as many as came: a key that spans lines is hidden in each of them."""
-    known = frozenset(secrets)
+    hidden = frozenset(secrets)
     result: list[str] = []
     inside = False
     for line in lines:
         begins = "-----BEGIN" in line and "PRIVATE KEY" in line
         inside = inside or begins
-        result.append(HIDDEN if inside else redact(line, known))
+        result.append(HIDDEN if inside else redact(line, hidden))
         if inside and "-----END" in line:
             inside = False
     return tuple(result)
@@ -149,10 +149,10 @@ def _without(text: str, value: str) -> str:
 
 def _assigned(match: re.Match[str]) -> str:
     value = match["value"].strip("\"'")
-    plain = value.lower() in _NOT_SECRET_VALUES or value == HIDDEN or value.startswith("arn:")
+    harmless = value.lower() in _NOT_SECRET_VALUES or value == HIDDEN or value.startswith("arn:")
     colon = ":" in match["middle"]
     secret = _STRONG.search(match["name"]) if colon else looks_secret(match["name"])
-    if plain or not secret:
+    if harmless or not secret:
         return match[0]
     return f"{match['name']}{match['middle']}{HIDDEN}"
 
@@ -169,4 +169,4 @@ def _password(value: str) -> str:
 def _dicts(value: object) -> list[Json]:
     if not isinstance(value, Sequence) or isinstance(value, str):
         return []
-    return [each for each in value if isinstance(each, Mapping)]
+    return [item for item in value if isinstance(item, Mapping)]

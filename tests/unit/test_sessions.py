@@ -70,14 +70,14 @@ def test_bytecode_is_kept_where_python_may_not_keep_it(
 def test_the_sandbox_is_installed_where_it_is_named(
     session: Any, words: list[str], *, embedded: bool
 ) -> None:
-    sessions.walk(session, "verify", words)
+    sessions.run_task(session, "verify", words)
     assert ("sandbox" in session.installed[0]) is embedded
     assert session.ran == [("inv", "verify", *words)]
 
 
 def test_an_unreadable_file_is_for_the_task_to_tell(session: Any) -> None:
     Path("ci/delivery.toml").write_text("environments = [", encoding="utf-8")
-    sessions.walk(session, "build", ["--env", "local"])
+    sessions.run_task(session, "build", ["--env", "local"])
     assert "sandbox" not in session.installed[0]
     assert session.ran == [("inv", "build", "--env", "local")]
 
@@ -92,5 +92,5 @@ def test_who_presses_ctrl_c_leaves_the_end_to_the_task(
 ) -> None:
     """Elsewhere than at a terminal nox alone is told, so it must end the task before the runner."""
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: terminal))
-    sessions.walk(session, "deploy", ["--env", "local"])
+    sessions.run_task(session, "deploy", ["--env", "local"])
     assert session.patience == [patience]

@@ -63,7 +63,7 @@ class DeliveryFile:
         if name not in self.names:
             raise ConfigurationError(
                 f"there is no environment {shown(name)}{nearest(name, self.names)}",
-                where=self.document.shown,
+                where=self.document.path,
                 remedy=f"name one of {', '.join(self.names)}",
             )
         return Declared(name=name, document=self.document)
@@ -86,7 +86,7 @@ def load(file: Path) -> DeliveryFile:
         problems += problems_of(error, DeliveryTable)
     problems += _between(document.table)
     if problems:
-        raise configuration_error(problems, shown=document.shown, lines=document.lines)
+        raise configuration_error(problems, path=document.path, lines=document.lines)
     return DeliveryFile(document=document)
 
 
@@ -110,8 +110,10 @@ def _promotion(
     source = environment.get("promote_from")
     if not isinstance(source, str) or not source:
         if "promote_repository" in environment:
-            beside = ("environments", name, "promote_repository")
-            yield Problem(path=beside, text="says where promote_from, which is missing, lies")
+            repository_path = ("environments", name, "promote_repository")
+            yield Problem(
+                path=repository_path, text="says where promote_from, which is missing, lies"
+            )
     elif source == name:
         yield Problem(path=path, text="is this environment itself")
     elif source not in environments:
@@ -128,11 +130,11 @@ def _promotion(
 
 def same_services(services: object, prefix: KeyPath) -> Iterator[Problem]:
     """Services that say they are the same one: two rollouts of it would replace each other."""
-    seen: dict[str, KeyPath] = {}
+    paths: dict[str, KeyPath] = {}
     for key, service in _tables(services):
         name, path = service.get("service"), (*prefix, key, "service")
-        if isinstance(name, str) and seen.setdefault(name, path) != path:
-            first = dotted(seen[name])
+        if isinstance(name, str) and paths.setdefault(name, path) != path:
+            first = dotted(paths[name])
             yield Problem(path=path, text=f"is the same service as {first}")
 
 

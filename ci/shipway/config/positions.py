@@ -145,10 +145,10 @@ class _Walk:
         return False
 
     def take(self, mark: str) -> bool:
-        found = self.text.startswith(mark, self.at)
-        if found:
+        matches = self.text.startswith(mark, self.at)
+        if matches:
             self.at += len(mark)
-        return found
+        return matches
 
     def line(self) -> int:
         return bisect_right(self.starts, self.at)

@@ -20,7 +20,7 @@ from shipway.config.environment import (
 from shipway.config.load import Declared, same_services
 from shipway.config.models import HOST, DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
 from shipway.config.positions import KeyPath
-from shipway.config.problems import Problem, configuration_error, told
+from shipway.config.problems import Problem, configuration_error, problem_lines
 from shipway.config.references import Found, Missing, Reference, References, Resolution
 from shipway.config.rules import Resolved, problems_of
 from shipway.errors import UnresolvedReferenceError
@@ -53,7 +53,7 @@ def find(declared: Declared, variables: Mapping[str, str]) -> EnvironmentRef:
     problems = [problem for problem in problems if problem.path in early]
     document = declared.document
     if problems or table is None:
-        raise configuration_error(problems, shown=document.shown, lines=document.lines)
+        raise configuration_error(problems, path=document.path, lines=document.lines)
     environment = table.environments[declared.name]
     return EnvironmentRef(
         name=declared.name,
@@ -82,7 +82,7 @@ def image(declared: Declared, variables: Mapping[str, str]) -> ImageSettings:
     problems = [problem for problem in problems if problem.path[0] == "image"]
     document = declared.document
     if problems or table is None:
-        raise configuration_error(problems, shown=document.shown, lines=document.lines)
+        raise configuration_error(problems, path=document.path, lines=document.lines)
     return _image(table.name, table.image)
 
 
@@ -119,7 +119,7 @@ def resolve(
         if not problems:
             return _environment(declared.name, table, environment)
     document = declared.document
-    raise configuration_error(problems, shown=document.shown, lines=document.lines)
+    raise configuration_error(problems, path=document.path, lines=document.lines)
 
 
 def _referring(declared: Declared) -> dict[KeyPath, Reference]:
@@ -128,7 +128,7 @@ def _referring(declared: Declared) -> dict[KeyPath, Reference]:
 
 
 def _from_variables(
-    wanted: Iterable[Reference], variables: Mapping[str, str]
+    references: Iterable[Reference], variables: Mapping[str, str]
 ) -> dict[Reference, Resolution]:
     """Answer ``env:`` references.
 
@@ -136,12 +136,12 @@ def _from_variables(
     exist gives an empty text.
     """
     answers: dict[Reference, Resolution] = {}
-    for ref in wanted:
+    for ref in references:
         if ref.scheme == "env":
             text = variables.get(ref.name, "")
-            near = tuple(get_close_matches(ref.name, list(variables), n=3, cutoff=0.9))
-            near = tuple(name for name in near if name != ref.name)
-            answers[ref] = Found(text=text) if text else Missing(published=near)
+            similar = tuple(get_close_matches(ref.name, list(variables), n=3, cutoff=0.9))
+            similar = tuple(name for name in similar if name != ref.name)
+            answers[ref] = Found(text=text) if text else Missing(published=similar)
     return answers
 
 
@@ -153,35 +153,35 @@ def _all_found(
 ) -> None:
     problems = []
     for path, ref in referring.items():
-        answer = answers.get(ref)
-        if isinstance(answer, Missing):
-            problems.append(_unresolved(path, ref, answer, where))
+        resolution = answers.get(ref)
+        if isinstance(resolution, Missing):
+            problems.append(_unresolved(path, ref, resolution, where))
     if problems:
-        shown, lines = declared.document.shown, declared.document.lines
+        shown, lines = declared.document.path, declared.document.lines
         count = "1 reference" if len(problems) == 1 else f"{len(problems)} references"
         raise UnresolvedReferenceError(
             f"{count} of environment {declared.name} cannot be resolved",
-            details=told(problems, shown=shown, lines=lines),
+            details=problem_lines(problems, path=shown, lines=lines),
             remedy="correct the name in the file, or publish the value",
         )
 
 
-def _unresolved(path: KeyPath, ref: Reference, answer: Missing, where: str) -> Problem:
-    named = ", ".join(answer.published[:_MOST_NAMED])
-    if len(answer.published) > _MOST_NAMED:
-        named += f" and {len(answer.published) - _MOST_NAMED} more"
-    likely = ref.meant(answer.published)
-    meant = f'; did you mean "{likely}"?' if likely else ""
+def _unresolved(path: KeyPath, ref: Reference, missing: Missing, where: str) -> Problem:
+    published = ", ".join(missing.published[:_MOST_NAMED])
+    if len(missing.published) > _MOST_NAMED:
+        published += f" and {len(missing.published) - _MOST_NAMED} more"
+    likely = ref.meant(missing.published)
+    suggestion = f'; did you mean "{likely}"?' if likely else ""
     if ref.scheme == "env":
-        others = (f"Set here: {named}",) if len(answer.published) > 1 else ()
-        return Problem(path=path, text=f"{ref} is not set{meant}", more=others)
-    if answer is _ONLY_AWS:
-        return Problem(path=path, text=f"{ref}: {answer.reason}")
-    reason = f": {answer.reason}" if answer.reason else ""
+        similar = (f"Set here: {published}",) if len(missing.published) > 1 else ()
+        return Problem(path=path, text=f"{ref} is not set{suggestion}", more=similar)
+    if missing is _ONLY_AWS:
+        return Problem(path=path, text=f"{ref}: {missing.reason}")
+    reason = f": {missing.reason}" if missing.reason else ""
     return Problem(
         path=path,
-        text=f"{ref} does not exist in {where}{reason}{meant}",
-        more=(*((f"Published there: {named}",) if named else ()), *answer.more),
+        text=f"{ref} does not exist in {where}{reason}{suggestion}",
+        more=(*((f"Published there: {published}",) if published else ()), *missing.more),
     )
 
 
@@ -204,9 +204,9 @@ def _filled(value: Any, answers: Mapping[Reference, Resolution]) -> Any:
         return [_filled(inner, answers) for inner in value]
     if isinstance(value, str):
         ref = Reference.parse(value)
-        answer = answers.get(ref) if ref else None
-        if ref and isinstance(answer, Found):
-            return Resolved.of(ref, answer.text, secret=answer.secret)
+        resolution = answers.get(ref) if ref else None
+        if ref and isinstance(resolution, Found):
+            return Resolved.of(ref, resolution.text, secret=resolution.secret)
     return value
 
 
@@ -229,12 +229,12 @@ def _misplaced(path: KeyPath, environment: EnvironmentTable) -> Iterator[Problem
 def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) -> Environment:
     host = re.match(f"({HOST})/", declared.repository)
     suffix = ".cn" if declared.region.startswith("cn-") else ""
-    own = f"{declared.account}.dkr.ecr.{declared.region}.amazonaws.com{suffix}"
+    registry = f"{declared.account}.dkr.ecr.{declared.region}.amazonaws.com{suffix}"
     return Environment(
         name=name,
         account=declared.account,
         region=declared.region,
-        registry=host[1] if host else own,
+        registry=host[1] if host else registry,
         repository=declared.repository[host.end() :] if host else declared.repository,
         cluster=_last(declared.cluster),
         role=_last(declared.role),

@@ -50,7 +50,7 @@ def test_every_file_is_named_from_the_top(
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
     rendered = locks.render(*locks.read(Path("../..")))
-    assert locks.same(rendered) == (
+    assert locks.no_difference(rendered) == (
         f"No difference: ci/release.toml, {WORKFLOW}, ci/iam/staging.yaml, {PRODUCTION}"
     )
 
@@ -94,7 +94,7 @@ def test_any_edit_is_named_with_its_line(repository: Path, name: str, old: str, 
     assert {one.path for one in differing} == {name}
     lines = {one.line for one in differing}
     assert lines & {1, line, line + 1}, (lines, line)
-    error = locks.drifted(differing)
+    error = locks.drift_error(differing)
     assert isinstance(error, DriftError)
     assert error.exit_code == 19
     assert any(text.startswith(f"{name}:") for text in error.details)
@@ -117,7 +117,7 @@ promote_from = "staging"
     edit(repository, "ci/delivery.toml", "[environments.production]\n", own)
     files = {PRODUCTION, "ci/iam/staging.yaml"}
     assert {one.path for one in found(repository)} == files
-    assert set(locks.put(repository, locks.render(*locks.read(repository)))) == files
+    assert set(locks.write_files(repository, locks.render(*locks.read(repository)))) == files
     assert found(repository) == ()
     rendered = (repository / PRODUCTION).read_text(encoding="utf-8")
     for old, new in (
@@ -138,10 +138,10 @@ def test_another_contract_differs_in_all_places_and_rendering_mends_it(repositor
     edit(repository, "ci/release.toml", "refs/tags/*-stable", "refs/tags/v*")
     paths = {one.path for one in found(repository)}
     assert paths == {WORKFLOW, PRODUCTION}
-    written = locks.put(repository, locks.render(*locks.read(repository)))
+    written = locks.write_files(repository, locks.render(*locks.read(repository)))
     assert set(written) == paths
     assert found(repository) == ()
-    assert locks.put(repository, locks.render(*locks.read(repository))) == ()
+    assert locks.write_files(repository, locks.render(*locks.read(repository))) == ()
 
 
 def test_what_is_missing_or_left_over_is_named(repository: Path) -> None:
@@ -154,13 +154,13 @@ def test_what_is_missing_or_left_over_is_named(repository: Path) -> None:
         "ci/iam/old.yaml": "no event leads to this environment: remove the file",
     }
     with pytest.raises(ConfigurationError, match="there is no"):
-        locks.put(repository, locks.render(*locks.read(repository)))
+        locks.write_files(repository, locks.render(*locks.read(repository)))
 
 
 def test_a_workflow_without_markers_cannot_be_rendered(repository: Path) -> None:
     edit(repository, WORKFLOW, "# >>> session", "# session")
     with pytest.raises(ConfigurationError, match="has no region session"):
-        locks.put(repository, locks.render(*locks.read(repository)))
+        locks.write_files(repository, locks.render(*locks.read(repository)))
 
 
 def test_the_table_says_who_may_what(repository: Path) -> None:

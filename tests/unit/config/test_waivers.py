@@ -32,14 +32,14 @@ def test_no_file_is_no_waiver(tmp_path: Path) -> None:
 
 
 def test_a_waiver_is_read(tmp_path: Path) -> None:
-    (found,) = waivers.load(written(tmp_path, GOOD), TODAY).listed
+    (found,) = waivers.load(written(tmp_path, GOOD), TODAY).entries
     assert (found.id, found.package, found.digest) == ("CVE-2026-1", "openssl", "all")
     assert (found.owner, found.expires) == ("mona", date(2026, 12, 1))
 
 
 def test_one_that_ran_out_is_read_and_left_to_the_gate(tmp_path: Path) -> None:
     text = GOOD.replace("2026-12-01", "2020-01-01")
-    (found,) = waivers.load(written(tmp_path, text), TODAY).listed
+    (found,) = waivers.load(written(tmp_path, text), TODAY).entries
     assert found.expires == date(2020, 1, 1)
 
 
@@ -69,4 +69,4 @@ def test_what_is_wrong_is_told_with_its_line(
 
 def test_ninety_days_are_allowed(tmp_path: Path) -> None:
     text = GOOD.replace("2026-12-01", "2027-02-20")
-    assert waivers.load(written(tmp_path, text), TODAY).listed
+    assert waivers.load(written(tmp_path, text), TODAY).entries

@@ -131,7 +131,7 @@ def refusals(case: Mapping[str, Any]) -> tuple[str, ...]:
     decision = decide(CONTRACT, trigger, environment=None)
     if isinstance(decision, Refused):
         return tuple(f"{reason.entry}: {reason.why}" for reason in decision.reasons)
-    broken = rules.beforehand(CONTRACT, decision, trigger, FACTS, Overrides())
+    broken = rules.before_build(CONTRACT, decision, trigger, FACTS, Overrides())
     return tuple(f"{one.entry} {one.rule}: {one.why}" for one in broken)
 
 
@@ -181,7 +181,7 @@ def test_nothing_but_a_whole_and_true_token_of_the_one_workflow_is_ever_allowed(
     decision = decide(CONTRACT, trigger, environment=None)
     if not isinstance(decision, Grant):
         return
-    if rules.beforehand(CONTRACT, decision, trigger, FACTS, Overrides()):
+    if rules.before_build(CONTRACT, decision, trigger, FACTS, Overrides()):
         return
     claims = CLAIMS | signed
     assert not unsigned

@@ -98,7 +98,7 @@ def before(
     **environment_policy: Any,
 ) -> list[str]:
     known = BeforeBuild(**{"now": NOW, **(facts or {})})
-    found = rules.beforehand(
+    found = rules.before_build(
         contract(**environment_policy), allowed, trigger, known, asked or Overrides()
     )
     return [f"{one.rule}: {one.why}" for one in found]
@@ -251,8 +251,11 @@ def test_a_freeze_holds_unless_it_is_gone_through_by_name(
 def test_going_through_a_freeze_says_which_and_why() -> None:
     environment_policy = EnvironmentPolicy(environment="production", freeze=(CHRISTMAS,))
     asked = Overrides(through_freeze="christmas: INC-4711: payment is down")
-    assert rules.passing(environment_policy, NOW, asked) == (CHRISTMAS, "INC-4711: payment is down")
-    assert rules.passing(environment_policy, datetime(2026, 12, 1, tzinfo=UTC), asked) is None
+    assert rules.lifted_freeze(environment_policy, NOW, asked) == (
+        CHRISTMAS,
+        "INC-4711: payment is down",
+    )
+    assert rules.lifted_freeze(environment_policy, datetime(2026, 12, 1, tzinfo=UTC), asked) is None
 
 
 def test_every_broken_rule_is_named_at_once() -> None:
@@ -285,7 +288,7 @@ def at_aws(
         trigger,
         running=running,
         verified=verified,
-        asked=Overrides(rollback_to=rollback_to),
+        overrides=Overrides(rollback_to=rollback_to),
     )
     return [f"{one.rule}: {one.why}" for one in found]
 
@@ -402,14 +405,14 @@ def test_just_before_the_rollout_only_what_can_change_is_asked_again() -> None:
     asked = asks(first_parent_of="main", tag_must_be_new=True)
     known = BeforeBuild(now=NOW, tag=GOOD)
     frozen = contract(freeze=(CHRISTMAS,))
-    assert rules.just_before(contract(), asked, TRIGGER, known, Overrides()) == ()
+    assert rules.before_rollout(contract(), asked, TRIGGER, known, Overrides()) == ()
     moved = replace(known, tag=replace(GOOD, commit=OTHER))
-    found = rules.just_before(frozen, asked, TRIGGER, moved, Overrides())
+    found = rules.before_rollout(frozen, asked, TRIGGER, moved, Overrides())
     assert [one.rule for one in found] == ["tag_must_be_new", 'freeze "christmas"']
 
 
 def test_a_refusal_counts_the_rules_and_says_what_to_do() -> None:
-    one = rules.beforehand(
+    one = rules.before_build(
         contract(), asks(), replace(TRIGGER, proven=False), BeforeBuild(now=NOW), Overrides()
     )
     refused = rules.refusal(contract(), TRIGGER, one)

@@ -71,7 +71,7 @@ REFS = st.builds(
 @example(ref="refs/tags/rc")
 @example(ref="refs/heads/refs/tags/v1-stable")
 def test_the_guard_is_as_narrow_as_the_contract_but_for_case(pattern: str, ref: str) -> None:
-    assert not job_condition.wider(entry(pattern))
+    assert not job_condition.looser_than(entry(pattern))
     passes = evaluated(job_condition.condition(entry(pattern)), event="push", ref=ref)
     allowed = matches(pattern.lower(), ref.lower())
     if not ref_flaw(ref) or allowed:
@@ -83,7 +83,7 @@ def test_the_guard_is_as_narrow_as_the_contract_but_for_case(pattern: str, ref: 
 def test_where_it_is_wider_it_says_so_and_still_lets_in_all_that_is_allowed(
     pattern: str, ref: str
 ) -> None:
-    assert "by the gate and by AWS" in job_condition.wider(entry(pattern))
+    assert "by the gate and by AWS" in job_condition.looser_than(entry(pattern))
     if matches(pattern, ref):
         assert evaluated(job_condition.condition(entry(pattern)), event="push", ref=ref)
 

@@ -16,7 +16,7 @@ import pytest
 from shipway.config.environment import Environment, EvidenceSettings, ImageSettings, Origin, home_of
 from shipway.config.load import load
 from shipway.policy.compile import bootstrap_template, permissions
-from shipway.policy.compile.resources import Needs, needs, place_of
+from shipway.policy.compile.resources import Resources, place_of, resources_of
 from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentPolicy, Source, Task
 
 ADAPTERS = Path(__file__).parents[4] / "ci" / "shipway" / "aws"
@@ -51,21 +51,21 @@ container = "web"
 
 def wanted(
     tmp_path: Path, *, own: str = "", evidence: str = "", source: str = "ssm:/shop/staging"
-) -> Needs:
+) -> Resources:
     """What production needs, with some lines of its own, of the file, and staging's repository."""
     file = tmp_path / "delivery.toml"
     text = DELIVERY.format(own=own, evidence=evidence, source=source)
     file.write_text(text, encoding="utf-8")
-    return needs(load(file).environment("production"))
+    return resources_of(load(file).environment("production"))
 
 
-def added(of: Needs, tasks: tuple[Task, ...] = TASKS) -> dict[str, dict[str, Any]]:
+def added(of: Resources, tasks: tuple[Task, ...] = TASKS) -> dict[str, dict[str, Any]]:
     """The statements that options add, by their names."""
     statements = permissions.policy(of, tasks)["Statement"]
     return {one["Sid"]: one for one in statements if one["Sid"] in SIDS}
 
 
-def template(of: Needs, tasks: tuple[Task, ...] = TASKS) -> str:
+def template(of: Resources, tasks: tuple[Task, ...] = TASKS) -> str:
     """The template of an environment that one event leads to."""
     source = Source(repository="example/shop", repository_id=1, owner_id=2, workflow="deploy.yml")
     entry = ContractEntry(
@@ -269,7 +269,7 @@ def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-PLAIN = Needs(environment="production", services=("web",), parameters=(), stacks=())
+PLAIN = Resources(environment="production", services=("web",), parameters=(), stacks=())
 RESOLVED = Environment(
     name="production",
     account="444455556666",

@@ -9,10 +9,10 @@ import pytest
 from policy_sentry.querying.actions import get_action_data
 
 from shipway.policy.compile import permissions
-from shipway.policy.compile.resources import Needs
+from shipway.policy.compile.resources import Resources
 from shipway.policy.contract import TASKS
 
-NEEDS = Needs(
+NEEDS = Resources(
     environment="production",
     services=("web",),
     parameters=("/a/b",),

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shipway.config.load import load
 from shipway.errors import ConfigurationError
 from shipway.policy.compile import bootstrap_template, permissions, trust, workflow
-from shipway.policy.compile.resources import Needs, needs
+from shipway.policy.compile.resources import Resources, resources_of
 from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentPolicy, Source, Task
 from shipway.policy.pattern import matches
 from shipway.rollout.judge.terms import Policy
@@ -152,8 +152,8 @@ def test_names_that_are_written_are_defaults_and_references_are_read_by_name(
     delivery: object,
 ) -> None:
     declared = delivery.environment("production")  # type: ignore[attr-defined]
-    found = needs(declared)
-    assert found == Needs(
+    found = resources_of(declared)
+    assert found == Resources(
         environment="production",
         services=("web", "back-office"),
         parameters=("/shop/cluster", "/shop/office"),
@@ -185,7 +185,7 @@ def test_an_environment_where_no_event_leads_has_no_role(delivery: object) -> No
         bootstrap_template.render(empty, delivery.environment("production"), session=1)  # type: ignore[attr-defined]
 
 
-NEEDS = Needs(environment="production", services=("web",), parameters=("/a/b",), stacks=("s",))
+NEEDS = Resources(environment="production", services=("web",), parameters=("/a/b",), stacks=("s",))
 
 
 @pytest.mark.parametrize(
