@@ -23,14 +23,14 @@ class Session:
         self.ran: list[tuple[str, ...]] = []
         self.patience: list[tuple[float | None, float | None]] = []
 
-    def run_install(self, *words: str, env: dict[str, str], **_rest: Any) -> None:
-        self.installed.append(words)
+    def run_install(self, *arguments: str, env: dict[str, str], **_rest: Any) -> None:
+        self.installed.append(arguments)
         self.env = env
 
     def run(
-        self, *words: str, interrupt_timeout: float | None, terminate_timeout: float | None
+        self, *arguments: str, interrupt_timeout: float | None, terminate_timeout: float | None
     ) -> None:
-        self.ran.append(words)
+        self.ran.append(arguments)
         self.patience.append((interrupt_timeout, terminate_timeout))
 
 
@@ -45,19 +45,19 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return Session()
 
 
-@pytest.mark.parametrize(("value", "kept"), [("1", "true"), ("", None), (None, None)])
+@pytest.mark.parametrize(("value", "compiled"), [("1", "true"), ("", None), (None, None)])
 def test_bytecode_is_kept_where_python_may_not_keep_it(
-    session: Any, monkeypatch: pytest.MonkeyPatch, value: str | None, kept: str | None
+    session: Any, monkeypatch: pytest.MonkeyPatch, value: str | None, compiled: str | None
 ) -> None:
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     if value is not None:
         monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", value)
     sessions.prepare(session)
-    assert session.env.get("UV_COMPILE_BYTECODE") == kept
+    assert session.env.get("UV_COMPILE_BYTECODE") == compiled
 
 
 @pytest.mark.parametrize(
-    ("words", "embedded"),
+    ("arguments", "embedded"),
     [
         (["--env", "local"], True),
         (["--env=local"], True),
@@ -68,11 +68,11 @@ def test_bytecode_is_kept_where_python_may_not_keep_it(
     ],
 )
 def test_the_sandbox_is_installed_where_it_is_named(
-    session: Any, words: list[str], *, embedded: bool
+    session: Any, arguments: list[str], *, embedded: bool
 ) -> None:
-    sessions.run_task(session, "verify", words)
+    sessions.run_task(session, "verify", arguments)
     assert ("sandbox" in session.installed[0]) is embedded
-    assert session.ran == [("inv", "verify", *words)]
+    assert session.ran == [("inv", "verify", *arguments)]
 
 
 def test_an_unreadable_file_is_for_the_task_to_tell(session: Any) -> None:

@@ -72,7 +72,7 @@ def _enhanced(finding: Mapping[str, Any]) -> Iterator[ScanFinding]:
             severity=_severity(finding),
             package=package.get("name", ""),
             version=package.get("version", ""),
-            mended_in=package.get("fixedInVersion", ""),
+            fixed_in=package.get("fixedInVersion", ""),
             fixable=answers.get(finding.get("fixAvailable", "")),
             exploitable=answers.get(finding.get("exploitAvailable", "")),
             url=details.get("sourceUrl", ""),

@@ -336,7 +336,7 @@ def _scan_fact(
                 "severity": finding.severity.upper(),
                 "package": finding.package,
                 "version": finding.version,
-                "fixedIn": finding.mended_in,
+                "fixedIn": finding.fixed_in,
                 "fixAvailable": finding.fixable,
                 "exploitAvailable": finding.exploitable,
                 "platform": platform,

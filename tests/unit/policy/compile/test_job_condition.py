@@ -26,7 +26,7 @@ def entry(ref: str, event: str = "push", environment: str = "production") -> Con
 def evaluated(expression: str, *, event: str, ref: str, repository: str = "example/shop") -> bool:
     """GitHub's expressions, as far as the guard uses them: texts compare without case."""
     short = re.sub(r"^refs/(heads|tags)/", "", ref)
-    words = {
+    values = {
         "github.repository": repository,
         "github.event_name": event,
         "github.ref_name": short,
@@ -36,16 +36,16 @@ def evaluated(expression: str, *, event: str, ref: str, repository: str = "examp
     code = re.sub(r"([\w.]+) == '([^']*)'", r"same(\1, '\2')", code)
     code = re.sub(r"([\w.]+) != '([^']*)'", r"(not same(\1, '\2'))", code)
     code = code.replace("!contains", "not contains").replace("&&", " and ").replace("||", " or ")
-    for name, value in words.items():
-        shown = repr(value).replace("\\", r"\\")
-        code = re.sub(rf"{re.escape(name)}(?![\w.])", shown, code)
-    known = {
-        "same": lambda one, other: one.lower() == other.lower(),
-        "contains": lambda one, other: other.lower() in one.lower(),
-        "startsWith": lambda one, other: one.lower().startswith(other.lower()),
-        "endsWith": lambda one, other: one.lower().endswith(other.lower()),
+    for name, value in values.items():
+        literal = repr(value).replace("\\", r"\\")
+        code = re.sub(rf"{re.escape(name)}(?![\w.])", literal, code)
+    functions = {
+        "same": lambda left, right: left.lower() == right.lower(),
+        "contains": lambda left, right: right.lower() in left.lower(),
+        "startsWith": lambda left, right: left.lower().startswith(right.lower()),
+        "endsWith": lambda left, right: left.lower().endswith(right.lower()),
     }
-    return bool(eval(code, {"__builtins__": {}}, known))  # noqa: S307  # our own expression
+    return bool(eval(code, {"__builtins__": {}}, functions))  # noqa: S307  # our own expression
 
 
 PATTERNS = (
@@ -109,8 +109,8 @@ def whole(*entries: ContractEntry) -> str:
 )
 def test_the_whole_guard(event: str, ref: str, repository: str, *, passes: bool) -> None:
     expression = whole(entry("refs/heads/main"), entry("refs/tags/*-stable"))
-    found = evaluated(expression, event=event, ref=ref, repository=repository)
-    assert found == passes
+    result = evaluated(expression, event=event, ref=ref, repository=repository)
+    assert result == passes
 
 
 def test_the_environment_is_chosen_by_the_entry_that_applies() -> None:
@@ -119,13 +119,13 @@ def test_the_environment_is_chosen_by_the_entry_that_applies() -> None:
         entry("refs/heads/next", environment="staging"),
         entry("refs/tags/*-stable"),
     )
-    chosen = job_condition.choice(entries, lambda one: one.environments[0])
-    assert chosen == (
+    expression = job_condition.choice(entries, lambda rule: rule.environments[0])
+    assert expression == (
         "${{ ((github.event_name == 'push' && github.ref == 'refs/heads/main') || "
         "(github.event_name == 'push' && github.ref == 'refs/heads/next')) && 'staging' "
         "|| 'production' }}"
     )
-    assert job_condition.choice(entries[2:], lambda one: one.environments[0]) == "production"
+    assert job_condition.choice(entries[2:], lambda rule: rule.environments[0]) == "production"
 
 
 def test_a_contract_about_no_repository_has_no_guard() -> None:

@@ -35,8 +35,8 @@ PAIRS = [(one, action) for one in STATEMENTS for action in listed(one["Action"])
 
 def known(action: str) -> list[dict[str, Any]]:
     service, _, name = action.partition(":")
-    found = get_action_data(service, name)
-    return list(found[service]) if found else []
+    data = get_action_data(service, name)
+    return list(data[service]) if data else []
 
 
 @pytest.mark.parametrize(("statement", "action"), PAIRS, ids=lambda one: str(one)[:60])
