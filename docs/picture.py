@@ -94,7 +94,7 @@ class _Screen(TextConsole):
 
     def _take(self, event: Event) -> None:
         self.view.take(event, self.second)
-        self._put(self._lasting(event) or ())
+        self._put(self._lasting_lines(event) or ())
 
     def _put(self, lines: Iterable[Line]) -> None:
         self.lasting += [row for line in lines for row in fit(line, self._columns)]

@@ -36,10 +36,10 @@ class Published:
             AccessDeniedError: The role may not read the published configuration.
             CredentialsError: There are no credentials, or they ran out.
         """
-        answers: dict[Reference, Resolution] = {}
+        resolutions: dict[Reference, Resolution] = {}
         parameters = [reference for reference in references if reference.scheme == "ssm"]
         for batch in _batches(parameters, _NAMES_A_CALL):
-            answers |= self._parameters(batch)
+            resolutions |= self._parameters(batch)
         stacks = sorted({reference.stack for reference in references if reference.scheme == "cfn"})
         for stack in stacks:
             outputs = [
@@ -47,8 +47,8 @@ class Published:
                 for reference in references
                 if reference.scheme == "cfn" and reference.stack == stack
             ]
-            answers |= self._outputs(stack, outputs)
-        return answers
+            resolutions |= self._outputs(stack, outputs)
+        return resolutions
 
     def _parameters(self, references: Sequence[Reference]) -> dict[Reference, Resolution]:
         names = [reference.name for reference in references]
@@ -61,17 +61,17 @@ class Published:
                 for parameter in response["Parameters"]
             }
         missing: dict[str, Missing] = {}
-        answers: dict[Reference, Resolution] = {}
+        resolutions: dict[Reference, Resolution] = {}
         for reference in references:
             folder = reference.name.rpartition("/")[0] or "/"
             if reference.name in values:
-                answers[reference] = values[reference.name]
+                resolutions[reference] = values[reference.name]
                 continue
             if folder not in missing:
                 missing[folder] = self._published_in(folder)
-            answers[reference] = _missing(reference, missing[folder])
+            resolutions[reference] = _missing(reference, missing[folder])
             missing[folder] = replace(missing[folder], more=())  # said once for a path
-        return answers
+        return resolutions
 
     def _published_in(self, folder: str) -> Missing:
         """What is published under a path, as a help; where that may not be asked, what to allow."""

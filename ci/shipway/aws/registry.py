@@ -168,7 +168,7 @@ class DistributionClient:
             PublishError: The registry refused it, or gave other bytes than the digest says.
         """
         with self._translated():
-            response = self._ask(
+            response = self._request(
                 "GET",
                 f"/v2/{self.name}/manifests/{reference}",
                 headers={"Accept": ", ".join(sorted(INDEX_TYPES | MANIFEST_TYPES))},
@@ -195,7 +195,7 @@ class DistributionClient:
             PublishError: The registry has lost it, or refuses it.
         """
         address = f"/v2/{self.name}/blobs/{part.digest}"
-        response = self._ask("GET", address, preload_content=False)
+        response = self._request("GET", address, preload_content=False)
         try:
             if response.status != _OK:
                 raise self._refused(response, f"blob {part.digest}")
@@ -217,7 +217,7 @@ class DistributionClient:
 
     def _send(self, halt: threading.Event, opener: Opener, mount: str, part: Part) -> int | None:
         """Upload one blob; gives its size, or ``None`` where no byte had to move."""
-        response = self._ask("HEAD", f"/v2/{self.name}/blobs/{part.digest}")
+        response = self._request("HEAD", f"/v2/{self.name}/blobs/{part.digest}")
         if response.status == _OK:
             return None
         if response.status != _NOT_FOUND:
@@ -225,21 +225,21 @@ class DistributionClient:
         for tries_left in reversed(range(_UPLOAD_TRIES)):
             try:
                 return self._upload(halt, opener, mount, part)
-            except (urllib3.exceptions.HTTPError, _PassingError):
+            except (urllib3.exceptions.HTTPError, _TransientError):
                 if not tries_left or halt.wait(_PAUSE):
                     raise
         return part.size
 
     def _upload(self, halt: threading.Event, opener: Opener, mount: str, part: Part) -> int | None:
         query = f"?{urlencode({'mount': part.digest.value, 'from': mount})}" if mount else ""
-        started = self._ask("POST", f"/v2/{self.name}/blobs/uploads/{query}")
+        started = self._request("POST", f"/v2/{self.name}/blobs/uploads/{query}")
         if mount and started.status == _CREATED:
             return None
         if started.status != _ACCEPTED or "Location" not in started.headers:
             raise self._refused(started, f"blob {part.digest}")
         location = urljoin(self.base, started.headers["Location"])
         with opener(part) as content:
-            uploaded = self._ask(
+            uploaded = self._request(
                 "PATCH",
                 location,
                 body=_Haltable(content, halt),
@@ -252,7 +252,7 @@ class DistributionClient:
             raise self._refused(uploaded, f"blob {part.digest}")
         location = urljoin(location, uploaded.headers.get("Location", location))
         glue = "&" if "?" in location else "?"
-        finished = self._ask("PUT", f"{location}{glue}digest={part.digest}")
+        finished = self._request("PUT", f"{location}{glue}digest={part.digest}")
         if finished.status != _CREATED:
             raise self._refused(finished, f"blob {part.digest}")
         return part.size
@@ -269,7 +269,7 @@ class DistributionClient:
             ) from None  # urllib3's own text holds addresses, which may be signed
 
     def _put(self, manifest: Manifest, reference: str) -> Digest:
-        response = self._ask(
+        response = self._request(
             "PUT",
             f"/v2/{self.name}/manifests/{reference}",
             body=manifest.content,
@@ -279,7 +279,7 @@ class DistributionClient:
             raise self._refused(response, f"manifest {reference}")
         return Digest(response.headers.get("Docker-Content-Digest", manifest.digest.value))
 
-    def _ask(
+    def _request(
         self,
         method: str,
         location: str,
@@ -300,7 +300,7 @@ class DistributionClient:
             preload_content=preload_content,
         )
         if response.status == _FORBIDDEN and same_host:
-            raise self._denied(method, location, _words(response.data))
+            raise self._denied(method, location, _error_text(response.data))
         return response
 
     def _denied(self, method: str, location: str, message: str) -> AccessDeniedError:
@@ -323,19 +323,19 @@ class DistributionClient:
         remedy = "see the registry's own words above; nothing was rolled out"
         if response.status == _UNAUTHORIZED:
             remedy = "the registry refused the token: see that the role may ecr:InitiateLayerUpload"
-        elif "BLOB_UNKNOWN" in _words(response.data):
+        elif "BLOB_UNKNOWN" in _error_text(response.data):
             remedy = "the registry has lost a layer: nothing was tagged; publish the image again"
         elif response.status == _NOT_FOUND:
             remedy = "the repository does not exist; shipway never creates one"
-        passing = response.status == _TOO_MANY or response.status >= _SERVER_ERROR
-        return (_PassingError if passing else PublishError)(
-            f"the registry refused {what}: {response.status} {_words(response.data)}".rstrip(),
+        transient = response.status == _TOO_MANY or response.status >= _SERVER_ERROR
+        return (_TransientError if transient else PublishError)(
+            f"the registry refused {what}: {response.status} {_error_text(response.data)}".rstrip(),
             where=self.uri,
             remedy=remedy,
         )
 
 
-class _PassingError(PublishError):
+class _TransientError(PublishError):
     """A refusal that may be gone at the next try."""
 
 
@@ -359,7 +359,7 @@ def _reason(error: urllib3.exceptions.HTTPError) -> str:
     return ": ".join(str(part).rstrip(".") for part in cause.args) or type(cause).__name__
 
 
-def _words(body: bytes) -> str:
+def _error_text(body: bytes) -> str:
     """The registry's own message (distribution-spec, "Error Codes"), cut to a line."""
     try:
         error = json.loads(body)["errors"][0]

@@ -1,4 +1,4 @@
-"""What stands behind ``inv bootstrap``: an environment's deploy role, printed or made.
+"""``inv bootstrap``: an environment's deploy role, printed or made.
 
 Made by somebody who may make roles, once, and again where the contract changed. Deliveries never
 come here, and nothing here deletes.

@@ -1,4 +1,4 @@
-"""What stands behind ``inv contract``: one contract, three locks, and every difference by line.
+"""``inv contract``: what the contract is compiled to, and every difference from it, by line.
 
 The rule is written once, in ``ci/release.toml``. The gate reads it; the workflow and the IAM
 documents are rendered from it and compared with what is committed.
@@ -30,7 +30,7 @@ _DOCUMENTS = "ci/iam"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompiledContract:
-    """What the contract makes of the two places beside the gate.
+    """What workflow and IAM documents must hold, compiled from the contract.
 
     Attributes:
         workflow: The workflow's file, from the repository's root.
@@ -112,7 +112,7 @@ def differences(root: Path, compiled: CompiledContract) -> tuple[Difference, ...
 
 
 def drift_error(differences: tuple[Difference, ...]) -> DriftError:
-    """The differences as one error."""
+    """One error with every line of every difference, and the remedy: render anew."""
     count = "1 place differs" if len(differences) == 1 else f"{len(differences)} places differ"
     return DriftError(
         f"{count} from the release contract",

@@ -1,4 +1,4 @@
-"""What stands behind a task: read the arguments, deliver, show it, give the exit code."""
+"""``inv build``, ``publish``, ``deploy``, ``verify`` and ``resume``: a delivery, its exit code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands behind ``inv rehearse``: start the sandbox, walk every walk, judge the evidence."""
+"""``inv rehearse``: start the sandbox, run every scenario, judge the evidence."""
 
 from __future__ import annotations
 

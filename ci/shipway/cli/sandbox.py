@@ -1,4 +1,4 @@
-"""What stands behind ``inv sandbox``."""
+"""``inv sandbox``: start the embedded AWS in the background, or end it."""
 
 from __future__ import annotations
 

@@ -191,7 +191,7 @@ class Environment:
 
     @property
     def place(self) -> EnvironmentRef:
-        """Where it is."""
+        """Name, account and region: what is known of it before AWS is asked."""
         return EnvironmentRef(
             name=self.name, account=self.account, region=self.region, sandbox=self.sandbox
         )

@@ -26,7 +26,7 @@ class Declared:
 
     @property
     def path(self) -> KeyPath:
-        """Where it stands in the file."""
+        """``environments.NAME``: the keys that lead to its table."""
         return ("environments", self.name)
 
     def leaves(self) -> Iterator[tuple[KeyPath, str]]:
@@ -84,13 +84,13 @@ def load(file: Path) -> DeliveryFile:
         DeliveryTable.model_validate(document.table)
     except ValidationError as error:
         problems += problems_of(error, DeliveryTable)
-    problems += _between(document.table)
+    problems += _contradictions(document.table)
     if problems:
         raise configuration_error(problems, path=document.path, lines=document.lines)
     return DeliveryFile(document=document)
 
 
-def _between(table: Mapping[str, Any]) -> Iterator[Problem]:
+def _contradictions(table: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong only when two values are seen together."""
     environments = dict(_tables(table.get("environments")))
     for name, environment in environments.items():

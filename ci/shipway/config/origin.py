@@ -37,7 +37,7 @@ def origin(
     repository = environment.promote_repository
     if not repository:
         declared = str(delivery.document.table["environments"][source.name]["repository"])
-        repository = _looked_up(declared, variables, published, environment)
+        repository = _resolved(declared, variables, published, environment)
     match = re.fullmatch(f"(?:({HOST})/)?({REPOSITORY})", repository)
     if match is None:
         raise ConfigurationError(
@@ -57,7 +57,7 @@ def origin(
     )
 
 
-def _looked_up(
+def _resolved(
     text: str, variables: Mapping[str, str], published: References, environment: Environment
 ) -> str:
     reference = Reference.parse(text)

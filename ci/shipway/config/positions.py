@@ -26,12 +26,12 @@ def positions(text: str) -> Mapping[KeyPath, int]:
     Args:
         text: A document that ``tomllib.loads`` accepts, with line feeds alone as line ends.
     """
-    walk = _Walk(text)
-    walk.document()
-    return walk.lines
+    scanner = _Scanner(text)
+    scanner.document()
+    return scanner.lines
 
 
-class _Walk:
+class _Scanner:
     """One pass over the text; ``at`` is the index of the next character."""
 
     def __init__(self, text: str) -> None:

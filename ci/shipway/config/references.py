@@ -70,7 +70,7 @@ class Reference:
         """The output's name of a ``cfn:`` reference."""
         return self.name.partition(".")[2]
 
-    def meant(self, names: Iterable[str]) -> str:
+    def suggestion(self, names: Iterable[str]) -> str:
         """The reference that was probably meant, or an empty text where no name is near."""
         likely = next(iter(self.nearest(names)), "")
         near_enough = self._likeness(likely) >= _NEAR

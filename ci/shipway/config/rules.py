@@ -40,7 +40,7 @@ class Resolved(str):
 
     @classmethod
     def of(cls, origin: Reference, text: str, *, secret: bool) -> Resolved:
-        """Make one."""
+        """The text, with the reference that it was looked up by and whether it is secret."""
         resolved = cls(text)
         resolved.origin, resolved.secret = origin, secret
         return resolved
@@ -54,7 +54,7 @@ class Table(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a value may be; stands in an annotation: ``Annotated[str, Rule(words="…")]``.
+    """What a value may be; stands in an annotation: ``Annotated[str, Rule(expected="…")]``.
 
     Attributes:
         expected: Follows "should be" in messages and stands in the documentation.
@@ -119,7 +119,7 @@ class Rule:
 
 
 def number(unit: str, low: float, high: float, **options: Any) -> Rule:
-    """A number in a range; ``unit`` names the unit: ``seconds``."""
+    """A number in a range, both ends included; ``unit`` stands in messages, such as ``seconds``."""
     suffix = f" of {unit}" if unit else ""
     return Rule(
         expected=f"a number{suffix} from {low:g} to {high:g}", low=low, high=high, **options
@@ -127,7 +127,7 @@ def number(unit: str, low: float, high: float, **options: Any) -> Rule:
 
 
 def one_of(*choices: str) -> Rule:
-    """One of a few words."""
+    """One of these texts, in the case they are given in."""
     *first, last = (f'"{choice}"' for choice in choices)
     return Rule(expected=f"{', '.join(first)} or {last}", shape="|".join(map(re.escape, choices)))
 

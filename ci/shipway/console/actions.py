@@ -87,11 +87,11 @@ class ActionsConsole(TextConsole):
                 self._notice(event)
             case Failed():
                 self._leave_group()
-                self._untrusted(self._lasting(event) or ())
+                self._untrusted(self._lasting_lines(event) or ())
                 self._annotate(event)
             case Heading() | Finished() | Skipped() | Concluded():
                 self._leave_group()
-                self._put(self._lasting(event) or ())
+                self._put(self._lasting_lines(event) or ())
                 self._annotate(event)
 
     def _notice(self, event: Noticed) -> None:
@@ -100,7 +100,7 @@ class ActionsConsole(TextConsole):
             title = " ".join(filter(None, (event.stage, event.subject)))
             self._command("warning", event.text, title=title)
         else:
-            self._put(self._lasting(event) or ())
+            self._put(self._lasting_lines(event) or ())
 
     def _annotate(self, event: Event) -> None:
         """Say what the run's page shows: one error for each failure, one notice for a success."""

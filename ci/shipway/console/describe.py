@@ -171,7 +171,7 @@ def _health(event: Rolling) -> str:
     return ", ".join(f"{count} {clean(state)}" for state, count in event.health if count)
 
 
-def _way(event: Rolling) -> str:
+def _direction(event: Rolling) -> str:
     """From which task definition to which, and ECS's own word for where it is."""
     old, new = clean(event.old), clean(event.new)
     if event.rolling_back:
@@ -206,7 +206,7 @@ def rolling_line(event: Rolling) -> Line:
     if event.traffic is not None:
         facts.append(f"traffic {event.traffic:g} %")
     status = _unseen(event) or " · ".join(filter(None, facts))
-    text = "   ".join((_way(event), status))
+    text = "   ".join((_direction(event), status))
     row = head(rolling_mark(event), DEPLOY, event.subject, text=text)
     return Line(row=row, right=(clock(event.elapsed), "quiet"))
 
@@ -214,7 +214,7 @@ def rolling_line(event: Rolling) -> Line:
 def rolling_block(event: Rolling, *, spin: str, elapsed: float) -> tuple[Line, ...]:
     """A rollout as the live view shows it: three lines, each in two halves."""
     mark = (theme.BACK, "back") if event.rolling_back else (spin, "busy")
-    row = head(mark, DEPLOY, event.subject, text=_way(event))
+    row = head(mark, DEPLOY, event.subject, text=_direction(event))
     lines = [Line(row=row, right=(clock(elapsed), "quiet"))]
     new = event.new_tasks
     tasks: tuple[Segment, ...] = (

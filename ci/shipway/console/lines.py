@@ -49,7 +49,7 @@ class Changes:
 class TextConsole(Console):
     """A console that tells every event once, as lines; how lines are put out is its child's."""
 
-    def _lasting(self, event: Event) -> tuple[Line, ...] | None:
+    def _lasting_lines(self, event: Event) -> tuple[Line, ...] | None:
         """The lines that stay for good, the same in every mode; ``None`` for passing events."""
         lines: tuple[Line, ...] | None = None
         match event:
@@ -104,12 +104,12 @@ class LinesConsole(TextConsole):
     def _take(self, event: Event) -> None:
         if isinstance(event, Heading | Concluded):
             self._changes = Changes()
-        lines = self._lasting(event)
+        lines = self._lasting_lines(event)
         if lines is None:
-            lines = tuple(self._passing(event))
+            lines = tuple(self._passing_lines(event))
         self._stamped(lines)
 
-    def _passing(self, event: Event) -> Iterable[Line]:
+    def _passing_lines(self, event: Event) -> Iterable[Line]:
         if isinstance(event, Started):
             yield describe.begun(event.stage, event.subject)
         elif isinstance(event, Output) and self.verbose:

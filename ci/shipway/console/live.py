@@ -77,7 +77,7 @@ class _MovingPart:
 
 
 class LiveConsole(TextConsole):
-    """Lines above, the running part below."""
+    """What has ended stays as lines; what runs is redrawn below them."""
 
     def __init__(self, writer: Writer, clock: ConsoleClock, *, verbose: bool) -> None:
         super().__init__(writer, clock, verbose=verbose)
@@ -102,7 +102,7 @@ class LiveConsole(TextConsole):
 
     def _take(self, event: Event) -> None:
         self._view.take(event, self.clock.tick())
-        lines = self._lasting(event)
+        lines = self._lasting_lines(event)
         if isinstance(event, Output) and self.verbose:
             self._pending.append(describe.output(event.line))  # drawn together: there are many
         if isinstance(event, Concluded):

@@ -68,7 +68,7 @@ class GithubTokens:
             return None
         if not url or not secret:
             absent = REQUEST_TOKEN if url else REQUEST_URL
-            raise _refused(f"{absent} is not set, although its companion is", remedy=_AGAIN)
+            raise _refusal(f"{absent} is not set, although its companion is", remedy=_AGAIN)
         token = self._token(url, secret, sandbox=expected != issuer)
         # Loaded where there is a token to decode: on a laptop there is none.
         from shipway.github.jws import verified  # noqa: PLC0415
@@ -77,13 +77,13 @@ class GithubTokens:
 
     def _token(self, url: str, secret: str, *, sandbox: bool) -> str:
         if not (_parts(url).scheme == "https" or (sandbox and _loopback(_parts(url)))):
-            raise _refused(f"{REQUEST_URL} is no https:// address", remedy=_AGAIN)
+            raise _refusal(f"{REQUEST_URL} is no https:// address", remedy=_AGAIN)
         # The URL holds a query already (GitHub Docs, OpenID Connect reference, custom actions).
         address = f"{url}{'&' if '?' in url else '?'}audience={quote(AUDIENCE)}"
         response = _get(address, "GitHub's token service", {"Authorization": f"bearer {secret}"})
         token = response.get("value")
         if not isinstance(token, str):
-            raise _refused("GitHub's token service gave no token", remedy=_AGAIN)
+            raise _refusal("GitHub's token service gave no token", remedy=_AGAIN)
         return token
 
 
@@ -106,7 +106,7 @@ def expected_issuer(issuer: str, variables: Mapping[str, str]) -> str:
     same_server = _loopback(override) and _loopback(endpoint) and override.port == endpoint.port
     if wrong or not same_server or override.port is None:
         why = f"{wrong[0]} is set" if wrong else f"{_ENDPOINT} is not that very server"
-        raise _refused(
+        raise _refusal(
             f"{SANDBOX_ISSUER} names the sandbox's issuer, but {why}",
             remedy="only the sandbox sets it; take it away. Nothing was built or changed.",
         )
@@ -122,7 +122,7 @@ def _keys(issuer: str) -> Mapping[str, object]:
         parts.scheme,
         parts.netloc,
     ):
-        raise _refused(f"{issuer} does not describe itself", remedy=_AGAIN)
+        raise _refusal(f"{issuer} does not describe itself", remedy=_AGAIN)
     return _get(str(where), issuer, {})
 
 
@@ -141,8 +141,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """None: the answer is then the redirect itself, which is an error."""
 
 
-def _get(url: str, asked_of: str, headers: Mapping[str, str]) -> Mapping[str, Any]:
-    """One GET of a JSON object, tried again where the other side fails."""
+def _get(url: str, server: str, headers: Mapping[str, str]) -> Mapping[str, Any]:
+    """One GET of a JSON object, tried again where ``server``, its name in errors, fails."""
     through: list[urllib.request.BaseHandler] = [_NoRedirect()]
     if _loopback(_parts(url)):
         through.append(urllib.request.ProxyHandler({}))
@@ -155,7 +155,7 @@ def _get(url: str, asked_of: str, headers: Mapping[str, str]) -> Mapping[str, An
             time.sleep(2.0 ** (attempt - 1))
         try:
             with opener.open(request, timeout=_SECONDS) as response:
-                return _object(response.read(_LARGEST_ANSWER + 1), asked_of)
+                return _object(response.read(_LARGEST_ANSWER + 1), server)
         except urllib.error.HTTPError as error:
             error.close()
             problem = f"{error.code} {error.reason}"
@@ -163,16 +163,16 @@ def _get(url: str, asked_of: str, headers: Mapping[str, str]) -> Mapping[str, An
                 break
         except (OSError, HTTPException) as error:
             problem = str(getattr(error, "reason", error))
-    raise _refused(f"{asked_of} cannot be asked: {problem}", remedy=_AGAIN)
+    raise _refusal(f"{server} cannot be asked: {problem}", remedy=_AGAIN)
 
 
-def _object(content: bytes, asked_of: str) -> Mapping[str, Any]:
+def _object(content: bytes, server: str) -> Mapping[str, Any]:
     try:
         document = json.loads(content) if len(content) <= _LARGEST_ANSWER else None
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise _refused(f"{asked_of} answered no JSON object", remedy=_AGAIN)
+        raise _refusal(f"{server} answered no JSON object", remedy=_AGAIN)
     return document
 
 
@@ -191,5 +191,5 @@ def _loopback(parts: SplitResult) -> bool:
     return anonymous and parts.scheme == "http" and parts.hostname in _LOOPBACK
 
 
-def _refused(what: str, *, remedy: str) -> RefusedError:
+def _refusal(what: str, *, remedy: str) -> RefusedError:
     return RefusedError(what, where="GitHub OIDC", remedy=remedy)

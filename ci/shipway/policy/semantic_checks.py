@@ -18,7 +18,7 @@ _TAG_RULES = ("tag_kind", "signed_by", "tag_must_be_new")
 
 
 def problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
-    """Every problem of one entry by itself."""
+    """Every problem that one ``[[allow]]`` has without regard to the others."""
     yield from _event_problems(at, allow)
     yield from _environment_problems(at, allow)
     yield from _task_problems(at, allow)
@@ -26,12 +26,12 @@ def problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
 
 
 def environment_key(allow: AllowTable) -> str:
-    """The key that names where it leads."""
+    """The key that names the environments: an event has one, by hand there may be more."""
     return "environments" if allow.environments else "environment"
 
 
 def environments(allow: AllowTable) -> tuple[str, ...]:
-    """Where it leads."""
+    """The environments of the entry; one empty text where it names none."""
     return tuple(allow.environments) or (allow.environment,)
 
 

@@ -237,11 +237,11 @@ def _repository(env: Mapping[str, str], payload: Mapping[str, object]) -> list[s
         return []
     problems = []
     for variable, field in (("GITHUB_REPOSITORY", "full_name"), ("GITHUB_REPOSITORY_ID", "id")):
-        value, sent = env.get(variable, ""), repository.get(field)
-        if value and sent is not None and str(sent) != value:
+        value, in_event = env.get(variable, ""), repository.get(field)
+        if value and in_event is not None and str(in_event) != value:
             problems.append(
                 f"{variable} is {quoted(value)}, but the event's repository.{field} is "
-                f"{quoted(str(sent))}"
+                f"{quoted(str(in_event))}"
             )
     return problems
 

@@ -65,7 +65,7 @@ def test_what_was_meant_is_told_by_the_last_part(
     reference = Reference.parse(text)
     assert reference is not None
     expected = "" if nearest is None else f"{reference.scheme}:{names[nearest]}"
-    assert reference.meant(names) == expected
+    assert reference.suggestion(names) == expected
 
 
 def test_the_nearest_names_come_first() -> None:

@@ -71,12 +71,12 @@ class Infrastructure:
 
     def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         self.requests.append(tuple(references))
-        answers: dict[Reference, Resolution] = {}
+        resolutions: dict[Reference, Resolution] = {}
         for reference in references:
             text = self.published.get(str(reference))
             if text is not None:
-                answers[reference] = Found(text=text) if isinstance(text, str) else text
-        return answers
+                resolutions[reference] = Found(text=text) if isinstance(text, str) else text
+        return resolutions
 
 
 @pytest.fixture

@@ -368,11 +368,11 @@ def test_a_rerun_where_something_newer_was_deployed(running: LiveRelease, why: s
 
 def test_after_needs_one_record_that_still_holds() -> None:
     good = VerifiedRelease(record="r1", digests=frozenset({ONE}))
-    gone = VerifiedRelease(
+    lost = VerifiedRelease(
         record="r2", digests=frozenset({TWO}), why="staging's repository lost it"
     )
-    assert at_aws(after="staging", verified=(good, gone)) == []
-    assert at_aws(after="staging", verified=(gone,)) == [
+    assert at_aws(after="staging", verified=(good, lost)) == []
+    assert at_aws(after="staging", verified=(lost,)) == [
         'after = "staging": staging\'s repository lost it'
     ]
     assert at_aws(after="staging") == [
@@ -383,11 +383,11 @@ def test_after_needs_one_record_that_still_holds() -> None:
 def test_the_image_must_be_the_one_that_was_verified() -> None:
     environment_policy = EnvironmentPolicy(environment="production", after="staging")
     good = VerifiedRelease(record="r1", digests=frozenset({ONE}))
-    gone = VerifiedRelease(record="r2", digests=frozenset({TWO}), why="gone")
+    lost = VerifiedRelease(record="r2", digests=frozenset({TWO}), why="gone")
     assert rules.same_image(asks(), environment_policy, frozenset({ONE}), (good,)) == ()
     for digests, verified in (
         (frozenset({TWO}), (good,)),
-        (frozenset({TWO}), (good, gone)),
+        (frozenset({TWO}), (good, lost)),
         (frozenset({ONE, TWO}), (good,)),
         (frozenset({ONE}), ()),
     ):

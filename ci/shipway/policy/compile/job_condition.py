@@ -1,4 +1,4 @@
-"""The second lock: a workflow's job guard, which holds by itself where ``on:`` is ignored.
+"""The job's ``if:`` in the workflow, which holds by itself where ``on:`` is ignored.
 
 Pure. "Evaluate expressions in workflows and actions" (GitHub Docs) has ``==``, ``startsWith``,
 ``endsWith`` and ``contains``, all of them blind to case, and nothing that cuts a text apart. What

@@ -47,7 +47,7 @@ class Resources:
 
 
 def resources_of(declared: Declared) -> Resources:
-    """Read them out of an environment of delivery.toml."""
+    """The resources that an environment of delivery.toml names, references unresolved."""
     tables = declared.document.table["environments"]
     table = tables[declared.name]
     source = table.get("promote_from", "")

@@ -1,4 +1,4 @@
-"""The third lock: which of GitHub's tokens AWS trades for a deploy role.
+"""Which of GitHub's tokens AWS trades for a deploy role.
 
 Pure, compiled from the contract. One statement for each entry that leads to the environment, so
 that ref, environment and workflow file hold together and no pair of them can be mixed. "Available

@@ -1,4 +1,4 @@
-"""The first lock: what of a workflow follows from the contract, rendered into marked regions.
+"""What of a workflow follows from the contract: its triggers and its job, in marked regions.
 
 Pure. "Workflow syntax for GitHub Actions" (GitHub Docs). Everything between two markers is ours;
 all else is the repository's, as long as it stays out of what the regions decide.

@@ -25,11 +25,11 @@ def entry(ref: str, event: str = "push", environment: str = "production") -> Con
 
 def evaluated(expression: str, *, event: str, ref: str, repository: str = "example/shop") -> bool:
     """GitHub's expressions, as far as the guard uses them: texts compare without case."""
-    short = re.sub(r"^refs/(heads|tags)/", "", ref)
+    ref_name = re.sub(r"^refs/(heads|tags)/", "", ref)
     values = {
         "github.repository": repository,
         "github.event_name": event,
-        "github.ref_name": short,
+        "github.ref_name": ref_name,
         "github.ref": ref,
     }
     code = expression.replace("!github.event.deleted", "True")
@@ -88,7 +88,7 @@ def test_where_it_is_wider_it_says_so_and_still_lets_in_all_that_is_allowed(
         assert evaluated(job_condition.condition(entry(pattern)), event="push", ref=ref)
 
 
-def whole(*entries: ContractEntry) -> str:
+def guard_of(*entries: ContractEntry) -> str:
     return " ".join(job_condition.job_condition(Contract(path="c", entries=entries, source=SOURCE)))
 
 
@@ -108,7 +108,7 @@ def whole(*entries: ContractEntry) -> str:
     ],
 )
 def test_the_whole_guard(event: str, ref: str, repository: str, *, passes: bool) -> None:
-    expression = whole(entry("refs/heads/main"), entry("refs/tags/*-stable"))
+    expression = guard_of(entry("refs/heads/main"), entry("refs/tags/*-stable"))
     result = evaluated(expression, event=event, ref=ref, repository=repository)
     assert result == passes
 
