@@ -222,23 +222,17 @@ class AwsEcs:
             answer = self._ecs.update_service(
                 cluster=cluster, service=service, taskDefinition=task_definition
             )["service"]
-            deployments = {one["id"]: one for one in answer.get("deployments", ())}
-        deployment = next(
-            (
-                key
-                for key, one in deployments.items()
-                if one.get("status") == "PRIMARY" and one.get("taskDefinition") == task_definition
-            ),
-            "",
-        )
-        if not deployment and not answer.get("currentServiceDeployment"):
+            updated = read.service(answer)
+        primary = updated.primary
+        ours = primary.id if primary and primary.task_definition == task_definition else ""
+        if not ours and not updated.current_service_deployment:
             raise AwsError(
                 "UpdateService answered without a deployment of our task definition",
                 where=f"{cluster}/{service}",
                 remedy="see the service's deployments in ECS: another update may have come first",
             )
-        earlier = frozenset(deployments) - {deployment}
-        return Updated(deployment_id=deployment, earlier=earlier if deployment else frozenset())
+        earlier = frozenset(each.id for each in updated.deployments) - {ours}
+        return Updated(deployment_id=ours, earlier=earlier if ours else frozenset())
 
     def resume(self, arn: str, hook: str, action: Literal["CONTINUE", "ROLLBACK"]) -> None:
         """ContinueServiceDeployment; see the port."""

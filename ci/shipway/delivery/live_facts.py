@@ -95,7 +95,7 @@ def running(
         snapshot = seen[service.service]
         if snapshot.answered and snapshot.task_definition:
             image = _image(aws.ecs.task_definition(snapshot.task_definition), service.container)
-            primary = next((one for one in snapshot.deployments if one.status == "PRIMARY"), None)
+            primary = snapshot.primary
             released = _released(image, store, history, sha)
             since = primary.created_at if primary else None
             now.append(replace(released, service=service.key, since=since))

@@ -108,7 +108,7 @@ def _step(
             ".container",
             remedy=error.remedy,
         ) from error
-    primary = next((one for one in snapshot.deployments if one.status == "PRIMARY"), None)
+    primary = snapshot.primary
     if needed or primary is None or primary.rollout_state == "FAILED":
         return Step(service=service, before=snapshot, live=live, request=request)
     adopt = primary if primary.rollout_state == "IN_PROGRESS" else None

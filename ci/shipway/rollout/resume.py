@@ -100,8 +100,7 @@ def _waiting(ecs: Ecs, service: Service, snapshot: Snapshot) -> Waiting | None:
 
 def _ours(snapshot: Snapshot, task_definition: str) -> Deployment | None:
     same = (one for one in snapshot.deployments if one.task_definition == task_definition)
-    primary = (one for one in snapshot.deployments if one.status == "PRIMARY")
-    return next(same, None) or next(primary, None)
+    return next(same, None) or snapshot.primary
 
 
 def _image(document: Json, container: str) -> str:
