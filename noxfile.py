@@ -38,6 +38,10 @@ def lint(session: nox.Session) -> None:
     session.run(
         "check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-workflows", *workflows
     )
+    forms = [".github/ISSUE_TEMPLATE/bug.yml", ".github/ISSUE_TEMPLATE/change.yml"]
+    session.run(
+        "check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-issue-forms", *forms
+    )
     templates = [str(file) for file in sorted(Path("ci/iam").glob("*.yaml"))]
     session.run("cfn-lint", "--non-zero-exit-code", "informational", "--", *templates)
 
