@@ -33,7 +33,9 @@ def linted() -> list[list[str]]:
         for node in ast.walk(lint)
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "session.run"
     ]
-    return [[word.value for word in call.args if isinstance(word, ast.Constant)] for call in calls]
+    return [
+        [str(word.value) for word in call.args if isinstance(word, ast.Constant)] for call in calls
+    ]
 
 
 def bare(words: list[str]) -> list[str]:
