@@ -36,6 +36,13 @@ class _Compiled(Task[Callable[..., None]]):
     """
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if any(isinstance(given, Context) and given.config.run.dry for given in args):
+            # Invoke's own --dry reaches only Context.run: the delivery would take place.
+            raise Exit(
+                "Invoke's --dry reaches no task of shipway, which would run for real: "
+                "leave it out; nothing was done",
+                code=2,
+            )
         before = sys.dont_write_bytecode
         sys.dont_write_bytecode = before and bool(sys.flags.dont_write_bytecode)
         try:

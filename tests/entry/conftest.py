@@ -24,6 +24,7 @@ from shipway_sandbox.world import World
 ROOT = Path(__file__).resolve().parents[2]
 INV = str(Path(sys.executable).with_name("inv"))
 NOX = str(Path(sys.executable).with_name("nox"))
+SHIPWAY = str(Path(sys.executable).with_name("shipway"))
 # What would make a command act for the machine that runs the tests, and not for the test.
 _FOREIGN = ("AWS_", "GITHUB_", "ACTIONS_", "RUNNER_", "SHIPWAY_", "GIT_", "INVOKE_", "NOX")
 _AUTHOR = ("-c", "user.name=tester", "-c", "user.email=tester@example.invalid")
@@ -60,7 +61,7 @@ class Here:
     def types(self, *words: str, env: Mapping[str, str] | None = None) -> Ended:
         """Type a command and wait for its end; ``inv`` is this environment's own."""
         began = time.monotonic()
-        command = [{"inv": INV, "nox": NOX}.get(words[0], words[0]), *words[1:]]
+        command = [{"inv": INV, "nox": NOX, "shipway": SHIPWAY}.get(words[0], words[0]), *words[1:]]
         process = subprocess.Popen(
             command,
             cwd=self.folder,
