@@ -14,7 +14,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
 
 
 @pytest.mark.parametrize(
-    ("text", "gone"),
+    ("text", "secret"),
     [
         ("key AKIAIOSFODNN7EXAMPLE used", "AKIAIOSFODNN7EXAMPLE"),
         ("ASIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE"),
@@ -33,10 +33,10 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
         ("dbPassword = 'hunter 22'", "hunter 22"),
     ],
 )
-def test_a_secret_is_hidden_by_its_shape_or_its_name(text: str, gone: str) -> None:
-    shown = redact(text)
-    assert gone not in shown
-    assert HIDDEN in shown
+def test_a_secret_is_hidden_by_its_shape_or_its_name(text: str, secret: str) -> None:
+    redacted = redact(text)
+    assert secret not in redacted
+    assert HIDDEN in redacted
 
 
 @pytest.mark.parametrize(
@@ -59,30 +59,23 @@ def test_what_is_needed_to_understand_stays(text: str) -> None:
 def test_known_values_are_hidden_in_every_form() -> None:
     value = "p/w d&42"
     coded = base64.b64encode(value.encode()).decode()
-    shown = redact(f"a {value} b p%2Fw%20d%2642 c {coded} d", {value})
-    assert shown == f"a {HIDDEN} b {HIDDEN} c {HIDDEN} d"
+    redacted = redact(f"a {value} b p%2Fw%20d%2642 c {coded} d", {value})
+    assert redacted == f"a {HIDDEN} b {HIDDEN} c {HIDDEN} d"
 
 
 def test_a_short_value_is_hidden_only_where_it_stands_alone() -> None:
     assert redact("pin 42 of 1420 and x42", {"42"}) == f"pin {HIDDEN} of 1420 and x42"
 
 
-def test_values_in_a_task_definition_that_look_secret() -> None:
-    document = {
-        "containerDefinitions": [
-            {
-                "environment": [
-                    {"name": "STRIPE_KEY", "value": "rk_123456"},
-                    {"name": "DATABASE_URL", "value": "mysql://u:hunter22@h/d"},
-                    {"name": "PORT", "value": "8080"},
-                    {"name": "AUTH", "value": "true"},
-                ],
-                "secrets": [{"name": "X", "valueFrom": "arn:aws:ssm:::parameter/x"}],
-            }
-        ]
-    }
-    assert secret_values(document) == {"rk_123456", "hunter22"}
-    assert secret_values(None) == secret_values({"containerDefinitions": [1]}) == frozenset()
+def test_values_of_variables_that_look_secret() -> None:
+    variables = (
+        ("STRIPE_KEY", "rk_123456"),
+        ("DATABASE_URL", "mysql://u:hunter22@h/d"),
+        ("PORT", "8080"),
+        ("AUTH", "true"),
+    )
+    assert secret_values(variables) == {"rk_123456", "hunter22"}
+    assert secret_values(()) == frozenset()
 
 
 @pytest.mark.parametrize(

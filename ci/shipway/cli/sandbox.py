@@ -1,4 +1,4 @@
-"""What stands behind ``inv sandbox``."""
+"""``inv sandbox``: start the embedded AWS in the background, or end it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def run(*, down: bool, json: bool) -> int:
     """Start the background sandbox, or end it; gives the exit code."""
 
     def work(console: Console) -> int:
-        world = entry.embedded(checkout.root(Path.cwd()), cache_folder(os.environ))
+        embedded = entry.embedded(checkout.root(Path.cwd()), cache_folder(os.environ))
         if down:
-            ended = world.end()
+            ended = embedded.end()
             console.say("the sandbox has ended" if ended else "no sandbox is running")
             return 0
-        found = world.background(console.say)
-        console.say(f"the sandbox runs at {found.endpoint} (process {found.pid})")
-        for name in world.blueprint.sandboxes:
+        world = embedded.background(console.say)
+        console.say(f"the sandbox runs at {world.endpoint} (process {world.pid})")
+        for name in embedded.blueprint.sandboxes:
             console.say(f"deliver to it: shipway deploy --env {name}")
         minutes = f"{entry.IDLE_SECONDS / 60:.0f}"
         console.say(
@@ -31,5 +31,5 @@ def run(*, down: bool, json: bool) -> int:
         )
         return 0
 
-    rest = "one that was still starting has been ended; inv sandbox --down ends one that runs"
-    return run_command(work, interrupted=rest, json=json)
+    remedy = "one that was still starting has been ended; shipway sandbox --down ends one that runs"
+    return run_command(work, interrupted=remedy, json=json)

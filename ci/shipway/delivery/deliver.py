@@ -32,7 +32,6 @@ from shipway.image import publish as publishing
 from shipway.observer import Concluded, Noticed, Observer, Planned
 from shipway.policy.contract import Task
 from shipway.policy.facts import Overrides
-from shipway.redact import secret_values
 from shipway.rollout import plan as planning
 from shipway.rollout import resume as resuming
 from shipway.rollout.deploy import RolloutContext, release
@@ -59,14 +58,14 @@ class Order:
         environment: ``--env``; in GitHub Actions the contract says it.
         image: ``--image``: an image that exists, to be rolled out without a build.
         resume: The answer to a PAUSE hook that a deployment waits at; nothing is built.
-        asked: What the contract's rules are to let through, by name.
+        overrides: What the contract's rules are to let through, by name.
     """
 
     task: Task = "deploy"
     environment: str | None = None
     image: ImageReference | None = None
     resume: HookAction | None = None
-    asked: Overrides = field(default_factory=Overrides)
+    overrides: Overrides = field(default_factory=Overrides)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +122,12 @@ class _Walk:
         """Every stage in order; the image that was delivered, where there is one."""
         order, context, journal = self._order, self._context, self._journal
         authorization = contract.pass_contract(
-            _asked(order), order.environment, context, self._commit, journal, asked=order.asked
+            _asked(order),
+            order.environment,
+            context,
+            self._commit,
+            journal,
+            overrides=order.overrides,
         )
         tasks = _tasks(order, authorization.grant.tasks)
         # A build alone reaches no AWS: it works for a developer without any account.
@@ -198,7 +202,7 @@ class _Walk:
         with stage("deploy", self._journal, self._context.clock, quiet=True) as running:
             steps = planning.plan(aws.ecs, environment, image.reference)
             for step in steps:
-                self._journal.hide(secret_values(step.live))
+                self._journal.hide(step.live.secret_values)
             # From here on the release tells how each service fares, failures with their cause.
             running.told = True
             release(
@@ -225,6 +229,7 @@ class _Walk:
                 text = f"answered hook {one.hook.id} at {one.stage}: {action}"
                 subject = one.step.service.key
                 self._journal(Noticed(stage="deploy", subject=subject, text=text))
+                self._journal.hide(one.step.live.secret_values)
             running.told = True
             image = found[0].image
             self._journal.about(image)

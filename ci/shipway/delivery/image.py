@@ -279,11 +279,11 @@ class Artifact:
             else:
                 found = scanning.scans(store, platforms)
             decision = scanning.decide(
-                found, policy, waivers.listed, clock.now(), image.reference.digest
+                found, policy, waivers.entries, clock.now(), image.reference.digest
             )
             self.journal.note("scan", _scan_fact(found, decision, image, policy, gate=gate))
             self.journal.note(
-                "waivers", [_waiver_fact(waiver, decision) for waiver in waivers.listed]
+                "waivers", [_waiver_fact(waiver, decision) for waiver in waivers.entries]
             )
             if waivers.sha256:
                 self.journal.note(
@@ -336,7 +336,7 @@ def _scan_fact(
                 "severity": finding.severity.upper(),
                 "package": finding.package,
                 "version": finding.version,
-                "fixedIn": finding.mended_in,
+                "fixedIn": finding.fixed_in,
                 "fixAvailable": finding.fixable,
                 "exploitAvailable": finding.exploitable,
                 "platform": platform,

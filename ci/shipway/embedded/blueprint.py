@@ -142,7 +142,7 @@ def _check(delivery: DeliveryFile, sandboxes: tuple[str, ...]) -> None:
                 path = ("environments", name, "services", key, "url")
                 line = document.lines.get(path, 0)
                 wrong.append(
-                    f"{document.shown}:{line}  {'.'.join(path)}: the sandbox's address is not "
+                    f"{document.path}:{line}  {'.'.join(path)}: the sandbox's address is not "
                     f'known beforehand; write "ssm:/{delivery.name}/{name}/{key}/url"'
                 )
     if wrong:
@@ -379,7 +379,7 @@ class _Access:
 
     def added(self, layer: Layer, declared: Declared) -> Layer:
         """The layer with its deploy role."""
-        wanted = resources.needs(declared)
+        wanted = resources.resources_of(declared)
         entries = trust.leading_to(self.contract, layer.environment)
         by_hand = any(entry.ref == _LAPTOP_REF for entry in entries)
         further = _PERSON if by_hand else ()

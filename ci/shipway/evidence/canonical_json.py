@@ -36,7 +36,9 @@ def to_json(value: object) -> Any:
     elif isinstance(value, (set, frozenset)):
         made = sorted(_text(str(part)) for part in value)
     elif is_dataclass(value) and not isinstance(value, (Digest, ImageReference, type)):
-        made = {field.name: to_json(getattr(value, field.name)) for field in fields(value)}
+        # What a value does not show of itself, because a secret may lie there, is not kept either.
+        shown = (field.name for field in fields(value) if field.repr)
+        made = {name: to_json(getattr(value, name)) for name in shown}
     return made
 
 
