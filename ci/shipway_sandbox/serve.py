@@ -156,10 +156,9 @@ def _state(hosted: Any, port: int, region: str) -> dict[str, Any]:
 
 
 def _list_corrections() -> str:
-    from shipway_sandbox.emulator import corrections, hosting  # noqa: PLC0415  # in the extra
+    from shipway_sandbox.emulator.known_differences import DIFFERENCES  # noqa: PLC0415  # as above
 
-    hosting.load()
-    return "".join(f"{one.name}\n    {one.because}\n" for one in corrections.listing())
+    return "".join(f"{known.name}\n    {known.because}\n" for known in DIFFERENCES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

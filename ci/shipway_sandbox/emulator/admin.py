@@ -15,7 +15,8 @@ from typing import Any
 
 from ministack.services import ecr, ecs
 
-from shipway_sandbox.emulator import corrections, registry, state
+from shipway_sandbox.emulator import registry, state
+from shipway_sandbox.emulator.known_differences import DIFFERENCES
 
 Reply = tuple[int, dict[str, Any], bytes]
 
@@ -42,8 +43,12 @@ def _health(_query: dict[str, str], _data: dict[str, Any]) -> Reply:
 
 def _corrections(_query: dict[str, str], _data: dict[str, Any]) -> Reply:
     listed = [
-        {"name": one.name, "because": one.because, "replaces": [part[0] for part in one.parts]}
-        for one in corrections.listing()
+        {
+            "name": difference.name,
+            "because": difference.because,
+            "replaces": list(difference.places),
+        }
+        for difference in DIFFERENCES
     ]
     return _reply(200, listed)
 

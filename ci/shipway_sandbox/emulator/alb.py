@@ -13,7 +13,7 @@ from ministack.core import responses
 from ministack.services import alb
 
 from shipway_sandbox.emulator import state
-from shipway_sandbox.emulator.corrections import correction, original
+from shipway_sandbox.emulator.corrections import corrects, original
 from shipway_sandbox.emulator.targets import Check, RegisteredTarget, shown
 
 Reply = tuple[int, dict[str, Any], Any]
@@ -55,12 +55,7 @@ def is_used(group: str) -> bool:
     )
 
 
-@correction(
-    "alb.target-health",
-    replaces="alb._ACTION_MAP[DescribeTargetHealth]",
-    because="a target is healthy once its health check passed, and says why it is not "
-    "(Elastic Load Balancing, Health checks for your target groups); MiniStack says healthy always",
-)
+@corrects("alb.target-health", "alb._ACTION_MAP[DescribeTargetHealth]")
 def describe_target_health(params: dict[str, Any]) -> Reply:
     """DescribeTargetHealth from the checks that were really made."""
     group = alb._p(params, "TargetGroupArn")
@@ -97,7 +92,7 @@ def _member(target: RegisteredTarget, *, used: bool) -> str:
     )
 
 
-@correction("alb.target-health", replaces="alb._ACTION_MAP[RegisterTargets]")
+@corrects("alb.target-health", "alb._ACTION_MAP[RegisterTargets]")
 def register_targets(params: dict[str, Any]) -> Reply:
     """RegisterTargets: each target is checked from now on."""
     reply: Reply = original("alb._ACTION_MAP[RegisterTargets]")(params)
@@ -109,7 +104,7 @@ def register_targets(params: dict[str, Any]) -> Reply:
     return reply
 
 
-@correction("alb.target-health", replaces="alb._ACTION_MAP[DeregisterTargets]")
+@corrects("alb.target-health", "alb._ACTION_MAP[DeregisterTargets]")
 def deregister_targets(params: dict[str, Any]) -> Reply:
     """DeregisterTargets: draining begins, and goes on without the caller."""
     reply: Reply = original("alb._ACTION_MAP[DeregisterTargets]")(params)
@@ -127,13 +122,7 @@ def deregister_targets(params: dict[str, Any]) -> Reply:
     return reply
 
 
-@correction(
-    "alb.forwards-to-healthy",
-    replaces="alb._forward_to_tg",
-    because="requests go to healthy targets only, to all where none is healthy, and a target that "
-    "drains finishes what it has (Elastic Load Balancing, Deregistration delay)",
-    needs=("alb.target-health",),
-)
+@corrects("alb.forwards-to-healthy", "alb._forward_to_tg")
 async def forward(  # noqa: PLR0917  # MiniStack calls it with eight positions
     group: str,
     method: str,

@@ -9,7 +9,7 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services import ecs, iam
 
-from shipway_sandbox.emulator.corrections import correction, original
+from shipway_sandbox.emulator.corrections import corrects, original
 
 Record = dict[str, Any]
 
@@ -27,12 +27,7 @@ def _camel(value: Any) -> Any:
     return renamed
 
 
-@correction(
-    "cloudformation.task-definitions-whole",
-    replaces="provisioners._normalize_container_defs",
-    because="every property of a container definition reaches ECS (AWS::ECS::TaskDefinition "
-    "ContainerDefinition); MiniStack leaves HealthCheck, Secrets and others in template spelling",
-)
+@corrects("cloudformation.task-definitions-whole", "provisioners._normalize_container_defs")
 def container_definitions(definitions: list[Record]) -> list[Record]:
     """Container definitions of a template as RegisterTaskDefinition takes them."""
     made = [_camel(one) for one in definitions]
@@ -47,29 +42,29 @@ def container_definitions(definitions: list[Record]) -> list[Record]:
     return made
 
 
-_SERVICE = "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service]"
-
-
-@correction(
-    "cloudformation.service-whole",
-    replaces=f"{_SERVICE}[create]",
-    because="DesiredCount is a number and HealthCheckGracePeriodSeconds reaches ECS "
-    "(AWS::ECS::Service); MiniStack passes the text on and drops the grace period",
+@corrects(
+    "cloudformation.service-whole", "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][create]"
 )
 def create_service(logical_id: str, props: Record, stack: str) -> Any:
     """AWS::ECS::Service made."""
     fixed = _numbers(props)
-    made = original(f"{_SERVICE}[create]")(logical_id, fixed, stack)
+    made = original("provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][create]")(
+        logical_id, fixed, stack
+    )
     service = ecs._services.get(made[0].partition(":service/")[2])
     if service is not None and "HealthCheckGracePeriodSeconds" in fixed:
         service["healthCheckGracePeriodSeconds"] = fixed["HealthCheckGracePeriodSeconds"]
     return made
 
 
-@correction("cloudformation.service-whole", replaces=f"{_SERVICE}[update]")
+@corrects(
+    "cloudformation.service-whole", "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][update]"
+)
 def update_service(physical_id: str, old: Record, new: Record, stack: str) -> Any:
     """AWS::ECS::Service updated: only what differs is asked of ECS."""
-    return original(f"{_SERVICE}[update]")(physical_id, _numbers(old), _numbers(new), stack)
+    return original("provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][update]")(
+        physical_id, _numbers(old), _numbers(new), stack
+    )
 
 
 def _numbers(props: Record) -> Record:
@@ -84,14 +79,9 @@ def _numbers(props: Record) -> Record:
     return fixed
 
 
-_PROVIDER = "+provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider]"
-
-
-@correction(
+@corrects(
     "cloudformation.oidc-provider",
-    replaces=f"{_PROVIDER}[create]",
-    because="a template can make an OpenID Connect provider (AWS::IAM::OIDCProvider); MiniStack "
-    "refuses the type",
+    "provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider][create]",
 )
 def create_provider(_logical_id: str, props: Record, _stack: str) -> Any:
     """AWS::IAM::OIDCProvider made through IAM's own call."""
@@ -108,7 +98,10 @@ def create_provider(_logical_id: str, props: Record, _stack: str) -> Any:
     return arn, {"Arn": arn}
 
 
-@correction("cloudformation.oidc-provider", replaces=f"{_PROVIDER}[delete]")
+@corrects(
+    "cloudformation.oidc-provider",
+    "provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider][delete]",
+)
 def delete_provider(physical_id: str, _props: Record) -> None:
     """AWS::IAM::OIDCProvider deleted."""
     iam._oidc_providers.pop(physical_id, None)

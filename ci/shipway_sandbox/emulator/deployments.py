@@ -11,22 +11,15 @@ from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecs
 
 from shipway_sandbox.emulator import hooks, service_state, state
-from shipway_sandbox.emulator.corrections import correction
+from shipway_sandbox.emulator.corrections import corrects
 from shipway_sandbox.emulator.service_state import ENDED, service_deployments, service_revisions
 
 Record = dict[str, Any]
-_NAME = "ecs.service-deployments"
 _MOST = 20
 _PAGE = 100
 
 
-@correction(
-    _NAME,
-    replaces="ecs._ACTION_MAP[ListServiceDeployments]",
-    because="ECS keeps the history of a service's deployments (View service history using Amazon "
-    "ECS service deployments); MiniStack answers with empty lists and cannot stop one",
-    needs=("ecs.scheduler",),
-)
+@corrects("ecs.service-deployments", "ecs._ACTION_MAP[ListServiceDeployments]")
 def list_service_deployments(data: Record) -> Any:
     """ListServiceDeployments: newest first, filtered by status and time of creation."""
     cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
@@ -92,7 +85,7 @@ def _service_of(found: Record) -> Record | None:
     return service
 
 
-@correction(_NAME, replaces="ecs._ACTION_MAP[DescribeServiceDeployments]")
+@corrects("ecs.service-deployments", "ecs._ACTION_MAP[DescribeServiceDeployments]")
 def describe_service_deployments(data: Record) -> Any:
     """DescribeServiceDeployments: every field, with counts that were just made."""
     arns = data.get("serviceDeploymentArns") or []
@@ -121,7 +114,7 @@ def _too_many() -> Any:
     )
 
 
-@correction(_NAME, replaces="ecs._ACTION_MAP[DescribeServiceRevisions]")
+@corrects("ecs.service-deployments", "ecs._ACTION_MAP[DescribeServiceRevisions]")
 def describe_service_revisions(data: Record) -> Any:
     """DescribeServiceRevisions, with the digest of every container's image."""
     arns = data.get("serviceRevisionArns") or []
@@ -138,7 +131,7 @@ def _not_found() -> Any:
     )
 
 
-@correction(_NAME, replaces="+ecs._ACTION_MAP[StopServiceDeployment]")
+@corrects("ecs.service-deployments", "ecs._ACTION_MAP[StopServiceDeployment]")
 def stop_service_deployment(data: Record) -> Any:
     """StopServiceDeployment: ROLLBACK goes back, ABORT leaves things as they are."""
     found = service_deployments.get(data.get("serviceDeploymentArn", ""))
@@ -162,7 +155,7 @@ def stop_service_deployment(data: Record) -> Any:
     return json_response({"serviceDeploymentArn": found["serviceDeploymentArn"]})
 
 
-@correction(_NAME, replaces="+ecs._ACTION_MAP[ContinueServiceDeployment]")
+@corrects("ecs.service-deployments", "ecs._ACTION_MAP[ContinueServiceDeployment]")
 def continue_service_deployment(data: Record) -> Any:
     """ContinueServiceDeployment: the answer that a PAUSE hook waits for."""
     found = service_deployments.get(data.get("serviceDeploymentArn", ""))

@@ -18,10 +18,9 @@ from ministack.core.responses import error_response_json, get_account_id, json_r
 from ministack.services import ecr
 
 from shipway_sandbox.emulator import registry
-from shipway_sandbox.emulator.corrections import correction, original
+from shipway_sandbox.emulator.corrections import corrects, original
 
 Record = dict[str, Any]
-_IMAGES = "ecr.image-calls"
 _INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -69,12 +68,7 @@ def size_of(name: str, image: Record) -> int:
     return inner + sum(int(one.get("size", 0)) for one in layers) + int(config.get("size", 0))
 
 
-@correction(
-    "ecr.token-of-principal",
-    replaces="ecr._get_authorization_token",
-    because="the password is the caller's own and lasts 12 hours (GetAuthorizationToken); "
-    "MiniStack gives everyone the same",
-)
+@corrects("ecr.token-of-principal", "ecr._get_authorization_token")
 def get_authorization_token(_data: Record) -> Any:
     """GetAuthorizationToken for the caller, with the endpoint that docker can reach."""
     credential = iam_evaluator._verified_key.get() or get_account_id()
@@ -104,12 +98,7 @@ def _is_immutable(repository: Record, tag: str) -> bool:
     return bool(setting == "IMMUTABLE")
 
 
-@correction(
-    _IMAGES,
-    replaces="ecr._put_image",
-    because="PutImage checks digest, tag and layers, DescribeImages names an unknown image, "
-    "BatchCheckLayerAvailability knows the layers (ECR API Reference); MiniStack does not",
-)
+@corrects("ecr.image-calls", "ecr._put_image")
 def put_image(data: Record) -> Any:  # noqa: PLR0911  # each refusal leaves where it is found
     """PutImage: a tag that moves, a layer that is missing, a digest that differs are errors."""
     name, manifest = data.get("repositoryName", ""), data.get("imageManifest", "")
@@ -174,10 +163,7 @@ def _store(name: str, raw: bytes, tag: str | None, digest: str, data: Record) ->
     )
 
 
-@correction(
-    _IMAGES,
-    replaces="ecr._v2_put_manifest",
-)
+@corrects("ecr.image-calls", "ecr._v2_put_manifest")
 def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes) -> Any:
     """The registry's PUT: an immutable tag that names another digest stays."""
     repository = ecr._repositories.get(name)
@@ -194,7 +180,7 @@ def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes
     return registry.put_manifest(name, reference, headers, body)
 
 
-@correction(_IMAGES, replaces="ecr._describe_images")
+@corrects("ecr.image-calls", "ecr._describe_images")
 def describe_images(data: Record) -> Any:
     """DescribeImages: one unknown image makes the call fail; sizes are those of the layers."""
     name = data.get("repositoryName", "")
@@ -231,7 +217,7 @@ def describe_images(data: Record) -> Any:
     return json_response({"imageDetails": details})
 
 
-@correction(_IMAGES, replaces="ecr._batch_get_image")
+@corrects("ecr.image-calls", "ecr._batch_get_image")
 def batch_get_image(data: Record) -> Any:
     """BatchGetImage: manifests byte for byte, failures for the rest."""
     name = data.get("repositoryName", "")
@@ -265,7 +251,7 @@ def batch_get_image(data: Record) -> Any:
     return json_response({"images": images, "failures": failures})
 
 
-@correction(_IMAGES, replaces="ecr._batch_check_layer_availability")
+@corrects("ecr.image-calls", "ecr._batch_check_layer_availability")
 def batch_check_layer_availability(data: Record) -> Any:
     """BatchCheckLayerAvailability: what is there, with its size."""
     name = data.get("repositoryName", "")
@@ -294,7 +280,7 @@ def batch_check_layer_availability(data: Record) -> Any:
     return json_response({"layers": layers, "failures": failures})
 
 
-@correction(_IMAGES, replaces="ecr._list_images")
+@corrects("ecr.image-calls", "ecr._list_images")
 def list_images(data: Record) -> Any:
     """ListImages: one entry for each tag, one for each image without a tag."""
     name = data.get("repositoryName", "")

@@ -10,10 +10,9 @@ from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecs
 
 from shipway_sandbox.emulator import service_state, state
-from shipway_sandbox.emulator.corrections import correction, original, rule
+from shipway_sandbox.emulator.corrections import corrects, original, rule
 
 Record = dict[str, Any]
-_SCHEDULER = "ecs.scheduler"
 _MUTABLE = (
     "deploymentConfiguration",
     "enableECSManagedTags",
@@ -27,20 +26,10 @@ _MUTABLE = (
 )
 _STARTS_DEPLOYMENT = ("loadBalancers", "networkConfiguration", "platformVersion")
 
-shows_current = rule(
-    "ecs.current-service-deployment",
-    because="DescribeServices names currentServiceDeployment (API Reference, Service); MiniStack "
-    "knows no service deployments",
-    needs=(_SCHEDULER,),
-)
+shows_current = rule("ecs.current-service-deployment")
 
 
-@correction(
-    "ecs.records-are-read-whole",
-    replaces="ecs._sanitize",
-    because="a Describe call answers while tasks and services change; MiniStack reads a record "
-    "while another thread adds to it, and answers 500 (dictionary changed size)",
-)
+@corrects("ecs.records-are-read-whole", "ecs._sanitize")
 def sanitize(record: Any) -> Any:
     """A record as it is sent: no internal keys, no empty members; taken in one step each level.
 
@@ -57,26 +46,20 @@ def sanitize(record: Any) -> Any:
     return record
 
 
-@correction(
-    _SCHEDULER,
-    replaces="ecs._make_deployment",
-    because="a deployment is IN_PROGRESS until its tasks run and are healthy, the first one too "
-    "(Deployment, rolloutState); MiniStack says COMPLETED when it is made",
-    needs=("ecs.task-runtime",),
-)
+@corrects("ecs.scheduler", "ecs._make_deployment")
 def make_deployment(definition: str, desired: int, status: str = "PRIMARY") -> Record:
     """A placeholder that CreateService and UpdateService replace at once."""
     made: Record = original("ecs._make_deployment")(definition, desired, status)
     return made | {"rolloutState": "IN_PROGRESS", "rolloutStateReason": ""}
 
 
-@correction(_SCHEDULER, replaces="ecs._reconcile_service_tasks")
+@corrects("ecs.scheduler", "ecs._reconcile_service_tasks")
 def reconcile(_cluster: str, _key: str) -> None:
     """Nothing here: the scheduler's own thread looks at the service."""
     state.wake()
 
 
-@correction(_SCHEDULER, replaces="ecs._refresh_service_state")
+@corrects("ecs.scheduler", "ecs._refresh_service_state")
 def refresh(_cluster: str, _group: str) -> None:
     """Nothing here: the scheduler counts."""
 
@@ -104,8 +87,8 @@ def _definition_missing(data: Record) -> Any:
     return None
 
 
-@correction(_SCHEDULER, replaces="ecs._create_service")
-@correction(_SCHEDULER, replaces="ecs._ACTION_MAP[CreateService]")
+@corrects("ecs.scheduler", "ecs._create_service")
+@corrects("ecs.scheduler", "ecs._ACTION_MAP[CreateService]")
 def create_service(data: Record) -> Any:
     """CreateService: the first deployment begins, and can fail."""
     if refused := _definition_missing(data):
@@ -142,8 +125,8 @@ def ecs_caller() -> str:
     return str(iam_evaluator.caller_arn())
 
 
-@correction(_SCHEDULER, replaces="ecs._update_service")
-@correction(_SCHEDULER, replaces="ecs._ACTION_MAP[UpdateService]")
+@corrects("ecs.scheduler", "ecs._update_service")
+@corrects("ecs.scheduler", "ecs._ACTION_MAP[UpdateService]")
 def update_service(data: Record) -> Any:
     """UpdateService: a change of what runs begins a deployment; a change of count does not."""
     service = _service(data)
@@ -187,8 +170,8 @@ def _deploy(service: Record, definition: str) -> None:
     service_state.begin_service_deployment(service, made)
 
 
-@correction(_SCHEDULER, replaces="ecs._delete_service")
-@correction(_SCHEDULER, replaces="ecs._ACTION_MAP[DeleteService]")
+@corrects("ecs.scheduler", "ecs._delete_service")
+@corrects("ecs.scheduler", "ecs._ACTION_MAP[DeleteService]")
 def delete_service(data: Record) -> Any:
     """DeleteService: DRAINING while its tasks stop, then INACTIVE."""
     service = _service(data)
@@ -218,7 +201,7 @@ def _shown(service: Record) -> Record:
     return shown
 
 
-@correction(_SCHEDULER, replaces="ecs._ACTION_MAP[DescribeServices]")
+@corrects("ecs.scheduler", "ecs._ACTION_MAP[DescribeServices]")
 def describe_services(data: Record) -> Any:
     """DescribeServices: at most ten, with counts that were just made."""
     if len(data.get("services", [])) > 10:  # noqa: PLR2004  # the API's own limit
@@ -250,11 +233,7 @@ def service_arn(tail: str) -> str:
     return f"arn:aws:ecs:{ecs.get_region()}:{ecs.get_account_id()}:{tail}"
 
 
-@correction(
-    "ecs.millisecond-times",
-    replaces="ecs._ts_to_epoch",
-    because="ECS reports times with milliseconds; MiniStack cuts them to seconds",
-)
+@corrects("ecs.millisecond-times", "ecs._ts_to_epoch")
 def to_epoch(value: Any) -> Any:
     """A text time as seconds since the epoch, with its fraction."""
     if not isinstance(value, str):

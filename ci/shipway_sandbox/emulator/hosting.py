@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from shipway_sandbox.emulator import corrections, state
+from shipway_sandbox.emulator import state
 from shipway_sandbox.emulator.containers import ContainerEngine, process_start
+from shipway_sandbox.emulator.corrections import CORRECTIONS
 from shipway_sandbox.emulator.targets import Checker
 from shipway_sandbox.issuer import Issuer
 
@@ -31,6 +32,7 @@ _CORRECTED = (
     "scan",
     "scheduler",
     "sts",
+    "task_health",
     "tasks",
 )
 
@@ -103,11 +105,13 @@ def load(without: Iterable[str] = ()) -> tuple[str, ...]:
     """Import MiniStack and put the corrections in place.
 
     Raises:
-        SandboxError: MiniStack is missing, is another version, or lacks a corrected name.
+        SandboxError: MiniStack is another version or lacks a listed name, or the list of known
+            differences and our functions do not fit.
+        ImportError: MiniStack is missing.
     """
     for name in _CORRECTED:
         importlib.import_module(_OURS + name)
-    return corrections.apply(without)
+    return CORRECTIONS.apply(without)
 
 
 def start(settings: Settings, run: str, ready: Callable[[], Awaitable[None]]) -> Hosted:

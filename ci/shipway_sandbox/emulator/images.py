@@ -15,12 +15,7 @@ from shipway_sandbox.emulator.launching import StartError
 
 Record = dict[str, Any]
 
-pulls_afresh = rule(
-    "ecs.no-cached-image",
-    because="an image that the registry does not have fails the task with CannotPullContainerError "
-    "(Amazon ECS stopped tasks error messages); MiniStack runs a local copy instead",
-    needs=("ecs.task-runtime",),
-)
+pulls_afresh = rule("ecs.no-cached-image")
 
 
 def split(image: str) -> tuple[str, str]:

@@ -9,19 +9,13 @@ from typing import Any
 from ministack.services import ecs
 
 from shipway_sandbox.emulator import state
-from shipway_sandbox.emulator.corrections import correction, original, rule
+from shipway_sandbox.emulator.corrections import corrects, original, rule
 
 Record = dict[str, Any]
 _MEBIBYTE = 1024 * 1024
 _SECOND = 1_000_000_000
 
-honours_limits = rule(
-    "ecs.container-settings",
-    because="entryPoint, user, workingDirectory, cpu, memory, ulimits, initProcessEnabled and "
-    "readonlyRootFilesystem are honoured (Amazon ECS task definition parameters); MiniStack "
-    "leaves them out",
-    needs=("ecs.task-runtime",),
-)
+honours_limits = rule("ecs.container-settings")
 
 
 class StartError(Exception):
@@ -33,12 +27,7 @@ class StartError(Exception):
         self.container = container
 
 
-@correction(
-    "ssm.secure-strings-reach-containers",
-    replaces="ecs._resolve_container_secrets",
-    because="ECS asks for parameters WithDecryption (Pass Systems Manager parameters through "
-    "environment variables); MiniStack hands the cipher text to the container",
-)
+@corrects("ssm.secure-strings-reach-containers", "ecs._resolve_container_secrets")
 def resolve_secrets(container: Record) -> dict[str, str]:
     """Values of ``secrets``: parameters are decrypted, the rest is left to MiniStack."""
     from ministack.services import ssm  # noqa: PLC0415  # loaded only where a task has secrets

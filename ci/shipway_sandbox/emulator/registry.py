@@ -20,25 +20,16 @@ from ministack.core.responses import request_scope
 from ministack.services import ecr
 
 from shipway_sandbox.emulator import state
-from shipway_sandbox.emulator.corrections import correction, original, rule
+from shipway_sandbox.emulator.corrections import corrects, original, rule
 
 Reply = tuple[int, dict[str, Any], bytes]
 _TOKEN_SECONDS = 12 * 3600
 _AMAZON = ".amazonaws.com"
 _SCHEMA_VERSION = 2
 
-checks_password = rule(
-    "ecr.registry-checks-token",
-    because="the registry takes only a password from GetAuthorizationToken, for 12 hours, and what "
-    "its principal may do (Private registry authentication in Amazon ECR); MiniStack takes any",
-)
+checks_password = rule("ecr.registry-checks-token")
 
-shares_across_accounts = rule(
-    "ecr.shares-across-accounts",
-    because="registryId names another account's registry, and its repository policy says who may "
-    "read there (Amazon ECR User Guide, Private repository policies); MiniStack looks in the "
-    "caller's account only",
-)
+shares_across_accounts = rule("ecr.shares-across-accounts")
 
 _ACTIONS = {
     ("GET", "manifest"): "ecr:BatchGetImage",
@@ -112,22 +103,13 @@ def owner_scope(name: str) -> Any:
     return request_scope(account, region)
 
 
-@correction(
-    "ecr.local-host",
-    replaces="ecr._repo_uri",
-    because="docker must be able to push: the one difference to AWS that is wanted is the host "
-    "of a repository, and it is the same in every answer",
-)
+@corrects("ecr.local-host", "ecr._repo_uri")
 def repository_uri(name: str) -> str:
     """``localhost:PORT/name``."""
     return f"{host()}/{name}"
 
 
-@correction(
-    "ecr.registry-account",
-    replaces="ecr._select_registry_request_scope",
-    because="a repository belongs to the account that made it; MiniStack looks in one account only",
-)
+@corrects("ecr.registry-account", "ecr._select_registry_request_scope")
 def select_scope(name: str, headers: dict[str, str], query: dict[str, Any]) -> None:
     """Answer as the account that owns the repository."""
     found = owner(name)
@@ -260,11 +242,7 @@ def missing_parts(name: str, manifest: bytes) -> list[str]:
     ]
 
 
-refuses_incomplete = rule(
-    "ecr.refuses-incomplete-manifests",
-    because="a manifest whose layers are missing is refused (ECR PutImage, LayersNotFound); "
-    "MiniStack takes it and every pull fails later",
-)
+refuses_incomplete = rule("ecr.refuses-incomplete-manifests")
 
 
 def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes) -> Reply:

@@ -28,18 +28,8 @@ Record = dict[str, Any]
 _STOPPING_SECONDS = 0.5
 """How long a superseded service deployment shows STOP_REQUESTED before it is STOPPED."""
 
-fails_first_deployment = rule(
-    "ecs.breaker-judges-first-deployment",
-    because="the circuit breaker also judges a first deployment, which has nothing to go back to "
-    "(Amazon ECS deployment circuit breaker); MiniStack has it COMPLETED from the start",
-    needs=("ecs.scheduler",),
-)
-failed_leave = rule(
-    "ecs.failed-deployments-leave",
-    because="a deployment without tasks leaves deployments[] also when it FAILED, so that "
-    "services_stable is true again (API Reference, Service); MiniStack keeps it for ever",
-    needs=("ecs.scheduler",),
-)
+fails_first_deployment = rule("ecs.breaker-judges-first-deployment")
+failed_leave = rule("ecs.failed-deployments-leave")
 
 
 def under_way(service: Record) -> Record | None:

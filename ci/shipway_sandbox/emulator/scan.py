@@ -22,7 +22,7 @@ from ministack.services import ecr
 
 from shipway_sandbox.emulator import ecr as corrected
 from shipway_sandbox.emulator import registry, state
-from shipway_sandbox.emulator.corrections import correction, original
+from shipway_sandbox.emulator.corrections import corrects, original
 from shipway_sandbox.emulator.iam import PERMISSION_OF
 
 Record = dict[str, Any]
@@ -233,12 +233,7 @@ _CALLS = {
 }
 
 
-@correction(
-    "ecr.scan-calls",
-    replaces="ecr.handle_request",
-    because="DescribeImageScanFindings, StartImageScan and ListImageReferrers exist (ECR API "
-    "Reference); MiniStack answers that the action is unknown",
-)
+@corrects("ecr.scan-calls", "ecr.handle_request")
 async def handle_request(
     method: str, path: str, headers: dict[str, str], body: bytes, query: Record
 ) -> Any:

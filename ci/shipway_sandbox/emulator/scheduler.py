@@ -41,11 +41,7 @@ _RELAUNCH_SECONDS = 1.0
 _THROTTLED_SECONDS = 10.0
 _THROTTLE_AFTER = 12
 
-resets_on_healthy = rule(
-    "ecs.healthy-task-resets-breaker",
-    because="resetOnHealthyTask is true unless configured (DeploymentCircuitBreaker)",
-    needs=("ecs.scheduler",),
-)
+resets_on_healthy = rule("ecs.healthy-task-resets-breaker")
 
 
 def run() -> None:

@@ -15,18 +15,8 @@ Record = dict[str, Any]
 _STEADY_SECONDS = 1.0
 """How long a task without any health check must run to count as healthy."""
 
-waits_for_targets = rule(
-    "ecs.rollout-waits-for-targets",
-    because="a task of a service behind a load balancer is healthy once its targets are (Determine "
-    "Amazon ECS task health); MiniStack completes as soon as containers run",
-    needs=("ecs.scheduler", "alb.target-health"),
-)
-waits_for_containers = rule(
-    "ecs.rollout-waits-for-container-health",
-    because="a task with a health check is healthy once that passed; MiniStack completes as soon "
-    "as containers run",
-    needs=("ecs.scheduler", "ecs.container-health"),
-)
+waits_for_targets = rule("ecs.rollout-waits-for-targets")
+waits_for_containers = rule("ecs.rollout-waits-for-container-health")
 
 
 def live(members: list[Record], deployment: Record) -> list[Record]:

@@ -20,7 +20,7 @@ from ministack.services import ecs
 
 from shipway_sandbox.emulator import images, state
 from shipway_sandbox.emulator.alb import drain_seconds
-from shipway_sandbox.emulator.corrections import correction, rule
+from shipway_sandbox.emulator.corrections import corrects, rule
 from shipway_sandbox.emulator.launching import StartError, create_arguments, environment
 
 Record = dict[str, Any]
@@ -30,26 +30,9 @@ _REMEMBER_SECONDS = 3600
 _LOG_SECONDS = 2.0
 _concluding = threading.Lock()
 
-_RUNTIME = "ecs.task-runtime"
-
-explains_oom = rule(
-    "ecs.out-of-memory-reason",
-    because="a container that the kernel killed for memory says OutOfMemoryError (Amazon ECS "
-    "stopped tasks error messages); MiniStack gives only the exit code",
-    needs=(_RUNTIME,),
-)
-drains_first = rule(
-    "ecs.drains-before-stop",
-    because="ECS deregisters a task and waits for it to drain before it sends SIGTERM (Graceful "
-    "shutdowns with ECS); MiniStack kills the container while it still gets requests",
-    needs=(_RUNTIME,),
-)
-checks_containers = rule(
-    "ecs.container-health",
-    because="healthCheck of a task definition is run, and a task is as healthy as its essential "
-    "containers (Determine Amazon ECS task health); MiniStack leaves it UNKNOWN for ever",
-    needs=(_RUNTIME,),
-)
+explains_oom = rule("ecs.out-of-memory-reason")
+drains_first = rule("ecs.drains-before-stop")
+checks_containers = rule("ecs.container-health")
 
 
 def lock_of(task: Record) -> threading.RLock:
@@ -64,13 +47,7 @@ def scope_of(task: Record) -> Any:
     return request_scope(arn.account_id, arn.region)
 
 
-@correction(
-    _RUNTIME,
-    replaces="ecs._run_task_worker",
-    because="the agent pulls, starts and watches containers and reports digest, exit code and "
-    "reason (Amazon ECS container agent); MiniStack ignores entryPoint, user, cpu and memory and "
-    "falls back to a local image where a pull fails",
-)
+@corrects("ecs.task-runtime", "ecs._run_task_worker")
 def run_task(
     task: Record,
     definition: Record,
@@ -322,7 +299,7 @@ def health_changed(task: Record, name: str, status: str) -> None:
     state.wake()
 
 
-@correction(_RUNTIME, replaces="ecs._ACTION_MAP[StopTask]")
+@corrects("ecs.task-runtime", "ecs._ACTION_MAP[StopTask]")
 def stop_task(data: Record) -> Any:
     """StopTask: the answer comes at once, the task stops by and by."""
     cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
@@ -335,7 +312,7 @@ def stop_task(data: Record) -> Any:
     return json_response({"task": ecs._sanitize(task)})
 
 
-@correction(_RUNTIME, replaces="ecs._maybe_mark_stopped")
+@corrects("ecs.task-runtime", "ecs._maybe_mark_stopped")
 def looks_by_itself(_task: Record, _client: Any = None) -> None:
     """Nothing: the engine's events tell, and a reader never changes what it reads."""
 

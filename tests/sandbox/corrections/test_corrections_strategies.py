@@ -202,11 +202,11 @@ def in_process() -> None:
 
 @pytest.mark.usefixtures("in_process")
 def test_healthy_task_resets_the_breaker_unless_configured() -> None:
-    from shipway_sandbox.emulator import corrections, scheduler, state  # noqa: PLC0415  # see there
+    from shipway_sandbox.emulator import scheduler, state  # noqa: PLC0415  # see there
+    from shipway_sandbox.emulator.corrections import CORRECTIONS  # noqa: PLC0415  # see there
 
     def after(rule_off: bool, **breaker: Any) -> int:  # noqa: FBT001  # a table of two
-        corrections._off.clear()
-        corrections._off.update({"ecs.healthy-task-resets-breaker"} if rule_off else ())
+        CORRECTIONS.leave_out(["ecs.healthy-task-resets-breaker"] if rule_off else [])
         deployment = {"id": "ecs-svc/1", "failedTasks": 2}
         task = {
             "_deployment_id": "ecs-svc/1",
@@ -224,7 +224,7 @@ def test_healthy_task_resets_the_breaker_unless_configured() -> None:
         assert after(rule_off=False, resetOnHealthyTask=False) == 2
         assert after(rule_off=True) == 2
     finally:
-        corrections._off.clear()
+        CORRECTIONS.leave_out([])
     assert not state._current
 
 
@@ -275,10 +275,11 @@ class Growing(dict[str, Any]):
 def test_a_record_is_read_while_it_grows(*, corrected: bool) -> None:
     from ministack.services import ecs as theirs  # noqa: PLC0415  # see there
 
-    from shipway_sandbox.emulator import corrections, ecs  # noqa: PLC0415  # see there
+    from shipway_sandbox.emulator import ecs  # noqa: PLC0415  # see there
+    from shipway_sandbox.emulator.corrections import CORRECTIONS  # noqa: PLC0415  # see there
 
     # In this process the corrections may be in force: a test beside this one may have put them so.
-    plain = corrections._originals.get("ecs._sanitize", theirs._sanitize)
+    plain = CORRECTIONS._originals.get("ecs._sanitize", theirs._sanitize)
     record: dict[str, Any] = {"taskArn": "arn", "_own": 1, "stoppedAt": None}
     record["containers"] = [Growing(record)]
     record["lastStatus"] = "RUNNING"
