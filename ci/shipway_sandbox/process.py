@@ -105,11 +105,11 @@ def _await_state(process: subprocess.Popen[bytes], file: Path, log: Path) -> dic
         if file.is_file():
             return dict(json.loads(file.read_bytes()))
         if process.poll() is not None:
-            said = log.read_text(errors="replace").splitlines()
+            lines = log.read_text(errors="replace").splitlines()
             raise SandboxError(
-                said[0] if said else f"the embedded AWS ended with {process.returncode}",
+                lines[0] if lines else f"the embedded AWS ended with {process.returncode}",
                 where=str(log),
-                details=tuple(said[1:12]),
+                details=tuple(lines[1:12]),
                 remedy="see the lines above; a port in use frees itself when its owner ends",
             )
         time.sleep(0.02)
@@ -186,7 +186,7 @@ def serve(options: argparse.Namespace) -> None:
             "claims": dict(plan.person),
             "variables": {**variables(docker, state), **adopted.variables({})},
             "engine": docker.written(),  # for base images that are needed later
-            "bases": adopted.told,
+            "bases": adopted.notices,
         }
         write_secrets(run / WORLD_FILE, world)
         stack.callback((run / WORLD_FILE).unlink, missing_ok=True)

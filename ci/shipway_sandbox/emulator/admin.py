@@ -92,7 +92,7 @@ def _lose_layer(_query: dict[str, str], data: dict[str, Any]) -> Reply:
 
 
 def _tasks(_query: dict[str, str], _data: dict[str, Any]) -> Reply:
-    listed = [ecs._sanitize(one) for one in ecs._tasks.all_values()]
+    listed = [ecs._sanitize(task) for task in ecs._tasks.all_values()]
     return _reply(200, listed)
 
 

@@ -17,27 +17,27 @@ Record = dict[str, Any]
 def _camel(value: Any) -> Any:
     """Property names as the API spells them; the keys of free maps stay as they are."""
     if isinstance(value, list):
-        return [_camel(one) for one in value]
+        return [_camel(item) for item in value]
     if not isinstance(value, dict):
         return value
     renamed = {}
-    for key, one in value.items():
+    for key, item in value.items():
         free = key in {"Options", "DockerLabels"}
-        renamed[key[:1].lower() + key[1:]] = one if free else _camel(one)
+        renamed[key[:1].lower() + key[1:]] = item if free else _camel(item)
     return renamed
 
 
 @corrects("cloudformation.task-definitions-whole", "provisioners._normalize_container_defs")
 def container_definitions(definitions: list[Record]) -> list[Record]:
     """Container definitions of a template as RegisterTaskDefinition takes them."""
-    made = [_camel(one) for one in definitions]
-    for one in made:
-        one.setdefault("cpu", 0)
-        one["essential"] = str(one.get("essential", True)).lower() == "true"
+    made = [_camel(definition) for definition in definitions]
+    for container in made:
+        container.setdefault("cpu", 0)
+        container["essential"] = str(container.get("essential", True)).lower() == "true"
         for name in ("cpu", "memory", "memoryReservation", "stopTimeout"):
-            if name in one:
-                one[name] = int(one[name])
-        for mapping in one.get("portMappings", []):
+            if name in container:
+                container[name] = int(container[name])
+        for mapping in container.get("portMappings", []):
             mapping["containerPort"] = int(mapping["containerPort"])
     return made
 
@@ -74,7 +74,7 @@ def _numbers(props: Record) -> Record:
             fixed[name] = int(fixed[name])
     balancers = props.get("LoadBalancers", [])
     fixed["LoadBalancers"] = [
-        {**one, "ContainerPort": int(one["ContainerPort"])} for one in balancers
+        {**balancer, "ContainerPort": int(balancer["ContainerPort"])} for balancer in balancers
     ]
     return fixed
 

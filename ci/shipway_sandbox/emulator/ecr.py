@@ -53,19 +53,21 @@ def find(name: str, wanted: Record) -> Record | None:
     for image in ecr._images.get(name, []):
         has_digest = not digest or image["imageDigest"] == digest
         if has_digest and (not tag or tag in image.get("imageTags", [])) and (digest or tag):
-            found: Record = image
-            return found
+            matching: Record = image
+            return matching
     return None
 
 
 def size_of(name: str, image: Record) -> int:
     """Bytes of an image's layers and configuration, as ECR counts; an index has its children's."""
     manifest = json.loads(image.get("imageManifest") or "{}")
-    children = [find(name, {"imageDigest": one["digest"]}) for one in manifest.get("manifests", [])]
-    inner = sum(size_of(name, one) for one in children if one is not None)
+    children = [
+        find(name, {"imageDigest": child["digest"]}) for child in manifest.get("manifests", [])
+    ]
+    inner = sum(size_of(name, child) for child in children if child is not None)
     layers = manifest.get("layers", [])
     config = manifest.get("config") or {}
-    return inner + sum(int(one.get("size", 0)) for one in layers) + int(config.get("size", 0))
+    return inner + sum(int(layer.get("size", 0)) for layer in layers) + int(config.get("size", 0))
 
 
 @corrects("ecr.token-of-principal", "ecr._get_authorization_token")
@@ -90,7 +92,7 @@ def get_authorization_token(_data: Record) -> Any:
 def _is_immutable(repository: Record, tag: str) -> bool:
     setting = repository.get("imageTagMutability", "MUTABLE")
     filters = repository.get("imageTagMutabilityExclusionFilters") or []
-    excluded = any(fnmatch.fnmatchcase(tag, one.get("filter", "")) for one in filters)
+    excluded = any(fnmatch.fnmatchcase(tag, exclusion.get("filter", "")) for exclusion in filters)
     if setting == "IMMUTABLE_WITH_EXCLUSION":
         return not excluded
     if setting == "MUTABLE_WITH_EXCLUSION":
@@ -122,7 +124,7 @@ def put_image(data: Record) -> Any:  # noqa: PLR0911  # each refusal leaves wher
         )
     repository = ecr._repositories[name]
     where = f"in the '{name}' repository"
-    if tag and (found := find(name, {"imageTag": tag})) is not None:
+    if tag and (tagged := find(name, {"imageTag": tag})) is not None:
         if _is_immutable(repository, tag):
             return error_response_json(
                 "ImageTagAlreadyExistsException",
@@ -130,7 +132,7 @@ def put_image(data: Record) -> Any:  # noqa: PLR0911  # each refusal leaves wher
                 "the tag is immutable.",
                 400,
             )
-        if found["imageDigest"] == digest:
+        if tagged["imageDigest"] == digest:
             return error_response_json(
                 "ImageAlreadyExistsException",
                 f"Image with digest '{digest}' and tag '{tag}' already exists {where} in registry "
@@ -168,8 +170,8 @@ def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes
     """The registry's PUT: an immutable tag that names another digest stays."""
     repository = ecr._repositories.get(name)
     if repository is not None and not reference.startswith("sha256:"):
-        found = find(name, {"imageTag": reference})
-        moved = found is not None and found["imageDigest"] != ecr._content_digest(body)
+        tagged = find(name, {"imageTag": reference})
+        moved = tagged is not None and tagged["imageDigest"] != ecr._content_digest(body)
         if moved and _is_immutable(repository, reference):
             return ecr._registry_error(
                 400,
@@ -189,11 +191,11 @@ def describe_images(data: Record) -> Any:
     images = list(ecr._images.get(name, []))
     if wanted := data.get("imageIds"):
         images = []
-        for one in wanted:
-            found = find(name, one)
-            if found is None:
-                return unknown_image(name, one)
-            images.append(found)
+        for identity in wanted:
+            matching = find(name, identity)
+            if matching is None:
+                return unknown_image(name, identity)
+            images.append(matching)
     status = (data.get("filter") or {}).get("tagStatus")
     details = []
     for image in images:
@@ -224,28 +226,28 @@ def batch_get_image(data: Record) -> Any:
     if name not in ecr._repositories:
         return _unknown_repository(name)
     images, failures = [], []
-    for one in data.get("imageIds", []):
-        found = find(name, one)
-        if found is None:
+    for identity in data.get("imageIds", []):
+        image = find(name, identity)
+        if image is None:
             failures.append(
                 {
-                    "imageId": one,
+                    "imageId": identity,
                     "failureCode": "ImageNotFound",
                     "failureReason": "Requested image not found",
                 }
             )
             continue
-        tag = one.get("imageTag")
+        tag = identity.get("imageTag")
         images.append(
             {
                 "registryId": get_account_id(),
                 "repositoryName": name,
                 "imageId": {
-                    "imageDigest": found["imageDigest"],
+                    "imageDigest": image["imageDigest"],
                     **({"imageTag": tag} if tag else {}),
                 },
-                "imageManifest": found["imageManifest"],
-                "imageManifestMediaType": found["imageManifestMediaType"],
+                "imageManifest": image["imageManifest"],
+                "imageManifestMediaType": image["imageManifestMediaType"],
             }
         )
     return json_response({"images": images, "failures": failures})

@@ -42,7 +42,7 @@ def sanitize(record: Any) -> Any:
             if not key.startswith("_") and value is not None
         }
     if isinstance(record, list):
-        return [sanitize(one) for one in record.copy()]
+        return [sanitize(item) for item in record.copy()]
     return record
 
 
@@ -70,8 +70,8 @@ def _service(data: Record) -> Record | None:
     if not resolved:
         return None
     name, of_cluster = resolved
-    found: Record | None = ecs._services.get(f"{of_cluster or cluster}/{name}")
-    return found
+    service: Record | None = ecs._services.get(f"{of_cluster or cluster}/{name}")
+    return service
 
 
 def _definition_missing(data: Record) -> Any:
@@ -79,10 +79,10 @@ def _definition_missing(data: Record) -> Any:
     if not reference:
         return None
     key = ecs._resolve_td_key(reference)
-    found = ecs._task_defs.get(key) if key else None
-    if found is None:
+    definition = ecs._task_defs.get(key) if key else None
+    if definition is None:
         return error_response_json("ClientException", "Unable to describe task definition.", 400)
-    if found["status"] != "ACTIVE":
+    if definition["status"] != "ACTIVE":
         return error_response_json("ClientException", "TaskDefinition is inactive", 400)
     return None
 
@@ -137,7 +137,9 @@ def update_service(data: Record) -> Any:
     if refused := _definition_missing(data):
         return refused
     with ecs.resource_lock("ecs-service", service["serviceArn"]):
-        changed = [one for one in _STARTS_DEPLOYMENT if one in data and data[one] != service[one]]
+        changed = [
+            field for field in _STARTS_DEPLOYMENT if field in data and data[field] != service[field]
+        ]
         for field in _MUTABLE:
             if field in data:
                 service[field] = data[field]
@@ -158,13 +160,15 @@ def update_service(data: Record) -> Any:
 
 def _deploy(service: Record, definition: str) -> None:
     service["taskDefinition"] = definition
-    for one in service["deployments"]:
-        one.update(status="ACTIVE", desiredCount=0)
-        one.pop("_rolling_back", None)
-        if one["rolloutState"] == "IN_PROGRESS":
+    for deployment in service["deployments"]:
+        deployment.update(status="ACTIVE", desiredCount=0)
+        deployment.pop("_rolling_back", None)
+        if deployment["rolloutState"] == "IN_PROGRESS":
             # A deployment that was replaced before it was complete is no place to go back to,
             # unless it had been complete before.
-            one["rolloutState"] = "COMPLETED" if one.get("_completed") else "IN_PROGRESS"
+            deployment["rolloutState"] = (
+                "COMPLETED" if deployment.get("_completed") else "IN_PROGRESS"
+            )
     made = service_state.new_deployment(service, definition, service["desiredCount"])
     service["deployments"].insert(0, made)
     service_state.begin_service_deployment(service, made)
@@ -211,7 +215,7 @@ def describe_services(data: Record) -> Any:
     cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
     if cluster is None or cluster not in ecs._clusters:
         return error_response_json("ClusterNotFoundException", "Cluster not found.", 400)
-    found, missing = [], []
+    described, missing = [], []
     for reference in data.get("services", []):
         service = _service({"cluster": cluster, "service": reference})
         if service is None:
@@ -224,8 +228,8 @@ def describe_services(data: Record) -> Any:
             shown["tags"] = ecs._tags.get(service["serviceArn"], [])
         else:
             shown.pop("tags", None)
-        found.append(shown)
-    return json_response({"services": found, "failures": missing})
+        described.append(shown)
+    return json_response({"services": described, "failures": missing})
 
 
 def service_arn(tail: str) -> str:

@@ -79,7 +79,7 @@ def set_environment(settings: Settings, root_secret: str) -> None:
 
     A person's own AWS settings are taken out first: MiniStack treats the configured key as root.
     """
-    for name in [one for one in os.environ if one.startswith("AWS_")]:
+    for name in [variable for variable in os.environ if variable.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(
         GATEWAY_PORT=str(settings.port),
@@ -142,10 +142,10 @@ def start(settings: Settings, run: str, ready: Callable[[], Awaitable[None]]) ->
     emulator.checker.start()
 
     def find(arn: str) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = next(
-            (one for one in ecs._tasks.all_values() if one["taskArn"] == arn), None
+        task: dict[str, Any] | None = next(
+            (known for known in ecs._tasks.all_values() if known["taskArn"] == arn), None
         )
-        return found
+        return task
 
     state.in_background(tasks.watch_engine, find, name="engine-events")
     state.in_background(scheduler.run, name="ecs-scheduler")

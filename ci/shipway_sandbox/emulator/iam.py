@@ -68,7 +68,7 @@ def _listed(data: Record, *names: str) -> list[str]:
     for name in names:
         value = data.get(name)
         if value:
-            return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+            return [str(item) for item in value] if isinstance(value, list) else [str(value)]
     return []
 
 
@@ -86,16 +86,16 @@ def resources(action: str, data: Record) -> list[str]:  # noqa: PLR0911  # a tab
         return [_full("task-definition", str(key or ""))]
     if "ServiceDeployment" in action and action != "ListServiceDeployments":
         arns = _listed(data, "serviceDeploymentArns", "serviceDeploymentArn")
-        return arns + [_service_behind(one) for one in arns]
+        return arns + [_service_behind(arn) for arn in arns]
     if "ServiceRevision" in action:
         arns = _listed(data, "serviceRevisionArns")
-        return arns + [_service_behind(one) for one in arns]
+        return arns + [_service_behind(arn) for arn in arns]
     if named := _listed(data, "services", "service", "serviceName"):
-        return [_full("service", one, cluster) for one in named]
+        return [_full("service", service, cluster) for service in named]
     if named := _listed(data, "tasks", "task"):
-        return [_full("task", one, cluster) for one in named]
+        return [_full("task", task, cluster) for task in named]
     if named := _listed(data, "clusters", "cluster", "clusterName"):
-        return [_full("cluster", one) for one in named]
+        return [_full("cluster", cluster_name) for cluster_name in named]
     return ["*"]
 
 
@@ -132,9 +132,9 @@ def extract_resource_arn(  # noqa: PLR0917  # MiniStack calls it with eight posi
         named = resources(action, _body(body))
     elif (service, action) == ("logs", "GetLogEvents"):
         # Authorised on the stream (Service Authorization Reference, CloudWatch Logs).
-        asked = _body(body)
-        stream = f"log-stream:{asked.get('logStreamName', '')}"
-        group = f"log-group:{asked.get('logGroupName', '')}"
+        data = _body(body)
+        stream = f"log-stream:{data.get('logStreamName', '')}"
+        group = f"log-group:{data.get('logGroupName', '')}"
         named = [f"arn:aws:logs:{get_region()}:{get_account_id()}:{group}:{stream}"]
     elif (service, action) in _BY_NAME:
         kind, field = _BY_NAME[service, action]
@@ -145,10 +145,10 @@ def extract_resource_arn(  # noqa: PLR0917  # MiniStack calls it with eight posi
         name = _body(body).get("repositoryName", "")
         named = [f"arn:aws:ecr:{get_region()}:{other}:repository/{name}"] if name else []
     else:
-        found: str = original("iam_actions.extract_resource_arn")(
+        resource: str = original("iam_actions.extract_resource_arn")(
             service, method, path, headers, body, query, region, account
         )
-        return found
+        return resource
     first, *rest = named or ["*"]
     _more.set(tuple(rest))
     return first
@@ -167,9 +167,9 @@ def enforce(  # noqa: PLR0917  # MiniStack calls it with six positions
     decide = original("iam_evaluator.enforce")
     action = PERMISSION_OF.get(action, action)
     _refused.set("")
-    for one in (resource_arn, *_more.get()):
-        if denied := decide(access_key, action, service, region, one, service_context):
-            _refused.set(one)
+    for resource in (resource_arn, *_more.get()):
+        if denied := decide(access_key, action, service, region, resource, service_context):
+            _refused.set(resource)
             return denied
     return None
 

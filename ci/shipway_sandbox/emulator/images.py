@@ -89,16 +89,19 @@ def platform_digests(name: str, digest: str) -> list[str]:
     if not manifest:
         return []
     listed = json.loads(manifest).get("manifests", [])
-    return [one["digest"] for one in listed]
+    return [child["digest"] for child in listed]
 
 
 def known_digests(definition: Record) -> dict[str, str]:
     """What each container's image stands for right now, as far as our registry knows."""
-    found = {one["name"]: resolve(one["image"]) for one in definition["containerDefinitions"]}
-    return {name: digest for name, digest in found.items() if digest}
+    digests = {
+        container["name"]: resolve(container["image"])
+        for container in definition["containerDefinitions"]
+    }
+    return {name: digest for name, digest in digests.items() if digest}
 
 
 def definition_of(arn: str) -> Record | None:
     """A registered task definition by its ARN."""
-    found: Record | None = ecs._task_defs.get(ecs._resolve_td_key(arn))
-    return found
+    definition: Record | None = ecs._task_defs.get(ecs._resolve_td_key(arn))
+    return definition

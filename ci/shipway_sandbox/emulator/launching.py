@@ -36,8 +36,8 @@ def resolve_secrets(container: Record) -> dict[str, str]:
     for secret in container.get("secrets", []):
         source = secret.get("valueFrom", "")
         if "secretsmanager" in source:
-            one = {"secrets": [secret]}
-            values |= original("ecs._resolve_container_secrets")(one)
+            alone = {"secrets": [secret]}
+            values |= original("ecs._resolve_container_secrets")(alone)
             continue
         value = ssm.resolve_parameter_value(source, decrypt=True)
         if value is None:
@@ -52,7 +52,7 @@ def resolve_secrets(container: Record) -> dict[str, str]:
 
 def override_of(overrides: list[Record], name: str) -> Record:
     """RunTask's override for one container."""
-    return next((one for one in overrides if one.get("name") == name), {})
+    return next((override for override in overrides if override.get("name") == name), {})
 
 
 def environment(container: Record, overrides: list[Record]) -> dict[str, str]:
@@ -61,7 +61,9 @@ def environment(container: Record, overrides: list[Record]) -> dict[str, str]:
     Raises:
         StartError: A secret cannot be had, in ECS's words.
     """
-    values = {one["name"]: one.get("value", "") for one in container.get("environment", [])}
+    values = {
+        variable["name"]: variable.get("value", "") for variable in container.get("environment", [])
+    }
     try:
         values |= ecs._resolve_container_secrets(container)
     except ecs._SecretResolutionError as error:
@@ -70,8 +72,8 @@ def environment(container: Record, overrides: list[Record]) -> dict[str, str]:
             f"resource retrieval failed: {error}",
             container["name"],
         ) from error
-    for one in override_of(overrides, container["name"]).get("environment", []):
-        values[one["name"]] = one["value"]
+    for variable in override_of(overrides, container["name"]).get("environment", []):
+        values[variable["name"]] = variable["value"]
     return values
 
 

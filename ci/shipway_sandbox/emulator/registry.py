@@ -112,12 +112,12 @@ def repository_uri(name: str) -> str:
 @corrects("ecr.registry-account", "ecr._select_registry_request_scope")
 def select_scope(name: str, headers: dict[str, str], query: dict[str, Any]) -> None:
     """Answer as the account that owns the repository."""
-    found = owner(name)
-    if found is None:
+    owned = owner(name)
+    if owned is None:
         original("ecr._select_registry_request_scope")(name, headers, query)
         return
-    ecr.set_request_account_id(found[0])
-    ecr.set_request_region(found[1])
+    ecr.set_request_account_id(owned[0])
+    ecr.set_request_region(owned[1])
 
 
 def _password(headers: dict[str, str]) -> str | None:
@@ -146,12 +146,12 @@ def shares(name: str, account: str, action: str) -> bool:
         except ValueError:
             return False
     principals = {"*", account, f"arn:aws:iam::{account}:root"}
-    for one in policy.get("Statement", []):
-        principal = one.get("Principal")
+    for statement in policy.get("Statement", []):
+        principal = statement.get("Principal")
         named = principal.get("AWS") if isinstance(principal, dict) else principal
-        actions = one.get("Action", [])
+        actions = statement.get("Action", [])
         if (
-            one.get("Effect") == "Allow"
+            statement.get("Effect") == "Allow"
             and principals & set([named] if isinstance(named, str) else named or [])
             and action in ([actions] if isinstance(actions, str) else actions)
         ):
@@ -231,14 +231,14 @@ def missing_parts(name: str, manifest: bytes) -> list[str]:
         read = json.loads(manifest)
     except ValueError:
         return []
-    layers = [one["digest"] for one in read.get("layers", []) if not one.get("urls")]
+    layers = [layer["digest"] for layer in read.get("layers", []) if not layer.get("urls")]
     if config := read.get("config"):
         layers.append(config["digest"])
     blobs = ecr._layer_blobs.get(name, {})
     manifests = ecr._manifest_blobs.get(name, {})
-    children = [one["digest"] for one in read.get("manifests", [])]
-    return [one for one in layers if one not in blobs] + [
-        one for one in children if one not in manifests
+    children = [child["digest"] for child in read.get("manifests", [])]
+    return [digest for digest in layers if digest not in blobs] + [
+        digest for digest in children if digest not in manifests
     ]
 
 

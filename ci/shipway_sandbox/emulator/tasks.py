@@ -177,8 +177,8 @@ def _follow_logs(task: Record, container: Record, identity: str) -> None:
 def _service_of(task: Record) -> Record | None:
     cluster = ecs._cluster_name_from_arn(task["clusterArn"])
     name = task.get("group", "").partition("service:")[2]
-    found: Record | None = ecs._services.get(f"{cluster}/{name}") if name else None
-    return found
+    service: Record | None = ecs._services.get(f"{cluster}/{name}") if name else None
+    return service
 
 
 def _register_targets(task: Record) -> None:
@@ -201,10 +201,14 @@ def died(task: Record, name: str, exit_code: int) -> None:
             _mark(task, name, exitCode=exit_code, lastStatus="STOPPED")
         definition = task.get("_definition") or {}
         essential = {
-            one["name"]: one.get("essential", True)
-            for one in definition.get("containerDefinitions", [])
+            container["name"]: container.get("essential", True)
+            for container in definition.get("containerDefinitions", [])
         }
-        left = [one for one in task["containers"] if one.get("lastStatus") != "STOPPED"]
+        left = [
+            container
+            for container in task["containers"]
+            if container.get("lastStatus") != "STOPPED"
+        ]
         if essential.get(name, True) or not left:
             conclude(
                 task, "Essential container in task exited", "EssentialContainerExited", failed=True
@@ -264,19 +268,21 @@ def _leave_targets(task: Record, *, wait: bool) -> None:
 
 def _stop_containers(task: Record) -> None:
     definition = task.get("_definition") or {}
-    by_name = {one["name"]: one for one in definition.get("containerDefinitions", [])}
+    by_name = {
+        container["name"]: container for container in definition.get("containerDefinitions", [])
+    }
     engine = state.engine()
     for container, identity in zip(task["containers"], task["_docker_ids"], strict=False):
         limit = int(by_name.get(container["name"], {}).get("stopTimeout") or _STOP_SECONDS)
         try:
             engine.streams.stop(identity, timeout=limit)
-            found = engine.api.inspect_container(identity)["State"]
+            container_state = engine.api.inspect_container(identity)["State"]
         except (docker.errors.DockerException, OSError):
             continue
-        if found.get("StartedAt", "").startswith("0001"):
+        if container_state.get("StartedAt", "").startswith("0001"):
             continue
-        container["exitCode"] = found.get("ExitCode")
-        if found.get("OOMKilled") and explains_oom():
+        container["exitCode"] = container_state.get("ExitCode")
+        if container_state.get("OOMKilled") and explains_oom():
             container["reason"] = _OOM
 
 
@@ -287,13 +293,17 @@ def health_changed(task: Record, name: str, status: str) -> None:
     _mark(task, name, healthStatus=status)
     definition = task.get("_definition") or {}
     checked = {
-        one["name"]
-        for one in definition.get("containerDefinitions", [])
-        if one.get("healthCheck") and one.get("essential", True)
+        container["name"]
+        for container in definition.get("containerDefinitions", [])
+        if container.get("healthCheck") and container.get("essential", True)
     }
-    found = {one["healthStatus"] for one in task["containers"] if one["name"] in checked}
+    statuses = {
+        container["healthStatus"]
+        for container in task["containers"]
+        if container["name"] in checked
+    }
     for worst in ("UNHEALTHY", "UNKNOWN", "HEALTHY"):
-        if worst in found:
+        if worst in statuses:
             task["healthStatus"] = worst
             break
     state.wake()

@@ -137,7 +137,7 @@ def forget_pulled(host: str, registry: str) -> None:
     """
     for image in read_json(host, "/images/json") or ():
         names = {*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())}
-        for name in sorted(one for one in names if one.startswith(registry)):
+        for name in sorted(name for name in names if name.startswith(registry)):
             call(host, "DELETE", f"/images/{quote(name, safe='/:@')}?force=1")
     dangling = urlencode({"filters": json.dumps({"dangling": ["true"]})})
     call(host, "POST", f"/images/prune?{dangling}")
