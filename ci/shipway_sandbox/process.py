@@ -35,7 +35,7 @@ from shipway_sandbox.serve import ACCOUNTS, write_secrets
 WORLD_FILE: Final = "world.json"
 PLAN_FILE: Final = "plan.json"
 """What the sandbox is made of; whoever starts it writes this first."""
-LOCK_FILE: Final = "host.lock"
+LOCK_FILE: Final = "process.lock"
 """Held from the start of a sandbox until all it started has ended."""
 _READY_SECONDS: Final = 30.0
 _END_SECONDS: Final = 12.0

@@ -243,7 +243,7 @@ def _start(
     run.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_secrets(run / PLAN_FILE, plan.written())
     files = [word for file in dockerfiles for word in ("--dockerfile", str(file))]
-    with (run / "host.log").open("wb") as log:
+    with (run / "process.log").open("wb") as log:
         return subprocess.Popen(
             [
                 sys.executable,
@@ -279,10 +279,10 @@ def _ready(process: subprocess.Popen[str], run: Path, tell: Tell) -> World:
                 return world
             break
         if text.startswith('{"error"'):
-            raise _told(json.loads(text))
+            raise _as_error(json.loads(text))
         tell(text)
     process.wait(_END_SECONDS)
-    log = run / "host.log"
+    log = run / "process.log"
     raise SandboxError(
         f"the sandbox ended at its start with {process.returncode}",
         where=str(log),
@@ -291,7 +291,7 @@ def _ready(process: subprocess.Popen[str], run: Path, tell: Tell) -> World:
     )
 
 
-def _told(document: Mapping[str, Any]) -> ShipwayError:
+def _as_error(document: Mapping[str, Any]) -> ShipwayError:
     """An error as the sandbox's own process met it."""
     kind = getattr(errors, str(document["error"]), SandboxError)
     error: ShipwayError = kind(

@@ -1,6 +1,6 @@
 """The few Docker Engine API calls the sandbox makes itself, over a unix socket, stdlib only.
 
-The keeper must start in milliseconds and survive its owner, so it cannot wait for an SDK to load.
+The engine supervisor must start in milliseconds and survive its owner: no SDK is loaded for it.
 Only local engines are spoken to: the sandbox's registry and load balancer listen on 127.0.0.1,
 where an engine on another machine cannot reach them.
 """

@@ -268,19 +268,19 @@ def test_when_the_owner_is_killed_the_engine_ends_and_leaves_nothing(
     until(lambda: traces(root, cache, tmp_path) != before, 5)
 
 
-def test_when_the_keeper_is_killed_the_kernel_ends_the_engine_and_the_next_start_tidies(
+def test_when_the_supervisor_is_killed_the_kernel_ends_the_engine_and_the_next_start_tidies(
     cache: Path, root: Path, tmp_path: Path
 ) -> None:
     before = traces(root, cache, tmp_path)
     with owner(cache, tmp_path / "run") as process:
         up_to_host(process)
-        keepers = [
+        supervisors = [
             int(entry.name)
             for entry in Path("/proc").iterdir()
             if entry.name.isdigit() and _parent(entry) == process.pid
         ]
-        assert len(keepers) == 1
-        os.kill(keepers[0], signal.SIGKILL)
+        assert len(supervisors) == 1
+        os.kill(supervisors[0], signal.SIGKILL)
         until(lambda: processes(str(root)), 10)
         process.kill()
     assert traces(root, cache, tmp_path) != before

@@ -72,7 +72,7 @@ def job(run: str = "/r") -> supervisor.Job:
     )
 
 
-def test_dockerd_listens_on_its_own_socket_only_and_dies_with_the_keeper() -> None:
+def test_dockerd_listens_on_its_own_socket_only_and_dies_with_the_supervisor() -> None:
     command = supervisor.command(job())
     assert [command[i + 1] for i, word in enumerate(command) if word == "--host"] == [
         "unix:///r/docker.sock"
