@@ -35,15 +35,15 @@ class CloudFormationClient(Protocol):
     """What is asked of CloudFormation; boto3's client answers to it."""
 
     def create_stack(self, **kwargs: Any) -> Any:
-        """CreateStack."""
+        """CreateStack: answers before the stack is made."""
         ...
 
     def update_stack(self, **kwargs: Any) -> Any:
-        """UpdateStack."""
+        """UpdateStack: answers before the stack is changed."""
         ...
 
     def describe_stacks(self, **kwargs: Any) -> Any:
-        """DescribeStacks."""
+        """DescribeStacks: a stack's status, and its outputs once it is complete."""
         ...
 
 
@@ -51,7 +51,7 @@ class EcsClient(Protocol):
     """What is asked of ECS; boto3's client answers to it."""
 
     def describe_services(self, **kwargs: Any) -> Any:
-        """DescribeServices."""
+        """DescribeServices: at most ten services of one cluster."""
         ...
 
 
@@ -65,7 +65,7 @@ class OciImage:
 
     @property
     def digest(self) -> Digest:
-        """The manifest's digest."""
+        """SHA-256 of the manifest, by which a task definition names the image."""
         return Digest(_digest(self.manifest))
 
 
@@ -97,7 +97,7 @@ class Layer:
 
 
 def template() -> str:
-    """The text of ``compute.yaml``."""
+    """The text of ``compute.yaml``, the same template for every environment."""
     return resources.files("shipway_sandbox").joinpath("compute.yaml").read_text(encoding="utf-8")
 
 

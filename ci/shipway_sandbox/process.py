@@ -210,7 +210,7 @@ def _wait(options: argparse.Namespace, process: subprocess.Popen[bytes]) -> None
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Read the command line; a wrong one ends the process with exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m shipway_sandbox.process")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run")
     parser.add_argument("--cache", type=Path, required=True, help="folder kept between runs")

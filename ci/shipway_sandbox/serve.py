@@ -32,7 +32,7 @@ _IDLE_LOOK_SECONDS = 0.5
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Read the command line; a wrong one ends the process with exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m shipway_sandbox.serve")
     parser.add_argument("--run", type=Path, help="folder for sandbox.json and the log")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")

@@ -55,11 +55,11 @@ class World:
 
     @property
     def endpoint(self) -> str:
-        """Where the embedded AWS answers."""
+        """The URL of the embedded AWS, on the loopback interface."""
         return str(self.state["endpoint"])
 
     def account(self, environment: str) -> str:
-        """The account of an environment."""
+        """The twelve digits of an environment's account; KeyError where the world has none."""
         return str(self.state["accounts"][environment])
 
     def role(self, environment: str) -> str:

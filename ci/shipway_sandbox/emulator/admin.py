@@ -26,7 +26,7 @@ def _reply(status: int, value: Any) -> Reply:
 
 
 def serve(method: str, path: str, query: dict[str, str], body: bytes) -> Reply:
-    """Answer one admin call."""
+    """Answer one admin call: 404 for one that is not known, 422 for a body that does not fit."""
     call = _CALLS.get((method, path))
     if call is None:
         return _reply(404, {"message": f"no admin call {method} /_shipway{path}"})

@@ -39,7 +39,7 @@ def settings(group: str) -> Check | None:
 
 
 def drain_seconds(group: str) -> float:
-    """``deregistration_delay.timeout_seconds`` of a target group."""
+    """``deregistration_delay.timeout_seconds`` of a target group; 300 unless it is set."""
     for attribute in alb._tg_attrs.get(group, []):
         if attribute.get("Key") == "deregistration_delay.timeout_seconds":
             return float(attribute.get("Value") or 0)

@@ -46,7 +46,7 @@ def container_definitions(definitions: list[Record]) -> list[Record]:
     "cloudformation.service-whole", "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][create]"
 )
 def create_service(logical_id: str, props: Record, stack: str) -> Any:
-    """AWS::ECS::Service made."""
+    """AWS::ECS::Service made, its grace period included."""
     fixed = _numbers(props)
     made = original("provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][create]")(
         logical_id, fixed, stack
@@ -84,7 +84,11 @@ def _numbers(props: Record) -> Record:
     "provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider][create]",
 )
 def create_provider(_logical_id: str, props: Record, _stack: str) -> Any:
-    """AWS::IAM::OIDCProvider made through IAM's own call."""
+    """AWS::IAM::OIDCProvider made through IAM's own call.
+
+    Raises:
+        ValueError: IAM refused; the stack shows it as the reason.
+    """
     params = {"Url": [props["Url"]]}
     for index, audience in enumerate(props.get("ClientIdList", []), 1):
         params[f"ClientIDList.member.{index}"] = [audience]
@@ -103,5 +107,5 @@ def create_provider(_logical_id: str, props: Record, _stack: str) -> Any:
     "provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider][delete]",
 )
 def delete_provider(physical_id: str, _props: Record) -> None:
-    """AWS::IAM::OIDCProvider deleted."""
+    """AWS::IAM::OIDCProvider deleted; one that is gone is no error."""
     iam._oidc_providers.pop(physical_id, None)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, TypeVar
 
 from shipway.errors import SandboxError
-from shipway_sandbox.emulator.difference import MINISTACK_VERSION, MODULES, Difference, Reach
+from shipway_sandbox.emulator.difference import MINISTACK_VERSION, MODULES, KnownDifference, Reach
 from shipway_sandbox.emulator.known_differences import DIFFERENCES, REACHES
 
 _PLACE: Final = re.compile(r"(\w+)((?:\.\w+)+)((?:\[[\w:.]+\])*)")
@@ -35,7 +35,7 @@ class Corrections:
 
     def __init__(
         self,
-        differences: Sequence[Difference],
+        differences: Sequence[KnownDifference],
         reaches: Sequence[Reach] = (),
         *,
         load: Callable[[str], Any] = importlib.import_module,

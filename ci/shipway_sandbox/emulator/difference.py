@@ -27,7 +27,7 @@ MODULES: Final = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Difference:
+class KnownDifference:
     """Something that MiniStack does otherwise than AWS, put right by a correction of this name.
 
     Attributes:

@@ -33,6 +33,7 @@ _CORRECTED = (
     "scheduler",
     "sts",
     "task_health",
+    "task_start",
     "tasks",
 )
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from shipway_sandbox.emulator.difference import Difference, Reach
+from shipway_sandbox.emulator.difference import KnownDifference, Reach
 
 _SERVICE: Final = "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service]"
 _PROVIDER: Final = "provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider]"
 
 DIFFERENCES: Final = (
-    Difference(
+    KnownDifference(
         name="alb.forwards-to-healthy",
         aws="requests go to healthy targets only, to all where none is healthy, and a target that "
         "drains finishes what it has",
@@ -24,7 +24,7 @@ DIFFERENCES: Final = (
         replaces=("alb._forward_to_tg",),
         needs=("alb.target-health",),
     ),
-    Difference(
+    KnownDifference(
         name="alb.target-health",
         aws="a target is healthy once its health check passed, and says why it is not",
         page="Elastic Load Balancing, Health checks for your target groups",
@@ -35,28 +35,28 @@ DIFFERENCES: Final = (
             "alb._ACTION_MAP[RegisterTargets]",
         ),
     ),
-    Difference(
+    KnownDifference(
         name="cloudformation.oidc-provider",
         aws="a template can make an OpenID Connect provider",
         page="AWS::IAM::OIDCProvider",
         ministack="refuses the type",
         adds=(f"{_PROVIDER}[create]", f"{_PROVIDER}[delete]"),
     ),
-    Difference(
+    KnownDifference(
         name="cloudformation.service-whole",
         aws="DesiredCount is a number and HealthCheckGracePeriodSeconds reaches ECS",
         page="AWS::ECS::Service",
         ministack="passes the text on and drops the grace period",
         replaces=(f"{_SERVICE}[create]", f"{_SERVICE}[update]"),
     ),
-    Difference(
+    KnownDifference(
         name="cloudformation.task-definitions-whole",
         aws="every property of a container definition reaches ECS",
         page="AWS::ECS::TaskDefinition ContainerDefinition",
         ministack="leaves HealthCheck, Secrets and others in template spelling",
         replaces=("provisioners._normalize_container_defs",),
     ),
-    Difference(
+    KnownDifference(
         name="ecr.image-calls",
         aws="PutImage checks digest, tag and layers, DescribeImages names an unknown image, "
         "BatchCheckLayerAvailability knows the layers",
@@ -71,7 +71,7 @@ DIFFERENCES: Final = (
             "ecr._v2_put_manifest",
         ),
     ),
-    Difference(
+    KnownDifference(
         name="ecr.local-host",
         aws="docker can push to the repositoryUri of every answer, so that its host, the one "
         "difference to AWS that is wanted, is this machine's",
@@ -79,55 +79,55 @@ DIFFERENCES: Final = (
         ministack="names Amazon's host, where nothing of ours listens",
         replaces=("ecr._repo_uri",),
     ),
-    Difference(
+    KnownDifference(
         name="ecr.refuses-incomplete-manifests",
         aws="a manifest whose layers are missing is refused",
         page="ECR PutImage, LayersNotFound",
         ministack="takes it and every pull fails later",
     ),
-    Difference(
+    KnownDifference(
         name="ecr.registry-account",
         aws="a repository belongs to the account that made it",
         page="Amazon ECR private registry",
         ministack="looks in one account only",
         replaces=("ecr._select_registry_request_scope",),
     ),
-    Difference(
+    KnownDifference(
         name="ecr.registry-checks-token",
         aws="the registry takes only a password from GetAuthorizationToken, for 12 hours, and what "
         "its principal may do",
         page="Private registry authentication in Amazon ECR",
         ministack="takes any",
     ),
-    Difference(
+    KnownDifference(
         name="ecr.scan-calls",
         aws="DescribeImageScanFindings, StartImageScan and ListImageReferrers exist",
         page="ECR API Reference",
         ministack="answers that the action is unknown",
         replaces=("ecr.handle_request",),
     ),
-    Difference(
+    KnownDifference(
         name="ecr.shares-across-accounts",
         aws="registryId names another account's registry, and its repository policy says who may "
         "read there",
         page="Amazon ECR User Guide, Private repository policies",
         ministack="looks in the caller's account only",
     ),
-    Difference(
+    KnownDifference(
         name="ecr.token-of-principal",
         aws="the password is the caller's own and lasts 12 hours",
         page="GetAuthorizationToken",
         ministack="gives everyone the same",
         replaces=("ecr._get_authorization_token",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.breaker-judges-first-deployment",
         aws="the circuit breaker also judges a first deployment, which has nothing to go back to",
         page="Amazon ECS deployment circuit breaker",
         ministack="has it COMPLETED from the start",
         needs=("ecs.scheduler",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.container-health",
         aws="healthCheck of a task definition is run, and a task is as healthy as its essential "
         "containers",
@@ -135,7 +135,7 @@ DIFFERENCES: Final = (
         ministack="leaves it UNKNOWN for ever",
         needs=("ecs.task-runtime",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.container-settings",
         aws="entryPoint, user, workingDirectory, cpu, memory, ulimits, initProcessEnabled and "
         "readonlyRootFilesystem are honoured",
@@ -143,21 +143,21 @@ DIFFERENCES: Final = (
         ministack="leaves them out",
         needs=("ecs.task-runtime",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.current-service-deployment",
         aws="DescribeServices names currentServiceDeployment",
         page="API Reference, Service",
         ministack="knows no service deployments",
         needs=("ecs.scheduler",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.drains-before-stop",
         aws="ECS deregisters a task and waits for it to drain before it sends SIGTERM",
         page="Graceful shutdowns with ECS",
         ministack="kills the container while it still gets requests",
         needs=("ecs.task-runtime",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.failed-deployments-leave",
         aws="a deployment without tasks leaves deployments[] also when it FAILED, so that "
         "services_stable is true again",
@@ -165,34 +165,34 @@ DIFFERENCES: Final = (
         ministack="keeps it for ever",
         needs=("ecs.scheduler",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.healthy-task-resets-breaker",
         aws="resetOnHealthyTask is true unless configured",
         page="API Reference, DeploymentCircuitBreaker",
         needs=("ecs.scheduler",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.millisecond-times",
         aws="ECS reports times with milliseconds",
         page="Smithy, timestampFormat epoch-seconds",
         ministack="cuts them to seconds",
         replaces=("ecs._ts_to_epoch",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.no-cached-image",
         aws="an image that the registry does not have fails the task with CannotPullContainerError",
         page="Amazon ECS stopped tasks error messages",
         ministack="runs a local copy instead",
         needs=("ecs.task-runtime",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.out-of-memory-reason",
         aws="a container that the kernel killed for memory says OutOfMemoryError",
         page="Amazon ECS stopped tasks error messages",
         ministack="gives only the exit code",
         needs=("ecs.task-runtime",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.records-are-read-whole",
         aws="a Describe call answers while tasks and services change",
         page="API Reference, DescribeTasks",
@@ -200,21 +200,21 @@ DIFFERENCES: Final = (
         "changed size)",
         replaces=("ecs._sanitize",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.rollout-waits-for-container-health",
         aws="a task with a health check is healthy once that passed",
         page="Determine Amazon ECS task health",
         ministack="completes as soon as containers run",
         needs=("ecs.scheduler", "ecs.container-health"),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.rollout-waits-for-targets",
         aws="a task of a service behind a load balancer is healthy once its targets are",
         page="Determine Amazon ECS task health",
         ministack="completes as soon as containers run",
         needs=("ecs.scheduler", "alb.target-health"),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.scheduler",
         aws="a deployment is IN_PROGRESS until its tasks run and are healthy, the first one too",
         page="API Reference, Deployment, rolloutState",
@@ -233,7 +233,7 @@ DIFFERENCES: Final = (
         ),
         needs=("ecs.task-runtime",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.service-deployments",
         aws="ECS keeps the history of a service's deployments",
         page="View service history using Amazon ECS service deployments",
@@ -249,7 +249,7 @@ DIFFERENCES: Final = (
         ),
         needs=("ecs.scheduler",),
     ),
-    Difference(
+    KnownDifference(
         name="ecs.task-runtime",
         aws="the agent pulls, starts and watches containers and reports digest, exit code and "
         "reason",
@@ -262,14 +262,14 @@ DIFFERENCES: Final = (
             "ecs._run_task_worker",
         ),
     ),
-    Difference(
+    KnownDifference(
         name="iam.denials-name-the-resource",
         aws="AWS says on which resource an action was denied",
         page="Troubleshoot access denied error messages, IAM User Guide",
         ministack="leaves the resource out",
         replaces=("iam_actions.access_denied_response",),
     ),
-    Difference(
+    KnownDifference(
         name="iam.ecs-resources",
         aws="ECS actions are authorised on the service, task, family or deployment with "
         "ecs:cluster as a condition",
@@ -281,7 +281,7 @@ DIFFERENCES: Final = (
             "iam_evaluator.enforce",
         ),
     ),
-    Difference(
+    KnownDifference(
         name="iam.pass-role",
         aws="handing a role to a task needs iam:PassRole on it, with iam:PassedToService",
         page="Grant a user permissions to pass a role to an AWS service",
@@ -289,21 +289,21 @@ DIFFERENCES: Final = (
         replaces=("ecs._ACTION_MAP[RegisterTaskDefinition]", "ecs._ACTION_MAP[RunTask]"),
         needs=("iam.ecs-resources",),
     ),
-    Difference(
+    KnownDifference(
         name="iam.wildcards-whole",
         aws="a wildcard matches the whole value, line ends included",
         page="IAM JSON policy elements: Condition operators",
         ministack="has a pattern that leaves a line end at the end of a value out",
         replaces=("iam_evaluator._fnmatch_compile",),
     ),
-    Difference(
+    KnownDifference(
         name="ssm.secure-strings-reach-containers",
         aws="ECS asks for parameters WithDecryption",
         page="Pass Systems Manager parameters through environment variables",
         ministack="hands the cipher text to the container",
         replaces=("ecs._resolve_container_secrets",),
     ),
-    Difference(
+    KnownDifference(
         name="sts.verifies-web-identity",
         aws="STS checks signature, expiry, provider and audience of a token, and offers twelve of "
         "its claims as condition keys",

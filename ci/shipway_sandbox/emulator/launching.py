@@ -51,7 +51,7 @@ def resolve_secrets(container: Record) -> dict[str, str]:
 
 
 def override_of(overrides: list[Record], name: str) -> Record:
-    """RunTask's override for one container."""
+    """RunTask's override for one container, empty where it has none."""
     return next((override for override in overrides if override.get("name") == name), {})
 
 
@@ -105,7 +105,7 @@ def create_arguments(
     values: dict[str, str],
     reference: str,
 ) -> Record:
-    """Arguments of the engine's create call."""
+    """Arguments of docker-py's ``create_container``; memory in bytes, times in nanoseconds."""
     engine = state.engine()
     override = override_of(overrides, container["name"])
     settings: Record = {"network_mode": engine.network, "binds": None, "privileged": False}

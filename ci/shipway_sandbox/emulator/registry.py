@@ -105,7 +105,7 @@ def owner_scope(name: str) -> Any:
 
 @corrects("ecr.local-host", "ecr._repo_uri")
 def repository_uri(name: str) -> str:
-    """``localhost:PORT/name``."""
+    """``localhost:PORT/name``, which docker on this machine can push to."""
     return f"{host()}/{name}"
 
 

@@ -157,7 +157,7 @@ class Checker:
         self.weights: dict[str, dict[str, float]] = {}
 
     def start(self) -> None:
-        """Begin checking."""
+        """Begin checking, on a thread of its own; targets may be registered before."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -200,7 +200,7 @@ class Checker:
             return [target for target in self._targets.values() if target.group == group]
 
     def find(self, group: str, address: str, port: int) -> RegisteredTarget | None:
-        """One target, if it is registered."""
+        """One target, also while it drains; ``None`` where none is registered so."""
         with self._lock:
             return self._targets.get((group, address, port))
 

@@ -1,7 +1,7 @@
-"""ECS tasks, corrected: started, watched and stopped as the ECS agent does it.
+"""ECS tasks, corrected: watched and stopped as the ECS agent does it; see also :mod:`.task_start`.
 
 "Amazon ECS task lifecycle" gives the states, "Amazon ECS stopped tasks error messages" the texts.
-A task's record is MiniStack's; everything that happens to it happens here, under the task's lock.
+A task's record is MiniStack's; all that happens to it happens in these two, under the task's lock.
 """
 
 # ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
@@ -18,10 +18,9 @@ from ministack.core.arn import parse_arn
 from ministack.core.responses import json_response, request_scope
 from ministack.services import ecs
 
-from shipway_sandbox.emulator import images, state
+from shipway_sandbox.emulator import state
 from shipway_sandbox.emulator.alb import drain_seconds
 from shipway_sandbox.emulator.corrections import corrects, rule
-from shipway_sandbox.emulator.launching import StartError, create_arguments, environment
 
 Record = dict[str, Any]
 _STOP_SECONDS = 30
@@ -36,7 +35,7 @@ checks_containers = rule("ecs.container-health")
 
 
 def lock_of(task: Record) -> threading.RLock:
-    """The lock that everything done to one task takes."""
+    """The lock that starting and ending one task take; a thread may take it twice."""
     lock: threading.RLock = task.setdefault("_lock", threading.RLock())
     return lock
 
@@ -47,158 +46,31 @@ def scope_of(task: Record) -> Any:
     return request_scope(arn.account_id, arn.region)
 
 
-@corrects("ecs.task-runtime", "ecs._run_task_worker")
-def run_task(
-    task: Record,
-    definition: Record,
-    overrides: list[Record],
-    _client: Any,
-    account: str,
-    region: str,
-) -> None:
-    """Bring one task up; from then on :func:`died` and :func:`stop` end it."""
-    with request_scope(account, region):
-        task["_definition"] = definition
-        try:
-            with lock_of(task):
-                _start(task, definition, overrides)
-        except StartError as error:
-            _mark(task, error.container, reason=error.reason)
-            conclude(task, error.reason, "TaskFailedToStart", failed=True)
-        except (docker.errors.DockerException, OSError) as error:
-            if not state.emulator().stopping.is_set():
-                reason = f"CannotStartContainerError: {_short(error)}"
-                conclude(task, reason, "TaskFailedToStart", failed=True)
-
-
-def _short(error: BaseException) -> str:
-    return str(getattr(error, "explanation", None) or error)[:400]
-
-
-def _mark(task: Record, name: str, **fields: Any) -> None:
+def mark(task: Record, name: str, **fields: Any) -> None:
+    """Set fields of a task's container, by its name; one that is not there is no error."""
     for container in task.get("containers", []):
         if container["name"] == name:
             container.update(fields)
 
 
-def _wanted(task: Record) -> bool:
+def is_wanted(task: Record) -> bool:
+    """Whether a task that starts is to go on: nobody has stopped it, nor the emulator."""
     return task["desiredStatus"] == "RUNNING" and not state.emulator().stopping.is_set()
 
 
-def _advance(task: Record, status: str, **times: Any) -> None:
+def advance(task: Record, status: str, **times: Any) -> None:
+    """Give a task its next ``lastStatus`` and the times that go with it; the scheduler looks."""
     task["lastStatus"] = status
     task["version"] = int(task.get("version") or 1) + 1
     task.update(times)
     state.wake()
 
 
-def _start(task: Record, definition: Record, overrides: list[Record]) -> None:
-    _advance(task, "PENDING")
-    _advance(task, "ACTIVATING", pullStartedAt=state.now())
-    engine = state.engine()
-    prepared: list[tuple[Record, str]] = []
-    for container in definition["containerDefinitions"]:
-        values = environment(container, overrides)
-        reference, digest = images.fetch(task, container, definition)
-        if digest:
-            _mark(task, container["name"], imageDigest=digest)
-        arguments = create_arguments(
-            task, definition, container, overrides=overrides, values=values, reference=reference
-        )
-        if not _wanted(task):
-            return
-        try:
-            made = engine.api.create_container(**arguments)
-        except docker.errors.DockerException as error:
-            raise StartError(
-                f"CannotCreateContainerError: {_short(error)}", container["name"]
-            ) from error
-        prepared.append((container, made["Id"]))
-        task["_docker_ids"].append(made["Id"])
-    task["pullStoppedAt"] = state.now()
-    for container, identity in prepared:
-        if not _wanted(task):
-            return
-        try:
-            engine.api.start(identity)
-        except docker.errors.DockerException as error:
-            raise StartError(
-                f"CannotStartContainerError: {_short(error)}", container["name"]
-            ) from error
-        _mark(task, container["name"], runtimeId=identity, lastStatus="RUNNING")
-        _follow_logs(task, container, identity)
-        _record_address(task, identity)
-    _register_targets(task)
-    _advance(task, "RUNNING", startedAt=state.now(), connectivityAt=state.now())
-
-
-def _record_address(task: Record, identity: str) -> None:
-    if task.get("_container_ip"):
-        return
-    address = state.engine().address(identity)
-    if not address:
-        return
-    task["_container_ip"] = address
-    if task.get("_network_mode") == "awsvpc":
-        task["attachments"] = [
-            {
-                "id": task["taskArn"].rpartition("/")[2],
-                "type": "ElasticNetworkInterface",
-                "status": "ATTACHED",
-                "details": [{"name": "privateIPv4Address", "value": address}],
-            }
-        ]
-
-
-class _Logs:
-    """A container as MiniStack's awslogs forwarder wants it."""
-
-    def __init__(self, identity: str) -> None:
-        self.id = identity
-
-    def logs(self, **kwargs: Any) -> Any:
-        return state.engine().streams.logs(self.id, **kwargs)
-
-
-def _follow_logs(task: Record, container: Record, identity: str) -> None:
-    arn = parse_arn(task["taskArn"])
-    config = ecs._awslogs_config(container, task["taskArn"].rpartition("/")[2], identity)
-    if config:
-        thread = threading.Thread(
-            target=ecs._forward_awslogs,
-            args=(_Logs(identity), config, arn.account_id, config["region"] or arn.region),
-            name="awslogs",
-            daemon=True,
-        )
-        thread.start()
-        task.setdefault("_log_threads", []).append(thread)
-
-
-def _service_of(task: Record) -> Record | None:
-    cluster = ecs._cluster_name_from_arn(task["clusterArn"])
-    name = task.get("group", "").partition("service:")[2]
-    service: Record | None = ecs._services.get(f"{cluster}/{name}") if name else None
-    return service
-
-
-def _register_targets(task: Record) -> None:
-    service = _service_of(task)
-    address = task.get("_container_ip")
-    if service is None or not address:
-        return
-    for balancer in service.get("loadBalancers") or []:
-        group = balancer.get("targetGroupArn")
-        if group:
-            port = int(balancer.get("containerPort") or 80)
-            state.checker().register(group, address, port, task.get("_deployment_id") or "")
-            task.setdefault("_targets", []).append((group, address, port))
-
-
 def died(task: Record, name: str, exit_code: int) -> None:
     """A container ended by itself: note it, and end the task where the container is essential."""
     with scope_of(task):
         with lock_of(task):
-            _mark(task, name, exitCode=exit_code, lastStatus="STOPPED")
+            mark(task, name, exitCode=exit_code, lastStatus="STOPPED")
         definition = task.get("_definition") or {}
         essential = {
             container["name"]: container.get("essential", True)
@@ -242,9 +114,9 @@ def conclude(task: Record, reason: str, code: str, *, failed: bool) -> None:
     state.wake()
     with lock_of(task):
         if task.get("_targets"):
-            _advance(task, "DEACTIVATING")
+            advance(task, "DEACTIVATING")
             _leave_targets(task, wait=code != "EssentialContainerExited" and drains_first())
-        _advance(task, "STOPPING")
+        advance(task, "STOPPING")
         _stop_containers(task)
         for thread in task.pop("_log_threads", []):
             thread.join(_LOG_SECONDS)
@@ -254,7 +126,7 @@ def conclude(task: Record, reason: str, code: str, *, failed: bool) -> None:
         for container in task["containers"]:
             container["lastStatus"] = "STOPPED"
         stopped = state.now()
-        _advance(task, "STOPPED", executionStoppedAt=stopped, stoppedAt=stopped)
+        advance(task, "STOPPED", executionStoppedAt=stopped, stoppedAt=stopped)
     for identity in identities:
         state.engine().remove(identity)
 
@@ -290,7 +162,7 @@ def health_changed(task: Record, name: str, status: str) -> None:
     """A container's health check passed or failed for good; a task is as bad as its worst."""
     if not checks_containers():
         return
-    _mark(task, name, healthStatus=status)
+    mark(task, name, healthStatus=status)
     definition = task.get("_definition") or {}
     checked = {
         container["name"]

@@ -69,16 +69,21 @@ class Job:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read the plan file."""
+        """Read the plan file.
+
+        Raises:
+            OSError: It is not there.
+            TypeError: It is of another version of this program.
+        """
         return cls(**json.loads(path.read_text()))
 
     def write(self, path: Path) -> None:
-        """Write the plan file."""
+        """Write the plan file; it holds no secret."""
         path.write_text(json.dumps(asdict(self)))
 
     @property
     def host(self) -> str:
-        """DOCKER_HOST of this engine."""
+        """DOCKER_HOST of this engine: a unix socket in the run's folder."""
         return f"{docker_api.UNIX}{self.run}/docker.sock"
 
     @property

@@ -6,7 +6,7 @@ import pytest
 
 from shipway.errors import SandboxError
 from shipway_sandbox.emulator.corrections import Corrections
-from shipway_sandbox.emulator.difference import MINISTACK_VERSION, Difference, Reach
+from shipway_sandbox.emulator.difference import MINISTACK_VERSION, KnownDifference, Reach
 
 
 def theirs() -> str:
@@ -19,8 +19,8 @@ def ours() -> str:
 
 def difference(
     name: str, *replaces: str, adds: tuple[str, ...] = (), needs: tuple[str, ...] = ()
-) -> Difference:
-    return Difference(
+) -> KnownDifference:
+    return KnownDifference(
         name=name, aws="AWS does", page="a page", replaces=replaces, adds=adds, needs=needs
     )
 
@@ -38,7 +38,7 @@ def ministack() -> types.SimpleNamespace:
 
 def corrections(
     ministack: types.SimpleNamespace,
-    *differences: Difference,
+    *differences: KnownDifference,
     reaches: tuple[Reach, ...] = (),
     version: str = MINISTACK_VERSION,
 ) -> Corrections:
