@@ -26,8 +26,8 @@ OWNER = """
 import sys
 from pathlib import Path
 from dataclasses import replace
-from shipway.sandbox import engine
-from shipway.sandbox.engine_plan import decide
+from shipway_sandbox.engine import engine
+from shipway_sandbox.engine.engine_plan import decide
 
 facts = replace(engine.gather({}), wish="", answer=None)
 say = lambda text: print(text, flush=True)
