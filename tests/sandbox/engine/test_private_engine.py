@@ -31,8 +31,8 @@ from shipway_sandbox.engine.engine_plan import decide
 
 facts = replace(engine.gather({}), wish="", answer=None)
 say = lambda text: print(text, flush=True)
-with engine.start(Path(sys.argv[1]), Path(sys.argv[2]), say, decide(facts)) as found:
-    say("HOST " + found.host)
+with engine.start(Path(sys.argv[1]), Path(sys.argv[2]), say, decide(facts)) as private:
+    say("HOST " + private.host)
     sys.stdin.readline()
 say("ENDED")
 """
