@@ -173,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.run.mkdir(parents=True, exist_ok=True)
         asyncio.run(_serve(options, listen(options.port)))
     except ShipwayError as error:
-        sys.stderr.write(f"{error}\n{error.remedy}\n")
+        sys.stderr.write("\n".join((str(error), *error.details, error.remedy, "")))
         return error.exit_code
     except ImportError as error:
         missing = SandboxError(

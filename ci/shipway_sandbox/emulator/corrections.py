@@ -41,7 +41,7 @@ class Corrections:
         load: Callable[[str], Any] = importlib.import_module,
         installed: Callable[[str], str] = importlib.metadata.version,
     ) -> None:
-        self._differences = tuple(sorted(differences, key=lambda listed: listed.name))
+        self._differences = tuple(sorted(differences, key=lambda difference: difference.name))
         self._reaches = tuple(reaches)
         self._load = load
         self._installed = installed
@@ -51,7 +51,10 @@ class Corrections:
         self._originals: dict[str, Callable[..., Any]] = {}
 
     def corrects(self, name: str, place: str) -> Callable[[Function], Function]:
-        """Register a function of the correction ``name``, to stand at ``place``."""
+        """Register a function of the correction ``name``, to stand at ``place``.
+
+        Both must be listed; :meth:`apply` sees to that, and not the import of the module.
+        """
 
         def register(function: Function) -> Function:
             self._functions[name, place] = function
@@ -101,7 +104,9 @@ class Corrections:
         left_out = self.leave_out(without)
         self._require_functions()
         self._require_places()
-        in_force = [each for each in self._differences if each.name not in left_out]
+        in_force = [
+            difference for difference in self._differences if difference.name not in left_out
+        ]
         for difference in in_force:
             for place in difference.places:
                 self._replace(place, self._functions[difference.name, place])
@@ -117,7 +122,11 @@ class Corrections:
 
     def _require_functions(self) -> None:
         """Every listed place has its function, every rule is asked about, and no other is."""
-        listed = {(each.name, place) for each in self._differences for place in each.places}
+        listed = {
+            (difference.name, place)
+            for difference in self._differences
+            for place in difference.places
+        }
         rules = {difference.name for difference in self._differences if not difference.places}
         faults = [
             *(f"{name} has no function for {place}" for name, place in listed - {*self._functions}),
