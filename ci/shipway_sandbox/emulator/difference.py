@@ -34,7 +34,7 @@ class KnownDifference:
         name: How the correction is called on the command line and in tests.
         aws: What AWS does.
         page: The page of AWS's documentation that says so.
-        ministack: What MiniStack does, as a predicate; empty where it does nothing of the kind.
+        ministack: What MiniStack does, as a predicate.
         replaces: The places where a function of ours stands instead; none for a rule, which our
             own code asks about where MiniStack would have done otherwise.
         adds: The same for places where MiniStack has nothing.
@@ -44,7 +44,7 @@ class KnownDifference:
     name: str
     aws: str
     page: str
-    ministack: str = ""
+    ministack: str
     replaces: tuple[str, ...] = ()
     adds: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
@@ -52,8 +52,7 @@ class KnownDifference:
     @property
     def because(self) -> str:
         """The reason in one line: what AWS does, where it says so, and what MiniStack does."""
-        reason = f"{self.aws} ({self.page})"
-        return f"{reason}; MiniStack {self.ministack}" if self.ministack else reason
+        return f"{self.aws} ({self.page}); MiniStack {self.ministack}"
 
     @property
     def places(self) -> tuple[str, ...]:

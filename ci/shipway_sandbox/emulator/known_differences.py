@@ -169,6 +169,7 @@ DIFFERENCES: Final = (
         name="ecs.healthy-task-resets-breaker",
         aws="resetOnHealthyTask is true unless configured",
         page="API Reference, DeploymentCircuitBreaker",
+        ministack="does so too, in the scheduler that ecs.scheduler replaces",
         needs=("ecs.scheduler",),
     ),
     KnownDifference(

@@ -21,7 +21,13 @@ def difference(
     name: str, *replaces: str, adds: tuple[str, ...] = (), needs: tuple[str, ...] = ()
 ) -> KnownDifference:
     return KnownDifference(
-        name=name, aws="AWS does", page="a page", replaces=replaces, adds=adds, needs=needs
+        name=name,
+        aws="AWS does",
+        page="a page",
+        ministack="does not",
+        replaces=replaces,
+        adds=adds,
+        needs=needs,
     )
 
 

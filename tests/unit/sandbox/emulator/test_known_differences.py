@@ -66,4 +66,5 @@ def test_every_difference_says_what_aws_does_and_where_that_is_written() -> None
         assert re.fullmatch(r"[a-z]+\.[a-z-]+", difference.name)
         assert difference.aws
         assert difference.page
+        assert difference.ministack
         assert {*difference.needs} <= names
