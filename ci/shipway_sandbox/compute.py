@@ -41,7 +41,7 @@ class EcsClient(Protocol):
     """What is asked of ECS; boto3's client answers to it."""
 
     def describe_services(self, **kwargs: Any) -> Any:
-        """DescribeServices."""
+        """DescribeServices: at most ten services of one cluster."""
         ...
 
 
@@ -55,7 +55,7 @@ class OciImage:
 
     @property
     def digest(self) -> Digest:
-        """The manifest's digest."""
+        """SHA-256 of the manifest, by which a task definition names the image."""
         return Digest(_digest(self.manifest))
 
 
@@ -154,7 +154,7 @@ def put_image(
         "tag": tag,
         "media_type": image.media_type,
         "manifest": base64.b64encode(image.manifest).decode(),
-        "blobs": [base64.b64encode(one).decode() for one in image.blobs],
+        "blobs": [base64.b64encode(blob).decode() for blob in image.blobs],
     }
     return str(call(state, "/_shipway/images", body)["image"])
 
@@ -177,8 +177,8 @@ def call(state: Mapping[str, Any], path: str, body: Mapping[str, Any] | None = N
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # the same
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        said = error.read(500).decode(errors="replace")
-        raise SandboxError(f"the sandbox refused {path}: {said}") from error
+        refusal = error.read(500).decode(errors="replace")
+        raise SandboxError(f"the sandbox refused {path}: {refusal}") from error
     except OSError as error:
         raise SandboxError(
             f"the sandbox does not answer at {state['endpoint']}", remedy="start it again"

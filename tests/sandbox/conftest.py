@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
 from shipway.embedded.roles import PLAN
+
 from shipway_sandbox import world as worlds
 from shipway_sandbox.engine import busybox, engine
 from shipway_sandbox.engine.engine import Engine

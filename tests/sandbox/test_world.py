@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from shipway.embedded.roles import PLAN
+
 from shipway_sandbox import locks, world
 from shipway_sandbox.engine.engine import Engine
 from shipway_sandbox.process import LOCK_FILE, WORLD_FILE
