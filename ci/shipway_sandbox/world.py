@@ -60,6 +60,10 @@ class World:
         """The URL of the embedded AWS, on the loopback interface."""
         return str(self.state["endpoint"])
 
+    def address(self, balancer: str) -> str:
+        """Where a load balancer answers."""
+        return f"{self.endpoint}/_alb/{balancer}"
+
     def account(self, environment: str) -> str:
         """The twelve digits of an environment's account; KeyError where the world has none."""
         return str(self.state["accounts"][environment])

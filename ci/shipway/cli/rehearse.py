@@ -23,10 +23,11 @@ from shipway.embedded import entry
 from shipway.errors import EvidenceError, UnmetError
 from shipway.git import checkout as git
 from shipway.observer import Concluded, Event, Observer
-from shipway.rehearsal import closing, scenarios
+from shipway.rehearsal import closing
 from shipway.rehearsal.checkout import Checkout
+from shipway.rehearsal.preparation import build_context, project
 from shipway.rehearsal.run_scenario import ScenarioContext, walk
-from shipway.rehearsal.scenarios import Scenario
+from shipway.rehearsal.scenarios import Scenario, Scenarios, scenarios
 from shipway.util.paths import cache_folder
 
 _BESIDE: Final = 2
@@ -47,22 +48,23 @@ def run(*, as_json: bool, verbose: bool) -> int:
 def _rehearse(console: Console) -> int:
     root = git.root(Path.cwd())
     started = time.monotonic()
+    embedded = entry.embedded(root, cache_folder(os.environ))
+    blueprint = embedded.blueprint
+    planned = scenarios(blueprint.contract, listens=bool(blueprint.port))
     evidence = _folder(root / "evidence")
     name = evidence.name
-    embedded = entry.embedded(root, cache_folder(os.environ))
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shipway-")))
-        repository = embedded.blueprint.repository.full_name
-        checkout = Checkout(root, scratch / "repository", repository)
         sandbox = stack.enter_context(embedded.owned(scratch / "run", console.say))
         stage = ScenarioContext(
             world=sandbox,
-            checkout=checkout,
+            checkout=Checkout(root, scratch / "repository", project(embedded, root, sandbox)),
             evidence=evidence,
             prober=HttpProber(),
-            blueprint=embedded.blueprint,
+            blueprint=blueprint,
+            context=build_context(embedded, scratch / "context", console.say),
         )
-        _run_all(stage, scratch, console)
+        _run_all(planned, stage, scratch, console)
     judged = closing.judge(evidence)
     report = closing.close(evidence, judged, seconds=time.monotonic() - started)
     for line in closing.words(judged):
@@ -103,15 +105,15 @@ def _folder(above: Path) -> Path:
             return folder
 
 
-def _run_all(stage: ScenarioContext, scratch: Path, console: Console) -> None:
-    crash, *unhealthy = scenarios.FAILING
+def _run_all(planned: Scenarios, stage: ScenarioContext, scratch: Path, console: Console) -> None:
+    quick, *unhealthy = planned.failing or (None,)
     numbers = count(1)
-    for scenario in (scenarios.MAIN, scenarios.STABLE, crash):
+    for scenario in (*planned.allowed, *((quick,) if quick else ())):
         _run_scenario(scenario, stage, next(numbers), console)
-    # A refusal changes nothing and asks no AWS; and while two releases wait for their health checks
-    # to fail, this machine has nothing to do. So the refusals are walked beside them.
+    # A refusal changes nothing and asks no AWS; and while releases wait for their health checks to
+    # fail, this machine has nothing to do. So the refusals are walked beside them.
     cloned = [
-        _ClonedScenario(scenario, stage, next(numbers), scratch) for scenario in scenarios.REFUSED
+        _ClonedScenario(scenario, stage, next(numbers), scratch) for scenario in planned.refused
     ]
     with _pool(_BESIDE) as pool:
         # Nobody may commit in a repository that is being cloned.
@@ -122,7 +124,6 @@ def _run_all(stage: ScenarioContext, scratch: Path, console: Console) -> None:
         for clone, running in zip(cloned, runs, strict=True):
             running.result()
             clone.show(console)
-    _run_scenario(scenarios.NO_IMAGE, stage, next(numbers), console)
 
 
 @contextmanager
@@ -150,7 +151,7 @@ class _ClonedScenario:
     def clone(self) -> None:
         """Take the repository as it is now."""
         ours = self._stage.checkout
-        own = Checkout(ours.folder, self._folder, ours.repository)
+        own = Checkout(ours.folder, self._folder, replace(ours.project, addresses={}))
         self._stage = replace(self._stage, checkout=own)
 
     def run(self) -> None:

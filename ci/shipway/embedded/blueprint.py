@@ -56,11 +56,22 @@ class Blueprint:
         plan: What the world is made of.
         repository: The repository that the world's GitHub speaks for.
         sandboxes: The environments that the world itself serves, in the file's order.
+        written_addresses: Line of delivery.toml → environment, service and address, for every
+            address that is written out there.
+        contract: The release contract as it was read.
     """
 
     plan: WorldPlan
     repository: GithubRepository
     sandboxes: tuple[str, ...]
+    written_addresses: Mapping[int, tuple[str, str, str]]
+    contract: Contract
+
+    @property
+    def port(self) -> int:
+        """What the first service with an address listens on; 0 where there is none."""
+        services = (service for layer in self.plan.layers for service in layer.services)
+        return next((service.port for service in services if service.port), 0)
 
     def layer(self, environment: str) -> Layer:
         """The layer of an environment.
@@ -117,6 +128,8 @@ def draw(contract: Contract, delivery: DeliveryFile, *, dockerfile: str = "") ->
             id=source.repository_id,
         ),
         sandboxes=sandboxes,
+        written_addresses=dict(_written_addresses(delivery, names)),
+        contract=contract,
     )
 
 
@@ -151,6 +164,20 @@ def _check(delivery: DeliveryFile, sandboxes: tuple[str, ...]) -> None:
             details=tuple(wrong),
             remedy="refer to a parameter: the sandbox publishes what delivery.toml refers to",
         )
+
+
+def _written_addresses(
+    delivery: DeliveryFile, names: tuple[str, ...]
+) -> Iterator[tuple[int, tuple[str, str, str]]]:
+    document = delivery.document
+    for name in names:
+        for key, service in document.table["environments"][name]["services"].items():
+            url = service.get("url", "")
+            if url and Reference.parse(url) is None:
+                yield (
+                    document.lines[("environments", name, "services", key, "url")],
+                    (name, key, url),
+                )
 
 
 def _accounts(tables: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:

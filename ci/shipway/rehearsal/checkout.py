@@ -4,17 +4,36 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from shipway.errors import GitError, SandboxError
+from shipway.errors import GitError
+from shipway.rehearsal import variants
 
 _AUTHOR: Final = (
     "-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.invalid",
     "-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false", "-c", "core.hooksPath=/dev/null",
 )  # fmt: skip
-_APP: Final = "examples/shop/app.py"
+_DELIVERY: Final = "ci/delivery.toml"
 _SECONDS: Final = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """What the rehearsal must know of the repository that it releases from.
+
+    Attributes:
+        repository: ``OWNER/NAME`` at GitHub.
+        dockerfile: The Dockerfile's path from the repository's root.
+        addresses: Line of ``ci/delivery.toml`` (from 1) → an address that is written there, and
+            the one of the sandbox that is asked in its place.
+    """
+
+    repository: str
+    dockerfile: str = "Dockerfile"
+    addresses: Mapping[int, tuple[str, str]] = field(default_factory=dict)
 
 
 class Checkout:
@@ -26,17 +45,18 @@ class Checkout:
     Args:
         source: The caller's repository.
         folder: Where the clone is made; the caller removes it.
-        repository: ``OWNER/NAME`` at GitHub.
+        project: What is known of it.
     """
 
-    def __init__(self, source: Path, folder: Path, repository: str) -> None:
+    def __init__(self, source: Path, folder: Path, project: Project) -> None:
         self.folder = folder
-        self.repository = repository
-        url = f"https://github.com/{repository}.git"
+        self.project = project
+        url = f"https://github.com/{project.repository}.git"
         _git(source, "clone", "--quiet", "--no-hardlinks", str(source), str(folder))
         _git(folder, "remote", "set-url", "origin", url)
         _git(folder, "checkout", "--quiet", "-B", "main")
         self._take_changes(source)
+        self._point_at_the_sandbox()
         self._app = self.head()
         origin = folder / ".git" / "origin.git"
         _git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(origin))
@@ -48,21 +68,19 @@ class Checkout:
         return _git(self.folder, "rev-parse", "HEAD")
 
     def release(self, variant: str, message: str) -> str:
-        """Commit a variant of the example service on main and push it; the commit's id.
+        """Commit a release on main and push it; the commit's id.
 
-        Raises:
-            SandboxError: The variant is not in ``examples/failures``.
+        Args:
+            variant: How the release fails, see :mod:`.variants`; empty for the repository's own.
+            message: The commit's message.
         """
-        _git(self.folder, "checkout", "--quiet", self._app, "--", _APP)
+        dockerfile = self.project.dockerfile
+        _git(self.folder, "checkout", "--quiet", self._app, "--", dockerfile)
         if variant:
-            source = self.folder / "examples" / "failures" / variant
-            if not source.is_file():
-                raise SandboxError(
-                    f"examples/failures/{variant} is not in this repository",
-                    where=str(source),
-                    remedy="rehearse in a checkout of shipway; elsewhere: inv deploy --env local",
-                )
-            shutil.copyfile(source, self.folder / _APP)
+            path = self.folder / dockerfile
+            text = path.read_text(encoding="utf-8", errors="surrogateescape")
+            changed = variants.dockerfile(text, variant)
+            path.write_text(changed, encoding="utf-8", errors="surrogateescape")
         self._commit(message)
         self._push("HEAD:refs/heads/main")
         return self.head()
@@ -97,6 +115,20 @@ class Checkout:
                 copy.unlink(missing_ok=True)
         if _git(self.folder, "status", "--porcelain"):
             self._commit("Work that is not committed yet")
+
+    def _point_at_the_sandbox(self) -> None:
+        """Have addresses that are written out lead to the sandbox; no rehearsal asks the real one.
+
+        The lines keep their places, for messages name them.
+        """
+        if not self.project.addresses:
+            return
+        file = self.folder / _DELIVERY
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        for number, (written, sandbox) in self.project.addresses.items():
+            lines[number - 1] = lines[number - 1].replace(written, sandbox)
+        file.write_text("".join(lines), encoding="utf-8")
+        self._commit("Addresses of the sandbox")
 
     def _commit(self, message: str) -> None:
         _git(self.folder, "add", "--all")

@@ -18,6 +18,7 @@ from shipway.delivery.verification import Prober
 from shipway.embedded.blueprint import Blueprint
 from shipway.errors import SandboxError, ShipwayError
 from shipway.evidence.store import RecordStore
+from shipway.rehearsal import variants
 from shipway.rehearsal.checkout import Checkout
 from shipway.rehearsal.criteria import RECORD, WALK
 from shipway.rehearsal.scenarios import Scenario
@@ -42,6 +43,7 @@ class ScenarioContext:
         evidence: The rehearsal's folder: one chain of records.
         prober: Asks addresses.
         blueprint: What the sandbox is made of.
+        context: The named build context of releases that must fail.
     """
 
     world: World
@@ -49,12 +51,13 @@ class ScenarioContext:
     evidence: Path
     prober: Prober
     blueprint: Blueprint
+    context: Path
 
     def address(self, environment: str) -> str:
         """What customers ask in an environment: the first service that has an address."""
         layer = self.blueprint.layer(environment)
         service = next(service for service in layer.services if service.port)
-        return f"{self.world.endpoint}/_alb/{service.balancer}{service.health_path}"
+        return f"{self.world.address(service.balancer)}{service.health_path}"
 
     def repository(self, environment: str) -> str:
         """The image repository of an environment; empty where it has none."""
@@ -89,6 +92,9 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
     scratch.mkdir(exist_ok=True)
     environ["TMPDIR"] = str(scratch)
     environ["SHIPWAY_EVIDENCE"] = str(stage.evidence)
+    environ["SHIPWAY_BUILD_CONTEXTS"] = "\n".join(
+        (environ.get("SHIPWAY_BUILD_CONTEXTS", ""), f"{variants.CONTEXT}={stage.context}")
+    )
     oidc = _sign_in(one, stage.world, event, environ)
     seen: dict[str, Any] = {}
     url = stage.address(one.environment) if one.traffic else ""

@@ -1,0 +1,44 @@
+"""What a rehearsal prepares of anybody's repository before its first scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from shipway.embedded.entry import Embedded
+from shipway.rehearsal import variants
+from shipway.rehearsal.checkout import Project
+from shipway_sandbox.engine import busybox
+from shipway_sandbox.world import World
+
+
+def project(embedded: Embedded, root: Path, sandbox: World) -> Project:
+    """What the clone must know: whose it is, its Dockerfile, the addresses of the sandbox."""
+    blueprint = embedded.blueprint
+    return Project(
+        repository=blueprint.repository.full_name,
+        dockerfile=str(embedded.dockerfiles[0].relative_to(root)),
+        addresses={
+            line: (url, sandbox.address(blueprint.layer(environment).balancers[key]))
+            for line, (environment, key, url) in blueprint.written_addresses.items()
+        },
+    )
+
+
+def build_context(embedded: Embedded, folder: Path, tell: Callable[[str], None]) -> Path:
+    """Make the named build context of the releases that must fail.
+
+    Args:
+        embedded: Whose image it is.
+        folder: Where it is made; the caller removes it.
+        tell: Takes progress.
+
+    Raises:
+        SandboxError: busybox cannot be had here.
+    """
+    folder.mkdir()
+    program = busybox.program(embedded.cache, tell)
+    for name, (content, mode) in variants.files(program, embedded.blueprint.port).items():
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(mode)
+    return folder
