@@ -24,7 +24,7 @@ from shipway.adapters.docker import Buildx
 from shipway.aws.account import AwsAccount
 from shipway.aws.credentials import Credentials, client
 from shipway.config.environment import Origin
-from shipway.embedded.roles import PLAN
+from shipway.embedded.entry import embedded
 from shipway.image import build as building
 from shipway.image import publish as publishing
 from shipway.image.build import BuildRequest
@@ -53,7 +53,7 @@ def main() -> int:
     """Measure and print; 1 where a promotion changed the digest or was the slowest way."""
     with tempfile.TemporaryDirectory(prefix="shipway-bench-") as made:
         root = Path(made)
-        with world.owned(PLAN, root / "run", cache_folder(os.environ), (), _say) as sandbox:
+        with embedded(Path.cwd(), cache_folder(os.environ)).owned(root / "run", _say) as sandbox:
             sandbox.enter(os.environ)
             rows = _measure(root, sandbox)
     print("| way | seconds | MB moved | same digest |")

@@ -23,10 +23,9 @@ from benchmarks.rollouts.kinds import KINDS, Kind
 from benchmarks.rollouts.trial import Court, Result
 from benchmarks.rollouts.truth import INTERVAL, Observer
 
-from shipway.embedded.roles import PLAN
+from shipway.embedded.entry import embedded
 from shipway.errors import ShipwayError
 from shipway.util.paths import cache_folder
-from shipway_sandbox import world
 from shipway_sandbox.engine import busybox
 
 README = ROOT / "benchmarks" / "README.md"
@@ -73,7 +72,9 @@ def _run(options: argparse.Namespace) -> int:
         chosen = tuple(one for one in everyone if one.name in (options.judge or (one.name,)))
         kinds = tuple(one for one in KINDS if one.name in (options.kind or (one.name,)))
         with (
-            world.owned(PLAN, options.logs or Path(folder) / "world", cache, (), _tell) as made,
+            embedded(Path.cwd(), cache).owned(
+                options.logs or Path(folder) / "world", _tell
+            ) as made,
             _busy(Observer(admin(made, "ecs"))) as observer,
         ):
             grounds = Grounds(made, busybox.program(cache, _tell), observer)

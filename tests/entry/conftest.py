@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.example import BLUEPRINT, PROJECT
 
-from shipway.embedded import roles
 from shipway.rehearsal.checkout import Checkout
 from shipway.util.paths import cache_folder
 from shipway_sandbox.world import World
@@ -160,7 +160,7 @@ def plant(tmp_path: Path, env: dict[str, str]) -> Plant:
 def clone(tmp_path_factory: pytest.TempPathFactory, env: dict[str, str]) -> Here:
     """A clone of this repository, with what is not committed yet."""
     folder = tmp_path_factory.mktemp("clone") / "shipway"
-    Checkout(ROOT, folder)
+    Checkout(ROOT, folder, PROJECT)
     return Here(folder=folder, env=env)
 
 
@@ -173,8 +173,14 @@ class Running:
 
     def person(self) -> dict[str, str]:
         """Variables by which a command acts as a person who took the local deploy role."""
-        world = World(pid=0, state=self.state, variables=self.variables, claims=roles.LAPTOP)
-        return {"AWS_ENDPOINT_URL": world.endpoint, **world.person().variables()}
+        world = World(
+            pid=0,
+            state=self.state,
+            variables=self.variables,
+            claims=BLUEPRINT.plan.person,
+            roles={layer.environment: layer.role for layer in BLUEPRINT.plan.layers},
+        )
+        return {"AWS_ENDPOINT_URL": world.endpoint, **world.person("local").variables()}
 
     def administrator(self, environment: str) -> dict[str, str]:
         """Variables by which a command reaches an environment's account as its root."""
@@ -191,7 +197,9 @@ def sandbox(clone: Here, cache: Path) -> Iterator[Running]:
     started = clone.types("inv", "sandbox")
     assert started.code == 0, started.out + started.err
     try:
-        world = json.loads((cache / "shipway" / "sandbox" / "world.json").read_bytes())
+        world = json.loads(
+            (cache / "shipway" / "sandbox" / "example--shop" / "world.json").read_bytes()
+        )
         yield Running(state=world["state"], variables=world["variables"])
     finally:
         ended = clone.types("inv", "sandbox", "--down")

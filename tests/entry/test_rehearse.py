@@ -235,9 +235,9 @@ def test_a_rehearsal_meets_every_criterion_and_leaves_nothing(clone: Here) -> No
     assert (folder / "matrix.md").read_text(encoding="utf-8").count("| Met |") == 10
     judged = closing.judge(folder)
     assert judged.checked.findings == ()
-    assert len(judged.checked.links) == len(scenarios.ALL)
+    assert len(judged.checked.links) == len(ALL)
     assert (clone.folder / acceptance["report"]).stat().st_size < 1_000_000
-    for one in scenarios.ALL:
+    for one in ALL:
         kept = folder / one.name
         evidence = judged.walks[one.name]
         facts, record = evidence.walk, evidence.predicate

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from shipway.embedded.roles import PLAN
+from tests.example import BLUEPRINT, DOCKERFILE
 
 from shipway_sandbox import world as worlds
 from shipway_sandbox.engine import busybox, engine
@@ -45,7 +45,11 @@ def delivery_world(
     with pytest.MonkeyPatch.context() as patch:
         for name, value in docker_engine.env.items():
             patch.setenv(name, value)
-        dockerfile = _ROOT / "examples" / "shop" / "Dockerfile"
-        with worlds.owned(PLAN, run, _cache(), (dockerfile,), lambda _text: None) as found:
+        with worlds.owned(
+            BLUEPRINT.plan,
+            run,
+            worlds.Needed(cache=_cache(), dockerfiles=(DOCKERFILE,)),
+            lambda _text: None,
+        ) as found:
             # The engine's own client and builder go along: the world found an engine that runs.
             yield replace(found, variables={**found.variables, **docker_engine.env})

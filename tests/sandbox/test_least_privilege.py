@@ -18,6 +18,7 @@ from typing import Any
 
 import boto3  # the test makes roles as an administrator would
 import pytest
+from tests.example import BLUEPRINT, PROJECT
 
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.session import Session
@@ -91,7 +92,7 @@ class Account:
     def __init__(self, world: World, folder: Path) -> None:
         self._world = world
         self._folder = folder
-        self._checkout = Checkout(ROOT, folder / "clone")
+        self._checkout = Checkout(ROOT, folder / "clone", PROJECT)
         self._allow_by_hand()
         self._count = iter(range(1000))
         answer = self.client("iam").get_role_policy(
@@ -149,9 +150,7 @@ class Account:
             tags=[{"key": "team", "value": "shop"}],
         )["taskDefinition"]["taskDefinitionArn"]
         ecs.update_service(cluster=where["cluster"], service="web", taskDefinition=made)
-        compute.wait_until_steady(
-            [(ecs, compute.Layer(environment=ENVIRONMENT, repository="", access=""))]
-        )
+        compute.wait_until_steady([(ecs, BLUEPRINT.layer(ENVIRONMENT))])
 
     def delivers(self, without: str, *words: str) -> Said:
         """Deliver with a role whose policy lacks one action, from a clone of its own."""

@@ -20,6 +20,7 @@ from typing import Any
 
 import boto3  # the test looks at the embedded AWS as any client would
 import pytest
+from tests.example import PROJECT
 
 from shipway.rehearsal.checkout import Checkout
 from shipway_sandbox import github, tokens
@@ -101,7 +102,7 @@ class Bench:
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
         self._folder = folder
-        self._checkout = Checkout(ROOT, folder / "clone")
+        self._checkout = Checkout(ROOT, folder / "clone", PROJECT)
         self.clone = self._checkout.folder
         self.sha = self._checkout.head()
         self._checkout.tag(STABLE)

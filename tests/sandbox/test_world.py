@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from shipway.embedded.roles import PLAN
+from tests.example import BLUEPRINT
 
 from shipway_sandbox import locks, world
 from shipway_sandbox.engine.engine import Engine
-from shipway_sandbox.process import LOCK_FILE, WORLD_FILE
+from shipway_sandbox.process import LOCK_FILE, PLAN_FILE, WORLD_FILE
 
 # Nobody ever answers there (RFC 6761, section 6.4), whatever this machine reaches.
 BUSYBOX = "registry.invalid/docker/library/busybox:1.36"
@@ -37,16 +37,19 @@ def test_who_joins_is_told_its_stand_ins_and_gets_those_that_are_new(
         "state": {"endpoint": "http://localhost:1"},
         "variables": before,
         "claims": {},
+        "roles": {},
         "engine": docker_engine.written(),
         "bases": {"python:2.7": "python:2.7 stands in: Python 3.13", "alpine:3": ""},
     }
     (folder / WORLD_FILE).write_text(json.dumps(published))
+    (folder / PLAN_FILE).write_text(json.dumps(BLUEPRINT.plan.written()))
     dockerfile = tmp_path / "Dockerfile"
+    needed = world.Needed(cache=tmp_path, dockerfiles=(dockerfile,))
 
     def join(*references: str) -> tuple[world.World, list[str]]:
         told: list[str] = []
         dockerfile.write_text("".join(f"FROM {one}\n" for one in references))
-        return world.background(PLAN, tmp_path, (dockerfile,), told.append, idle=60.0), told
+        return world.background(BLUEPRINT.plan, folder, needed, told.append, idle=60.0), told
 
     found, told = join("python:2.7", "alpine:3")
     assert (found.variables, told) == (before, ["python:2.7 stands in: Python 3.13"])

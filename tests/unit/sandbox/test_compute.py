@@ -8,11 +8,12 @@ import tarfile
 from typing import Any
 
 import pytest
+from tests.example import BLUEPRINT
 
 from shipway.errors import SandboxError
 from shipway_sandbox import compute
 
-LAYER = compute.Layer(environment="staging", repository="shop", access="Resources: {}")
+LAYER = BLUEPRINT.layer("staging")
 STATE = {"endpoint": "http://localhost:1", "registry": "localhost:1", "admin_secret": "x"}
 
 
@@ -40,10 +41,10 @@ class Refusing:
     """A CloudFormation that rolls back."""
 
     def __init__(self) -> None:
-        self.parameters: list[dict[str, str]] = []
+        self.template: dict[str, Any] = {}
 
     def create_stack(self, **kwargs: Any) -> None:
-        self.parameters = kwargs["Parameters"]
+        self.template = json.loads(kwargs["TemplateBody"])
 
     def update_stack(self, **kwargs: object) -> None:
         raise AssertionError(kwargs)
@@ -56,10 +57,29 @@ class Refusing:
 def test_stack_that_rolls_back_is_an_error_with_its_reason() -> None:
     refusing = Refusing()
     with pytest.raises(SandboxError, match="ROLLBACK_COMPLETE: no such thing"):
-        compute.create(refusing, LAYER, STATE, compute.seed_image(b"program"))
-    given = {entry["ParameterKey"]: entry["ParameterValue"] for entry in refusing.parameters}
-    assert given["DesiredCount"] == "0"
-    assert given["ImageUri"].startswith("localhost:1/shop@sha256:")
+        compute.create(lambda _: refusing, LAYER, STATE, b"program")
+    resources = refusing.template["Resources"]
+    assert resources["ServiceWeb"]["Properties"]["DesiredCount"] == 0
+    [container] = resources["TaskDefinitionWeb"]["Properties"]["ContainerDefinitions"]
+    assert container["Image"].startswith("localhost:1/shop-staging@sha256:")
+
+
+@pytest.mark.parametrize(
+    ("settings", "runs"),
+    [
+        ({"port": 0}, "sleep"),
+        ({"port": 7010, "path": "/ready"}, "httpd -f -p 7010"),
+        ({"port": 7010, "status": 204}, "nc -ll -p 7010"),
+    ],
+)
+def test_the_bootstrap_image_answers_as_the_service_is_asked(
+    settings: dict[str, Any], runs: str
+) -> None:
+    config, layer = compute.seed_image(b"program", **settings).blobs
+    assert runs in json.loads(config)["config"]["Entrypoint"][-1]
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(layer))) as archive:
+        names = archive.getnames()
+    assert ("www/ready" in names) == (settings.get("path") == "/ready")
 
 
 class Crashing:
@@ -81,9 +101,3 @@ class Crashing:
 def test_service_that_is_not_steady_says_its_last_event() -> None:
     with pytest.raises(SandboxError, match="deployment failed"):
         compute.wait_until_steady([(Crashing(), LAYER)], seconds=0.0)
-
-
-def test_template_publishes_the_contract() -> None:
-    text = compute.template()
-    for name in ("cluster", "service", "repository", "url"):
-        assert f"/shop/${{Environment}}/{name}" in text

@@ -1,0 +1,183 @@
+"""From delivery.toml and the contract to the plan of a world: whoever's repository it is."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.example import BLUEPRINT, ROOT
+
+from shipway.config import load as delivery_file
+from shipway.embedded.blueprint import Blueprint, draw
+from shipway.errors import ConfigurationError
+from shipway.policy import load as contract_file
+from shipway_sandbox import template
+from shipway_sandbox.plan import Layer, read_plan
+
+DELIVERY = """
+schema = 1
+name = "tally"
+
+[environments.local]
+sandbox = true
+account = "123456789012"
+region = "eu-central-1"
+repository = "ssm:/tally/local/repository"
+cluster = "ssm:/tally/local/cluster"
+
+[environments.local.services.api]
+service = "ssm:/tally/local/service"
+container = "app"
+url = "ssm:/tally/local/url"
+path = "/ready"
+expected_status = 204
+
+[environments.local.services.api.compute]
+memory = 96
+secrets = { DATABASE_URL = "stand-in" }
+environment = { MODE = "rehearsal" }
+sidecars = { proxy = {} }
+
+[environments.local.services.worker]
+service = "tally-worker"
+container = "app"
+
+[environments.live]
+account = "env:LIVE_ACCOUNT"
+region = "us-east-1"
+repository = "210987654321.dkr.ecr.us-east-1.amazonaws.com/tally/api"
+cluster = "arn:aws:ecs:us-east-1:210987654321:cluster/acme"
+
+[environments.live.services.api]
+service = "cfn:AcmeTally.Service"
+container = "app"
+url = "https://tally.acme.example"
+path = "/ready"
+expected_status = 204
+"""
+CONTRACT = """
+schema = 1
+
+[github]
+repository = "acme/tally"
+repository_id = 77
+owner_id = 7
+workflow = ".github/workflows/deploy.yml"
+
+[[allow]]
+name = "release"
+event = "push"
+ref = "refs/tags/v*"
+environment = "live"
+tasks = ["build", "publish", "deploy", "verify"]
+
+[[allow]]
+name = "by-hand"
+event = "by-hand"
+environments = ["local"]
+tasks = ["build", "publish", "deploy", "verify"]
+
+[environments.local]
+by_hand_role = "*"
+
+[environments.live]
+role = "tally-live"
+"""
+
+
+def drawn(folder: Path, delivery: str = DELIVERY) -> Blueprint:
+    (folder / "delivery.toml").write_text(delivery, encoding="utf-8")
+    (folder / "release.toml").write_text(CONTRACT, encoding="utf-8")
+    return draw(
+        contract_file.load(folder / "release.toml"),
+        delivery_file.load(folder / "delivery.toml"),
+        dockerfile="FROM scratch\nEXPOSE 7010\n",
+    )
+
+
+@pytest.mark.parametrize("name", ["staging", "production"])
+def test_the_rehearsals_roles_are_the_committed_ones(name: str) -> None:
+    committed = ROOT / "ci" / "iam" / f"{name}.yaml"
+    assert BLUEPRINT.layer(name).access == committed.read_text(encoding="utf-8")
+
+
+def test_a_person_has_the_rights_of_a_delivery_and_may_look_around() -> None:
+    local = BLUEPRINT.layer("local").access
+    assert "RoleName: shop-deploy-local" in local
+    for action in ("ecs:UpdateService", "ecr:PutImage", "iam:PassRole", "ssm:GetParametersByPath"):
+        assert f" {action}\n" in local
+
+
+def test_what_stands_there_has_the_names_that_delivery_toml_uses(tmp_path: Path) -> None:
+    blueprint = drawn(tmp_path)
+    local, live = blueprint.layer("local"), blueprint.layer("live")
+    assert (local.account, local.region, local.cluster) == (
+        "123456789012",
+        "eu-central-1",
+        "tally-local",
+    )
+    assert (live.repository, live.cluster, live.stack) == ("tally/api", "acme", "AcmeTally")
+    assert local.parameters == {
+        "/tally/local/repository": "repository",
+        "/tally/local/cluster": "cluster",
+        "/tally/local/service": "service:api",
+        "/tally/local/url": "url:api",
+    }
+    assert live.outputs == {"AcmeTally": {"Service": "service:api"}}
+    assert blueprint.plan.variables == {"LIVE_ACCOUNT": live.account}
+    assert live.account.startswith("000")
+    [line] = blueprint.written_addresses
+    assert DELIVERY.splitlines()[line - 1].startswith("url = ")
+    assert blueprint.written_addresses[line] == ("live", "api", "https://tally.acme.example")
+
+
+def test_services_run_as_the_sandbox_environment_says_everywhere(tmp_path: Path) -> None:
+    blueprint = drawn(tmp_path)
+    for name in ("local", "live"):
+        api = blueprint.layer(name).services[0]
+        assert (api.container, api.port, api.health_path, api.matcher) == (
+            "app",
+            7010,
+            "/ready",
+            "204",
+        )
+        assert (api.memory, api.environment) == (96, {"MODE": "rehearsal"})
+        assert list(api.secrets) == ["DATABASE_URL"]
+        assert [sidecar.name for sidecar in api.sidecars] == ["proxy"]
+        assert blueprint.layer(name).stand_ins == {api.secrets["DATABASE_URL"]: "stand-in"}
+    worker = blueprint.layer("local").services[1]
+    assert (worker.name, worker.port) == ("tally-worker", 0)
+
+
+def test_a_person_takes_a_role_of_their_own_where_any_will_do(tmp_path: Path) -> None:
+    assert drawn(tmp_path).layer("local").role == "tally-deploy-local"
+
+
+def test_a_plan_survives_its_journey_to_the_sandboxs_process(tmp_path: Path) -> None:
+    plan = drawn(tmp_path).plan
+    assert read_plan(json.dumps(plan.written()).encode()) == plan
+
+
+def test_the_address_of_the_sandbox_cannot_be_written_out(tmp_path: Path) -> None:
+    wrong = DELIVERY.replace('url = "ssm:/tally/local/url"', 'url = "http://localhost:8000"')
+    with pytest.raises(ConfigurationError) as caught:
+        drawn(tmp_path, wrong)
+    assert "environments.local.services.api.url" in caught.value.details[0]
+    assert 'write "ssm:/tally/local/api/url"' in caught.value.details[0]
+
+
+def resources(layer: Layer) -> dict[str, dict[str, object]]:
+    images = {service.key: f"registry/{service.key}" for service in layer.services}
+    text = template.render(layer, images=images, endpoint="http://localhost:1", count=True)
+    document: dict[str, dict[str, object]] = json.loads(text)["Resources"]
+    return document
+
+
+def test_a_worker_has_no_load_balancer_and_names_are_not_too_long(tmp_path: Path) -> None:
+    long = DELIVERY.replace('name = "tally"', 'name = "a-service-with-quite-a-long-name"')
+    layer = drawn(tmp_path, long).layer("local")
+    kinds = [str(resource["Type"]) for resource in resources(layer).values()]
+    assert kinds.count("AWS::ECS::Service") == 2
+    assert kinds.count("AWS::ElasticLoadBalancingV2::LoadBalancer") == 1
+    assert all(len(service.balancer) <= 32 for service in layer.services)
