@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from shipway.errors import EvidenceError
-from shipway.evidence import vsa
+from shipway.evidence import codec, vsa
 from shipway.evidence.ledger import LEDGER, RECORD, WRITING
+from shipway.evidence.predicate import Statement
 from shipway.evidence.signing import ENVELOPE
 
 _BLOCK: Final = 1 << 20
@@ -86,11 +87,13 @@ def read(root: Path) -> Archive:
     )
 
 
-def parsed(content: bytes) -> dict[str, Any] | None:
+def parsed(content: bytes) -> Statement | None:
     """A record, where the bytes are one: a JSON object with a predicate."""
     try:
-        found = json.loads(content)
-        return dict(found) if isinstance(found["predicate"], dict) else None
+        document = json.loads(content)
+        if not isinstance(document["predicate"], dict):
+            return None
+        return codec.read(Statement, document)
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
 
