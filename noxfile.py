@@ -38,6 +38,10 @@ def lint(session: nox.Session) -> None:
     session.run(
         "check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-workflows", *workflows
     )
+    forms = [".github/ISSUE_TEMPLATE/bug.yml", ".github/ISSUE_TEMPLATE/change.yml"]
+    session.run(
+        "check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-issue-forms", *forms
+    )
     templates = [str(file) for file in sorted(Path("ci/iam").glob("*.yaml"))]
     session.run("cfn-lint", "--non-zero-exit-code", "informational", "--", *templates)
 
@@ -67,3 +71,15 @@ def alone(session: nox.Session) -> None:
     """The tests that need the machine to themselves: engines and whole rehearsals, some killed."""
     prepare(session, "--group", "tests", "--extra", "sandbox", *ATTESTATIONS)
     session.run("pytest", "-q", "-m", "alone", *session.posargs, env=KEEP_BYTECODE)
+
+
+@nox.session
+def generate(session: nox.Session) -> None:
+    """Write the pages of docs/ that are made from the code; a test fails while one is stale."""
+    prepare(session)
+    for name, page in (
+        ("configuration", "configuration.md"),
+        ("exit_codes", "exit-codes.md"),
+        ("record_schema", "record.schema.json"),
+    ):
+        session.run("python", "-m", f"shipway.reference.{name}", f"docs/{page}")

@@ -16,11 +16,11 @@ from benchmarks.rollouts.kinds import CONTAINER
 
 from shipway.aws.account import AwsAccount
 from shipway.aws.credentials import Credentials, client
+from shipway.aws.task_definition import read, registration
 from shipway.config.environment import Environment, ImageSettings, Service
 from shipway.observer import Event
 from shipway.rollout.execute import roll
 from shipway.rollout.plan import plan
-from shipway.rollout.task_definition import pin
 from shipway.rollout.watch import Watched
 from shipway.util.clock import SystemClock
 from shipway.values import ImageReference
@@ -94,8 +94,9 @@ def _waiter(name: str, image: ImageReference) -> Said:
         ),
     )
     service = ecs.describe_services(cluster=CLUSTER, services=[name])["services"][0]
-    live = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
-    made = ecs.register_task_definition(**pin(live, CONTAINER, image))["taskDefinition"]
+    live = read(ecs.describe_task_definition(taskDefinition=service["taskDefinition"]))
+    request = registration(live.with_image(CONTAINER, image))
+    made = ecs.register_task_definition(**request)["taskDefinition"]
     ecs.update_service(cluster=CLUSTER, service=name, taskDefinition=made["taskDefinitionArn"])
     try:
         ecs.get_waiter("services_stable").wait(cluster=CLUSTER, services=[name])

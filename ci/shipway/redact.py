@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote, urlsplit
-
-from shipway.values import Json
 
 HIDDEN = "***"
 """What stands where a secret was."""
@@ -87,22 +85,22 @@ def looks_secret(name: str) -> bool:
     return bool(words & _SECRET_WORDS) or name.lower().endswith(("password", "secret", "token"))
 
 
-def secret_values(document: Json | None) -> frozenset[str]:
-    """Values in a task definition that must never be shown.
+def secret_values(variables: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Values of variables that must never be shown.
 
-    Those are environment values whose names look secret, and the password in any value that is a
-    URL. Values of ``secrets`` are not in a task definition at all: it holds only where they are.
+    Those are values whose names look secret, and the password in any value that is a URL.
+
+    Args:
+        variables: Names and values.
     """
-    found: set[str] = set()
-    for container in _dicts((document or {}).get("containerDefinitions")):
-        for pair in _dicts(container.get("environment")):
-            name, value = str(pair.get("name", "")), str(pair.get("value", ""))
-            password = _password(value)
-            if password:
-                found.add(password)
-            if looks_secret(name) and value.lower() not in _NOT_SECRET_VALUES:
-                found.add(value)
-    return frozenset(found)
+    secrets: set[str] = set()
+    for name, value in variables:
+        password = _password(value)
+        if password:
+            secrets.add(password)
+        if looks_secret(name) and value.lower() not in _NOT_SECRET_VALUES:
+            secrets.add(value)
+    return frozenset(secrets)
 
 
 def redact(text: str, secrets: Iterable[str] = (), *, assignments: bool = True) -> str:
@@ -164,9 +162,3 @@ def _password(value: str) -> str:
         return urlsplit(value).password or ""
     except ValueError:
         return ""
-
-
-def _dicts(value: object) -> list[Json]:
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return []
-    return [each for each in value if isinstance(each, Mapping)]

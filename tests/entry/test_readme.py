@@ -1,4 +1,4 @@
-"""README and CONTRIBUTING against reality: commands, options, tasks, exit codes, links."""
+"""README and CONTRIBUTING against reality: commands, options, tasks."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from invoke.exceptions import ParseError
 from invoke.parser import Parser
 from invoke.parser.context import ParserContext
 
-from shipway.reference.exit_codes import exit_codes
 from shipway.tasks import namespace
 
 if TYPE_CHECKING:
@@ -99,21 +98,9 @@ def rows(columns: int) -> list[list[str]]:
     return [row for row in cells if len(row) == columns and "`" in "".join(row[:2])]
 
 
-def test_the_exit_codes_are_the_codes_of_the_code() -> None:
-    listed = [(int(row[0]), row[1].strip("`")) for row in rows(3) if row[0].isdigit()]
-    assert listed == [(one.code, one.kind) for one in exit_codes()]
-
-
 def test_every_task_is_told_of_and_no_other() -> None:
     told = {row[0].strip("`") for row in rows(2)}
     assert told == set(namespace.task_names)
-
-
-@pytest.mark.parametrize("page", PAGES)
-def test_what_is_linked_to_is_there(page: str) -> None:
-    text = (ROOT / page).read_text(encoding="utf-8")
-    links = [one for one in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in one]
-    assert [one for one in links if not (ROOT / page).parent.joinpath(one).exists()] == []
 
 
 def test_ci_runs_the_readmes_test_command() -> None:

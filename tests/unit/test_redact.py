@@ -67,22 +67,15 @@ def test_a_short_value_is_hidden_only_where_it_stands_alone() -> None:
     assert redact("pin 42 of 1420 and x42", {"42"}) == f"pin {HIDDEN} of 1420 and x42"
 
 
-def test_values_in_a_task_definition_that_look_secret() -> None:
-    document = {
-        "containerDefinitions": [
-            {
-                "environment": [
-                    {"name": "STRIPE_KEY", "value": "rk_123456"},
-                    {"name": "DATABASE_URL", "value": "mysql://u:hunter22@h/d"},
-                    {"name": "PORT", "value": "8080"},
-                    {"name": "AUTH", "value": "true"},
-                ],
-                "secrets": [{"name": "X", "valueFrom": "arn:aws:ssm:::parameter/x"}],
-            }
-        ]
-    }
-    assert secret_values(document) == {"rk_123456", "hunter22"}
-    assert secret_values(None) == secret_values({"containerDefinitions": [1]}) == frozenset()
+def test_values_of_variables_that_look_secret() -> None:
+    variables = (
+        ("STRIPE_KEY", "rk_123456"),
+        ("DATABASE_URL", "mysql://u:hunter22@h/d"),
+        ("PORT", "8080"),
+        ("AUTH", "true"),
+    )
+    assert secret_values(variables) == {"rk_123456", "hunter22"}
+    assert secret_values(()) == frozenset()
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from shipway.aws import ecs_read as read
+from shipway.aws import task_definition as definitions
 from shipway.aws.session import THROTTLED, Session, code_of, translated
 from shipway.errors import (
     AccessDeniedError,
@@ -30,7 +31,7 @@ from shipway.rollout.snapshot import (
     Task,
     Trouble,
 )
-from shipway.values import Json
+from shipway.rollout.task_definition import TaskDefinition
 
 _T = TypeVar("_T")
 
@@ -195,19 +196,18 @@ class AwsEcs:
         except (AwsError, AccessDeniedError, CredentialsError, UsageError):
             return ()
 
-    def task_definition(self, arn: str) -> Json:
+    def task_definition(self, arn: str) -> TaskDefinition:
         """DescribeTaskDefinition with its tags; see the port."""
         with translated("ecs:DescribeTaskDefinition", arn):
             answer = self._ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
-            tags = answer.get("tags")
-            return {**answer["taskDefinition"], **({"tags": tags} if tags else {})}
+            return definitions.read(answer)
 
-    def register(self, request: Json) -> str:
-        """RegisterTaskDefinition; the new revision's ARN."""
-        family = str(request.get("family", ""))
+    def register(self, definition: TaskDefinition) -> str:
+        """RegisterTaskDefinition; see the port."""
+        family = definition.family
         with translated("ecs:RegisterTaskDefinition", f"task-definition/{family}"):
             try:
-                answer = self._ecs.register_task_definition(**request)
+                answer = self._ecs.register_task_definition(**definitions.registration(definition))
                 return str(answer["taskDefinition"]["taskDefinitionArn"])
             except ParamValidationError as error:
                 raise UsageError(
@@ -222,23 +222,17 @@ class AwsEcs:
             answer = self._ecs.update_service(
                 cluster=cluster, service=service, taskDefinition=task_definition
             )["service"]
-            deployments = {one["id"]: one for one in answer.get("deployments", ())}
-        deployment = next(
-            (
-                key
-                for key, one in deployments.items()
-                if one.get("status") == "PRIMARY" and one.get("taskDefinition") == task_definition
-            ),
-            "",
-        )
-        if not deployment and not answer.get("currentServiceDeployment"):
+            updated = read.service(answer)
+        primary = updated.primary
+        ours = primary.id if primary and primary.task_definition == task_definition else ""
+        if not ours and not updated.current_service_deployment:
             raise AwsError(
                 "UpdateService answered without a deployment of our task definition",
                 where=f"{cluster}/{service}",
                 remedy="see the service's deployments in ECS: another update may have come first",
             )
-        earlier = frozenset(deployments) - {deployment}
-        return Updated(deployment_id=deployment, earlier=earlier if deployment else frozenset())
+        earlier = frozenset(each.id for each in updated.deployments) - {ours}
+        return Updated(deployment_id=ours, earlier=earlier if ours else frozenset())
 
     def resume(self, arn: str, hook: str, action: Literal["CONTINUE", "ROLLBACK"]) -> None:
         """ContinueServiceDeployment; see the port."""

@@ -12,28 +12,15 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
+from shipway.aws import task_definition
 from shipway.aws.session import Session, message_of, translated
 from shipway.errors import AwsError, ConfigurationError
+from shipway.rollout.task_definition import TaskDefinition
 
 _SECONDS: Final = 300.0
 _PAUSE: Final = 1.0
 _QUICK: Final = 0.1
 _NOTHING: Final = ("didn't contain changes", "No updates are to be performed")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiveService:
-    """What the task definition of a live service names, which a deploy role must know.
-
-    Attributes:
-        family: Of its task definition.
-        log_group: Where the container that takes the image logs; empty where it does not.
-        roles: ARNs of its execution role and its task role, as far as it has them.
-    """
-
-    family: str
-    log_group: str
-    roles: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +58,8 @@ class Stacks:
     def _client(self) -> Any:
         return self._session.client("cloudformation")
 
-    def running(self, cluster: str, service: str, container: str) -> LiveService:
-        """What the live task definition of a service names.
+    def task_definition_of(self, cluster: str, service: str) -> TaskDefinition:
+        """The live task definition of a service, which names what a deploy role must know.
 
         Raises:
             ConfigurationError: The service is not there: its own stack comes first.
@@ -88,17 +75,7 @@ class Stacks:
             )
         name = found[0]["taskDefinition"]
         with translated("ecs:DescribeTaskDefinition", name):
-            document = ecs.describe_task_definition(taskDefinition=name)["taskDefinition"]
-            roles = (document.get("executionRoleArn", ""), document.get("taskRoleArn", ""))
-            groups = {
-                one["name"]: one.get("logConfiguration", {}).get("options", {}).get("awslogs-group")
-                for one in document["containerDefinitions"]
-            }
-            return LiveService(
-                family=str(document["family"]),
-                log_group=groups.get(container) or "",
-                roles=tuple(role for role in roles if role),
-            )
+            return task_definition.read(ecs.describe_task_definition(taskDefinition=name))
 
     def makes_provider(self, stack: str, host: str) -> bool:
         """Whether the stack is to make the account's OIDC provider: it does, or nobody has."""

@@ -316,8 +316,9 @@ def _running(
             _same_account(opened, place)
             seen = opened.ecs.services(environment.cluster, services)
             for service, snapshot in seen.items():
-                document = str(opened.ecs.task_definition(snapshot.task_definition or ""))
-                state = "still running" if digest in document else "no longer running"
+                live = opened.ecs.task_definition(snapshot.task_definition)
+                runs = digest in map(str, live.digests)
+                state = "still running" if runs else "no longer running"
                 count = f"{snapshot.running} of {snapshot.desired} tasks"
                 yield state, f"{name}/{service}  {count}", "asked of ECS now"
         except ShipwayError as error:

@@ -120,11 +120,12 @@ def _values(
     values["Cluster"] = environment.cluster
     roles: dict[str, None] = {}
     for service in environment.services:
-        live = aws.stacks.running(environment.cluster, service.service, service.container)
+        live = aws.stacks.task_definition_of(environment.cluster, service.service)
+        logs = live.container(service.container).logs
         name = camel(service.key)
         values[f"Service{name}"] = service.service
         values[f"Family{name}"] = live.family
-        values[f"LogGroup{name}"] = live.log_group or _NO_GROUP
+        values[f"LogGroup{name}"] = logs.group if logs else _NO_GROUP
         roles |= dict.fromkeys(live.roles)
     nobody = f"arn:aws:iam::{environment.account}:role/{_NO_GROUP}"
     return {**values, "TaskRoles": ",".join(roles) or nobody}

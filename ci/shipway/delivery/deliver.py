@@ -32,7 +32,6 @@ from shipway.image import publish as publishing
 from shipway.observer import Event, Noticed, Observer, Planned
 from shipway.policy.contract import Task
 from shipway.policy.facts import Overrides
-from shipway.redact import secret_values
 from shipway.rollout import plan as planning
 from shipway.rollout import resume as resuming
 from shipway.rollout.deploy import RolloutContext, release
@@ -207,7 +206,7 @@ class _Walk:
         with stage("deploy", self._journal, self._context.clock, quiet=True) as running:
             steps = planning.plan(aws.ecs, environment, image.reference)
             for step in steps:
-                self._journal.hide(secret_values(step.live))
+                self._journal.hide(step.live.secret_values)
             # From here on the release tells how each service fares, failures with their cause.
             running.told = True
             release(
@@ -234,6 +233,7 @@ class _Walk:
                 text = f"answered hook {one.hook.id} at {one.stage}: {action}"
                 subject = one.step.service.key
                 self._journal(Noticed(stage="deploy", subject=subject, text=text))
+                self._journal.hide(one.step.live.secret_values)
             running.told = True
             image = found[0].image
             self._journal.about(image)

@@ -6,7 +6,7 @@ Read alone: nothing here changes anything, and nothing here decides.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -30,7 +30,8 @@ from shipway.policy.facts import (
 )
 from shipway.policy.pattern import TAGS
 from shipway.policy.trigger import Trigger
-from shipway.values import Digest, ImageReference, Json
+from shipway.rollout.task_definition import ContainerDefinition
+from shipway.values import Digest, ImageReference
 
 # An image's tag is its commit, marked where the work tree differed: shipway.values.Commit.tag.
 _TAG: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:-dirty)?")
@@ -96,44 +97,35 @@ def running(
     for service in environment.services:
         snapshot = seen[service.service]
         if snapshot.answered and snapshot.task_definition:
-            image = _image(aws.ecs.task_definition(snapshot.task_definition), service.container)
-            primary = next((one for one in snapshot.deployments if one.status == "PRIMARY"), None)
-            released = _released(image, store, history, sha)
+            live = aws.ecs.task_definition(snapshot.task_definition)
+            primary = snapshot.primary
+            released = _released(live.container(service.container), store, history, sha)
             since = primary.created_at if primary else None
             now.append(replace(released, service=service.key, since=since))
     return tuple(now)
 
 
-def _released(image: str, store: ImageStore, history: History, sha: str) -> LiveRelease:
-    """What release of ours an image is, if it is one."""
-    try:
-        reference = ImageReference.parse(image)
-    except UsageError:
-        # Named by a tag: no release of ours, which are all named by digest.
-        return LiveRelease(foreign=image)
-    if reference.repository != store.uri:
-        return LiveRelease(foreign=image)
+def _released(
+    container: ContainerDefinition, store: ImageStore, history: History, sha: str
+) -> LiveRelease:
+    """What release of ours a container's image is, if it is one."""
+    reference = container.reference
+    # One that is named by a tag is no release of ours, which are all named by digest.
+    if reference is None or reference.repository != store.uri:
+        return LiveRelease(foreign=container.image)
     digest = reference.digest
     if store.find(digest.value) is None:
         return LiveRelease(digest=digest)
     found = (_TAG.fullmatch(tag) for tag in store.tags(digest))
     commits = {match[1] for match in found if match}
     if not commits:
-        return LiveRelease(digest=digest, foreign=image)
+        return LiveRelease(digest=digest, foreign=container.image)
     # One image may be of several commits that changed nothing in it: the nearest to ours counts.
     order, commit = min(
         ((history.order(one, sha), one) for one in commits),
         key=lambda pair: (_NEAREST.index(pair[0]), pair[1]),
     )
     return LiveRelease(digest=digest, commit=commit, order=order)
-
-
-def _image(definition: Json, container: str) -> str:
-    listed = definition.get("containerDefinitions")
-    for one in listed if isinstance(listed, (list, tuple)) else ():
-        if isinstance(one, Mapping) and one.get("name") == container:
-            return str(one.get("image", ""))
-    return ""
 
 
 def verified(

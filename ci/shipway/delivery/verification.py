@@ -20,8 +20,9 @@ from shipway.rollout.diagnosis.reasons import read
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import Ecs
 from shipway.rollout.snapshot import Snapshot, Task
+from shipway.rollout.task_definition import TaskDefinition
 from shipway.util.clock import Clock
-from shipway.values import Digest, HttpAnswer, ImageReference, Json
+from shipway.values import Digest, HttpAnswer, ImageReference
 
 
 class Prober(Protocol):
@@ -86,8 +87,9 @@ def verify(
         _in_service(glance, service)
         fetch = FetchPlan(tasks=True)
         snapshot = ecs.complete(environment.cluster, service.service, glance, fetch)
-        document = ecs.task_definition(glance.task_definition) if glance.task_definition else {}
-        image = _pinned(document, service, shipped)
+        arn = glance.task_definition
+        definition = ecs.task_definition(arn) if arn else TaskDefinition()
+        image = _pinned(definition, service, shipped)
         platforms = images.platforms(image.digest)
         running = _same_digest(snapshot, service, image, platforms, named=shipped is not None)
         answers, silent = _answers(service, prober, clock, observer)
@@ -126,25 +128,22 @@ def _in_service(glance: Snapshot, service: Service) -> None:
         )
 
 
-def _pinned(document: Json, service: Service, shipped: ImageReference | None) -> ImageReference:
+def _pinned(
+    definition: TaskDefinition, service: Service, shipped: ImageReference | None
+) -> ImageReference:
     """The image that the service's task definition names, which must be what was shipped."""
-    containers = document.get("containerDefinitions")
-    images = {
-        one.get("name"): one.get("image", "")
-        for one in (containers if isinstance(containers, list) else ())
-    }
-    named = images.get(service.container, "")
-    if "@sha256:" not in named:
+    container = definition.container(service.container)
+    pinned = container.reference
+    if pinned is None:
         raise VerificationError(
-            f"{service.key} runs {named or 'no image'}, which is not pinned by digest",
-            where=str(document.get("taskDefinitionArn", service.service)),
+            f"{service.key} runs {container.image or 'no image'}, which is not pinned by digest",
+            where=definition.arn or service.service,
             remedy="what runs cannot be proven; deploy it with shipway",
         )
-    pinned = ImageReference.parse(named)
     if shipped is not None and pinned.digest != shipped.digest:
         raise VerificationError(
             f"{service.key} runs {pinned.digest} where {shipped.digest} was shipped",
-            where=str(document.get("taskDefinitionArn", service.service)),
+            where=definition.arn or service.service,
             remedy="somebody else deployed in between; see the service's deployments in ECS",
         )
     return pinned

@@ -52,7 +52,8 @@ def to_json(value: object) -> Any:
 def _members(value: Any) -> dict[str, Any]:
     """Fields by their keys; one that is ``None`` or empty by default is left out where it is."""
     made: dict[str, Any] = {}
-    for field in fields(value):
+    # What a value does not show of itself, because a secret may lie there, is not kept either.
+    for field in (field for field in fields(value) if field.repr):
         part = getattr(value, field.name)
         absent = may_be_left_out(field) and part == field.default
         if field.name != EXTRA and not absent:

@@ -1,7 +1,7 @@
 """The scan gate: what ECR knows of an image's vulnerabilities, and whether that may be rolled out.
 
 Scanners report on the platform's manifest, never on the index that the tag names, and never on an
-attestation (FIELD-NOTES, section 2). An image that was not scanned is not clean: it is not scanned.
+attestation. An image that was not scanned is not clean: it is not scanned.
 Looking and waiting are :func:`await_scans`; the decision, :func:`decide`, is pure.
 """
 

@@ -1,16 +1,13 @@
 """The configuration reference, ``docs/configuration.md``, made from the types themselves.
 
-``python -m shipway.reference.configuration docs/configuration.md`` writes it; a test fails while
-the file
-that is committed differs.
+``nox -s generate`` writes it; a test fails while the file that is committed differs.
 """
 
 from __future__ import annotations
 
 import inspect
 import json
-import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -33,11 +30,12 @@ from shipway.policy.tables import (
     FreezeTable,
     GithubTable,
 )
+from shipway.reference.write import write_page
 
 _HEAD = """\
 # Configuration
 
-<!-- Made from the types by `python -m shipway.reference.configuration docs/configuration.md`. -->
+<!-- Made from the types by `nox -s generate`. -->
 
 Two files, for two kinds of owners: `ci/delivery.toml` says where things live, `ci/release.toml` who
 may release what. An unknown key, a wrong value and a contradiction are errors, all told at once,
@@ -153,5 +151,15 @@ def _sources(field: FieldInfo) -> str:
     return " ".join(f"`{scheme}:`" for scheme in rule.references) if rule else ""
 
 
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the page where the arguments say."""
+    write_page(
+        "shipway.reference.configuration",
+        reference(),
+        description="Write every key of delivery.toml, release.toml and waivers.toml as Markdown.",
+        argv=argv,
+    )
+
+
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(reference(), encoding="utf-8")
+    main()

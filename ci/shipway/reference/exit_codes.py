@@ -1,16 +1,15 @@
 """Every exit code, from the error tree and the verdicts; ``docs/exit-codes.md`` is this, printed.
 
-Run ``python -m shipway.reference.exit_codes docs/exit-codes.md`` after a change.
+Run ``nox -s generate`` after a change.
 """
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from shipway.errors import RolloutError, ShipwayError
+from shipway.reference.write import write_page
 from shipway.rollout.judge.verdict import VERDICTS
 
 
@@ -41,7 +40,8 @@ def page() -> str:
         "",
         "What `inv` ends with. Nox turns every failure into 1, so machines that run `nox` read the",
         "name instead: in the evidence, in `$GITHUB_OUTPUT`, in `--json`.",
-        "Generated from the code: `python -m shipway.reference.exit_codes docs/exit-codes.md`.",
+        "A task or an option that does not exist ends with Invoke's own sentence and 1. Made from",
+        "`ci/shipway/errors.py` and `ci/shipway/rollout/judge/verdict.py` by `nox -s generate`.",
         "",
         "| code | name | meaning |",
         "| ---: | --- | --- |",
@@ -61,5 +61,15 @@ def _plain(text: str) -> str:
     return text.replace("``", "`").replace("|", "\\|")
 
 
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the page where the arguments say."""
+    write_page(
+        "shipway.reference.exit_codes",
+        page(),
+        description="Write every exit code as a Markdown page.",
+        argv=argv,
+    )
+
+
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(page(), encoding="utf-8")
+    main()

@@ -7,18 +7,17 @@ lack fields, and have some keys in snake_case.
 
 from __future__ import annotations
 
-import argparse
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, Final, get_args, get_origin, get_type_hints
 
 from shipway.evidence.canonical_json import EXTRA, key_of, may_be_left_out
 from shipway.evidence.predicate import PREDICATE, SCHEMA_VERSION, Statement
 from shipway.evidence.timeline import KINDS, TimelineEntry
+from shipway.reference.write import write_page
 
 _DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 _PLAIN: Final[Mapping[object, dict[str, Any]]] = {
@@ -107,11 +106,14 @@ def _value(annotation: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     return {"type": "array", "prefixItems": items, "minItems": len(items), "items": False}
 
 
-def main() -> None:
-    """Write the file that the command line names."""
-    parser = argparse.ArgumentParser(description="Write the JSON Schema of a record.")
-    parser.add_argument("file", type=Path, help="where to write it")
-    parser.parse_args().file.write_text(text(), encoding="utf-8")
+def main(argv: Sequence[str] | None = None) -> None:
+    """Write the file where the arguments say."""
+    write_page(
+        "shipway.reference.record_schema",
+        text(),
+        description="Write the JSON Schema of a record.",
+        argv=argv,
+    )
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from shipway.errors import CancelledError, RolloutError, ShipwayError
 from shipway.observer import Detail, Event, Failed, Finished, Started
-from shipway.rollout.diagnosis.diagnosis import Block, DiagnosedImages, diagnose, secret_values
+from shipway.rollout.diagnosis.diagnosis import Block, DiagnosedImages, diagnose
 from shipway.rollout.execute import Rolled, roll
 from shipway.rollout.judge.verdict import STOPPED
 from shipway.rollout.plan import Step
@@ -16,7 +16,7 @@ from shipway.rollout.ports import Ecs, Logs
 from shipway.rollout.report import ServiceReport
 from shipway.rollout.watch import Watched
 from shipway.util.clock import Clock
-from shipway.values import Digest, ImageReference, Json
+from shipway.values import Digest, ImageReference
 
 
 class RolloutJournal(Protocol):
@@ -108,29 +108,23 @@ def _explained(one: Rolled, image: ImageReference) -> tuple[Block, ...]:
     if watched is None or one.outcome.verdict.good:
         return ()
     state = watched.state
-    before: Json | None = one.step.live
-    now: Json = one.step.request or one.step.live
-    secrets = secret_values(now) | secret_values(before)
+    live, revision = one.step.live, one.step.revision
     return diagnose(
         state.stopped,
         state.targets,
         tuple(watched.tails.values()),
         target=watched.target,
-        now=now,
-        before=before if one.step.request is not None else None,
-        images=DiagnosedImages(now=str(image), before=_image_of(one.step)),
-        secrets=secrets,
+        now=revision or live,
+        before=live if revision is not None else None,
+        images=DiagnosedImages(now=str(image), before=_previous_image(one.step)),
+        secrets=live.secret_values,
         # Nothing failed where somebody stopped it: that is told as it is.
         cause=None if one.outcome.verdict is STOPPED else one.outcome.cause,
     )
 
 
-def _image_of(step: Step) -> str:
-    containers = step.live.get("containerDefinitions")
-    for one in containers if isinstance(containers, list) else ():
-        if one.get("name") == step.service.container:
-            return str(one.get("image", ""))
-    return ""
+def _previous_image(step: Step) -> str:
+    return step.live.container(step.service.container).image
 
 
 def _tell(one: Rolled, blocks: Sequence[Block], rollout_context: RolloutContext) -> None:
@@ -187,7 +181,7 @@ def _report(one: Rolled, blocks: tuple[Block, ...]) -> ServiceReport:
         service=one.step.service.service,
         task_definition=one.task_definition,
         previous_task_definition=one.step.before.task_definition,
-        previous_image=_image_of(one.step),
+        previous_image=_previous_image(one.step),
         deployment_id=watched.target.deployment_id if watched else "",
         service_deployment=(watched.state.service_deployment or "") if watched else "",
         outcome=one.outcome,

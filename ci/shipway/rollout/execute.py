@@ -14,7 +14,7 @@ from shipway.rollout.ports import Ecs, Logs
 from shipway.rollout.snapshot import Deployment
 from shipway.rollout.watch import Watch, Watched, begin
 from shipway.util.clock import Clock
-from shipway.values import Digest, ImageReference, Json
+from shipway.values import Digest, ImageReference
 
 # "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/…", as ECS says it of the
 # deployment that it goes back to.
@@ -72,7 +72,7 @@ def roll(
         CancelledError: Ctrl-C was pressed twice.
     """
     registered = [
-        (step, ecs.register(step.request) if step.request is not None else _arn(step.live))
+        (step, ecs.register(step.revision) if step.revision is not None else step.live.arn)
         for step in steps
     ]
     by_step: dict[str, Watched] = {}
@@ -97,7 +97,7 @@ def _start(
     cluster: str,
     clock: Clock,
 ) -> Watched | None:
-    if step.request is None and step.adopt is None:
+    if step.revision is None and step.adopt is None:
         return None
     back = _completed(step)
     target = DeploymentRef(
@@ -129,7 +129,7 @@ def _start(
         previous_deployment=back.id if back else "",
         replaced_service_deployment=step.before.current_service_deployment or "",
     )
-    return begin(target, step.policy, step.request or step.live, at)
+    return begin(target, step.policy, step.revision or step.live, at)
 
 
 def _rolled(step: Step, arn: str, watched: Watched | None, clock: Clock) -> Rolled:
@@ -166,7 +166,3 @@ def _was_completed(one: Deployment) -> bool:
 def _earlier(step: Step) -> str:
     others = (one for one in step.before.deployments if one.status != "PRIMARY")
     return next((one.task_definition for one in others), "")
-
-
-def _arn(document: Json) -> str:
-    return str(document.get("taskDefinitionArn", ""))

@@ -14,13 +14,13 @@ from shipway.errors import (
     CredentialsError,
     RolloutError,
 )
-from shipway.rollout import task_definition
 from shipway.rollout.judge.judge import objections
 from shipway.rollout.judge.terms import FetchPlan, Policy
 from shipway.rollout.judge.verdict import SERVICE_MISSING
 from shipway.rollout.ports import Ecs
 from shipway.rollout.snapshot import Deployment, Snapshot
-from shipway.values import ImageReference, Json
+from shipway.rollout.task_definition import TaskDefinition
+from shipway.values import ImageReference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,14 +31,14 @@ class Step:
         service: Its entry in delivery.toml.
         before: How it stood when the plan was made.
         live: Its task definition then.
-        request: The RegisterTaskDefinition request; ``None`` where it runs the image already.
+        revision: The next revision, to be registered; ``None`` where it runs the image already.
         adopt: The deployment that is already rolling this image out, to be watched to its end.
     """
 
     service: Service
     before: Snapshot
-    live: Json
-    request: Json | None
+    live: TaskDefinition
+    revision: TaskDefinition | None
     adopt: Deployment | None = None
 
     @property
@@ -73,7 +73,7 @@ def plan(ecs: Ecs, environment: Environment, image: ImageReference) -> tuple[Ste
         snapshot = seen[service.service]
         _fit(ecs, environment, service, snapshot)
         step = _step(ecs, environment, service, snapshot, image)
-        if step.request is not None:
+        if step.revision is not None:
             _can_be_watched(ecs, environment, service, snapshot)
         steps.append(step)
     return tuple(steps)
@@ -99,8 +99,7 @@ def _step(
 ) -> Step:
     live = ecs.task_definition(snapshot.task_definition)
     try:
-        needed = task_definition.needed(live, service.container, image)
-        request = task_definition.pin(live, service.container, image)
+        revision = live.with_image(service.container, image)
     except ConfigurationError as error:
         raise ConfigurationError(
             error.what,
@@ -108,11 +107,12 @@ def _step(
             ".container",
             remedy=error.remedy,
         ) from error
-    primary = next((one for one in snapshot.deployments if one.status == "PRIMARY"), None)
-    if needed or primary is None or primary.rollout_state == "FAILED":
-        return Step(service=service, before=snapshot, live=live, request=request)
+    primary = snapshot.primary
+    runs = live.pins(service.container, image)
+    if not runs or primary is None or primary.rollout_state == "FAILED":
+        return Step(service=service, before=snapshot, live=live, revision=revision)
     adopt = primary if primary.rollout_state == "IN_PROGRESS" else None
-    return Step(service=service, before=snapshot, live=live, request=None, adopt=adopt)
+    return Step(service=service, before=snapshot, live=live, revision=None, adopt=adopt)
 
 
 def _answered(seen: Mapping[str, Snapshot], environment: Environment) -> None:

@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.snapshot import Snapshot, Trouble
-from shipway.values import Json
+from shipway.rollout.task_definition import TaskDefinition
 
 LogLines = tuple[tuple[datetime, str], ...]
 
@@ -45,12 +45,16 @@ class Ecs(Protocol):
         """Names of the services of a cluster, for "did you mean"; empty where not allowed."""
         ...
 
-    def task_definition(self, arn: str) -> Json:
-        """DescribeTaskDefinition's ``taskDefinition``, with ``tags`` merged in where it has any."""
+    def task_definition(self, arn: str) -> TaskDefinition:
+        """DescribeTaskDefinition, by ARN or by ``family:revision``."""
         ...
 
-    def register(self, request: Json) -> str:
-        """RegisterTaskDefinition; the new revision's ARN."""
+    def register(self, definition: TaskDefinition) -> str:
+        """RegisterTaskDefinition with all that was read of it, known here or not.
+
+        Returns:
+            The new revision's ARN.
+        """
         ...
 
     def update(self, cluster: str, service: str, task_definition: str) -> Updated:

@@ -11,7 +11,7 @@ from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs
 from shipway.rollout.snapshot import Deployment, LifecycleHook, Snapshot
-from shipway.values import ImageReference, Json
+from shipway.values import ImageReference
 
 HookAction = Literal["CONTINUE", "ROLLBACK"]
 _WAITS = ("PAUSE", "AWAITING_ACTION")
@@ -86,7 +86,7 @@ def _waiting(ecs: Ecs, service: Service, snapshot: Snapshot) -> Waiting | None:
         service=service,
         before=snapshot,
         live=live,
-        request=None,
+        revision=None,
         adopt=_ours(snapshot, rolled or snapshot.task_definition),
     )
     return Waiting(
@@ -94,19 +94,10 @@ def _waiting(ecs: Ecs, service: Service, snapshot: Snapshot) -> Waiting | None:
         deployment=deployment.arn,
         hook=hook,
         stage=deployment.lifecycle_stage or "",
-        image=ImageReference.parse(_image(live, service.container)),
+        image=ImageReference.parse(live.container(service.container).image),
     )
 
 
 def _ours(snapshot: Snapshot, task_definition: str) -> Deployment | None:
     same = (one for one in snapshot.deployments if one.task_definition == task_definition)
-    primary = (one for one in snapshot.deployments if one.status == "PRIMARY")
-    return next(same, None) or next(primary, None)
-
-
-def _image(document: Json, container: str) -> str:
-    containers = document.get("containerDefinitions")
-    for one in containers if isinstance(containers, list) else ():
-        if one.get("name") == container:
-            return str(one.get("image", ""))
-    return ""
+    return next(same, None) or snapshot.primary

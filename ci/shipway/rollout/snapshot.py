@@ -208,3 +208,8 @@ class Snapshot:
     alarms: tuple[str, ...] = ()
     alarms_enabled: bool | None = None
     strategy: str | None = None  # ROLLING, BLUE_GREEN, LINEAR, CANARY
+
+    @property
+    def primary(self) -> Deployment | None:
+        """The deployment that is to last: the newest, or the one that ECS went back to."""
+        return next((each for each in self.deployments if each.status == "PRIMARY"), None)

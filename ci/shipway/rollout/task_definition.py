@@ -1,99 +1,148 @@
-"""The next task definition: the live one with one image replaced, nothing else touched.
+"""A task definition as a value: what a rollout, a verification and a diagnosis ask of it.
 
-The document is the one DescribeTaskDefinition answers, passed on whole: fields that AWS adds
-tomorrow, empty strings and empty lists go through as they came. Other tools rebuild it from the
-fields they know and so drop the rest.
+The adapter makes it of what DescribeTaskDefinition answered. That answer is kept whole beside it,
+for one purpose: to be registered again with one image replaced, so that fields which AWS adds
+tomorrow, empty strings and empty lists go through as they came. Other tools rebuild the request
+from the fields they know and so drop the rest.
+
+Names are those of the ECS API. Values of variables and the whole answer may hold a secret: neither
+is shown by ``repr`` nor kept in a record.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
-from shipway.errors import ConfigurationError
-from shipway.values import ImageReference, Json
-
-READ_ONLY = frozenset(
-    {
-        "taskDefinitionArn",
-        "revision",
-        "status",
-        "requiresAttributes",
-        "compatibilities",
-        "registeredAt",
-        "registeredBy",
-        "deregisteredAt",
-        "deleteRequestedAt",
-    }
-)
-"""What DescribeTaskDefinition answers and RegisterTaskDefinition refuses; a test asks botocore."""
+from shipway.errors import ConfigurationError, UsageError
+from shipway.redact import secret_values
+from shipway.values import Digest, ImageReference, Json
 
 
-def pin(document: Json, container: str, image: ImageReference) -> Json:
-    """The RegisterTaskDefinition request for ``image``.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AwsLogs:
+    """Where a container's ``awslogs`` driver writes (ECS API Reference, LogConfiguration)."""
 
-    Args:
-        document: ``taskDefinition`` as DescribeTaskDefinition answered it, with ``tags`` merged in
-            where there are any (the API answers them beside it).
-        container: Name of the container whose image is replaced.
-        image: The image, pinned by digest.
+    group: str
+    region: str = ""
+    stream_prefix: str = ""
 
-    Returns:
-        A new document; ``document`` is left as it is.
+    def stream(self, container: str, task_id: str) -> str:
+        """The stream of one task's container; empty without a prefix: it cannot be known then.
 
-    Raises:
-        ConfigurationError: No container has that name; the remedy names the nearest.
+        It is ``prefix/container/task-id`` (ECS Developer Guide, "Send Amazon ECS logs to
+        CloudWatch").
+        """
+        return f"{self.stream_prefix}/{container}/{task_id}" if self.stream_prefix else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerDefinition:
+    """One of ``containerDefinitions[]`` (ECS API Reference, ContainerDefinition).
+
+    Attributes:
+        essential: Whether its end stops the task; so it is unless the definition says otherwise.
+        ports: ``containerPort`` of each port mapping.
+        memory: Its hard limit in MiB, as ECS writes it; empty where only the task's holds.
+        health_command: The command of its health check.
+        environment: Names and values of its variables; a value may be a secret.
+        secrets: Names of further variables, and the ARN or parameter that each comes from.
+        logs: ``None`` where it does not use the ``awslogs`` driver.
     """
-    index = _index(document, container)
-    containers = _containers(document)
-    request = {
-        name: value
-        for name, value in document.items()
-        # RegisterTaskDefinition: "tags" takes at least one, or must be left out.
-        if name not in READ_ONLY and not (name == "tags" and not value)
-    }
-    request["containerDefinitions"] = [
-        {**each, "image": str(image)} if at == index else each for at, each in enumerate(containers)
-    ]
-    return request
+
+    name: str
+    image: str = ""
+    essential: bool = True
+    ports: tuple[int, ...] = ()
+    memory: str = ""
+    health_command: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    secrets: tuple[tuple[str, str], ...] = ()
+    logs: AwsLogs | None = None
+
+    @property
+    def reference(self) -> ImageReference | None:
+        """Its image; ``None`` where that is not pinned by digest."""
+        try:
+            return ImageReference.parse(self.image)
+        except UsageError:
+            return None
 
 
-def needed(document: Json, container: str, image: ImageReference) -> bool:
-    """Whether a new revision is needed; False where the live one pins exactly this image already.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskDefinition:
+    """``taskDefinition`` (ECS API Reference, TaskDefinition).
 
-    Raises:
-        ConfigurationError: No container has that name.
+    Attributes:
+        arn: Empty for a revision that is not registered yet.
+        memory: The task's limit in MiB, as ECS writes it.
+        execution_role: ARN of the role that ECS pulls images, reads secrets and logs with.
+        task_role: ARN of the role that the containers act as.
+        document: What DescribeTaskDefinition answered, ``tags`` merged in. Only the adapter that
+            made it reads it.
     """
-    return _containers(document)[_index(document, container)].get("image") != str(image)
 
+    arn: str = ""
+    family: str = ""
+    containers: tuple[ContainerDefinition, ...] = ()
+    memory: str = ""
+    execution_role: str = ""
+    task_role: str = ""
+    document: Json = field(default_factory=dict, repr=False, hash=False)
 
-def image_of(document: Json, container: str) -> str:
-    """The image that ``container`` has now, or an empty text where it has none."""
-    for each in _containers(document):
-        if each.get("name") == container:
-            return str(each.get("image", ""))
-    return ""
+    def container(self, name: str) -> ContainerDefinition:
+        """The container of that name; where there is none, one of which nothing is known."""
+        same = (each for each in self.containers if each.name == name)
+        return next(same, ContainerDefinition(name=name))
 
+    def pins(self, container: str, image: ImageReference) -> bool:
+        """Whether that container has exactly this image already."""
+        return self.container(container).image == str(image)
 
-def _containers(document: Json) -> Sequence[Json]:
-    value = document.get("containerDefinitions")
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return ()
-    return [each for each in value if isinstance(each, Mapping)]
+    def with_image(self, container: str, image: ImageReference) -> TaskDefinition:
+        """The next revision: this one with one image replaced and nothing else touched.
 
+        Args:
+            container: Name of the container whose image is replaced.
+            image: The image, pinned by digest.
 
-def _index(document: Json, container: str) -> int:
-    names = [str(each.get("name", "")) for each in _containers(document)]
-    if container in names:
-        return names.index(container)
-    near = get_close_matches(container, names, n=1, cutoff=0.5)
-    family = str(document.get("family", "")) or "the task definition"
-    raise ConfigurationError(
-        f'task definition {family} has no container "{container}"',
-        where=str(document.get("taskDefinitionArn", "")),
-        remedy=(
-            f'did you mean "{near[0]}"?'
-            if near
-            else f"it has {', '.join(f'{n!r}' for n in names) or 'no containers at all'}"
-        ),
-    )
+        Raises:
+            ConfigurationError: No container has that name; the remedy names the nearest.
+        """
+        names = [each.name for each in self.containers]
+        if container not in names:
+            raise self._no_container(container, names)
+        containers = list(self.containers)
+        at = names.index(container)
+        containers[at] = replace(containers[at], image=str(image))
+        return replace(self, arn="", containers=tuple(containers))
+
+    @property
+    def digests(self) -> frozenset[Digest]:
+        """What its containers' images are pinned to."""
+        references = (each.reference for each in self.containers)
+        return frozenset(each.digest for each in references if each is not None)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """ARNs of its execution role and its task role, as far as it has them."""
+        return tuple(filter(None, (self.execution_role, self.task_role)))
+
+    @property
+    def secret_values(self) -> frozenset[str]:
+        """Values of its variables that must never be shown."""
+        return secret_values(pair for each in self.containers for pair in each.environment)
+
+    def _no_container(self, name: str, names: Sequence[str]) -> ConfigurationError:
+        near = get_close_matches(name, names, n=1, cutoff=0.5)
+        family = self.family or "the task definition"
+        return ConfigurationError(
+            f'task definition {family} has no container "{name}"',
+            where=self.arn,
+            remedy=(
+                f'did you mean "{near[0]}"?'
+                if near
+                else f"it has {', '.join(map(repr, names)) or 'no containers at all'}"
+            ),
+        )

@@ -25,8 +25,8 @@ from shipway.rollout.judge import judge
 from shipway.rollout.judge.terms import DeploymentRef, Outcome, Policy, RolloutEvent
 from shipway.rollout.ports import Ecs, Logs
 from shipway.rollout.snapshot import Snapshot, Task
+from shipway.rollout.task_definition import TaskDefinition
 from shipway.util.clock import Clock
-from shipway.values import Json
 
 LOG_LINES = 20
 # CloudWatch shows a line some seconds after it was written; a stream that is still empty is
@@ -52,7 +52,7 @@ class Watched:
 
     target: DeploymentRef
     policy: Policy
-    definition: Json
+    definition: TaskDefinition
     state: judge.State
     due: datetime
     outcome: Outcome | None = None
@@ -63,7 +63,9 @@ class Watched:
     looks: int = 0
 
 
-def begin(target: DeploymentRef, policy: Policy, definition: Json, at: datetime) -> Watched:
+def begin(
+    target: DeploymentRef, policy: Policy, definition: TaskDefinition, at: datetime
+) -> Watched:
     """Start the judge's clock for one service."""
     return Watched(
         target=target,
@@ -173,12 +175,12 @@ class Watch:
                 one.owed[key] = tries + 1
 
     def _tail(self, one: Watched, task_id: str, container: str) -> LogTail | None:
-        place = log_place(one.definition, container)
-        if place is None:
+        logs = one.definition.container(container).logs
+        stream = logs.stream(container, task_id) if logs else ""
+        if logs is None or not stream:
             return None
-        group, prefix = place
         try:
-            lines = self._logs.tail(group, f"{prefix}/{container}/{task_id}", LOG_LINES)
+            lines = self._logs.tail(logs.group, stream, LOG_LINES)
         except AccessDeniedError as error:
             # Told where the log would stand, with the statement that the role lacks.
             now = self._clock.now()
@@ -215,19 +217,3 @@ def _streams(task: Task, one: Watched) -> tuple[tuple[str, str], ...]:
     failed = [c.name for c in task.containers if c.exit_code not in {0, None}]
     names = failed or [c.name for c in task.containers]
     return tuple((task.id, name) for name in names if (task.id, name) not in one.tails)
-
-
-def log_place(definition: Json, container: str) -> tuple[str, str] | None:
-    """Log group and stream prefix of a container; ``None`` where it does not use ``awslogs``.
-
-    The stream is ``prefix/container/task-id`` (ECS Developer Guide, "Send Amazon ECS logs to
-    CloudWatch"); without a prefix it cannot be known.
-    """
-    containers = definition.get("containerDefinitions")
-    for one in containers if isinstance(containers, list) else ():
-        configuration = one.get("logConfiguration") or {}
-        options = configuration.get("options") or {}
-        if one.get("name") == container and configuration.get("logDriver") == "awslogs":
-            group, prefix = options.get("awslogs-group"), options.get("awslogs-stream-prefix")
-            return (group, prefix) if group and prefix else None
-    return None

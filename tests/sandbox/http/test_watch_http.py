@@ -12,6 +12,7 @@ import pytest
 
 from shipway.aws.logs import CloudWatchLogs
 from shipway.rollout.judge.terms import DeploymentRef, Policy
+from shipway.rollout.task_definition import TaskDefinition
 from shipway.rollout.watch import Watch, Watched, begin
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ class Loop:
     def follow(self, count: int = 1, *, timeout: float = 900.0) -> list[Watched]:
         policy = Policy(timeout=timeout)
         watched = [
-            begin(self._target(f"svc-{number}"), policy, {}, self.clock.now())
+            begin(self._target(f"svc-{number}"), policy, TaskDefinition(), self.clock.now())
             for number in range(count)
         ]
         Watch(

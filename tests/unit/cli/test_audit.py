@@ -26,7 +26,8 @@ from shipway.image.publish import StoredImage
 from shipway.rehearsal import closing
 from shipway.rehearsal.criteria import matrix
 from shipway.rollout.snapshot import Snapshot
-from shipway.values import Digest, Identity, Json
+from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition
+from shipway.values import Digest, Identity
 
 if TYPE_CHECKING:
     from shipway.evidence.store import StoredRecord
@@ -56,9 +57,10 @@ class Cloud:
         assert (cluster, list(names)) == ("shop", ["shop-web"])
         return {"shop-web": Snapshot(task_definition="shop:42", desired=2, running=2)}
 
-    def task_definition(self, arn: str) -> Json:
+    def task_definition(self, arn: str) -> TaskDefinition:
         assert arn == "shop:42"
-        return {"containerDefinitions": [{"image": f"host/shop@{self.stored}"}]}
+        web = ContainerDefinition(name="web", image=f"host/shop@{self.stored}")
+        return TaskDefinition(containers=(web,))
 
     def repository_at(self, place: EnvironmentRef, name: str) -> Cloud:
         assert (place.account, name) == ("111122223333", "shop")

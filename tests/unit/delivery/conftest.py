@@ -27,7 +27,8 @@ from shipway.policy.facts import Order, Signature, Standing, Tag
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task, Trouble
-from shipway.values import Commit, Digest, HttpAnswer, Identity, Json
+from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition
+from shipway.values import Commit, Digest, HttpAnswer, Identity
 
 if TYPE_CHECKING:
     from tests.conftest import MadeLayout, MakeLayout
@@ -258,7 +259,7 @@ class Ecs:
 
     clock: Clock
     ends: Outcomes = "good"
-    definitions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    definitions: dict[str, TaskDefinition] = field(default_factory=dict)
     primary: str = f"{_TD}:41"
     updates: list[str] = field(default_factory=list)
     looks: int = 0
@@ -270,13 +271,9 @@ class Ecs:
         old = f"{URI}@sha256:{'0' * 64}"
         self.definitions[self.primary] = self._definition(self.primary, old)
 
-    def _definition(self, arn: str, image: str) -> dict[str, Any]:
-        return {
-            "taskDefinitionArn": arn,
-            "family": "shop",
-            "revision": int(arn.rpartition(":")[2]),
-            "containerDefinitions": [{"name": "web", "image": image}],
-        }
+    def _definition(self, arn: str, image: str) -> TaskDefinition:
+        web = ContainerDefinition(name="web", image=image)
+        return TaskDefinition(arn=arn, family="shop", containers=(web,))
 
     def _fail(self, operation: str) -> None:
         if operation in self.fails:
@@ -337,7 +334,7 @@ class Ecs:
         if not fetch.tasks:
             return glance
         primary = glance.deployments[0]
-        image = self.definitions[primary.task_definition]["containerDefinitions"][0]["image"]
+        image = self.definitions[primary.task_definition].container("web").image
         running = Task(
             arn="arn:aws:ecs:eu-west-1:111122223333:task/shop/t1",
             task_definition=primary.task_definition,
@@ -354,14 +351,13 @@ class Ecs:
     def service_names(self, cluster: str) -> tuple[str, ...]:
         return (cluster,)
 
-    def task_definition(self, arn: str) -> Json:
+    def task_definition(self, arn: str) -> TaskDefinition:
         return self.definitions[arn]
 
-    def register(self, request: Json) -> str:
+    def register(self, definition: TaskDefinition) -> str:
         self._fail("register")
         arn = f"{_TD}:{41 + len(self.definitions)}"
-        containers: Any = request["containerDefinitions"]
-        self.definitions[arn] = self._definition(arn, containers[0]["image"])
+        self.definitions[arn] = replace(definition, arn=arn)
         return arn
 
     def update(self, cluster: str, service: str, task_definition: str) -> Updated:

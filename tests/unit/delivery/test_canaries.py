@@ -6,6 +6,7 @@ import base64
 import io
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -100,21 +101,15 @@ def planted(world: World) -> World:
     text = (world.root / "ci" / "delivery.toml").read_text(encoding="utf-8")
     arguments = f'[image.build_args]\nNPM_TOKEN = "{ARGUMENT}"\n'
     world.write("delivery.toml", text.replace("[environments", f"{arguments}[environments", 1))
-    make = world.cloud.ecs._definition
-
-    def definition(arn: str, image: str) -> dict[str, Any]:
-        made = make(arn, image)
-        made["containerDefinitions"][0]["environment"] = [
-            {"name": "DB_PASSWORD", "value": DEFINITION},
-            {"name": "DB_URL", "value": f"postgres://shop:{DEFINITION}@db/shop"},
-        ]
-        return made
-
-    ecs = world.cloud.ecs
-    ecs._definition = definition  # type: ignore[method-assign]
-    ecs.definitions[ecs.primary] |= definition(
-        ecs.primary, ecs.definitions[ecs.primary]["containerDefinitions"][0]["image"]
+    variables = (
+        ("DB_PASSWORD", DEFINITION),
+        ("DB_URL", f"postgres://shop:{DEFINITION}@db/shop"),
     )
+    ecs = world.cloud.ecs
+    live = ecs.definitions[ecs.primary]
+    web = replace(live.container("web"), environment=variables)
+    document = {"containerDefinitions": [{"name": "web", "environment": [dict(variables)]}]}
+    ecs.definitions[ecs.primary] = replace(live, containers=(web,), document=document)
     build = world.builder.build
 
     def talkative(request: Any, tell: Callable[[str], None]) -> Any:

@@ -18,6 +18,7 @@ from shipway.policy.facts import LiveRelease, VerifiedRelease
 from shipway.rollout.plan import Step
 from shipway.rollout.resume import Waiting
 from shipway.rollout.snapshot import LifecycleHook, Snapshot
+from shipway.rollout.task_definition import TaskDefinition
 from shipway.values import Digest, ImageReference
 
 if TYPE_CHECKING:
@@ -51,7 +52,12 @@ def test_what_runs_and_what_was_verified() -> None:
 
 def test_of_an_answered_hook_no_task_definition_is_kept() -> None:
     service = Service(key="web", service="shop-web", container="web")
-    step = Step(service=service, before=Snapshot(), live={"secret": "x"}, request=None)
+    step = Step(
+        service=service,
+        before=Snapshot(),
+        live=TaskDefinition(document={"secret": "x"}),
+        revision=None,
+    )
     waiting = Waiting(
         step=step,
         deployment="arn:d",

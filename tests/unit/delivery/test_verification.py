@@ -15,7 +15,8 @@ from shipway.observer import Event, Finished, Noticed, Started
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import Container, Snapshot, Task, Trouble
-from shipway.values import Digest, HttpAnswer, ImageReference, Json
+from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition
+from shipway.values import Digest, HttpAnswer, ImageReference
 
 INDEX, PLATFORM, OTHER = (Digest(f"sha256:{digit * 64}") for digit in "123")
 URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
@@ -80,18 +81,18 @@ class Ecs:
             return replace(glance, stopped=self.stopped, troubles=self.late)
         return replace(glance, tasks=self.tasks, troubles=self.troubles)
 
-    def task_definition(self, arn: str) -> Json:
+    def task_definition(self, arn: str) -> TaskDefinition:
         assert arn == DEFINITION
-        containers = [{"name": "log-router", "image": "fluent-bit:2"}]
+        containers = [ContainerDefinition(name="log-router", image="fluent-bit:2")]
         if self.image:
-            containers.append({"name": "web", "image": self.image})
-        return {"taskDefinitionArn": arn, "containerDefinitions": containers}
+            containers.append(ContainerDefinition(name="web", image=self.image))
+        return TaskDefinition(arn=arn, containers=tuple(containers))
 
     def service_names(self, cluster: str) -> tuple[str, ...]:
         raise AssertionError(cluster)
 
-    def register(self, request: Json) -> str:
-        raise AssertionError(request)
+    def register(self, definition: TaskDefinition) -> str:
+        raise AssertionError(definition)
 
     def update(self, cluster: str, service: str, task_definition: str) -> Updated:
         raise AssertionError(cluster, service, task_definition)

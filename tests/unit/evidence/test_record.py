@@ -246,6 +246,16 @@ def test_a_link_to_nowhere_in_the_way(tmp_path: Path, monkeypatch: pytest.Monkey
     assert caught.value.where == str(tmp_path / "evidence" / "refused" / STAMP)
 
 
+@dataclass(frozen=True)
+class Shy:
+    name: str
+    secret: str = field(repr=False)
+
+
+def test_what_a_value_does_not_show_is_not_kept() -> None:
+    assert to_json((Shy("a", "hunter22"),)) == [{"name": "a"}]
+
+
 def test_values_become_what_json_knows() -> None:
     east = timezone(timedelta(hours=2))
     assert to_json(

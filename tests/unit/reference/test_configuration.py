@@ -18,9 +18,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "configuration.md"
 
 
 def test_the_committed_page_is_what_the_types_say() -> None:
-    assert PAGE.read_text(encoding="utf-8") == reference(), (
-        "run: python -m shipway.reference.configuration docs/configuration.md"
-    )
+    assert PAGE.read_text(encoding="utf-8") == reference(), "run: nox -s generate"
 
 
 def test_every_key_stands_in_the_page_with_a_meaning() -> None:

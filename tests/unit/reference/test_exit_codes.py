@@ -11,9 +11,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "exit-codes.md"
 
 
 def test_the_committed_page_is_what_the_code_says() -> None:
-    assert PAGE.read_text(encoding="utf-8") == page(), (
-        "run: python -m shipway.reference.exit_codes docs/exit-codes.md"
-    )
+    assert PAGE.read_text(encoding="utf-8") == page(), "run: nox -s generate"
 
 
 def test_a_code_means_one_thing() -> None:

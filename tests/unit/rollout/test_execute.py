@@ -10,6 +10,7 @@ from shipway.config.environment import Service
 from shipway.rollout import execute
 from shipway.rollout.plan import Step
 from shipway.rollout.snapshot import Deployment, Snapshot
+from shipway.rollout.task_definition import TaskDefinition
 
 
 def step(*deployments: tuple[str, str, str | None]) -> Step:
@@ -18,7 +19,8 @@ def step(*deployments: tuple[str, str, str | None]) -> Step:
         for name, status, rollout in deployments
     )
     service = Service(key="web", service="shop-web", container="web")
-    return Step(service=service, before=Snapshot(deployments=found), live={}, request={})
+    live = TaskDefinition()
+    return Step(service=service, before=Snapshot(deployments=found), live=live, revision=live)
 
 
 @pytest.mark.parametrize(

@@ -1,65 +1,34 @@
+"""What a rollout, a verification and a diagnosis ask of a task definition."""
+
 from __future__ import annotations
 
-import copy
-from typing import Any
+from dataclasses import replace
 
-import botocore.session
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from shipway.errors import ConfigurationError
-from shipway.rollout.task_definition import READ_ONLY, image_of, needed, pin
+from shipway.rollout.task_definition import AwsLogs, ContainerDefinition, TaskDefinition
 from shipway.values import Digest, ImageReference
 
 IMAGE = ImageReference(
     "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop", Digest("sha256:" + "9c41" * 16)
 )
-LIVE: dict[str, Any] = {
-    "taskDefinitionArn": "arn:aws:ecs:eu-west-1:111122223333:task-definition/shop:41",
-    "family": "shop",
-    "revision": 41,
-    "status": "ACTIVE",
-    "requiresAttributes": [{"name": "ecs.capability.execution-role-awslogs"}],
-    "compatibilities": ["EC2", "FARGATE"],
-    "registeredAt": "2026-11-01T00:00:00Z",
-    "registeredBy": "arn:aws:sts::111122223333:assumed-role/x/y",
-    "deregisteredAt": None,
-    "deleteRequestedAt": None,
-    "pidMode": "task",
-    "taskRoleArn": "",
-    "volumes": [],
-    "somethingOfTomorrow": {"a": [1, ""]},
-    "containerDefinitions": [
-        {"name": "proxy", "image": "envoy:v1", "command": [], "user": ""},
-        {"name": "web", "image": "shop:old", "environment": [{"name": "A", "value": ""}]},
-    ],
-    "tags": [{"key": "team", "value": "shop"}],
-}
+PROXY = ContainerDefinition(name="proxy", image="envoy:v1")
+WEB = ContainerDefinition(name="web", image="shop:old", environment=(("A", ""),))
+LIVE = TaskDefinition(
+    arn="arn:aws:ecs:eu-west-1:111122223333:task-definition/shop:41",
+    family="shop",
+    containers=(PROXY, WEB),
+    memory="512",
+    document={"somethingOfTomorrow": {"a": [1, ""]}},
+)
 
 
-def test_only_the_image_and_the_read_only_fields_differ() -> None:
-    before = copy.deepcopy(LIVE)
-    request = pin(LIVE, "web", IMAGE)
-    assert before == LIVE, "the live document must not be touched"
-    expected = {k: v for k, v in LIVE.items() if k not in READ_ONLY}
-    expected["containerDefinitions"] = [
-        LIVE["containerDefinitions"][0],
-        {**LIVE["containerDefinitions"][1], "image": str(IMAGE)},
-    ]
-    assert request == expected
-    assert list(request) == [k for k in LIVE if k not in READ_ONLY], "in the same order"
-
-
-def test_empty_tags_are_left_out_as_the_api_refuses_them() -> None:
-    assert "tags" not in pin({**LIVE, "tags": []}, "web", IMAGE)
-
-
-def test_read_only_is_what_botocore_answers_and_does_not_take() -> None:
-    model: Any = botocore.session.get_session().get_service_model("ecs")
-    takes = set(model.operation_model("RegisterTaskDefinition").input_shape.members)
-    answers = set(model.shape_for("TaskDefinition").members)
-    assert answers - takes == READ_ONLY
+def test_only_the_image_differs() -> None:
+    revision = LIVE.with_image("web", IMAGE)
+    assert revision.containers == (PROXY, replace(WEB, image=str(IMAGE)))
+    assert replace(revision, arn=LIVE.arn, containers=LIVE.containers) == LIVE
+    assert revision.arn == "", "it is not registered yet"
 
 
 @pytest.mark.parametrize(
@@ -67,40 +36,67 @@ def test_read_only_is_what_botocore_answers_and_does_not_take() -> None:
     [("wbe", 'did you mean "web"?'), ("database", "it has 'proxy', 'web'")],
 )
 def test_an_unknown_container_is_refused_with_the_nearest_name(name: str, remedy: str) -> None:
-    for ask in (pin, needed):
-        with pytest.raises(ConfigurationError) as caught:
-            ask(LIVE, name, IMAGE)
-        assert caught.value.what == f'task definition shop has no container "{name}"'
-        assert caught.value.remedy == remedy
-        assert caught.value.where.endswith("task-definition/shop:41")
+    with pytest.raises(ConfigurationError) as caught:
+        LIVE.with_image(name, IMAGE)
+    assert caught.value.what == f'task definition shop has no container "{name}"'
+    assert caught.value.remedy == remedy
+    assert caught.value.where == LIVE.arn
 
 
-def test_already_running_needs_nothing() -> None:
-    assert needed(LIVE, "web", IMAGE)
-    assert not needed(pin(LIVE, "web", IMAGE), "web", IMAGE)
-    assert needed(pin(LIVE, "proxy", IMAGE), "web", IMAGE), "another container's image is no proof"
-    assert image_of(LIVE, "web") == "shop:old"
-    assert image_of(LIVE, "none") == ""
+def test_a_task_definition_without_containers_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="has no container") as caught:
+        TaskDefinition().with_image("web", IMAGE)
+    assert caught.value.remedy == "it has no containers at all"
+
+
+def test_already_running_is_exactly_this_image_in_exactly_this_container() -> None:
+    assert not LIVE.pins("web", IMAGE)
+    assert LIVE.with_image("web", IMAGE).pins("web", IMAGE)
+    other = LIVE.with_image("proxy", IMAGE)
+    assert not other.pins("web", IMAGE), "another container's image is no proof"
+
+
+def test_of_a_container_that_is_not_there_nothing_is_known() -> None:
+    assert LIVE.container("web").image == "shop:old"
+    assert LIVE.container("none") == ContainerDefinition(name="none")
 
 
 @pytest.mark.parametrize(
-    "broken", [{}, {"containerDefinitions": "x"}, {"containerDefinitions": [1]}]
+    ("image", "reference"),
+    [
+        (str(IMAGE), IMAGE),
+        ("shop:old", None),
+        ("shop@sha256:short", None),
+        ("", None),
+    ],
 )
-def test_a_document_without_containers_is_refused(broken: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="has no container"):
-        pin(broken, "web", IMAGE)
+def test_an_image_is_pinned_by_digest_or_not(image: str, reference: ImageReference | None) -> None:
+    container = replace(WEB, image=image)
+    assert container.reference == reference
+    digests = {reference.digest} if reference else set()
+    assert replace(LIVE, containers=(PROXY, container)).digests == digests
 
 
-json = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
-    max_leaves=8,
-)
+def test_the_log_stream_of_a_task() -> None:
+    logs = AwsLogs(group="/shop", stream_prefix="web")
+    assert logs.stream("app", "0123abcd") == "web/app/0123abcd"
+    assert AwsLogs(group="/shop").stream("app", "0123abcd") == "", "it cannot be known"
 
 
-@given(extra=st.dictionaries(st.text(min_size=1), json))
-def test_whatever_else_is_in_it_goes_through(extra: dict[str, Any]) -> None:
-    own = {"containerDefinitions", "tags", *READ_ONLY}
-    extra = {name: value for name, value in extra.items() if name not in own}
-    request = pin({**extra, "containerDefinitions": [{"name": "web", "image": "x"}]}, "web", IMAGE)
-    assert {k: v for k, v in request.items() if k != "containerDefinitions"} == extra
+def test_its_roles_are_those_that_it_has() -> None:
+    assert TaskDefinition(execution_role="arn:e", task_role="arn:t").roles == ("arn:e", "arn:t")
+    assert TaskDefinition(task_role="arn:t").roles == ("arn:t",)
+    assert TaskDefinition().roles == ()
+
+
+def test_no_secret_is_shown_and_each_is_known() -> None:
+    """What is said of it may land in a log: of a variable not even the value is said."""
+    variables = (("DB_PASSWORD", "hunter22"), ("DB_URL", "postgres://shop:hunter23@db/shop"))
+    definition = replace(
+        LIVE,
+        containers=(PROXY, replace(WEB, environment=variables)),
+        document={"containerDefinitions": [{"environment": [dict(variables)]}]},
+    )
+    assert definition.secret_values == {"hunter22", "hunter23"}
+    assert "hunter" not in repr(definition)
+    assert "hunter" not in repr(definition.with_image("web", IMAGE))

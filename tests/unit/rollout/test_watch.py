@@ -22,8 +22,8 @@ from shipway.rollout.snapshot import (
     Snapshot,
     Trouble,
 )
+from shipway.rollout.task_definition import TaskDefinition
 from shipway.rollout.watch import Watch, begin
-from shipway.values import Json
 
 T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
 TARGET = DeploymentRef(
@@ -75,11 +75,11 @@ class Ecs:
     def service_names(self, cluster: str) -> tuple[str, ...]:
         raise AssertionError(cluster)
 
-    def task_definition(self, arn: str) -> Json:
+    def task_definition(self, arn: str) -> TaskDefinition:
         raise AssertionError(arn)
 
-    def register(self, request: Json) -> str:
-        raise AssertionError(request)
+    def register(self, definition: TaskDefinition) -> str:
+        raise AssertionError(definition)
 
     def update(self, cluster: str, service: str, task_definition: str) -> Updated:
         raise AssertionError((cluster, service, task_definition))
@@ -102,7 +102,7 @@ class Logs:
     ids=["while looking", "while asking"],
 )
 def test_the_second_one_leaves(ecs: Ecs, seen: list[str]) -> None:
-    watched = begin(TARGET, Policy(), {}, T0)
+    watched = begin(TARGET, Policy(), TaskDefinition(), T0)
     watch = Watch(ecs=ecs, logs=Logs(), cluster="tests", clock=Clock(T0), observer=silent)
     with pytest.raises(CancelledError, match="interrupted twice: the rollout goes on") as caught:
         watch.follow([watched])

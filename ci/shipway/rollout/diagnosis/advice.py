@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from shipway.rollout.diagnosis import definition
 from shipway.rollout.diagnosis.reasons import Reading
 from shipway.rollout.snapshot import TargetHealth
-from shipway.values import Json
+from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition
 
 _ARN = re.compile(r"arn:aws[\w-]*:[\w-]+:[\w-]*:\d*:[^\s'\",;)]+")
 _INVALID_PARAMETERS = re.compile(r"invalid parameters?: ?(?P<names>[^\s;]+)", re.IGNORECASE)
@@ -35,14 +34,19 @@ class Case:
 
     reading: Reading
     container: str
-    now: Json | None
-    before: Json | None
+    now: TaskDefinition
+    before: TaskDefinition | None
     now_label: str
     before_label: str
     image: str
     log: tuple[str, ...]
     targets: tuple[TargetHealth, ...]
     exposed: tuple[int, ...] = ()
+
+    @property
+    def definition(self) -> ContainerDefinition:
+        """What the task definition says of the container that failed."""
+        return self.now.container(self.container)
 
 
 def next_step(case: Case) -> str:
@@ -55,7 +59,7 @@ def next_step(case: Case) -> str:
     if kind == "target-health":
         return _of_targets(case)
     if kind == "container-health":
-        command = definition.health_command(case.now, case.container)
+        command = " ".join(case.definition.health_command)
         what = f"run its health check in the image ({command})" if command else "run it by hand"
         return f"{what}; the image may lack the command, or startPeriod is too short"
     if kind == "command":
@@ -74,16 +78,16 @@ def _of_exit(case: Case) -> str:
         return "let the role read its log, as the log says above: nothing else tells why it ended"
     if case.log:
         return "read the last lines of its log; the same image runs with docker run to reproduce it"
-    where = definition.logs_to(case.now, case.container)
-    if not where:
+    logs = case.definition.logs
+    if logs is None:
         return "it has no awslogs log group: give it one, so that it can say why it ended"
-    return f"it wrote no log to {where}: run the image by hand to see why it ends"
+    return f"it wrote no log to {logs.group}: run the image by hand to see why it ends"
 
 
 def missing_variable(case: Case) -> str:
     """``the task definition has no X; shop:41 had it from …``; empty where nothing is missing."""
-    now = definition.sources(case.now, case.container)
-    before = definition.sources(case.before, case.container)
+    now = _sources(case.definition)
+    before = _sources(case.before.container(case.container)) if case.before else {}
     for name in _asked_for(case.log):
         if name in now:
             continue
@@ -99,6 +103,26 @@ def missing_variable(case: Case) -> str:
     return ""
 
 
+def _sources(container: ContainerDefinition) -> dict[str, str]:
+    """Names of the container's variables, each with where it comes from, in short."""
+    sources = dict.fromkeys((name for name, _ in container.environment), "the task definition")
+    return sources | {name: _short_source(source) for name, source in container.secrets}
+
+
+def _short_source(value_from: str) -> str:
+    """``ssm:/shop/db`` or ``secretsmanager:shop/db`` for an ARN; a bare name is a parameter's."""
+    if not value_from.startswith("arn:"):
+        return f"ssm:{value_from}"
+    parts = value_from.split(":", 5)
+    whole = 6
+    if len(parts) < whole:
+        return value_from
+    service, resource = parts[2], parts[5]
+    if service == "ssm":
+        return f"ssm:{resource.removeprefix('parameter')}"
+    return f"{service}:{resource.removeprefix('secret:')}"
+
+
 def _asked_for(log: tuple[str, ...]) -> list[str]:
     """Variables that the log complains about, the last complaint first."""
     found: list[str] = []
@@ -109,8 +133,9 @@ def _asked_for(log: tuple[str, ...]) -> list[str]:
 
 
 def _of_memory(case: Case) -> str:
-    limit = definition.memory(case.now, case.container)
-    if not limit:
+    of_container, of_task = case.definition.memory, case.now.memory
+    limit = f"{of_container} MiB (container)" if of_container else f"{of_task} MiB (task)"
+    if not (of_container or of_task):
         return "give the container more memory, or find what uses it"
     return f"it may use {limit}: raise memory in the task definition, or find what uses it"
 
@@ -118,7 +143,7 @@ def _of_memory(case: Case) -> str:
 def _of_targets(case: Case) -> str:
     sick = sick_ones(case.targets)
     reason = sick[0].reason if sick else ""
-    port = sick[0].port if sick else next(iter(definition.ports(case.now, case.container)), 0)
+    port = sick[0].port if sick else next(iter(case.definition.ports), 0)
     if reason == "Target.ResponseCodeMismatch":
         code = _STATUS.search(sick[0].description)
         answer = f"answers the health check with {code[1]}" if code else "answers something else"

@@ -10,15 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shipway.observer import Detail
-from shipway.redact import redact, redact_lines, secret_values
-from shipway.rollout.diagnosis import definition
+from shipway.redact import redact, redact_lines
 from shipway.rollout.diagnosis.advice import Case, next_step, sick_ones
 from shipway.rollout.diagnosis.reasons import Reading, exit_meaning
 from shipway.rollout.judge.certainty import by_failure, cause_of
 from shipway.rollout.judge.state import label
 from shipway.rollout.judge.terms import Cause, DeploymentRef
 from shipway.rollout.snapshot import TargetHealth, Task
-from shipway.values import Json
+from shipway.rollout.task_definition import TaskDefinition
 
 LOG_LINES = 20
 """How many of the last log lines a block shows."""
@@ -66,8 +65,8 @@ class _Facts:
     """What every block of one diagnosis shares."""
 
     target: DeploymentRef
-    now: Json | None
-    before: Json | None
+    now: TaskDefinition
+    before: TaskDefinition | None
     images: DiagnosedImages
     hidden: frozenset[str]
 
@@ -82,8 +81,8 @@ def diagnose(
     tails: tuple[LogTail, ...],
     *,
     target: DeploymentRef,
-    now: Json | None,
-    before: Json | None,
+    now: TaskDefinition | None,
+    before: TaskDefinition | None,
     images: DiagnosedImages | None = None,
     secrets: frozenset[str] = frozenset(),
     cause: Cause | None = None,
@@ -95,8 +94,8 @@ def diagnose(
         targets: Targets, unhealthy ones among them (``state.targets``).
         tails: Log tails.
         target: What was rolled out.
-        now: Its raw task definition.
-        before: The raw task definition before it, where there was one.
+        now: Its task definition, where it is known.
+        before: The task definition before it, where there was one.
         images: The images now and before; from the task definitions where not given.
         secrets: Values to hide besides those that the task definitions themselves give away.
         cause: ``outcome.cause``: makes a block where no task was left to explain, as when ECS
@@ -106,10 +105,12 @@ def diagnose(
         One block for each distinct failure, the most frequent first; none where no task failed and
         no target is unhealthy.
     """
+    now = now or TaskDefinition()
     given = images or DiagnosedImages(
-        now=_image(now, target.container), before=_image(before, target.container)
+        now=now.container(target.container).image,
+        before=before.container(target.container).image if before else "",
     )
-    hidden = secrets | secret_values(now) | secret_values(before)
+    hidden = secrets | now.secret_values | (before.secret_values if before else frozenset())
     facts = _Facts(target=target, now=now, before=before, images=given, hidden=hidden)
     groups = by_failure(tasks)
     total = sum(len(struck) for struck, _ in groups)
@@ -210,7 +211,7 @@ def _case(
         now_label=label(facts.target.task_definition),
         before_label=label(facts.target.previous_task_definition),
         image=(facts.images.now if name == facts.target.container else "")
-        or _image(facts.now, name),
+        or facts.now.container(name).image,
         log=tuple(text for _, text in log),
         targets=targets,
         exposed=facts.images.exposed,
@@ -241,7 +242,7 @@ def _health(reading: Reading, case: Case) -> list[str]:
             words = ": ".join(filter(None, (reason, description)))
             lines.append(f"target port {port} {one.state}{f': {words}' if words else ''}")
     if reading.kind == "container-health":
-        command = definition.health_command(case.now, case.container)
+        command = " ".join(case.definition.health_command)
         lines.append(f"command {command or 'unknown'}; ECS keeps no output of it")
     return lines
 
@@ -270,7 +271,7 @@ def _images(images: DiagnosedImages) -> tuple[str, ...]:
 
 def _beside(facts: _Facts, name: str) -> tuple[str, ...]:
     """The image of the container that failed, where that is not the one we deliver."""
-    image = _image(facts.now, name) if name != facts.target.container else ""
+    image = facts.now.container(name).image if name != facts.target.container else ""
     return (f'{_short(image)} in container "{name}"',) if image else ()
 
 
@@ -279,10 +280,3 @@ def _short(image: str) -> str:
     name, at, digest = image.partition("@")
     short = f"…/{name.rpartition('/')[2]}" if "/" in name else name
     return f"{short}{at}{digest[:19]}{'…' if len(digest) > 19 else ''}"  # noqa: PLR2004 - 12 digits
-
-
-def _image(document: Json | None, name: str) -> str:
-    return str(definition.container(document, name).get("image", ""))
-
-
-__all__ = ["Block", "DiagnosedImages", "LogTail", "diagnose", "redact", "secret_values"]

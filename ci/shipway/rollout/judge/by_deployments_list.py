@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from shipway.rollout.judge.ending import Ended, left, returned, success, superseded
 from shipway.rollout.judge.progress import describe_newer
-from shipway.rollout.judge.state import State, is_newer, is_older, ours_in, primary, seconds_since
+from shipway.rollout.judge.state import State, is_newer, is_older, ours_in, seconds_since
 from shipway.rollout.snapshot import Deployment, Snapshot
 
 _GONE_LOOKS = 3
@@ -26,7 +26,7 @@ def follow_listed(  # noqa: PLR0911 - one return for each state of the list
 ) -> Ended:
     """Judge by ``deployments[]`` of this look."""
     mine = ours_in(state, snapshot)
-    first = primary(snapshot)
+    first = snapshot.primary
     if mine is None:
         return _absent(state, snapshot, first)
     if mine.rollout_state == "FAILED":

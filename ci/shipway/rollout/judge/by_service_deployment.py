@@ -7,7 +7,7 @@ from dataclasses import replace
 from shipway.rollout.judge import verdict as v
 from shipway.rollout.judge.ending import Ended, conclude, halted, returned, success, superseded
 from shipway.rollout.judge.progress import describe_newer
-from shipway.rollout.judge.state import ROLLING_BACK, State, is_newer, primary
+from shipway.rollout.judge.state import ROLLING_BACK, State, is_newer
 from shipway.rollout.judge.terms import RolloutEvent
 from shipway.rollout.snapshot import LifecycleHook, ServiceDeployment, Snapshot
 
@@ -56,7 +56,7 @@ def _back(state: State) -> State:
 
 def _stopped(state: State, snapshot: Snapshot, sd: ServiceDeployment) -> Ended:
     """Ours was stopped: by a newer deployment if there is one, else by the breaker or someone."""
-    other = primary(snapshot)
+    other = snapshot.primary
     listed = other is not None and is_newer(state, other)
     current = snapshot.current_service_deployment
     known = {

@@ -24,7 +24,6 @@ from shipway.rollout.judge.state import (
     State,
     is_older,
     ours_in,
-    primary,
     seconds_since,
 )
 from shipway.rollout.judge.terms import FetchPlan
@@ -216,7 +215,7 @@ def _going_back(state: State, glance: Snapshot) -> bool:
 
     A roll-back may be over before its beginning was seen: an earlier PRIMARY after ours tells it.
     """
-    back = primary(glance)
+    back = glance.primary
     overtaken = state.deployment is not None and back is not None and is_older(state, back)
     if state.rolling_back_since is None and not overtaken:
         return False

@@ -6,7 +6,7 @@ from collections import Counter
 from datetime import datetime
 
 from shipway.observer import Noticed, Rolling, TaskCounts
-from shipway.rollout.judge.state import ROLLING_BACK, State, label, ours_in, primary, seconds_since
+from shipway.rollout.judge.state import ROLLING_BACK, State, label, ours_in, seconds_since
 from shipway.rollout.judge.terms import Policy, RolloutEvent
 from shipway.rollout.snapshot import Deployment, Snapshot
 
@@ -136,7 +136,7 @@ def objections(service: Snapshot, policy: Policy) -> tuple[str, ...]:
 
 def describe_newer(state: State, snapshot: Snapshot) -> str:
     """By whom we were replaced: deployment, task definition and time, as far as is known."""
-    other = primary(snapshot)
+    other = snapshot.primary
     if other is not None and (other.id == state.deployment_id or other.id in state.target.earlier):
         other = None
     newest = state.newest

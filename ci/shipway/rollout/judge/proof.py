@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from shipway.rollout.judge.state import State, label, primary, running_ours
+from shipway.rollout.judge.state import State, label, running_ours
 from shipway.rollout.snapshot import Container, Snapshot
 from shipway.values import Digest
 
@@ -75,7 +75,7 @@ def _by_revision(state: State) -> Proof:
 def earlier_serves(state: State, snapshot: Snapshot) -> Proof:
     """Whether the earlier task definition is back with every task, and its targets healthy."""
     name = label(state.target.previous_task_definition) or "the earlier revision"
-    back = primary(snapshot)
+    back = snapshot.primary
     if back is None or back.id == state.deployment_id:
         return Proof(holds=None, text=f"{name} is not PRIMARY yet")
     # ECS goes back to the last deployment that completed, which need not be the one before ours.

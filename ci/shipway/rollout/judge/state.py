@@ -193,11 +193,6 @@ def running_ours(state: State, tasks: Iterable[Task]) -> tuple[Task, ...]:
     )
 
 
-def primary(snapshot: Snapshot) -> Deployment | None:
-    """The deployment that ECS calls PRIMARY."""
-    return next((d for d in snapshot.deployments if d.status == "PRIMARY"), None)
-
-
 def ours_in(state: State, snapshot: Snapshot) -> Deployment | None:
     """Our entry of ``deployments[]``; only ever found by its id."""
     if not state.deployment_id:

@@ -19,7 +19,6 @@ from shipway.rollout.judge.state import (
     TERMINAL,
     State,
     ours_in,
-    primary,
 )
 from shipway.rollout.judge.terms import RolloutEvent
 from shipway.rollout.snapshot import ServiceDeployment, Snapshot
@@ -113,7 +112,7 @@ def _troubles(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> Sta
 
 def _deployment(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> State:
     if not state.deployment_id:
-        first = primary(snapshot)
+        first = snapshot.primary
         known = state.target.earlier | {state.target.previous_deployment}
         ours = state.target.task_definition
         if first is not None and first.id not in known and first.task_definition == ours:

@@ -10,6 +10,7 @@ from shipway.rollout import snapshot as seen
 from shipway.rollout.diagnosis.diagnosis import Block, DiagnosedImages, LogTail, diagnose
 from shipway.rollout.judge.terms import Cause, DeploymentRef
 from shipway.rollout.snapshot import Container, Task
+from shipway.rollout.task_definition import AwsLogs, ContainerDefinition, TaskDefinition
 
 AT = datetime(2026, 11, 22, 23, 41, 4, tzinfo=UTC)
 NOW = "sha256:" + "9c41" * 16
@@ -28,33 +29,23 @@ IMAGES = DiagnosedImages(
     now=f"{REPO}@{NOW}", before=f"{REPO}@{WAS}", now_note="3f9c2ab", before_note="a81be02"
 )
 ELB = "Task failed ELB health checks in (target-group x)"
-DOCUMENT: dict[str, Any] = {
-    "memory": "512",
-    "containerDefinitions": [
-        {
-            "name": "web",
-            "image": f"{REPO}@{NOW}",
-            "environment": [{"name": "APP_SECRET", "value": "s3cr3t-value"}],
-            "portMappings": [{"containerPort": 8080}],
-            "healthCheck": {"command": ["CMD-SHELL", "curl -f http://localhost:8080/"]},
-            "logConfiguration": {"logDriver": "awslogs", "options": {"awslogs-group": "/shop"}},
-        }
-    ],
-}
-BEFORE: dict[str, Any] = {
-    "containerDefinitions": [
-        {
-            "name": "web",
-            "image": f"{REPO}@{WAS}",
-            "secrets": [
-                {
-                    "name": "DATABASE_URL",
-                    "valueFrom": "arn:aws:ssm:eu-west-1:111122223333:parameter/shop/staging/db",
-                }
-            ],
-        }
-    ]
-}
+WEB = ContainerDefinition(
+    name="web",
+    image=f"{REPO}@{NOW}",
+    environment=(("APP_SECRET", "s3cr3t-value"),),
+    ports=(8080,),
+    health_command=("CMD-SHELL", "curl -f http://localhost:8080/"),
+    logs=AwsLogs(group="/shop"),
+)
+DEFINITION = TaskDefinition(memory="512", containers=(WEB,))
+DATABASE = "arn:aws:ssm:eu-west-1:111122223333:parameter/shop/staging/db"
+BEFORE = TaskDefinition(
+    containers=(
+        ContainerDefinition(
+            name="web", image=f"{REPO}@{WAS}", secrets=(("DATABASE_URL", DATABASE),)
+        ),
+    )
+)
 
 
 def task(number: int, reason: str, stop: str = "", code: int | None = 1, why: str = "") -> Task:
@@ -89,7 +80,7 @@ def explain(
     tails: tuple[LogTail, ...] = (),
     **more: Any,
 ) -> tuple[Block, ...]:
-    given: dict[str, Any] = {"now": DOCUMENT, "before": BEFORE, "images": IMAGES, **more}
+    given: dict[str, Any] = {"now": DEFINITION, "before": BEFORE, "images": IMAGES, **more}
     return diagnose(tasks, targets, tails, target=TARGET, **given)
 
 
@@ -209,6 +200,44 @@ def test_a_missing_variable_is_named_with_where_it_came_from(line: str, part: st
     assert part in next_of(block)
 
 
+@pytest.mark.parametrize(
+    ("value_from", "source"),
+    [
+        (DATABASE, "ssm:/shop/staging/db"),
+        ("arn:aws:secretsmanager:eu-west-1:111122223333:secret:shop/db", "secretsmanager:shop/db"),
+        ("/shop/db", "ssm:/shop/db"),
+        ("arn:short", "arn:short"),
+    ],
+)
+def test_where_a_missing_variable_came_from_in_short(value_from: str, source: str) -> None:
+    web = replace(BEFORE.containers[0], secrets=(("DATABASE_URL", value_from),))
+    before = replace(BEFORE, containers=(web,))
+    (block,) = explain(crashed(1), tails=(tail(1, "KeyError: 'DATABASE_URL'"),), before=before)
+    assert next_of(block).endswith(f"shop:41 had it from {source}")
+
+
+def test_a_variable_that_was_written_into_the_task_definition() -> None:
+    (block,) = explain(
+        crashed(1),
+        tails=(tail(1, "KeyError: 'APP_SECRET'"),),
+        now=replace(DEFINITION, containers=(replace(WEB, environment=()),)),
+        before=DEFINITION,
+    )
+    assert next_of(block).endswith("had it from the task definition")
+
+
+def test_a_container_without_a_log_group() -> None:
+    mute = replace(DEFINITION, containers=(replace(WEB, logs=None),))
+    (block,) = explain(crashed(1), now=mute)
+    assert next_of(block).startswith("it has no awslogs log group")
+
+
+def test_the_memory_limit_of_the_container_is_the_nearer_one() -> None:
+    limited = replace(DEFINITION, containers=(replace(WEB, memory="256"),))
+    (block,) = explain(task(1, "OutOfMemoryError: killed", code=137), now=limited)
+    assert "256 MiB (container)" in next_of(block)
+
+
 def sick(reason: str, description: str) -> seen.TargetHealth:
     return seen.TargetHealth(
         group="tg",
@@ -270,18 +299,14 @@ def test_a_target_that_only_an_event_told_of_is_no_failure_by_itself() -> None:
 
 
 def test_the_image_of_another_container_is_named() -> None:
-    document = {
-        "containerDefinitions": [
-            *DOCUMENT["containerDefinitions"],
-            {"name": "proxy", "image": "registry.example/proxy:gone"},
-        ]
-    }
+    proxy = ContainerDefinition(name="proxy", image="registry.example/proxy:gone")
+    definition = replace(DEFINITION, containers=(WEB, proxy))
     why = "CannotPullContainerError: registry.example/proxy:gone: not found"
     stopped = replace(
         task(1, why, "TaskFailedToStart"),
         containers=(Container(name="web"), Container(name="proxy", reason=why)),
     )
-    (block,) = explain(stopped, now=document)
+    (block,) = explain(stopped, now=definition)
     details = dict(shown(block))
     assert details["cause"][0] == 'the image of container "proxy" is not in the registry'
     assert details["image"][1] == '…/proxy:gone in container "proxy"'

@@ -1,0 +1,109 @@
+"""DescribeTaskDefinition's answer read into a value, and that value as it is registered again.
+
+Pure. The answer stays whole inside of the value: what is registered is what was read, but for the
+images that the value names and the fields that AWS alone writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from shipway.rollout.task_definition import AwsLogs, ContainerDefinition, TaskDefinition
+
+Answer = Mapping[str, Any]
+
+READ_ONLY: Final = frozenset(
+    {
+        "taskDefinitionArn",
+        "revision",
+        "status",
+        "requiresAttributes",
+        "compatibilities",
+        "registeredAt",
+        "registeredBy",
+        "deregisteredAt",
+        "deleteRequestedAt",
+    }
+)
+"""What DescribeTaskDefinition answers and RegisterTaskDefinition refuses; a test asks botocore."""
+
+
+def read(answer: Answer) -> TaskDefinition:
+    """The whole answer of DescribeTaskDefinition, which has ``tags`` beside ``taskDefinition``."""
+    tags = answer.get("tags")
+    document = {**answer["taskDefinition"], **({"tags": tags} if tags else {})}
+    return TaskDefinition(
+        arn=document.get("taskDefinitionArn", ""),
+        family=document.get("family", ""),
+        containers=tuple(map(_container, _objects(document.get("containerDefinitions")))),
+        memory=_text(document.get("memory")),
+        execution_role=document.get("executionRoleArn", ""),
+        task_role=document.get("taskRoleArn", ""),
+        document=document,
+    )
+
+
+def registration(definition: TaskDefinition) -> dict[str, object]:
+    """The RegisterTaskDefinition request; what the value was read from is left as it is."""
+    document = definition.document
+    request = {
+        name: value
+        for name, value in document.items()
+        # RegisterTaskDefinition: "tags" takes at least one, or must be left out.
+        if name not in READ_ONLY and not (name == "tags" and not value)
+    }
+    described = _objects(document.get("containerDefinitions"))
+    request["containerDefinitions"] = [
+        whole if whole.get("image", "") == container.image else {**whole, "image": container.image}
+        for whole, container in zip(described, definition.containers, strict=True)
+    ]
+    return request
+
+
+def _container(document: Answer) -> ContainerDefinition:
+    health = document.get("healthCheck") or {}
+    return ContainerDefinition(
+        name=document.get("name", ""),
+        image=document.get("image", ""),
+        essential=document.get("essential", True),
+        ports=tuple(
+            mapping["containerPort"]
+            for mapping in _objects(document.get("portMappings"))
+            if "containerPort" in mapping  # a range of ports has none
+        ),
+        memory=_text(document.get("memory")),
+        health_command=tuple(health.get("command", ())),
+        environment=tuple(
+            (pair.get("name", ""), pair.get("value", ""))
+            for pair in _objects(document.get("environment"))
+        ),
+        secrets=tuple(
+            (pair.get("name", ""), pair.get("valueFrom", ""))
+            for pair in _objects(document.get("secrets"))
+        ),
+        logs=_logs(document.get("logConfiguration") or {}),
+    )
+
+
+def _logs(configuration: Answer) -> AwsLogs | None:
+    options = configuration.get("options") or {}
+    group = options.get("awslogs-group", "")
+    if configuration.get("logDriver") != "awslogs" or not group:
+        return None
+    return AwsLogs(
+        group=group,
+        region=options.get("awslogs-region", ""),
+        stream_prefix=options.get("awslogs-stream-prefix", ""),
+    )
+
+
+def _text(amount: object) -> str:
+    return str(amount) if amount else ""
+
+
+def _objects(value: object) -> list[Answer]:
+    """The objects in a JSON array; nothing where it is none."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return []
+    return [each for each in value if isinstance(each, Mapping)]

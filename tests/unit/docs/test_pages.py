@@ -1,0 +1,100 @@
+"""The pages that people read: every link and every path they name is there."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+ARCHITECTURE = ROOT / "docs" / "architecture.md"
+PAGES = sorted(
+    path.relative_to(ROOT).as_posix()
+    for pattern in ("*.md", "docs/*.md", "examples/*/*.md", "benchmarks/*.md")
+    for path in ROOT.glob(pattern)
+)
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+
+
+def anchors(page: Path) -> set[str]:
+    """The names of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def broken(page: Path) -> list[str]:
+    """The relative links of a page that lead nowhere."""
+    text = _FENCE.sub("", page.read_text(encoding="utf-8"))
+    links = [link for link in _LINK.findall(text) if "://" not in link and link[:7] != "mailto:"]
+    return [link for link in links if not leads_somewhere(page, link)]
+
+
+def leads_somewhere(page: Path, link: str) -> bool:
+    name, _, anchor = link.partition("#")
+    target = page.parent / name if name else page
+    return target.exists() and (not anchor or anchor in anchors(target))
+
+
+def named(text: str) -> set[str]:
+    """The paths in a text between backticks, product and repository alike."""
+    spans = re.findall(r"`([^`\n]+)`", _FENCE.sub("", text))
+    suffixes = (".py", ".toml", ".yaml", ".yml", ".lock", ".md", "/")
+    return {span for span in spans if " " not in span and span.endswith(suffixes)}
+
+
+def missing(paths: set[str]) -> list[str]:
+    """The paths that are neither below the repository's top nor below the product."""
+    folders = (ROOT, ROOT / "ci" / "shipway")
+    made = {"evidence/"}  # by the first delivery
+    return sorted(path for path in paths - made if not any([*top.glob(path)] for top in folders))
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_a_link_leads_somewhere(page: str) -> None:
+    assert broken(ROOT / page) == []
+
+
+def test_a_broken_link_is_noticed(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# One\n[a](#one) [b](#two) [c](nowhere.md) [d](page.md#one)\n", "utf-8")
+    assert broken(page) == ["#two", "nowhere.md"]
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
+def test_a_path_that_is_named_is_there(page: str) -> None:
+    paths = named((ROOT / page).read_text(encoding="utf-8"))
+    assert paths
+    assert missing(paths) == []
+
+
+def test_a_path_that_is_not_there_is_noticed() -> None:
+    assert missing(named("`errors.py`, `no/such.py`, `ci/nowhere/`")) == [
+        "ci/nowhere/",
+        "no/such.py",
+    ]
+
+
+def test_the_layers_are_those_that_the_lint_enforces() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    [layers] = [
+        contract["layers"]
+        for contract in settings["tool"]["importlinter"]["contracts"]
+        if contract["type"] == "layers"
+    ]
+    page = ARCHITECTURE.read_text(encoding="utf-8")
+    assert "```text\n" + "\n".join(layers) + "\n```" in page
+
+
+def test_every_module_group_of_the_product_has_a_row() -> None:
+    """A room that nobody can find from the page is a room without a door."""
+    paths = named(ARCHITECTURE.read_text(encoding="utf-8"))
+    product = ROOT / "ci" / "shipway"
+    rooms = {
+        file.parent.relative_to(product).as_posix()
+        for file in product.rglob("*.py")
+        if file.parent != product
+    }
+    assert {room for room in rooms if not any(p.startswith(f"{room}/") for p in paths)} == set()
