@@ -197,7 +197,7 @@ class _Audit:
             if self._question.offline:
                 self._console.say(f"· {link.record}: {copy.place} is {copy.state}: {copy.why}")
                 continue
-            record = archive.parsed(found.records[link.record])
+            record = found.statements.get(link.record)
             place = _place(history.row(link.record, record)) if record else None
             if place is None:
                 continue

@@ -27,6 +27,7 @@ class Archive:
         root: The folder.
         ledger: The ledger's bytes; ``None`` where there is none.
         records: Every record's bytes.
+        statements: What those of them say that can be read.
         hashes: The SHA-256 of every file in a folder that has a record or had one.
         envelopes: Signatures' bytes.
         summaries: The gate's decisions (``vsa.json``).
@@ -36,6 +37,7 @@ class Archive:
     root: str
     ledger: bytes | None
     records: Mapping[str, bytes]
+    statements: Mapping[str, Statement]
     hashes: Mapping[str, str]
     envelopes: Mapping[str, bytes]
     summaries: Mapping[str, bytes]
@@ -80,6 +82,11 @@ def read(root: Path) -> Archive:
         root=str(root),
         ledger=ledger,
         records=records,
+        statements={
+            name: statement
+            for name, content in records.items()
+            if (statement := parsed(content)) is not None
+        },
         hashes=hashes,
         envelopes=envelopes,
         summaries=summaries,

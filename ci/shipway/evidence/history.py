@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shipway.evidence.archive import Archive, parsed
+from shipway.evidence.archive import Archive
 from shipway.evidence.predicate import Delivery, Statement
 
 _HEX = 12
@@ -52,11 +52,7 @@ def deliveries(archive: Archive, environment: str = "") -> tuple[RecordedDeliver
         archive: The evidence folder.
         environment: Only those of this environment.
     """
-    found = [
-        row(path, statement)
-        for path, content in archive.records.items()
-        if (statement := parsed(content)) is not None
-    ]
+    found = [row(path, statement) for path, statement in archive.statements.items()]
     chosen = [one for one in found if environment in {"", one.environment}]
     return tuple(sorted(chosen, key=lambda one: (one.started, one.sequence)))
 

@@ -12,7 +12,7 @@ from typing import Literal
 from shipway.errors import EvidenceError
 from shipway.evidence import ledger as chain
 from shipway.evidence import vsa
-from shipway.evidence.archive import Archive, parsed
+from shipway.evidence.archive import Archive
 from shipway.evidence.canonical_json import canonical, is_canonical, sha256
 from shipway.evidence.ledger import LEDGER, RECORD, Ledger, LedgerEntry
 from shipway.evidence.signing import ENVELOPE, Verifier
@@ -120,7 +120,7 @@ def _record(archive: Archive, link: LedgerEntry, ledger: Ledger) -> Iterator[Cha
         why = f"the ledger has it as record {link.sequence}, SHA-256 {link.sha256[:12]}…"
         yield ChainFinding(kind="removed", path=link.record, why=why)
     elif sha256(content) != link.sha256:
-        yield _changed(content, link, ledger)
+        yield _changed(archive, link, ledger)
     elif not is_canonical(content):
         yield ChainFinding(kind="form", path=link.record, why="it is not canonical JSON (RFC 8785)")
     yield from _beside(archive, link)
@@ -131,7 +131,7 @@ def _beside(archive: Archive, link: LedgerEntry) -> Iterator[ChainFinding]:
     content = archive.records.get(link.record, b"")
     # A record that is not the one it was says nothing of what lies beside it.
     untouched = sha256(content) == link.sha256
-    record = parsed(content) if untouched else None
+    record = archive.statements.get(link.record) if untouched else None
     own = {file.name: file.sha256 for file in record.predicate.files} if record else {}
     for name, wanted in {**link.files, **own}.items():
         path = f"{link.folder}/{name}"
@@ -152,7 +152,8 @@ def _beside(archive: Archive, link: LedgerEntry) -> Iterator[ChainFinding]:
         yield ChainFinding(kind="changed", path=f"{link.folder}/{vsa.NAME}", why=why)
 
 
-def _changed(content: bytes, link: LedgerEntry, ledger: Ledger) -> ChainFinding:
+def _changed(archive: Archive, link: LedgerEntry, ledger: Ledger) -> ChainFinding:
+    content = archive.records[link.record]
     found = sha256(content)
     other = next((one for one in ledger.links if one.sha256 == found), None)
     if other is not None:
@@ -162,7 +163,7 @@ def _changed(content: bytes, link: LedgerEntry, ledger: Ledger) -> ChainFinding:
             why=f"record {other.sequence} ({other.record}) lies in the place of "
             f"record {link.sequence}",
         )
-    if parsed(content) is None:
+    if link.record not in archive.statements:
         why = f"what is left ({len(content)} bytes) is no record"
         return ChainFinding(kind="cut off", path=link.record, why=why)
     if sha256(_form(content)) == link.sha256:
@@ -183,10 +184,10 @@ def _form(content: bytes) -> bytes:
 
 def _added(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
     known = {one.record for one in ledger.links}
-    for path, content in archive.records.items():
+    for path in archive.records:
         if path in known:
             continue
-        record = parsed(content)
+        record = archive.statements.get(path)
         sequence = record.predicate.chain.sequence if record else 0
         said = f"; it calls itself record {sequence}" if sequence else ""
         yield ChainFinding(kind="added", path=path, why=f"the ledger does not have it{said}")
@@ -195,7 +196,7 @@ def _added(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
 def _links(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
     """What each record says of the one before it, against the ledger."""
     for before, link in zip((None, *ledger.links), ledger.links, strict=False):
-        record = parsed(archive.records.get(link.record, b""))
+        record = archive.statements.get(link.record)
         if record is None or sha256(archive.records[link.record]) != link.sha256:
             continue  # told of already; what it says proves nothing
         place = record.predicate.chain

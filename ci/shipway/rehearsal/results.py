@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from shipway.evidence.archive import Archive, parsed
+from shipway.evidence.archive import Archive
 from shipway.evidence.verify import Checked
 from shipway.rehearsal import criteria, observation
 from shipway.rehearsal.criteria import ScenarioResult
@@ -30,7 +30,7 @@ def walked(root: Path, archive: Archive, checked: Checked) -> Mapping[str, Scena
         wrong = checked.broken(link.record)
         found[walk.name] = ScenarioResult(
             folder=link.folder,
-            record=parsed(archive.records.get(link.record, b"")),
+            record=archive.statements.get(link.record),
             walk=walk,
             broken="; ".join(f"{one.path} was {one.kind}: {one.why}" for one in wrong),
         )
