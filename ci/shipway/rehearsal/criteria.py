@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shipway.evidence import codec
+from shipway.evidence.facts import Fact
 from shipway.evidence.predicate import Delivery, Statement
 from shipway.image.scan import NOT_AVAILABLE
 from shipway.observer import Rolling
@@ -203,8 +204,9 @@ def _evidence_of(name: str, *fields: str) -> Callable[[ScenarioResults], Criteri
     def judge(walks: ScenarioResults) -> CriterionProof:
         result = _ended(walks, name)
         for field in ("commit", "trigger", "contract", "identity", *fields):
-            held = getattr(result.delivery, field)
-            _need(result, held, f"the record of {name} lacks {field}")
+            fact = getattr(result.delivery, field)
+            blank = isinstance(fact, Fact) and fact == codec.read(type(fact), {})
+            _need(result, fact and not blank, f"the record of {name} lacks {field}")
         return result.proof(f"/predicate/{fields[-1]}" if fields else "/predicate")
 
     return judge
