@@ -22,7 +22,7 @@ from rich.terminal_theme import TerminalTheme
 from shipway.console.base import WALL, Writer
 from shipway.console.json_lines import decode
 from shipway.console.layout import Line, Row, fit
-from shipway.console.lines import Telling
+from shipway.console.lines import TextConsole
 from shipway.console.live import text_of
 from shipway.console.view import View
 from shipway.errors import UsageError
@@ -82,7 +82,7 @@ def read(lines: Iterable[str]) -> Iterator[Recorded]:
             yield Recorded(second=(at - begin).total_seconds(), event=event)
 
 
-class _Screen(Telling):
+class _Screen(TextConsole):
     """Keeps rows instead of printing them."""
 
     def __init__(self, width: int) -> None:
@@ -94,7 +94,7 @@ class _Screen(Telling):
 
     def _take(self, event: Event) -> None:
         self.view.take(event, self.second)
-        self._put(self._lasting(event) or ())
+        self._put(self._lasting_lines(event) or ())
 
     def _put(self, lines: Iterable[Line]) -> None:
         self.lasting += [row for line in lines for row in fit(line, self._columns)]

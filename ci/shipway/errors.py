@@ -129,16 +129,16 @@ class AccessDeniedError(ShipwayError):
     def __init__(
         self, what: str, *, where: str = "", remedy: str = "", details: tuple[str, ...] = ()
     ) -> None:
-        said = _DENIAL.search(what)
-        if said and not details and '"Action"' not in what:
-            details = (allowing(said[1], said[2]),)
+        denial = _DENIAL.search(what)
+        if denial and not details and '"Action"' not in what:
+            details = (allowing(denial[1], denial[2]),)
         super().__init__(what, where=where, remedy=remedy, details=details)
 
 
 def denied_action(text: str) -> str:
     """The action that AWS names in a refusal, which may be another than the one that was called."""
-    said = _DENIAL.search(text)
-    return said[1] if said else ""
+    denial = _DENIAL.search(text)
+    return denial[1] if denial else ""
 
 
 def allowing(action: str, resource: str) -> str:

@@ -124,13 +124,13 @@ def redact(text: str, secrets: Iterable[str] = (), *, assignments: bool = True) 
 
 def redact_lines(lines: Sequence[str], secrets: Iterable[str] = ()) -> tuple[str, ...]:
     """Lines without secrets, as many as came: a key that spans lines is hidden in each of them."""
-    known = frozenset(secrets)
+    hidden = frozenset(secrets)
     result: list[str] = []
     inside = False
     for line in lines:
         begins = "-----BEGIN" in line and "PRIVATE KEY" in line
         inside = inside or begins
-        result.append(HIDDEN if inside else redact(line, known))
+        result.append(HIDDEN if inside else redact(line, hidden))
         if inside and "-----END" in line:
             inside = False
     return tuple(result)
@@ -147,10 +147,10 @@ def _without(text: str, value: str) -> str:
 
 def _assigned(match: re.Match[str]) -> str:
     value = match["value"].strip("\"'")
-    plain = value.lower() in _NOT_SECRET_VALUES or value == HIDDEN or value.startswith("arn:")
+    harmless = value.lower() in _NOT_SECRET_VALUES or value == HIDDEN or value.startswith("arn:")
     colon = ":" in match["middle"]
     secret = _STRONG.search(match["name"]) if colon else looks_secret(match["name"])
-    if plain or not secret:
+    if harmless or not secret:
         return match[0]
     return f"{match['name']}{match['middle']}{HIDDEN}"
 

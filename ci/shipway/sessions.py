@@ -37,12 +37,12 @@ _SANDBOX = ("--extra", "sandbox")
 ATTESTATIONS = ("--extra", "sbom", "--extra", "sign")
 
 
-def prepare(session: nox.Session, *wanted: str) -> None:
+def prepare(session: nox.Session, *extra_arguments: str) -> None:
     """Install shipway: exactly what ``uv.lock`` says, in a checkout of shipway itself.
 
     Args:
         session: The session.
-        wanted: Further ``uv sync`` arguments, such as ``--extra sandbox``.
+        extra_arguments: Further ``uv sync`` arguments, such as ``--extra sandbox``.
     """
     if session.venv_backend == "uv" and Path("uv.lock").is_file():
         session.run_install(
@@ -51,7 +51,7 @@ def prepare(session: nox.Session, *wanted: str) -> None:
             "--frozen",
             "--no-default-groups",
             "--quiet",
-            *wanted,
+            *extra_arguments,
             env={
                 "UV_PROJECT_ENVIRONMENT": session.virtualenv.location,
                 # Company networks vouch for the registries with certificates of their own.
@@ -61,7 +61,7 @@ def prepare(session: nox.Session, *wanted: str) -> None:
             silent=True,
         )
         return
-    extras = [name for flag, name in pairwise(wanted) if flag == "--extra"]
+    extras = [name for flag, name in pairwise(extra_arguments) if flag == "--extra"]
     extra = f"[{','.join(extras)}]" if extras else ""
     session.install("--quiet", "-e", f".{extra}", silent=True)
 
@@ -74,14 +74,14 @@ def _bytecode() -> dict[str, str]:
     return {"UV_COMPILE_BYTECODE": "true"} if os.environ.get("PYTHONDONTWRITEBYTECODE") else {}
 
 
-def walk(session: nox.Session, task: str, arguments: Sequence[str]) -> None:
+def run_task(session: nox.Session, task: str, arguments: Sequence[str]) -> None:
     """Run a task of the same name with what stands behind ``--``."""
-    papers = ATTESTATIONS if task in {"publish", "deploy"} else ()
-    prepare(session, *(_SANDBOX if _embedded(arguments) else ()), *papers)
-    _run(session, task, *arguments)
+    attestations = ATTESTATIONS if task in {"publish", "deploy"} else ()
+    prepare(session, *(_SANDBOX if _embedded(arguments) else ()), *attestations)
+    _invoke(session, task, *arguments)
 
 
-def _run(session: nox.Session, task: str, *arguments: str) -> None:
+def _invoke(session: nox.Session, task: str, *arguments: str) -> None:
     """Run a task, and leave it the time that it needs to end well when it is interrupted.
 
     nox by itself ends a command 0.3 s after Ctrl-C and kills it 0.2 s later. At a terminal Ctrl-C
@@ -89,19 +89,27 @@ def _run(session: nox.Session, task: str, *arguments: str) -> None:
     been told, and ends the task with SIGTERM: it writes its record within the 7.5 s that GitHub's
     runner gives to what is cancelled (GitHub Docs, "Canceling a workflow").
     """
-    asked, ended = (None, None) if sys.stdin.isatty() else (1.0, 6.0)
-    session.run("inv", task, *arguments, interrupt_timeout=asked, terminate_timeout=ended)
+    interrupt_seconds, terminate_seconds = (None, None) if sys.stdin.isatty() else (1.0, 6.0)
+    session.run(
+        "inv",
+        task,
+        *arguments,
+        interrupt_timeout=interrupt_seconds,
+        terminate_timeout=terminate_seconds,
+    )
 
 
 def _embedded(arguments: Sequence[str]) -> bool:
     """Whether the environment that is named is the embedded sandbox, which needs more packages."""
-    words = list(arguments)
-    named = next((word.partition("=")[2] for word in words if word.startswith("--env=")), "")
-    if "--env" in words[:-1]:
-        named = words[words.index("--env") + 1]
+    options = list(arguments)
+    environment = next(
+        (word.partition("=")[2] for word in options if word.startswith("--env=")), ""
+    )
+    if "--env" in options[:-1]:
+        environment = options[options.index("--env") + 1]
     try:
         declared = tomllib.loads(Path("ci/delivery.toml").read_text(encoding="utf-8"))
-        return bool(declared["environments"][named].get("sandbox"))
+        return bool(declared["environments"][environment].get("sandbox"))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False  # the task itself says what is wrong with the file, and where
 
@@ -109,63 +117,63 @@ def _embedded(arguments: Sequence[str]) -> bool:
 @nox.session
 def build(session: nox.Session) -> None:
     """Build the image with BuildKit; no AWS account is needed."""
-    walk(session, "build", session.posargs)
+    run_task(session, "build", session.posargs)
 
 
 @nox.session
 def publish(session: nox.Session) -> None:
     """Build, and push to the environment's ECR repository what it lacks."""
-    walk(session, "publish", session.posargs)
+    run_task(session, "publish", session.posargs)
 
 
 @nox.session
 def deploy(session: nox.Session) -> None:
     """Build, publish, roll out, watch until it holds, verify, record."""
-    walk(session, "deploy", session.posargs)
+    run_task(session, "deploy", session.posargs)
 
 
 @nox.session
 def verify(session: nox.Session) -> None:
     """Prove that what runs is what was shipped, and that it answers."""
-    walk(session, "verify", session.posargs)
+    run_task(session, "verify", session.posargs)
 
 
 @nox.session
 def resume(session: nox.Session) -> None:
     """Answer the PAUSE hook that a deployment waits at, and watch what comes of it."""
-    walk(session, "resume", session.posargs)
+    run_task(session, "resume", session.posargs)
 
 
 @nox.session
 def sandbox(session: nox.Session) -> None:
     """Start the embedded AWS in the background, or end it with ``-- --down``."""
     prepare(session, *_SANDBOX)
-    _run(session, "sandbox", *session.posargs)
+    _invoke(session, "sandbox", *session.posargs)
 
 
 @nox.session
 def rehearse(session: nox.Session) -> None:
     """Walk a whole delivery, good and bad releases, in the sandbox; no account is needed."""
     prepare(session, *_SANDBOX, *ATTESTATIONS)
-    _run(session, "rehearse", *session.posargs)
+    _invoke(session, "rehearse", *session.posargs)
 
 
 @nox.session
 def contract(session: nox.Session) -> None:
     """Compare workflow and IAM documents with the release contract; ``-- --write`` renders them."""
     prepare(session)
-    _run(session, "contract", *session.posargs)
+    _invoke(session, "contract", *session.posargs)
 
 
 @nox.session
 def bootstrap(session: nox.Session) -> None:
     """Print an environment's deploy role as CloudFormation; ``-- --apply`` makes it."""
     prepare(session, *(_SANDBOX if _embedded(session.posargs) else ()))
-    _run(session, "bootstrap", *session.posargs)
+    _invoke(session, "bootstrap", *session.posargs)
 
 
 @nox.session
 def audit(session: nox.Session) -> None:
     """Show what was delivered, all that is known of an image, or whether the evidence holds."""
     prepare(session)
-    _run(session, "audit", *session.posargs)
+    _invoke(session, "audit", *session.posargs)

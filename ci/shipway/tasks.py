@@ -89,8 +89,8 @@ def deploy(
     from shipway.cli.deliver import run
     from shipway.policy.facts import Overrides
 
-    asked = Overrides(rollback_to=rollback_to, through_freeze=through_freeze)
-    _leave(run("deploy", env, image=image, asked=asked, json=json, verbose=verbose))
+    overrides = Overrides(rollback_to=rollback_to, through_freeze=through_freeze)
+    _leave(run("deploy", env, image=image, overrides=overrides, json=json, verbose=verbose))
 
 
 @_task(help={key: _HELP[key] for key in ("env", "json")})
@@ -110,8 +110,8 @@ def resume(_: Context, *, env: str = "", rollback: bool = False, json: bool = Fa
     """Answer the PAUSE hook that a deployment waits at, and watch what comes of it."""
     from shipway.cli.deliver import run
 
-    answer: HookAction = "ROLLBACK" if rollback else "CONTINUE"
-    _leave(run("deploy", env, resume=answer, json=json, verbose=False))
+    action: HookAction = "ROLLBACK" if rollback else "CONTINUE"
+    _leave(run("deploy", env, resume=action, json=json, verbose=False))
 
 
 @_task(

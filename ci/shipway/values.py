@@ -102,8 +102,8 @@ class Identity:
     @property
     def role(self) -> str:
         """The role's name for ``arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION``, else empty."""
-        kind, _, rest = self.arn.split(":", 5)[-1].partition("/")
-        return rest.partition("/")[0] if kind == "assumed-role" else ""
+        kind, _, role_and_session = self.arn.split(":", 5)[-1].partition("/")
+        return role_and_session.partition("/")[0] if kind == "assumed-role" else ""
 
 
 Json = Mapping[str, object]

@@ -37,9 +37,9 @@ def account(region: str) -> AwsAccount:
 
 
 def signer(setting: str, aws: Callable[[], AwsAccount]) -> Signer:
-    """What an environment's ``sign`` names."""
-    kind, _, rest = setting.partition(":")
-    return aws().kms(rest) if kind == "kms" else KeyFile(Path(rest))
+    """The signer for ``kms:ARN`` or ``file:PATH``; ``aws`` is called for a key of KMS alone."""
+    kind, _, key = setting.partition(":")
+    return aws().kms(key) if kind == "kms" else KeyFile(Path(key))
 
 
 class LocalRepository(GitHistory):
@@ -50,7 +50,7 @@ class LocalRepository(GitHistory):
         return checkout.head(self.root)
 
     def user(self) -> str:
-        """Who works here."""
+        """``user.email`` of git's configuration, or an empty text."""
         return checkout.user(self.root)
 
 
@@ -95,9 +95,9 @@ def _enter_sandbox(root: Path, console: Console) -> None:
     """Make this process's environment that of the embedded sandbox, starting it where needed."""
     from shipway.embedded import entry  # noqa: PLC0415  # no delivery to AWS needs it
 
-    found = entry.background(root, cache_folder(os.environ), console.say)
-    found.enter(os.environ)
-    os.environ.update(found.person().variables())
+    world = entry.background(root, cache_folder(os.environ), console.say)
+    world.enter(os.environ)
+    os.environ.update(world.person().variables())
 
 
 def _pairs(variables: Mapping[str, str], name: str) -> dict[str, str]:

@@ -14,7 +14,7 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
 
 
 @pytest.mark.parametrize(
-    ("text", "gone"),
+    ("text", "secret"),
     [
         ("key AKIAIOSFODNN7EXAMPLE used", "AKIAIOSFODNN7EXAMPLE"),
         ("ASIAIOSFODNN7EXAMPLE", "ASIAIOSFODNN7EXAMPLE"),
@@ -33,10 +33,10 @@ JWT = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.c2lnbmF0dXJl"
         ("dbPassword = 'hunter 22'", "hunter 22"),
     ],
 )
-def test_a_secret_is_hidden_by_its_shape_or_its_name(text: str, gone: str) -> None:
-    shown = redact(text)
-    assert gone not in shown
-    assert HIDDEN in shown
+def test_a_secret_is_hidden_by_its_shape_or_its_name(text: str, secret: str) -> None:
+    redacted = redact(text)
+    assert secret not in redacted
+    assert HIDDEN in redacted
 
 
 @pytest.mark.parametrize(
@@ -59,8 +59,8 @@ def test_what_is_needed_to_understand_stays(text: str) -> None:
 def test_known_values_are_hidden_in_every_form() -> None:
     value = "p/w d&42"
     coded = base64.b64encode(value.encode()).decode()
-    shown = redact(f"a {value} b p%2Fw%20d%2642 c {coded} d", {value})
-    assert shown == f"a {HIDDEN} b {HIDDEN} c {HIDDEN} d"
+    redacted = redact(f"a {value} b p%2Fw%20d%2642 c {coded} d", {value})
+    assert redacted == f"a {HIDDEN} b {HIDDEN} c {HIDDEN} d"
 
 
 def test_a_short_value_is_hidden_only_where_it_stands_alone() -> None:

@@ -23,14 +23,14 @@ class Session:
         self.ran: list[tuple[str, ...]] = []
         self.patience: list[tuple[float | None, float | None]] = []
 
-    def run_install(self, *words: str, env: dict[str, str], **_rest: Any) -> None:
-        self.installed.append(words)
+    def run_install(self, *arguments: str, env: dict[str, str], **_rest: Any) -> None:
+        self.installed.append(arguments)
         self.env = env
 
     def run(
-        self, *words: str, interrupt_timeout: float | None, terminate_timeout: float | None
+        self, *arguments: str, interrupt_timeout: float | None, terminate_timeout: float | None
     ) -> None:
-        self.ran.append(words)
+        self.ran.append(arguments)
         self.patience.append((interrupt_timeout, terminate_timeout))
 
 
@@ -45,19 +45,19 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
     return Session()
 
 
-@pytest.mark.parametrize(("value", "kept"), [("1", "true"), ("", None), (None, None)])
+@pytest.mark.parametrize(("value", "compiled"), [("1", "true"), ("", None), (None, None)])
 def test_bytecode_is_kept_where_python_may_not_keep_it(
-    session: Any, monkeypatch: pytest.MonkeyPatch, value: str | None, kept: str | None
+    session: Any, monkeypatch: pytest.MonkeyPatch, value: str | None, compiled: str | None
 ) -> None:
     monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
     if value is not None:
         monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", value)
     sessions.prepare(session)
-    assert session.env.get("UV_COMPILE_BYTECODE") == kept
+    assert session.env.get("UV_COMPILE_BYTECODE") == compiled
 
 
 @pytest.mark.parametrize(
-    ("words", "embedded"),
+    ("arguments", "embedded"),
     [
         (["--env", "local"], True),
         (["--env=local"], True),
@@ -68,16 +68,16 @@ def test_bytecode_is_kept_where_python_may_not_keep_it(
     ],
 )
 def test_the_sandbox_is_installed_where_it_is_named(
-    session: Any, words: list[str], *, embedded: bool
+    session: Any, arguments: list[str], *, embedded: bool
 ) -> None:
-    sessions.walk(session, "verify", words)
+    sessions.run_task(session, "verify", arguments)
     assert ("sandbox" in session.installed[0]) is embedded
-    assert session.ran == [("inv", "verify", *words)]
+    assert session.ran == [("inv", "verify", *arguments)]
 
 
 def test_an_unreadable_file_is_for_the_task_to_tell(session: Any) -> None:
     Path("ci/delivery.toml").write_text("environments = [", encoding="utf-8")
-    sessions.walk(session, "build", ["--env", "local"])
+    sessions.run_task(session, "build", ["--env", "local"])
     assert "sandbox" not in session.installed[0]
     assert session.ran == [("inv", "build", "--env", "local")]
 
@@ -92,5 +92,5 @@ def test_who_presses_ctrl_c_leaves_the_end_to_the_task(
 ) -> None:
     """Elsewhere than at a terminal nox alone is told, so it must end the task before the runner."""
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: terminal))
-    sessions.walk(session, "deploy", ["--env", "local"])
+    sessions.run_task(session, "deploy", ["--env", "local"])
     assert session.patience == [patience]

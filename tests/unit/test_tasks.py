@@ -16,15 +16,15 @@ from shipway.cli import deliver
 @pytest.fixture
 def during(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """What a task's body finds in ``sys.dont_write_bytecode``, which Invoke has set."""
-    found: list[bool] = []
+    flags: list[bool] = []
 
     def run(*_words: Any, **_options: Any) -> int:
-        found.append(sys.dont_write_bytecode)
+        flags.append(sys.dont_write_bytecode)
         return 0
 
     monkeypatch.setattr(deliver, "run", run)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    return found
+    return flags
 
 
 def test_python_keeps_bytecode_for_as_long_as_a_task_lasts(during: list[bool]) -> None:

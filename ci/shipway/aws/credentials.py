@@ -59,14 +59,14 @@ def assume_role_with_web_identity(
         AwsError: STS refused the token itself, or cannot be reached.
     """
     with translated("sts:AssumeRoleWithWebIdentity", role):
-        answer = _anonymous(region, endpoint).assume_role_with_web_identity(
+        response = _anonymous(region, endpoint).assume_role_with_web_identity(
             RoleArn=role, RoleSessionName=session, WebIdentityToken=token, DurationSeconds=seconds
         )
-    found = answer["Credentials"]
+    credentials = response["Credentials"]
     return Credentials(
-        access_key_id=found["AccessKeyId"],
-        secret_access_key=found["SecretAccessKey"],
-        session_token=found["SessionToken"],
+        access_key_id=credentials["AccessKeyId"],
+        secret_access_key=credentials["SecretAccessKey"],
+        session_token=credentials["SessionToken"],
     )
 
 

@@ -66,11 +66,11 @@ class EcrRepository:
             AwsError: The repository does not exist.
         """
         if not self._uri:
-            with self._speaking("ecr:DescribeRepositories"):
-                found = self._session.client("ecr").describe_repositories(
+            with self._translated("ecr:DescribeRepositories"):
+                response = self._session.client("ecr").describe_repositories(
                     registryId=self._registry_id, repositoryNames=[self._name]
                 )
-                self._uri = str(found["repositories"][0]["repositoryUri"])
+                self._uri = str(response["repositories"][0]["repositoryUri"])
         return self._uri
 
     def find(self, reference: str) -> StoredImage | None:
@@ -79,34 +79,34 @@ class EcrRepository:
         Raises:
             ImageNotFoundError: What is there is no image.
         """
-        found = self._get(reference)
-        if found is None:
+        manifest = self._get(reference)
+        if manifest is None:
             return None
-        if not layout.is_image(found.content):
+        if not layout.is_image(manifest.content):
             raise ImageNotFoundError(
                 f"{reference} is no image: it is a manifest of something else",
                 where=f"{self._name} in {self._registry_id}",
                 remedy="see who pushed it there; nothing was overwritten or changed",
             )
-        with self._speaking("ecr:BatchGetImage"):
-            if found.media_type not in layout.INDEX_TYPES:
-                return StoredImage(digest=found.digest, platforms=frozenset({found.digest}))
-            named = tuple(layout.platforms_of(found.content))
-            children = frozenset(child for _, child in named)
-            return StoredImage(digest=found.digest, platforms=children, named=named)
+        with self._translated("ecr:BatchGetImage"):
+            if manifest.media_type not in layout.INDEX_TYPES:
+                return StoredImage(digest=manifest.digest, platforms=frozenset({manifest.digest}))
+            platforms = tuple(layout.platforms_of(manifest.content))
+            children = frozenset(child for _, child in platforms)
+            return StoredImage(digest=manifest.digest, platforms=children, named=platforms)
 
     def _get(self, reference: str) -> Manifest | None:
         key = "imageDigest" if reference.startswith("sha256:") else "imageTag"
-        with self._speaking("ecr:BatchGetImage"):
-            answer = self._session.client("ecr").batch_get_image(
+        with self._translated("ecr:BatchGetImage"):
+            response = self._session.client("ecr").batch_get_image(
                 registryId=self._registry_id,
                 repositoryName=self._name,
                 imageIds=[{key: reference}],
                 acceptedMediaTypes=_ACCEPTED_TYPES,
             )
-            if not answer["images"]:
+            if not response["images"]:
                 return None
-            image = answer["images"][0]
+            image = response["images"][0]
             content = image["imageManifest"].encode()
             index = "manifests" in json.loads(content)
             kind = image.get("imageManifestMediaType") or (_INDEX if index else _MANIFEST)
@@ -121,23 +121,23 @@ class EcrRepository:
 
     def tag(self, digest: Digest, tag: str) -> Digest:
         """A further tag by the manifest alone; see ``image.publish.ImageRepository``."""
-        standing = self._get(tag)
-        if standing is not None:
-            return standing.digest
-        found = self._get(digest.value)
-        if found is None:
+        tagged = self._get(tag)
+        if tagged is not None:
+            return tagged.digest
+        manifest = self._get(digest.value)
+        if manifest is None:
             raise ImageNotFoundError(
                 f"there is no image {digest} in {self._name}",
                 where=self._registry_id,
                 remedy="see the digest; nothing was changed",
             )
         try:
-            with self._speaking("ecr:PutImage"):
+            with self._translated("ecr:PutImage"):
                 self._session.client("ecr").put_image(
                     registryId=self._registry_id,
                     repositoryName=self._name,
-                    imageManifest=found.content.decode(),
-                    imageManifestMediaType=found.media_type,
+                    imageManifest=manifest.content.decode(),
+                    imageManifestMediaType=manifest.media_type,
                     imageTag=tag,
                 )
         except AwsError as error:
@@ -146,8 +146,8 @@ class EcrRepository:
                 code_of(error.__cause__) not in _TAKEN
             ):
                 raise
-        standing = self._get(tag)
-        return standing.digest if standing else digest
+        tagged = self._get(tag)
+        return tagged.digest if tagged else digest
 
     def labels(self, digest: Digest) -> Mapping[str, str]:
         """An image's labels; see :class:`shipway.image.publish.ImageRepository`."""
@@ -167,35 +167,35 @@ class EcrRepository:
 
     def take(self, origin: Origin, digest: Digest, tag: str) -> Pushed:
         """Copy from another repository; see :class:`shipway.image.publish.PromotionTarget`."""
-        here = (self._registry_id, self.region, self._name)
-        if (origin.account, origin.region, origin.repository) == here:
+        own = (self._registry_id, self.region, self._name)
+        if (origin.account, origin.region, origin.repository) == own:
             self.tag(digest, tag)
             return Pushed(digest=digest, blobs=0, bytes=0)
         return transfer(origin_of(self._session, origin), self, digest, tag)
 
     def referrers(self, digest: Digest) -> tuple[Referrer, ...]:
         """ListImageReferrers; see :class:`shipway.image.referrers.Attachments`."""
-        found: list[Referrer] = []
+        referrers: list[Referrer] = []
         token = ""
         while True:
-            with self._speaking("ecr:ListImageReferrers"):
-                answer = self._session.client("ecr").list_image_referrers(
+            with self._translated("ecr:ListImageReferrers"):
+                response = self._session.client("ecr").list_image_referrers(
                     registryId=self._registry_id,
                     repositoryName=self._name,
                     subjectId={"imageDigest": digest.value},
                     **({"nextToken": token} if token else {}),
                 )
-                found += (
+                referrers += (
                     Referrer(
-                        digest=Digest(one["digest"]),
-                        artifact_type=one.get("artifactType", ""),
-                        annotations=dict(one.get("annotations") or {}),
+                        digest=Digest(entry["digest"]),
+                        artifact_type=entry.get("artifactType", ""),
+                        annotations=dict(entry.get("annotations") or {}),
                     )
-                    for one in answer.get("referrers") or ()
+                    for entry in response.get("referrers") or ()
                 )
-            token = str(answer.get("nextToken") or "")
+            token = str(response.get("nextToken") or "")
             if not token:
-                return tuple(found)
+                return tuple(referrers)
 
     def attach(
         self, subject: Digest, documents: Sequence[AttachedDocument]
@@ -209,24 +209,24 @@ class EcrRepository:
                 where=self._name,
                 remedy="somebody may have deleted it; deliver it again",
             )
-        made = []
+        attached = []
         for document in documents:
             manifest, contents = attestation.manifest(document, root)
             hub.attach(manifest, contents)
-            made.append(
+            attached.append(
                 Referrer(
                     digest=manifest.digest,
                     artifact_type=document.artifact_type,
                     annotations=document.annotations,
                 )
             )
-        return tuple(made)
+        return tuple(attached)
 
     def login(self) -> str:
         """``AWS:PASSWORD`` for this account's registries, twelve hours valid; a secret."""
-        with self._speaking("ecr:GetAuthorizationToken"):
-            answer = self._session.client("ecr").get_authorization_token()
-            token = answer["authorizationData"][0]["authorizationToken"]
+        with self._translated("ecr:GetAuthorizationToken"):
+            response = self._session.client("ecr").get_authorization_token()
+            token = response["authorizationData"][0]["authorizationToken"]
             return base64.b64decode(token).decode()
 
     def _open(self) -> DistributionClient:
@@ -236,7 +236,7 @@ class EcrRepository:
         """What is known of a manifest's scan; see :class:`shipway.image.scan.Scans`."""
 
         def ask(token: str) -> scans.Page:
-            with self._speaking("ecr:DescribeImageScanFindings"):
+            with self._translated("ecr:DescribeImageScanFindings"):
                 page: scans.Page = self._session.client("ecr").describe_image_scan_findings(
                     registryId=self._registry_id,
                     repositoryName=self._name,
@@ -246,16 +246,16 @@ class EcrRepository:
                 return page
 
         try:
-            with self._speaking("ecr:DescribeImageScanFindings"):
+            with self._translated("ecr:DescribeImageScanFindings"):
                 return scans.read(digest, ask)
         except (AwsError, UsageError) as error:
             return Scan(digest=digest, status=NOT_AVAILABLE, findings={}, reason=error.what)
 
     def tags(self, digest: Digest) -> tuple[str, ...]:
         """The tags of an image, sorted; none where it is not there."""
-        with self._speaking("ecr:DescribeImages"):
+        with self._translated("ecr:DescribeImages"):
             try:
-                answer = self._session.client("ecr").describe_images(
+                response = self._session.client("ecr").describe_images(
                     registryId=self._registry_id,
                     repositoryName=self._name,
                     imageIds=[{"imageDigest": digest.value}],
@@ -264,33 +264,35 @@ class EcrRepository:
                 if code_of(error) == "ImageNotFoundException":
                     return ()
                 raise
-            found = (tag for one in answer["imageDetails"] for tag in one.get("imageTags") or ())
-            return tuple(sorted(found))
+            tags = (
+                tag for image in response["imageDetails"] for tag in image.get("imageTags") or ()
+            )
+            return tuple(sorted(tags))
 
     def platforms(self, digest: Digest) -> frozenset[Digest]:
         """Digests of an index's platform manifests; empty where it is not there."""
-        found = self.find(digest.value)
-        return found.platforms if found else frozenset()
+        image = self.find(digest.value)
+        return image.platforms if image else frozenset()
 
-    def _speaking(self, operation: str) -> AbstractContextManager[None]:
-        return _speaking(operation, f"{self._name} in {self._registry_id}")
+    def _translated(self, operation: str) -> AbstractContextManager[None]:
+        return _translated(operation, f"{self._name} in {self._registry_id}")
 
 
 @contextmanager
-def _speaking(operation: str, repository: str) -> Iterator[None]:
+def _translated(operation: str, repository: str) -> Iterator[None]:
     """``translated``, with the one answer of ECR that deserves words of its own."""
     try:
         with translated(operation, repository):
             yield
     except AwsError as error:
-        foreign = error.__cause__
-        if isinstance(foreign, ClientError) and code_of(foreign) == "RepositoryNotFoundException":
+        cause = error.__cause__
+        if isinstance(cause, ClientError) and code_of(cause) == "RepositoryNotFoundException":
             raise PublishError(
                 f"ECR repository {repository} does not exist",
                 where=repository,
                 remedy="see `repository` of the environment in ci/delivery.toml; the "
                 "infrastructure's stack makes it, shipway never does",
-            ) from foreign
+            ) from cause
         raise
 
 
@@ -300,39 +302,39 @@ def transfer(source: EcrRepository, target: EcrRepository, digest: Digest, tag: 
     Referrers of the image and of its platforms come with it, so that its bill of materials and its
     provenance can be read where it runs.
     """
-    there, here = source._open(), target._open()  # noqa: SLF001  # two of one class
-    root = there.manifest(digest.value)
+    origin, destination = source._open(), target._open()  # noqa: SLF001  # two of one class
+    root = origin.manifest(digest.value)
     if root is None:
         raise PublishError(
             f"there is no image {digest} in {source.uri}",
             where=source.uri,
             remedy="somebody may have deleted it; nothing was changed",
         )
-    children = [_child(there, one) for one in layout.children_of(root.content)]
-    about = (digest, *(child for _, child in layout.platforms_of(root.content)))
-    moved = here.copy(there, root, children)
-    more = [
-        here.copy(there, _child(there, one.digest), ())
-        for subject in about
-        for one in source.referrers(subject)
+    children = [_child(origin, child) for child in layout.children_of(root.content)]
+    subjects = (digest, *(child for _, child in layout.platforms_of(root.content)))
+    copied = destination.copy(origin, root, children)
+    attached = [
+        destination.copy(origin, _child(origin, referrer.digest), ())
+        for subject in subjects
+        for referrer in source.referrers(subject)
     ]
     target.tag(digest, tag)
     return Pushed(
-        digest=moved.digest,
-        blobs=moved.blobs + sum(one.blobs for one in more),
-        bytes=moved.bytes + sum(one.bytes for one in more),
+        digest=copied.digest,
+        blobs=copied.blobs + sum(pushed.blobs for pushed in attached),
+        bytes=copied.bytes + sum(pushed.bytes for pushed in attached),
     )
 
 
 def _child(hub: DistributionClient, digest: Digest) -> Manifest:
-    found = hub.manifest(digest.value)
-    if found is None:
+    manifest = hub.manifest(digest.value)
+    if manifest is None:
         raise PublishError(
             f"the registry has lost manifest {digest}",
             where=hub.uri,
             remedy="nothing was tagged; publish the image there again, then promote it",
         )
-    return found
+    return manifest
 
 
 def origin_of(session: Session, origin: Origin) -> EcrRepository:

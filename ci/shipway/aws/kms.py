@@ -43,8 +43,10 @@ class KmsSigner:
         client = self._session.client("kms")
         if not self._algorithm:
             with translated("kms:GetPublicKey", self._arn):
-                known = client.get_public_key(KeyId=self._arn).get("SigningAlgorithms") or ()
-            self._algorithm = next((one for one in _ALGORITHMS if one in known), "")
+                supported = client.get_public_key(KeyId=self._arn).get("SigningAlgorithms") or ()
+            self._algorithm = next(
+                (algorithm for algorithm in _ALGORITHMS if algorithm in supported), ""
+            )
             if not self._algorithm:
                 raise ConfigurationError(
                     "this KMS key cannot sign with SHA-256",
@@ -52,13 +54,13 @@ class KmsSigner:
                     remedy="make one with KeyUsage SIGN_VERIFY and KeySpec ECC_NIST_P256",
                 )
         with translated("kms:Sign", self._arn):
-            answer = client.sign(
+            response = client.sign(
                 KeyId=self._arn,
                 Message=_hashed(payload, payload_type),
                 MessageType="DIGEST",
                 SigningAlgorithm=self._algorithm,
             )
-            signature = base64.b64encode(answer["Signature"]).decode()
+            signature = base64.b64encode(response["Signature"]).decode()
         body = {
             "payload": base64.b64encode(payload).decode(),
             "payloadType": payload_type,
@@ -70,5 +72,5 @@ class KmsSigner:
 def _hashed(payload: bytes, payload_type: str) -> bytes:
     """SHA-256 of DSSE's pre-authentication encoding; KMS takes no message over 4 KB as it is."""
     kind = payload_type.encode()
-    whole = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
-    return hashlib.sha256(whole).digest()
+    encoded = b"DSSEv1 %d %s %d %s" % (len(kind), kind, len(payload), payload)
+    return hashlib.sha256(encoded).digest()

@@ -27,7 +27,7 @@ class CloudWatchLogs:
         """
         with translated("logs:GetLogEvents", f"{group}:{stream}"):
             try:
-                answer = self._session.client("logs").get_log_events(
+                response = self._session.client("logs").get_log_events(
                     logGroupName=group, logStreamName=stream, limit=lines, startFromHead=False
                 )
             except ClientError as error:
@@ -36,5 +36,5 @@ class CloudWatchLogs:
                 return ()
             return tuple(
                 (datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"])
-                for event in answer["events"]
+                for event in response["events"]
             )

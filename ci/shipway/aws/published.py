@@ -36,52 +36,56 @@ class Published:
             AccessDeniedError: The role may not read the published configuration.
             CredentialsError: There are no credentials, or they ran out.
         """
-        answers: dict[Reference, Resolution] = {}
+        resolutions: dict[Reference, Resolution] = {}
         parameters = [reference for reference in references if reference.scheme == "ssm"]
-        for some in _batches(parameters, _NAMES_A_CALL):
-            answers |= self._parameters(some)
+        for batch in _batches(parameters, _NAMES_A_CALL):
+            resolutions |= self._parameters(batch)
         stacks = sorted({reference.stack for reference in references if reference.scheme == "cfn"})
         for stack in stacks:
-            asked = [one for one in references if one.scheme == "cfn" and one.stack == stack]
-            answers |= self._outputs(stack, asked)
-        return answers
+            outputs = [
+                reference
+                for reference in references
+                if reference.scheme == "cfn" and reference.stack == stack
+            ]
+            resolutions |= self._outputs(stack, outputs)
+        return resolutions
 
     def _parameters(self, references: Sequence[Reference]) -> dict[Reference, Resolution]:
         names = [reference.name for reference in references]
         with _reading("ssm:GetParameters", ", ".join(names)):
-            answer = self._session.client("ssm").get_parameters(Names=names, WithDecryption=True)
-            found = {
+            response = self._session.client("ssm").get_parameters(Names=names, WithDecryption=True)
+            values = {
                 parameter["Name"]: Found(
                     text=parameter["Value"], secret=parameter["Type"] == "SecureString"
                 )
-                for parameter in answer["Parameters"]
+                for parameter in response["Parameters"]
             }
-        beside: dict[str, Missing] = {}
-        answers: dict[Reference, Resolution] = {}
+        missing: dict[str, Missing] = {}
+        resolutions: dict[Reference, Resolution] = {}
         for reference in references:
             folder = reference.name.rpartition("/")[0] or "/"
-            if reference.name in found:
-                answers[reference] = found[reference.name]
+            if reference.name in values:
+                resolutions[reference] = values[reference.name]
                 continue
-            if folder not in beside:
-                beside[folder] = self._beside(folder)
-            answers[reference] = _near(reference, beside[folder])
-            beside[folder] = replace(beside[folder], more=())  # said once for a path
-        return answers
+            if folder not in missing:
+                missing[folder] = self._published_in(folder)
+            resolutions[reference] = _missing(reference, missing[folder])
+            missing[folder] = replace(missing[folder], more=())  # said once for a path
+        return resolutions
 
-    def _beside(self, folder: str) -> Missing:
+    def _published_in(self, folder: str) -> Missing:
         """What is published under a path, as a help; where that may not be asked, what to allow."""
         names: list[str] = []
-        more: dict[str, str] = {}
+        page: dict[str, str] = {}
         try:
             with translated("ssm:GetParametersByPath", folder):
                 for _ in range(_PAGES):
                     client = self._session.client("ssm")
-                    answer = client.get_parameters_by_path(Path=folder, **more)
-                    names += [parameter["Name"] for parameter in answer["Parameters"]]
-                    if not answer.get("NextToken"):
+                    response = client.get_parameters_by_path(Path=folder, **page)
+                    names += [parameter["Name"] for parameter in response["Parameters"]]
+                    if not response.get("NextToken"):
                         break
-                    more = {"NextToken": answer["NextToken"]}
+                    page = {"NextToken": response["NextToken"]}
         except AccessDeniedError as error:
             allow = error.details or (error.remedy,)
             why = f"ssm:GetParametersByPath is not allowed on {folder}"
@@ -93,25 +97,27 @@ class Published:
     def _outputs(self, stack: str, references: Sequence[Reference]) -> dict[Reference, Resolution]:
         with _reading("cloudformation:DescribeStacks", stack):
             try:
-                answer = self._session.client("cloudformation").describe_stacks(StackName=stack)
+                response = self._session.client("cloudformation").describe_stacks(StackName=stack)
             except ClientError as error:
                 # DescribeStacks says "ValidationError: Stack with id X does not exist".
                 if "does not exist" not in message_of(error):
                     raise
                 command = f"aws cloudformation list-stacks --region {self._session.region}"
-                lacks = "needs cloudformation:ListStacks, which a rendered role lacks"
-                gone = Missing(reason=f"there is no stack {stack}")
-                first = replace(gone, more=(f"To see those there are: {command} ({lacks})",))
-                return {**dict.fromkeys(references, gone), references[0]: first}
+                permission = "needs cloudformation:ListStacks, which a rendered role lacks"
+                no_stack = Missing(reason=f"there is no stack {stack}")
+                first = replace(
+                    no_stack, more=(f"To see those there are: {command} ({permission})",)
+                )
+                return {**dict.fromkeys(references, no_stack), references[0]: first}
             outputs = {
                 output["OutputKey"]: output["OutputValue"]
-                for output in answer["Stacks"][0].get("Outputs", ())
+                for output in response["Stacks"][0].get("Outputs", ())
             }
-        listed = Missing(published=tuple(f"{stack}.{key}" for key in outputs))
+        missing = Missing(published=tuple(f"{stack}.{key}" for key in outputs))
         return {
             reference: Found(text=outputs[reference.output])
             if reference.output in outputs
-            else _near(reference, listed)
+            else _missing(reference, missing)
             for reference in references
         }
 
@@ -135,11 +141,11 @@ def _reading(operation: str, resource: str) -> Iterator[None]:
         ) from error.__cause__
 
 
-def _near(reference: Reference, listed: Missing) -> Missing:
-    return replace(listed, published=reference.nearest(listed.published)[:_SHOWN])
+def _missing(reference: Reference, missing: Missing) -> Missing:
+    return replace(missing, published=reference.nearest(missing.published)[:_SHOWN])
 
 
 def _batches(items: Sequence[Reference], size: int) -> Iterator[Sequence[Reference]]:
-    rest = iter(items)
-    while batch := tuple(islice(rest, size)):
+    remaining = iter(items)
+    while batch := tuple(islice(remaining, size)):
         yield batch

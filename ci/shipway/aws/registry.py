@@ -108,12 +108,12 @@ class DistributionClient:
             PublishError: The registry refused something or cannot be reached.
         """
         paths = {blob.digest: blob.path for blob in layout.blobs}
-        with self._reaching():
-            sent = self._send_all(layout.blobs, lambda part: paths[part.digest].open("rb"))
+        with self._translated():
+            sizes = self._send_all(layout.blobs, lambda part: paths[part.digest].open("rb"))
             for manifest in layout.children:
                 self._put(manifest, manifest.digest.value)
             digest = self._put(layout.root, tag)
-        return Pushed(digest=digest, blobs=len(sent), bytes=sum(sent))
+        return Pushed(digest=digest, blobs=len(sizes), bytes=sum(sizes))
 
     def copy(
         self,
@@ -142,12 +142,12 @@ class DistributionClient:
             for part in parts_of(manifest.content)
         }
         mount = source.name if source.base == self.base else ""
-        with self._reaching():
-            sent = self._send_all(tuple(parts.values()), source.open, mount)
+        with self._translated():
+            sizes = self._send_all(tuple(parts.values()), source.open, mount)
             for manifest in children:
                 self._put(manifest, manifest.digest.value)
             digest = self._put(root, tag or root.digest.value)
-        return Pushed(digest=digest, blobs=len(sent), bytes=sum(sent))
+        return Pushed(digest=digest, blobs=len(sizes), bytes=sum(sizes))
 
     def attach(self, manifest: Manifest, contents: Mapping[Digest, bytes]) -> Pushed:
         """Put a manifest without a tag, such as a referrer, with the few blobs that it names.
@@ -156,10 +156,10 @@ class DistributionClient:
             PublishError: The registry refused it or cannot be reached.
         """
         parts = tuple(parts_of(manifest.content))
-        with self._reaching():
-            sent = self._send_all(parts, lambda part: io.BytesIO(contents[part.digest]))
+        with self._translated():
+            sizes = self._send_all(parts, lambda part: io.BytesIO(contents[part.digest]))
             digest = self._put(manifest, manifest.digest.value)
-        return Pushed(digest=digest, blobs=len(sent), bytes=sum(sent))
+        return Pushed(digest=digest, blobs=len(sizes), bytes=sum(sizes))
 
     def manifest(self, reference: str) -> Manifest | None:
         """A manifest by tag or digest, its bytes compared with the digest; ``None`` for none.
@@ -167,25 +167,25 @@ class DistributionClient:
         Raises:
             PublishError: The registry refused it, or gave other bytes than the digest says.
         """
-        with self._reaching():
-            answer = self._ask(
+        with self._translated():
+            response = self._request(
                 "GET",
                 f"/v2/{self.name}/manifests/{reference}",
                 headers={"Accept": ", ".join(sorted(INDEX_TYPES | MANIFEST_TYPES))},
             )
-        if answer.status == _NOT_FOUND:
+        if response.status == _NOT_FOUND:
             return None
-        if answer.status != _OK:
-            raise self._refused(answer, f"manifest {reference}")
-        digest = Digest(f"sha256:{hashlib.sha256(answer.data).hexdigest()}")
+        if response.status != _OK:
+            raise self._refused(response, f"manifest {reference}")
+        digest = Digest(f"sha256:{hashlib.sha256(response.data).hexdigest()}")
         if reference.startswith("sha256:") and reference != digest.value:
             raise PublishError(
                 f"the registry gave {digest} where {reference} was asked for",
                 where=self.uri,
                 remedy="a proxy between here and the registry may rewrite manifests",
             )
-        kind = answer.headers.get("Content-Type", "").partition(";")[0]
-        return Manifest(digest=digest, media_type=kind, content=answer.data)
+        kind = response.headers.get("Content-Type", "").partition(";")[0]
+        return Manifest(digest=digest, media_type=kind, content=response.data)
 
     @contextmanager
     def open(self, part: Part) -> Iterator[Readable]:
@@ -195,13 +195,13 @@ class DistributionClient:
             PublishError: The registry has lost it, or refuses it.
         """
         address = f"/v2/{self.name}/blobs/{part.digest}"
-        answer = self._ask("GET", address, preload_content=False)
+        response = self._request("GET", address, preload_content=False)
         try:
-            if answer.status != _OK:
-                raise self._refused(answer, f"blob {part.digest}")
-            yield answer
+            if response.status != _OK:
+                raise self._refused(response, f"blob {part.digest}")
+            yield response
         finally:
-            answer.close()
+            response.close()
 
     def _send_all(self, parts: Sequence[Part], opener: Opener, mount: str = "") -> list[int]:
         """Send what is lacking, some at once; the first failure or a signal stops the others."""
@@ -217,29 +217,29 @@ class DistributionClient:
 
     def _send(self, halt: threading.Event, opener: Opener, mount: str, part: Part) -> int | None:
         """Upload one blob; gives its size, or ``None`` where no byte had to move."""
-        answer = self._ask("HEAD", f"/v2/{self.name}/blobs/{part.digest}")
-        if answer.status == _OK:
+        response = self._request("HEAD", f"/v2/{self.name}/blobs/{part.digest}")
+        if response.status == _OK:
             return None
-        if answer.status != _NOT_FOUND:
-            raise self._refused(answer, f"blob {part.digest}")
-        for left in reversed(range(_UPLOAD_TRIES)):
+        if response.status != _NOT_FOUND:
+            raise self._refused(response, f"blob {part.digest}")
+        for tries_left in reversed(range(_UPLOAD_TRIES)):
             try:
                 return self._upload(halt, opener, mount, part)
-            except (urllib3.exceptions.HTTPError, _PassingError):
-                if not left or halt.wait(_PAUSE):
+            except (urllib3.exceptions.HTTPError, _TransientError):
+                if not tries_left or halt.wait(_PAUSE):
                     raise
         return part.size
 
     def _upload(self, halt: threading.Event, opener: Opener, mount: str, part: Part) -> int | None:
         query = f"?{urlencode({'mount': part.digest.value, 'from': mount})}" if mount else ""
-        opened = self._ask("POST", f"/v2/{self.name}/blobs/uploads/{query}")
-        if mount and opened.status == _CREATED:
+        started = self._request("POST", f"/v2/{self.name}/blobs/uploads/{query}")
+        if mount and started.status == _CREATED:
             return None
-        if opened.status != _ACCEPTED or "Location" not in opened.headers:
-            raise self._refused(opened, f"blob {part.digest}")
-        location = urljoin(self.base, opened.headers["Location"])
+        if started.status != _ACCEPTED or "Location" not in started.headers:
+            raise self._refused(started, f"blob {part.digest}")
+        location = urljoin(self.base, started.headers["Location"])
         with opener(part) as content:
-            sent = self._ask(
+            uploaded = self._request(
                 "PATCH",
                 location,
                 body=_Haltable(content, halt),
@@ -248,17 +248,17 @@ class DistributionClient:
                     "Content-Length": str(part.size),
                 },
             )
-        if sent.status not in {_OK, _CREATED, _ACCEPTED}:
-            raise self._refused(sent, f"blob {part.digest}")
-        location = urljoin(location, sent.headers.get("Location", location))
+        if uploaded.status not in {_OK, _CREATED, _ACCEPTED}:
+            raise self._refused(uploaded, f"blob {part.digest}")
+        location = urljoin(location, uploaded.headers.get("Location", location))
         glue = "&" if "?" in location else "?"
-        closed = self._ask("PUT", f"{location}{glue}digest={part.digest}")
-        if closed.status != _CREATED:
-            raise self._refused(closed, f"blob {part.digest}")
+        finished = self._request("PUT", f"{location}{glue}digest={part.digest}")
+        if finished.status != _CREATED:
+            raise self._refused(finished, f"blob {part.digest}")
         return part.size
 
     @contextmanager
-    def _reaching(self) -> Iterator[None]:
+    def _translated(self) -> Iterator[None]:
         try:
             yield
         except urllib3.exceptions.HTTPError as error:
@@ -269,17 +269,17 @@ class DistributionClient:
             ) from None  # urllib3's own text holds addresses, which may be signed
 
     def _put(self, manifest: Manifest, reference: str) -> Digest:
-        answer = self._ask(
+        response = self._request(
             "PUT",
             f"/v2/{self.name}/manifests/{reference}",
             body=manifest.content,
             headers={"Content-Type": manifest.media_type},
         )
-        if answer.status != _CREATED:
-            raise self._refused(answer, f"manifest {reference}")
-        return Digest(answer.headers.get("Docker-Content-Digest", manifest.digest.value))
+        if response.status != _CREATED:
+            raise self._refused(response, f"manifest {reference}")
+        return Digest(response.headers.get("Docker-Content-Digest", manifest.digest.value))
 
-    def _ask(
+    def _request(
         self,
         method: str,
         location: str,
@@ -291,51 +291,51 @@ class DistributionClient:
         url = urljoin(self.base, location)
         same_host = urlsplit(url).netloc == urlsplit(self.base).netloc
         # An upload that the registry sends elsewhere (a signed S3 address) gets no password.
-        sent = self._headers if same_host else {"User-Agent": "shipway"}
-        answer = self._pool.request(
+        own_headers = self._headers if same_host else {"User-Agent": "shipway"}
+        response = self._pool.request(
             method,
             url,
             body=body,  # type: ignore[arg-type]  # anything that can be read
-            headers={**sent, **(headers or {})},
+            headers={**own_headers, **(headers or {})},
             preload_content=preload_content,
         )
-        if answer.status == _FORBIDDEN and same_host:
-            raise self._denied(method, location, _words(answer.data))
-        return answer
+        if response.status == _FORBIDDEN and same_host:
+            raise self._denied(method, location, _error_text(response.data))
+        return response
 
-    def _denied(self, method: str, location: str, words: str) -> AccessDeniedError:
+    def _denied(self, method: str, location: str, message: str) -> AccessDeniedError:
         """A refusal of IAM's, by the action that the registry asks for; a HEAD has no words."""
         kind = next(part for part in _KINDS if f"/{part}/" in location)
         action = _DENIED_ACTIONS.get((method, kind), "ecr:BatchGetImage")
         host, _, name = self.uri.partition("/")
-        account, dot, rest = host.partition(".dkr.ecr.")
-        owner = f"{rest.partition('.')[0]}:{account}" if dot else "*:*"
+        account, dot, region_and_domain = host.partition(".dkr.ecr.")
+        owner = f"{region_and_domain.partition('.')[0]}:{account}" if dot else "*:*"
         return AccessDeniedError(
-            f"{action} is not allowed: the registry said 403 {words}".rstrip(),
+            f"{action} is not allowed: the registry said 403 {message}".rstrip(),
             where=self.uri,
             remedy="nothing was rolled out; add the statement to the role's policy",
             details=()
-            if "on resource:" in words
+            if "on resource:" in message
             else (allowing(action, f"arn:aws:ecr:{owner}:repository/{name}"),),
         )
 
-    def _refused(self, answer: urllib3.BaseHTTPResponse, what: str) -> PublishError:
+    def _refused(self, response: urllib3.BaseHTTPResponse, what: str) -> PublishError:
         remedy = "see the registry's own words above; nothing was rolled out"
-        if answer.status == _UNAUTHORIZED:
+        if response.status == _UNAUTHORIZED:
             remedy = "the registry refused the token: see that the role may ecr:InitiateLayerUpload"
-        elif "BLOB_UNKNOWN" in _words(answer.data):
+        elif "BLOB_UNKNOWN" in _error_text(response.data):
             remedy = "the registry has lost a layer: nothing was tagged; publish the image again"
-        elif answer.status == _NOT_FOUND:
+        elif response.status == _NOT_FOUND:
             remedy = "the repository does not exist; shipway never creates one"
-        passing = answer.status == _TOO_MANY or answer.status >= _SERVER_ERROR
-        return (_PassingError if passing else PublishError)(
-            f"the registry refused {what}: {answer.status} {_words(answer.data)}".rstrip(),
+        transient = response.status == _TOO_MANY or response.status >= _SERVER_ERROR
+        return (_TransientError if transient else PublishError)(
+            f"the registry refused {what}: {response.status} {_error_text(response.data)}".rstrip(),
             where=self.uri,
             remedy=remedy,
         )
 
 
-class _PassingError(PublishError):
+class _TransientError(PublishError):
     """A refusal that may be gone at the next try."""
 
 
@@ -359,7 +359,7 @@ def _reason(error: urllib3.exceptions.HTTPError) -> str:
     return ": ".join(str(part).rstrip(".") for part in cause.args) or type(cause).__name__
 
 
-def _words(body: bytes) -> str:
+def _error_text(body: bytes) -> str:
     """The registry's own message (distribution-spec, "Error Codes"), cut to a line."""
     try:
         error = json.loads(body)["errors"][0]

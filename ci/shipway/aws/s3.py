@@ -36,7 +36,7 @@ class S3Objects:
         checksum = base64.b64encode(hashlib.sha256(content).digest()).decode()
         kind = "application/json" if key.endswith("json") else "text/html"
         with translated("s3:PutObject", where):
-            for left in reversed(range(_TRIES)):
+            for tries_left in reversed(range(_TRIES)):
                 try:
                     self._session.client("s3").put_object(
                         Bucket=bucket,
@@ -47,16 +47,16 @@ class S3Objects:
                         ContentType=kind,
                     )
                 except ClientError as error:
-                    if code_of(error) in _BUSY and left:
+                    if code_of(error) in _BUSY and tries_left:
                         continue
                     if code_of(error) not in _THERE:
                         raise
-                    self._same(bucket, key, content)
+                    self._require_same(bucket, key, content)
                 return
 
-    def _same(self, bucket: str, key: str, content: bytes) -> None:
-        found = self._session.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
-        if found != content:
+    def _require_same(self, bucket: str, key: str, content: bytes) -> None:
+        stored = self._session.client("s3").get_object(Bucket=bucket, Key=key)["Body"].read()
+        if stored != content:
             raise EvidenceError(
                 "another object is there already; nothing was overwritten",
                 where=f"s3://{bucket}/{key}",

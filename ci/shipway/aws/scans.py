@@ -24,65 +24,67 @@ def read(digest: Digest, ask: Callable[[str], Page]) -> Scan:
         ask: Gives the page after a token; an empty token asks for the first.
     """
     first = ask("")
-    listed = list(_findings(first))
+    findings = list(_findings(first))
     page, pages = first, 1
     while (token := str(page.get("nextToken") or "")) and pages < _MOST_PAGES:
         page, pages = ask(token), pages + 1
-        listed += _findings(page)
+        findings += _findings(page)
     status = first.get("imageScanStatus") or {}
-    found = first.get("imageScanFindings") or {}
-    completed = found.get("imageScanCompletedAt")
+    summary = first.get("imageScanFindings") or {}
+    completed = summary.get("imageScanCompletedAt")
     return Scan(
         digest=digest,
         status=status.get("status", NOT_AVAILABLE),
-        findings=dict(found.get("findingSeverityCounts") or {}),
+        findings=dict(summary.get("findingSeverityCounts") or {}),
         reason=status.get("description", ""),
-        listed=tuple(listed),
+        listed=tuple(findings),
         completed=completed.astimezone(UTC) if isinstance(completed, datetime) else None,
-        kind=_kind(found, status.get("status", "")),
+        kind=_kind(summary, status.get("status", "")),
     )
 
 
 def _findings(page: Page) -> Iterator[ScanFinding]:
-    found = page.get("imageScanFindings") or {}
-    for one in found.get("findings") or ():
-        known = {pair.get("key"): pair.get("value", "") for pair in one.get("attributes") or ()}
+    scanned = page.get("imageScanFindings") or {}
+    for finding in scanned.get("findings") or ():
+        attributes = {
+            pair.get("key"): pair.get("value", "") for pair in finding.get("attributes") or ()
+        }
         yield ScanFinding(
-            id=one.get("name", ""),
-            severity=_severity(one),
-            package=known.get("package_name", ""),
-            version=known.get("package_version", ""),
-            url=one.get("uri", ""),
+            id=finding.get("name", ""),
+            severity=_severity(finding),
+            package=attributes.get("package_name", ""),
+            version=attributes.get("package_version", ""),
+            url=finding.get("uri", ""),
         )
-    for one in found.get("enhancedFindings") or ():
-        yield from _enhanced(one)
+    for finding in scanned.get("enhancedFindings") or ():
+        yield from _enhanced(finding)
 
 
-def _enhanced(one: Mapping[str, Any]) -> Iterator[ScanFinding]:
+def _enhanced(finding: Mapping[str, Any]) -> Iterator[ScanFinding]:
     """One entry for each package that has it (ECR API Reference, EnhancedImageScanFinding)."""
-    details = one.get("packageVulnerabilityDetails") or {}
-    known = {"YES": True, "PARTIAL": True, "NO": False}
-    name = details.get("vulnerabilityId") or one.get("title") or one.get("findingArn", "")
+    details = finding.get("packageVulnerabilityDetails") or {}
+    answers = {"YES": True, "PARTIAL": True, "NO": False}
+    name = details.get("vulnerabilityId") or finding.get("title") or finding.get("findingArn", "")
     packages: Sequence[Mapping[str, Any]] = details.get("vulnerablePackages") or [{}]
     for package in packages:
         yield ScanFinding(
             id=name,
-            severity=_severity(one),
+            severity=_severity(finding),
             package=package.get("name", ""),
             version=package.get("version", ""),
-            mended_in=package.get("fixedInVersion", ""),
-            fixable=known.get(one.get("fixAvailable", "")),
-            exploitable=known.get(one.get("exploitAvailable", "")),
+            fixed_in=package.get("fixedInVersion", ""),
+            fixable=answers.get(finding.get("fixAvailable", "")),
+            exploitable=answers.get(finding.get("exploitAvailable", "")),
             url=details.get("sourceUrl", ""),
         )
 
 
-def _kind(found: Mapping[str, Any], status: str) -> Literal["basic", "enhanced", ""]:
-    if "enhancedFindings" in found or status == "ACTIVE":
+def _kind(scanned: Mapping[str, Any], status: str) -> Literal["basic", "enhanced", ""]:
+    if "enhancedFindings" in scanned or status == "ACTIVE":
         return "enhanced"
-    return "basic" if found else ""
+    return "basic" if scanned else ""
 
 
-def _severity(one: Mapping[str, Any]) -> Severity:
-    word = str(one.get("severity", "")).lower()
+def _severity(finding: Mapping[str, Any]) -> Severity:
+    word = str(finding.get("severity", "")).lower()
     return word if word in _SEVERITIES else "undefined"  # type: ignore[return-value]

@@ -101,7 +101,7 @@ class Session:
                 with translated(f"{service}: credentials"):
                     if self._session is None:
                         self._session = boto3.Session(region_name=self.region)
-                    made = self._session.client(
+                    client = self._session.client(
                         service,
                         config=Config(
                             connect_timeout=5,
@@ -111,10 +111,10 @@ class Session:
                             max_pool_connections=16,
                         ),
                     )
-                    made.meta.events.register_first("needs-retry", _let_through)
+                    client.meta.events.register_first("needs-retry", _let_through)
                     if service == "sts":  # asked first of all, when nothing is under way yet
-                        made.meta.events.register_first("needs-retry.sts", _give_up)
-                    self._clients[service, attempts] = made
+                        client.meta.events.register_first("needs-retry.sts", _fail_fast)
+                    self._clients[service, attempts] = client
             return self._clients[service, attempts]
 
     def renew(self) -> bool:
@@ -133,8 +133,8 @@ class Session:
         try:
             with translated("credentials"):
                 self.client("sts")
-                found = self._session.get_credentials() if self._session else None
-                frozen = found.get_frozen_credentials() if found else None
+                credentials = self._session.get_credentials() if self._session else None
+                frozen = credentials.get_frozen_credentials() if credentials else None
         except ShipwayError:
             return "", ""
         return (str(frozen.access_key), str(frozen.token)) if frozen else ("", "")
@@ -147,8 +147,8 @@ class Session:
             AwsError: STS cannot be reached.
         """
         with translated("sts:GetCallerIdentity"):
-            answer = self.client("sts").get_caller_identity()
-            return Identity(account=answer["Account"], arn=answer["Arn"], user_id=answer["UserId"])
+            caller = self.client("sts").get_caller_identity()
+            return Identity(account=caller["Account"], arn=caller["Arn"], user_id=caller["UserId"])
 
     def access_key_id(self) -> str:
         """The key id in use (never the secret), so that a long-lived ``AKIA…`` can be refused."""
@@ -169,7 +169,7 @@ def _let_through(caught_exception: Exception | None = None, **_: Any) -> None:
         raise wrapped
 
 
-def _give_up(attempts: int = 0, caught_exception: Exception | None = None, **_: Any) -> None:
+def _fail_fast(attempts: int = 0, caught_exception: Exception | None = None, **_: Any) -> None:
     """Raise again that a connection was refused, where it was refused before.
 
     It is an endpoint or a proxy that is not there, and all five attempts would be seven seconds of
@@ -228,9 +228,9 @@ def translated(operation: str, resource: str = "") -> Iterator[None]:
         ) from error
     except (ResponseParserError, LookupError, TypeError, ValueError, AttributeError) as error:
         # Something else than AWS answers there: a field that always is there is not.
-        said = str(error).partition("\n")[0]
+        problem = str(error).partition("\n")[0]
         raise AwsError(
-            f"{operation}: what answered cannot be read: {type(error).__name__}: {said}",
+            f"{operation}: what answered cannot be read: {type(error).__name__}: {problem}",
             where=resource,
             remedy="check AWS_ENDPOINT_URL and the proxy: that is not the answer of AWS",
         ) from error

@@ -1,1 +1,1 @@
-"""What stands behind each task: one file for each, named as the task."""
+"""The command line: one file for each task, named as the task."""

@@ -1,4 +1,4 @@
-"""What stands behind ``inv bootstrap``: an environment's deploy role, printed or made.
+"""``inv bootstrap``: an environment's deploy role, printed or made.
 
 Made by somebody who may make roles, once, and again where the contract changed. Deliveries never
 come here, and nothing here deletes.
@@ -23,7 +23,7 @@ from shipway.delivery.stage import UNCHANGED
 from shipway.errors import IdentityError, UsageError
 from shipway.git import checkout
 from shipway.policy.compile import bootstrap_template, trust, workflow
-from shipway.policy.compile.resources import needs
+from shipway.policy.compile.resources import resources_of
 from shipway.policy.compile.trust import camel
 from shipway.policy.contract import Contract
 from shipway.wiring import account
@@ -63,12 +63,12 @@ def _apply(
     declared = delivery.environment(env)
     place = resolve.find(declared, os.environ)
     aws = account(place.region)
-    found = aws.identity()
-    if found.account != place.account:
+    identity = aws.identity()
+    if identity.account != place.account:
         raise IdentityError(
-            f"these credentials belong to account {found.account}, "
+            f"these credentials belong to account {identity.account}, "
             f"but {place.name} is {place.account}",
-            where=found.arn,
+            where=identity.arn,
             remedy="sign in to the other account as somebody who may make roles",
         )
     environment = resolve.resolve(declared, variables=os.environ, published=aws.published)
@@ -80,7 +80,7 @@ def _apply(
         origin = origins.origin(
             delivery, environment, variables=os.environ, published=aws.published
         )
-    values = {**values, **bootstrap_template.options(needs(declared), environment, origin)}
+    values = {**values, **bootstrap_template.options(resources_of(declared), environment, origin)}
     for name, value in values.items():
         console.say(f"{name} = {value}")
     proposed = aws.stacks.propose(stack, template, values)
@@ -98,8 +98,8 @@ def _apply(
     outputs = aws.stacks.carry_out(proposed)
     console.say(f"Done: {outputs.get('DeployRoleArn', stack)}")
     if policy := outputs.get(bootstrap_template.SOURCE_POLICY):
-        there = f"{values['SourceAccount']} {values['SourceRegion']}"
-        console.say(f"Repository {values['SourceRepository']} in {there}: its policy must hold")
+        source = f"{values['SourceAccount']} {values['SourceRegion']}"
+        console.say(f"Repository {values['SourceRepository']} in {source}: its policy must hold")
         console.say(policy)
     for name, value in _variables(outputs, environment).items():
         console.say(f"GitHub environment {declared.name}: variable {name} = {value}")

@@ -1,4 +1,4 @@
-"""What stands behind ``inv contract``: one contract, three locks, and every difference by line.
+"""``inv contract``: what the contract is compiled to, and every difference from it, by line.
 
 The rule is written once, in ``ci/release.toml``. The gate reads it; the workflow and the IAM
 documents are rendered from it and compared with what is committed.
@@ -20,7 +20,7 @@ from shipway.git import checkout
 from shipway.policy import load as contract_file
 from shipway.policy.compile import bootstrap_template, drift, trust, workflow
 from shipway.policy.compile.drift import Difference
-from shipway.policy.compile.job_condition import wider
+from shipway.policy.compile.job_condition import looser_than
 from shipway.policy.compile.workflow import Region
 from shipway.policy.contract import Contract
 
@@ -29,8 +29,8 @@ _DOCUMENTS = "ci/iam"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Locks:
-    """What the contract makes of the two places beside the gate.
+class CompiledContract:
+    """What workflow and IAM documents must hold, compiled from the contract.
 
     Attributes:
         workflow: The workflow's file, from the repository's root.
@@ -50,15 +50,15 @@ def run(*, write: bool, json: bool) -> int:
         root = Path(os.path.relpath(checkout.root(Path.cwd())))
         contract, delivery = read(root)
         console.table("Release contract", _COLUMNS, table(contract))
-        locks = render(contract, delivery)
-        _say(contract, locks, console)
+        compiled = render(contract, delivery)
+        _say_looser(contract, compiled, console)
         if write:
-            for name in put(root, locks):
+            for name in write_files(root, compiled):
                 console.say(f"written: {name}")
-        found = differences(root, locks)
-        if found:
-            raise drifted(found)
-        console.say(same(locks))
+        differing = differences(root, compiled)
+        if differing:
+            raise drift_error(differing)
+        console.say(no_difference(compiled))
         return 0
 
     return run_command(work, interrupted="run it again: it shows every difference", json=json)
@@ -76,7 +76,7 @@ def read(root: Path) -> tuple[Contract, DeliveryFile]:
     return contract, delivery
 
 
-def render(contract: Contract, delivery: DeliveryFile) -> Locks:
+def render(contract: Contract, delivery: DeliveryFile) -> CompiledContract:
     """The regions of the workflow and every IAM template.
 
     Raises:
@@ -84,7 +84,7 @@ def render(contract: Contract, delivery: DeliveryFile) -> Locks:
     """
     time = workflow.budget(contract, delivery)
     regions = workflow.regions(contract, time)
-    return Locks(
+    return CompiledContract(
         workflow=contract.source.workflow if contract.source else "",
         regions=regions,
         documents={
@@ -96,53 +96,55 @@ def render(contract: Contract, delivery: DeliveryFile) -> Locks:
     )
 
 
-def differences(root: Path, locks: Locks) -> tuple[Difference, ...]:
+def differences(root: Path, compiled: CompiledContract) -> tuple[Difference, ...]:
     """Everything in the repository that is not as the contract says."""
-    found = list(drift.marked(locks.workflow, _text(root / locks.workflow), locks.regions))
-    for name, expected in locks.documents.items():
-        found += drift.whole(name, _text(root / name), expected, "the deploy role")
+    differing = list(
+        drift.compare_regions(compiled.workflow, _text(root / compiled.workflow), compiled.regions)
+    )
+    for name, expected in compiled.documents.items():
+        differing += drift.compare_file(name, _text(root / name), expected, "the deploy role")
     for file in sorted((root / _DOCUMENTS).glob("*.yaml")):
         name = f"{_DOCUMENTS}/{file.name}"
-        if name not in locks.documents:
+        if name not in compiled.documents:
             what = "no event leads to this environment: remove the file"
-            found.append(Difference(path=name, line=1, what=what))
-    return tuple(found)
+            differing.append(Difference(path=name, line=1, what=what))
+    return tuple(differing)
 
 
-def drifted(found: tuple[Difference, ...]) -> DriftError:
-    """The differences as one error."""
-    count = "1 place differs" if len(found) == 1 else f"{len(found)} places differ"
+def drift_error(differences: tuple[Difference, ...]) -> DriftError:
+    """One error with every line of every difference, and the remedy: render anew."""
+    count = "1 place differs" if len(differences) == 1 else f"{len(differences)} places differ"
     return DriftError(
         f"{count} from the release contract",
-        details=tuple(line for one in found for line in one.lines),
+        details=tuple(line for difference in differences for line in difference.lines),
         remedy=f"change {_CONTRACT}, then render: nox -s contract -- --write",
     )
 
 
-def same(locks: Locks) -> str:
+def no_difference(compiled: CompiledContract) -> str:
     """That nothing differs, with every file from the repository's top, as differences have it."""
-    return f"No difference: {', '.join((_CONTRACT, locks.workflow, *locks.documents))}"
+    return f"No difference: {', '.join((_CONTRACT, compiled.workflow, *compiled.documents))}"
 
 
-def put(root: Path, locks: Locks) -> tuple[str, ...]:
+def write_files(root: Path, compiled: CompiledContract) -> tuple[str, ...]:
     """Render what differs into the repository; the files that changed.
 
     Raises:
         ConfigurationError: The workflow is missing, or has no place for a region.
     """
-    text = _text(root / locks.workflow)
+    text = _text(root / compiled.workflow)
     if text is None:
         raise ConfigurationError(
-            f"there is no {locks.workflow}",
+            f"there is no {compiled.workflow}",
             where=_CONTRACT,
             remedy="copy the workflow of docs/release-contract.md there, then render again",
         )
-    wanted = {locks.workflow: drift.written(locks.workflow, text, locks.regions)}
-    wanted |= locks.documents
-    changed = [name for name, content in wanted.items() if _text(root / name) != content]
+    files = {compiled.workflow: drift.fill_regions(compiled.workflow, text, compiled.regions)}
+    files |= compiled.documents
+    changed = [name for name, content in files.items() if _text(root / name) != content]
     for name in changed:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
-        (root / name).write_text(wanted[name], encoding="utf-8")
+        (root / name).write_text(files[name], encoding="utf-8")
     return tuple(changed)
 
 
@@ -165,17 +167,19 @@ def table(contract: Contract) -> tuple[tuple[str, ...], ...]:
     rows = []
     for entry in contract.entries:
         by_hand = entry not in contract.triggers
-        named = {
+        names = {
             contract.environment_policy(name).role_for(by_hand=by_hand)
             for name in entry.environments
         }
-        roles = sorted("any identity of the account" if one in {"", "*"} else one for one in named)
+        roles = sorted(
+            "any identity of the account" if name in {"", "*"} else name for name in names
+        )
         places, tasks = ", ".join(entry.environments), ", ".join(entry.tasks)
         rows.append((entry.name, entry.rule, places, tasks, ", ".join(roles)))
     return tuple(rows)
 
 
-def _say(contract: Contract, locks: Locks, console: Console) -> None:
+def _say_looser(contract: Contract, compiled: CompiledContract, console: Console) -> None:
     for entry in contract.triggers:
-        if note := wider(entry):
-            console.say(f"{entry.name}: the guard of {locks.workflow} is wider: {note}")
+        if note := looser_than(entry):
+            console.say(f"{entry.name}: the guard of {compiled.workflow} is wider: {note}")

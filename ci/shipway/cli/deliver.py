@@ -1,4 +1,4 @@
-"""What stands behind a task: read the arguments, deliver, show it, give the exit code."""
+"""``inv build``, ``publish``, ``deploy``, ``verify`` and ``resume``: a delivery, its exit code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(
     *,
     image: str = "",
     resume: HookAction | None = None,
-    asked: Overrides | None = None,
+    overrides: Overrides | None = None,
     json: bool,
     verbose: bool,
 ) -> int:
@@ -36,26 +36,28 @@ def run(
         env: ``--env``; empty where the release contract is to say it.
         image: ``--image``; empty for a build.
         resume: The answer to the PAUSE hook that a deployment waits at.
-        asked: What the contract's rules are to let through, by name.
+        overrides: What the contract's rules are to let through, by name.
         json: One JSON object for each event instead of words for a person.
         verbose: Show all of BuildKit's output.
     """
 
     def work(console: Console) -> int:
         with terminable():
-            order = _order(stage, env, image, resume, asked or Overrides())
+            order = _order(stage, env, image, resume, overrides or Overrides())
             return _deliver(order, console)
 
     return run_command(work, interrupted=UNCHANGED, json=json, verbose=verbose)
 
 
-def _order(stage: Task, env: str, image: str, resume: HookAction | None, asked: Overrides) -> Order:
+def _order(
+    stage: Task, env: str, image: str, resume: HookAction | None, overrides: Overrides
+) -> Order:
     return Order(
         task=stage,
         environment=env or None,
         image=ImageReference.parse(image) if image else None,
         resume=resume,
-        asked=asked,
+        overrides=overrides,
     )
 
 
@@ -80,13 +82,13 @@ def terminable() -> Iterator[None]:
         )
 
     numbers = [
-        one
-        for one in (signal.SIGTERM, signal.SIGHUP)
-        if signal.getsignal(one) is not signal.SIG_IGN
+        number
+        for number in (signal.SIGTERM, signal.SIGHUP)
+        if signal.getsignal(number) is not signal.SIG_IGN
     ]
-    before = {one: signal.signal(one, end) for one in numbers}
+    before = {number: signal.signal(number, end) for number in numbers}
     try:
         yield
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)

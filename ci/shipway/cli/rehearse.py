@@ -1,4 +1,4 @@
-"""What stands behind ``inv rehearse``: start the sandbox, walk every walk, judge the evidence."""
+"""``inv rehearse``: start the sandbox, run every scenario, judge the evidence."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def run(*, as_json: bool, verbose: bool) -> int:
         with terminable():
             return _rehearse(console)
 
-    again = "nothing is left running; start it again at any time"
-    return run_command(work, interrupted=again, json=as_json, verbose=verbose)
+    remedy = "nothing is left running; start it again at any time"
+    return run_command(work, interrupted=remedy, json=as_json, verbose=verbose)
 
 
 def _rehearse(console: Console) -> int:
     root = git.root(Path.cwd())
-    began = time.monotonic()
+    started = time.monotonic()
     evidence = _folder(root / "evidence")
     name = evidence.name
     with ExitStack() as stack:
@@ -61,12 +61,12 @@ def _rehearse(console: Console) -> int:
             evidence=evidence,
             prober=HttpProber(),
         )
-        _walk_all(stage, scratch, console)
+        _run_all(stage, scratch, console)
     judged = closing.judge(evidence)
-    report = closing.close(evidence, judged, seconds=time.monotonic() - began)
+    report = closing.close(evidence, judged, seconds=time.monotonic() - started)
     for line in closing.words(judged):
         console.say(line)
-    shown = [
+    acceptance = [
         Acceptance(
             name=row.name if row.met else f"{row.name}: {row.why}",
             met=row.met,
@@ -75,7 +75,7 @@ def _rehearse(console: Console) -> int:
         for row in judged.rows
     ]
     console.acceptance(
-        shown, seconds=time.monotonic() - began, report=f"evidence/{name}/{report.name}"
+        acceptance, seconds=time.monotonic() - started, report=f"evidence/{name}/{report.name}"
     )
     if judged.checked.findings:
         return EvidenceError.exit_code
@@ -102,24 +102,26 @@ def _folder(above: Path) -> Path:
             return folder
 
 
-def _walk_all(stage: ScenarioContext, scratch: Path, console: Console) -> None:
+def _run_all(stage: ScenarioContext, scratch: Path, console: Console) -> None:
     crash, *unhealthy = scenarios.FAILING
     numbers = count(1)
-    for one in (scenarios.MAIN, scenarios.STABLE, crash):
-        _walk(one, stage, next(numbers), console)
+    for scenario in (scenarios.MAIN, scenarios.STABLE, crash):
+        _run_scenario(scenario, stage, next(numbers), console)
     # A refusal changes nothing and asks no AWS; and while two releases wait for their health checks
     # to fail, this machine has nothing to do. So the refusals are walked beside them.
-    apart = [_Apart(one, stage, next(numbers), scratch) for one in scenarios.REFUSED]
+    cloned = [
+        _ClonedScenario(scenario, stage, next(numbers), scratch) for scenario in scenarios.REFUSED
+    ]
     with _pool(_BESIDE) as pool:
         # Nobody may commit in a repository that is being cloned.
-        list(pool.map(_Apart.clone, apart))
-        under_way = [pool.submit(one.walk) for one in apart]
-        for one in unhealthy:
-            _walk(one, stage, next(numbers), console)
-        for beside, ended in zip(apart, under_way, strict=True):
-            ended.result()
-            beside.show(console)
-    _walk(scenarios.NO_IMAGE, stage, next(numbers), console)
+        list(pool.map(_ClonedScenario.clone, cloned))
+        runs = [pool.submit(clone.run) for clone in cloned]
+        for scenario in unhealthy:
+            _run_scenario(scenario, stage, next(numbers), console)
+        for clone, running in zip(cloned, runs, strict=True):
+            running.result()
+            clone.show(console)
+    _run_scenario(scenarios.NO_IMAGE, stage, next(numbers), console)
 
 
 @contextmanager
@@ -132,35 +134,42 @@ def _pool(workers: int) -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(cancel_futures=True)
 
 
-class _Apart:
-    """A walk in a clone of its own; what it tells is kept until its turn to be shown."""
+class _ClonedScenario:
+    """A scenario in a clone of its own; its events are kept until its turn to be shown."""
 
     def __init__(
         self, scenario: Scenario, stage: ScenarioContext, number: int, scratch: Path
     ) -> None:
-        self._one = scenario
+        self._scenario = scenario
         self._stage = stage
         self._number = number
         self._folder = scratch / scenario.name
-        self._heard: list[Event] = []
+        self._recorded: list[Event] = []
 
     def clone(self) -> None:
         """Take the repository as it is now."""
-        own = Checkout(self._stage.checkout.folder, self._folder)
-        self._stage = replace(self._stage, checkout=own)
+        checkout = Checkout(self._stage.checkout.folder, self._folder)
+        self._stage = replace(self._stage, checkout=checkout)
 
-    def walk(self) -> None:
-        """Carry it out."""
-        walk(self._one, self._stage, self._number, _events(self._heard.append, self._stage.root))
+    def run(self) -> None:
+        """Run the scenario in the clone, and keep its events."""
+        walk(
+            self._scenario,
+            self._stage,
+            self._number,
+            _events(self._recorded.append, self._stage.root),
+        )
 
     def show(self, console: Console) -> None:
-        """Say what was heard."""
-        _head(self._one, console)
-        for event in self._heard:
+        """Print its events."""
+        _head(self._scenario, console)
+        for event in self._recorded:
             console(event)
 
 
-def _walk(scenario: Scenario, stage: ScenarioContext, number: int, console: Console) -> None:
+def _run_scenario(
+    scenario: Scenario, stage: ScenarioContext, number: int, console: Console
+) -> None:
     _head(scenario, console)
     walk(scenario, stage, number, _events(console, stage.root))
 

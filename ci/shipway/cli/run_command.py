@@ -29,7 +29,7 @@ def run_command(
             return work(console)
         except KeyboardInterrupt:
             error: ShipwayError = CancelledError("interrupted", remedy=interrupted)
-        except ShipwayError as met:
-            error = met
+        except ShipwayError as raised:
+            error = raised
         console.error(error)
         return error.exit_code

@@ -1,4 +1,4 @@
-"""What stands behind ``inv sandbox``."""
+"""``inv sandbox``: start the embedded AWS in the background, or end it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def run(*, down: bool, json: bool) -> int:
             ended = entry.end(cache)
             console.say("the sandbox has ended" if ended else "no sandbox is running")
             return 0
-        found = entry.background(checkout.root(Path.cwd()), cache, console.say)
-        console.say(f"the sandbox runs at {found.endpoint} (process {found.pid})")
+        world = entry.background(checkout.root(Path.cwd()), cache, console.say)
+        console.say(f"the sandbox runs at {world.endpoint} (process {world.pid})")
         console.say("deliver to it: inv deploy --env local")
         minutes = f"{entry.IDLE_SECONDS / 60:.0f}"
         console.say(f"end it: inv sandbox --down (it ends by itself after {minutes} idle minutes)")
         return 0
 
-    rest = "one that was still starting has been ended; inv sandbox --down ends one that runs"
-    return run_command(work, interrupted=rest, json=json)
+    remedy = "one that was still starting has been ended; inv sandbox --down ends one that runs"
+    return run_command(work, interrupted=remedy, json=json)

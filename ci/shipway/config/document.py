@@ -22,8 +22,8 @@ _KEYS = re.compile(r"\('.*'(?:,|, '.*')\)")
 
 # What tomllib says (its parser's own words), and what should stand there instead.
 _EXPECTED: Mapping[re.Pattern[str], str] = {
-    re.compile(said): expected
-    for said, expected in (
+    re.compile(message): expected
+    for message, expected in (
         ("Invalid value", 'a "text" in double quotes, a number, true, false or a [list]'),
         ("Invalid (statement|initial)|Expected '='", "key = value, a [table] or a # comment"),
         ("Expected newline", "the end of the line; a text stands in one pair of double quotes"),
@@ -43,13 +43,13 @@ class TomlDocument:
     """What a file says.
 
     Attributes:
-        shown: Its path as it was given, for messages.
+        path: Its path as it was given, for messages.
         sha256: Of the very bytes that were read: what is judged is what is recorded.
         table: Its keys and values.
         lines: The line of every key, from 1.
     """
 
-    shown: str
+    path: str
     sha256: str
     table: Mapping[str, Any]
     lines: Mapping[KeyPath, int]
@@ -68,44 +68,44 @@ def read(file: Path, *, remedy: str) -> TomlDocument:
         ConfigurationError: There is no such file, it cannot be read, it is not UTF-8, or it is not
             TOML; with the line where there is one.
     """
-    shown = str(file)
+    path = str(file)
     try:
         content = file.read_bytes()
     except FileNotFoundError as error:
-        raise ConfigurationError(f"there is no file {shown}", remedy=remedy) from error
+        raise ConfigurationError(f"there is no file {path}", remedy=remedy) from error
     except OSError as error:
         raise ConfigurationError(
-            f"{shown} cannot be read: {error.strerror}", remedy="check what it is and its mode"
+            f"{path} cannot be read: {error.strerror}", remedy="check what it is and its mode"
         ) from error
     try:
         text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise ConfigurationError(
-            f"{shown}:{line} is not UTF-8: byte 0x{content[error.start]:02X}",
+            f"{path}:{line} is not UTF-8: byte 0x{content[error.start]:02X}",
             remedy="save the file as UTF-8",
         ) from error
     try:
         table = tomllib.loads(text)
         lines = positions(text)
     except tomllib.TOMLDecodeError as error:
-        raise _syntax(shown, text, str(error)) from error
+        raise _syntax(path, text, str(error)) from error
     except RecursionError as error:
         raise ConfigurationError(
-            f"{shown} is nested too deeply", remedy="write it as docs/configuration.md shows"
+            f"{path} is nested too deeply", remedy="write it as docs/configuration.md shows"
         ) from error
     sha256 = hashlib.sha256(content).hexdigest()
-    return TomlDocument(shown=shown, sha256=sha256, table=table, lines=lines)
+    return TomlDocument(path=path, sha256=sha256, table=table, lines=lines)
 
 
-def _syntax(shown: str, text: str, message: str) -> ConfigurationError:
+def _syntax(path: str, text: str, message: str) -> ConfigurationError:
     where = _WHERE.search(message)
-    place, column = shown, ""
+    place, column = path, ""
     if where:
         place += f":{where[1] or len(text.splitlines()) or 1}"
         column = f", at column {where[2]}" if where[2] else ", at the end of the file"
     what = message[: where.start()] if where else message
-    expected = next((text for said, text in _EXPECTED.items() if said.match(what)), _ANYTHING)
+    expected = next((text for pattern, text in _EXPECTED.items() if pattern.match(what)), _ANYTHING)
     what = _KEYS.sub(lambda keys: ".".join(ast.literal_eval(keys[0])), what)
     return ConfigurationError(
         f"{place} is not TOML: {what[:1].lower()}{what[1:]}{column}",

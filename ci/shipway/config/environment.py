@@ -191,7 +191,7 @@ class Environment:
 
     @property
     def place(self) -> EnvironmentRef:
-        """Where it is."""
+        """Name, account and region: what is known of it before AWS is asked."""
         return EnvironmentRef(
             name=self.name, account=self.account, region=self.region, sandbox=self.sandbox
         )
@@ -223,5 +223,5 @@ class Origin:
 
 def home_of(uri: str) -> tuple[str, str] | None:
     """Account and region of a registry of ECR's; ``None`` where no host says them."""
-    found = _ECR.match(uri)
-    return (found[1], found[2]) if found else None
+    match = _ECR.match(uri)
+    return (match[1], match[2]) if match else None

@@ -26,7 +26,7 @@ class Declared:
 
     @property
     def path(self) -> KeyPath:
-        """Where it stands in the file."""
+        """``environments.NAME``: the keys that lead to its table."""
         return ("environments", self.name)
 
     def leaves(self) -> Iterator[tuple[KeyPath, str]]:
@@ -63,7 +63,7 @@ class DeliveryFile:
         if name not in self.names:
             raise ConfigurationError(
                 f"there is no environment {shown(name)}{nearest(name, self.names)}",
-                where=self.document.shown,
+                where=self.document.path,
                 remedy=f"name one of {', '.join(self.names)}",
             )
         return Declared(name=name, document=self.document)
@@ -84,13 +84,13 @@ def load(file: Path) -> DeliveryFile:
         DeliveryTable.model_validate(document.table)
     except ValidationError as error:
         problems += problems_of(error, DeliveryTable)
-    problems += _between(document.table)
+    problems += _contradictions(document.table)
     if problems:
-        raise configuration_error(problems, shown=document.shown, lines=document.lines)
+        raise configuration_error(problems, path=document.path, lines=document.lines)
     return DeliveryFile(document=document)
 
 
-def _between(table: Mapping[str, Any]) -> Iterator[Problem]:
+def _contradictions(table: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong only when two values are seen together."""
     environments = dict(_tables(table.get("environments")))
     for name, environment in environments.items():
@@ -110,8 +110,10 @@ def _promotion(
     source = environment.get("promote_from")
     if not isinstance(source, str) or not source:
         if "promote_repository" in environment:
-            beside = ("environments", name, "promote_repository")
-            yield Problem(path=beside, text="says where promote_from, which is missing, lies")
+            repository_path = ("environments", name, "promote_repository")
+            yield Problem(
+                path=repository_path, text="says where promote_from, which is missing, lies"
+            )
     elif source == name:
         yield Problem(path=path, text="is this environment itself")
     elif source not in environments:
@@ -128,11 +130,11 @@ def _promotion(
 
 def same_services(services: object, prefix: KeyPath) -> Iterator[Problem]:
     """Services that say they are the same one: two rollouts of it would replace each other."""
-    seen: dict[str, KeyPath] = {}
+    paths: dict[str, KeyPath] = {}
     for key, service in _tables(services):
         name, path = service.get("service"), (*prefix, key, "service")
-        if isinstance(name, str) and seen.setdefault(name, path) != path:
-            first = dotted(seen[name])
+        if isinstance(name, str) and paths.setdefault(name, path) != path:
+            first = dotted(paths[name])
             yield Problem(path=path, text=f"is the same service as {first}")
 
 

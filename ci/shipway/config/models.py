@@ -23,31 +23,34 @@ _ROLE = r"(?:[A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}"
 Key = Annotated[
     str,
     Rule(
-        words='a name of small letters, digits and "-"',
+        expected='a name of small letters, digits and "-"',
         shape=r"[a-z][a-z0-9-]{0,31}",
         references=(),
     ),
 ]
 Platform = Annotated[
-    str, Rule(words='a platform such as "linux/amd64"', shape=r"[a-z0-9]+/[a-z0-9_]+(?:/v[0-9]+)?")
+    str,
+    Rule(expected='a platform such as "linux/amd64"', shape=r"[a-z0-9]+/[a-z0-9_]+(?:/v[0-9]+)?"),
 ]
 ArgumentName = Annotated[
     str,
     Rule(
-        words="the name of a build argument", shape=r"[A-Za-z_][A-Za-z0-9_]{0,127}", references=()
+        expected="the name of a build argument",
+        shape=r"[A-Za-z_][A-Za-z0-9_]{0,127}",
+        references=(),
     ),
 ]
-Text = Annotated[str, Rule(words="a text")]
-Switch = Annotated[bool, Rule(words="true or false")]
+Text = Annotated[str, Rule(expected="a text")]
+Switch = Annotated[bool, Rule(expected="true or false")]
 
 
 class ImageTable(Table):
     """What is built: the same for every environment."""
 
-    context: Annotated[str, Rule(words="a folder", shape=r"[^\x00-\x1f]+")] = Field(
+    context: Annotated[str, Rule(expected="a folder", shape=r"[^\x00-\x1f]+")] = Field(
         default=".", description="The build context, relative to the repository's root."
     )
-    dockerfile: Annotated[str, Rule(words="a file", shape=r"[^\x00-\x1f]+")] = Field(
+    dockerfile: Annotated[str, Rule(expected="a file", shape=r"[^\x00-\x1f]+")] = Field(
         default="Dockerfile", description="The Dockerfile, relative to the context."
     )
     platforms: list[Platform] = Field(
@@ -62,7 +65,7 @@ class ImageTable(Table):
     builder: Annotated[
         str,
         Rule(
-            words="a builder's name, or an address that begins with tcp://, unix:// or kube-pod://",
+            expected="a builder's name, or an address that begins with tcp://, unix:// or kube-pod://",
             shape=r"[A-Za-z0-9][A-Za-z0-9_.-]*|(?:tcp|unix|kube-pod)://[!-~]+",
         ),
     ] = Field(
@@ -73,7 +76,7 @@ class ImageTable(Table):
     cache: Annotated[
         str,
         Rule(
-            words="a repository with a tag, HOST/NAME:TAG",
+            expected="a repository with a tag, HOST/NAME:TAG",
             shape=rf"{HOST}/{REPOSITORY}:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}",
         ),
     ] = Field(
@@ -94,12 +97,12 @@ class ServiceTable(Table):
     service: Annotated[
         str,
         Rule(
-            words="the name or ARN of an ECS service",
+            expected="the name or ARN of an ECS service",
             shape=rf"(?:{_ARN}ecs:[a-z0-9-]+:[0-9]{{12}}:service/(?:{_ECS_NAME}/)?)?{_ECS_NAME}",
         ),
     ] = Field(description="The ECS service (`serviceName`), or its ARN.")
     container: Annotated[
-        str, Rule(words="the name of a container in the task definition", shape=_ECS_NAME)
+        str, Rule(expected="the name of a container in the task definition", shape=_ECS_NAME)
     ] = Field(
         description="The container of its task definition that takes the image; "
         "the others stay as they are."
@@ -107,12 +110,12 @@ class ServiceTable(Table):
     url: Annotated[
         str,
         Rule(
-            words="an http:// or https:// address",
+            expected="an http:// or https:// address",
             shape=r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[!-~]*)?",
         ),
     ] = Field(default="", description="The address that must answer. Without it none is asked.")
     path: Annotated[
-        str, Rule(words='a path that begins with "/"', shape=r"/[!-~]*", references=())
+        str, Rule(expected='a path that begins with "/"', shape=r"/[!-~]*", references=())
     ] = Field(default="", description="Added to `url`: what the service answers when it is well.")
     expected_status: Annotated[int, number("", 100, 599)] = Field(
         default=200, description="The HTTP status that counts as an answer."
@@ -188,32 +191,32 @@ class EnvironmentTable(Table):
     """One place that a release can go to."""
 
     account: Annotated[
-        str, Rule(words="12 digits in quotes", shape=r"[0-9]{12}", references=EARLY)
+        str, Rule(expected="12 digits in quotes", shape=r"[0-9]{12}", references=EARLY)
     ] = Field(description="The AWS account. Credentials of any other are refused.")
     region: Annotated[
         str,
         Rule(
-            words='a region such as "eu-west-1"',
+            expected='a region such as "eu-west-1"',
             shape=r"[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2}",
             references=EARLY,
         ),
     ] = Field(description="The AWS region.")
     repository: Annotated[
-        str, Rule(words="an ECR repository's name or URI", shape=rf"(?:{HOST}/)?{REPOSITORY}")
+        str, Rule(expected="an ECR repository's name or URI", shape=rf"(?:{HOST}/)?{REPOSITORY}")
     ] = Field(
         description="The ECR repository: its name (`repositoryName`) or its URI (`repositoryUri`)."
     )
     cluster: Annotated[
         str,
         Rule(
-            words="the name or ARN of an ECS cluster",
+            expected="the name or ARN of an ECS cluster",
             shape=rf"(?:{_ARN}ecs:[a-z0-9-]+:[0-9]{{12}}:cluster/)?{_ECS_NAME}",
         ),
     ] = Field(description="The ECS cluster (`clusterName`), or its ARN.")
     role: Annotated[
         str,
         Rule(
-            words="the name or ARN of an IAM role",
+            expected="the name or ARN of an IAM role",
             shape=rf"(?:{_ARN}iam::[0-9]{{12}}:role/)?{_ROLE}",
         ),
     ] = Field(
@@ -224,11 +227,12 @@ class EnvironmentTable(Table):
         default=900,
         description="Seconds that a rollout may take, for services that do not say otherwise.",
     )
-    sandbox: Annotated[bool, Rule(words="true or false", references=())] = Field(
+    sandbox: Annotated[bool, Rule(expected="true or false", references=())] = Field(
         default=False, description="Whether this is the embedded sandbox, which is started for it."
     )
     promote_from: Annotated[
-        str, Rule(words="the name of an environment", shape=r"[a-z][a-z0-9-]{0,31}", references=())
+        str,
+        Rule(expected="the name of an environment", shape=r"[a-z][a-z0-9-]{0,31}", references=()),
     ] = Field(
         default="",
         description="The environment whose image of this commit is taken as it is, digest and all. "
@@ -237,7 +241,7 @@ class EnvironmentTable(Table):
     )
     promote_repository: Annotated[
         str,
-        Rule(words="an ECR repository's URI", shape=rf"{HOST}/{REPOSITORY}"),
+        Rule(expected="an ECR repository's URI", shape=rf"{HOST}/{REPOSITORY}"),
     ] = Field(
         default="",
         description="The URI of that environment's repository, needed where its own `repository` "
@@ -251,7 +255,7 @@ class EnvironmentTable(Table):
     sign: Annotated[
         str,
         Rule(
-            words='"file:PATH" of a private key or "kms:ARN" of a signing key',
+            expected='"file:PATH" of a private key or "kms:ARN" of a signing key',
             shape=r"file:[^\x00-\x1f]+|kms:arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+",
         ),
     ] = Field(
@@ -274,7 +278,7 @@ class EvidenceTable(Table):
         str,
         # Amazon S3 User Guide, "General purpose bucket naming rules".
         Rule(
-            words='a place such as "s3://bucket/prefix"',
+            expected='a place such as "s3://bucket/prefix"',
             shape=r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](?:/[A-Za-z0-9!_.*'()-]+)*",
         ),
     ] = Field(
@@ -294,10 +298,10 @@ class DeliveryTable(Table):
 
     schema_version: Annotated[
         int,
-        Rule(words="1, the only version there is", low=1, high=1, references=()),
+        Rule(expected="1, the only version there is", low=1, high=1, references=()),
     ] = Field(alias="schema", description="The version of this file's format.")
     name: Annotated[
-        str, Rule(words="a name of small letters and digits", shape=_WORD, references=())
+        str, Rule(expected="a name of small letters and digits", shape=_WORD, references=())
     ] = Field(description="The name of what is delivered; the image is called so.")
     image: ImageTable = Field(
         default_factory=ImageTable, description="What is built: the same for every environment."

@@ -34,43 +34,43 @@ def origin(
     """
     source = delivery.environment(environment.promote_from)
     destination = find(source, variables)
-    said = environment.promote_repository
-    if not said:
+    repository = environment.promote_repository
+    if not repository:
         declared = str(delivery.document.table["environments"][source.name]["repository"])
-        said = _looked_up(declared, variables, published, environment)
-    found = re.fullmatch(f"(?:({HOST})/)?({REPOSITORY})", said)
-    if found is None:
+        repository = _resolved(declared, variables, published, environment)
+    match = re.fullmatch(f"(?:({HOST})/)?({REPOSITORY})", repository)
+    if match is None:
         raise ConfigurationError(
-            f"the repository of {source.name} should be a name or a URI, not {said[:80]!r}",
+            f"the repository of {source.name} should be a name or a URI, not {repository[:80]!r}",
             where="ci/delivery.toml",
             remedy=f"correct `repository` of {source.name}, or say promote_repository",
         )
-    account, region = home_of(said) or (destination.account, destination.region)
+    account, region = home_of(repository) or (destination.account, destination.region)
     suffix = ".cn" if destination.region.startswith("cn-") else ""
-    own = f"{destination.account}.dkr.ecr.{destination.region}.amazonaws.com{suffix}"
+    registry = f"{destination.account}.dkr.ecr.{destination.region}.amazonaws.com{suffix}"
     return Origin(
         environment=source.name,
         account=account,
         region=region,
-        registry=found[1] or own,
-        repository=found[2],
+        registry=match[1] or registry,
+        repository=match[2],
     )
 
 
-def _looked_up(
+def _resolved(
     text: str, variables: Mapping[str, str], published: References, environment: Environment
 ) -> str:
     reference = Reference.parse(text)
     if reference is None:
         return text
     if reference.scheme == "env":
-        if found := variables.get(reference.name, ""):
-            return found
-        answer: Found | Missing = Missing()
+        if value := variables.get(reference.name, ""):
+            return value
+        resolution: Found | Missing = Missing()
     else:
-        answer = published.resolve((reference,)).get(reference, Missing())
-    if isinstance(answer, Found):
-        return answer.text
+        resolution = published.resolve((reference,)).get(reference, Missing())
+    if isinstance(resolution, Found):
+        return resolution.text
     raise UnresolvedReferenceError(
         f"{reference}, the repository of {environment.promote_from}, is not published in "
         f"{environment.account} {environment.region}",

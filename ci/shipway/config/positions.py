@@ -26,12 +26,12 @@ def positions(text: str) -> Mapping[KeyPath, int]:
     Args:
         text: A document that ``tomllib.loads`` accepts, with line feeds alone as line ends.
     """
-    walk = _Walk(text)
-    walk.document()
-    return walk.lines
+    scanner = _Scanner(text)
+    scanner.document()
+    return scanner.lines
 
 
-class _Walk:
+class _Scanner:
     """One pass over the text; ``at`` is the index of the next character."""
 
     def __init__(self, text: str) -> None:
@@ -145,10 +145,10 @@ class _Walk:
         return False
 
     def take(self, mark: str) -> bool:
-        found = self.text.startswith(mark, self.at)
-        if found:
+        matches = self.text.startswith(mark, self.at)
+        if matches:
             self.at += len(mark)
-        return found
+        return matches
 
     def line(self) -> int:
         return bisect_right(self.starts, self.at)

@@ -25,10 +25,10 @@ class Problem:
 
 def dotted(path: KeyPath) -> str:
     """``environments.staging.services.web``; array elements as ``platforms[0]``."""
-    shown = ""
+    text = ""
     for part in path:
-        shown += f"[{part}]" if isinstance(part, int) else f".{part}"
-    return shown.removeprefix(".")
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
 
 
 def line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
@@ -38,8 +38,8 @@ def line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
     return lines.get(path, 1)
 
 
-def told(
-    problems: Iterable[Problem], *, shown: str, lines: Mapping[KeyPath, int]
+def problem_lines(
+    problems: Iterable[Problem], *, path: str, lines: Mapping[KeyPath, int]
 ) -> tuple[str, ...]:
     """The problems in the order of their lines: ``ci/delivery.toml:31  a.b: unknown key``."""
     ordered = sorted(
@@ -48,33 +48,33 @@ def told(
     )
     rows = []
     for problem in ordered:
-        start = f"{shown}:{line_of(problem.path, lines)}  "
-        path = dotted(problem.path)
-        rows.append(f"{start}{path}: {problem.text}" if path else f"{start}{problem.text}")
+        start = f"{path}:{line_of(problem.path, lines)}  "
+        key = dotted(problem.path)
+        rows.append(f"{start}{key}: {problem.text}" if key else f"{start}{problem.text}")
         rows += [f"{'':{len(start)}}{line}" for line in problem.more]
     return tuple(rows)
 
 
 def configuration_error(
-    problems: Sequence[Problem], *, shown: str, lines: Mapping[KeyPath, int]
+    problems: Sequence[Problem], *, path: str, lines: Mapping[KeyPath, int]
 ) -> ConfigurationError:
     """One error that holds every problem."""
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     return ConfigurationError(
-        f"{count} in {shown}",
-        details=told(problems, shown=shown, lines=lines),
+        f"{count} in {path}",
+        details=problem_lines(problems, path=path, lines=lines),
         remedy="every key and what it may be: docs/configuration.md",
     )
 
 
 def closest(word: str, words: Iterable[str]) -> str:
     """The word that was probably meant, or an empty text where nothing is near."""
-    known = list(words)
-    close = difflib.get_close_matches(word, known, n=1)
+    candidates = list(words)
+    close = difflib.get_close_matches(word, candidates, n=1)
     if close or len(word) < _ABBREVIATED:
         return close[0] if close else ""
     # "prod" has too little of "production" for difflib's bound, and is what people type.
-    longer = [one for one in known if one.startswith(word)]
+    longer = [candidate for candidate in candidates if candidate.startswith(word)]
     return longer[0] if len(longer) == 1 else ""
 
 

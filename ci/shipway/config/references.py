@@ -70,11 +70,11 @@ class Reference:
         """The output's name of a ``cfn:`` reference."""
         return self.name.partition(".")[2]
 
-    def meant(self, names: Iterable[str]) -> str:
+    def suggestion(self, names: Iterable[str]) -> str:
         """The reference that was probably meant, or an empty text where no name is near."""
         likely = next(iter(self.nearest(names)), "")
-        near = self._likeness(likely) >= _NEAR
-        return f"{self.scheme}:{likely}" if likely and near else ""
+        near_enough = self._likeness(likely) >= _NEAR
+        return f"{self.scheme}:{likely}" if likely and near_enough else ""
 
     def nearest(self, names: Iterable[str]) -> tuple[str, ...]:
         """The names, the most like this one first."""
@@ -86,8 +86,8 @@ class Reference:
         Letters are as like as their capitals: ``Url`` is what ``URL`` meant.
         """
         before = "/" if self.scheme == "ssm" else "."
-        own, other = self.name.rpartition(before)[2], name.rpartition(before)[2]
-        return SequenceMatcher(None, own.lower(), other.lower()).ratio()
+        ours, theirs = self.name.rpartition(before)[2], name.rpartition(before)[2]
+        return SequenceMatcher(None, ours.lower(), theirs.lower()).ratio()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from shipway.config.environment import (
 from shipway.config.load import Declared, same_services
 from shipway.config.models import HOST, DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
 from shipway.config.positions import KeyPath
-from shipway.config.problems import Problem, configuration_error, told
+from shipway.config.problems import Problem, configuration_error, problem_lines
 from shipway.config.references import Found, Missing, Reference, References, Resolution
 from shipway.config.rules import Resolved, problems_of
 from shipway.errors import UnresolvedReferenceError
@@ -47,13 +47,13 @@ def find(declared: Declared, variables: Mapping[str, str]) -> EnvironmentRef:
     """
     early = {(*declared.path, key) for key in ("account", "region")}
     needed = {path: ref for path, ref in _referring(declared).items() if path in early}
-    answers = _from_variables(needed.values(), variables)
-    _all_found(declared, needed, answers, "")
-    table, problems = _checked(declared, answers)
+    resolutions = _from_variables(needed.values(), variables)
+    _require_resolved(declared, needed, resolutions, "")
+    table, problems = _checked(declared, resolutions)
     problems = [problem for problem in problems if problem.path in early]
     document = declared.document
     if problems or table is None:
-        raise configuration_error(problems, shown=document.shown, lines=document.lines)
+        raise configuration_error(problems, path=document.path, lines=document.lines)
     environment = table.environments[declared.name]
     return EnvironmentRef(
         name=declared.name,
@@ -76,13 +76,13 @@ def image(declared: Declared, variables: Mapping[str, str]) -> ImageSettings:
         ConfigurationError: A variable holds something that its key cannot be.
     """
     needed = {path: ref for path, ref in _referring(declared).items() if path[0] == "image"}
-    answers = _from_variables(needed.values(), variables)
-    _all_found(declared, needed, dict.fromkeys(needed.values(), _ONLY_AWS) | answers, "")
-    table, problems = _checked(declared, answers)
+    resolutions = _from_variables(needed.values(), variables)
+    _require_resolved(declared, needed, dict.fromkeys(needed.values(), _ONLY_AWS) | resolutions, "")
+    table, problems = _checked(declared, resolutions)
     problems = [problem for problem in problems if problem.path[0] == "image"]
     document = declared.document
     if problems or table is None:
-        raise configuration_error(problems, shown=document.shown, lines=document.lines)
+        raise configuration_error(problems, path=document.path, lines=document.lines)
     return _image(table.name, table.image)
 
 
@@ -104,13 +104,15 @@ def resolve(
     """
     destination = find(declared, variables)
     referring = _referring(declared)
-    answers = _from_variables(referring.values(), variables)
-    elsewhere = tuple(ref for ref in references(declared) if ref.scheme != "env")
-    if elsewhere:
-        told_us = published.resolve(elsewhere)
-        answers |= {ref: told_us.get(ref, Missing()) for ref in elsewhere}
-    _all_found(declared, referring, answers, f"{destination.account} {destination.region}")
-    table, problems = _checked(declared, answers)
+    resolutions = _from_variables(referring.values(), variables)
+    at_aws = tuple(ref for ref in references(declared) if ref.scheme != "env")
+    if at_aws:
+        published_values = published.resolve(at_aws)
+        resolutions |= {ref: published_values.get(ref, Missing()) for ref in at_aws}
+    _require_resolved(
+        declared, referring, resolutions, f"{destination.account} {destination.region}"
+    )
+    table, problems = _checked(declared, resolutions)
     if table is not None:
         environment = table.environments[declared.name]
         problems += _misplaced(declared.path, environment)
@@ -119,7 +121,7 @@ def resolve(
         if not problems:
             return _environment(declared.name, table, environment)
     document = declared.document
-    raise configuration_error(problems, shown=document.shown, lines=document.lines)
+    raise configuration_error(problems, path=document.path, lines=document.lines)
 
 
 def _referring(declared: Declared) -> dict[KeyPath, Reference]:
@@ -128,85 +130,85 @@ def _referring(declared: Declared) -> dict[KeyPath, Reference]:
 
 
 def _from_variables(
-    wanted: Iterable[Reference], variables: Mapping[str, str]
+    references: Iterable[Reference], variables: Mapping[str, str]
 ) -> dict[Reference, Resolution]:
     """Answer ``env:`` references.
 
     An empty variable counts as not set: in a workflow, the expression for a variable that does not
     exist gives an empty text.
     """
-    answers: dict[Reference, Resolution] = {}
-    for ref in wanted:
+    resolutions: dict[Reference, Resolution] = {}
+    for ref in references:
         if ref.scheme == "env":
             text = variables.get(ref.name, "")
-            near = tuple(get_close_matches(ref.name, list(variables), n=3, cutoff=0.9))
-            near = tuple(name for name in near if name != ref.name)
-            answers[ref] = Found(text=text) if text else Missing(published=near)
-    return answers
+            similar = tuple(get_close_matches(ref.name, list(variables), n=3, cutoff=0.9))
+            similar = tuple(name for name in similar if name != ref.name)
+            resolutions[ref] = Found(text=text) if text else Missing(published=similar)
+    return resolutions
 
 
-def _all_found(
+def _require_resolved(
     declared: Declared,
     referring: Mapping[KeyPath, Reference],
-    answers: Mapping[Reference, Resolution],
+    resolutions: Mapping[Reference, Resolution],
     where: str,
 ) -> None:
     problems = []
-    for path, ref in referring.items():
-        answer = answers.get(ref)
-        if isinstance(answer, Missing):
-            problems.append(_unresolved(path, ref, answer, where))
+    for key, ref in referring.items():
+        resolution = resolutions.get(ref)
+        if isinstance(resolution, Missing):
+            problems.append(_unresolved(key, ref, resolution, where))
     if problems:
-        shown, lines = declared.document.shown, declared.document.lines
+        document = declared.document
         count = "1 reference" if len(problems) == 1 else f"{len(problems)} references"
         raise UnresolvedReferenceError(
             f"{count} of environment {declared.name} cannot be resolved",
-            details=told(problems, shown=shown, lines=lines),
+            details=problem_lines(problems, path=document.path, lines=document.lines),
             remedy="correct the name in the file, or publish the value",
         )
 
 
-def _unresolved(path: KeyPath, ref: Reference, answer: Missing, where: str) -> Problem:
-    named = ", ".join(answer.published[:_MOST_NAMED])
-    if len(answer.published) > _MOST_NAMED:
-        named += f" and {len(answer.published) - _MOST_NAMED} more"
-    likely = ref.meant(answer.published)
-    meant = f'; did you mean "{likely}"?' if likely else ""
+def _unresolved(path: KeyPath, ref: Reference, missing: Missing, where: str) -> Problem:
+    published = ", ".join(missing.published[:_MOST_NAMED])
+    if len(missing.published) > _MOST_NAMED:
+        published += f" and {len(missing.published) - _MOST_NAMED} more"
+    likely = ref.suggestion(missing.published)
+    suggestion = f'; did you mean "{likely}"?' if likely else ""
     if ref.scheme == "env":
-        others = (f"Set here: {named}",) if len(answer.published) > 1 else ()
-        return Problem(path=path, text=f"{ref} is not set{meant}", more=others)
-    if answer is _ONLY_AWS:
-        return Problem(path=path, text=f"{ref}: {answer.reason}")
-    reason = f": {answer.reason}" if answer.reason else ""
+        similar = (f"Set here: {published}",) if len(missing.published) > 1 else ()
+        return Problem(path=path, text=f"{ref} is not set{suggestion}", more=similar)
+    if missing is _ONLY_AWS:
+        return Problem(path=path, text=f"{ref}: {missing.reason}")
+    reason = f": {missing.reason}" if missing.reason else ""
     return Problem(
         path=path,
-        text=f"{ref} does not exist in {where}{reason}{meant}",
-        more=(*((f"Published there: {named}",) if named else ()), *answer.more),
+        text=f"{ref} does not exist in {where}{reason}{suggestion}",
+        more=(*((f"Published there: {published}",) if published else ()), *missing.more),
     )
 
 
 def _checked(
-    declared: Declared, answers: Mapping[Reference, Resolution]
+    declared: Declared, resolutions: Mapping[Reference, Resolution]
 ) -> tuple[DeliveryTable | None, list[Problem]]:
     """The file with answers put in, and only this environment, checked by the same types."""
     table = dict(declared.document.table)
     table["environments"] = {declared.name: table["environments"][declared.name]}
     try:
-        return DeliveryTable.model_validate(_filled(table, answers)), []
+        return DeliveryTable.model_validate(_with_values(table, resolutions)), []
     except ValidationError as error:
         return None, problems_of(error, DeliveryTable)
 
 
-def _filled(value: Any, answers: Mapping[Reference, Resolution]) -> Any:
+def _with_values(value: Any, resolutions: Mapping[Reference, Resolution]) -> Any:
     if isinstance(value, dict):
-        return {key: _filled(inner, answers) for key, inner in value.items()}
+        return {key: _with_values(inner, resolutions) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_filled(inner, answers) for inner in value]
+        return [_with_values(inner, resolutions) for inner in value]
     if isinstance(value, str):
         ref = Reference.parse(value)
-        answer = answers.get(ref) if ref else None
-        if ref and isinstance(answer, Found):
-            return Resolved.of(ref, answer.text, secret=answer.secret)
+        resolution = resolutions.get(ref) if ref else None
+        if ref and isinstance(resolution, Found):
+            return Resolved.of(ref, resolution.text, secret=resolution.secret)
     return value
 
 
@@ -229,12 +231,12 @@ def _misplaced(path: KeyPath, environment: EnvironmentTable) -> Iterator[Problem
 def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) -> Environment:
     host = re.match(f"({HOST})/", declared.repository)
     suffix = ".cn" if declared.region.startswith("cn-") else ""
-    own = f"{declared.account}.dkr.ecr.{declared.region}.amazonaws.com{suffix}"
+    registry = f"{declared.account}.dkr.ecr.{declared.region}.amazonaws.com{suffix}"
     return Environment(
         name=name,
         account=declared.account,
         region=declared.region,
-        registry=host[1] if host else own,
+        registry=host[1] if host else registry,
         repository=declared.repository[host.end() :] if host else declared.repository,
         cluster=_last(declared.cluster),
         role=_last(declared.role),

@@ -40,10 +40,10 @@ class Resolved(str):
 
     @classmethod
     def of(cls, origin: Reference, text: str, *, secret: bool) -> Resolved:
-        """Make one."""
-        made = cls(text)
-        made.origin, made.secret = origin, secret
-        return made
+        """The text, with the reference that it was looked up by and whether it is secret."""
+        resolved = cls(text)
+        resolved.origin, resolved.secret = origin, secret
+        return resolved
 
 
 class Table(BaseModel):
@@ -54,17 +54,17 @@ class Table(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """What a value may be; stands in an annotation: ``Annotated[str, Rule(words="…")]``.
+    """What a value may be; stands in an annotation: ``Annotated[str, Rule(expected="…")]``.
 
     Attributes:
-        words: Follows "should be" in messages and stands in the documentation.
+        expected: Follows "should be" in messages and stands in the documentation.
         shape: A regular expression that the whole text must match; ours, never a user's.
         low: The least number.
         high: The greatest number.
         references: The kinds of references that may stand in its place.
     """
 
-    words: str
+    expected: str
     shape: str = ""
     low: float | None = None
     high: float | None = None
@@ -81,9 +81,9 @@ class Rule:
     def _check(self, kind: Any, value: Any, inner: Callable[[Any], Any]) -> Any:
         if type(value) is str and self._refers(value):
             return value
-        plain = _read(kind, value) if isinstance(value, Resolved) else value
+        unwrapped = _read(kind, value) if isinstance(value, Resolved) else value
         try:
-            checked = inner(plain)
+            checked = inner(unwrapped)
         except ValidationError:
             raise self._wrong(value) from None
         if isinstance(checked, str) and self.shape and not re.fullmatch(self.shape, checked):
@@ -112,29 +112,31 @@ class Rule:
 
     def _wrong(self, value: Any) -> PydanticCustomError:
         if not isinstance(value, Resolved):
-            return _problem(f"should be {self.words}, not {shown(value)}")
+            return _problem(f"should be {self.expected}, not {shown(value)}")
         if value.secret:
-            return _problem(f"should be {self.words}, which the secret in {value.origin} is not")
-        return _problem(f"should be {self.words}, not {shown(str(value))} (from {value.origin})")
+            return _problem(f"should be {self.expected}, which the secret in {value.origin} is not")
+        return _problem(f"should be {self.expected}, not {shown(str(value))} (from {value.origin})")
 
 
-def number(words: str, low: float, high: float, **rest: Any) -> Rule:
-    """A number in a range; ``words`` names the unit: ``seconds``."""
-    unit = f" of {words}" if words else ""
-    return Rule(words=f"a number{unit} from {low:g} to {high:g}", low=low, high=high, **rest)
+def number(unit: str, low: float, high: float, **options: Any) -> Rule:
+    """A number in a range, both ends included; ``unit`` stands in messages, such as ``seconds``."""
+    suffix = f" of {unit}" if unit else ""
+    return Rule(
+        expected=f"a number{suffix} from {low:g} to {high:g}", low=low, high=high, **options
+    )
 
 
 def one_of(*choices: str) -> Rule:
-    """One of a few words."""
+    """One of these texts, in the case they are given in."""
     *first, last = (f'"{choice}"' for choice in choices)
-    return Rule(words=f"{', '.join(first)} or {last}", shape="|".join(map(re.escape, choices)))
+    return Rule(expected=f"{', '.join(first)} or {last}", shape="|".join(map(re.escape, choices)))
 
 
 def shown(value: object) -> str:
     """A value as TOML would write it, short and in ASCII; a list or table only by its kind."""
     if isinstance(value, str):
-        cut = value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}..."
-        return json.dumps(cut)
+        shortened = value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}..."
+        return json.dumps(shortened)
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict):
@@ -150,15 +152,15 @@ def problems_of(error: ValidationError, model: type[Table], prefix: KeyPath = ()
     A key that is missing because it is misspelt beside is told once, as the misspelling.
     """
     details = error.errors(include_url=False)
-    meant = {
-        (*detail["loc"][:-1], _meant(model, detail["loc"]))
+    misspelt = {
+        (*detail["loc"][:-1], _misspelt_key(model, detail["loc"]))
         for detail in details
         if detail["type"] == "extra_forbidden"
     }
     return [
-        _told(detail, model, prefix)
+        _problem_of(detail, model, prefix)
         for detail in details
-        if detail["type"] != "missing" or detail["loc"] not in meant
+        if detail["type"] != "missing" or detail["loc"] not in misspelt
     ]
 
 
@@ -185,20 +187,20 @@ def rule_of(field: FieldInfo) -> Rule | None:
     return next((item for item in field.metadata if isinstance(item, Rule)), None)
 
 
-def _meant(model: type[Table], path: KeyPath) -> str:
+def _misspelt_key(model: type[Table], path: KeyPath) -> str:
     """The key that an unknown one was probably meant to be, or an empty text."""
     owner, _ = field_at(model, path)
     return closest(str(path[-1]), fields(owner))
 
 
-def _told(detail: ErrorDetails, model: type[Table], prefix: KeyPath) -> Problem:
+def _problem_of(detail: ErrorDetails, model: type[Table], prefix: KeyPath) -> Problem:
     path = tuple(part for part in detail["loc"] if part != "[key]")
     owner, field = field_at(model, path)
     kind, value = detail["type"], detail["input"]
     if kind == "extra_forbidden":
         text = f"unknown key{nearest(str(path[-1]), fields(owner))}"
     elif kind == "missing":
-        text = f"is missing; it should be {_words(field)}"
+        text = f"is missing; it should be {_expected(field)}"
     elif kind in {"model_type", "dict_type"}:
         text = f"should be a table, not {shown(value)}"
     elif kind == "list_type":
@@ -210,10 +212,10 @@ def _told(detail: ErrorDetails, model: type[Table], prefix: KeyPath) -> Problem:
     return Problem(path=(*prefix, *path), text=text)
 
 
-def _words(field: FieldInfo | None) -> str:
+def _expected(field: FieldInfo | None) -> str:
     rule = rule_of(field) if field else None
     if rule:
-        return rule.words
+        return rule.expected
     return "a list" if field and get_origin(field.annotation) is list else "a table"
 
 

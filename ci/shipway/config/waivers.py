@@ -18,7 +18,7 @@ from shipway.config.rules import Rule, Table, problems_of
 LONGEST: Final = timedelta(days=90)
 _LINE = r"[^\x00-\x1f\x7f]*[^\s\x00-\x1f\x7f][^\x00-\x1f\x7f]*"
 
-Line = Annotated[str, Rule(words="a text of one line", shape=_LINE, references=())]
+Line = Annotated[str, Rule(expected="a text of one line", shape=_LINE, references=())]
 
 
 class WaiverTable(Table):
@@ -27,7 +27,7 @@ class WaiverTable(Table):
     id: Annotated[
         str,
         Rule(
-            words='a vulnerability such as "CVE-2026-1234"',
+            expected='a vulnerability such as "CVE-2026-1234"',
             shape=r"[A-Za-z0-9][A-Za-z0-9._:-]{2,99}",
             references=(),
         ),
@@ -36,7 +36,7 @@ class WaiverTable(Table):
     digest: Annotated[
         str,
         Rule(
-            words='"all" or the digest of an image or of one of its platforms',
+            expected='"all" or the digest of an image or of one of its platforms',
             shape=r"all|sha256:[0-9a-f]{64}",
             references=(),
         ),
@@ -44,7 +44,7 @@ class WaiverTable(Table):
     owner: Line = Field(description="Who answers for it; named when the waiver runs out.")
     reason: Line = Field(description="Why it may be.")
     expires: Annotated[
-        date, Rule(words="a date without quotes, such as 2026-12-31", references=())
+        date, Rule(expected="a date without quotes, such as 2026-12-31", references=())
     ] = Field(description="The last day it holds (UTC), at most 90 days ahead.")
 
 
@@ -52,7 +52,7 @@ class WaiversTable(Table):
     """The waivers: findings that somebody answers for."""
 
     schema_version: Annotated[
-        int, Rule(words="1, the only version there is", low=1, high=1, references=())
+        int, Rule(expected="1, the only version there is", low=1, high=1, references=())
     ] = Field(alias="schema", description="The version of this file's format.")
     waiver: list[WaiverTable] = Field(default=[], description="The waivers.")
 
@@ -61,7 +61,7 @@ class WaiversTable(Table):
 class Waivers:
     """What the file says; ``sha256`` is of the bytes that were read, empty where there is none."""
 
-    listed: tuple[Waiver, ...] = ()
+    entries: tuple[Waiver, ...] = ()
     sha256: str = ""
 
 
@@ -80,23 +80,23 @@ def load(file: Path, today: date) -> Waivers:
         return Waivers()
     document = read(file, remedy="see that it is a file")
     problems: list[Problem] = []
-    found: list[WaiverTable] = []
+    tables: list[WaiverTable] = []
     try:
-        found = WaiversTable.model_validate(document.table).waiver
+        tables = WaiversTable.model_validate(document.table).waiver
     except ValidationError as error:
         problems += problems_of(error, WaiversTable)
-    problems += _too_long(found, today)
+    problems += _too_long(tables, today)
     if problems:
-        raise configuration_error(problems, shown=document.shown, lines=document.lines)
-    listed = tuple(Waiver(**row.model_dump()) for row in found)
-    return Waivers(listed=listed, sha256=document.sha256)
+        raise configuration_error(problems, path=document.path, lines=document.lines)
+    entries = tuple(Waiver(**row.model_dump()) for row in tables)
+    return Waivers(entries=entries, sha256=document.sha256)
 
 
-def _too_long(found: list[WaiverTable], today: date) -> Iterator[Problem]:
-    for number, one in enumerate(found):
-        if one.expires > today + LONGEST:
+def _too_long(tables: list[WaiverTable], today: date) -> Iterator[Problem]:
+    for number, waiver in enumerate(tables):
+        if waiver.expires > today + LONGEST:
             yield Problem(
                 path=("waiver", number, "expires"),
-                text=f"{one.expires} is more than {LONGEST.days} days ahead; "
+                text=f"{waiver.expires} is more than {LONGEST.days} days ahead; "
                 f"at most {today + LONGEST}",
             )

@@ -48,22 +48,22 @@ def open_console(
     """
     writer = Writer(stream if stream is not None else sys.stdout, env)
     in_actions = env.get("GITHUB_ACTIONS") == "true"
-    chosen = _choose(writer, env, in_actions=in_actions) if mode == "auto" else mode
+    printer = _choose(writer, env, in_actions=in_actions) if mode == "auto" else mode
     console: Console
-    if chosen == "live" and _is_dumb(env):
-        chosen = "lines"
-    if chosen == "live":
+    if printer == "live" and _is_dumb(env):
+        printer = "lines"
+    if printer == "live":
         from shipway.console.live import LiveConsole  # noqa: PLC0415  # rich costs 60 ms
 
         console = LiveConsole(writer, clock, verbose=verbose)
-    elif chosen == "json":
+    elif printer == "json":
         console = JsonConsole(writer, clock, verbose=verbose)
-    elif chosen == "actions":
+    elif printer == "actions":
         console = ActionsConsole(writer, clock, verbose=verbose)
     else:
         console = LinesConsole(writer, clock, verbose=verbose)
     if in_actions:
-        console.also(Summary(writer, clock, env))
+        console.add(Summary(writer, clock, env))
     return console
 
 

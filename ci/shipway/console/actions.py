@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from shipway.console import describe
 from shipway.console.base import ConsoleClock, Writer
 from shipway.console.layout import Line
-from shipway.console.lines import Changes, Telling
+from shipway.console.lines import Changes, TextConsole
 from shipway.console.safe import clean, clean_lines, escape_data, escape_property, inert
 from shipway.errors import ShipwayError
 from shipway.observer import (
@@ -44,7 +44,7 @@ def token() -> str:
     return f"shipway-{secrets.token_hex(16)}"
 
 
-class ActionsConsole(Telling):
+class ActionsConsole(TextConsole):
     """Groups fold away what happened on the way; results and failures stand between them."""
 
     def __init__(
@@ -77,9 +77,9 @@ class ActionsConsole(Telling):
                 self._open(event.stage, title)
             case Output():
                 self._open(event.stage, event.stage)
-                self._foreign((describe.output(event.line),))
+                self._untrusted((describe.output(event.line),))
             case Rolling():
-                if self._changes.matters(event):
+                if self._changes.is_new(event):
                     self._open(describe.DEPLOY, f"{describe.DEPLOY} {event.subject}")
                     self._put((describe.rolling_line(event),))
             case Noticed():
@@ -87,11 +87,11 @@ class ActionsConsole(Telling):
                 self._notice(event)
             case Failed():
                 self._leave_group()
-                self._foreign(self._lasting(event) or ())
+                self._untrusted(self._lasting_lines(event) or ())
                 self._annotate(event)
             case Heading() | Finished() | Skipped() | Concluded():
                 self._leave_group()
-                self._put(self._lasting(event) or ())
+                self._put(self._lasting_lines(event) or ())
                 self._annotate(event)
 
     def _notice(self, event: Noticed) -> None:
@@ -100,13 +100,13 @@ class ActionsConsole(Telling):
             title = " ".join(filter(None, (event.stage, event.subject)))
             self._command("warning", event.text, title=title)
         else:
-            self._put(self._lasting(event) or ())
+            self._put(self._lasting_lines(event) or ())
 
     def _annotate(self, event: Event) -> None:
         """Say what the run's page shows: one error for each failure, one notice for a success."""
         if isinstance(event, Failed):
-            named = [part.lines for part in event.details if part.label == "cause"]
-            title = next((line for lines in named for line in lines), event.text)
+            causes = [part.lines for part in event.details if part.label == "cause"]
+            title = next((line for lines in causes for line in lines), event.text)
             message = [event.text] if title != event.text or not event.details else []
             for part in event.details:
                 message += [f"{part.label}: {line}" if part.label else line for line in part.lines]
@@ -129,15 +129,15 @@ class ActionsConsole(Telling):
         texts = (error.where, error.what, *error.details)
         place = next(filter(None, map(_PLACE.match, texts)), None)
         message = "\n".join(filter(None, (str(error), *error.details, error.remedy)))
-        found = place.groupdict() if place else {}
-        self._command("error", message, **found, title=error.what)
+        location = place.groupdict() if place else {}
+        self._command("error", message, **location, title=error.what)
 
     def _put(self, lines: Iterable[Line]) -> None:
         """Print lines of ours, which may name what strangers chose: cleaned and inert."""
         self._resume()
         self.writer.lines([inert(self.writer.plain(line.text)) for line in lines])
 
-    def _foreign(self, lines: Iterable[Line]) -> None:
+    def _untrusted(self, lines: Iterable[Line]) -> None:
         """Print what strangers wrote: stopped, cleaned and inert."""
         texts = [inert(self.writer.plain(line.text)) for line in lines]
         if not self._stopped:
@@ -147,20 +147,20 @@ class ActionsConsole(Telling):
 
     def _resume(self) -> None:
         if self._stopped:
-            ended, self._stopped = self._stopped, ""
-            self.writer.lines([f"::{ended}::"])
+            token, self._stopped = self._stopped, ""
+            self.writer.lines([f"::{token}::"])
 
     def _command(self, command: str, message: str, **properties: str) -> None:
         """Give the runner a command of ours; every part is cleaned and escaped."""
         self._resume()
-        given = ",".join(
+        options = ",".join(
             f"{name}={escape_property(_short(' '.join(clean_lines(value)), _TITLE))}"
             for name, value in properties.items()
         )
         text = _short("\n".join(clean_lines(message)), _MESSAGE)
         # The runner would not look for "##[" here, since "::" comes first; the log's viewer does.
-        space = " " if given else ""
-        self.writer.lines([f"::{command}{space}{given}::{escape_data(_no_brackets(text))}"])
+        space = " " if options else ""
+        self.writer.lines([f"::{command}{space}{options}::{escape_data(_no_brackets(text))}"])
 
     def _open(self, stage: str, title: str) -> None:
         if self._group != stage:

@@ -173,7 +173,7 @@ class Console(ABC):
         self.memory = Memory()
         self._lock = threading.RLock()
         self._error: ShipwayError | None = None
-        self._also: list[Console] = []
+        self._printers: list[Console] = []
 
     def __enter__(self) -> Self:
         """Begin; the live view starts at its first event."""
@@ -194,12 +194,12 @@ class Console(ABC):
             elif isinstance(problem, Exception):
                 self._error = self._error or ShipwayError(f"{type(problem).__name__}: {problem}")
             self._close()
-            for other in self._also:
-                other.__exit__(kind, problem, trace)
+            for printer in self._printers:
+                printer.__exit__(kind, problem, trace)
 
-    def also(self, other: Console) -> None:
+    def add(self, printer: Console) -> None:
         """Let another printer hear the same; it is closed with this one."""
-        self._also.append(other)
+        self._printers.append(printer)
 
     def __call__(self, event: Event) -> None:
         """Take an event, in order, from any thread."""
@@ -207,16 +207,16 @@ class Console(ABC):
             if not self.memory.note(event):
                 return
             self._take(event)
-            for other in self._also:
-                other(event)
+            for printer in self._printers:
+                printer(event)
 
     def error(self, error: ShipwayError) -> None:
         """Print the block of an error that ended the command."""
         with self._lock:
             self._error = error
             self._show_error(error)
-            for other in self._also:
-                other.error(error)
+            for printer in self._printers:
+                printer.error(error)
 
     def say(self, text: str) -> None:
         """Print a text of our own, a line for each of its lines."""
@@ -232,14 +232,14 @@ class Console(ABC):
         """Print the rehearsal's table: ``seconds`` it took, ``report`` the page to open."""
         with self._lock:
             self._show_acceptance(rows, seconds, report)
-            for other in self._also:
-                other.acceptance(rows, seconds=seconds, report=report)
+            for printer in self._printers:
+                printer.acceptance(rows, seconds=seconds, report=report)
 
     def output(self, name: str, value: str) -> None:
         """Hand a value to the steps after this one, where GitHub's runner takes it."""
         with self._lock:
-            for other in self._also:
-                other.output(name, value)
+            for printer in self._printers:
+                printer.output(name, value)
 
     @abstractmethod
     def _take(self, event: Event) -> None: ...

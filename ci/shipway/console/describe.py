@@ -50,9 +50,9 @@ def duration(seconds: float | None) -> str:
 
 def clock(seconds: float) -> str:
     """Write a running time: ``0:24``, ``12:03``, ``1:02:03``."""
-    whole = int(max(seconds, 0))
-    minutes = f"{whole % _HOUR // _MINUTE}:{whole % _MINUTE:02}"
-    return minutes if whole < _HOUR else f"{whole // _HOUR}:{minutes.rjust(5, '0')}"
+    total = int(max(seconds, 0))
+    minutes = f"{total % _HOUR // _MINUTE}:{total % _MINUTE:02}"
+    return minutes if total < _HOUR else f"{total // _HOUR}:{minutes.rjust(5, '0')}"
 
 
 def head(mark: Segment, stage: str, subject: str, *, text: str = "", style: str = "") -> Row:
@@ -67,9 +67,9 @@ def head(mark: Segment, stage: str, subject: str, *, text: str = "", style: str 
 def heading(event: Heading) -> Line:
     """Where this goes, and at the right who asks."""
     place = " · ".join(filter(None, (event.environment, event.account, event.region)))
-    asked = " · ".join(filter(None, (event.trigger, event.commit)))
+    requested = " · ".join(filter(None, (event.trigger, event.commit)))
     row = ((" shipway  ", "title"), (clean(place), ""))
-    return Line(row=row, right=(clean(asked), "quiet"), hang=10)
+    return Line(row=row, right=(clean(requested), "quiet"), hang=10)
 
 
 def finished(event: Finished) -> Line:
@@ -161,9 +161,9 @@ def _of_old(event: Rolling) -> int:
     return max(event.old_tasks.desired, event.old_tasks.running, event.new_tasks.desired)
 
 
-def _bar(part: int, whole: int) -> str:
+def _bar(count: int, total: int) -> str:
     """Eight cells, filled in proportion; a task that runs shows at least one."""
-    filled = 0 if whole <= 0 else min(_BAR, max(int(_BAR * part / whole), int(part > 0)))
+    filled = 0 if total <= 0 else min(_BAR, max(int(_BAR * count / total), int(count > 0)))
     return theme.FULL * filled + theme.EMPTY * (_BAR - filled)
 
 
@@ -171,15 +171,15 @@ def _health(event: Rolling) -> str:
     return ", ".join(f"{count} {clean(state)}" for state, count in event.health if count)
 
 
-def _way(event: Rolling) -> str:
+def _direction(event: Rolling) -> str:
     """From which task definition to which, and ECS's own word for where it is."""
     old, new = clean(event.old), clean(event.new)
     if event.rolling_back:
-        way = f"rolling back: {new} → {old}" if old else f"rolling back {new}"
+        direction = f"rolling back: {new} → {old}" if old else f"rolling back {new}"
     else:
-        way = f"{old} → {new}" if old else new
+        direction = f"{old} → {new}" if old else new
     # A stage from before ECS fell silent is not where it is.
-    return way if event.unseen is not None else f"{way}   {clean(event.stage)}".rstrip()
+    return direction if event.unseen is not None else f"{direction}   {clean(event.stage)}".rstrip()
 
 
 def _unseen(event: Rolling) -> str:
@@ -205,8 +205,8 @@ def rolling_line(event: Rolling) -> Line:
         facts.append(f"breaker {event.breaker[0]} of {event.breaker[1]}")
     if event.traffic is not None:
         facts.append(f"traffic {event.traffic:g} %")
-    told = _unseen(event) or " · ".join(filter(None, facts))
-    text = "   ".join((_way(event), told))
+    status = _unseen(event) or " · ".join(filter(None, facts))
+    text = "   ".join((_direction(event), status))
     row = head(rolling_mark(event), DEPLOY, event.subject, text=text)
     return Line(row=row, right=(clock(event.elapsed), "quiet"))
 
@@ -214,7 +214,7 @@ def rolling_line(event: Rolling) -> Line:
 def rolling_block(event: Rolling, *, spin: str, elapsed: float) -> tuple[Line, ...]:
     """A rollout as the live view shows it: three lines, each in two halves."""
     mark = (theme.BACK, "back") if event.rolling_back else (spin, "busy")
-    row = head(mark, DEPLOY, event.subject, text=_way(event))
+    row = head(mark, DEPLOY, event.subject, text=_direction(event))
     lines = [Line(row=row, right=(clock(elapsed), "quiet"))]
     new = event.new_tasks
     tasks: tuple[Segment, ...] = (
@@ -224,8 +224,8 @@ def rolling_block(event: Rolling, *, spin: str, elapsed: float) -> tuple[Line, .
     )
     old: tuple[Segment, ...] = ()
     if event.old:
-        left, whole = event.old_tasks.running, _of_old(event)
-        old = (("old ", ""), (_bar(left, whole), "old"), (f" {left}/{whole}", ""))
+        running, total = event.old_tasks.running, _of_old(event)
+        old = (("old ", ""), (_bar(running, total), "old"), (f" {running}/{total}", ""))
     parts: list[tuple[str, tuple[Segment, ...], tuple[Segment, ...]]] = [("tasks", tasks, old)]
     health = _health(event)
     if health or event.breaker:

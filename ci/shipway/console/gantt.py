@@ -23,13 +23,13 @@ def gantt(spans: Sequence[tuple[str, str, float, float, str]]) -> Iterator[str]:
     # Milliseconds since a beginning that nobody reads: the axis shows minutes and seconds.
     yield from ("```mermaid", "gantt", "    dateFormat x", "    axisFormat %M:%S")
     section = ""
-    for number, (part, name, start, end, ended) in enumerate(spans[:_MOST]):
-        if part != section:
-            section = part
-            yield f"    section {_name(part)}"
+    for number, (stage, name, start, end, outcome) in enumerate(spans[:_MOST]):
+        if stage != section:
+            section = stage
+            yield f"    section {_name(stage)}"
         begin = round(start * 1000)
         stop = max(round(end * 1000), begin + 1)
-        yield f"    {_name(name)} :{_TAGS.get(ended, '')}s{number}, {begin}, {stop}"
+        yield f"    {_name(name)} :{_TAGS.get(outcome, '')}s{number}, {begin}, {stop}"
     yield "```"
 
 

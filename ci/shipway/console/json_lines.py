@@ -67,8 +67,8 @@ def decode(record: Mapping[str, Any]) -> Event | None:
     kind = TYPES.get(str(record.get("type")))
     if kind is None:
         return None
-    known = {item.name for item in fields(kind)}
-    values = {name: _frozen(value) for name, value in record.items() if name in known}
+    names = {item.name for item in fields(kind)}
+    values = {name: _frozen(value) for name, value in record.items() if name in names}
     try:
         for name in ("new_tasks", "old_tasks"):
             if kind is Rolling:
@@ -90,7 +90,7 @@ def _frozen(value: Any) -> Any:
 
 def _object(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _frozen(part) for name, part in value.items()}
+        return {name: _frozen(item) for name, item in value.items()}
     return value
 
 

@@ -84,16 +84,16 @@ def fit(line: Line, width: int | None) -> tuple[Row, ...]:
 def cut(line: Line, width: int) -> Row:
     """Lay a line out as one row; what does not fit is cut, and an ellipsis says so."""
     row: list[Segment] = []
-    left = width
+    room = width
     for text, style in line.row:
-        if cells(text) <= left:
+        if cells(text) <= room:
             row.append((text, style))
-            left -= cells(text)
+            room -= cells(text)
             continue
-        kept = text[: max(left - 1, 0)]
-        while cells(kept) > max(left - 1, 0):
-            kept = kept[:-1]
-        return (*row, (f"{kept}…" if left else "", style))
+        shortened = text[: max(room - 1, 0)]
+        while cells(shortened) > max(room - 1, 0):
+            shortened = shortened[:-1]
+        return (*row, (f"{shortened}…" if room else "", style))
     return tuple(row)
 
 
@@ -107,15 +107,15 @@ def _pieces(row: Row, room: int) -> Iterator[Segment]:
     """Cut a row into words and the white space between them; words too long are cut as well."""
     for text, style in row:
         for piece in re.findall(r"\s+|\S+", text):
-            rest = piece
-            while cells(rest) > room:
-                cut = room
-                while cells(rest[:cut]) > room:
-                    cut -= 1
-                yield rest[:cut], style
-                rest = rest[cut:]
-            if rest:
-                yield rest, style
+            word = piece
+            while cells(word) > room:
+                length = room
+                while cells(word[:length]) > room:
+                    length -= 1
+                yield word[:length], style
+                word = word[length:]
+            if word:
+                yield word, style
 
 
 def _wrap(row: Row, width: int, hang: int) -> Iterator[Row]:
@@ -141,6 +141,6 @@ def _trimmed(row: list[Segment]) -> Row:
     while row and row[-1][0].isspace():
         row.pop()
     return tuple(
-        ("".join(text for text, _ in same), style)
-        for style, same in groupby(row, key=lambda segment: segment[1])
+        ("".join(text for text, _ in group), style)
+        for style, group in groupby(row, key=lambda segment: segment[1])
     )

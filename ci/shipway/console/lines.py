@@ -36,7 +36,7 @@ class Changes:
     def __init__(self) -> None:
         self._last: dict[str, tuple[tuple[object, ...], float]] = {}
 
-    def matters(self, event: Rolling) -> bool:
+    def is_new(self, event: Rolling) -> bool:
         """Whether this one differs from the last told, or is the first for half a minute."""
         key = describe.rolling_key(event)
         last = self._last.get(event.subject)
@@ -46,10 +46,10 @@ class Changes:
         return True
 
 
-class Telling(Console):
+class TextConsole(Console):
     """A console that tells every event once, as lines; how lines are put out is its child's."""
 
-    def _lasting(self, event: Event) -> tuple[Line, ...] | None:
+    def _lasting_lines(self, event: Event) -> tuple[Line, ...] | None:
         """The lines that stay for good, the same in every mode; ``None`` for passing events."""
         lines: tuple[Line, ...] | None = None
         match event:
@@ -60,8 +60,8 @@ class Telling(Console):
             case Skipped():
                 lines = (describe.skipped(event),)
             case Noticed():
-                back = event.subject in self.memory.rolling_back
-                lines = (describe.noticed(event, rolling_back=back),)
+                rolling_back = event.subject in self.memory.rolling_back
+                lines = (describe.noticed(event, rolling_back=rolling_back),)
             case Failed():
                 lines = describe.failed(event, tuple(self.memory.outputs.pop(event.stage, ())))
             case Concluded():
@@ -94,7 +94,7 @@ class Telling(Console):
         """Nothing is open."""
 
 
-class LinesConsole(Telling):
+class LinesConsole(TextConsole):
     """Every line starts with the time in UTC: ``23:41:07  ✓ build      shop  …  11.2 s``."""
 
     def __init__(self, writer: Writer, clock: ConsoleClock, *, verbose: bool) -> None:
@@ -104,17 +104,17 @@ class LinesConsole(Telling):
     def _take(self, event: Event) -> None:
         if isinstance(event, Heading | Concluded):
             self._changes = Changes()
-        lines = self._lasting(event)
+        lines = self._lasting_lines(event)
         if lines is None:
-            lines = tuple(self._passing(event))
+            lines = tuple(self._passing_lines(event))
         self._stamped(lines)
 
-    def _passing(self, event: Event) -> Iterable[Line]:
+    def _passing_lines(self, event: Event) -> Iterable[Line]:
         if isinstance(event, Started):
             yield describe.begun(event.stage, event.subject)
         elif isinstance(event, Output) and self.verbose:
             yield describe.output(event.line)
-        elif isinstance(event, Rolling) and self._changes.matters(event):
+        elif isinstance(event, Rolling) and self._changes.is_new(event):
             yield describe.rolling_line(event)
 
     def _stamped(self, lines: Iterable[Line]) -> None:

@@ -23,7 +23,7 @@ from rich.text import Text
 from shipway.console import describe, theme
 from shipway.console.base import ConsoleClock, Writer
 from shipway.console.layout import Line, Row, fit
-from shipway.console.lines import Telling
+from shipway.console.lines import TextConsole
 from shipway.console.view import View
 from shipway.observer import Concluded, Event, Output
 
@@ -76,8 +76,8 @@ class _MovingPart:
         return self.text
 
 
-class LiveConsole(Telling):
-    """Lines above, the running part below."""
+class LiveConsole(TextConsole):
+    """What has ended stays as lines; what runs is redrawn below them."""
 
     def __init__(self, writer: Writer, clock: ConsoleClock, *, verbose: bool) -> None:
         super().__init__(writer, clock, verbose=verbose)
@@ -102,7 +102,7 @@ class LiveConsole(Telling):
 
     def _take(self, event: Event) -> None:
         self._view.take(event, self.clock.tick())
-        lines = self._lasting(event)
+        lines = self._lasting_lines(event)
         if isinstance(event, Output) and self.verbose:
             self._pending.append(describe.output(event.line))  # drawn together: there are many
         if isinstance(event, Concluded):
@@ -129,28 +129,28 @@ class LiveConsole(Telling):
         """Print lines that stay; rich puts them above the moving part."""
         lines = (*self._pending, *lines)
         self._pending.clear()
-        self._look()
+        self._lay_out()
         width = self._width()
         rows = [row for line in lines for row in fit(line, width)]
         if rows:
             self._rich.print(joined(rows))
 
-    def _look(self) -> None:
+    def _lay_out(self) -> None:
         """Lay the moving part out as it stands now, with the lock held."""
         width, height = self._size()
         self._part.text = joined(self._view.rows(self.clock.tick(), width=width, height=height))
 
     def _start(self) -> None:
         if self._live is None:
-            self._look()
-            ours = self.writer.stream in {sys.stdout, sys.__stdout__}
+            self._lay_out()
+            redirect = self.writer.stream in {sys.stdout, sys.__stdout__}
             self._live = Live(
                 self._part,
                 console=self._rich,
                 auto_refresh=False,
                 transient=True,
-                redirect_stdout=ours,
-                redirect_stderr=ours,
+                redirect_stdout=redirect,
+                redirect_stderr=redirect,
             )
             self._live.start(refresh=True)
         if self._thread is None:
@@ -174,7 +174,7 @@ class LiveConsole(Telling):
         if self._pending:
             self._put(())
         if self._live:
-            self._look()
+            self._lay_out()
             self._live.refresh()
 
     def _stop(self) -> None:
@@ -182,7 +182,7 @@ class LiveConsole(Telling):
         live, self._live = self._live, None
         if live is None:
             return
-        self._look()
+        self._lay_out()
         try:
             live.stop()
         finally:

@@ -57,9 +57,9 @@ def inert(line: str) -> str:
     the start, and for the older ``##[`` anywhere in the line.
     """
     line = line.replace("##[", "## [")
-    bare = line.lstrip()
-    if bare.startswith("::"):
-        return f"{line[: len(line) - len(bare)]}: :{bare[2:]}"
+    stripped = line.lstrip()
+    if stripped.startswith("::"):
+        return f"{line[: len(line) - len(stripped)]}: :{stripped[2:]}"
     return line
 
 

@@ -161,13 +161,13 @@ def shorten(text: str, room: int) -> bytes:
     if len(data) <= room:
         return data
     note = _CUT.encode()
-    kept = data[: max(room - len(note) - 64, 0)].rpartition(b"\n")[0]
-    if not kept:
+    beginning = data[: max(room - len(note) - 64, 0)].rpartition(b"\n")[0]
+    if not beginning:
         return b""
-    ticks = re.findall(rb"(?m)^(`{3,})", kept)
+    ticks = re.findall(rb"(?m)^(`{3,})", beginning)
     close = b"\n" + ticks[-1] if len(ticks) % 2 else b""
-    whole = kept + close + note
-    return whole if len(whole) <= room else b""
+    shortened = beginning + close + note
+    return shortened if len(shortened) <= room else b""
 
 
 def summary(
@@ -207,8 +207,8 @@ def _recorded(record: Evidenced) -> list[str]:
     parts = [f"**{_cell(name)}:** {_code(value)}  " for name, value in record.facts]
     parts.append("")
     if record.scan:
-        heads, *rows = record.scan
-        parts += [f"| {' | '.join(map(_cell, heads))} |", f"|{'---|' * len(heads)}"]
+        header, *rows = record.scan
+        parts += [f"| {' | '.join(map(_cell, header))} |", f"|{'---|' * len(header)}"]
         parts += [f"| {' | '.join(map(_cell, row))} |" for row in rows]
         parts.append("")
     parts += [*gantt(record.spans), ""]

@@ -57,12 +57,12 @@ def acceptance(
     names = [clean(row.name) for row in rows]
     widest = max(map(cells, names), default=0)
     longest = max((cells(clean(row.proof)) for row in rows), default=0)
-    beside = width is None or 10 + widest + 2 + longest <= width
-    title = pad(" Acceptance", 10 + widest) + "  proof" if beside else " Acceptance"
+    side_by_side = width is None or 10 + widest + 2 + longest <= width
+    title = pad(" Acceptance", 10 + widest) + "  proof" if side_by_side else " Acceptance"
     lines = [Line(row=((title, "title"),), hang=1)]
     for row, name in zip(rows, names, strict=True):
         mark = (f" {theme.GOOD} Met    ", "good") if row.met else (f" {theme.BAD} Unmet  ", "bad")
-        if beside:
+        if side_by_side:
             text = f"{pad(name, widest)}  "
             lines.append(Line(row=(mark, (text, ""), (clean(row.proof), "quiet")), hang=10))
         else:

@@ -33,14 +33,14 @@ class RunningStage:
         since: When it began, in seconds of the console's clock.
         text: What the plan said of it.
         rolling: How its rollout stood last.
-        told: When that was said.
+        rolled_at: When that was reported, on the same clock.
         outputs: The last lines of the foreign tool.
     """
 
     since: float
     text: str = ""
     rolling: Rolling | None = None
-    told: float = 0.0
+    rolled_at: float = 0.0
     outputs: deque[str] = field(default_factory=lambda: deque(maxlen=_OUTPUTS))
 
 
@@ -86,10 +86,10 @@ class View:
 
     def _roll(self, event: Rolling, now: float) -> None:
         self._coming.pop(describe.DEPLOY, None)
-        whole = self._running.pop((describe.DEPLOY, ""), None)
+        waiting = self._running.pop((describe.DEPLOY, ""), None)
         key = (describe.DEPLOY, event.subject)
-        run = self._running.setdefault(key, whole or RunningStage(since=now - event.elapsed))
-        run.rolling, run.told = event, now
+        run = self._running.setdefault(key, waiting or RunningStage(since=now - event.elapsed))
+        run.rolling, run.rolled_at = event, now
 
     def _end(self, stage: str, subject: str) -> None:
         """Take a stage off: the one of this service, else the one begun for all."""
@@ -118,7 +118,7 @@ class View:
         self, stage: str, subject: str, run: RunningStage, *, now: float, spin: str
     ) -> tuple[Line, ...]:
         if run.rolling:
-            elapsed = run.rolling.elapsed + now - run.told
+            elapsed = run.rolling.elapsed + now - run.rolled_at
             return describe.rolling_block(run.rolling, spin=spin, elapsed=elapsed)
         row = describe.head((spin, "busy"), stage, subject, text=run.text)
         return (Line(row=row, right=(describe.clock(now - run.since), "quiet")),)

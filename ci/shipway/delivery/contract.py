@@ -50,7 +50,7 @@ class Authorization:
         destination: Where it goes.
         contract: The contract it was asked of.
         declared: ``ci/delivery.toml`` as it was when the contract was asked; nobody reads it again.
-        asked: What is to be let through by name.
+        overrides: What is to be let through by name.
         verified: What the environment before has verified; empty where no rule asks.
     """
 
@@ -59,7 +59,7 @@ class Authorization:
     destination: EnvironmentRef
     contract: Contract
     declared: DeliveryFile
-    asked: Overrides
+    overrides: Overrides
     verified: tuple[VerifiedRelease, ...] = ()
 
     @property
@@ -85,7 +85,7 @@ def pass_contract(
     commit: Commit,
     journal: Journal,
     *,
-    asked: Overrides | None = None,
+    overrides: Overrides | None = None,
 ) -> Authorization:
     """Read the trigger and ask the release contract.
 
@@ -95,7 +95,7 @@ def pass_contract(
         context: The outside.
         commit: What is checked out.
         journal: Keeps what was found and decided.
-        asked: What the command line asks to be let through; what it leaves out, variables say.
+        overrides: What the command line asks to be let through; what it leaves out, variables say.
 
     Raises:
         RefusedError: The contract does not allow it; nothing was built or changed.
@@ -114,10 +114,10 @@ def pass_contract(
         if isinstance(decision, Refused):
             refused = _with_source(decision, contract, trigger)
             raise _refused(journal, _with_nearest(refused, environment, declared))
-        let = _asked(context, asked)
+        overrides = _overrides(context, overrides)
         before = live_facts.before_build(decision, trigger, context)
         journal.note(facts.before_build_fact(before))
-        broken = rules.beforehand(contract, decision, trigger, before, let)
+        broken = rules.before_build(contract, decision, trigger, before, overrides)
         if broken:
             broken += _other_commit(decision, trigger, commit)
             raise _refused(journal, rules.refusal(contract, trigger, broken))
@@ -132,7 +132,7 @@ def pass_contract(
             destination=destination,
             contract=contract,
             declared=declared,
-            asked=let,
+            overrides=overrides,
         )
         _through(authorization, before, journal)
         running.text = decision.text
@@ -156,7 +156,7 @@ def pass_rules(authorization: Authorization, gate: GateContext) -> Authorization
             raise _refused(
                 journal, rules.refusal(authorization.contract, authorization.trigger, broken)
             )
-        back = authorization.asked.rollback_to
+        back = authorization.overrides.rollback_to
         if (
             authorization.environment_policy.not_older
             and back
@@ -191,7 +191,9 @@ def pass_again(
         )
         now = live_facts.before_build(grant, trigger, context, late=True)
         digests: frozenset[Digest] = image.platforms or frozenset({image.reference.digest})
-        broken = rules.just_before(authorization.contract, grant, trigger, now, authorization.asked)
+        broken = rules.before_rollout(
+            authorization.contract, grant, trigger, now, authorization.overrides
+        )
         broken += _at_aws(authorization, gate, authorization.verified)
         broken += rules.same_image(grant, environment_policy, digests, authorization.verified)
         if named:
@@ -212,16 +214,16 @@ def image_of(authorization: Authorization, context: DeliveryContext) -> ImageSet
     return resolve.image(declared, context.variables)
 
 
-def _asked(context: DeliveryContext, asked: Overrides | None) -> Overrides:
+def _overrides(context: DeliveryContext, overrides: Overrides | None) -> Overrides:
     """What is to be let through: by the command line, or by a variable of the GitHub environment.
 
     Each names the one thing that it is about, so that a variable somebody forgot lets nothing else
     through.
     """
-    given, variables = asked or Overrides(), context.variables
+    named, variables = overrides or Overrides(), context.variables
     return Overrides(
-        rollback_to=given.rollback_to or variables.get("SHIPWAY_ROLLBACK_TO", ""),
-        through_freeze=given.through_freeze or variables.get("SHIPWAY_THROUGH_FREEZE", ""),
+        rollback_to=named.rollback_to or variables.get("SHIPWAY_ROLLBACK_TO", ""),
+        through_freeze=named.through_freeze or variables.get("SHIPWAY_THROUGH_FREEZE", ""),
     )
 
 
@@ -254,13 +256,13 @@ def _at_aws(
         trigger,
         running=now,
         verified=verified,
-        asked=authorization.asked,
+        overrides=authorization.overrides,
     )
 
 
 def _with_source(refused: Refused, contract: Contract, trigger: Trigger) -> Refused:
     """A refusal that also says where the run came from, if that alone would refuse it."""
-    foreign = rules.elsewhere(contract.source, trigger, trigger.ref)
+    foreign = rules.source_differences(contract.source, trigger, trigger.ref)
     more = tuple(Reason(entry="[github]", rule=rule, why=why) for rule, why in foreign)
     return replace(refused, reasons=(*refused.reasons, *more))
 
@@ -271,13 +273,15 @@ def _with_nearest(refused: Refused, environment: str | None, declared: DeliveryF
         return refused
     near = nearest(environment, declared.names) or "."
     said = f"There is no environment {quoted(environment, plain=True)}"
-    remedy = f"{said} in {declared.document.shown}{near} {refused.remedy}"
+    remedy = f"{said} in {declared.document.path}{near} {refused.remedy}"
     return replace(refused, remedy=remedy)
 
 
 def _through(authorization: Authorization, before: BeforeBuild, journal: Journal) -> None:
     """Tell and record that a freeze is gone through."""
-    found = rules.passing(authorization.environment_policy, before.now, authorization.asked)
+    found = rules.lifted_freeze(
+        authorization.environment_policy, before.now, authorization.overrides
+    )
     if found is None:
         return
     freeze, why = found

@@ -58,14 +58,14 @@ class Order:
         environment: ``--env``; in GitHub Actions the contract says it.
         image: ``--image``: an image that exists, to be rolled out without a build.
         resume: The answer to a PAUSE hook that a deployment waits at; nothing is built.
-        asked: What the contract's rules are to let through, by name.
+        overrides: What the contract's rules are to let through, by name.
     """
 
     task: Task = "deploy"
     environment: str | None = None
     image: ImageReference | None = None
     resume: HookAction | None = None
-    asked: Overrides = field(default_factory=Overrides)
+    overrides: Overrides = field(default_factory=Overrides)
 
 
 def deliver(order: Order, context: DeliveryContext, observer: Observer) -> DeliveryOutcome:
@@ -131,7 +131,12 @@ class _Walk:
         """Every stage in order; the image that was delivered, where there is one."""
         order, context, journal = self._order, self._context, self._journal
         authorization = contract.pass_contract(
-            _asked(order), order.environment, context, self._commit, journal, asked=order.asked
+            _asked(order),
+            order.environment,
+            context,
+            self._commit,
+            journal,
+            overrides=order.overrides,
         )
         tasks = _tasks(order, authorization.grant.tasks)
         # A build alone reaches no AWS: it works for a developer without any account.

@@ -164,7 +164,7 @@ def _findings(decision: Decision) -> Iterator[ScanFindingFact]:
             severity=finding.severity.upper(),
             package=finding.package,
             version=finding.version,
-            fixed_in=finding.mended_in,
+            fixed_in=finding.fixed_in,
             fix_available=finding.fixable,
             exploit_available=finding.exploitable,
             platform=str(platform),

@@ -281,10 +281,10 @@ class Artifact:
             else:
                 found = scanning.scans(store, platforms)
             decision = scanning.decide(
-                found, policy, waivers.listed, clock.now(), image.reference.digest
+                found, policy, waivers.entries, clock.now(), image.reference.digest
             )
             self.journal.note(scan_fact(found, decision, image, policy, gate=gate))
-            used = (waiver_fact(waiver, decision) for waiver in waivers.listed)
+            used = (waiver_fact(waiver, decision) for waiver in waivers.entries)
             self.journal.note_all(WaiverFact, used)
             if waivers.sha256:
                 file = WaiversFileFact(path="ci/waivers.toml", sha256=waivers.sha256)

@@ -17,13 +17,13 @@ IDLE_SECONDS: Final = 1800.0
 """A background world that nobody asks anything for this long ends by itself."""
 
 
-def background(root: Path, cache: Path, tell: Callable[[str], None]) -> World:
+def background(root: Path, cache: Path, progress: Callable[[str], None]) -> World:
     """Join the world that runs in the background, or start it.
 
     Args:
         root: The repository's root.
         cache: shipway's cache folder; there is one world for each.
-        tell: Takes progress, a line at a time.
+        progress: Takes progress, a line at a time.
 
     Raises:
         SandboxError: A package lacks, or it could not be started; nothing of it is left running.
@@ -34,11 +34,11 @@ def background(root: Path, cache: Path, tell: Callable[[str], None]) -> World:
         from shipway_sandbox import world  # noqa: PLC0415  # the same
     except ImportError as error:
         raise _missing(error) from error
-    return world.background(PLAN, cache, dockerfiles(root), tell, idle=IDLE_SECONDS)
+    return world.background(PLAN, cache, dockerfiles(root), progress, idle=IDLE_SECONDS)
 
 
 def owned(
-    root: Path, run: Path, cache: Path, tell: Callable[[str], None]
+    root: Path, run: Path, cache: Path, progress: Callable[[str], None]
 ) -> AbstractContextManager[World]:
     """A world of our own, which ends with the context or with this process, kill -9 included.
 
@@ -46,7 +46,7 @@ def owned(
         root: The repository's root.
         run: Folder of this run: logs and secrets.
         cache: shipway's cache folder.
-        tell: Takes progress, a line at a time.
+        progress: Takes progress, a line at a time.
 
     Raises:
         SandboxError: A package lacks, or it could not be started.
@@ -57,7 +57,7 @@ def owned(
         from shipway_sandbox import world  # noqa: PLC0415  # the same
     except ImportError as error:
         raise _missing(error) from error
-    return world.owned(PLAN, run, cache, dockerfiles(root), tell)
+    return world.owned(PLAN, run, cache, dockerfiles(root), progress)
 
 
 def end(cache: Path) -> bool:

@@ -12,7 +12,7 @@ from typing import Final
 
 from shipway.policy.compile import bootstrap_template
 from shipway.policy.compile.permissions import statement
-from shipway.policy.compile.resources import Needs
+from shipway.policy.compile.resources import Resources
 from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentPolicy, Source, Task
 from shipway_sandbox.compute import Layer
 from shipway_sandbox.github import GITHUB, GithubRepository, Run
@@ -77,15 +77,15 @@ _PERSON: Final = (
 
 
 def _layer(environment: str) -> Layer:
-    own = environment == "local"
-    published = ("cluster", "repository", "service", *(("url",) if own else ()))
-    needs = Needs(
+    local = environment == "local"
+    published = ("cluster", "repository", "service", *(("url",) if local else ()))
+    needs = Resources(
         environment=environment,
         services=("web",),
         parameters=tuple(f"/shop/{environment}/{name}" for name in published),
-        stacks=() if own else (f"shop-{environment}",),
+        stacks=() if local else (f"shop-{environment}",),
     )
-    further = _PERSON if own else ()
+    further = _PERSON if local else ()
     access = bootstrap_template.compose(CONTRACT, needs, session=SESSION_SECONDS, further=further)
     return Layer(environment=environment, repository=f"shop-{environment}", access=access)
 

@@ -87,31 +87,34 @@ def _remote(start: Path) -> str:
     return re.sub(r"(?<=://)[^/?#]*@", "", url).partition("?")[0]
 
 
-def _git(where: Path, *words: str) -> str:
-    done = ask(where, *words)
-    if done.returncode:
-        raise failed(done, where, *words)
-    return done.stdout.rstrip("\n")
+def _git(where: Path, *arguments: str) -> str:
+    process = run_git(where, *arguments)
+    if process.returncode:
+        raise git_error(process, where, *arguments)
+    return process.stdout.rstrip("\n")
 
 
-def ask(
-    where: Path, *words: str, more: Mapping[str, str] | None = None, seconds: float = _SECONDS
+def run_git(
+    where: Path,
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    seconds: float = _SECONDS,
 ) -> subprocess.CompletedProcess[str]:
     """Run git, whatever its exit code says.
 
     Args:
         where: The repository.
-        words: The command, without ``git``.
-        more: Environment variables for it alone; the place for secrets, which no argument is.
+        arguments: The command, without ``git``.
+        variables: Environment variables for it alone; the place for secrets, which no argument is.
         seconds: How long it may take.
 
     Raises:
         GitError: There is no git, or it gave no answer in time.
     """
-    command: Sequence[str] = ("git", "-C", str(where), *_QUIET, *words)
+    command: Sequence[str] = ("git", "-C", str(where), *_QUIET, *arguments)
     # Git's own words are compared below, so it must speak English.
     env = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
-    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(more or {})}
+    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(variables or {})}
     try:
         return subprocess.run(
             command,
@@ -127,19 +130,19 @@ def ask(
         raise GitError("git is not installed", remedy="install git") from error
     except subprocess.TimeoutExpired as error:
         raise GitError(
-            f"git {words[0]} gave no answer within {seconds:.0f} s",
+            f"git {arguments[0]} gave no answer within {seconds:.0f} s",
             where=str(where),
             remedy="see whether another git process holds a lock in this repository",
         ) from error
 
 
-def failed(done: subprocess.CompletedProcess[str], where: Path, *words: str) -> GitError:
+def git_error(process: subprocess.CompletedProcess[str], where: Path, *arguments: str) -> GitError:
     """What git said when it failed, as an error of ours."""
-    said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    stderr = process.stderr.strip().splitlines() or [f"exit code {process.returncode}"]
     return GitError(
-        f"git {words[0]}: {said[0].removeprefix('fatal: ')}",
+        f"git {arguments[0]}: {stderr[0].removeprefix('fatal: ')}",
         where=str(where),
-        remedy=_remedy(done.stderr),
+        remedy=_remedy(process.stderr),
     )
 
 

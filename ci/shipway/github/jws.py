@@ -32,11 +32,11 @@ def verified(token: str, keys: Mapping[str, object], issuer: str) -> Mapping[str
         RefusedError: It is not such a token; the message says why, never what it holds.
     """
     if len(token) > _LONGEST_TOKEN:
-        raise _bad(f"it is {len(token)} characters long")
+        raise _invalid_token(f"it is {len(token)} characters long")
     try:
         header = jwt.get_unverified_header(token)
         if header.get("alg") not in _ALGORITHMS:
-            raise _bad("it is not signed with RS256")
+            raise _invalid_token("it is not signed with RS256")
         claims = jwt.decode(
             token,
             _key(keys, header.get("kid")),
@@ -47,14 +47,14 @@ def verified(token: str, keys: Mapping[str, object], issuer: str) -> Mapping[str
             options={"require": list(_NEEDED), "strict_aud": True},
         )
     except jwt.PyJWTError as error:
-        raise _bad(_why(error)) from error
+        raise _invalid_token(_reason(error)) from error
     except (ValueError, TypeError, RecursionError) as error:
-        raise _bad("it is malformed") from error
+        raise _invalid_token("it is malformed") from error
     return claims
 
 
-def _why(error: jwt.PyJWTError) -> str:
-    known: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
+def _reason(error: jwt.PyJWTError) -> str:
+    texts: tuple[tuple[type[jwt.PyJWTError], str], ...] = (
         (jwt.ExpiredSignatureError, "it has expired"),
         (jwt.ImmatureSignatureError, "it is not valid yet"),
         (jwt.InvalidIssuedAtError, "its claim iat is no time"),
@@ -64,29 +64,29 @@ def _why(error: jwt.PyJWTError) -> str:
         (jwt.InvalidSignatureError, "its signature is not the issuer's"),
         (jwt.DecodeError, "it is malformed"),
     )
-    return next((words for kind, words in known if isinstance(error, kind)), "it does not verify")
+    return next((text for kind, text in texts if isinstance(error, kind)), "it does not verify")
 
 
 def _key(keys: Mapping[str, object], kid: object) -> RSAPublicKey:
     """The issuer's key of that name: compared, never used as a path, a query or an address."""
-    listed = keys.get("keys")
-    for one in listed if isinstance(listed, list) else ():
+    entries = keys.get("keys")
+    for jwk in entries if isinstance(entries, list) else ():
         usable = (
-            isinstance(one, Mapping)
+            isinstance(jwk, Mapping)
             and isinstance(kid, str)
-            and one.get("kid") == kid
-            and one.get("kty") == "RSA"
-            and one.get("use", "sig") == "sig"
-            and one.get("alg", "RS256") in _ALGORITHMS
+            and jwk.get("kid") == kid
+            and jwk.get("kty") == "RSA"
+            and jwk.get("use", "sig") == "sig"
+            and jwk.get("alg", "RS256") in _ALGORITHMS
         )
         if usable:
-            key = jwt.algorithms.RSAAlgorithm.from_jwk(dict(one))
+            key = jwt.algorithms.RSAAlgorithm.from_jwk(dict(jwk))
             if isinstance(key, RSAPublicKey) and key.key_size >= _SMALLEST_KEY:
                 return key
-    raise _bad("it names a key that the issuer does not publish")
+    raise _invalid_token("it names a key that the issuer does not publish")
 
 
-def _bad(why: str) -> RefusedError:
+def _invalid_token(why: str) -> RefusedError:
     return RefusedError(
         f"the token of this job is refused: {why}",
         where="GitHub OIDC",

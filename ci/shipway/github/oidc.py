@@ -68,7 +68,7 @@ class GithubTokens:
             return None
         if not url or not secret:
             absent = REQUEST_TOKEN if url else REQUEST_URL
-            raise _refused(f"{absent} is not set, although its companion is", remedy=_AGAIN)
+            raise _refusal(f"{absent} is not set, although its companion is", remedy=_AGAIN)
         token = self._token(url, secret, sandbox=expected != issuer)
         # Loaded where there is a token to decode: on a laptop there is none.
         from shipway.github.jws import verified  # noqa: PLC0415
@@ -77,13 +77,13 @@ class GithubTokens:
 
     def _token(self, url: str, secret: str, *, sandbox: bool) -> str:
         if not (_parts(url).scheme == "https" or (sandbox and _loopback(_parts(url)))):
-            raise _refused(f"{REQUEST_URL} is no https:// address", remedy=_AGAIN)
+            raise _refusal(f"{REQUEST_URL} is no https:// address", remedy=_AGAIN)
         # The URL holds a query already (GitHub Docs, OpenID Connect reference, custom actions).
-        asked = f"{url}{'&' if '?' in url else '?'}audience={quote(AUDIENCE)}"
-        answer = _get(asked, "GitHub's token service", {"Authorization": f"bearer {secret}"})
-        token = answer.get("value")
+        address = f"{url}{'&' if '?' in url else '?'}audience={quote(AUDIENCE)}"
+        response = _get(address, "GitHub's token service", {"Authorization": f"bearer {secret}"})
+        token = response.get("value")
         if not isinstance(token, str):
-            raise _refused("GitHub's token service gave no token", remedy=_AGAIN)
+            raise _refusal("GitHub's token service gave no token", remedy=_AGAIN)
         return token
 
 
@@ -93,8 +93,8 @@ def expected_issuer(issuer: str, variables: Mapping[str, str]) -> str:
     Raises:
         RefusedError: ``SHIPWAY_TOKEN_ISSUER`` is set where it could lead a delivery to AWS.
     """
-    asked = variables.get(SANDBOX_ISSUER, "")
-    if not asked:
+    issuer_override = variables.get(SANDBOX_ISSUER, "")
+    if not issuer_override:
         return issuer
     wrong = [
         name
@@ -102,24 +102,27 @@ def expected_issuer(issuer: str, variables: Mapping[str, str]) -> str:
         if name == "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
         or (name.startswith(f"{_ENDPOINT}_") and variables[name])
     ]
-    here, there = _parts(asked), _parts(variables.get(_ENDPOINT, ""))
-    same = _loopback(here) and _loopback(there) and here.port == there.port
-    if wrong or not same or here.port is None:
+    override, endpoint = _parts(issuer_override), _parts(variables.get(_ENDPOINT, ""))
+    same_server = _loopback(override) and _loopback(endpoint) and override.port == endpoint.port
+    if wrong or not same_server or override.port is None:
         why = f"{wrong[0]} is set" if wrong else f"{_ENDPOINT} is not that very server"
-        raise _refused(
+        raise _refusal(
             f"{SANDBOX_ISSUER} names the sandbox's issuer, but {why}",
             remedy="only the sandbox sets it; take it away. Nothing was built or changed.",
         )
-    return asked
+    return issuer_override
 
 
 def _keys(issuer: str) -> Mapping[str, object]:
     """The issuer's public keys, by its discovery document (OpenID Connect Discovery 1.0, 4)."""
     document = _get(f"{issuer}/.well-known/openid-configuration", issuer, {})
     where = document.get("jwks_uri")
-    own, parts = _parts(issuer), _parts(where if isinstance(where, str) else "")
-    if document.get("issuer") != issuer or (own.scheme, own.netloc) != (parts.scheme, parts.netloc):
-        raise _refused(f"{issuer} does not describe itself", remedy=_AGAIN)
+    ours, parts = _parts(issuer), _parts(where if isinstance(where, str) else "")
+    if document.get("issuer") != issuer or (ours.scheme, ours.netloc) != (
+        parts.scheme,
+        parts.netloc,
+    ):
+        raise _refusal(f"{issuer} does not describe itself", remedy=_AGAIN)
     return _get(str(where), issuer, {})
 
 
@@ -138,39 +141,39 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         """None: the answer is then the redirect itself, which is an error."""
 
 
-def _get(url: str, who: str, headers: Mapping[str, str]) -> Mapping[str, Any]:
-    """One GET of a JSON object, tried again where the other side fails."""
+def _get(url: str, server: str, headers: Mapping[str, str]) -> Mapping[str, Any]:
+    """One GET of a JSON object, tried again where ``server``, its name in errors, fails."""
     through: list[urllib.request.BaseHandler] = [_NoRedirect()]
     if _loopback(_parts(url)):
         through.append(urllib.request.ProxyHandler({}))
     opener = urllib.request.build_opener(*through)
     agent = {"User-Agent": f"shipway/{__version__}", "Accept": "application/json"}
     request = urllib.request.Request(url, headers={**agent, **headers})  # noqa: S310  # checked by the callers
-    said = ""
+    problem = ""
     for attempt in range(_ATTEMPTS):
         if attempt:
             time.sleep(2.0 ** (attempt - 1))
         try:
-            with opener.open(request, timeout=_SECONDS) as answer:
-                return _object(answer.read(_LARGEST_ANSWER + 1), who)
+            with opener.open(request, timeout=_SECONDS) as response:
+                return _object(response.read(_LARGEST_ANSWER + 1), server)
         except urllib.error.HTTPError as error:
             error.close()
-            said = f"{error.code} {error.reason}"
+            problem = f"{error.code} {error.reason}"
             if error.code < _HTTP_SERVER_ERROR:
                 break
         except (OSError, HTTPException) as error:
-            said = str(getattr(error, "reason", error))
-    raise _refused(f"{who} cannot be asked: {said}", remedy=_AGAIN)
+            problem = str(getattr(error, "reason", error))
+    raise _refusal(f"{server} cannot be asked: {problem}", remedy=_AGAIN)
 
 
-def _object(content: bytes, who: str) -> Mapping[str, Any]:
+def _object(content: bytes, server: str) -> Mapping[str, Any]:
     try:
-        found = json.loads(content) if len(content) <= _LARGEST_ANSWER else None
+        document = json.loads(content) if len(content) <= _LARGEST_ANSWER else None
     except (ValueError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
-        raise _refused(f"{who} answered no JSON object", remedy=_AGAIN)
-    return found
+        document = None
+    if not isinstance(document, dict):
+        raise _refusal(f"{server} answered no JSON object", remedy=_AGAIN)
+    return document
 
 
 def _parts(url: str) -> SplitResult:
@@ -184,9 +187,9 @@ def _parts(url: str) -> SplitResult:
 
 
 def _loopback(parts: SplitResult) -> bool:
-    plain = parts.username is None and parts.password is None
-    return plain and parts.scheme == "http" and parts.hostname in _LOOPBACK
+    anonymous = parts.username is None and parts.password is None
+    return anonymous and parts.scheme == "http" and parts.hostname in _LOOPBACK
 
 
-def _refused(what: str, *, remedy: str) -> RefusedError:
+def _refusal(what: str, *, remedy: str) -> RefusedError:
     return RefusedError(what, where="GitHub OIDC", remedy=remedy)

@@ -43,7 +43,7 @@ class ScanFinding:
         severity: In small letters; ``undefined`` where the scanner gave another word.
         package: The package's name.
         version: The version that is in the image.
-        mended_in: The version that mends it, where the scanner says one.
+        fixed_in: The version that mends it, where the scanner says one.
         fixable: Whether some version mends it; ``None`` where the scanner does not say.
         exploitable: Whether an exploit is known; ``None`` where the scanner does not say.
         url: Where to read about it.
@@ -53,7 +53,7 @@ class ScanFinding:
     severity: Severity
     package: str
     version: str = ""
-    mended_in: str = ""
+    fixed_in: str = ""
     fixable: bool | None = None
     exploitable: bool | None = None
     url: str = ""
@@ -232,7 +232,7 @@ def decide(
         else:
             counts = "yes"
         counted[finding.severity] += counts.startswith("yes")
-        shown = (finding.severity, finding.id, finding.package, finding.version, finding.mended_in)
+        shown = (finding.severity, finding.id, finding.package, finding.version, finding.fixed_in)
         rows.append((*shown, counts))
         judged.append((finding, min(platforms), waiver if waiver in used else None))
     reasons += [

@@ -63,12 +63,12 @@ def prove(claims: Claims, env: Mapping[str, str], payload: Mapping[str, object] 
         for name, variable in _SAME.items()
         if _text(claims, name) and env.get(variable) and env[variable] != _text(claims, name)
     ]
-    told: Trigger | None = None
+    unproven: Trigger | None = None
     try:
-        told = from_github(env, payload)
+        unproven = from_github(env, payload)
     except RefusedError as error:
         problems += error.details
-    if problems or told is None:
+    if problems or unproven is None:
         raise RefusedError(
             "what GitHub signed and what this job says differ",
             details=tuple(problems),
@@ -76,7 +76,7 @@ def prove(claims: Claims, env: Mapping[str, str], payload: Mapping[str, object] 
             "Nothing was built or changed.",
         )
     return replace(
-        told,
+        unproven,
         event=_text(claims, "event_name"),
         ref=_text(claims, "ref"),
         sha=_text(claims, "sha"),

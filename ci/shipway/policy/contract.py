@@ -94,12 +94,12 @@ class Contract:
 
     def environment_policy(self, environment: str) -> EnvironmentPolicy:
         """What an environment asks; nothing where the contract does not speak of it."""
-        named = (
+        matching = (
             environment_policy
             for environment_policy in self.environment_policies
             if environment_policy.environment == environment
         )
-        return next(named, EnvironmentPolicy(environment=environment))
+        return next(matching, EnvironmentPolicy(environment=environment))
 
     @property
     def triggers(self) -> tuple[ContractEntry, ...]:
@@ -173,7 +173,7 @@ def decide(
     """
     reasons = []
     for entry in contract.entries:
-        why = _differs(entry, trigger) or _elsewhere(entry, environment)
+        why = _trigger_differs(entry, trigger) or _environment_differs(entry, environment)
         if not why and task is not None and task not in entry.tasks:
             why = f'"{task}" is not among its tasks: {", ".join(entry.tasks)}'
         if not why:
@@ -187,7 +187,7 @@ def decide(
     )
 
 
-def _hopeless(trigger: Trigger) -> str:
+def _never_releasable(trigger: Trigger) -> str:
     """Why no entry whatsoever could allow this trigger, or an empty text."""
     if trigger.by_hand:
         return ""
@@ -200,14 +200,14 @@ def _hopeless(trigger: Trigger) -> str:
     return ref_flaw(trigger.ref)
 
 
-def _differs(entry: ContractEntry, trigger: Trigger) -> str:
+def _trigger_differs(entry: ContractEntry, trigger: Trigger) -> str:
     """Why the entry is about other events or refs, or an empty text."""
     if entry.event == BY_HAND or trigger.by_hand:
-        who = "by hand" if trigger.by_hand else "by GitHub"
-        return "" if entry.event == trigger.event else f"this was started {who}"
-    hopeless = _hopeless(trigger)
-    if hopeless:
-        return hopeless
+        started_by = "by hand" if trigger.by_hand else "by GitHub"
+        return "" if entry.event == trigger.event else f"this was started {started_by}"
+    never = _never_releasable(trigger)
+    if never:
+        return never
     if entry.event != trigger.event:
         return f"the event is {quoted(trigger.event, plain=True)}, not {entry.event}"
     return "" if matches(entry.ref, trigger.ref) else _ref_differs(entry.ref, trigger.ref)
@@ -217,44 +217,46 @@ def _ref_differs(pattern: str, ref: str) -> str:
     prefix = BRANCHES if pattern.startswith(BRANCHES) else TAGS
     if not ref.startswith(prefix):
         kinds = ((BRANCHES, "a branch"), (TAGS, "a tag"))
-        kind = next((words for start, words in kinds if ref.startswith(start)), None)
+        kind = next((name for start, name in kinds if ref.startswith(start)), None)
         return f"the ref is {kind}" if kind else "the ref is neither a branch nor a tag"
     return _name_differs(pattern.removeprefix(prefix), ref.removeprefix(prefix))
 
 
-def _name_differs(wanted: str, name: str) -> str:
-    shown = quoted(name)
-    if matches(wanted.lower(), name.lower()):
-        return f'{shown} differs from "{wanted}" in upper and lower case'
-    first, star, last = wanted.partition("*")
+def _name_differs(pattern: str, name: str) -> str:
+    quoted_name = quoted(name)
+    if matches(pattern.lower(), name.lower()):
+        return f'{quoted_name} differs from "{pattern}" in upper and lower case'
+    first, star, last = pattern.partition("*")
     if not star:
-        return f'{shown} is not "{wanted}"'
+        return f'{quoted_name} is not "{pattern}"'
     if "*" not in last and name.startswith(first) and name.endswith(last) and "/" in name:
-        return f'{shown} has a "/", where * stops'
+        return f'{quoted_name} has a "/", where * stops'
     if not first and "*" not in last:
-        return f'{shown} does not end in "{last}"'
+        return f'{quoted_name} does not end in "{last}"'
     if not last:
-        return f'{shown} does not begin with "{first}"'
-    return f'{shown} does not match "{wanted}"'
+        return f'{quoted_name} does not begin with "{first}"'
+    return f'{quoted_name} does not match "{pattern}"'
 
 
-def _elsewhere(entry: ContractEntry, environment: str | None) -> str:
+def _environment_differs(entry: ContractEntry, environment: str | None) -> str:
     """Why an entry for this very trigger does not lead to that environment, or an empty text."""
     if environment is None:
-        named = entry.event == BY_HAND
-        return "no environment was named" if named else ""
+        by_hand = entry.event == BY_HAND
+        return "no environment was named" if by_hand else ""
     if environment in entry.environments:
         return ""
-    return f"it leads to {_or(entry.environments)}, not to {quoted(environment, plain=True)}"
+    return (
+        f"it leads to {_joined_by_or(entry.environments)}, not to {quoted(environment, plain=True)}"
+    )
 
 
 def _headline(
     contract: Contract, trigger: Trigger, environment: str | None, task: Task | None
 ) -> str:
-    applying = [entry for entry in contract.entries if not _differs(entry, trigger)]
-    if not applying:
+    matching = [entry for entry in contract.entries if not _trigger_differs(entry, trigger)]
+    if not matching:
         return f"{trigger.described} is not an approved release trigger"
-    if any(not _elsewhere(entry, environment) for entry in applying):
+    if any(not _environment_differs(entry, environment) for entry in matching):
         return f"{trigger.described} may not {task}"
     if environment is None:
         return f"{trigger.described}, but no environment was named"
@@ -264,23 +266,32 @@ def _headline(
 def _remedy(contract: Contract, trigger: Trigger, environment: str | None) -> str:
     """The nearest way that the contract leaves open."""
     if trigger.by_hand:
-        by_hand = [name for e in contract.entries if e.event == BY_HAND for name in e.environments]
+        by_hand = [
+            name
+            for entry in contract.entries
+            if entry.event == BY_HAND
+            for name in entry.environments
+        ]
         if environment is None and by_hand:
-            return f"Name it with --env: {_or(by_hand)}. {_NOTHING}"
-        ways = tuple(_ways(contract, trigger, environment))
-        if ways and environment not in by_hand:
+            return f"Name it with --env: {_joined_by_or(by_hand)}. {_NOTHING}"
+        alternatives = tuple(_alternatives(contract, trigger, environment))
+        if alternatives and environment not in by_hand:
             goal = quoted(environment or "", plain=True)
-            return f"To release to {goal}, {_or(ways)}. {_NOTHING}"
+            return f"To release to {goal}, {_joined_by_or(alternatives)}. {_NOTHING}"
         return f"{contract.path} says what may be done by hand. {_NOTHING}"
     if trigger.deleted or trigger.fork:
         return _NOTHING
-    ways = tuple(_ways(contract, trigger, None))
-    if any(not _differs(entry, trigger) for entry in contract.entries):
+    alternatives = tuple(_alternatives(contract, trigger, None))
+    if any(not _trigger_differs(entry, trigger) for entry in contract.entries):
         return f"{contract.path} says what this trigger may do. {_NOTHING}"
-    return f"To release this commit, {_or(ways)}. {_NOTHING}" if ways else _NOTHING
+    return (
+        f"To release this commit, {_joined_by_or(alternatives)}. {_NOTHING}"
+        if alternatives
+        else _NOTHING
+    )
 
 
-def _ways(contract: Contract, trigger: Trigger, environment: str | None) -> Iterator[str]:
+def _alternatives(contract: Contract, trigger: Trigger, environment: str | None) -> Iterator[str]:
     """What to push, in words; only tags for whoever pushed a tag and could push another."""
     pushes = [
         entry
@@ -299,14 +310,14 @@ def _ways(contract: Contract, trigger: Trigger, environment: str | None) -> Iter
 
 def _example(pattern: str, ref: str) -> str:
     """A tag that the pattern matches, as near to the refused ref as can be."""
-    wanted = pattern.removeprefix(TAGS)
+    glob = pattern.removeprefix(TAGS)
     name = ref.removeprefix(TAGS) if ref.startswith(TAGS) and not ref_flaw(ref) else ""
-    if matches(wanted, name):
+    if matches(glob, name):
         return name
-    filled = wanted.replace("*", name or "v1.0.0", 1).replace("*", "")
-    return filled if matches(wanted, filled) else wanted.replace("*", "v1.0.0", 1).replace("*", "")
+    filled = glob.replace("*", name or "v1.0.0", 1).replace("*", "")
+    return filled if matches(glob, filled) else glob.replace("*", "v1.0.0", 1).replace("*", "")
 
 
-def _or(words: Iterator[str] | tuple[str, ...] | list[str]) -> str:
-    *first, last = words
+def _joined_by_or(choices: Iterator[str] | tuple[str, ...] | list[str]) -> str:
+    *first, last = choices
     return f"{', '.join(first)} or {last}" if first else last

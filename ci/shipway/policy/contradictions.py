@@ -23,9 +23,9 @@ def between_entries(allows: Allows, lines: Places) -> Iterator[Problem]:
     """Two entries of one name, or two that one trigger could mean."""
     for (i, first), (j, second) in combinations(allows.items(), 2):
         at: KeyPath = ("allow", j)
-        other = f'"{first.name}" (line {lines["allow", i]})'
+        described = f'"{first.name}" (line {lines["allow", i]})'
         if first.name == second.name:
-            yield Problem(path=(*at, "name"), text=f"is the name of {other} too")
+            yield Problem(path=(*at, "name"), text=f"is the name of {described} too")
         if first.event != second.event:
             continue
         if first.event == BY_HAND:
@@ -33,12 +33,12 @@ def between_entries(allows: Allows, lines: Places) -> Iterator[Problem]:
                 if name and name in environments(first):
                     yield Problem(
                         path=(*at, environment_key(second)),
-                        text=f"overlaps with {other}: both lead to {shown(name)} by hand",
+                        text=f"overlaps with {described}: both lead to {shown(name)} by hand",
                     )
         elif first.ref and second.ref and intersect(first.ref, second.ref):
             yield Problem(
                 path=(*at, "ref"),
-                text=f"overlaps with {other}: one ref can match {shown(first.ref)} "
+                text=f"overlaps with {described}: one ref can match {shown(first.ref)} "
                 f"and {shown(second.ref)}",
             )
 
@@ -104,12 +104,12 @@ def _after(
     if "after" not in environment_policy.model_fields_set:
         return
     path, before = (*at, "after"), environment_policy.after
-    way = [str(at[-1])]
-    while before in environment_policies and before not in way:
-        way.append(before)
+    chain = [str(at[-1])]
+    while before in environment_policies and before not in chain:
+        chain.append(before)
         before = environment_policies[before].after
-    if before in way:
-        circle = ", ".join([*way, before])
+    if before in chain:
+        circle = ", ".join([*chain, before])
         yield Problem(path=path, text=f"goes round in a circle: {circle}")
     elif environment_policy.after not in environment_policies:
         text = f"there is no environment {shown(environment_policy.after)} in this contract"
@@ -131,25 +131,25 @@ def _freezes(at: KeyPath, freezes: list[FreezeTable], lines: Places) -> Iterator
     sound = []
     for index, freeze in enumerate(freezes):
         path = (*at, "freeze", index)
-        strange = [
+        not_utc = [
             (key, moment)
             for key, moment in (("from", freeze.start), ("until", freeze.until))
             if moment.utcoffset() != timedelta(0)
         ]
-        for key, moment in strange:
+        for key, moment in not_utc:
             text = f"should be in UTC, with a Z at its end, not {moment.isoformat()}"
             yield Problem(path=(*path, key), text=text)
-        if not strange and freeze.until <= freeze.start:
+        if not not_utc and freeze.until <= freeze.start:
             text = f"should be later than from, {_time(freeze.start)}"
             yield Problem(path=(*path, "until"), text=text)
-        elif not strange:
+        elif not not_utc:
             sound.append((path, freeze))
     for (before, first), (path, second) in combinations(sound, 2):
-        other = f'"{first.name}" (line {line_of(before, lines)})'
+        described = f'"{first.name}" (line {line_of(before, lines)})'
         if first.name == second.name:
-            yield Problem(path=(*path, "name"), text=f"is the name of {other} too")
+            yield Problem(path=(*path, "name"), text=f"is the name of {described} too")
         if first.start < second.until and second.start < first.until:
-            text = f"overlaps with {other}, which is from {_time(first.start)}"
+            text = f"overlaps with {described}, which is from {_time(first.start)}"
             yield Problem(path=path, text=f"{text} until {_time(first.until)}")
 
 

@@ -47,7 +47,7 @@ class Tag:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signature:
-    """What became of looking at a tag's signature: ``said`` is why it is not good, or by whom."""
+    """A tag's signature: ``said`` is by whom it is, or why it is not good. Records hold both."""
 
     good: bool
     said: str

@@ -35,8 +35,8 @@ def load(file: Path) -> Contract:
         ContractTable.model_validate(document.table)
     except ValidationError as error:
         problems += problems_of(error, ContractTable)
-    allows = dict(_sound_allows(document.table.get("allow")))
-    environment_policies = dict(_sound_guards(document.table.get("environments")))
+    allows = dict(_valid_entries(document.table.get("allow")))
+    environment_policies = dict(_valid_environment_policies(document.table.get("environments")))
     for index, allow in allows.items():
         problems += semantic_checks.problems(("allow", index), allow)
     problems += contradictions.between_entries(allows, lines)
@@ -46,14 +46,14 @@ def load(file: Path) -> Contract:
             allows, environment_policies, lines, source="github" in document.table
         )
     if problems:
-        raise configuration_error(problems, shown=document.shown, lines=lines)
+        raise configuration_error(problems, path=document.path, lines=lines)
     return Contract(
-        path=document.shown,
+        path=document.path,
         sha256=document.sha256,
         entries=tuple(_entry(index, allow, lines) for index, allow in allows.items()),
         source=_source(document.table.get("github"), lines),
         environment_policies=tuple(
-            _guard(name, environment_policy, lines)
+            _environment_policy(name, environment_policy, lines)
             for name, environment_policy in environment_policies.items()
         ),
     )
@@ -80,7 +80,7 @@ def check_environments(contract: Contract, names: Sequence[str]) -> None:
         )
 
 
-def _sound_allows(tables: object) -> Iterator[tuple[int, AllowTable]]:
+def _valid_entries(tables: object) -> Iterator[tuple[int, AllowTable]]:
     """The entries whose keys and kinds of values are right, for the checks of what they mean."""
     for index, table in enumerate(tables if isinstance(tables, list) else []):
         try:
@@ -89,7 +89,7 @@ def _sound_allows(tables: object) -> Iterator[tuple[int, AllowTable]]:
             continue
 
 
-def _sound_guards(tables: object) -> Iterator[tuple[str, EnvironmentPolicyTable]]:
+def _valid_environment_policies(tables: object) -> Iterator[tuple[str, EnvironmentPolicyTable]]:
     for name, table in tables.items() if isinstance(tables, dict) else ():
         try:
             yield name, EnvironmentPolicyTable.model_validate(table)
@@ -114,7 +114,7 @@ def _entry(index: int, allow: AllowTable, lines: Mapping[KeyPath, int]) -> Contr
         ),
         line=lines[at],
         environment_line=line_of((*at, semantic_checks.environment_key(allow)), lines),
-        lines=_lines(at, lines),
+        lines=_lines_of_keys(at, lines),
     )
 
 
@@ -130,39 +130,39 @@ def _source(table: Any, lines: Mapping[KeyPath, int]) -> Source | None:
         issuer=github.issuer,
         runner=github.runner,
         line=lines[("github",)],
-        lines=_lines(("github",), lines),
+        lines=_lines_of_keys(("github",), lines),
     )
 
 
-def _guard(
+def _environment_policy(
     name: str, environment_policy: EnvironmentPolicyTable, lines: Mapping[KeyPath, int]
 ) -> EnvironmentPolicy:
     at: KeyPath = ("environments", name)
-    own = "github_environment" not in environment_policy.model_fields_set
+    default = "github_environment" not in environment_policy.model_fields_set
     return EnvironmentPolicy(
         environment=name,
         role=environment_policy.role,
         by_hand_role=environment_policy.by_hand_role or environment_policy.role,
-        github_environment=name if own else environment_policy.github_environment,
+        github_environment=name if default else environment_policy.github_environment,
         short_lived_keys_only=environment_policy.short_lived_keys_only,
         after=environment_policy.after,
         not_older=environment_policy.not_older,
         freeze=tuple(
             Freeze(
-                name=one.name,
-                start=one.start,
-                end=one.until,
-                reason=one.reason,
+                name=freeze.name,
+                start=freeze.start,
+                end=freeze.until,
+                reason=freeze.reason,
                 line=line_of((*at, "freeze", index), lines),
             )
-            for index, one in enumerate(environment_policy.freeze)
+            for index, freeze in enumerate(environment_policy.freeze)
         ),
         line=line_of(at, lines),
-        lines=_lines(at, lines),
+        lines=_lines_of_keys(at, lines),
     )
 
 
-def _lines(at: KeyPath, lines: Mapping[KeyPath, int]) -> dict[str, int]:
+def _lines_of_keys(at: KeyPath, lines: Mapping[KeyPath, int]) -> dict[str, int]:
     """Where the keys of one table stand."""
     return {
         str(path[-1]): line

@@ -27,10 +27,10 @@ def quoted(text: str, *, plain: bool = False) -> str:
 
     ``plain`` leaves the quotes off where the text holds nothing that could mislead a reader.
     """
-    shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
-    if plain and shown and _REF_CHARACTERS.issuperset(shown):
-        return shown
-    return json.dumps(shown)
+    shortened = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+    if plain and shortened and _REF_CHARACTERS.issuperset(shortened):
+        return shortened
+    return json.dumps(shortened)
 
 
 def matches(pattern: str, ref: str) -> bool:
@@ -40,29 +40,31 @@ def matches(pattern: str, ref: str) -> bool:
 
 
 def _part_matches(glob: str, text: str) -> bool:
-    first, *rest = glob.split("*")
-    if not rest:
+    first, *others = glob.split("*")
+    if not others:
         return first == text
-    *middle, last = rest
+    *middle, last = others
     if len(text) < len(first) + len(last) or not (text.startswith(first) and text.endswith(last)):
         return False
     # The earliest place for each literal leaves the most room for the next: greedy is exact.
     at, end = len(first), len(text) - len(last)
     for literal in middle:
-        found = text.find(literal, at, end)
-        if found < 0:
+        position = text.find(literal, at, end)
+        if position < 0:
             return False
-        at = found + len(literal)
+        at = position + len(literal)
     return True
 
 
-def intersect(one: str, other: str) -> bool:
+def intersect(first: str, second: str) -> bool:
     """Whether there is a text that both patterns match."""
-    left, right = one.split("/"), other.split("/")
-    return len(left) == len(right) and all(map(_parts_intersect, left, right))
+    first_parts, second_parts = first.split("/"), second.split("/")
+    return len(first_parts) == len(second_parts) and all(
+        map(_parts_intersect, first_parts, second_parts)
+    )
 
 
-def _parts_intersect(one: str, other: str) -> bool:
+def _parts_intersect(first: str, second: str) -> bool:
     """Walk both globs at once: a state is how far each has been read."""
     waiting, seen = [(0, 0)], set[tuple[int, int]]()
     while waiting:
@@ -71,18 +73,18 @@ def _parts_intersect(one: str, other: str) -> bool:
             continue
         seen.add(state)
         i, j = state
-        if i == len(one) and j == len(other):
+        if i == len(first) and j == len(second):
             return True
-        a, b = one[i : i + 1], other[j : j + 1]
-        if a == "*":
+        first_character, second_character = first[i : i + 1], second[j : j + 1]
+        if first_character == "*":
             waiting.append((i + 1, j))
-            if b:
+            if second_character:
                 waiting.append((i, j + 1))
-        if b == "*":
+        if second_character == "*":
             waiting.append((i, j + 1))
-            if a:
+            if first_character:
                 waiting.append((i + 1, j))
-        if a == b != "":
+        if first_character == second_character != "":
             waiting.append((i + 1, j + 1))
     return False
 
@@ -96,9 +98,9 @@ def pattern_flaw(pattern: str) -> str:
         )
     if "**" in pattern:
         return 'holds "**"; only a single * is known, which stops at a "/"'
-    strange = next((c for c in pattern if c not in _PATTERN_CHARACTERS), "")
-    if strange:
-        return f"holds {_named(strange)}; a pattern has only letters, digits, . _ - / and *"
+    character = next((c for c in pattern if c not in _PATTERN_CHARACTERS), "")
+    if character:
+        return f"holds {_named(character)}; a pattern has only letters, digits, . _ - / and *"
     flaw = _shape_flaw(pattern)
     return f"matches nothing: {flaw}" if flaw else ""
 
@@ -113,9 +115,9 @@ def ref_flaw(ref: str) -> str:
         return "there is no ref"
     if len(ref) > _LONGEST_REF:
         return f"the ref is {len(ref)} characters long"
-    strange = next((c for c in ref if c not in _REF_CHARACTERS), "")
-    if strange:
-        return f"the ref holds {_named(strange)}; only letters, digits and . _ + - / are accepted"
+    character = next((c for c in ref if c not in _REF_CHARACTERS), "")
+    if character:
+        return f"the ref holds {_named(character)}; only letters, digits and . _ + - / are accepted"
     flaw = _shape_flaw(ref)
     return f"the ref is malformed: {flaw}" if flaw else ""
 

@@ -58,7 +58,7 @@ class Freeze:
     line: int = 0
 
     def holds(self, now: datetime) -> bool:
-        """Whether it is in force."""
+        """Whether ``now``, an aware time, lies in it."""
         return self.start <= now < self.end
 
 
@@ -121,10 +121,10 @@ class Source:
 
     @property
     def owner(self) -> str:
-        """The first half of ``repository``."""
+        """``OWNER`` of ``OWNER/NAME``."""
         return self.repository.partition("/")[0]
 
     @property
     def name(self) -> str:
-        """The second half of ``repository``."""
+        """``NAME`` of ``OWNER/NAME``."""
         return self.repository.partition("/")[2]

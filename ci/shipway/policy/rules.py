@@ -26,7 +26,9 @@ _STANDING: dict[Standing, str] = {
 }
 
 
-def elsewhere(source: Source | None, trigger: Trigger, ref: str) -> tuple[tuple[str, str], ...]:
+def source_differences(
+    source: Source | None, trigger: Trigger, ref: str
+) -> tuple[tuple[str, str], ...]:
     """How a run differs from the one repository and workflow that may release: rule and why.
 
     Args:
@@ -51,14 +53,14 @@ def elsewhere(source: Source | None, trigger: Trigger, ref: str) -> tuple[tuple[
     if source.runner != "any":
         pairs.append(("runner", source.runner, trigger.runner))
     return tuple(
-        (name, f"it is {quoted(found, plain=True)}, not {wanted}")
-        for name, wanted, found in pairs
-        if found != wanted
+        (name, f"it is {quoted(actual, plain=True)}, not {expected}")
+        for name, expected, actual in pairs
+        if actual != expected
     )
 
 
-def beforehand(
-    contract: Contract, grant: Grant, trigger: Trigger, facts: BeforeBuild, asked: Overrides
+def before_build(
+    contract: Contract, grant: Grant, trigger: Trigger, facts: BeforeBuild, overrides: Overrides
 ) -> tuple[Reason, ...]:
     """Every rule that is broken before anything is asked of AWS.
 
@@ -67,15 +69,15 @@ def beforehand(
         grant: What its entry allows.
         trigger: Who asks.
         facts: The time, and what git and origin say.
-        asked: What was asked to be let through by name.
+        overrides: What was asked to be let through by name.
     """
     entry, environment_policy = grant.entry, contract.environment_policy(grant.environment)
     broken = [
         *_proof(trigger, environment_policy),
-        *elsewhere(contract.source, trigger, trigger.ref),
+        *source_differences(contract.source, trigger, trigger.ref),
         *_history(grant, trigger, facts),
         *_tag(grant, trigger, facts),
-        *_frozen(environment_policy, facts.now, asked),
+        *_frozen(environment_policy, facts.now, overrides),
     ]
     return _reasons(entry.name, broken)
 
@@ -87,7 +89,7 @@ def at_aws(
     *,
     running: Sequence[LiveRelease],
     verified: Sequence[VerifiedRelease],
-    asked: Overrides,
+    overrides: Overrides,
 ) -> tuple[Reason, ...]:
     """Every rule that is broken by what runs, and by what was verified before.
 
@@ -97,30 +99,32 @@ def at_aws(
         trigger: Who asks.
         running: What each service runs now; only where a rule asks.
         verified: What is known of this commit's images in the environment before.
-        asked: What was asked to be let through by name.
+        overrides: What was asked to be let through by name.
     """
     broken: list[tuple[str, str]] = []
-    back = bool(asked.rollback_to) and trigger.sha.startswith(asked.rollback_to)
-    if environment_policy.not_older and not back:
-        broken += [("not_older", why) for one in running if (why := _older(one, trigger))]
+    rolls_back = bool(overrides.rollback_to) and trigger.sha.startswith(overrides.rollback_to)
+    if environment_policy.not_older and not rolls_back:
+        broken += [("not_older", why) for release in running if (why := _older(release, trigger))]
     if grant.entry.rules.refuse_rerun_when_newer and trigger.rerun:
         broken += [
-            ("refuse_rerun_when_newer", why) for one in running if (why := _newer(one, trigger))
+            ("refuse_rerun_when_newer", why)
+            for release in running
+            if (why := _newer(release, trigger))
         ]
-    if environment_policy.after and all(one.why for one in verified):
+    if environment_policy.after and all(release.why for release in verified):
         none = f"no image of {trigger.sha[:7]} was verified in {environment_policy.after}"
-        whys = [one.why for one in verified] or [none]
+        whys = [release.why for release in verified] or [none]
         broken += [(f'after = "{environment_policy.after}"', why) for why in whys]
     return _reasons(grant.entry.name, broken)
 
 
-def just_before(
-    contract: Contract, grant: Grant, trigger: Trigger, facts: BeforeBuild, asked: Overrides
+def before_rollout(
+    contract: Contract, grant: Grant, trigger: Trigger, facts: BeforeBuild, overrides: Overrides
 ) -> tuple[Reason, ...]:
     """Every rule that broke while the image was built: the tag moved, or a freeze began."""
     environment_policy = contract.environment_policy(grant.environment)
     moved = _moved(trigger, facts) if grant.entry.rules.tag_must_be_new else ()
-    return _reasons(grant.entry.name, [*moved, *_frozen(environment_policy, facts.now, asked)])
+    return _reasons(grant.entry.name, [*moved, *_frozen(environment_policy, facts.now, overrides)])
 
 
 def same_image(
@@ -138,11 +142,16 @@ def same_image(
         verified: What was verified in the environment before.
     """
     if not environment_policy.after or any(
-        not one.why and digests <= one.digests for one in verified
+        not release.why and digests <= release.digests for release in verified
     ):
         return ()
-    shown = ", ".join(sorted(digest.short for one in verified for digest in one.digests)) or "none"
-    why = f"this is another image than the one verified in {environment_policy.after}: {shown}"
+    digests_text = (
+        ", ".join(sorted(digest.short for release in verified for digest in release.digests))
+        or "none"
+    )
+    why = (
+        f"this is another image than the one verified in {environment_policy.after}: {digests_text}"
+    )
     return _reasons(grant.entry.name, [(f'after = "{environment_policy.after}"', why)])
 
 
@@ -158,9 +167,9 @@ def own_commit(
         tags: The image's tags: the commits that it was built from.
     """
     rules = grant.entry.rules
-    asked = rules.about_tags or rules.first_parent_of or rules.refuse_rerun_when_newer
+    about_commit = rules.about_tags or rules.first_parent_of or rules.refuse_rerun_when_newer
     if (
-        not (asked or environment_policy.not_older or environment_policy.after)
+        not (about_commit or environment_policy.not_older or environment_policy.after)
         or trigger.sha in tags
     ):
         return ()
@@ -188,12 +197,12 @@ def refusal(
     )
 
 
-def passing(
-    environment_policy: EnvironmentPolicy, now: datetime, asked: Overrides
+def lifted_freeze(
+    environment_policy: EnvironmentPolicy, now: datetime, overrides: Overrides
 ) -> tuple[Freeze, str] | None:
     """The freeze that is gone through, and why, for the record."""
-    name, _, why = asked.through_freeze.partition(":")
-    frozen = next((one for one in environment_policy.freeze if one.holds(now)), None)
+    name, _, why = overrides.through_freeze.partition(":")
+    frozen = next((freeze for freeze in environment_policy.freeze if freeze.holds(now)), None)
     if frozen is None or name.strip() != frozen.name or not why.strip():
         return None
     return frozen, why.strip()
@@ -209,18 +218,18 @@ def _proof(trigger: Trigger, environment_policy: EnvironmentPolicy) -> Iterator[
     if not trigger.proven:
         yield "signed token", "this job shows none; give it `id-token: write`"
     elif trigger.environment != environment_policy.github_environment:
-        found = quoted(trigger.environment, plain=True) if trigger.environment else "none"
+        environment = quoted(trigger.environment, plain=True) if trigger.environment else "none"
         yield (
             "github_environment",
-            f"the job runs in {found}, not in {environment_policy.github_environment}",
+            f"the job runs in {environment}, not in {environment_policy.github_environment}",
         )
 
 
 def _history(grant: Grant, trigger: Trigger, facts: BeforeBuild) -> Iterator[tuple[str, str]]:
     branch = grant.entry.rules.first_parent_of
     if branch and facts.standing != "on":
-        words = _STANDING[facts.standing or "off"]
-        yield f'first_parent_of = "{branch}"', words.format(commit=trigger.sha[:7], branch=branch)
+        text = _STANDING[facts.standing or "off"]
+        yield f'first_parent_of = "{branch}"', text.format(commit=trigger.sha[:7], branch=branch)
 
 
 def _tag(grant: Grant, trigger: Trigger, facts: BeforeBuild) -> Iterator[tuple[str, str]]:
@@ -258,12 +267,12 @@ def _moved(trigger: Trigger, facts: BeforeBuild) -> Iterator[tuple[str, str]]:
 
 
 def _frozen(
-    environment_policy: EnvironmentPolicy, now: datetime, asked: Overrides
+    environment_policy: EnvironmentPolicy, now: datetime, overrides: Overrides
 ) -> Iterator[tuple[str, str]]:
-    for one in environment_policy.freeze:
-        if one.holds(now) and passing(environment_policy, now, asked) is None:
-            until = one.end.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
-            yield f'freeze "{one.name}"', f"until {until}: {quoted(one.reason)[1:-1]}"
+    for freeze in environment_policy.freeze:
+        if freeze.holds(now) and lifted_freeze(environment_policy, now, overrides) is None:
+            until = freeze.end.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+            yield f'freeze "{freeze.name}"', f"until {until}: {quoted(freeze.reason)[1:-1]}"
 
 
 def _older(running: LiveRelease, trigger: Trigger) -> str:

@@ -18,7 +18,7 @@ _TAG_RULES = ("tag_kind", "signed_by", "tag_must_be_new")
 
 
 def problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
-    """Every problem of one entry by itself."""
+    """Every problem that one ``[[allow]]`` has without regard to the others."""
     yield from _event_problems(at, allow)
     yield from _environment_problems(at, allow)
     yield from _task_problems(at, allow)
@@ -26,17 +26,17 @@ def problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
 
 
 def environment_key(allow: AllowTable) -> str:
-    """The key that names where it leads."""
+    """The key that names the environments: an event has one, by hand there may be more."""
     return "environments" if allow.environments else "environment"
 
 
 def environments(allow: AllowTable) -> tuple[str, ...]:
-    """Where it leads."""
+    """The environments of the entry; one empty text where it names none."""
     return tuple(allow.environments) or (allow.environment,)
 
 
 def _event_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
-    event, ref, given = allow.event, allow.ref, allow.model_fields_set
+    event, ref, fields_set = allow.event, allow.ref, allow.model_fields_set
     if event in NEVER:
         yield Problem(path=(*at, "event"), text=f"{event} can never release: {NEVER[event]}")
     elif event not in RELEASABLE:
@@ -44,9 +44,9 @@ def _event_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
             path=(*at, "event"), text=f"unknown event {shown(event)}{nearest(event, RELEASABLE)}"
         )
     if event == BY_HAND:
-        if "ref" in given:
+        if "ref" in fields_set:
             yield Problem(path=(*at, "ref"), text="is not asked for by hand; take it away")
-    elif "ref" not in given:
+    elif "ref" not in fields_set:
         text = 'is missing; it should be a full ref such as "refs/heads/main"'
         yield Problem(path=(*at, "ref"), text=text)
     elif flaw := pattern_flaw(ref):
@@ -54,16 +54,16 @@ def _event_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
 
 
 def _environment_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
-    given = allow.model_fields_set
-    if "environments" in given and allow.event != BY_HAND:
+    fields_set = allow.model_fields_set
+    if "environments" in fields_set and allow.event != BY_HAND:
         text = "is for by-hand only; an event leads to one environment"
         yield Problem(path=(*at, "environments"), text=text)
-    elif "environments" in given and "environment" in given:
+    elif "environments" in fields_set and "environment" in fields_set:
         text = "stands beside environments; only one of the two can hold"
         yield Problem(path=(*at, "environment"), text=text)
-    elif "environments" in given and not allow.environments:
+    elif "environments" in fields_set and not allow.environments:
         yield Problem(path=(*at, "environments"), text="should not be empty")
-    elif "environments" not in given and not allow.environment:
+    elif "environments" not in fields_set and not allow.environment:
         text = "is missing; it should be the name of an environment"
         yield Problem(path=(*at, "environment"), text=text)
     for index, name in enumerate(allow.environments):
@@ -73,10 +73,10 @@ def _environment_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
 
 def _task_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
     tasks, path = allow.tasks, (*at, "tasks")
-    strange = [(index, task) for index, task in enumerate(tasks) if task not in TASKS]
-    for index, task in strange:
+    unknown = [(index, task) for index, task in enumerate(tasks) if task not in TASKS]
+    for index, task in unknown:
         yield Problem(path=(*path, index), text=f"unknown task {shown(task)}{nearest(task, TASKS)}")
-    if strange or tuple(tasks) == TASKS[: len(tasks)] != ():
+    if unknown or tuple(tasks) == TASKS[: len(tasks)] != ():
         return
     if not tasks:
         text = f"should not be empty; it should be a beginning of {_TASKS}"
@@ -97,15 +97,15 @@ def _task_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
 
 
 def _rule_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
-    given = allow.model_fields_set
-    if "first_parent_of" in given and (flaw := ref_flaw(f"{BRANCHES}{allow.first_parent_of}")):
+    fields_set = allow.model_fields_set
+    if "first_parent_of" in fields_set and (flaw := ref_flaw(f"{BRANCHES}{allow.first_parent_of}")):
         text = f"should be the name of a branch: {flaw}"
         yield Problem(path=(*at, "first_parent_of"), text=text)
     for key in _TAG_RULES:
-        if key in given and (allow.event == BY_HAND or allow.ref.startswith(BRANCHES)):
+        if key in fields_set and (allow.event == BY_HAND or allow.ref.startswith(BRANCHES)):
             text = f"is about tags, and {shown(allow.ref) if allow.ref else 'by hand'} is none"
             yield Problem(path=(*at, key), text=f"{text}; take it away")
-    if "signed_by" in given and not allow.signed_by:
+    if "signed_by" in fields_set and not allow.signed_by:
         text = "should not be empty: no key at all could sign the tag"
         yield Problem(path=(*at, "signed_by"), text=text)
     if allow.tag_must_be_new and allow.event != "push" and allow.ref.startswith(TAGS):

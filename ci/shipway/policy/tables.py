@@ -13,19 +13,21 @@ from shipway.policy.contract import TASKS
 from shipway.policy.events import RELEASABLE
 from shipway.policy.requirements import GITHUB_ISSUER, Runner, TagKind
 
-Word = Annotated[str, Rule(words="a text", references=())]
-Switch = Annotated[bool, Rule(words="true or false", references=())]
+Word = Annotated[str, Rule(expected="a text", references=())]
+Switch = Annotated[bool, Rule(expected="true or false", references=())]
 # GitHub's numbers are positive and far below this.
-Number = Annotated[int, Rule(words="GitHub's number, above 0", low=1, high=10**15, references=())]
+Number = Annotated[
+    int, Rule(expected="GitHub's number, above 0", low=1, high=10**15, references=())
+]
 # IAM API Reference, CreateRole: RoleName.
 _ROLE = r"[A-Za-z0-9+=,.@_-]{1,64}"
 Moment = Annotated[
-    datetime, Rule(words="a time in UTC such as 2026-12-20T00:00:00Z", references=())
+    datetime, Rule(expected="a time in UTC such as 2026-12-20T00:00:00Z", references=())
 ]
 KeyFile = Annotated[
     str,
     Rule(
-        words="a file of this repository, from its root",
+        expected="a file of this repository, from its root",
         shape=r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*",
         references=(),
     ),
@@ -57,7 +59,7 @@ class AllowTable(Table):
         description="A branch, such as `main`: the commit must be on its first-parent history, "
         "which is what was merged or pushed to it. Needs the whole history in the checkout.",
     )
-    tag_kind: Annotated[TagKind, Rule(words='"annotated"', shape="annotated", references=())] = (
+    tag_kind: Annotated[TagKind, Rule(expected='"annotated"', shape="annotated", references=())] = (
         Field(
             default="",
             description="`annotated`: a lightweight tag, which names nobody, is refused. "
@@ -96,14 +98,16 @@ class FreezeTable(Table):
 class EnvironmentPolicyTable(Table):
     """What an environment asks of everything that goes there, whoever asks."""
 
-    role: Annotated[str, Rule(words="the name of an IAM role", shape=_ROLE, references=())] = Field(
-        default="",
-        description="The name of the IAM role that GitHub's runs assume; needed where an event "
-        "leads here. No path, no ARN: the account is that of `ci/delivery.toml`.",
+    role: Annotated[str, Rule(expected="the name of an IAM role", shape=_ROLE, references=())] = (
+        Field(
+            default="",
+            description="The name of the IAM role that GitHub's runs assume; needed where an event "
+            "leads here. No path, no ARN: the account is that of `ci/delivery.toml`.",
+        )
     )
     by_hand_role: Annotated[
         str,
-        Rule(words='the name of an IAM role, or "*"', shape=rf"{_ROLE}|\*", references=()),
+        Rule(expected='the name of an IAM role, or "*"', shape=rf"{_ROLE}|\*", references=()),
     ] = Field(
         default="",
         description="The role that a person assumes; without it `role`. "
@@ -145,7 +149,7 @@ class GithubTable(Table):
     repository: Annotated[
         str,
         Rule(
-            words="OWNER/NAME",
+            expected="OWNER/NAME",
             shape=r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}",
             references=(),
         ),
@@ -157,7 +161,7 @@ class GithubTable(Table):
     workflow: Annotated[
         str,
         Rule(
-            words='a workflow such as ".github/workflows/deploy.yml"',
+            expected='a workflow such as ".github/workflows/deploy.yml"',
             shape=r"\.github/workflows/[A-Za-z0-9_-][A-Za-z0-9._-]*\.ya?ml",
             references=(),
         ),
@@ -165,7 +169,7 @@ class GithubTable(Table):
     issuer: Annotated[
         str,
         Rule(
-            words="an https:// address without a slash at its end",
+            expected="an https:// address without a slash at its end",
             shape=r"https://[a-z0-9][a-z0-9.-]*(?::[0-9]{1,5})?(?:/[A-Za-z0-9_-]+)*",
             references=(),
         ),
@@ -183,7 +187,7 @@ class ContractTable(Table):
     """The release contract: which trigger may do what, where. Everything else is refused."""
 
     schema_version: Annotated[
-        int, Rule(words="1, the only version there is", low=1, high=1, references=())
+        int, Rule(expected="1, the only version there is", low=1, high=1, references=())
     ] = Field(alias="schema", description="The version of this file's format.")
     github: GithubTable | None = Field(
         default=None,

@@ -208,10 +208,10 @@ def _variables(env: Mapping[str, str]) -> list[str]:
     problems = [f"{name} is not set" for name in _REQUIRED if not env.get(name)]
     if not in_github(env):
         problems.insert(0, 'GITHUB_ACTIONS is not "true"')
-    for name, shape, words in _SHAPES:
+    for name, shape, expected in _SHAPES:
         value = env.get(name, "")
         if value and not shape.fullmatch(value):
-            problems.append(f"{name} should be {words}, not {quoted(value)}")
+            problems.append(f"{name} should be {expected}, not {quoted(value)}")
     return problems
 
 
@@ -232,16 +232,16 @@ def _ref(env: Mapping[str, str]) -> list[str]:
 
 
 def _repository(env: Mapping[str, str], payload: Mapping[str, object]) -> list[str]:
-    told = payload.get("repository")
-    if not isinstance(told, Mapping):
+    repository = payload.get("repository")
+    if not isinstance(repository, Mapping):
         return []
     problems = []
     for variable, field in (("GITHUB_REPOSITORY", "full_name"), ("GITHUB_REPOSITORY_ID", "id")):
-        value, other = env.get(variable, ""), told.get(field)
-        if value and other is not None and str(other) != value:
+        value, in_event = env.get(variable, ""), repository.get(field)
+        if value and in_event is not None and str(in_event) != value:
             problems.append(
                 f"{variable} is {quoted(value)}, but the event's repository.{field} is "
-                f"{quoted(str(other))}"
+                f"{quoted(str(in_event))}"
             )
     return problems
 
@@ -267,8 +267,8 @@ def _push(env: Mapping[str, str], payload: Mapping[str, object]) -> list[str]:
         problems.append(
             f"GITHUB_REF is {quoted(env['GITHUB_REF'])}, but the event's ref is {quoted(ref)}"
         )
-    gone = not after.strip("0")
-    if gone != (payload.get("deleted") is True):
+    deleted = not after.strip("0")
+    if deleted != (payload.get("deleted") is True):
         problems.append("the event's deleted and after contradict each other")
     if payload.get("created") is True and before.strip("0"):
         problems.append("the event's created and before contradict each other")
@@ -276,7 +276,7 @@ def _push(env: Mapping[str, str], payload: Mapping[str, object]) -> list[str]:
     commits = {after}
     if ref.startswith("refs/tags/") and isinstance(head, Mapping):
         commits.add(_text(head, "id"))
-    if not gone and env["GITHUB_SHA"] not in commits:
+    if not deleted and env["GITHUB_SHA"] not in commits:
         problems.append(
             f"GITHUB_SHA is {quoted(env['GITHUB_SHA'])}, but the event's after is {quoted(after)}"
         )
@@ -297,10 +297,10 @@ def _from_fork(event: str, payload: Mapping[str, object]) -> bool:
         source = run.get("head_repository") if isinstance(run, Mapping) else None
     else:
         return False
-    own = payload.get("repository")
-    if not isinstance(source, Mapping) or not isinstance(own, Mapping):
+    repository = payload.get("repository")
+    if not isinstance(source, Mapping) or not isinstance(repository, Mapping):
         return True
-    return any(source.get(field) != own.get(field) for field in ("id", "full_name"))
+    return any(source.get(field) != repository.get(field) for field in ("id", "full_name"))
 
 
 def _pushed(payload: Mapping[str, object]) -> datetime | None:
@@ -308,8 +308,8 @@ def _pushed(payload: Mapping[str, object]) -> datetime | None:
 
     A re-run is given the payload of the first attempt, so it tells when the event was.
     """
-    told = payload.get("repository")
-    seconds = told.get("pushed_at") if isinstance(told, Mapping) else None
+    repository = payload.get("repository")
+    seconds = repository.get("pushed_at") if isinstance(repository, Mapping) else None
     if not isinstance(seconds, int) or isinstance(seconds, bool):
         return None
     try:

@@ -107,7 +107,7 @@ def _section(title: str, table: type[Table], *, sources: bool) -> str:
     columns = ["key", "should be", "default", *(["from"] if sources else []), "meaning"]
     rows = [f"\n### {heading}\n\n{note}\n", _row(columns), f"{'|---' * len(columns)}|"]
     for name, field in fields(table).items():
-        cells = [f"`{name}`", _words(field), _default(name, field, table)]
+        cells = [f"`{name}`", _expected(field), _default(name, field, table)]
         cells += [_sources(field)] if sources else []
         rows.append(_row([*cells, field.description or ""]))
     return "\n".join(rows) + "\n"
@@ -117,16 +117,16 @@ def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
 
 
-def _words(field: FieldInfo) -> str:
+def _expected(field: FieldInfo) -> str:
     rule = rule_of(field)
     if rule:
-        return rule.words
+        return rule.expected
     kind = get_origin(field.annotation)
     inner = _inner(field.annotation)
     if kind is list:
-        return f"a list; each {inner.words}" if inner else "tables"
+        return f"a list; each {inner.expected}" if inner else "tables"
     if kind is dict:
-        return f"a table; each value {inner.words}" if inner else "tables"
+        return f"a table; each value {inner.expected}" if inner else "tables"
     return "a table"
 
 

@@ -28,8 +28,10 @@ def exit_codes() -> tuple[ExitCode, ...]:
     for error in _errors(ShipwayError):
         if error is not RolloutError:  # it has the code and the name of its verdict
             first = (error.__doc__ or "").strip().splitlines()[0]
-            said = rows.get((error.exit_code, error.kind))
-            rows[error.exit_code, error.kind] = f"{first} In a rollout: {said}" if said else first
+            sentence = rows.get((error.exit_code, error.kind))
+            rows[error.exit_code, error.kind] = (
+                f"{first} In a rollout: {sentence}" if sentence else first
+            )
     return tuple(sorted(ExitCode(code, kind, text) for (code, kind), text in rows.items()))
 
 
@@ -52,9 +54,9 @@ def page() -> str:
 
 def _errors(base: type[ShipwayError]) -> Iterator[type[ShipwayError]]:
     yield base
-    for each in base.__subclasses__():
-        if each.__module__ == ShipwayError.__module__:
-            yield from _errors(each)
+    for subclass in base.__subclasses__():
+        if subclass.__module__ == ShipwayError.__module__:
+            yield from _errors(subclass)
 
 
 def _plain(text: str) -> str:

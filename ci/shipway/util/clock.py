@@ -20,7 +20,7 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own."""
+    """The machine's clock; implements :class:`Clock`."""
 
     def now(self) -> datetime:
         """The time in UTC."""

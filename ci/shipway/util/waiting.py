@@ -18,9 +18,9 @@ def results(jobs: Sequence[Future[_T]]) -> list[_T]:
     reference, ``signal``, "Execution of Python signal handlers"). A signal that comes just before
     that thread blocks on a lock wakes nobody: so no wait here lasts longer than a quarter second.
     """
-    left = set(jobs)
-    while left:
-        done, left = wait(left, timeout=_LOOK_SECONDS, return_when=FIRST_EXCEPTION)
-        for job in done:
+    running = set(jobs)
+    while running:
+        finished, running = wait(running, timeout=_LOOK_SECONDS, return_when=FIRST_EXCEPTION)
+        for job in finished:
             job.result()
     return [job.result() for job in jobs]

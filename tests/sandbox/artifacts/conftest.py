@@ -118,7 +118,7 @@ class Dock:
         file = self.root / "ci" / "delivery.toml"
         if file.is_file():
             return delivery_file.load(file)
-        nothing = TomlDocument(shown=str(file), sha256="", table={}, lines={})
+        nothing = TomlDocument(path=str(file), sha256="", table={}, lines={})
         return DeliveryFile(document=nothing)
 
     def environment(self, account: str, repository: str, **more: Any) -> Environment:

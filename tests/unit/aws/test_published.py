@@ -27,30 +27,30 @@ class Cloud:
     stacks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     refusal: str = ""
     unreadable: str = ""
-    listed: list[str] = field(default_factory=list)
+    listed_paths: list[str] = field(default_factory=list)
     region: str = "eu-west-1"
 
     def client(self, _service: str) -> Cloud:
         return self
 
-    def get_parameters(self, **asked: Any) -> dict[str, Any]:
+    def get_parameters(self, **request: Any) -> dict[str, Any]:
         if self.unreadable:
             raise refused("AccessDeniedException", self.unreadable)
-        there = [name for name in asked["Names"] if name in self.parameters]
-        return {"Parameters": [{"Name": one, "Value": "v", "Type": "String"} for one in there]}
+        names = [name for name in request["Names"] if name in self.parameters]
+        return {"Parameters": [{"Name": name, "Value": "v", "Type": "String"} for name in names]}
 
-    def get_parameters_by_path(self, **asked: Any) -> dict[str, Any]:
-        self.listed.append(asked["Path"])
+    def get_parameters_by_path(self, **request: Any) -> dict[str, Any]:
+        self.listed_paths.append(request["Path"])
         if self.refusal:
             raise refused("AccessDeniedException", self.refusal)
-        below = [one for one in self.parameters if one.rpartition("/")[0] == asked["Path"]]
-        start = int(asked.get("NextToken", 0))
+        below = [name for name in self.parameters if name.rpartition("/")[0] == request["Path"]]
+        start = int(request.get("NextToken", 0))
         page = [{"Name": name} for name in below[start : start + 2]]
-        further = {"NextToken": str(start + 2)} if below[start + 2 :] else {}
-        return {"Parameters": page, **further}
+        next_page = {"NextToken": str(start + 2)} if below[start + 2 :] else {}
+        return {"Parameters": page, **next_page}
 
-    def describe_stacks(self, **asked: Any) -> dict[str, Any]:
-        name = asked["StackName"]
+    def describe_stacks(self, **request: Any) -> dict[str, Any]:
+        name = request["StackName"]
         if self.unreadable:
             raise refused("AccessDenied", self.unreadable)
         if name not in self.stacks:
@@ -63,16 +63,16 @@ def refused(code: str, message: str) -> ClientError:
     return ClientError({"Error": {"Code": code, "Message": message}}, "Ask")
 
 
-def asked(cloud: Cloud, *texts: str) -> Sequence[Resolution]:
-    references = [one for text in texts if (one := Reference.parse(text)) is not None]
-    found = Published(cast("Session", cloud)).resolve(references)
-    return [found[one] for one in references]
+def resolutions_of(cloud: Cloud, *texts: str) -> Sequence[Resolution]:
+    references = [reference for text in texts if (reference := Reference.parse(text)) is not None]
+    resolutions = Published(cast("Session", cloud)).resolve(references)
+    return [resolutions[reference] for reference in references]
 
 
 def test_the_nearest_names_come_first_wherever_they_are_listed() -> None:
     names = ("a", "b", "c", "d", "cluster")
     cloud = Cloud(parameters=tuple(f"/shop/{name}" for name in names))
-    (missing,) = asked(cloud, "ssm:/shop/clustr")
+    (missing,) = resolutions_of(cloud, "ssm:/shop/clustr")
     assert isinstance(missing, Missing)
     assert missing.published[0] == "/shop/cluster", "it is on the third page"
     assert sorted(missing.published) == sorted(cloud.parameters)
@@ -80,15 +80,15 @@ def test_the_nearest_names_come_first_wherever_they_are_listed() -> None:
 
 def test_a_path_is_listed_once_and_only_where_a_name_is_missing() -> None:
     cloud = Cloud(parameters=("/shop/url",))
-    found = asked(cloud, "ssm:/shop/url", "ssm:/shop/clustr", "ssm:/shop/repo")
-    assert found[0] == Found(text="v")
-    assert cloud.listed == ["/shop"]
+    resolutions = resolutions_of(cloud, "ssm:/shop/url", "ssm:/shop/clustr", "ssm:/shop/repo")
+    assert resolutions[0] == Found(text="v")
+    assert cloud.listed_paths == ["/shop"]
 
 
 def test_no_more_than_fifty_names_are_looked_through() -> None:
     cloud = Cloud(parameters=tuple(f"/shop/{number:03}" for number in range(99)))
-    asked(cloud, "ssm:/shop/x")
-    assert len(cloud.listed) == 5
+    resolutions_of(cloud, "ssm:/shop/x")
+    assert len(cloud.listed_paths) == 5
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_no_more_than_fifty_names_are_looked_through() -> None:
 def test_a_listing_that_is_refused_says_so_and_what_would_allow_it(
     refusal: str, allow: str
 ) -> None:
-    first, second = asked(Cloud(refusal=refusal), "ssm:/shop/clustr", "ssm:/shop/repo")
+    first, second = resolutions_of(Cloud(refusal=refusal), "ssm:/shop/clustr", "ssm:/shop/repo")
     assert second == Missing(), "said once for a path"
     assert first == Missing(
         more=(
@@ -117,7 +117,7 @@ def test_a_listing_that_is_refused_says_so_and_what_would_allow_it(
 @pytest.mark.parametrize("text", ["ssm:/shop/clustr", "cfn:shop-stagin.Url"])
 def test_a_name_that_the_role_may_not_read_may_be_misspelt(text: str) -> None:
     with pytest.raises(AccessDeniedError) as caught:
-        asked(Cloud(unreadable=f"{READING}/shop/clustr"), text)
+        resolutions_of(Cloud(unreadable=f"{READING}/shop/clustr"), text)
     assert caught.value.remedy.startswith("allow ssm:GetParameters on ")
     assert "; or correct the name in ci/delivery.toml: a role may read" in caught.value.remedy
     (allow,) = caught.value.details
@@ -126,7 +126,7 @@ def test_a_name_that_the_role_may_not_read_may_be_misspelt(text: str) -> None:
 
 def test_outputs_of_a_stack_are_listed_the_nearest_first() -> None:
     cloud = Cloud(stacks={"shop": ("Cluster", "Url")})
-    assert asked(cloud, "cfn:shop.URLs", "cfn:shop.Url") == [
+    assert resolutions_of(cloud, "cfn:shop.URLs", "cfn:shop.Url") == [
         Missing(published=("shop.Url", "shop.Cluster")),
         Found(text="v"),
     ]
@@ -134,9 +134,9 @@ def test_outputs_of_a_stack_are_listed_the_nearest_first() -> None:
 
 def test_a_stack_that_is_not_there_says_once_how_to_list_them() -> None:
     command = "aws cloudformation list-stacks --region eu-west-1"
-    lacks = "needs cloudformation:ListStacks, which a rendered role lacks"
-    gone = "there is no stack shop"
-    assert asked(Cloud(), "cfn:shop.Url", "cfn:shop.Role") == [
-        Missing(reason=gone, more=(f"To see those there are: {command} ({lacks})",)),
-        Missing(reason=gone),
+    permission = "needs cloudformation:ListStacks, which a rendered role lacks"
+    reason = "there is no stack shop"
+    assert resolutions_of(Cloud(), "cfn:shop.Url", "cfn:shop.Role") == [
+        Missing(reason=reason, more=(f"To see those there are: {command} ({permission})",)),
+        Missing(reason=reason),
     ]

@@ -62,26 +62,26 @@ def session(monkeypatch: pytest.MonkeyPatch) -> Session:
     return Session("eu-west-1")
 
 
-def attempts(session: Session, service: str, ask: Callable[[], object], said: object) -> int:
+def attempts(session: Session, service: str, ask: Callable[[], object], outcome: object) -> int:
     """How often a call is sent before it is given up."""
-    sent: list[str] = []
+    urls: list[str] = []
 
     def send(**what: Any) -> AWSResponse:
-        sent.append(what["request"].url)
-        if isinstance(said, Exception):
-            raise said
-        assert isinstance(said, AWSResponse)
-        return said
+        urls.append(what["request"].url)
+        if isinstance(outcome, Exception):
+            raise outcome
+        assert isinstance(outcome, AWSResponse)
+        return outcome
 
     session.client(service).meta.events.register("before-send", send)
     with pytest.raises((AwsError, BotoCoreError)):
         ask()
-    return len(sent)
+    return len(urls)
 
 
-@pytest.mark.parametrize("said", [unconnected(NOBODY), no_proxy()])
-def test_an_endpoint_where_nobody_listens_is_asked_twice(session: Session, said: object) -> None:
-    assert attempts(session, "sts", session.identity, said) == 2
+@pytest.mark.parametrize("outcome", [unconnected(NOBODY), no_proxy()])
+def test_an_endpoint_where_nobody_listens_is_asked_twice(session: Session, outcome: object) -> None:
+    assert attempts(session, "sts", session.identity, outcome) == 2
     with pytest.raises(AwsError) as caught:
         session.identity()
     assert caught.value.what.startswith("sts:GetCallerIdentity: AWS cannot be reached: ")
@@ -89,7 +89,7 @@ def test_an_endpoint_where_nobody_listens_is_asked_twice(session: Session, said:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "outcome",
     [
         unconnected(UNKNOWN),
         ConnectTimeoutError(endpoint_url=URL),
@@ -97,8 +97,8 @@ def test_an_endpoint_where_nobody_listens_is_asked_twice(session: Session, said:
         answer(503, "ServiceUnavailable"),
     ],
 )
-def test_what_may_pass_is_asked_as_often_as_ever(session: Session, said: object) -> None:
-    assert attempts(session, "sts", session.identity, said) == 5
+def test_what_may_pass_is_asked_as_often_as_ever(session: Session, outcome: object) -> None:
+    assert attempts(session, "sts", session.identity, outcome) == 5
 
 
 def test_every_other_client_is_as_patient_as_ever(session: Session) -> None:

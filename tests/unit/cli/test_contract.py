@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shipway.cli import contract as locks
+from shipway.cli import contract as contract_task
 from shipway.errors import ConfigurationError, DriftError
 from shipway.policy.compile.drift import Difference
 
@@ -26,8 +26,10 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def found(repository: Path) -> tuple[Difference, ...]:
-    return locks.differences(repository, locks.render(*locks.read(repository)))
+def differences_in(repository: Path) -> tuple[Difference, ...]:
+    return contract_task.differences(
+        repository, contract_task.render(*contract_task.read(repository))
+    )
 
 
 def edit(repository: Path, name: str, old: str, new: str) -> int:
@@ -40,7 +42,7 @@ def edit(repository: Path, name: str, old: str, new: str) -> int:
 
 
 def test_what_is_committed_is_what_the_contract_says(repository: Path) -> None:
-    assert found(repository) == ()
+    assert differences_in(repository) == ()
 
 
 def test_every_file_is_named_from_the_top(
@@ -49,8 +51,8 @@ def test_every_file_is_named_from_the_top(
     folder = repository / "examples" / "shop"
     folder.mkdir(parents=True)
     monkeypatch.chdir(folder)
-    rendered = locks.render(*locks.read(Path("../..")))
-    assert locks.same(rendered) == (
+    rendered = contract_task.render(*contract_task.read(Path("../..")))
+    assert contract_task.no_difference(rendered) == (
         f"No difference: ci/release.toml, {WORKFLOW}, ci/iam/staging.yaml, {PRODUCTION}"
     )
 
@@ -89,12 +91,12 @@ def test_every_file_is_named_from_the_top(
 )
 def test_any_edit_is_named_with_its_line(repository: Path, name: str, old: str, new: str) -> None:
     line = edit(repository, name, old, new)
-    differing = found(repository)
+    differing = differences_in(repository)
     assert differing
-    assert {one.path for one in differing} == {name}
-    lines = {one.line for one in differing}
+    assert {difference.path for difference in differing} == {name}
+    lines = {difference.line for difference in differing}
     assert lines & {1, line, line + 1}, (lines, line)
-    error = locks.drifted(differing)
+    error = contract_task.drift_error(differing)
     assert isinstance(error, DriftError)
     assert error.exit_code == 19
     assert any(text.startswith(f"{name}:") for text in error.details)
@@ -110,15 +112,22 @@ def test_options_of_an_environment_are_rendered_and_any_edit_of_them_is_named(
     repository: Path,
 ) -> None:
     edit(repository, "ci/delivery.toml", "\n[image]\n", f"{OPTIONS}\n[image]\n")
-    own = """[environments.production]
+    production = """[environments.production]
 sign = "kms:arn:aws:kms:eu-west-1:444455556666:key/1234"
 promote_from = "staging"
 """
-    edit(repository, "ci/delivery.toml", "[environments.production]\n", own)
+    edit(repository, "ci/delivery.toml", "[environments.production]\n", production)
     files = {PRODUCTION, "ci/iam/staging.yaml"}
-    assert {one.path for one in found(repository)} == files
-    assert set(locks.put(repository, locks.render(*locks.read(repository)))) == files
-    assert found(repository) == ()
+    assert {difference.path for difference in differences_in(repository)} == files
+    assert (
+        set(
+            contract_task.write_files(
+                repository, contract_task.render(*contract_task.read(repository))
+            )
+        )
+        == files
+    )
+    assert differences_in(repository) == ()
     rendered = (repository / PRODUCTION).read_text(encoding="utf-8")
     for old, new in (
         ("kms:Sign", '"kms:*"'),
@@ -130,42 +139,49 @@ promote_from = "staging"
         ("key/1234", "key/5678"),
     ):
         line = edit(repository, PRODUCTION, old, new)
-        assert [(one.path, one.line) for one in found(repository)] == [(PRODUCTION, line)]
+        assert [
+            (difference.path, difference.line) for difference in differences_in(repository)
+        ] == [(PRODUCTION, line)]
         (repository / PRODUCTION).write_text(rendered, encoding="utf-8")
 
 
-def test_another_contract_differs_in_all_places_and_rendering_mends_it(repository: Path) -> None:
+def test_another_contract_differs_in_all_places_and_rendering_fixes_it(repository: Path) -> None:
     edit(repository, "ci/release.toml", "refs/tags/*-stable", "refs/tags/v*")
-    paths = {one.path for one in found(repository)}
+    paths = {difference.path for difference in differences_in(repository)}
     assert paths == {WORKFLOW, PRODUCTION}
-    written = locks.put(repository, locks.render(*locks.read(repository)))
+    written = contract_task.write_files(
+        repository, contract_task.render(*contract_task.read(repository))
+    )
     assert set(written) == paths
-    assert found(repository) == ()
-    assert locks.put(repository, locks.render(*locks.read(repository))) == ()
+    assert differences_in(repository) == ()
+    assert (
+        contract_task.write_files(repository, contract_task.render(*contract_task.read(repository)))
+        == ()
+    )
 
 
 def test_what_is_missing_or_left_over_is_named(repository: Path) -> None:
     (repository / PRODUCTION).rename(repository / "ci/iam/old.yaml")
     (repository / WORKFLOW).unlink()
-    said = {one.path: one.what for one in found(repository)}
-    assert said == {
+    reasons = {difference.path: difference.what for difference in differences_in(repository)}
+    assert reasons == {
         WORKFLOW: "the workflow is missing",
         PRODUCTION: "the deploy role: the file is missing",
         "ci/iam/old.yaml": "no event leads to this environment: remove the file",
     }
     with pytest.raises(ConfigurationError, match="there is no"):
-        locks.put(repository, locks.render(*locks.read(repository)))
+        contract_task.write_files(repository, contract_task.render(*contract_task.read(repository)))
 
 
 def test_a_workflow_without_markers_cannot_be_rendered(repository: Path) -> None:
     edit(repository, WORKFLOW, "# >>> session", "# session")
     with pytest.raises(ConfigurationError, match="has no region session"):
-        locks.put(repository, locks.render(*locks.read(repository)))
+        contract_task.write_files(repository, contract_task.render(*contract_task.read(repository)))
 
 
 def test_the_table_says_who_may_what(repository: Path) -> None:
-    contract, _ = locks.read(repository)
-    rows = {row[0]: row[1:] for row in locks.table(contract)}
+    contract, _ = contract_task.read(repository)
+    rows = {row[0]: row[1:] for row in contract_task.table(contract)}
     assert rows["main"] == (
         "push refs/heads/main", "staging", "build, publish", "shop-deploy-staging",
     )  # fmt: skip
@@ -176,5 +192,5 @@ def test_the_table_says_who_may_what(repository: Path) -> None:
 def test_an_event_that_the_contract_cannot_time_is_refused_with_its_line(repository: Path) -> None:
     line = edit(repository, "ci/release.toml", 'event = "push"', 'event = "schedule"')
     with pytest.raises(ConfigurationError, match="schedule") as caught:
-        locks.render(*locks.read(repository))
+        contract_task.render(*contract_task.read(repository))
     assert caught.value.where.endswith(f"ci/release.toml:{line}")

@@ -18,13 +18,13 @@ def _nobody_else_listens(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def ended(
-    capsys: pytest.CaptureFixture[str], met: BaseException | int, **how: Any
+    capsys: pytest.CaptureFixture[str], raised: BaseException | int, **how: Any
 ) -> tuple[int, str]:
     def work(console: Console) -> int:
         console.say("at work")
-        if isinstance(met, BaseException):
-            raise met
-        return met
+        if isinstance(raised, BaseException):
+            raise raised
+        return raised
 
     code = run_command(work, interrupted="nothing was changed", json=how.get("json", False))
     return code, capsys.readouterr().out
@@ -34,8 +34,8 @@ def ended(
 def test_work_that_is_done_gives_its_own_code(
     capsys: pytest.CaptureFixture[str], code: int
 ) -> None:
-    found, out = ended(capsys, code)
-    assert found == code
+    exit_code, out = ended(capsys, code)
+    assert exit_code == code
     assert len(out.splitlines()) == 1
     assert "at work" in out
 

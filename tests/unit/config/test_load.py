@@ -28,7 +28,7 @@ container = "web"
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "ci").mkdir()
     monkeypatch.chdir(tmp_path)
     return Path("ci/delivery.toml")
@@ -47,14 +47,14 @@ def test_the_shipped_file_holds_the_four_environments() -> None:
     assert delivery.names == ("local", "sandbox", "staging", "production")
 
 
-def test_a_good_file_is_read(here: Path) -> None:
-    here.write_text(GOOD, encoding="utf-8")
-    assert load(here).names == ("staging",)
+def test_a_good_file_is_read(file: Path) -> None:
+    file.write_text(GOOD, encoding="utf-8")
+    assert load(file).names == ("staging",)
 
 
-def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(here: Path) -> None:
+def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(file: Path) -> None:
     text = GOOD.replace("container", "containr").replace("\n", "\r\n")
-    error = refusal(here, b"\xef\xbb\xbf" + text.encode())
+    error = refusal(file, b"\xef\xbb\xbf" + text.encode())
     assert error.details[0].startswith("ci/delivery.toml:12  ")
 
 
@@ -182,9 +182,9 @@ EDITS = [
 
 
 @pytest.mark.parametrize(("old", "new", "problem"), EDITS)
-def test_one_problem_is_told_in_one_line(here: Path, old: str, new: str, problem: str) -> None:
+def test_one_problem_is_told_in_one_line(file: Path, old: str, new: str, problem: str) -> None:
     assert old in GOOD
-    error = refusal(here, GOOD.replace(old, new, 1))
+    error = refusal(file, GOOD.replace(old, new, 1))
     assert error.details == (f"ci/delivery.toml:{problem}",)
     assert str(error) == "1 problem in ci/delivery.toml"
     assert error.remedy == "every key and what it may be: docs/configuration.md"
@@ -229,13 +229,13 @@ SERVICE = [
 
 
 @pytest.mark.parametrize(("row", "problem"), SERVICE)
-def test_a_services_values_are_checked(here: Path, row: str, problem: str) -> None:
-    error = refusal(here, f"{GOOD}{row}\n")
+def test_a_services_values_are_checked(file: Path, row: str, problem: str) -> None:
+    error = refusal(file, f"{GOOD}{row}\n")
     assert error.details == (f"ci/delivery.toml:13  environments.staging.services.web.{problem}",)
 
 
-def test_a_very_long_value_is_cut(here: Path) -> None:
-    error = refusal(here, GOOD.replace('"eu-west-1"', f'"{"x" * 5000}"'))
+def test_a_very_long_value_is_cut(file: Path) -> None:
+    error = refusal(file, GOOD.replace('"eu-west-1"', f'"{"x" * 5000}"'))
     assert error.details == (
         (
             "ci/delivery.toml:6  environments.staging.region: should be a region such as "
@@ -244,9 +244,9 @@ def test_a_very_long_value_is_cut(here: Path) -> None:
     )
 
 
-def test_every_problem_is_told_at_once_in_the_order_of_the_lines(here: Path) -> None:
+def test_every_problem_is_told_at_once_in_the_order_of_the_lines(file: Path) -> None:
     error = refusal(
-        here,
+        file,
         """\
 schema = 1
 name = "shop"
@@ -306,7 +306,7 @@ container = "api"
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("", ("environments: is missing; it should be a table",)),
         ("environments = []\n", ("environments: should be a table, not a list",)),
@@ -319,15 +319,15 @@ container = "api"
     ],
 )
 def test_tables_and_lists_are_named_for_what_they_should_be(
-    here: Path, content: str, told: tuple[str, ...]
+    file: Path, content: str, message: tuple[str, ...]
 ) -> None:
-    details = refusal(here, content).details
-    for line in told:
+    details = refusal(file, content).details
+    for line in message:
         assert f"ci/delivery.toml:1  {line}" in details
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         ("a = 1\nb = \n", "ci/delivery.toml:2 is not TOML: invalid value, at column 5"),
         (
@@ -347,9 +347,11 @@ def test_tables_and_lists_are_named_for_what_they_should_be(
         ("a = " + "[" * 5000 + "]" * 5000, "ci/delivery.toml is nested too deeply"),
     ],
 )
-def test_what_is_no_toml_is_told_with_its_line(here: Path, content: str | bytes, told: str) -> None:
-    error = refusal(here, content)
-    assert str(error) == told
+def test_what_is_no_toml_is_told_with_its_line(
+    file: Path, content: str | bytes, message: str
+) -> None:
+    error = refusal(file, content)
+    assert str(error) == message
     assert error.remedy
 
 
@@ -372,33 +374,33 @@ def test_what_is_no_toml_is_told_with_its_line(here: Path, content: str | bytes,
     ],
 )
 def test_what_is_no_toml_is_told_with_what_was_expected(
-    here: Path, content: str, expected: str
+    file: Path, content: str, expected: str
 ) -> None:
-    error = refusal(here, content)
+    error = refusal(file, content)
     assert re.match(r"ci/delivery\.toml:[12] is not TOML: .*, at column [0-9]+$", str(error))
     assert error.remedy == f"correct that line; expected: {expected}"
 
 
-def test_a_file_that_is_not_there_is_told(here: Path) -> None:
+def test_a_file_that_is_not_there_is_told(file: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        load(here)
+        load(file)
     assert str(caught.value) == "there is no file ci/delivery.toml"
     assert caught.value.remedy == (
         "run it in the repository's root, or write the file: docs/configuration.md"
     )
 
 
-def test_a_folder_is_told(here: Path) -> None:
-    here.mkdir()
+def test_a_folder_is_told(file: Path) -> None:
+    file.mkdir()
     with pytest.raises(ConfigurationError) as caught:
-        load(here)
+        load(file)
     assert str(caught.value) == "ci/delivery.toml cannot be read: Is a directory"
 
 
-def test_an_unknown_environment_is_told_with_the_nearest_and_all(here: Path) -> None:
-    here.write_text(GOOD, encoding="utf-8")
+def test_an_unknown_environment_is_told_with_the_nearest_and_all(file: Path) -> None:
+    file.write_text(GOOD, encoding="utf-8")
     with pytest.raises(ConfigurationError) as caught:
-        load(here).environment("stagin\n")
+        load(file).environment("stagin\n")
     assert str(caught.value) == (
         r'ci/delivery.toml: there is no environment "stagin\n"; did you mean "staging"?'
     )
@@ -406,7 +408,7 @@ def test_an_unknown_environment_is_told_with_the_nearest_and_all(here: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("word", "meant"), [("prod", "production"), ("stag", ""), ("pr", ""), ("x", "")]
+    ("word", "nearest"), [("prod", "production"), ("stag", ""), ("pr", ""), ("x", "")]
 )
-def test_the_beginning_of_one_word_only_is_taken_for_it(word: str, meant: str) -> None:
-    assert closest(word, ("staging-of-the-shop", "stages-of-the-shop", "production")) == meant
+def test_the_beginning_of_one_word_only_is_taken_for_it(word: str, nearest: str) -> None:
+    assert closest(word, ("staging-of-the-shop", "stages-of-the-shop", "production")) == nearest

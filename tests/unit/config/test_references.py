@@ -49,7 +49,7 @@ def test_a_stack_reference_has_two_parts() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "names", "meant"),
+    ("text", "names", "nearest"),
     [
         ("ssm:/shop/staging/clustr", ("/shop/staging/repository", "/shop/staging/cluster"), 1),
         ("ssm:/shop/staging/clustr", ("/shop/staging/url", "/shop/staging/repository"), None),
@@ -60,12 +60,12 @@ def test_a_stack_reference_has_two_parts() -> None:
     ],
 )
 def test_what_was_meant_is_told_by_the_last_part(
-    text: str, names: tuple[str, ...], meant: int | None
+    text: str, names: tuple[str, ...], nearest: int | None
 ) -> None:
     reference = Reference.parse(text)
     assert reference is not None
-    expected = "" if meant is None else f"{reference.scheme}:{names[meant]}"
-    assert reference.meant(names) == expected
+    expected = "" if nearest is None else f"{reference.scheme}:{names[nearest]}"
+    assert reference.suggestion(names) == expected
 
 
 def test_the_nearest_names_come_first() -> None:

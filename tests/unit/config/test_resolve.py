@@ -67,16 +67,16 @@ class Infrastructure:
     """Publishes texts; remembers what it was asked."""
 
     published: Mapping[str, str | Resolution]
-    asked: list[tuple[Reference, ...]] = field(default_factory=list)
+    requests: list[tuple[Reference, ...]] = field(default_factory=list)
 
     def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
-        self.asked.append(tuple(references))
-        answers: dict[Reference, Resolution] = {}
+        self.requests.append(tuple(references))
+        resolutions: dict[Reference, Resolution] = {}
         for reference in references:
-            answer = self.published.get(str(reference))
-            if answer is not None:
-                answers[reference] = Found(text=answer) if isinstance(answer, str) else answer
-        return answers
+            text = self.published.get(str(reference))
+            if text is not None:
+                resolutions[reference] = Found(text=text) if isinstance(text, str) else text
+        return resolutions
 
 
 @pytest.fixture
@@ -148,9 +148,9 @@ def test_everything_is_resolved_into_literals(declared: Declared) -> None:
 def test_the_infrastructure_is_asked_once_and_never_for_variables(declared: Declared) -> None:
     infrastructure = Infrastructure(PUBLISHED)
     resolve(declared, variables=VARIABLES, published=infrastructure)
-    (asked,) = infrastructure.asked
-    assert {reference.scheme for reference in asked} == {"ssm", "cfn"}
-    assert len(asked) == len(set(asked)) == 7
+    (references,) = infrastructure.requests
+    assert {reference.scheme for reference in references} == {"ssm", "cfn"}
+    assert len(references) == len(set(references)) == 7
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ services = {{ web = {{ service = "web", container = "web", url = "http://[::1]:8
     environment = resolve(load(file).environment("e"), variables={}, published=infrastructure)
     assert (environment.registry, environment.repository) == (registry, name)
     assert environment.services[0].url == "http://[::1]:80/x"
-    assert infrastructure.asked == []
+    assert infrastructure.requests == []
 
 
 def test_account_and_region_are_found_without_the_rest(declared: Declared) -> None:
@@ -273,7 +273,7 @@ WEB = "environments.staging.services.web"
 
 
 @pytest.mark.parametrize(
-    ("reference", "answer", "problem"),
+    ("reference", "text", "problem"),
     [
         (
             "cfn:shop-staging.Url",
@@ -359,9 +359,9 @@ WEB = "environments.staging.services.web"
     ],
 )
 def test_what_was_looked_up_is_checked_like_what_was_written(
-    declared: Declared, reference: str, answer: str | Resolution, problem: str
+    declared: Declared, reference: str, text: str | Resolution, problem: str
 ) -> None:
-    published: dict[str, str | Resolution] = {**PUBLISHED, reference: answer}
+    published: dict[str, str | Resolution] = {**PUBLISHED, reference: text}
     with pytest.raises(ConfigurationError) as caught:
         resolve(declared, variables=VARIABLES, published=Infrastructure(published))
     assert caught.value.details == (f"ci/delivery.toml:{problem}",)

@@ -32,19 +32,19 @@ def test_no_file_is_no_waiver(tmp_path: Path) -> None:
 
 
 def test_a_waiver_is_read(tmp_path: Path) -> None:
-    (found,) = waivers.load(written(tmp_path, GOOD), TODAY).listed
-    assert (found.id, found.package, found.digest) == ("CVE-2026-1", "openssl", "all")
-    assert (found.owner, found.expires) == ("mona", date(2026, 12, 1))
+    (waiver,) = waivers.load(written(tmp_path, GOOD), TODAY).entries
+    assert (waiver.id, waiver.package, waiver.digest) == ("CVE-2026-1", "openssl", "all")
+    assert (waiver.owner, waiver.expires) == ("mona", date(2026, 12, 1))
 
 
 def test_one_that_ran_out_is_read_and_left_to_the_gate(tmp_path: Path) -> None:
     text = GOOD.replace("2026-12-01", "2020-01-01")
-    (found,) = waivers.load(written(tmp_path, text), TODAY).listed
-    assert found.expires == date(2020, 1, 1)
+    (waiver,) = waivers.load(written(tmp_path, text), TODAY).entries
+    assert waiver.expires == date(2020, 1, 1)
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "words"),
+    ("old", "new", "message"),
     [
         ("2026-12-01", "2027-02-21", "2027-02-21 is more than 90 days ahead; at most 2027-02-20"),
         ("2026-12-01", '"2026-12-01"', "should be a date without quotes"),
@@ -58,15 +58,15 @@ def test_one_that_ran_out_is_read_and_left_to_the_gate(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(
-    old: str, new: str, words: str, tmp_path: Path
+    old: str, new: str, message: str, tmp_path: Path
 ) -> None:
     assert old in GOOD
     with pytest.raises(ConfigurationError) as caught:
         waivers.load(written(tmp_path, GOOD.replace(old, new)), TODAY)
-    assert any(words in line for line in caught.value.details)
+    assert any(message in line for line in caught.value.details)
     assert all("waivers.toml:" in line for line in caught.value.details)
 
 
 def test_ninety_days_are_allowed(tmp_path: Path) -> None:
     text = GOOD.replace("2026-12-01", "2027-02-20")
-    assert waivers.load(written(tmp_path, text), TODAY).listed
+    assert waivers.load(written(tmp_path, text), TODAY).entries

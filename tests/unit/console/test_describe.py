@@ -84,11 +84,11 @@ def test_traffic_and_breaker_are_told_where_they_are() -> None:
 
 def test_what_was_not_seen_for_long_is_no_progress() -> None:
     silent = rolling(unseen=2.0, trouble="AWS cannot be reached:\nno route", elapsed=40.0)
-    words = "nothing seen since 0:02: AWS cannot be reached: no route"
-    assert rolling_line(silent).text.endswith(f"shop:41 → shop:42   {words}  0:40")
+    text = "nothing seen since 0:02: AWS cannot be reached: no route"
+    assert rolling_line(silent).text.endswith(f"shop:41 → shop:42   {text}  0:40")
     first, *_, last = block(silent)
     assert "SCALE_UP" not in first
-    assert last.strip() == f"unseen  {words}"
+    assert last.strip() == f"unseen  {text}"
     assert rolling_key(silent) != rolling_key(rolling())
     assert "nothing seen since 0:00  " in rolling_line(rolling(unseen=0.0)).text
 
@@ -113,19 +113,19 @@ def test_rows_never_exceed_the_width_and_lose_no_word(
 ) -> None:
     line = Line(row=row, right=(right, ""), hang=hang)
     rows = fit(line, width)
-    texts = ["".join(text for text, _ in one) for one in rows]
+    texts = ["".join(text for text, _ in segments) for segments in rows]
     assert all(cells(text.rstrip()) <= max(width, hang + 8 + cells(right) + 2) for text in texts)
-    said = "".join("".join(text for text, _ in row).split()) + "".join(right.split())
-    assert sorted("".join("".join(texts).split())) == sorted(said)
+    characters = "".join("".join(text for text, _ in row).split()) + "".join(right.split())
+    assert sorted("".join("".join(texts).split())) == sorted(characters)
     assert cells("".join(text for text, _ in cut(line, width))) <= width
 
 
 def test_every_state_has_a_mark_of_its_own_also_in_ascii() -> None:
     marks = [theme.GOOD, theme.BAD, theme.CALM, theme.BEGIN, theme.SKIP, theme.WARN, theme.BACK]
     assert len(set(marks)) == len(marks)
-    plain = [mark.translate(theme.ASCII) for mark in marks]
-    assert len(set(plain)) == len(plain)
-    assert all(mark.isascii() for mark in plain)
+    in_ascii = [mark.translate(theme.ASCII) for mark in marks]
+    assert len(set(in_ascii)) == len(in_ascii)
+    assert all(mark.isascii() for mark in in_ascii)
 
 
 def test_every_style_can_be_painted() -> None:

@@ -157,15 +157,17 @@ class Runner:
 
     def _parse(self, line: str) -> str:
         # .NET compares by culture here: characters that nobody sees do not count.
-        seen = "".join(one for one in line if unicodedata.category(one) != "Cf").lstrip()
-        known = COMMANDS | {self.stopped}
-        if seen.startswith("::") and "::" in seen[2:]:
-            name = seen[2:].partition("::")[0].partition(" ")[0].lower()
-            if name in known:
+        visible = "".join(
+            character for character in line if unicodedata.category(character) != "Cf"
+        ).lstrip()
+        commands = COMMANDS | {self.stopped}
+        if visible.startswith("::") and "::" in visible[2:]:
+            name = visible[2:].partition("::")[0].partition(" ")[0].lower()
+            if name in commands:
                 return name
-        if "##[" in seen and "]" in seen.partition("##[")[2]:
-            name = seen.partition("##[")[2].partition("]")[0].partition(" ")[0].lower()
-            if name in known:
+        if "##[" in visible and "]" in visible.partition("##[")[2]:
+            name = visible.partition("##[")[2].partition("]")[0].partition(" ")[0].lower()
+            if name in commands:
                 return name
         return ""
 
@@ -180,37 +182,37 @@ def printed(mode: Mode, events: list[Event], *, verbose: bool = True) -> str:
 
 def expected(events: list[Event]) -> dict[str, int]:
     """How many annotations of each kind these events call for."""
-    wanted = {"error": 0, "notice": 0, "warning": 0}
+    counts = {"error": 0, "notice": 0, "warning": 0}
     failed, warned = False, 0
     for event in events:
         if isinstance(event, Failed):
-            wanted["error"] += 1
+            counts["error"] += 1
             failed = True
         elif isinstance(event, Concluded):
-            wanted["notice"] += event.exit_code == 0
-            wanted["error"] += event.exit_code != 0 and not failed
+            counts["notice"] += event.exit_code == 0
+            counts["error"] += event.exit_code != 0 and not failed
             failed, warned = False, 0
         elif isinstance(event, Noticed) and event.level == "warning" and warned < 9:
             warned += 1
-            wanted["warning"] += 1
-    return wanted
+            counts["warning"] += 1
+    return counts
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(EVENT, max_size=8))
 def test_the_runner_hears_our_commands_and_no_others(events: list[Event]) -> None:
-    spoken: list[Event] = []
+    taken: list[Event] = []
     for event in events:  # after the last word, progress is not taken
-        late = spoken and isinstance(spoken[-1], Concluded)
+        late = taken and isinstance(taken[-1], Concluded)
         if not (late and isinstance(event, Noticed | Output | Rolling)):
-            spoken.append(event)
+            taken.append(event)
     runner = Runner()
     for line in printed("actions", events).splitlines():
         runner.line(line)
     assert not runner.stopped
     assert set(runner.heard) <= OURS
     assert runner.heard.count("group") == runner.heard.count("endgroup")
-    for kind, count in expected(spoken).items():
+    for kind, count in expected(taken).items():
         assert runner.heard.count(kind) == count
 
 
@@ -219,17 +221,19 @@ def test_the_runner_hears_our_commands_and_no_others(events: list[Event]) -> Non
 def test_no_control_character_is_ever_printed(events: list[Event], mode: Mode) -> None:
     text = printed(mode, events)
     unshowable = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-    assert {one for one in text if unicodedata.category(one) in unshowable} <= {"\n"}
+    assert {character for character in text if unicodedata.category(character) in unshowable} <= {
+        "\n"
+    }
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(EVENT, max_size=6))
 def test_json_commands_no_runner_and_gives_every_event_back(events: list[Event]) -> None:
     runner = Runner()
-    told = []
+    decoded = []
     for line in printed("json", events).splitlines():
         runner.line(line)
-        told.append(decode(json.loads(line)))
+        decoded.append(decode(json.loads(line)))
     assert runner.heard == []
     assert not runner.stopped
     late = False
@@ -237,8 +241,8 @@ def test_json_commands_no_runner_and_gives_every_event_back(events: list[Event])
         if late and isinstance(event, Noticed | Output | Rolling):
             continue
         late = isinstance(event, Concluded)
-        assert told.pop(0) == event
-    assert told == []
+        assert decoded.pop(0) == event
+    assert decoded == []
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -43,10 +43,10 @@ class Tty(io.StringIO):
 class ClosedPipe(io.StringIO):
     """A pipe whose reader has gone."""
 
-    asked = 0
+    writes = 0
 
     def write(self, _text: str, /) -> int:
-        self.asked += 1
+        self.writes += 1
         raise BrokenPipeError
 
 
@@ -128,7 +128,7 @@ def test_a_reader_that_has_gone_is_no_failure(mode: Mode) -> None:
         console(Output(stage="build", line="x"))
         console(Finished(stage="build", text="done"))
         console(GOOD)
-    assert stream.asked == 1
+    assert stream.writes == 1
 
 
 def test_a_closed_stream_is_no_failure() -> None:
@@ -230,14 +230,14 @@ def test_lines_tell_a_rollout_only_when_it_changes_or_half_a_minute_passed() -> 
 
 
 def test_a_tools_output_is_shown_when_asked_for_or_when_the_stage_failed() -> None:
-    for verbose, shown in ((False, 0), (True, 12)):
+    for verbose, count in ((False, 0), (True, 12)):
         stream = io.StringIO()
         with open_console(mode="lines", stream=stream, env={}, verbose=verbose) as console:
             for number in range(12):
                 console(Output(stage="build", line=f"step {number}"))
-            assert stream.getvalue().count("step") == shown
+            assert stream.getvalue().count("step") == count
             console(Failed(stage="build", text="exit code 1"))
-        assert stream.getvalue().count("step") == shown + 10
+        assert stream.getvalue().count("step") == count + 10
 
 
 def test_verbose_output_scrolls_by_in_the_live_view() -> None:
@@ -283,8 +283,8 @@ def test_many_threads_never_mix_their_lines() -> None:
             thread.start()
         for thread in threads:
             thread.join(10)
-    told = [line.split("│ ")[1] for line in stream.getvalue().splitlines()]
-    assert sorted(told) == sorted(name * 20 for name in "abcd" for _ in range(50))
+    lines = [line.split("│ ")[1] for line in stream.getvalue().splitlines()]
+    assert sorted(lines) == sorted(name * 20 for name in "abcd" for _ in range(50))
 
 
 def test_threads_may_print_past_the_live_view_without_harm() -> None:
@@ -318,5 +318,7 @@ def test_an_error_that_begins_with_its_place_is_annotated_there() -> None:
     stream = io.StringIO()
     with open_console(mode="actions", stream=stream, env={}) as console:
         console.error(ShipwayError("ci/release.toml:3 is not TOML: invalid value, at column 10"))
-    (said,) = [line for line in stream.getvalue().splitlines() if line.startswith("::error ")]
-    assert said.startswith("::error file=ci/release.toml,line=3,title=ci/release.toml%3A3 is not")
+    (annotation,) = [line for line in stream.getvalue().splitlines() if line.startswith("::error ")]
+    assert annotation.startswith(
+        "::error file=ci/release.toml,line=3,title=ci/release.toml%3A3 is not"
+    )

@@ -26,16 +26,16 @@ def drawn(run: str, until: float | None = None) -> str:
 
 
 def test_the_end_of_a_failed_run_is_drawn() -> None:
-    words = texts(drawn("failing"))
+    drawing = texts(drawn("failing"))
     for part in ("nox -s deploy", "crash loop", "KeyError: 'DATABASE_URL'", "exit 31"):
-        assert part in words
+        assert part in drawing
 
 
 def test_a_moment_in_between_shows_what_runs_then() -> None:
-    words = texts(drawn("good", until=24.4))
-    assert "3/4 running, 1 pending" in words
-    assert "GET https://staging.shop.example/health" in words
-    assert "Released" not in words
+    drawing = texts(drawn("good", until=24.4))
+    assert "3/4 running, 1 pending" in drawing
+    assert "GET https://staging.shop.example/health" in drawing
+    assert "Released" not in drawing
 
 
 def test_the_picture_asks_nobody_for_anything() -> None:

@@ -34,7 +34,9 @@ def parsed(path: Path) -> dict[str, str]:
     return values
 
 
-def told(folder: Path, events: list[Event], *, mode: str = "actions") -> tuple[str, dict[str, str]]:
+def written(
+    folder: Path, events: list[Event], *, mode: str = "actions"
+) -> tuple[str, dict[str, str]]:
     summary, outputs = folder / "summary.md", folder / "outputs"
     env = {
         "GITHUB_ACTIONS": "true",
@@ -56,7 +58,7 @@ def run(name: str) -> list[Event]:
 
 @pytest.mark.parametrize("name", ["good", "failing", "refusal"])
 def test_the_summary_is_as_reviewed(name: str, tmp_path: Path) -> None:
-    text, _ = told(tmp_path, run(name))
+    text, _ = written(tmp_path, run(name))
     assert text == (HERE / f"{name}.summary.md").read_text(encoding="utf-8")
 
 
@@ -69,7 +71,7 @@ def test_verdict_then_cause_then_table() -> None:
 
 @pytest.mark.parametrize("mode", ["actions", "json"])
 def test_the_outputs_hold_the_verdict_in_every_mode(mode: str, tmp_path: Path) -> None:
-    _, values = told(tmp_path, run("failing"), mode=mode)
+    _, values = written(tmp_path, run("failing"), mode=mode)
     assert values == {
         "image": "shop@sha256:9c41",
         "verdict": "rolled-back",
@@ -89,7 +91,7 @@ def test_an_error_that_ended_the_command_is_a_verdict_too(tmp_path: Path) -> Non
 
 
 def test_a_second_run_is_appended(tmp_path: Path) -> None:
-    text, values = told(tmp_path, [*run("refusal"), *run("good")])
+    text, values = written(tmp_path, [*run("refusal"), *run("good")])
     assert text.index("Nothing was built") < text.index("Released to staging")
     assert values["verdict"] == "succeeded"
 
@@ -107,7 +109,7 @@ def test_the_acceptance_table_is_in_the_summary(tmp_path: Path) -> None:
 def test_a_summary_never_grows_past_what_the_runner_takes(tmp_path: Path) -> None:
     log = Detail(label="log", lines=tuple("x" * 3000 for _ in range(1000)))
     end = Concluded(text="Release failed.", kind="failing", exit_code=30)
-    text, _ = told(tmp_path, [Failed(stage="deploy", text="no", details=(log,)), end])
+    text, _ = written(tmp_path, [Failed(stage="deploy", text="no", details=(log,)), end])
     assert len(text.encode()) <= LIMIT
     assert text.startswith("## ✗ Release failed.")
     assert "cut here" in text
@@ -129,7 +131,7 @@ def test_a_file_that_cannot_be_written_fails_no_release(tmp_path: Path) -> None:
 def test_hostile_names_stay_text_in_markdown(tmp_path: Path) -> None:
     hostile = "<img src=x> [a](b) | **c** `d`"
     heading = Heading(environment=hostile, account="", region="", trigger="t", commit="c")
-    text, _ = told(tmp_path, [heading, Concluded(text=hostile, kind=hostile, exit_code=1)])
+    text, _ = written(tmp_path, [heading, Concluded(text=hostile, kind=hostile, exit_code=1)])
     assert "<img" not in text
     assert "&lt;img src=x&gt; \\[a\\]\\(b\\) \\| \\*\\*c\\*\\* \\`d\\`" in text
 

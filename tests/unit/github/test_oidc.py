@@ -32,9 +32,9 @@ Changes = Mapping[str, Any]
 
 
 def jwk(key: rsa.RSAPrivateKey, kid: str, **changes: Any) -> dict[str, Any]:
-    made = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
+    numbers = jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key(), as_dict=True)
     return {"kty": "RSA", "alg": "RS256", "use": "sig", "kid": kid} | {
-        "n": made["n"], "e": made["e"], **changes,
+        "n": numbers["n"], "e": numbers["e"], **changes,
     }  # fmt: skip
 
 
@@ -53,7 +53,7 @@ KEYS: dict[str, Any] = {
 
 def claims(**changes: Any) -> dict[str, Any]:
     now = int(time.time())
-    whole = {
+    values = {
         "iss": GITHUB_ISSUER,
         "aud": "shipway",
         "sub": "repo:octo/shop:ref:refs/heads/main",
@@ -64,7 +64,7 @@ def claims(**changes: Any) -> dict[str, Any]:
         "ref": "refs/heads/main",
         **changes,
     }
-    return {name: value for name, value in whole.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def signed(
@@ -74,12 +74,12 @@ def signed(
     algorithm: str = "RS256",
     **headers: Any,
 ) -> str:
-    named = {"kid": "good", **headers}
+    header = {"kid": "good", **headers}
     return jwt.encode(
         dict(body or claims()),
         key,
         algorithm=algorithm,
-        headers={name: value for name, value in named.items() if value is not None},
+        headers={name: value for name, value in header.items() if value is not None},
     )
 
 
@@ -102,8 +102,8 @@ def with_the_small_key() -> str:
 
 def tampered(token: str) -> str:
     head, body, signature = token.split(".")
-    told = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    return f"{head}.{part({**told, 'ref': 'refs/tags/v1-stable'})}.{signature}"
+    payload = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return f"{head}.{part({**payload, 'ref': 'refs/tags/v1-stable'})}.{signature}"
 
 
 def test_a_token_that_the_issuer_signed_for_us_is_believed() -> None:
@@ -261,9 +261,9 @@ def test_a_hostile_token_is_refused_and_told_why(make: Callable[[], str], why: s
     assert caught.value.what.startswith(f"the token of this job is refused: {why}")
     assert caught.value.where == "GitHub OIDC"
     assert len(str(caught.value)) < 200
-    for words in (str(caught.value), caught.value.remedy):
-        assert not token or token not in words
-        assert "attacker" not in words
+    for text in (str(caught.value), caught.value.remedy):
+        assert not token or token not in text
+        assert "attacker" not in text
 
 
 @pytest.mark.parametrize("keys", [{}, {"keys": None}, {"keys": {}}, {"keys": []}])

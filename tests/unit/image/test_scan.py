@@ -278,7 +278,7 @@ def test_pages_are_joined_and_both_kinds_are_read() -> None:
         ("CVE-1", "b", "high", True),
         ("CVE-3", "", "undefined", False),
     ]
-    assert found.listed[0].mended_in == "2"
+    assert found.listed[0].fixed_in == "2"
     basic = adapter.read(
         TWO,
         lambda _token: {

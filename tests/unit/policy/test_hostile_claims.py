@@ -97,17 +97,17 @@ CASES: list[dict[str, Any]] = json.loads(
 FACTS = BeforeBuild(now=datetime(2026, 11, 23, tzinfo=UTC))
 
 
-def told(claims: Mapping[str, Any]) -> dict[str, str]:
+def runner_variables(claims: Mapping[str, Any]) -> dict[str, str]:
     """The variables of a runner that tells no lies about these claims."""
-    named = {VARIABLES[name]: value for name, value in claims.items() if name in VARIABLES}
+    variables = {VARIABLES[name]: value for name, value in claims.items() if name in VARIABLES}
     return {"GITHUB_ACTIONS": "true"} | {
-        name: value for name, value in named.items() if isinstance(value, str)
+        name: value for name, value in variables.items() if isinstance(value, str)
     }
 
 
 def trigger_of(case: Mapping[str, Any]) -> Trigger:
     claims = CLAIMS | case.get("signed", {})
-    env = told(claims) | case.get("says", {})
+    env = runner_variables(claims) | case.get("says", {})
     event = {
         "ref": claims["ref"],
         "after": claims["sha"],
@@ -131,8 +131,8 @@ def refusals(case: Mapping[str, Any]) -> tuple[str, ...]:
     decision = decide(CONTRACT, trigger, environment=None)
     if isinstance(decision, Refused):
         return tuple(f"{reason.entry}: {reason.why}" for reason in decision.reasons)
-    broken = rules.beforehand(CONTRACT, decision, trigger, FACTS, Overrides())
-    return tuple(f"{one.entry} {one.rule}: {one.why}" for one in broken)
+    broken = rules.before_build(CONTRACT, decision, trigger, FACTS, Overrides())
+    return tuple(f"{reason.entry} {reason.rule}: {reason.why}" for reason in broken)
 
 
 def test_the_run_that_all_of_them_differ_from_is_allowed() -> None:
@@ -145,9 +145,9 @@ def test_the_table_is_as_long_as_it_should_be_and_says_nothing_twice() -> None:
 
 @pytest.mark.parametrize("case", CASES, ids=[case["what"] for case in CASES])
 def test_what_is_not_in_the_contract_is_refused_and_told_why(case: dict[str, Any]) -> None:
-    found = refusals(case)
-    assert set(case["why"]) <= set(found)
-    for line in found:
+    reasons = refusals(case)
+    assert set(case["why"]) <= set(reasons)
+    for line in reasons:
         assert line.isprintable()
         assert line.isascii()
         assert len(line) < 400
@@ -181,7 +181,7 @@ def test_nothing_but_a_whole_and_true_token_of_the_one_workflow_is_ever_allowed(
     decision = decide(CONTRACT, trigger, environment=None)
     if not isinstance(decision, Grant):
         return
-    if rules.beforehand(CONTRACT, decision, trigger, FACTS, Overrides()):
+    if rules.before_build(CONTRACT, decision, trigger, FACTS, Overrides()):
         return
     claims = CLAIMS | signed
     assert not unsigned

@@ -46,7 +46,7 @@ role = "shop-deploy-production"
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "ci").mkdir()
     monkeypatch.chdir(tmp_path)
     return Path("ci/release.toml")
@@ -59,9 +59,9 @@ def refusal(file: Path, text: str) -> ConfigurationError:
     return caught.value
 
 
-def test_a_good_contract_is_read_with_its_lines(here: Path) -> None:
-    here.write_text(GOOD, encoding="utf-8")
-    contract = load(here)
+def test_a_good_contract_is_read_with_its_lines(file: Path) -> None:
+    file.write_text(GOOD, encoding="utf-8")
+    contract = load(file)
     assert contract.path == "ci/release.toml"
     assert contract.entries == (
         ContractEntry(
@@ -229,9 +229,9 @@ EDITS = [
 
 
 @pytest.mark.parametrize(("old", "new", "problem"), EDITS)
-def test_one_problem_is_told_in_one_line(here: Path, old: str, new: str, problem: str) -> None:
+def test_one_problem_is_told_in_one_line(file: Path, old: str, new: str, problem: str) -> None:
     assert old in GOOD
-    error = refusal(here, GOOD.replace(old, new, 1))
+    error = refusal(file, GOOD.replace(old, new, 1))
     assert error.details == (f"ci/release.toml:{problem}",)
     assert str(error) == "1 problem in ci/release.toml"
 
@@ -245,8 +245,8 @@ def test_one_problem_is_told_in_one_line(here: Path, old: str, new: str, problem
         ("schema = 1\nallow = [3]\n", "2  allow[0]: should be a table, not 3"),
     ],
 )
-def test_a_contract_needs_entries(here: Path, text: str, problem: str) -> None:
-    assert refusal(here, text).details == (f"ci/release.toml:{problem}",)
+def test_a_contract_needs_entries(file: Path, text: str, problem: str) -> None:
+    assert refusal(file, text).details == (f"ci/release.toml:{problem}",)
 
 
 SECOND = """
@@ -260,8 +260,8 @@ tasks = ["build"]
 
 
 @pytest.mark.parametrize("ref", ["refs/heads/main", "refs/heads/*", "refs/heads/m*n"])
-def test_two_entries_that_one_push_could_mean_are_refused(here: Path, ref: str) -> None:
-    assert refusal(here, GOOD + SECOND.format(ref=ref) + GUARDS).details == (
+def test_two_entries_that_one_push_could_mean_are_refused(file: Path, ref: str) -> None:
+    assert refusal(file, GOOD + SECOND.format(ref=ref) + GUARDS).details == (
         (
             'ci/release.toml:31  allow[2].ref: overlaps with "main" (line 3): one ref can match '
             f'"refs/heads/main" and "{ref}"'
@@ -270,20 +270,20 @@ def test_two_entries_that_one_push_could_mean_are_refused(here: Path, ref: str) 
 
 
 @pytest.mark.parametrize("ref", ["refs/tags/main", "refs/heads/main/*", "refs/heads/x*"])
-def test_two_entries_that_no_push_could_mean_together_are_not(here: Path, ref: str) -> None:
-    here.write_text(GOOD + SECOND.format(ref=ref) + GUARDS, encoding="utf-8")
-    assert len(load(here).entries) == 3
+def test_two_entries_that_no_push_could_mean_together_are_not(file: Path, ref: str) -> None:
+    file.write_text(GOOD + SECOND.format(ref=ref) + GUARDS, encoding="utf-8")
+    assert len(load(file).entries) == 3
 
 
-def test_the_same_ref_of_another_event_is_another_trigger(here: Path) -> None:
+def test_the_same_ref_of_another_event_is_another_trigger(file: Path) -> None:
     second = SECOND.format(ref="refs/heads/main").replace("push", "workflow_dispatch")
-    here.write_text(GOOD + second + GUARDS, encoding="utf-8")
-    assert len(load(here).entries) == 3
+    file.write_text(GOOD + second + GUARDS, encoding="utf-8")
+    assert len(load(file).entries) == 3
 
 
-def test_two_entries_by_hand_cannot_lead_to_one_environment(here: Path) -> None:
+def test_two_entries_by_hand_cannot_lead_to_one_environment(file: Path) -> None:
     more = '[[allow]]\nname = "x"\nevent = "by-hand"\nenvironment = "local"\ntasks = ["build"]\n'
-    assert refusal(here, GOOD + more).details == (
+    assert refusal(file, GOOD + more).details == (
         (
             'ci/release.toml:30  allow[2].environment: overlaps with "by-hand" (line 10): '
             'both lead to "local" by hand'
@@ -291,9 +291,9 @@ def test_two_entries_by_hand_cannot_lead_to_one_environment(here: Path) -> None:
     )
 
 
-def test_every_problem_is_told_at_once(here: Path) -> None:
+def test_every_problem_is_told_at_once(file: Path) -> None:
     text = GOOD.replace("refs/heads/main", "main").replace('["build"]', "[]").replace("1", "2", 1)
-    assert refusal(here, text).details == (
+    assert refusal(file, text).details == (
         "ci/release.toml:1  schema: should be 1, the only version there is, not 2",
         (
             "ci/release.toml:6  allow[0].ref: should begin with refs/heads/ or refs/tags/, so that "
@@ -303,10 +303,10 @@ def test_every_problem_is_told_at_once(here: Path) -> None:
     )
 
 
-def test_an_environment_that_is_not_configured_is_told_with_its_line(here: Path) -> None:
-    here.write_text(GOOD, encoding="utf-8")
+def test_an_environment_that_is_not_configured_is_told_with_its_line(file: Path) -> None:
+    file.write_text(GOOD, encoding="utf-8")
     with pytest.raises(ConfigurationError) as caught:
-        check_environments(load(here), ("stageing", "local"))
+        check_environments(load(file), ("stageing", "local"))
     assert str(caught.value) == "ci/release.toml leads to environments that are not configured"
     assert caught.value.details == (
         'ci/release.toml:7  main: there is no environment "staging"; did you mean "stageing"?',
@@ -315,9 +315,9 @@ def test_an_environment_that_is_not_configured_is_told_with_its_line(here: Path)
     assert caught.value.remedy == "name one of stageing, local, or add it to delivery.toml"
 
 
-def test_a_contract_that_is_not_there_is_told(here: Path) -> None:
+def test_a_contract_that_is_not_there_is_told(file: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"^there is no file ci/release\.toml$"):
-        load(here)
+        load(file)
 
 
 FULL = """\
@@ -366,9 +366,9 @@ freeze = [
 """
 
 
-def test_every_rule_is_read_with_its_line(here: Path) -> None:
-    here.write_text(FULL, encoding="utf-8")
-    contract = load(here)
+def test_every_rule_is_read_with_its_line(file: Path) -> None:
+    file.write_text(FULL, encoding="utf-8")
+    contract = load(file)
     stable = contract.entries[1]
     assert stable.rules == Rules(
         first_parent_of="main",
@@ -386,7 +386,7 @@ def test_every_rule_is_read_with_its_line(here: Path) -> None:
     assert (production.role, production.by_hand_role) == ("deploy", "deploy")
     assert (production.github_environment, production.after) == ("production", "staging")
     assert (production.not_older, production.short_lived_keys_only) == (True, True)
-    assert [(one.name, one.line) for one in production.freeze] == [("a", 40), ("b", 41)]
+    assert [(freeze.name, freeze.line) for freeze in production.freeze] == [("a", 40), ("b", 41)]
     assert production.freeze[0].end == production.freeze[1].start
     assert contract.environment_policy("staging").github_environment == ""
     assert contract.environment_policy("own").by_hand_role == "*"
@@ -618,15 +618,15 @@ CONTRADICTIONS = [
 
 
 @pytest.mark.parametrize(("old", "new", "problem"), CONTRADICTIONS)
-def test_a_contradiction_is_refused_when_read(here: Path, old: str, new: str, problem: str) -> None:
+def test_a_contradiction_is_refused_when_read(file: Path, old: str, new: str, problem: str) -> None:
     assert old in FULL
-    error = refusal(here, FULL.replace(old, new, 1))
+    error = refusal(file, FULL.replace(old, new, 1))
     assert f"ci/release.toml:{problem}" in error.details
 
 
-def test_an_event_needs_to_know_whose_it_is(here: Path) -> None:
+def test_an_event_needs_to_know_whose_it_is(file: Path) -> None:
     start, end = FULL.index("[github]"), FULL.index("[[allow]]")
-    assert refusal(here, FULL[:start] + FULL[end:]).details == (
+    assert refusal(file, FULL[:start] + FULL[end:]).details == (
         (
             'ci/release.toml:4  allow[0].event: "push" comes from GitHub, and there is no [github] '
             "that says from which repository"
@@ -634,9 +634,9 @@ def test_an_event_needs_to_know_whose_it_is(here: Path) -> None:
     )
 
 
-def test_environments_may_not_wait_for_each_other(here: Path) -> None:
+def test_environments_may_not_wait_for_each_other(file: Path) -> None:
     text = FULL.replace('github_environment = ""', 'after = "production"')
-    assert refusal(here, text).details == (
+    assert refusal(file, text).details == (
         (
             "ci/release.toml:33  environments.staging.after: goes round in a circle: "
             "staging, production, staging"

@@ -80,12 +80,16 @@ def asks(**which: Any) -> Grant:
 
 
 def contract(**environment_policy: Any) -> Contract:
-    asked = {"environment": "production", "github_environment": "production", **environment_policy}
+    settings = {
+        "environment": "production",
+        "github_environment": "production",
+        **environment_policy,
+    }
     return Contract(
         path="ci/release.toml",
         entries=(),
         source=SOURCE,
-        environment_policies=(EnvironmentPolicy(**asked),),
+        environment_policies=(EnvironmentPolicy(**settings),),
     )
 
 
@@ -94,14 +98,14 @@ def before(
     trigger: Trigger = TRIGGER,
     *,
     facts: dict[str, Any] | None = None,
-    asked: Overrides | None = None,
+    overrides: Overrides | None = None,
     **environment_policy: Any,
 ) -> list[str]:
-    known = BeforeBuild(**{"now": NOW, **(facts or {})})
-    found = rules.beforehand(
-        contract(**environment_policy), allowed, trigger, known, asked or Overrides()
+    before_build = BeforeBuild(**{"now": NOW, **(facts or {})})
+    reasons = rules.before_build(
+        contract(**environment_policy), allowed, trigger, before_build, overrides or Overrides()
     )
-    return [f"{one.rule}: {one.why}" for one in found]
+    return [f"{reason.rule}: {reason.why}" for reason in reasons]
 
 
 def test_without_rules_a_proven_run_of_the_one_workflow_passes() -> None:
@@ -131,8 +135,8 @@ def test_a_person_needs_no_token_and_no_workflow() -> None:
     ],
 )
 def test_first_parent_of(standing: Standing | None, why: list[str]) -> None:
-    found = before(asks(first_parent_of="main"), facts={"standing": standing})
-    assert found == [f'first_parent_of = "main": {line}' for line in why]
+    lines = before(asks(first_parent_of="main"), facts={"standing": standing})
+    assert lines == [f'first_parent_of = "main": {line}' for line in why]
 
 
 LIGHT = Tag(object=SHA, commit=SHA, annotated=False)
@@ -220,7 +224,7 @@ def test_rules_about_tags(
 
 
 @pytest.mark.parametrize(
-    ("now", "asked", "frozen"),
+    ("now", "through_freeze", "frozen"),
     [
         (datetime(2026, 12, 19, 23, 59, 59, tzinfo=UTC), "", False),
         (datetime(2026, 12, 20, tzinfo=UTC), "", True),
@@ -239,30 +243,39 @@ def test_rules_about_tags(
     ],
 )
 def test_a_freeze_holds_unless_it_is_gone_through_by_name(
-    now: datetime, asked: str, *, frozen: bool
+    now: datetime, through_freeze: str, *, frozen: bool
 ) -> None:
-    found = before(
-        asks(), facts={"now": now}, asked=Overrides(through_freeze=asked), freeze=(CHRISTMAS,)
+    lines = before(
+        asks(),
+        facts={"now": now},
+        overrides=Overrides(through_freeze=through_freeze),
+        freeze=(CHRISTMAS,),
     )
     why = 'freeze "christmas": until 2027-01-02 00:00 UTC: nobody is here'
-    assert found == ([why] if frozen else [])
+    assert lines == ([why] if frozen else [])
 
 
 def test_going_through_a_freeze_says_which_and_why() -> None:
     environment_policy = EnvironmentPolicy(environment="production", freeze=(CHRISTMAS,))
-    asked = Overrides(through_freeze="christmas: INC-4711: payment is down")
-    assert rules.passing(environment_policy, NOW, asked) == (CHRISTMAS, "INC-4711: payment is down")
-    assert rules.passing(environment_policy, datetime(2026, 12, 1, tzinfo=UTC), asked) is None
+    overrides = Overrides(through_freeze="christmas: INC-4711: payment is down")
+    assert rules.lifted_freeze(environment_policy, NOW, overrides) == (
+        CHRISTMAS,
+        "INC-4711: payment is down",
+    )
+    assert (
+        rules.lifted_freeze(environment_policy, datetime(2026, 12, 1, tzinfo=UTC), overrides)
+        is None
+    )
 
 
 def test_every_broken_rule_is_named_at_once() -> None:
-    found = before(
+    lines = before(
         asks(first_parent_of="main", tag_must_be_new=True),
         replace(TRIGGER, proven=False, repository_id="666"),
         facts={"standing": "off", "tag": GOOD},
         freeze=(CHRISTMAS,),
     )
-    assert [line.partition(":")[0] for line in found] == [
+    assert [line.partition(":")[0] for line in lines] == [
         "signed token",
         "repository_id",
         'first_parent_of = "main"',
@@ -279,15 +292,15 @@ def at_aws(
     rollback_to: str = "",
     **environment_policy: Any,
 ) -> list[str]:
-    found = rules.at_aws(
+    reasons = rules.at_aws(
         allowed or asks(),
         contract(**environment_policy).environment_policies[0],
         trigger,
         running=running,
         verified=verified,
-        asked=Overrides(rollback_to=rollback_to),
+        overrides=Overrides(rollback_to=rollback_to),
     )
-    return [f"{one.rule}: {one.why}" for one in found]
+    return [f"{reason.rule}: {reason.why}" for reason in reasons]
 
 
 def runs(order: Order, commit: str = OTHER, **more: Any) -> LiveRelease:
@@ -319,8 +332,8 @@ def test_not_older(running: LiveRelease, why: str) -> None:
     assert at_aws(running=(running,), not_older=True) == ([f"not_older: {why}"] if why else [])
     assert at_aws(running=(running,)) == []
     assert at_aws(running=(running,), not_older=True, rollback_to=SHA[:7]) == []
-    named = at_aws(running=(running,), not_older=True, rollback_to=OTHER)
-    assert named == ([f"not_older: {why}"] if why else []), "another commit was named"
+    of_another = at_aws(running=(running,), not_older=True, rollback_to=OTHER)
+    assert of_another == ([f"not_older: {why}"] if why else []), "another commit was named"
 
 
 AGAIN = replace(TRIGGER, run_attempt="2")
@@ -347,19 +360,19 @@ LATER, EARLIER = (datetime(2026, 12, 24, hour, tzinfo=UTC) for hour in (12, 10))
     ],
 )
 def test_a_rerun_where_something_newer_was_deployed(running: LiveRelease, why: str) -> None:
-    asked = asks(refuse_rerun_when_newer=True)
+    grant = asks(refuse_rerun_when_newer=True)
     expected = [f"refuse_rerun_when_newer: {why}"] if why else []
-    assert at_aws(asked, AGAIN, running=(running,)) == expected
-    assert at_aws(asked, TRIGGER, running=(running,)) == [], "a first attempt is no re-run"
+    assert at_aws(grant, AGAIN, running=(running,)) == expected
+    assert at_aws(grant, TRIGGER, running=(running,)) == [], "a first attempt is no re-run"
 
 
 def test_after_needs_one_record_that_still_holds() -> None:
     good = VerifiedRelease(record="r1", digests=frozenset({ONE}))
-    gone = VerifiedRelease(
+    lost = VerifiedRelease(
         record="r2", digests=frozenset({TWO}), why="staging's repository lost it"
     )
-    assert at_aws(after="staging", verified=(good, gone)) == []
-    assert at_aws(after="staging", verified=(gone,)) == [
+    assert at_aws(after="staging", verified=(good, lost)) == []
+    assert at_aws(after="staging", verified=(lost,)) == [
         'after = "staging": staging\'s repository lost it'
     ]
     assert at_aws(after="staging") == [
@@ -370,11 +383,11 @@ def test_after_needs_one_record_that_still_holds() -> None:
 def test_the_image_must_be_the_one_that_was_verified() -> None:
     environment_policy = EnvironmentPolicy(environment="production", after="staging")
     good = VerifiedRelease(record="r1", digests=frozenset({ONE}))
-    gone = VerifiedRelease(record="r2", digests=frozenset({TWO}), why="gone")
+    lost = VerifiedRelease(record="r2", digests=frozenset({TWO}), why="gone")
     assert rules.same_image(asks(), environment_policy, frozenset({ONE}), (good,)) == ()
     for digests, verified in (
         (frozenset({TWO}), (good,)),
-        (frozenset({TWO}), (good, gone)),
+        (frozenset({TWO}), (good, lost)),
         (frozenset({ONE, TWO}), (good,)),
         (frozenset({ONE}), ()),
     ):
@@ -399,20 +412,20 @@ def test_a_named_image_must_be_of_the_commit_that_was_looked_at() -> None:
 
 
 def test_just_before_the_rollout_only_what_can_change_is_asked_again() -> None:
-    asked = asks(first_parent_of="main", tag_must_be_new=True)
-    known = BeforeBuild(now=NOW, tag=GOOD)
+    grant = asks(first_parent_of="main", tag_must_be_new=True)
+    facts = BeforeBuild(now=NOW, tag=GOOD)
     frozen = contract(freeze=(CHRISTMAS,))
-    assert rules.just_before(contract(), asked, TRIGGER, known, Overrides()) == ()
-    moved = replace(known, tag=replace(GOOD, commit=OTHER))
-    found = rules.just_before(frozen, asked, TRIGGER, moved, Overrides())
-    assert [one.rule for one in found] == ["tag_must_be_new", 'freeze "christmas"']
+    assert rules.before_rollout(contract(), grant, TRIGGER, facts, Overrides()) == ()
+    moved = replace(facts, tag=replace(GOOD, commit=OTHER))
+    reasons = rules.before_rollout(frozen, grant, TRIGGER, moved, Overrides())
+    assert [reason.rule for reason in reasons] == ["tag_must_be_new", 'freeze "christmas"']
 
 
 def test_a_refusal_counts_the_rules_and_says_what_to_do() -> None:
-    one = rules.beforehand(
+    reasons = rules.before_build(
         contract(), asks(), replace(TRIGGER, proven=False), BeforeBuild(now=NOW), Overrides()
     )
-    refused = rules.refusal(contract(), TRIGGER, one)
+    refused = rules.refusal(contract(), TRIGGER, reasons)
     assert refused.what == "push of refs/tags/v1-stable breaks a rule of ci/release.toml"
     assert refused.lines() == (
         "stable   signed token   no: this job shows none; give it `id-token: write`",
@@ -420,7 +433,7 @@ def test_a_refusal_counts_the_rules_and_says_what_to_do() -> None:
     assert refused.remedy == (
         "Give the job `permissions: id-token: write`. Nothing was built or changed."
     )
-    late = rules.refusal(contract(), TRIGGER, (*one, *one), late=True)
+    late = rules.refusal(contract(), TRIGGER, (*reasons, *reasons), late=True)
     assert late.what == "push of refs/tags/v1-stable breaks 2 rules of ci/release.toml"
     assert late.remedy.endswith("Nothing was rolled out; what ran before still runs.")
     assert late.error().late
@@ -440,5 +453,5 @@ RUNNING = st.builds(
 
 @given(RUNNING)
 def test_what_nobody_knows_is_never_taken_for_older(running: LiveRelease) -> None:
-    kept = at_aws(running=(running,), not_older=True) == []
-    assert kept == (running.order in {"same", "older"})
+    allowed = at_aws(running=(running,), not_older=True) == []
+    assert allowed == (running.order in {"same", "older"})

@@ -142,7 +142,7 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "problem"),
     [
         ("GITHUB_ACTIONS", "1", 'GITHUB_ACTIONS is not "true"'),
         (
@@ -198,9 +198,9 @@ def test_everything_that_is_missing_is_told_at_once() -> None:
     ],
 )
 def test_a_variable_that_is_malformed_or_contradicts_is_told(
-    name: str, value: str, told: str
+    name: str, value: str, problem: str
 ) -> None:
-    assert refused(ENV | {name: value}, PUSH) == (told,)
+    assert refused(ENV | {name: value}, PUSH) == (problem,)
 
 
 def test_a_branch_that_calls_itself_a_tag_stays_a_branch() -> None:
@@ -224,7 +224,7 @@ def test_a_tag_must_have_a_tags_ref() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "problem"),
     [
         (
             {"ref": "refs/heads/x"},
@@ -241,9 +241,9 @@ def test_a_tag_must_have_a_tags_ref() -> None:
     ],
 )
 def test_a_push_that_contradicts_its_variables_is_told(
-    change: dict[str, object], told: str
+    change: dict[str, object], problem: str
 ) -> None:
-    assert refused(ENV, PUSH | change) == (told,)
+    assert refused(ENV, PUSH | change) == (problem,)
 
 
 @pytest.mark.parametrize("payload", [None, {}])

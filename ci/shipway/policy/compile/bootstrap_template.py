@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from shipway.config.environment import Environment, Origin
 from shipway.errors import ConfigurationError
 from shipway.policy.compile import permissions, trust
-from shipway.policy.compile import resources as reached
+from shipway.policy.compile import resources as required
 from shipway.policy.compile.cfn_yaml import dump
-from shipway.policy.compile.resources import Needs
+from shipway.policy.compile.resources import Resources
 from shipway.policy.compile.trust import camel
 from shipway.policy.contract import Contract, Source, Task
 
@@ -50,44 +50,44 @@ def render(contract: Contract, declared: Declared, *, session: int) -> str:
     Raises:
         ConfigurationError: No event of the contract leads to the environment.
     """
-    return compose(contract, reached.needs(declared), session=session)
+    return compose(contract, required.resources_of(declared), session=session)
 
 
 def compose(
-    contract: Contract, wanted: Needs, *, session: int, further: Sequence[Document] = ()
+    contract: Contract, resources: Resources, *, session: int, further: Sequence[Document] = ()
 ) -> str:
     """As :func:`render`, from what the environment needs; ``further`` statements are added."""
-    entries = trust.leading_to(contract, wanted.environment)
+    entries = trust.leading_to(contract, resources.environment)
     if contract.source is None or not entries:
         leading = trust.environments(contract)
         raise ConfigurationError(
-            f"no event leads to {wanted.environment}, so it needs no deploy role",
+            f"no event leads to {resources.environment}, so it needs no deploy role",
             where=contract.path,
             remedy=f"name one of {', '.join(leading)}; people deliver with their own credentials"
             if leading
             else "add an entry for an event; people deliver with their own credentials",
         )
     tasks: tuple[Task, ...] = max((entry.tasks for entry in entries), key=len)
-    named = ", ".join(entry.rule for entry in entries)
-    allowed = permissions.policy(wanted, tasks)
+    rules = ", ".join(entry.rule for entry in entries)
+    allowed = permissions.policy(resources, tasks)
     allowed["Statement"] += further
     body: Document = {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"Deploy role of {wanted.environment}: {named} may {', '.join(tasks)}.",
-        "Parameters": _parameters(wanted, tasks),
+        "Description": f"Deploy role of {resources.environment}: {rules} may {', '.join(tasks)}.",
+        "Parameters": _parameters(resources, tasks),
         "Conditions": {
             "WithProvider": {"Fn::Equals": [{"Ref": "CreateProvider"}, "true"]},
-            **(_FROM_ANOTHER_ACCOUNT if permissions.promotes(wanted, tasks) else {}),
+            **(_FROM_ANOTHER_ACCOUNT if permissions.promotes(resources, tasks) else {}),
         },
         "Resources": {
             "Provider": _provider(contract.source),
             "DeployRole": {
                 "Type": "AWS::IAM::Role",
                 "Properties": {
-                    "RoleName": contract.environment_policy(wanted.environment).role,
+                    "RoleName": contract.environment_policy(resources.environment).role,
                     "MaxSessionDuration": min(session, LONGEST_SESSION),
                     "AssumeRolePolicyDocument": trust.policy(
-                        contract, wanted.environment, _provider_arn(contract.source)
+                        contract, resources.environment, _provider_arn(contract.source)
                     ),
                     "Policies": [{"PolicyName": "deliver", "PolicyDocument": allowed}],
                 },
@@ -95,39 +95,39 @@ def compose(
         },
         "Outputs": {
             "DeployRoleArn": {"Value": {"Fn::GetAtt": "DeployRole.Arn"}},
-            **(_source_policy() if permissions.promotes(wanted, tasks) else {}),
+            **(_source_policy() if permissions.promotes(resources, tasks) else {}),
         },
     }
     head = (
         "# Rendered from ci/release.toml and ci/delivery.toml: `nox -s contract -- --write`.",
-        f"# Apply it: `nox -s bootstrap -- --env {wanted.environment} --apply`.",
+        f"# Apply it: `nox -s bootstrap -- --env {resources.environment} --apply`.",
         "",
     )
     return "\n".join(head) + dump(body)
 
 
 def options(
-    wanted: Needs, environment: Environment, origin: Origin | None = None
+    resources: Resources, environment: Environment, origin: Origin | None = None
 ) -> dict[str, str]:
     """The template's parameters for copies, a signing key and promotion, once all is looked up.
 
     Args:
-        wanted: What the environment needs.
+        resources: What the environment needs.
         environment: The environment, resolved.
         origin: Where its images come from; ``None`` where the template does not ask.
     """
-    found: dict[str, str] = {}
+    values: dict[str, str] = {}
     if origin is not None:
-        found["SourceAccount"] = origin.account
-        found["SourceRegion"] = origin.region
-        found["SourceRepository"] = origin.repository
-    if wanted.copies:
-        found["EvidencePlace"] = reached.place_of(environment.evidence.s3)
-    if wanted.signs:
+        values["SourceAccount"] = origin.account
+        values["SourceRegion"] = origin.region
+        values["SourceRepository"] = origin.repository
+    if resources.copies:
+        values["EvidencePlace"] = required.place_of(environment.evidence.s3)
+    if resources.signs:
         # A reference may stand for a file: then there is no key to be used.
         no_key = f"arn:aws:kms:{environment.region}:{environment.account}:key/none"
-        found["SigningKey"] = reached.key_of(environment.sign) or no_key
-    return found
+        values["SigningKey"] = required.key_of(environment.sign) or no_key
+    return values
 
 
 def takes(template: str, parameter: str) -> bool:
@@ -144,11 +144,11 @@ _FROM_ANOTHER_ACCOUNT: Document = {
 
 def _source_policy() -> Document:
     text = json.dumps(permissions.source_policy("${DeployRole.Arn}"), separators=(",", ":"))
-    words = "The repository policy that the account of the promoted images must set."
+    description = "The repository policy that the account of the promoted images must set."
     return {
         SOURCE_POLICY: {
             "Condition": "FromAnotherAccount",
-            "Description": words,
+            "Description": description,
             "Value": permissions.sub(text),
         }
     }
@@ -160,14 +160,14 @@ def _provider_arn(source: Source) -> Document:
     return {"Fn::If": ["WithProvider", {"Ref": "Provider"}, permissions.sub(arn)]}
 
 
-def _parameters(wanted: Needs, tasks: Sequence[Task]) -> Document:
-    written = dict(wanted.written)
+def _parameters(resources: Resources, tasks: Sequence[Task]) -> Document:
+    written = dict(resources.written)
 
-    def text(name: str, words: str) -> tuple[str, Document]:
+    def text(name: str, description: str) -> tuple[str, Document]:
         default = {"Default": written[name]} if name in written else {}
-        return name, {"Type": "String", **default, "Description": words}
+        return name, {"Type": "String", **default, "Description": description}
 
-    found = [
+    parameters = [
         (
             "CreateProvider",
             {
@@ -179,27 +179,29 @@ def _parameters(wanted: Needs, tasks: Sequence[Task]) -> Document:
         ),
         text("Repository", "Name of the ECR repository."),
     ]
-    if permissions.promotes(wanted, tasks):
-        found += [
-            text("SourceAccount", f"Account of the ECR repository of {wanted.source}."),
-            text("SourceRegion", f"Region of the ECR repository of {wanted.source}."),
-            text("SourceRepository", f"Name of the ECR repository of {wanted.source}."),
+    if permissions.promotes(resources, tasks):
+        parameters += [
+            text("SourceAccount", f"Account of the ECR repository of {resources.source}."),
+            text("SourceRegion", f"Region of the ECR repository of {resources.source}."),
+            text("SourceRepository", f"Name of the ECR repository of {resources.source}."),
         ]
-    if wanted.copies:
-        found.append(text("EvidencePlace", "Where records are copied to: BUCKET/PREFIX."))
-    if wanted.signs:
-        found.append(text("SigningKey", "ARN of the KMS key that signs; of a key, not an alias."))
+    if resources.copies:
+        parameters.append(text("EvidencePlace", "Where records are copied to: BUCKET/PREFIX."))
+    if resources.signs:
+        parameters.append(
+            text("SigningKey", "ARN of the KMS key that signs; of a key, not an alias.")
+        )
     if "deploy" in tasks:
-        found.append(text("Cluster", "Name of the ECS cluster."))
-        for key in wanted.services:
-            found += [
+        parameters.append(text("Cluster", "Name of the ECS cluster."))
+        for key in resources.services:
+            parameters += [
                 text(f"Service{camel(key)}", f"Name of the ECS service of {key}."),
                 text(f"Family{camel(key)}", f"Task definition family of {key}."),
                 text(f"LogGroup{camel(key)}", f"CloudWatch log group of the containers of {key}."),
             ]
         roles = "ARNs of the execution role and the task role, the only ones handed to tasks."
-        found.append(("TaskRoles", {"Type": "CommaDelimitedList", "Description": roles}))
-    return dict(found)
+        parameters.append(("TaskRoles", {"Type": "CommaDelimitedList", "Description": roles}))
+    return dict(parameters)
 
 
 def _provider(source: Source) -> Document:

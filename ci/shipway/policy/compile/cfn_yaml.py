@@ -45,8 +45,8 @@ def _under(head: str, value: Any, indent: str) -> list[str]:
         if short is not None:
             lines.append(f"{indent}  - {short}")
             continue
-        first, *rest = _lines(item, indent + "    ")
-        lines += [f"{indent}  - {first.strip()}", *rest]
+        first, *others = _lines(item, indent + "    ")
+        lines += [f"{indent}  - {first.strip()}", *others]
     return lines
 
 
@@ -56,9 +56,9 @@ def _short(value: Any) -> str | None:
         ((name, argument),) = value.items()
         if name == "Ref" or name.startswith("Fn::"):
             inner = argument if isinstance(argument, list) else [argument]
-            said = [_short(one) or "" for one in inner]
-            listed = f"[{', '.join(said)}]" if isinstance(argument, list) else said[0]
-            return f"!{name.removeprefix('Fn::')} {listed}"
+            arguments = [_short(item) or "" for item in inner]
+            text = f"[{', '.join(arguments)}]" if isinstance(argument, list) else arguments[0]
+            return f"!{name.removeprefix('Fn::')} {text}"
         return None
     return None if isinstance(value, Mapping | list) else scalar(value)
 
@@ -69,5 +69,5 @@ def scalar(value: object) -> str:
         return json.dumps(value)
     if not isinstance(value, str):
         raise TypeError(f"{type(value).__name__} has no place in a template")
-    plain = _PLAIN.fullmatch(value) and value.lower() not in _KEYWORDS
-    return value if plain else json.dumps(value, ensure_ascii=False)
+    unquoted = _PLAIN.fullmatch(value) and value.lower() not in _KEYWORDS
+    return value if unquoted else json.dumps(value, ensure_ascii=False)

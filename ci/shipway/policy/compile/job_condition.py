@@ -1,9 +1,9 @@
-"""The second lock: a workflow's job guard, which holds by itself where ``on:`` is ignored.
+"""The job's ``if:`` in the workflow, which holds by itself where ``on:`` is ignored.
 
 Pure. "Evaluate expressions in workflows and actions" (GitHub Docs) has ``==``, ``startsWith``,
 ``endsWith`` and ``contains``, all of them blind to case, and nothing that cuts a text apart. What
-they cannot say is left to the gate and to AWS, which compare every character: :func:`wider` says
-where that is so.
+they cannot say is left to the gate and to AWS, which compare every character: :func:`looser_than`
+says where that is so.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ def _ref(pattern: str) -> tuple[str, ...]:
 
 def _ends(pattern: str) -> tuple[str, bool, str]:
     """What stands before the first ``*`` and after the last one."""
-    first, star, rest = pattern.partition("*")
-    return first, bool(star), rest.rpartition("*")[2] if "*" in rest else rest
+    first, star, after = pattern.partition("*")
+    return first, bool(star), after.rpartition("*")[2] if "*" in after else after
 
 
 def _short(pattern: str) -> str:
@@ -49,7 +49,7 @@ def _overlaps(first: str, last: str) -> tuple[str, ...]:
     )
 
 
-def wider(entry: ContractEntry) -> str:
+def looser_than(entry: ContractEntry) -> str:
     """What the guard lets through although the contract does not; empty where it is as narrow."""
     if entry.ref.count("*") > 1:
         return "what stands between two * is compared by the gate and by AWS"
@@ -66,9 +66,11 @@ def job_condition(contract: Contract) -> tuple[str, ...]:
     """
     if contract.source is None:
         raise ValueError("a workflow needs [github] in the contract")
-    own = f"github.repository == '{contract.source.repository}' && !github.event.deleted && ("
+    of_repository = (
+        f"github.repository == '{contract.source.repository}' && !github.event.deleted && ("
+    )
     entries = [f"({condition(entry)})" for entry in contract.triggers]
-    return (own, entries[0], *(f"|| {one}" for one in entries[1:]), ")")
+    return (of_repository, entries[0], *(f"|| {entry}" for entry in entries[1:]), ")")
 
 
 def choice(entries: Sequence[ContractEntry], value: Callable[[ContractEntry], str]) -> str:
@@ -85,6 +87,10 @@ def choice(entries: Sequence[ContractEntry], value: Callable[[ContractEntry], st
     parts = []
     for name in choices:
         conditions = by_value[name]
-        whole = conditions[0] if len(conditions) == 1 else f"({') || ('.join(conditions)})"
-        parts.append(f"({whole}) && '{name}'" if len(conditions) > 1 else f"{whole} && '{name}'")
+        condition_text = conditions[0] if len(conditions) == 1 else f"({') || ('.join(conditions)})"
+        parts.append(
+            f"({condition_text}) && '{name}'"
+            if len(conditions) > 1
+            else f"{condition_text} && '{name}'"
+        )
     return f"${{{{ {' || '.join(parts)} || '{last}' }}}}"

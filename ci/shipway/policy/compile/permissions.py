@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from shipway.policy.compile.resources import Needs
+from shipway.policy.compile.resources import Resources
 from shipway.policy.compile.trust import camel
 from shipway.policy.contract import Task
 
@@ -23,30 +23,30 @@ PROMOTED: Final = (
 """What a promotion asks of the repository that it takes an image from."""
 
 
-def policy(wanted: Needs, tasks: Sequence[Task]) -> Document:
+def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
     """The permissions policy of a role that may run these tasks.
 
     Args:
-        wanted: What the environment reaches.
+        resources: What the environment reaches.
         tasks: Every task that the contract allows there.
     """
-    statements = [*_images("publish" in tasks), *_published(wanted)]
-    if promotes(wanted, tasks):
+    statements = [*_images("publish" in tasks), *_published(resources)]
+    if promotes(resources, tasks):
         # Whether a layer is there is asked of the repository that it goes to, never of this one.
         statements.append(statement("ReadPromotedImages", PROMOTED, [_source()]))
-    if wanted.copies:
-        statements += _copies(wanted)
-    if wanted.signs:
+    if resources.copies:
+        statements += _copies(resources)
+    if resources.signs:
         key = [{"Ref": "SigningKey"}]
         statements.append(statement("SignWithTheKey", ["kms:GetPublicKey", "kms:Sign"], key))
     if "deploy" in tasks:
-        statements += [*_looks(wanted), *_rollout(wanted)]
+        statements += [*_observation(resources), *_rollout(resources)]
     return {"Version": "2012-10-17", "Statement": statements}
 
 
-def promotes(wanted: Needs, tasks: Sequence[Task]) -> bool:
+def promotes(resources: Resources, tasks: Sequence[Task]) -> bool:
     """Whether images are taken from another environment; taking one publishes it here."""
-    return bool(wanted.source) and "publish" in tasks
+    return bool(resources.source) and "publish" in tasks
 
 
 def source_policy(role: str) -> Document:
@@ -84,21 +84,21 @@ def sub(text: str) -> Document:
     return {"Fn::Sub": text}
 
 
-def _here(service: str, rest: str) -> Document:
-    return sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{rest}")
+def _arn(service: str, resource: str) -> Document:
+    return sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
 
 
 def _images(publishes: bool) -> list[Document]:  # noqa: FBT001  # private, and read at the one call
-    repository = _here("ecr", "repository/${Repository}")
+    repository = _arn("ecr", "repository/${Repository}")
     look = (
         "ecr:BatchGetImage",  # ListImageReferrers asks for it too (ECR API Reference)
         "ecr:DescribeImageScanFindings",
         "ecr:DescribeImages",
         "ecr:DescribeRepositories",
     )
-    found = [statement("SeeImages", look, [repository])]
+    statements = [statement("SeeImages", look, [repository])]
     if publishes:
-        found += [
+        statements += [
             statement("LogInToTheRegistry", ["ecr:GetAuthorizationToken"], ["*"]),
             statement(
                 "PublishImages",
@@ -113,19 +113,19 @@ def _images(publishes: bool) -> list[Document]:  # noqa: FBT001  # private, and 
                 [repository],
             ),
         ]
-    return found
+    return statements
 
 
-def _published(wanted: Needs) -> list[Document]:
+def _published(resources: Resources) -> list[Document]:
     """What delivery.toml refers to, by its exact names."""
-    found = []
-    if wanted.parameters:
-        named = [_here("ssm", f"parameter{name}") for name in wanted.parameters]
-        found.append(statement("ReadTheParameters", ["ssm:GetParameters"], named))
-    if wanted.stacks:
-        named = [_here("cloudformation", f"stack/{name}/*") for name in wanted.stacks]
-        found.append(statement("ReadTheStacks", ["cloudformation:DescribeStacks"], named))
-    return found
+    statements = []
+    if resources.parameters:
+        arns = [_arn("ssm", f"parameter{name}") for name in resources.parameters]
+        statements.append(statement("ReadTheParameters", ["ssm:GetParameters"], arns))
+    if resources.stacks:
+        arns = [_arn("cloudformation", f"stack/{name}/*") for name in resources.stacks]
+        statements.append(statement("ReadTheStacks", ["cloudformation:DescribeStacks"], arns))
+    return statements
 
 
 def _source() -> Document:
@@ -133,12 +133,12 @@ def _source() -> Document:
     return sub(f"arn:${{AWS::Partition}}:ecr:{where}:repository/${{SourceRepository}}")
 
 
-def _copies(wanted: Needs) -> list[Document]:
+def _copies(resources: Resources) -> list[Document]:
     """Records of this environment, and the ledger's lines, which lie together for all of them.
 
     Evidence folders begin with the environment's name (:mod:`shipway.evidence.record`).
     """
-    folders = (wanted.environment, "chain")
+    folders = (resources.environment, "chain")
     place = "arn:${AWS::Partition}:s3:::${EvidencePlace}"
     objects = [sub(f"{place}/{folder}/*") for folder in folders]
     # "Enforce conditional writes on Amazon S3 buckets" (Amazon S3 User Guide): whoever must send
@@ -150,46 +150,46 @@ def _copies(wanted: Needs) -> list[Document]:
     ]
 
 
-def _services(wanted: Needs, kind: str = "service", tail: str = "") -> list[Document]:
+def _services(resources: Resources, kind: str = "service", tail: str = "") -> list[Document]:
     return [
-        _here("ecs", f"{kind}/${{Cluster}}/${{Service{camel(key)}}}{tail}")
-        for key in wanted.services
+        _arn("ecs", f"{kind}/${{Cluster}}/${{Service{camel(key)}}}{tail}")
+        for key in resources.services
     ]
 
 
-def _looks(wanted: Needs) -> list[Document]:
+def _observation(resources: Resources) -> list[Document]:
     """What a watch and a verification read."""
     return [
-        statement("SeeTheServices", ["ecs:DescribeServices"], _services(wanted)),
+        statement("SeeTheServices", ["ecs:DescribeServices"], _services(resources)),
         # Each is authorised on the service, and on its deployment or its revision.
         statement(
             "FollowTheirDeployments",
             ["ecs:DescribeServiceDeployments"],
-            [*_services(wanted), *_services(wanted, "service-deployment", "/*")],
+            [*_services(resources), *_services(resources, "service-deployment", "/*")],
         ),
         statement(
             "SeeTheirRevisions",
             ["ecs:DescribeServiceRevisions"],
-            [*_services(wanted), *_services(wanted, "service-revision", "/*")],
+            [*_services(resources), *_services(resources, "service-revision", "/*")],
         ),
         statement(
             "ListTheirTasks",
             ["ecs:ListTasks"],
             ["*"],  # ListTasks knows no service as a resource; the cluster is its condition
-            {"ArnEquals": {"ecs:cluster": _here("ecs", "cluster/${Cluster}")}},
+            {"ArnEquals": {"ecs:cluster": _arn("ecs", "cluster/${Cluster}")}},
         ),
-        statement("SeeTheirTasks", ["ecs:DescribeTasks"], [_here("ecs", "task/${Cluster}/*")]),
+        statement("SeeTheirTasks", ["ecs:DescribeTasks"], [_arn("ecs", "task/${Cluster}/*")]),
         statement("SeeTargetHealth", ["elasticloadbalancing:DescribeTargetHealth"], ["*"]),
     ]
 
 
-def _rollout(wanted: Needs) -> list[Document]:
+def _rollout(resources: Resources) -> list[Document]:
     families = [
-        _here("ecs", f"task-definition/${{Family{camel(key)}}}:*") for key in wanted.services
+        _arn("ecs", f"task-definition/${{Family{camel(key)}}}:*") for key in resources.services
     ]
     streams = [
-        _here("logs", f"log-group:${{LogGroup{camel(key)}}}:log-stream:*")
-        for key in wanted.services
+        _arn("logs", f"log-group:${{LogGroup{camel(key)}}}:log-stream:*")
+        for key in resources.services
     ]
     return [
         statement("ReadTaskDefinitions", ["ecs:DescribeTaskDefinition"], ["*"]),
@@ -200,11 +200,11 @@ def _rollout(wanted: Needs) -> list[Document]:
             families,
             {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}},
         ),
-        statement("UpdateTheServices", ["ecs:UpdateService"], _services(wanted)),
+        statement("UpdateTheServices", ["ecs:UpdateService"], _services(resources)),
         statement(
             "AnswerAndStopTheirDeployments",
             ["ecs:ContinueServiceDeployment", "ecs:StopServiceDeployment"],
-            [*_services(wanted), *_services(wanted, "service-deployment", "/*")],
+            [*_services(resources), *_services(resources, "service-deployment", "/*")],
         ),
         statement(
             "HandRolesToTasks",

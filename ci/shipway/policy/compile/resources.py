@@ -22,7 +22,7 @@ _KMS: Final = "kms:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Needs:
+class Resources:
     """What a delivery to one environment reaches.
 
     Attributes:
@@ -46,15 +46,15 @@ class Needs:
     source: str = ""
 
 
-def needs(declared: Declared) -> Needs:
-    """Read them out of an environment of delivery.toml."""
+def resources_of(declared: Declared) -> Resources:
+    """The resources that an environment of delivery.toml names, references unresolved."""
     tables = declared.document.table["environments"]
     table = tables[declared.name]
     source = table.get("promote_from", "")
     repository = _source_repository(table, tables[source]) if source else ""
     # Where the source's own `repository` is a reference, it is looked up with this role.
     texts = [*(text for _, text in declared.leaves()), repository]
-    found = [ref for text in texts if (ref := Reference.parse(text))]
+    references = [ref for text in texts if (ref := Reference.parse(text))]
     copies = declared.document.table.get("evidence", {}).get("s3", "")
     key = table.get("sign", "")
     signs = key.startswith(_KMS) or Reference.parse(key) is not None
@@ -62,17 +62,17 @@ def needs(declared: Declared) -> Needs:
         ("Repository", table["repository"], _name),
         ("Cluster", table["cluster"], _last),
         *(
-            (f"Service{camel(service)}", of["service"], _last)
-            for service, of in table["services"].items()
+            (f"Service{camel(service)}", settings["service"], _last)
+            for service, settings in table["services"].items()
         ),
     ]
     values += [("EvidencePlace", copies, place_of)] if copies else []
     values += [("SigningKey", key, key_of)] if signs else []
-    return Needs(
+    return Resources(
         environment=declared.name,
         services=tuple(table["services"]),
-        parameters=tuple(sorted({ref.name for ref in found if ref.scheme == "ssm"})),
-        stacks=tuple(sorted({ref.stack for ref in found if ref.scheme == "cfn"})),
+        parameters=tuple(sorted({ref.name for ref in references if ref.scheme == "ssm"})),
+        stacks=tuple(sorted({ref.stack for ref in references if ref.scheme == "cfn"})),
         written=(
             *((name, shape(text)) for name, text, shape in values if _is_written(text)),
             *(_source(repository, tables[source]) if source else ()),
@@ -125,5 +125,5 @@ def _last(name: str) -> str:
 
 def _name(repository: str) -> str:
     """A repository's name without its registry's host, which has a dot or a port."""
-    first, slash, rest = repository.partition("/")
-    return rest if slash and (set(".:") & set(first) or first == "localhost") else repository
+    first, slash, path = repository.partition("/")
+    return path if slash and (set(".:") & set(first) or first == "localhost") else repository

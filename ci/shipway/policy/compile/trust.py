@@ -1,4 +1,4 @@
-"""The third lock: which of GitHub's tokens AWS trades for a deploy role.
+"""Which of GitHub's tokens AWS trades for a deploy role.
 
 Pure, compiled from the contract. One statement for each entry that leads to the environment, so
 that ref, environment and workflow file hold together and no pair of them can be mixed. "Available
@@ -112,13 +112,13 @@ def _statement(
         "sub": subjects(source, environment_policy, entry.ref),
         "job_workflow_ref": (f"{source.repository}/{source.workflow}@{entry.ref}",),
     }
-    like: dict[str, object] = {}
+    patterns: dict[str, object] = {}
     for claim, values in of_ref.items():
-        wild = any("*" in value for value in values)
-        (like if wild else exact)[claim] = list(values) if len(values) > 1 else values[0]
+        is_pattern = any("*" in value for value in values)
+        (patterns if is_pattern else exact)[claim] = list(values) if len(values) > 1 else values[0]
     condition = {"StringEquals": _keys(source, exact)}
-    if like:
-        condition["StringLike"] = _keys(source, like)
+    if patterns:
+        condition["StringLike"] = _keys(source, patterns)
         condition["StringNotLike"] = _keys(source, {"ref": deeper(entry.ref)})
     return {
         "Sid": camel(entry.name),

@@ -1,4 +1,4 @@
-"""The first lock: what of a workflow follows from the contract, rendered into marked regions.
+"""What of a workflow follows from the contract: its triggers and its job, in marked regions.
 
 Pure. "Workflow syntax for GitHub Actions" (GitHub Docs). Everything between two markers is ours;
 all else is the repository's, as long as it stays out of what the regions decide.
@@ -70,7 +70,9 @@ def budget(contract: Contract, delivery: DeliveryFile) -> Budget:
         services: Iterable[dict[str, Any]] = table["services"].values()
         default = _seconds(table.get("timeout"), _DEFAULT_TIMEOUT)
         rollout = max(_seconds(service.get("timeout"), default) for service in services)
-        verify = sum(_seconds(one.get("verify_timeout"), _DEFAULT_VERIFY) for one in services)
+        verify = sum(
+            _seconds(service.get("verify_timeout"), _DEFAULT_VERIFY) for service in services
+        )
         longest = max(longest, rollout + verify)
     seconds = BUILD_SECONDS + longest + ROLLBACK_SECONDS
     minutes = math.ceil(seconds / 60 / _STEP_MINUTES) * _STEP_MINUTES
@@ -124,7 +126,7 @@ def _on(contract: Contract) -> list[str]:
         trigger.event for trigger in contract.triggers if trigger.event != "push"
     ):
         if event not in _PLAIN:
-            entry = next(one for one in contract.triggers if one.event == event)
+            entry = next(trigger for trigger in contract.triggers if trigger.event == event)
             raise ConfigurationError(
                 f"a workflow cannot be rendered for the event {event}: "
                 "the contract does not say when it comes",
@@ -145,15 +147,17 @@ def _job(contract: Contract, time: Budget) -> list[str]:
     def environment(name: str) -> str:
         return contract.environment_policy(name).github_environment
 
-    named = job_condition.choice(entries, lambda entry: environment(entry.environments[0]))
+    github_environment = job_condition.choice(
+        entries, lambda entry: environment(entry.environments[0])
+    )
     place = job_condition.choice(entries, lambda entry: entry.environments[0])
     lines = [
         "# It holds where `on:` is ignored. GitHub compares without case; the gate and AWS",
     ]
     lines += ["# compare every character.", "if: >-"]
     lines += [f"  {part}" for part in job_condition.job_condition(contract)]
-    if named:
-        lines.append(f"environment: {named}")
+    if github_environment:
+        lines.append(f"environment: {github_environment}")
     lines += [
         "# One delivery at a time to each environment, and none is dropped while it waits.",
         "concurrency:",

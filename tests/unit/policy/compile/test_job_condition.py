@@ -25,27 +25,27 @@ def entry(ref: str, event: str = "push", environment: str = "production") -> Con
 
 def evaluated(expression: str, *, event: str, ref: str, repository: str = "example/shop") -> bool:
     """GitHub's expressions, as far as the guard uses them: texts compare without case."""
-    short = re.sub(r"^refs/(heads|tags)/", "", ref)
-    words = {
+    ref_name = re.sub(r"^refs/(heads|tags)/", "", ref)
+    values = {
         "github.repository": repository,
         "github.event_name": event,
-        "github.ref_name": short,
+        "github.ref_name": ref_name,
         "github.ref": ref,
     }
     code = expression.replace("!github.event.deleted", "True")
     code = re.sub(r"([\w.]+) == '([^']*)'", r"same(\1, '\2')", code)
     code = re.sub(r"([\w.]+) != '([^']*)'", r"(not same(\1, '\2'))", code)
     code = code.replace("!contains", "not contains").replace("&&", " and ").replace("||", " or ")
-    for name, value in words.items():
-        shown = repr(value).replace("\\", r"\\")
-        code = re.sub(rf"{re.escape(name)}(?![\w.])", shown, code)
-    known = {
-        "same": lambda one, other: one.lower() == other.lower(),
-        "contains": lambda one, other: other.lower() in one.lower(),
-        "startsWith": lambda one, other: one.lower().startswith(other.lower()),
-        "endsWith": lambda one, other: one.lower().endswith(other.lower()),
+    for name, value in values.items():
+        literal = repr(value).replace("\\", r"\\")
+        code = re.sub(rf"{re.escape(name)}(?![\w.])", literal, code)
+    functions = {
+        "same": lambda left, right: left.lower() == right.lower(),
+        "contains": lambda left, right: right.lower() in left.lower(),
+        "startsWith": lambda left, right: left.lower().startswith(right.lower()),
+        "endsWith": lambda left, right: left.lower().endswith(right.lower()),
     }
-    return bool(eval(code, {"__builtins__": {}}, known))  # noqa: S307  # our own expression
+    return bool(eval(code, {"__builtins__": {}}, functions))  # noqa: S307  # our own expression
 
 
 PATTERNS = (
@@ -71,7 +71,7 @@ REFS = st.builds(
 @example(ref="refs/tags/rc")
 @example(ref="refs/heads/refs/tags/v1-stable")
 def test_the_guard_is_as_narrow_as_the_contract_but_for_case(pattern: str, ref: str) -> None:
-    assert not job_condition.wider(entry(pattern))
+    assert not job_condition.looser_than(entry(pattern))
     passes = evaluated(job_condition.condition(entry(pattern)), event="push", ref=ref)
     allowed = matches(pattern.lower(), ref.lower())
     if not ref_flaw(ref) or allowed:
@@ -83,12 +83,12 @@ def test_the_guard_is_as_narrow_as_the_contract_but_for_case(pattern: str, ref: 
 def test_where_it_is_wider_it_says_so_and_still_lets_in_all_that_is_allowed(
     pattern: str, ref: str
 ) -> None:
-    assert "by the gate and by AWS" in job_condition.wider(entry(pattern))
+    assert "by the gate and by AWS" in job_condition.looser_than(entry(pattern))
     if matches(pattern, ref):
         assert evaluated(job_condition.condition(entry(pattern)), event="push", ref=ref)
 
 
-def whole(*entries: ContractEntry) -> str:
+def guard_of(*entries: ContractEntry) -> str:
     return " ".join(job_condition.job_condition(Contract(path="c", entries=entries, source=SOURCE)))
 
 
@@ -108,9 +108,9 @@ def whole(*entries: ContractEntry) -> str:
     ],
 )
 def test_the_whole_guard(event: str, ref: str, repository: str, *, passes: bool) -> None:
-    expression = whole(entry("refs/heads/main"), entry("refs/tags/*-stable"))
-    found = evaluated(expression, event=event, ref=ref, repository=repository)
-    assert found == passes
+    expression = guard_of(entry("refs/heads/main"), entry("refs/tags/*-stable"))
+    result = evaluated(expression, event=event, ref=ref, repository=repository)
+    assert result == passes
 
 
 def test_the_environment_is_chosen_by_the_entry_that_applies() -> None:
@@ -119,13 +119,13 @@ def test_the_environment_is_chosen_by_the_entry_that_applies() -> None:
         entry("refs/heads/next", environment="staging"),
         entry("refs/tags/*-stable"),
     )
-    chosen = job_condition.choice(entries, lambda one: one.environments[0])
-    assert chosen == (
+    expression = job_condition.choice(entries, lambda rule: rule.environments[0])
+    assert expression == (
         "${{ ((github.event_name == 'push' && github.ref == 'refs/heads/main') || "
         "(github.event_name == 'push' && github.ref == 'refs/heads/next')) && 'staging' "
         "|| 'production' }}"
     )
-    assert job_condition.choice(entries[2:], lambda one: one.environments[0]) == "production"
+    assert job_condition.choice(entries[2:], lambda rule: rule.environments[0]) == "production"
 
 
 def test_a_contract_about_no_repository_has_no_guard() -> None:

@@ -16,7 +16,7 @@ import pytest
 from shipway.config.environment import Environment, EvidenceSettings, ImageSettings, Origin, home_of
 from shipway.config.load import load
 from shipway.policy.compile import bootstrap_template, permissions
-from shipway.policy.compile.resources import Needs, needs, place_of
+from shipway.policy.compile.resources import Resources, place_of, resources_of
 from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentPolicy, Source, Task
 
 ADAPTERS = Path(__file__).parents[4] / "ci" / "shipway" / "aws"
@@ -49,23 +49,23 @@ container = "web"
 """
 
 
-def wanted(
+def resources_with(
     tmp_path: Path, *, own: str = "", evidence: str = "", source: str = "ssm:/shop/staging"
-) -> Needs:
+) -> Resources:
     """What production needs, with some lines of its own, of the file, and staging's repository."""
     file = tmp_path / "delivery.toml"
     text = DELIVERY.format(own=own, evidence=evidence, source=source)
     file.write_text(text, encoding="utf-8")
-    return needs(load(file).environment("production"))
+    return resources_of(load(file).environment("production"))
 
 
-def added(of: Needs, tasks: tuple[Task, ...] = TASKS) -> dict[str, dict[str, Any]]:
+def added(resources: Resources, tasks: tuple[Task, ...] = TASKS) -> dict[str, dict[str, Any]]:
     """The statements that options add, by their names."""
-    statements = permissions.policy(of, tasks)["Statement"]
-    return {one["Sid"]: one for one in statements if one["Sid"] in SIDS}
+    statements = permissions.policy(resources, tasks)["Statement"]
+    return {statement["Sid"]: statement for statement in statements if statement["Sid"] in SIDS}
 
 
-def template(of: Needs, tasks: tuple[Task, ...] = TASKS) -> str:
+def template(resources: Resources, tasks: tuple[Task, ...] = TASKS) -> str:
     """The template of an environment that one event leads to."""
     source = Source(repository="example/shop", repository_id=1, owner_id=2, workflow="deploy.yml")
     entry = ContractEntry(
@@ -80,25 +80,25 @@ def template(of: Needs, tasks: tuple[Task, ...] = TASKS) -> str:
         source=source,
         environment_policies=(environment_policy,),
     )
-    return bootstrap_template.compose(contract, of, session=3600)
+    return bootstrap_template.compose(contract, resources, session=3600)
 
 
 def test_without_options_nothing_is_added(tmp_path: Path) -> None:
-    plain = wanted(tmp_path)
-    assert added(plain) == {}
-    text = template(plain)
+    resources = resources_with(tmp_path)
+    assert added(resources) == {}
+    text = template(resources)
     assert not [name for name in PARAMETERS if bootstrap_template.takes(text, name)]
     assert bootstrap_template.SOURCE_POLICY not in text
     assert "FromAnotherAccount" not in text
 
 
 def test_copies_are_put_once_below_the_environments_own_prefix(tmp_path: Path) -> None:
-    found = wanted(tmp_path, evidence='[evidence]\ns3 = "s3://keep/shop/records"')
+    resources = resources_with(tmp_path, evidence='[evidence]\ns3 = "s3://keep/shop/records"')
     objects = [
         {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidencePlace}/production/*"},
         {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidencePlace}/chain/*"},
     ]
-    assert added(found) == {
+    assert added(resources) == {
         "CopyRecordsOnce": {
             "Sid": "CopyRecordsOnce",
             "Effect": "Allow",
@@ -113,20 +113,20 @@ def test_copies_are_put_once_below_the_environments_own_prefix(tmp_path: Path) -
             "Resource": objects,
         },
     }
-    assert dict(found.written)["EvidencePlace"] == "keep/shop/records"
+    assert dict(resources.written)["EvidencePlace"] == "keep/shop/records"
     # Every run keeps a record, one that only builds too.
-    assert set(added(found, ("build",))) == {"CopyRecordsOnce", "CompareTheirCopies"}
+    assert set(added(resources, ("build",))) == {"CopyRecordsOnce", "CompareTheirCopies"}
 
 
 def test_a_star_in_a_prefix_is_no_wildcard_in_the_policy(tmp_path: Path) -> None:
-    found = wanted(tmp_path, evidence='[evidence]\ns3 = "s3://keep/a*"')
-    assert dict(found.written)["EvidencePlace"] == "keep/a${*}"
-    assert '    Default: "keep/a${*}"\n' in template(found)
+    resources = resources_with(tmp_path, evidence='[evidence]\ns3 = "s3://keep/a*"')
+    assert dict(resources.written)["EvidencePlace"] == "keep/a${*}"
+    assert '    Default: "keep/a${*}"\n' in template(resources)
 
 
 def test_the_one_key_may_sign(tmp_path: Path) -> None:
-    found = wanted(tmp_path, own=f'sign = "kms:{KEY}"')
-    assert added(found) == {
+    resources = resources_with(tmp_path, own=f'sign = "kms:{KEY}"')
+    assert added(resources) == {
         "SignWithTheKey": {
             "Sid": "SignWithTheKey",
             "Effect": "Allow",
@@ -134,12 +134,12 @@ def test_the_one_key_may_sign(tmp_path: Path) -> None:
             "Resource": {"Ref": "SigningKey"},
         }
     }
-    assert dict(found.written)["SigningKey"] == KEY
-    assert f"    Default: {KEY}\n" in template(found)
+    assert dict(resources.written)["SigningKey"] == KEY
+    assert f"    Default: {KEY}\n" in template(resources)
 
 
 def test_a_key_in_a_file_needs_no_rights(tmp_path: Path) -> None:
-    assert added(wanted(tmp_path, own='sign = "file:key.pem"')) == {}
+    assert added(resources_with(tmp_path, own='sign = "file:key.pem"')) == {}
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_a_key_in_a_file_needs_no_rights(tmp_path: Path) -> None:
 def test_images_are_read_from_the_one_repository(
     tmp_path: Path, source: str, own: str, written: Mapping[str, str]
 ) -> None:
-    found = wanted(tmp_path, source=source, own=f'promote_from = "staging"\n{own}')
-    assert added(found) == {
+    resources = resources_with(tmp_path, source=source, own=f'promote_from = "staging"\n{own}')
+    assert added(resources) == {
         "ReadPromotedImages": {
             "Sid": "ReadPromotedImages",
             "Effect": "Allow",
@@ -191,54 +191,57 @@ def test_images_are_read_from_the_one_repository(
             },
         }
     }
-    assert {name: text for name, text in found.written if name in PARAMETERS} == written
-    text = template(found)
+    assert {name: text for name, text in resources.written if name in PARAMETERS} == written
+    text = template(resources)
     assert all(
-        bootstrap_template.takes(text, f"Source{one}")
-        for one in ("Account", "Region", "Repository")
+        bootstrap_template.takes(text, f"Source{name}")
+        for name in ("Account", "Region", "Repository")
     )
 
 
 def test_what_names_the_source_is_looked_up_with_this_role(tmp_path: Path) -> None:
     own = 'promote_from = "staging"'
-    assert wanted(tmp_path).parameters == ()
-    assert wanted(tmp_path, own=own).parameters == ("/shop/staging",)
-    told = wanted(tmp_path, own=f'{own}\npromote_repository = "cfn:promotes.Uri"')
-    assert (told.parameters, told.stacks) == ((), ("promotes",))
+    assert resources_with(tmp_path).parameters == ()
+    assert resources_with(tmp_path, own=own).parameters == ("/shop/staging",)
+    named = resources_with(tmp_path, own=f'{own}\npromote_repository = "cfn:promotes.Uri"')
+    assert (named.parameters, named.stacks) == ((), ("promotes",))
 
 
 def test_who_may_not_publish_may_not_promote(tmp_path: Path) -> None:
-    found = wanted(tmp_path, own='promote_from = "staging"')
-    assert added(found, ("build",)) == {}
-    assert not bootstrap_template.takes(template(found, ("build",)), "SourceRepository")
-    assert set(added(found, ("build", "publish"))) == {"ReadPromotedImages"}
+    resources = resources_with(tmp_path, own='promote_from = "staging"')
+    assert added(resources, ("build",)) == {}
+    assert not bootstrap_template.takes(template(resources, ("build",)), "SourceRepository")
+    assert set(added(resources, ("build", "publish"))) == {"ReadPromotedImages"}
 
 
 def test_references_are_parameters_without_a_default(tmp_path: Path) -> None:
-    found = wanted(
+    resources = resources_with(
         tmp_path,
         evidence='[evidence]\ns3 = "ssm:/shop/copies"',
         own='sign = "ssm:/shop/key"\npromote_from = "staging"',
     )
-    assert set(added(found)) == SIDS
-    assert not PARAMETERS & dict(found.written).keys()
-    assert found.parameters == ("/shop/copies", "/shop/key", "/shop/staging")
-    text = template(found)
+    assert set(added(resources)) == SIDS
+    assert not PARAMETERS & dict(resources.written).keys()
+    assert resources.parameters == ("/shop/copies", "/shop/key", "/shop/staging")
+    text = template(resources)
     for name in PARAMETERS:
         assert f"\n  {name}:\n    Type: String\n    Description:" in text
 
 
 def test_a_record_beside_its_image_needs_no_more_than_a_push(tmp_path: Path) -> None:
-    plain, attached = wanted(tmp_path), wanted(tmp_path, evidence="[evidence]\nreferrer = true")
-    assert permissions.policy(attached, TASKS) == permissions.policy(plain, TASKS)
+    resources, attached = (
+        resources_with(tmp_path),
+        resources_with(tmp_path, evidence="[evidence]\nreferrer = true"),
+    )
+    assert permissions.policy(attached, TASKS) == permissions.policy(resources, TASKS)
 
 
 def test_another_account_is_told_what_to_allow(tmp_path: Path) -> None:
-    text = template(wanted(tmp_path, own='promote_from = "staging"'))
+    text = template(resources_with(tmp_path, own='promote_from = "staging"'))
     assert 'FromAnotherAccount: !Not [!Equals [!Ref SourceAccount, !Ref "AWS::AccountId"]]' in text
-    said = re.search(r"Condition: FromAnotherAccount\n.*\n    Value: !Sub (.*)\n", text)
-    assert said is not None
-    assert json.loads(json.loads(said[1])) == {
+    policy = re.search(r"Condition: FromAnotherAccount\n.*\n    Value: !Sub (.*)\n", text)
+    assert policy is not None
+    assert json.loads(json.loads(policy[1])) == {
         "Version": "2012-10-17",
         "Statement": [
             {
@@ -257,11 +260,11 @@ def test_another_account_is_told_what_to_allow(tmp_path: Path) -> None:
 )
 def test_the_actions_are_the_calls_that_the_adapter_makes(module: str, sid: set[str]) -> None:
     source = (ADAPTERS / f"{module}.py").read_text(encoding="utf-8")
-    known = botocore.session.get_session().get_service_model(module).operation_names
+    operations = botocore.session.get_session().get_service_model(module).operation_names
     called = set(re.findall(r"\.([a-z_]+)\(", source))
-    calls = {f"{module}:{name}" for name in known if botocore.xform_name(name) in called}
+    calls = {f"{module}:{name}" for name in operations if botocore.xform_name(name) in called}
     statements = added(replace(PLAIN, copies=True, signs=True))
-    actions = {one for name in sid for one in _listed(statements[name]["Action"])}
+    actions = {action for name in sid for action in _listed(statements[name]["Action"])}
     assert actions == calls
 
 
@@ -269,7 +272,7 @@ def _listed(value: str | list[str]) -> list[str]:
     return [value] if isinstance(value, str) else value
 
 
-PLAIN = Needs(environment="production", services=("web",), parameters=(), stacks=())
+PLAIN = Resources(environment="production", services=("web",), parameters=(), stacks=())
 RESOLVED = Environment(
     name="production",
     account="444455556666",

@@ -9,10 +9,10 @@ import pytest
 from policy_sentry.querying.actions import get_action_data
 
 from shipway.policy.compile import permissions
-from shipway.policy.compile.resources import Needs
+from shipway.policy.compile.resources import Resources
 from shipway.policy.contract import TASKS
 
-NEEDS = Needs(
+NEEDS = Resources(
     environment="production",
     services=("web",),
     parameters=("/a/b",),
@@ -30,20 +30,20 @@ def listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
 
 
-PAIRS = [(one, action) for one in STATEMENTS for action in listed(one["Action"])]
+PAIRS = [(statement, action) for statement in STATEMENTS for action in listed(statement["Action"])]
 
 
-def known(action: str) -> list[dict[str, Any]]:
+def action_data(action: str) -> list[dict[str, Any]]:
     service, _, name = action.partition(":")
-    found = get_action_data(service, name)
-    return list(found[service]) if found else []
+    data = get_action_data(service, name)
+    return list(data[service]) if data else []
 
 
-@pytest.mark.parametrize(("statement", "action"), PAIRS, ids=lambda one: str(one)[:60])
+@pytest.mark.parametrize(("statement", "action"), PAIRS, ids=lambda value: str(value)[:60])
 def test_every_action_exists_and_is_granted_on_what_it_is_authorised_on(
     statement: dict[str, Any], action: str
 ) -> None:
-    rows = known(action)
+    rows = action_data(action)
     assert bool(rows) == (action not in NEWER), "see whether NEWER still holds"
     kinds = {row["resource_arn_format"] for row in rows} - {"*"}
     for resource in listed(statement["Resource"]):
@@ -65,7 +65,7 @@ def test_every_action_exists_and_is_granted_on_what_it_is_authorised_on(
 
 @pytest.mark.parametrize("action", sorted({action for _, action in PAIRS} - NEWER))
 def test_nothing_deletes_and_only_passing_roles_is_about_permissions(action: str) -> None:
-    levels = {row["access_level"] for row in known(action)}
+    levels = {row["access_level"] for row in action_data(action)}
     assert ("Permissions management" in levels) == (action == "iam:PassRole")
     assert not re.match("(Batch)?(Delete|Remove|Deregister|Purge)", action.partition(":")[2])
     assert "*" not in action

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shipway.config.load import load
 from shipway.errors import ConfigurationError
 from shipway.policy.compile import bootstrap_template, permissions, trust, workflow
-from shipway.policy.compile.resources import Needs, needs
+from shipway.policy.compile.resources import Resources, resources_of
 from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentPolicy, Source, Task
 from shipway.policy.pattern import matches
 from shipway.rollout.judge.terms import Policy
@@ -101,8 +101,8 @@ def test_only_keys_that_sts_knows_and_only_operators_that_need_them(
 
 def like(pattern: str, text: str) -> bool:
     """StringLike: ``*`` is any characters, slashes included; the whole text, with case."""
-    whole = fnmatch.translate(pattern.replace("[", "[[]"))
-    return re.match(whole, text) is not None
+    expression = fnmatch.translate(pattern.replace("[", "[[]"))
+    return re.match(expression, text) is not None
 
 
 @given(
@@ -152,8 +152,8 @@ def test_names_that_are_written_are_defaults_and_references_are_read_by_name(
     delivery: object,
 ) -> None:
     declared = delivery.environment("production")  # type: ignore[attr-defined]
-    found = needs(declared)
-    assert found == Needs(
+    resources = resources_of(declared)
+    assert resources == Resources(
         environment="production",
         services=("web", "back-office"),
         parameters=("/shop/cluster", "/shop/office"),
@@ -185,7 +185,7 @@ def test_an_environment_where_no_event_leads_has_no_role(delivery: object) -> No
         bootstrap_template.render(empty, delivery.environment("production"), session=1)  # type: ignore[attr-defined]
 
 
-NEEDS = Needs(environment="production", services=("web",), parameters=("/a/b",), stacks=("s",))
+NEEDS = Resources(environment="production", services=("web",), parameters=("/a/b",), stacks=("s",))
 
 
 @pytest.mark.parametrize(
@@ -203,6 +203,6 @@ def test_a_role_may_do_what_its_tasks_need_and_no_more(
     allowed = trust.actions(document["Statement"])
     assert not set(absent) & set(allowed)
     assert "ssm:GetParameters" in allowed
-    sids = [one["Sid"] for one in document["Statement"]]
+    sids = [statement["Sid"] for statement in document["Statement"]]
     assert len(set(sids)) == len(sids)
     assert all(re.fullmatch("[A-Za-z0-9]+", sid) for sid in sids)
