@@ -35,15 +35,15 @@ class CloudFormationClient(Protocol):
     """What is asked of CloudFormation; boto3's client answers to it."""
 
     def create_stack(self, **kwargs: Any) -> Any:
-        """CreateStack."""
+        """CreateStack: answers before the stack is made."""
         ...
 
     def update_stack(self, **kwargs: Any) -> Any:
-        """UpdateStack."""
+        """UpdateStack: answers before the stack is changed."""
         ...
 
     def describe_stacks(self, **kwargs: Any) -> Any:
-        """DescribeStacks."""
+        """DescribeStacks: a stack's status, and its outputs once it is complete."""
         ...
 
 
@@ -51,7 +51,7 @@ class EcsClient(Protocol):
     """What is asked of ECS; boto3's client answers to it."""
 
     def describe_services(self, **kwargs: Any) -> Any:
-        """DescribeServices."""
+        """DescribeServices: at most ten services of one cluster."""
         ...
 
 
@@ -65,7 +65,7 @@ class OciImage:
 
     @property
     def digest(self) -> Digest:
-        """The manifest's digest."""
+        """SHA-256 of the manifest, by which a task definition names the image."""
         return Digest(_digest(self.manifest))
 
 
@@ -97,7 +97,7 @@ class Layer:
 
 
 def template() -> str:
-    """The text of ``compute.yaml``."""
+    """The text of ``compute.yaml``, the same template for every environment."""
     return resources.files("shipway_sandbox").joinpath("compute.yaml").read_text(encoding="utf-8")
 
 
@@ -174,7 +174,7 @@ def put_image(
         "tag": tag,
         "media_type": image.media_type,
         "manifest": base64.b64encode(image.manifest).decode(),
-        "blobs": [base64.b64encode(one).decode() for one in image.blobs],
+        "blobs": [base64.b64encode(blob).decode() for blob in image.blobs],
     }
     return str(call(state, "/_shipway/images", body)["image"])
 
@@ -197,8 +197,8 @@ def call(state: Mapping[str, Any], path: str, body: Mapping[str, Any] | None = N
         with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310  # the same
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        said = error.read(500).decode(errors="replace")
-        raise SandboxError(f"the sandbox refused {path}: {said}") from error
+        refusal = error.read(500).decode(errors="replace")
+        raise SandboxError(f"the sandbox refused {path}: {refusal}") from error
     except OSError as error:
         raise SandboxError(
             f"the sandbox does not answer at {state['endpoint']}", remedy="start it again"
@@ -270,13 +270,15 @@ def _wait_for_stack(
     """The stack's outputs, once it is there."""
     deadline = time.monotonic() + seconds
     while True:
-        found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-        status = str(found["StackStatus"])
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        status = str(stack["StackStatus"])
         if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-            return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())}
+            return {
+                output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", ())
+            }
         if status.endswith(("FAILED", "ROLLBACK_COMPLETE")) or time.monotonic() > deadline:
             raise SandboxError(
-                f"the stack {name} is {status}: {found.get('StackStatusReason', '')}",
+                f"the stack {name} is {status}: {stack.get('StackStatusReason', '')}",
                 where="compute.yaml",
                 remedy="this is a fault of the sandbox: report it with its log",
             )

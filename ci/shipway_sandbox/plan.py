@@ -23,7 +23,7 @@ class WorldPlan:
     person: Mapping[str, str]
 
     def written(self) -> dict[str, Any]:
-        """As JSON holds it."""
+        """What :func:`read_plan` takes, once it is JSON."""
         return {"layers": [asdict(layer) for layer in self.layers], "person": dict(self.person)}
 
 

@@ -35,7 +35,7 @@ from shipway_sandbox.serve import ACCOUNTS, write_secrets
 WORLD_FILE: Final = "world.json"
 PLAN_FILE: Final = "plan.json"
 """What the sandbox is made of; whoever starts it writes this first."""
-LOCK_FILE: Final = "host.lock"
+LOCK_FILE: Final = "process.lock"
 """Held from the start of a sandbox until all it started has ended."""
 _READY_SECONDS: Final = 30.0
 _END_SECONDS: Final = 12.0
@@ -105,11 +105,11 @@ def _await_state(process: subprocess.Popen[bytes], file: Path, log: Path) -> dic
         if file.is_file():
             return dict(json.loads(file.read_bytes()))
         if process.poll() is not None:
-            said = log.read_text(errors="replace").splitlines()
+            lines = log.read_text(errors="replace").splitlines()
             raise SandboxError(
-                said[0] if said else f"the embedded AWS ended with {process.returncode}",
+                lines[0] if lines else f"the embedded AWS ended with {process.returncode}",
                 where=str(log),
-                details=tuple(said[1:12]),
+                details=tuple(lines[1:12]),
                 remedy="see the lines above; a port in use frees itself when its owner ends",
             )
         time.sleep(0.02)
@@ -186,7 +186,7 @@ def serve(options: argparse.Namespace) -> None:
             "claims": dict(plan.person),
             "variables": {**variables(docker, state), **adopted.variables({})},
             "engine": docker.written(),  # for base images that are needed later
-            "bases": adopted.told,
+            "bases": adopted.notices,
         }
         write_secrets(run / WORLD_FILE, world)
         stack.callback((run / WORLD_FILE).unlink, missing_ok=True)
@@ -210,7 +210,7 @@ def _wait(options: argparse.Namespace, process: subprocess.Popen[bytes]) -> None
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Read the command line; a wrong one ends the process with exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m shipway_sandbox.process")
     parser.add_argument("--run", type=Path, required=True, help="folder of this run")
     parser.add_argument("--cache", type=Path, required=True, help="folder kept between runs")

@@ -32,7 +32,7 @@ _IDLE_LOOK_SECONDS = 0.5
 
 
 def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
-    """Read the command line."""
+    """Read the command line; a wrong one ends the process with exit code 2."""
     parser = argparse.ArgumentParser(prog="python -m shipway_sandbox.serve")
     parser.add_argument("--run", type=Path, help="folder for sandbox.json and the log")
     parser.add_argument("--port", type=int, default=0, help="0 takes a free one")
@@ -156,10 +156,9 @@ def _state(hosted: Any, port: int, region: str) -> dict[str, Any]:
 
 
 def _list_corrections() -> str:
-    from shipway_sandbox.emulator import corrections, hosting  # noqa: PLC0415  # in the extra
+    from shipway_sandbox.emulator.known_differences import DIFFERENCES  # noqa: PLC0415  # as above
 
-    hosting.load()
-    return "".join(f"{one.name}\n    {one.because}\n" for one in corrections.listing())
+    return "".join(f"{known.name}\n    {known.because}\n" for known in DIFFERENCES)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -174,7 +173,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options.run.mkdir(parents=True, exist_ok=True)
         asyncio.run(_serve(options, listen(options.port)))
     except ShipwayError as error:
-        sys.stderr.write(f"{error}\n{error.remedy}\n")
+        sys.stderr.write("\n".join((str(error), *error.details, error.remedy, "")))
         return error.exit_code
     except ImportError as error:
         missing = SandboxError(

@@ -47,8 +47,8 @@ def fetch(variables: Mapping[str, str], audience: str = AUDIENCE) -> str:
 def claims_of(token: str) -> dict[str, Any]:
     """What a token says, unverified: for the record, never for a decision."""
     body = token.split(".")[1]
-    found = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-    return dict(found)
+    claims = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+    return dict(claims)
 
 
 def forged(token: str) -> str:

@@ -55,11 +55,11 @@ class World:
 
     @property
     def endpoint(self) -> str:
-        """Where the embedded AWS answers."""
+        """The URL of the embedded AWS, on the loopback interface."""
         return str(self.state["endpoint"])
 
     def account(self, environment: str) -> str:
-        """The account of an environment."""
+        """The twelve digits of an environment's account; KeyError where the world has none."""
         return str(self.state["accounts"][environment])
 
     def role(self, environment: str) -> str:
@@ -99,15 +99,15 @@ def running(folder: Path) -> World | None:
     Its lock tells, for a process that was killed keeps its id until somebody has asked for its end.
     """
     try:
-        found = json.loads((folder / WORLD_FILE).read_bytes())
+        document = json.loads((folder / WORLD_FILE).read_bytes())
         world = World(
-            pid=found["pid"],
-            state=found["state"],
-            variables=found["variables"],
-            claims=found["claims"],
+            pid=document["pid"],
+            state=document["state"],
+            variables=document["variables"],
+            claims=document["claims"],
             # One that an earlier shipway started says neither.
-            engine=Engine(**found["engine"]) if "engine" in found else None,
-            bases=found.get("bases", {}),
+            engine=Engine(**document["engine"]) if "engine" in document else None,
+            bases=document.get("bases", {}),
         )
     except (OSError, ValueError, LookupError):
         return None
@@ -134,9 +134,9 @@ def background(
     folder = cache / "sandbox"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locks.locked(folder / "lock"):
-        found = running(folder)
-        if found is not None:
-            return _joined(found, cache, dockerfiles, tell)
+        world = running(folder)
+        if world is not None:
+            return _joined(world, cache, dockerfiles, tell)
         tell("starting the sandbox in the background; `inv sandbox --down` ends it")
         process = _start(plan, folder, cache, dockerfiles, ("--idle", str(idle)))
         try:
@@ -148,29 +148,29 @@ def background(
             raise
 
 
-def _joined(found: World, cache: Path, dockerfiles: tuple[Path, ...], tell: Tell) -> World:
+def _joined(world: World, cache: Path, dockerfiles: tuple[Path, ...], tell: Tell) -> World:
     """A world that was started for other base images, or for these, with these.
 
     The caller holds the lock of the folder.
     """
     wanted = bases.named(dockerfiles)
     for reference in wanted:
-        if text := found.bases.get(reference):
+        if text := world.bases.get(reference):
             tell(text)
-    further = [reference for reference in wanted if reference not in found.bases]
-    if not further or found.engine is None:
-        return found
-    adopted = bases.adopt(found.engine, further, cache, tell)
+    further = [reference for reference in wanted if reference not in world.bases]
+    if not further or world.engine is None:
+        return world
+    adopted = bases.adopt(world.engine, further, cache, tell)
     joined = replace(
-        found,
-        variables={**found.variables, **adopted.variables(found.variables)},
-        bases={**found.bases, **adopted.told},
+        world,
+        variables={**world.variables, **adopted.variables(world.variables)},
+        bases={**world.bases, **adopted.notices},
     )
-    told = {"variables": joined.variables, "bases": joined.bases}
+    changes = {"variables": joined.variables, "bases": joined.bases}
     file = cache / "sandbox" / WORLD_FILE
     # It is gone where the sandbox ends at this very moment; then the delivery tells.
     with contextlib.suppress(FileNotFoundError):
-        write_secrets(file, {**json.loads(file.read_bytes()), **told})
+        write_secrets(file, {**json.loads(file.read_bytes()), **changes})
     return joined
 
 
@@ -243,7 +243,7 @@ def _start(
     run.mkdir(parents=True, exist_ok=True, mode=0o700)
     write_secrets(run / PLAN_FILE, plan.written())
     files = [word for file in dockerfiles for word in ("--dockerfile", str(file))]
-    with (run / "host.log").open("wb") as log:
+    with (run / "process.log").open("wb") as log:
         return subprocess.Popen(
             [
                 sys.executable,
@@ -274,15 +274,15 @@ def _ready(process: subprocess.Popen[str], run: Path, tell: Tell) -> World:
     for line in stream:
         text = line.rstrip("\n")
         if text == "ready":
-            found = running(run)
-            if found is not None:
-                return found
+            world = running(run)
+            if world is not None:
+                return world
             break
         if text.startswith('{"error"'):
-            raise _told(json.loads(text))
+            raise _as_error(json.loads(text))
         tell(text)
     process.wait(_END_SECONDS)
-    log = run / "host.log"
+    log = run / "process.log"
     raise SandboxError(
         f"the sandbox ended at its start with {process.returncode}",
         where=str(log),
@@ -291,13 +291,13 @@ def _ready(process: subprocess.Popen[str], run: Path, tell: Tell) -> World:
     )
 
 
-def _told(found: Mapping[str, Any]) -> ShipwayError:
+def _as_error(document: Mapping[str, Any]) -> ShipwayError:
     """An error as the sandbox's own process met it."""
-    kind = getattr(errors, str(found["error"]), SandboxError)
+    kind = getattr(errors, str(document["error"]), SandboxError)
     error: ShipwayError = kind(
-        found["what"],
-        where=found["where"],
-        remedy=found["remedy"],
-        details=tuple(found["details"]),
+        document["what"],
+        where=document["where"],
+        remedy=document["remedy"],
+        details=tuple(document["details"]),
     )
     return error

@@ -37,8 +37,8 @@ def serving(
             assert time.monotonic() < deadline, "the server is not ready in time"
             time.sleep(0.02)
         yield json.loads((folder / "sandbox.json").read_text()), process
-        told = (folder / "serve.log").read_text()
-        assert "Traceback" not in told, told
+        output = (folder / "serve.log").read_text()
+        assert "Traceback" not in output, output
     finally:
         if process.poll() is None:
             process.send_signal(signal.SIGTERM)

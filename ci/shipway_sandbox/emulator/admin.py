@@ -15,7 +15,8 @@ from typing import Any
 
 from ministack.services import ecr, ecs
 
-from shipway_sandbox.emulator import corrections, registry, state
+from shipway_sandbox.emulator import registry, state
+from shipway_sandbox.emulator.known_differences import DIFFERENCES
 
 Reply = tuple[int, dict[str, Any], bytes]
 
@@ -25,7 +26,7 @@ def _reply(status: int, value: Any) -> Reply:
 
 
 def serve(method: str, path: str, query: dict[str, str], body: bytes) -> Reply:
-    """Answer one admin call."""
+    """Answer one admin call: 404 for one that is not known, 422 for a body that does not fit."""
     call = _CALLS.get((method, path))
     if call is None:
         return _reply(404, {"message": f"no admin call {method} /_shipway{path}"})
@@ -42,8 +43,12 @@ def _health(_query: dict[str, str], _data: dict[str, Any]) -> Reply:
 
 def _corrections(_query: dict[str, str], _data: dict[str, Any]) -> Reply:
     listed = [
-        {"name": one.name, "because": one.because, "replaces": [part[0] for part in one.parts]}
-        for one in corrections.listing()
+        {
+            "name": difference.name,
+            "because": difference.because,
+            "replaces": list(difference.places),
+        }
+        for difference in DIFFERENCES
     ]
     return _reply(200, listed)
 
@@ -87,7 +92,7 @@ def _lose_layer(_query: dict[str, str], data: dict[str, Any]) -> Reply:
 
 
 def _tasks(_query: dict[str, str], _data: dict[str, Any]) -> Reply:
-    listed = [ecs._sanitize(one) for one in ecs._tasks.all_values()]
+    listed = [ecs._sanitize(task) for task in ecs._tasks.all_values()]
     return _reply(200, listed)
 
 

@@ -13,7 +13,7 @@ from ministack.core import responses
 from ministack.services import alb
 
 from shipway_sandbox.emulator import state
-from shipway_sandbox.emulator.corrections import correction, original
+from shipway_sandbox.emulator.corrections import corrects, original
 from shipway_sandbox.emulator.targets import Check, RegisteredTarget, shown
 
 Reply = tuple[int, dict[str, Any], Any]
@@ -22,22 +22,24 @@ _DEFAULT_DRAIN_SECONDS = 300.0
 
 def settings(group: str) -> Check | None:
     """The health check of a target group, from wherever it was made."""
-    found = next((one for one in alb._tgs.all_values() if one["TargetGroupArn"] == group), None)
-    if found is None:
+    target_group = next(
+        (known for known in alb._tgs.all_values() if known["TargetGroupArn"] == group), None
+    )
+    if target_group is None:
         return None
     return Check(
-        path=str(found.get("HealthCheckPath") or "/"),
-        port=str(found.get("HealthCheckPort") or "traffic-port"),
-        codes=str((found.get("Matcher") or {}).get("HttpCode") or "200"),
-        interval=float(found.get("HealthCheckIntervalSeconds") or 30),
-        timeout=float(found.get("HealthCheckTimeoutSeconds") or 5),
-        healthy=int(found.get("HealthyThresholdCount") or 5),
-        unhealthy=int(found.get("UnhealthyThresholdCount") or 2),
+        path=str(target_group.get("HealthCheckPath") or "/"),
+        port=str(target_group.get("HealthCheckPort") or "traffic-port"),
+        codes=str((target_group.get("Matcher") or {}).get("HttpCode") or "200"),
+        interval=float(target_group.get("HealthCheckIntervalSeconds") or 30),
+        timeout=float(target_group.get("HealthCheckTimeoutSeconds") or 5),
+        healthy=int(target_group.get("HealthyThresholdCount") or 5),
+        unhealthy=int(target_group.get("UnhealthyThresholdCount") or 2),
     )
 
 
 def drain_seconds(group: str) -> float:
-    """``deregistration_delay.timeout_seconds`` of a target group."""
+    """``deregistration_delay.timeout_seconds`` of a target group; 300 unless it is set."""
     for attribute in alb._tg_attrs.get(group, []):
         if attribute.get("Key") == "deregistration_delay.timeout_seconds":
             return float(attribute.get("Value") or 0)
@@ -50,25 +52,20 @@ def is_used(group: str) -> bool:
         group == action.get("TargetGroupArn")
         or group in json.dumps(action.get("ForwardConfig", ""))
         for store, field in ((alb._listeners, "DefaultActions"), (alb._rules, "Actions"))
-        for one in store.all_values()
-        for action in one.get(field, [])
+        for listener_or_rule in store.all_values()
+        for action in listener_or_rule.get(field, [])
     )
 
 
-@correction(
-    "alb.target-health",
-    replaces="alb._ACTION_MAP[DescribeTargetHealth]",
-    because="a target is healthy once its health check passed, and says why it is not "
-    "(Elastic Load Balancing, Health checks for your target groups); MiniStack says healthy always",
-)
+@corrects("alb.target-health", "alb._ACTION_MAP[DescribeTargetHealth]")
 def describe_target_health(params: dict[str, Any]) -> Reply:
     """DescribeTargetHealth from the checks that were really made."""
     group = alb._p(params, "TargetGroupArn")
-    found = alb._tgs.get(group)
-    if found is None:
+    target_group = alb._tgs.get(group)
+    if target_group is None:
         missing: Reply = alb._error("TargetGroupNotFound", f"Target group '{group}' not found.")
         return missing
-    wanted = {one["Id"] for one in alb._parse_targets_param(params)}
+    wanted = {named["Id"] for named in alb._parse_targets_param(params)}
     used = is_used(group)
     members = "".join(
         _member(target, used=used)
@@ -97,24 +94,24 @@ def _member(target: RegisteredTarget, *, used: bool) -> str:
     )
 
 
-@correction("alb.target-health", replaces="alb._ACTION_MAP[RegisterTargets]")
+@corrects("alb.target-health", "alb._ACTION_MAP[RegisterTargets]")
 def register_targets(params: dict[str, Any]) -> Reply:
     """RegisterTargets: each target is checked from now on."""
     reply: Reply = original("alb._ACTION_MAP[RegisterTargets]")(params)
     group = alb._p(params, "TargetGroupArn")
     if group in alb._tgs:
-        for one in alb._parse_targets_param(params):
-            port = int(one.get("Port") or alb._tgs[group].get("Port") or 80)
-            state.checker().register(group, one["Id"], port)
+        for target in alb._parse_targets_param(params):
+            port = int(target.get("Port") or alb._tgs[group].get("Port") or 80)
+            state.checker().register(group, target["Id"], port)
     return reply
 
 
-@correction("alb.target-health", replaces="alb._ACTION_MAP[DeregisterTargets]")
+@corrects("alb.target-health", "alb._ACTION_MAP[DeregisterTargets]")
 def deregister_targets(params: dict[str, Any]) -> Reply:
     """DeregisterTargets: draining begins, and goes on without the caller."""
     reply: Reply = original("alb._ACTION_MAP[DeregisterTargets]")(params)
     group = alb._p(params, "TargetGroupArn")
-    wanted = {one["Id"] for one in alb._parse_targets_param(params)}
+    wanted = {named["Id"] for named in alb._parse_targets_param(params)}
     for target in state.checker().of(group):
         if target.id in wanted:
             state.in_background(
@@ -127,13 +124,7 @@ def deregister_targets(params: dict[str, Any]) -> Reply:
     return reply
 
 
-@correction(
-    "alb.forwards-to-healthy",
-    replaces="alb._forward_to_tg",
-    because="requests go to healthy targets only, to all where none is healthy, and a target that "
-    "drains finishes what it has (Elastic Load Balancing, Deregistration delay)",
-    needs=("alb.target-health",),
-)
+@corrects("alb.forwards-to-healthy", "alb._forward_to_tg")
 async def forward(  # noqa: PLR0917  # MiniStack calls it with eight positions
     group: str,
     method: str,
@@ -145,8 +136,8 @@ async def forward(  # noqa: PLR0917  # MiniStack calls it with eight positions
     raw_path: str | None = None,
 ) -> Reply:
     """Send one request to one target, and count it as under way until its body has ended."""
-    found = alb._tgs.get(group)
-    if found is None or found.get("TargetType") == "lambda":
+    target_group = alb._tgs.get(group)
+    if target_group is None or target_group.get("TargetType") == "lambda":
         forwarded: Reply = await original("alb._forward_to_tg")(
             group, method, path, headers, body, query, raw_query, raw_path
         )
@@ -158,7 +149,7 @@ async def forward(  # noqa: PLR0917  # MiniStack calls it with eight positions
     try:
         status, answer_headers, answer = await alb._proxy_http_target(
             {"Id": target.id, "Port": target.port},
-            found,
+            target_group,
             method,
             raw_path or path,
             headers,

@@ -9,7 +9,7 @@ from typing import Any
 from ministack.core.responses import get_account_id
 from ministack.services import ecs, iam
 
-from shipway_sandbox.emulator.corrections import correction, original
+from shipway_sandbox.emulator.corrections import corrects, original
 
 Record = dict[str, Any]
 
@@ -17,59 +17,54 @@ Record = dict[str, Any]
 def _camel(value: Any) -> Any:
     """Property names as the API spells them; the keys of free maps stay as they are."""
     if isinstance(value, list):
-        return [_camel(one) for one in value]
+        return [_camel(item) for item in value]
     if not isinstance(value, dict):
         return value
     renamed = {}
-    for key, one in value.items():
+    for key, item in value.items():
         free = key in {"Options", "DockerLabels"}
-        renamed[key[:1].lower() + key[1:]] = one if free else _camel(one)
+        renamed[key[:1].lower() + key[1:]] = item if free else _camel(item)
     return renamed
 
 
-@correction(
-    "cloudformation.task-definitions-whole",
-    replaces="provisioners._normalize_container_defs",
-    because="every property of a container definition reaches ECS (AWS::ECS::TaskDefinition "
-    "ContainerDefinition); MiniStack leaves HealthCheck, Secrets and others in template spelling",
-)
+@corrects("cloudformation.task-definitions-whole", "provisioners._normalize_container_defs")
 def container_definitions(definitions: list[Record]) -> list[Record]:
     """Container definitions of a template as RegisterTaskDefinition takes them."""
-    made = [_camel(one) for one in definitions]
-    for one in made:
-        one.setdefault("cpu", 0)
-        one["essential"] = str(one.get("essential", True)).lower() == "true"
+    made = [_camel(definition) for definition in definitions]
+    for container in made:
+        container.setdefault("cpu", 0)
+        container["essential"] = str(container.get("essential", True)).lower() == "true"
         for name in ("cpu", "memory", "memoryReservation", "stopTimeout"):
-            if name in one:
-                one[name] = int(one[name])
-        for mapping in one.get("portMappings", []):
+            if name in container:
+                container[name] = int(container[name])
+        for mapping in container.get("portMappings", []):
             mapping["containerPort"] = int(mapping["containerPort"])
     return made
 
 
-_SERVICE = "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service]"
-
-
-@correction(
-    "cloudformation.service-whole",
-    replaces=f"{_SERVICE}[create]",
-    because="DesiredCount is a number and HealthCheckGracePeriodSeconds reaches ECS "
-    "(AWS::ECS::Service); MiniStack passes the text on and drops the grace period",
+@corrects(
+    "cloudformation.service-whole", "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][create]"
 )
 def create_service(logical_id: str, props: Record, stack: str) -> Any:
-    """AWS::ECS::Service made."""
+    """AWS::ECS::Service made, its grace period included."""
     fixed = _numbers(props)
-    made = original(f"{_SERVICE}[create]")(logical_id, fixed, stack)
+    made = original("provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][create]")(
+        logical_id, fixed, stack
+    )
     service = ecs._services.get(made[0].partition(":service/")[2])
     if service is not None and "HealthCheckGracePeriodSeconds" in fixed:
         service["healthCheckGracePeriodSeconds"] = fixed["HealthCheckGracePeriodSeconds"]
     return made
 
 
-@correction("cloudformation.service-whole", replaces=f"{_SERVICE}[update]")
+@corrects(
+    "cloudformation.service-whole", "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][update]"
+)
 def update_service(physical_id: str, old: Record, new: Record, stack: str) -> Any:
     """AWS::ECS::Service updated: only what differs is asked of ECS."""
-    return original(f"{_SERVICE}[update]")(physical_id, _numbers(old), _numbers(new), stack)
+    return original("provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][update]")(
+        physical_id, _numbers(old), _numbers(new), stack
+    )
 
 
 def _numbers(props: Record) -> Record:
@@ -79,22 +74,21 @@ def _numbers(props: Record) -> Record:
             fixed[name] = int(fixed[name])
     balancers = props.get("LoadBalancers", [])
     fixed["LoadBalancers"] = [
-        {**one, "ContainerPort": int(one["ContainerPort"])} for one in balancers
+        {**balancer, "ContainerPort": int(balancer["ContainerPort"])} for balancer in balancers
     ]
     return fixed
 
 
-_PROVIDER = "+provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider]"
-
-
-@correction(
+@corrects(
     "cloudformation.oidc-provider",
-    replaces=f"{_PROVIDER}[create]",
-    because="a template can make an OpenID Connect provider (AWS::IAM::OIDCProvider); MiniStack "
-    "refuses the type",
+    "provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider][create]",
 )
 def create_provider(_logical_id: str, props: Record, _stack: str) -> Any:
-    """AWS::IAM::OIDCProvider made through IAM's own call."""
+    """AWS::IAM::OIDCProvider made through IAM's own call.
+
+    Raises:
+        ValueError: IAM refused; the stack shows it as the reason.
+    """
     params = {"Url": [props["Url"]]}
     for index, audience in enumerate(props.get("ClientIdList", []), 1):
         params[f"ClientIDList.member.{index}"] = [audience]
@@ -108,7 +102,10 @@ def create_provider(_logical_id: str, props: Record, _stack: str) -> Any:
     return arn, {"Arn": arn}
 
 
-@correction("cloudformation.oidc-provider", replaces=f"{_PROVIDER}[delete]")
+@corrects(
+    "cloudformation.oidc-provider",
+    "provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider][delete]",
+)
 def delete_provider(physical_id: str, _props: Record) -> None:
-    """AWS::IAM::OIDCProvider deleted."""
+    """AWS::IAM::OIDCProvider deleted; one that is gone is no error."""
     iam._oidc_providers.pop(physical_id, None)

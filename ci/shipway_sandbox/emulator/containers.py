@@ -77,8 +77,8 @@ class ContainerEngine:
 
     def sweep(self) -> int:
         """Remove what dead runs left behind; the count of things removed is the answer."""
-        found = self._labelled()
-        dead = [(kind, name) for kind, name, run in found if run and not _is_alive(run)]
+        labelled = self._labelled()
+        dead = [(kind, name) for kind, name, run in labelled if run and not _is_alive(run)]
         self._remove(dead)
         return len(dead)
 
@@ -95,12 +95,12 @@ class ContainerEngine:
     def _labelled(self) -> list[tuple[str, str, str]]:
         wanted = {"label": [LABEL]}
         containers = [
-            ("container", one["Id"], one.get("Labels", {}).get(LABEL, ""))
-            for one in self.api.containers(all=True, filters=wanted)
+            ("container", container["Id"], container.get("Labels", {}).get(LABEL, ""))
+            for container in self.api.containers(all=True, filters=wanted)
         ]
         networks = [
-            ("network", one["Id"], (one.get("Labels") or {}).get(LABEL, ""))
-            for one in self.api.networks(filters=wanted)
+            ("network", network["Id"], (network.get("Labels") or {}).get(LABEL, ""))
+            for network in self.api.networks(filters=wanted)
         ]
         return containers + networks
 
@@ -148,5 +148,5 @@ class ContainerEngine:
 
     def address(self, container: str) -> str:
         """The container's address on this run's network; empty once it has none."""
-        found = self.api.inspect_container(container)["NetworkSettings"]["Networks"]
-        return str((found.get(self.network) or {}).get("IPAddress") or "")
+        networks = self.api.inspect_container(container)["NetworkSettings"]["Networks"]
+        return str((networks.get(self.network) or {}).get("IPAddress") or "")

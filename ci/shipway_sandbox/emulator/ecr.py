@@ -18,10 +18,9 @@ from ministack.core.responses import error_response_json, get_account_id, json_r
 from ministack.services import ecr
 
 from shipway_sandbox.emulator import registry
-from shipway_sandbox.emulator.corrections import correction, original
+from shipway_sandbox.emulator.corrections import corrects, original
 
 Record = dict[str, Any]
-_IMAGES = "ecr.image-calls"
 _INDEXES = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
@@ -54,27 +53,24 @@ def find(name: str, wanted: Record) -> Record | None:
     for image in ecr._images.get(name, []):
         has_digest = not digest or image["imageDigest"] == digest
         if has_digest and (not tag or tag in image.get("imageTags", [])) and (digest or tag):
-            found: Record = image
-            return found
+            matching: Record = image
+            return matching
     return None
 
 
 def size_of(name: str, image: Record) -> int:
     """Bytes of an image's layers and configuration, as ECR counts; an index has its children's."""
     manifest = json.loads(image.get("imageManifest") or "{}")
-    children = [find(name, {"imageDigest": one["digest"]}) for one in manifest.get("manifests", [])]
-    inner = sum(size_of(name, one) for one in children if one is not None)
+    children = [
+        find(name, {"imageDigest": child["digest"]}) for child in manifest.get("manifests", [])
+    ]
+    inner = sum(size_of(name, child) for child in children if child is not None)
     layers = manifest.get("layers", [])
     config = manifest.get("config") or {}
-    return inner + sum(int(one.get("size", 0)) for one in layers) + int(config.get("size", 0))
+    return inner + sum(int(layer.get("size", 0)) for layer in layers) + int(config.get("size", 0))
 
 
-@correction(
-    "ecr.token-of-principal",
-    replaces="ecr._get_authorization_token",
-    because="the password is the caller's own and lasts 12 hours (GetAuthorizationToken); "
-    "MiniStack gives everyone the same",
-)
+@corrects("ecr.token-of-principal", "ecr._get_authorization_token")
 def get_authorization_token(_data: Record) -> Any:
     """GetAuthorizationToken for the caller, with the endpoint that docker can reach."""
     credential = iam_evaluator._verified_key.get() or get_account_id()
@@ -96,7 +92,7 @@ def get_authorization_token(_data: Record) -> Any:
 def _is_immutable(repository: Record, tag: str) -> bool:
     setting = repository.get("imageTagMutability", "MUTABLE")
     filters = repository.get("imageTagMutabilityExclusionFilters") or []
-    excluded = any(fnmatch.fnmatchcase(tag, one.get("filter", "")) for one in filters)
+    excluded = any(fnmatch.fnmatchcase(tag, exclusion.get("filter", "")) for exclusion in filters)
     if setting == "IMMUTABLE_WITH_EXCLUSION":
         return not excluded
     if setting == "MUTABLE_WITH_EXCLUSION":
@@ -104,12 +100,7 @@ def _is_immutable(repository: Record, tag: str) -> bool:
     return bool(setting == "IMMUTABLE")
 
 
-@correction(
-    _IMAGES,
-    replaces="ecr._put_image",
-    because="PutImage checks digest, tag and layers, DescribeImages names an unknown image, "
-    "BatchCheckLayerAvailability knows the layers (ECR API Reference); MiniStack does not",
-)
+@corrects("ecr.image-calls", "ecr._put_image")
 def put_image(data: Record) -> Any:  # noqa: PLR0911  # each refusal leaves where it is found
     """PutImage: a tag that moves, a layer that is missing, a digest that differs are errors."""
     name, manifest = data.get("repositoryName", ""), data.get("imageManifest", "")
@@ -133,7 +124,7 @@ def put_image(data: Record) -> Any:  # noqa: PLR0911  # each refusal leaves wher
         )
     repository = ecr._repositories[name]
     where = f"in the '{name}' repository"
-    if tag and (found := find(name, {"imageTag": tag})) is not None:
+    if tag and (tagged := find(name, {"imageTag": tag})) is not None:
         if _is_immutable(repository, tag):
             return error_response_json(
                 "ImageTagAlreadyExistsException",
@@ -141,7 +132,7 @@ def put_image(data: Record) -> Any:  # noqa: PLR0911  # each refusal leaves wher
                 "the tag is immutable.",
                 400,
             )
-        if found["imageDigest"] == digest:
+        if tagged["imageDigest"] == digest:
             return error_response_json(
                 "ImageAlreadyExistsException",
                 f"Image with digest '{digest}' and tag '{tag}' already exists {where} in registry "
@@ -174,16 +165,13 @@ def _store(name: str, raw: bytes, tag: str | None, digest: str, data: Record) ->
     )
 
 
-@correction(
-    _IMAGES,
-    replaces="ecr._v2_put_manifest",
-)
+@corrects("ecr.image-calls", "ecr._v2_put_manifest")
 def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes) -> Any:
     """The registry's PUT: an immutable tag that names another digest stays."""
     repository = ecr._repositories.get(name)
     if repository is not None and not reference.startswith("sha256:"):
-        found = find(name, {"imageTag": reference})
-        moved = found is not None and found["imageDigest"] != ecr._content_digest(body)
+        tagged = find(name, {"imageTag": reference})
+        moved = tagged is not None and tagged["imageDigest"] != ecr._content_digest(body)
         if moved and _is_immutable(repository, reference):
             return ecr._registry_error(
                 400,
@@ -194,7 +182,7 @@ def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes
     return registry.put_manifest(name, reference, headers, body)
 
 
-@correction(_IMAGES, replaces="ecr._describe_images")
+@corrects("ecr.image-calls", "ecr._describe_images")
 def describe_images(data: Record) -> Any:
     """DescribeImages: one unknown image makes the call fail; sizes are those of the layers."""
     name = data.get("repositoryName", "")
@@ -203,11 +191,11 @@ def describe_images(data: Record) -> Any:
     images = list(ecr._images.get(name, []))
     if wanted := data.get("imageIds"):
         images = []
-        for one in wanted:
-            found = find(name, one)
-            if found is None:
-                return unknown_image(name, one)
-            images.append(found)
+        for identity in wanted:
+            matching = find(name, identity)
+            if matching is None:
+                return unknown_image(name, identity)
+            images.append(matching)
     status = (data.get("filter") or {}).get("tagStatus")
     details = []
     for image in images:
@@ -231,41 +219,41 @@ def describe_images(data: Record) -> Any:
     return json_response({"imageDetails": details})
 
 
-@correction(_IMAGES, replaces="ecr._batch_get_image")
+@corrects("ecr.image-calls", "ecr._batch_get_image")
 def batch_get_image(data: Record) -> Any:
     """BatchGetImage: manifests byte for byte, failures for the rest."""
     name = data.get("repositoryName", "")
     if name not in ecr._repositories:
         return _unknown_repository(name)
     images, failures = [], []
-    for one in data.get("imageIds", []):
-        found = find(name, one)
-        if found is None:
+    for identity in data.get("imageIds", []):
+        image = find(name, identity)
+        if image is None:
             failures.append(
                 {
-                    "imageId": one,
+                    "imageId": identity,
                     "failureCode": "ImageNotFound",
                     "failureReason": "Requested image not found",
                 }
             )
             continue
-        tag = one.get("imageTag")
+        tag = identity.get("imageTag")
         images.append(
             {
                 "registryId": get_account_id(),
                 "repositoryName": name,
                 "imageId": {
-                    "imageDigest": found["imageDigest"],
+                    "imageDigest": image["imageDigest"],
                     **({"imageTag": tag} if tag else {}),
                 },
-                "imageManifest": found["imageManifest"],
-                "imageManifestMediaType": found["imageManifestMediaType"],
+                "imageManifest": image["imageManifest"],
+                "imageManifestMediaType": image["imageManifestMediaType"],
             }
         )
     return json_response({"images": images, "failures": failures})
 
 
-@correction(_IMAGES, replaces="ecr._batch_check_layer_availability")
+@corrects("ecr.image-calls", "ecr._batch_check_layer_availability")
 def batch_check_layer_availability(data: Record) -> Any:
     """BatchCheckLayerAvailability: what is there, with its size."""
     name = data.get("repositoryName", "")
@@ -294,7 +282,7 @@ def batch_check_layer_availability(data: Record) -> Any:
     return json_response({"layers": layers, "failures": failures})
 
 
-@correction(_IMAGES, replaces="ecr._list_images")
+@corrects("ecr.image-calls", "ecr._list_images")
 def list_images(data: Record) -> Any:
     """ListImages: one entry for each tag, one for each image without a tag."""
     name = data.get("repositoryName", "")

@@ -10,10 +10,9 @@ from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecs
 
 from shipway_sandbox.emulator import service_state, state
-from shipway_sandbox.emulator.corrections import correction, original, rule
+from shipway_sandbox.emulator.corrections import corrects, original, rule
 
 Record = dict[str, Any]
-_SCHEDULER = "ecs.scheduler"
 _MUTABLE = (
     "deploymentConfiguration",
     "enableECSManagedTags",
@@ -27,20 +26,10 @@ _MUTABLE = (
 )
 _STARTS_DEPLOYMENT = ("loadBalancers", "networkConfiguration", "platformVersion")
 
-shows_current = rule(
-    "ecs.current-service-deployment",
-    because="DescribeServices names currentServiceDeployment (API Reference, Service); MiniStack "
-    "knows no service deployments",
-    needs=(_SCHEDULER,),
-)
+shows_current = rule("ecs.current-service-deployment")
 
 
-@correction(
-    "ecs.records-are-read-whole",
-    replaces="ecs._sanitize",
-    because="a Describe call answers while tasks and services change; MiniStack reads a record "
-    "while another thread adds to it, and answers 500 (dictionary changed size)",
-)
+@corrects("ecs.records-are-read-whole", "ecs._sanitize")
 def sanitize(record: Any) -> Any:
     """A record as it is sent: no internal keys, no empty members; taken in one step each level.
 
@@ -53,30 +42,24 @@ def sanitize(record: Any) -> Any:
             if not key.startswith("_") and value is not None
         }
     if isinstance(record, list):
-        return [sanitize(one) for one in record.copy()]
+        return [sanitize(item) for item in record.copy()]
     return record
 
 
-@correction(
-    _SCHEDULER,
-    replaces="ecs._make_deployment",
-    because="a deployment is IN_PROGRESS until its tasks run and are healthy, the first one too "
-    "(Deployment, rolloutState); MiniStack says COMPLETED when it is made",
-    needs=("ecs.task-runtime",),
-)
+@corrects("ecs.scheduler", "ecs._make_deployment")
 def make_deployment(definition: str, desired: int, status: str = "PRIMARY") -> Record:
     """A placeholder that CreateService and UpdateService replace at once."""
     made: Record = original("ecs._make_deployment")(definition, desired, status)
     return made | {"rolloutState": "IN_PROGRESS", "rolloutStateReason": ""}
 
 
-@correction(_SCHEDULER, replaces="ecs._reconcile_service_tasks")
+@corrects("ecs.scheduler", "ecs._reconcile_service_tasks")
 def reconcile(_cluster: str, _key: str) -> None:
     """Nothing here: the scheduler's own thread looks at the service."""
     state.wake()
 
 
-@correction(_SCHEDULER, replaces="ecs._refresh_service_state")
+@corrects("ecs.scheduler", "ecs._refresh_service_state")
 def refresh(_cluster: str, _group: str) -> None:
     """Nothing here: the scheduler counts."""
 
@@ -87,8 +70,8 @@ def _service(data: Record) -> Record | None:
     if not resolved:
         return None
     name, of_cluster = resolved
-    found: Record | None = ecs._services.get(f"{of_cluster or cluster}/{name}")
-    return found
+    service: Record | None = ecs._services.get(f"{of_cluster or cluster}/{name}")
+    return service
 
 
 def _definition_missing(data: Record) -> Any:
@@ -96,16 +79,16 @@ def _definition_missing(data: Record) -> Any:
     if not reference:
         return None
     key = ecs._resolve_td_key(reference)
-    found = ecs._task_defs.get(key) if key else None
-    if found is None:
+    definition = ecs._task_defs.get(key) if key else None
+    if definition is None:
         return error_response_json("ClientException", "Unable to describe task definition.", 400)
-    if found["status"] != "ACTIVE":
+    if definition["status"] != "ACTIVE":
         return error_response_json("ClientException", "TaskDefinition is inactive", 400)
     return None
 
 
-@correction(_SCHEDULER, replaces="ecs._create_service")
-@correction(_SCHEDULER, replaces="ecs._ACTION_MAP[CreateService]")
+@corrects("ecs.scheduler", "ecs._create_service")
+@corrects("ecs.scheduler", "ecs._ACTION_MAP[CreateService]")
 def create_service(data: Record) -> Any:
     """CreateService: the first deployment begins, and can fail."""
     if refused := _definition_missing(data):
@@ -142,8 +125,8 @@ def ecs_caller() -> str:
     return str(iam_evaluator.caller_arn())
 
 
-@correction(_SCHEDULER, replaces="ecs._update_service")
-@correction(_SCHEDULER, replaces="ecs._ACTION_MAP[UpdateService]")
+@corrects("ecs.scheduler", "ecs._update_service")
+@corrects("ecs.scheduler", "ecs._ACTION_MAP[UpdateService]")
 def update_service(data: Record) -> Any:
     """UpdateService: a change of what runs begins a deployment; a change of count does not."""
     service = _service(data)
@@ -154,7 +137,9 @@ def update_service(data: Record) -> Any:
     if refused := _definition_missing(data):
         return refused
     with ecs.resource_lock("ecs-service", service["serviceArn"]):
-        changed = [one for one in _STARTS_DEPLOYMENT if one in data and data[one] != service[one]]
+        changed = [
+            field for field in _STARTS_DEPLOYMENT if field in data and data[field] != service[field]
+        ]
         for field in _MUTABLE:
             if field in data:
                 service[field] = data[field]
@@ -175,20 +160,22 @@ def update_service(data: Record) -> Any:
 
 def _deploy(service: Record, definition: str) -> None:
     service["taskDefinition"] = definition
-    for one in service["deployments"]:
-        one.update(status="ACTIVE", desiredCount=0)
-        one.pop("_rolling_back", None)
-        if one["rolloutState"] == "IN_PROGRESS":
+    for deployment in service["deployments"]:
+        deployment.update(status="ACTIVE", desiredCount=0)
+        deployment.pop("_rolling_back", None)
+        if deployment["rolloutState"] == "IN_PROGRESS":
             # A deployment that was replaced before it was complete is no place to go back to,
             # unless it had been complete before.
-            one["rolloutState"] = "COMPLETED" if one.get("_completed") else "IN_PROGRESS"
+            deployment["rolloutState"] = (
+                "COMPLETED" if deployment.get("_completed") else "IN_PROGRESS"
+            )
     made = service_state.new_deployment(service, definition, service["desiredCount"])
     service["deployments"].insert(0, made)
     service_state.begin_service_deployment(service, made)
 
 
-@correction(_SCHEDULER, replaces="ecs._delete_service")
-@correction(_SCHEDULER, replaces="ecs._ACTION_MAP[DeleteService]")
+@corrects("ecs.scheduler", "ecs._delete_service")
+@corrects("ecs.scheduler", "ecs._ACTION_MAP[DeleteService]")
 def delete_service(data: Record) -> Any:
     """DeleteService: DRAINING while its tasks stop, then INACTIVE."""
     service = _service(data)
@@ -218,7 +205,7 @@ def _shown(service: Record) -> Record:
     return shown
 
 
-@correction(_SCHEDULER, replaces="ecs._ACTION_MAP[DescribeServices]")
+@corrects("ecs.scheduler", "ecs._ACTION_MAP[DescribeServices]")
 def describe_services(data: Record) -> Any:
     """DescribeServices: at most ten, with counts that were just made."""
     if len(data.get("services", [])) > 10:  # noqa: PLR2004  # the API's own limit
@@ -228,7 +215,7 @@ def describe_services(data: Record) -> Any:
     cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
     if cluster is None or cluster not in ecs._clusters:
         return error_response_json("ClusterNotFoundException", "Cluster not found.", 400)
-    found, missing = [], []
+    described, missing = [], []
     for reference in data.get("services", []):
         service = _service({"cluster": cluster, "service": reference})
         if service is None:
@@ -241,8 +228,8 @@ def describe_services(data: Record) -> Any:
             shown["tags"] = ecs._tags.get(service["serviceArn"], [])
         else:
             shown.pop("tags", None)
-        found.append(shown)
-    return json_response({"services": found, "failures": missing})
+        described.append(shown)
+    return json_response({"services": described, "failures": missing})
 
 
 def service_arn(tail: str) -> str:
@@ -250,11 +237,7 @@ def service_arn(tail: str) -> str:
     return f"arn:aws:ecs:{ecs.get_region()}:{ecs.get_account_id()}:{tail}"
 
 
-@correction(
-    "ecs.millisecond-times",
-    replaces="ecs._ts_to_epoch",
-    because="ECS reports times with milliseconds; MiniStack cuts them to seconds",
-)
+@corrects("ecs.millisecond-times", "ecs._ts_to_epoch")
 def to_epoch(value: Any) -> Any:
     """A text time as seconds since the epoch, with its fraction."""
     if not isinstance(value, str):

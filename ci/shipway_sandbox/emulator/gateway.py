@@ -45,7 +45,7 @@ class Gateway:
         self.last_request = time.monotonic()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection's scope."""
+        """Serve one scope of ASGI: the server's lifespan, or an HTTP request."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
             return

@@ -22,53 +22,58 @@ _HOOK_MINUTES = 24 * 60
 _WHOLE = 100.0
 
 
-def is_rolling(found: Record) -> bool:
+def is_rolling(service_deployment: Record) -> bool:
     """Whether the strategy replaces tasks in place instead of shifting traffic."""
-    return (found["deploymentConfiguration"].get("strategy") or "ROLLING") == "ROLLING"
+    return (service_deployment["deploymentConfiguration"].get("strategy") or "ROLLING") == "ROLLING"
 
 
-def stages(found: Record) -> tuple[str, ...]:
+def stages(service_deployment: Record) -> tuple[str, ...]:
     """The stages of a service deployment in their order."""
-    bake = ("BAKE_TIME",) if found["deploymentConfiguration"].get("bakeTimeInMinutes") else ()
-    if is_rolling(found):
+    configured = service_deployment["deploymentConfiguration"]
+    bake = ("BAKE_TIME",) if configured.get("bakeTimeInMinutes") else ()
+    if is_rolling(service_deployment):
         return (*_SCALING, *bake, "CLEAN_UP")
     return (*_SCALING, *_SHIFTING, *bake, "CLEAN_UP")
 
 
-def reached(found: Record, stage: str) -> bool:
+def reached(service_deployment: Record, stage: str) -> bool:
     """Whether a service deployment is in a stage or past it; a rollback is past all of them."""
-    if found.get("rollback"):
+    if service_deployment.get("rollback"):
         return True
-    order = stages(found)
-    return order.index(found["lifecycleStage"]) >= order.index(stage)
+    order = stages(service_deployment)
+    return order.index(service_deployment["lifecycleStage"]) >= order.index(stage)
 
 
-def walk(service: Record, found: Record, *, is_up: bool) -> None:
+def walk(service: Record, service_deployment: Record, *, is_up: bool) -> None:
     """Go as many stages on as nothing holds up."""
-    order = stages(found)
-    while found["status"] == "IN_PROGRESS" and not found.get("rollback"):
-        stage = found["lifecycleStage"]
-        if not _hook_passed(found, stage) or not _done(found, stage, is_up=is_up):
+    order = stages(service_deployment)
+    while service_deployment["status"] == "IN_PROGRESS" and not service_deployment.get("rollback"):
+        stage = service_deployment["lifecycleStage"]
+        if not _hook_passed(service_deployment, stage):
+            break
+        if not _done(service_deployment, stage, is_up=is_up):
             break
         index = order.index(stage)
         if index + 1 == len(order):
             break
-        found.update(lifecycleStage=order[index + 1], updatedAt=state.now(), _stage_at=None)
-    _publish_weights(service, found)
+        service_deployment.update(
+            lifecycleStage=order[index + 1], updatedAt=state.now(), _stage_at=None
+        )
+    _publish_weights(service, service_deployment)
 
 
-def _done(found: Record, stage: str, *, is_up: bool) -> bool:
+def _done(service_deployment: Record, stage: str, *, is_up: bool) -> bool:
     minute = state.emulator().minute
-    since = found.get("_stage_at")
+    since = service_deployment.get("_stage_at")
     if since is None:
-        since = found["_stage_at"] = time.monotonic()
+        since = service_deployment["_stage_at"] = time.monotonic()
     elapsed = time.monotonic() - since
-    configured = found["deploymentConfiguration"]
+    configured = service_deployment["deploymentConfiguration"]
     if stage == "SCALE_UP":
         return is_up
     if stage == "PRODUCTION_TRAFFIC_SHIFT":
         weight, over = shift(configured, elapsed / minute)
-        found["_weight"] = weight
+        service_deployment["_weight"] = weight
         return over
     if stage == "BAKE_TIME":
         return bool(elapsed >= float(configured.get("bakeTimeInMinutes") or 0) * minute)
@@ -94,44 +99,52 @@ def shift(configured: Record, minutes: float) -> tuple[float, bool]:
     return _WHOLE, True
 
 
-def _publish_weights(service: Record, found: Record) -> None:
+def _publish_weights(service: Record, service_deployment: Record) -> None:
     """Show the weights, and have the load balancer follow them."""
-    if is_rolling(found):
+    if is_rolling(service_deployment):
         return
-    weight = float(found.get("_weight") or 0.0)
-    if found.get("rollback"):
+    weight = float(service_deployment.get("_weight") or 0.0)
+    if service_deployment.get("rollback"):
         weight = 0.0
-    target = found["targetServiceRevision"]
+    target = service_deployment["targetServiceRevision"]
     target["requestedProductionTrafficWeight"] = weight
     target["requestedTestTrafficWeight"] = (
-        _WHOLE if reached(found, "TEST_TRAFFIC_SHIFT") and not found.get("rollback") else 0.0
+        _WHOLE
+        if reached(service_deployment, "TEST_TRAFFIC_SHIFT")
+        and not service_deployment.get("rollback")
+        else 0.0
     )
-    for source in found["sourceServiceRevisions"]:
+    for source in service_deployment["sourceServiceRevisions"]:
         source["requestedProductionTrafficWeight"] = _WHOLE - weight
-    others = [one["id"] for one in service["deployments"] if one["id"] != found["_deployment"]]
+    others = [
+        deployment["id"]
+        for deployment in service["deployments"]
+        if deployment["id"] != service_deployment["_deployment"]
+    ]
     if not others:
         return
-    shares = {found["_deployment"]: weight}
-    shares |= {one: (_WHOLE - weight) / len(others) for one in others}
+    shares = {service_deployment["_deployment"]: weight}
+    shares |= {other: (_WHOLE - weight) / len(others) for other in others}
     for balancer in service.get("loadBalancers") or []:
         if balancer.get("targetGroupArn"):
             state.checker().weights[balancer["targetGroupArn"]] = shares
 
 
-def _hook_passed(found: Record, stage: str) -> bool:
+def _hook_passed(service_deployment: Record, stage: str) -> bool:
     """Whether the stage's PAUSE hooks are answered; the first look makes them wait."""
-    details: list[Record] = found.setdefault("lifecycleHookDetails", [])
-    for index, hook in enumerate(found["deploymentConfiguration"].get("lifecycleHooks") or []):
+    details: list[Record] = service_deployment.setdefault("lifecycleHookDetails", [])
+    configured = service_deployment["deploymentConfiguration"]
+    for index, hook in enumerate(configured.get("lifecycleHooks") or []):
         if stage not in (hook.get("lifecycleStages") or []):
             continue
-        detail = next((one for one in details if one["_key"] == (index, stage)), None)
+        detail = next((known for known in details if known["_key"] == (index, stage)), None)
         if detail is None:
             detail = _detail(hook, index, stage)
             details.append(detail)
         if detail["status"] == "AWAITING_ACTION" and time.time() >= detail["expiresAt"]:
             detail["status"] = "TIMED_OUT"
-            answer(found, detail, detail["timeoutAction"])
-        if detail["status"] == "AWAITING_ACTION" or found["status"] != "IN_PROGRESS":
+            answer(service_deployment, detail, detail["timeoutAction"])
+        if detail["status"] == "AWAITING_ACTION" or service_deployment["status"] != "IN_PROGRESS":
             return False
     return True
 
@@ -151,9 +164,9 @@ def _detail(hook: Record, index: int, stage: str) -> Record:
     }
 
 
-def answer(found: Record, detail: Record, action: str) -> None:
+def answer(service_deployment: Record, detail: Record, action: str) -> None:
     """Carry out CONTINUE or ROLLBACK for a hook that waits."""
     if detail["status"] == "AWAITING_ACTION":
         detail["status"] = "SUCCEEDED"
     if action == "ROLLBACK":
-        found.update(status="ROLLBACK_REQUESTED", updatedAt=state.now())
+        service_deployment.update(status="ROLLBACK_REQUESTED", updatedAt=state.now())

@@ -11,8 +11,9 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from shipway_sandbox.emulator import corrections, state
+from shipway_sandbox.emulator import state
 from shipway_sandbox.emulator.containers import ContainerEngine, process_start
+from shipway_sandbox.emulator.corrections import CORRECTIONS
 from shipway_sandbox.emulator.targets import Checker
 from shipway_sandbox.issuer import Issuer
 
@@ -31,6 +32,8 @@ _CORRECTED = (
     "scan",
     "scheduler",
     "sts",
+    "task_health",
+    "task_start",
     "tasks",
 )
 
@@ -77,7 +80,7 @@ def set_environment(settings: Settings, root_secret: str) -> None:
 
     A person's own AWS settings are taken out first: MiniStack treats the configured key as root.
     """
-    for name in [one for one in os.environ if one.startswith("AWS_")]:
+    for name in [variable for variable in os.environ if variable.startswith("AWS_")]:
         del os.environ[name]
     os.environ.update(
         GATEWAY_PORT=str(settings.port),
@@ -103,11 +106,13 @@ def load(without: Iterable[str] = ()) -> tuple[str, ...]:
     """Import MiniStack and put the corrections in place.
 
     Raises:
-        SandboxError: MiniStack is missing, is another version, or lacks a corrected name.
+        SandboxError: MiniStack is another version or lacks a listed name, or the list of known
+            differences and our functions do not fit.
+        ImportError: MiniStack is missing.
     """
     for name in _CORRECTED:
         importlib.import_module(_OURS + name)
-    return corrections.apply(without)
+    return CORRECTIONS.apply(without)
 
 
 def start(settings: Settings, run: str, ready: Callable[[], Awaitable[None]]) -> Hosted:
@@ -138,10 +143,10 @@ def start(settings: Settings, run: str, ready: Callable[[], Awaitable[None]]) ->
     emulator.checker.start()
 
     def find(arn: str) -> dict[str, Any] | None:
-        found: dict[str, Any] | None = next(
-            (one for one in ecs._tasks.all_values() if one["taskArn"] == arn), None
+        task: dict[str, Any] | None = next(
+            (known for known in ecs._tasks.all_values() if known["taskArn"] == arn), None
         )
-        return found
+        return task
 
     state.in_background(tasks.watch_engine, find, name="engine-events")
     state.in_background(scheduler.run, name="ecs-scheduler")

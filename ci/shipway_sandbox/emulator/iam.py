@@ -17,11 +17,9 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ecs
 
-from shipway_sandbox.emulator.corrections import correction, original
+from shipway_sandbox.emulator.corrections import corrects, original
 
 Record = dict[str, Any]
-_RESOURCES = "iam.ecs-resources"
-_PASS = "iam.pass-role"  # noqa: S105  # a correction's name, no password
 _TASKS_SERVICE = "ecs-tasks.amazonaws.com"
 
 _ON_ANYTHING = frozenset(
@@ -70,7 +68,7 @@ def _listed(data: Record, *names: str) -> list[str]:
     for name in names:
         value = data.get(name)
         if value:
-            return [str(one) for one in value] if isinstance(value, list) else [str(value)]
+            return [str(item) for item in value] if isinstance(value, list) else [str(value)]
     return []
 
 
@@ -88,16 +86,16 @@ def resources(action: str, data: Record) -> list[str]:  # noqa: PLR0911  # a tab
         return [_full("task-definition", str(key or ""))]
     if "ServiceDeployment" in action and action != "ListServiceDeployments":
         arns = _listed(data, "serviceDeploymentArns", "serviceDeploymentArn")
-        return arns + [_service_behind(one) for one in arns]
+        return arns + [_service_behind(arn) for arn in arns]
     if "ServiceRevision" in action:
         arns = _listed(data, "serviceRevisionArns")
-        return arns + [_service_behind(one) for one in arns]
+        return arns + [_service_behind(arn) for arn in arns]
     if named := _listed(data, "services", "service", "serviceName"):
-        return [_full("service", one, cluster) for one in named]
+        return [_full("service", service, cluster) for service in named]
     if named := _listed(data, "tasks", "task"):
-        return [_full("task", one, cluster) for one in named]
+        return [_full("task", task, cluster) for task in named]
     if named := _listed(data, "clusters", "cluster", "clusterName"):
-        return [_full("cluster", one) for one in named]
+        return [_full("cluster", cluster_name) for cluster_name in named]
     return ["*"]
 
 
@@ -116,12 +114,7 @@ def _body(body: bytes) -> Record:
     return read if isinstance(read, dict) else {}
 
 
-@correction(
-    _RESOURCES,
-    replaces="iam_actions.extract_resource_arn",
-    because="ECS actions are authorised on the service, task, family or deployment with "
-    "ecs:cluster as a condition (Service Authorization Reference); MiniStack asks on the cluster",
-)
+@corrects("iam.ecs-resources", "iam_actions.extract_resource_arn")
 def extract_resource_arn(  # noqa: PLR0917  # MiniStack calls it with eight positions
     service: str,
     method: str,
@@ -139,9 +132,9 @@ def extract_resource_arn(  # noqa: PLR0917  # MiniStack calls it with eight posi
         named = resources(action, _body(body))
     elif (service, action) == ("logs", "GetLogEvents"):
         # Authorised on the stream (Service Authorization Reference, CloudWatch Logs).
-        asked = _body(body)
-        stream = f"log-stream:{asked.get('logStreamName', '')}"
-        group = f"log-group:{asked.get('logGroupName', '')}"
+        data = _body(body)
+        stream = f"log-stream:{data.get('logStreamName', '')}"
+        group = f"log-group:{data.get('logGroupName', '')}"
         named = [f"arn:aws:logs:{get_region()}:{get_account_id()}:{group}:{stream}"]
     elif (service, action) in _BY_NAME:
         kind, field = _BY_NAME[service, action]
@@ -152,16 +145,16 @@ def extract_resource_arn(  # noqa: PLR0917  # MiniStack calls it with eight posi
         name = _body(body).get("repositoryName", "")
         named = [f"arn:aws:ecr:{get_region()}:{other}:repository/{name}"] if name else []
     else:
-        found: str = original("iam_actions.extract_resource_arn")(
+        resource: str = original("iam_actions.extract_resource_arn")(
             service, method, path, headers, body, query, region, account
         )
-        return found
+        return resource
     first, *rest = named or ["*"]
     _more.set(tuple(rest))
     return first
 
 
-@correction(_RESOURCES, replaces="iam_evaluator.enforce")
+@corrects("iam.ecs-resources", "iam_evaluator.enforce")
 def enforce(  # noqa: PLR0917  # MiniStack calls it with six positions
     access_key: str,
     action: str,
@@ -174,14 +167,14 @@ def enforce(  # noqa: PLR0917  # MiniStack calls it with six positions
     decide = original("iam_evaluator.enforce")
     action = PERMISSION_OF.get(action, action)
     _refused.set("")
-    for one in (resource_arn, *_more.get()):
-        if denied := decide(access_key, action, service, region, one, service_context):
-            _refused.set(one)
+    for resource in (resource_arn, *_more.get()):
+        if denied := decide(access_key, action, service, region, resource, service_context):
+            _refused.set(resource)
             return denied
     return None
 
 
-@correction(_RESOURCES, replaces="iam_actions.request_tag_context")
+@corrects("iam.ecs-resources", "iam_actions.request_tag_context")
 def request_context(service: str, action: str, body: bytes, query: Record) -> Record:
     """Condition keys of a request; those of ECS name the cluster and the task definition."""
     context: Record = original("iam_actions.request_tag_context")(service, action, body, query)
@@ -195,12 +188,7 @@ def request_context(service: str, action: str, body: bytes, query: Record) -> Re
     return context
 
 
-@correction(
-    "iam.denials-name-the-resource",
-    replaces="iam_actions.access_denied_response",
-    because="AWS says on which resource an action was denied (Troubleshoot access denied error "
-    "messages, IAM User Guide); MiniStack leaves the resource out",
-)
+@corrects("iam.denials-name-the-resource", "iam_actions.access_denied_response")
 def access_denied(
     service: str,
     action: str,
@@ -230,12 +218,7 @@ def access_denied(
     )
 
 
-@correction(
-    "iam.wildcards-whole",
-    replaces="iam_evaluator._fnmatch_compile",
-    because="a wildcard matches the whole value, line ends included (IAM JSON policy elements: "
-    "Condition operators); MiniStack's pattern leaves a line end at the end of a value out",
-)
+@corrects("iam.wildcards-whole", "iam_evaluator._fnmatch_compile")
 def wildcard(pattern: str, ignore_case: bool) -> re.Pattern[str]:  # noqa: FBT001  # MiniStack calls it so
     """A pattern of IAM as one that :meth:`re.Pattern.match` compares with the whole value."""
     parts = {"*": ".*", "?": "."}
@@ -277,13 +260,7 @@ def may_pass(roles: list[str]) -> Any:
     return None
 
 
-@correction(
-    _PASS,
-    replaces="ecs._ACTION_MAP[RegisterTaskDefinition]",
-    because="handing a role to a task needs iam:PassRole on it, with iam:PassedToService "
-    "(Grant a user permissions to pass a role to an AWS service); MiniStack never asks",
-    needs=(_RESOURCES,),
-)
+@corrects("iam.pass-role", "ecs._ACTION_MAP[RegisterTaskDefinition]")
 def register_task_definition(data: Record) -> Any:
     """RegisterTaskDefinition by someone who may pass its roles and set its tags."""
     refused = may_pass([data.get("executionRoleArn", ""), data.get("taskRoleArn", "")])
@@ -294,7 +271,7 @@ def register_task_definition(data: Record) -> Any:
     return refused or ecs._register_task_definition(data)
 
 
-@correction(_PASS, replaces="ecs._ACTION_MAP[RunTask]")
+@corrects("iam.pass-role", "ecs._ACTION_MAP[RunTask]")
 def run_task(data: Record) -> Any:
     """RunTask by someone who may pass the task definition's roles and those of the overrides."""
     definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", ""))) or {}

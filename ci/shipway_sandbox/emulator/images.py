@@ -15,12 +15,7 @@ from shipway_sandbox.emulator.launching import StartError
 
 Record = dict[str, Any]
 
-pulls_afresh = rule(
-    "ecs.no-cached-image",
-    because="an image that the registry does not have fails the task with CannotPullContainerError "
-    "(Amazon ECS stopped tasks error messages); MiniStack runs a local copy instead",
-    needs=("ecs.task-runtime",),
-)
+pulls_afresh = rule("ecs.no-cached-image")
 
 
 def split(image: str) -> tuple[str, str]:
@@ -94,16 +89,19 @@ def platform_digests(name: str, digest: str) -> list[str]:
     if not manifest:
         return []
     listed = json.loads(manifest).get("manifests", [])
-    return [one["digest"] for one in listed]
+    return [child["digest"] for child in listed]
 
 
 def known_digests(definition: Record) -> dict[str, str]:
     """What each container's image stands for right now, as far as our registry knows."""
-    found = {one["name"]: resolve(one["image"]) for one in definition["containerDefinitions"]}
-    return {name: digest for name, digest in found.items() if digest}
+    digests = {
+        container["name"]: resolve(container["image"])
+        for container in definition["containerDefinitions"]
+    }
+    return {name: digest for name, digest in digests.items() if digest}
 
 
 def definition_of(arn: str) -> Record | None:
     """A registered task definition by its ARN."""
-    found: Record | None = ecs._task_defs.get(ecs._resolve_td_key(arn))
-    return found
+    definition: Record | None = ecs._task_defs.get(ecs._resolve_td_key(arn))
+    return definition

@@ -9,19 +9,13 @@ from typing import Any
 from ministack.services import ecs
 
 from shipway_sandbox.emulator import state
-from shipway_sandbox.emulator.corrections import correction, original, rule
+from shipway_sandbox.emulator.corrections import corrects, original, rule
 
 Record = dict[str, Any]
 _MEBIBYTE = 1024 * 1024
 _SECOND = 1_000_000_000
 
-honours_limits = rule(
-    "ecs.container-settings",
-    because="entryPoint, user, workingDirectory, cpu, memory, ulimits, initProcessEnabled and "
-    "readonlyRootFilesystem are honoured (Amazon ECS task definition parameters); MiniStack "
-    "leaves them out",
-    needs=("ecs.task-runtime",),
-)
+honours_limits = rule("ecs.container-settings")
 
 
 class StartError(Exception):
@@ -33,12 +27,7 @@ class StartError(Exception):
         self.container = container
 
 
-@correction(
-    "ssm.secure-strings-reach-containers",
-    replaces="ecs._resolve_container_secrets",
-    because="ECS asks for parameters WithDecryption (Pass Systems Manager parameters through "
-    "environment variables); MiniStack hands the cipher text to the container",
-)
+@corrects("ssm.secure-strings-reach-containers", "ecs._resolve_container_secrets")
 def resolve_secrets(container: Record) -> dict[str, str]:
     """Values of ``secrets``: parameters are decrypted, the rest is left to MiniStack."""
     from ministack.services import ssm  # noqa: PLC0415  # loaded only where a task has secrets
@@ -47,8 +36,8 @@ def resolve_secrets(container: Record) -> dict[str, str]:
     for secret in container.get("secrets", []):
         source = secret.get("valueFrom", "")
         if "secretsmanager" in source:
-            one = {"secrets": [secret]}
-            values |= original("ecs._resolve_container_secrets")(one)
+            alone = {"secrets": [secret]}
+            values |= original("ecs._resolve_container_secrets")(alone)
             continue
         value = ssm.resolve_parameter_value(source, decrypt=True)
         if value is None:
@@ -62,8 +51,8 @@ def resolve_secrets(container: Record) -> dict[str, str]:
 
 
 def override_of(overrides: list[Record], name: str) -> Record:
-    """RunTask's override for one container."""
-    return next((one for one in overrides if one.get("name") == name), {})
+    """RunTask's override for one container, empty where it has none."""
+    return next((override for override in overrides if override.get("name") == name), {})
 
 
 def environment(container: Record, overrides: list[Record]) -> dict[str, str]:
@@ -72,7 +61,9 @@ def environment(container: Record, overrides: list[Record]) -> dict[str, str]:
     Raises:
         StartError: A secret cannot be had, in ECS's words.
     """
-    values = {one["name"]: one.get("value", "") for one in container.get("environment", [])}
+    values = {
+        variable["name"]: variable.get("value", "") for variable in container.get("environment", [])
+    }
     try:
         values |= ecs._resolve_container_secrets(container)
     except ecs._SecretResolutionError as error:
@@ -81,8 +72,8 @@ def environment(container: Record, overrides: list[Record]) -> dict[str, str]:
             f"resource retrieval failed: {error}",
             container["name"],
         ) from error
-    for one in override_of(overrides, container["name"]).get("environment", []):
-        values[one["name"]] = one["value"]
+    for variable in override_of(overrides, container["name"]).get("environment", []):
+        values[variable["name"]] = variable["value"]
     return values
 
 
@@ -114,7 +105,7 @@ def create_arguments(
     values: dict[str, str],
     reference: str,
 ) -> Record:
-    """Arguments of the engine's create call."""
+    """Arguments of docker-py's ``create_container``; memory in bytes, times in nanoseconds."""
     engine = state.engine()
     override = override_of(overrides, container["name"])
     settings: Record = {"network_mode": engine.network, "binds": None, "privileged": False}

@@ -20,25 +20,16 @@ from ministack.core.responses import request_scope
 from ministack.services import ecr
 
 from shipway_sandbox.emulator import state
-from shipway_sandbox.emulator.corrections import correction, original, rule
+from shipway_sandbox.emulator.corrections import corrects, original, rule
 
 Reply = tuple[int, dict[str, Any], bytes]
 _TOKEN_SECONDS = 12 * 3600
 _AMAZON = ".amazonaws.com"
 _SCHEMA_VERSION = 2
 
-checks_password = rule(
-    "ecr.registry-checks-token",
-    because="the registry takes only a password from GetAuthorizationToken, for 12 hours, and what "
-    "its principal may do (Private registry authentication in Amazon ECR); MiniStack takes any",
-)
+checks_password = rule("ecr.registry-checks-token")
 
-shares_across_accounts = rule(
-    "ecr.shares-across-accounts",
-    because="registryId names another account's registry, and its repository policy says who may "
-    "read there (Amazon ECR User Guide, Private repository policies); MiniStack looks in the "
-    "caller's account only",
-)
+shares_across_accounts = rule("ecr.shares-across-accounts")
 
 _ACTIONS = {
     ("GET", "manifest"): "ecr:BatchGetImage",
@@ -112,30 +103,21 @@ def owner_scope(name: str) -> Any:
     return request_scope(account, region)
 
 
-@correction(
-    "ecr.local-host",
-    replaces="ecr._repo_uri",
-    because="docker must be able to push: the one difference to AWS that is wanted is the host "
-    "of a repository, and it is the same in every answer",
-)
+@corrects("ecr.local-host", "ecr._repo_uri")
 def repository_uri(name: str) -> str:
-    """``localhost:PORT/name``."""
+    """``localhost:PORT/name``, which docker on this machine can push to."""
     return f"{host()}/{name}"
 
 
-@correction(
-    "ecr.registry-account",
-    replaces="ecr._select_registry_request_scope",
-    because="a repository belongs to the account that made it; MiniStack looks in one account only",
-)
+@corrects("ecr.registry-account", "ecr._select_registry_request_scope")
 def select_scope(name: str, headers: dict[str, str], query: dict[str, Any]) -> None:
     """Answer as the account that owns the repository."""
-    found = owner(name)
-    if found is None:
+    owned = owner(name)
+    if owned is None:
         original("ecr._select_registry_request_scope")(name, headers, query)
         return
-    ecr.set_request_account_id(found[0])
-    ecr.set_request_region(found[1])
+    ecr.set_request_account_id(owned[0])
+    ecr.set_request_region(owned[1])
 
 
 def _password(headers: dict[str, str]) -> str | None:
@@ -164,12 +146,12 @@ def shares(name: str, account: str, action: str) -> bool:
         except ValueError:
             return False
     principals = {"*", account, f"arn:aws:iam::{account}:root"}
-    for one in policy.get("Statement", []):
-        principal = one.get("Principal")
+    for statement in policy.get("Statement", []):
+        principal = statement.get("Principal")
         named = principal.get("AWS") if isinstance(principal, dict) else principal
-        actions = one.get("Action", [])
+        actions = statement.get("Action", [])
         if (
-            one.get("Effect") == "Allow"
+            statement.get("Effect") == "Allow"
             and principals & set([named] if isinstance(named, str) else named or [])
             and action in ([actions] if isinstance(actions, str) else actions)
         ):
@@ -249,22 +231,18 @@ def missing_parts(name: str, manifest: bytes) -> list[str]:
         read = json.loads(manifest)
     except ValueError:
         return []
-    layers = [one["digest"] for one in read.get("layers", []) if not one.get("urls")]
+    layers = [layer["digest"] for layer in read.get("layers", []) if not layer.get("urls")]
     if config := read.get("config"):
         layers.append(config["digest"])
     blobs = ecr._layer_blobs.get(name, {})
     manifests = ecr._manifest_blobs.get(name, {})
-    children = [one["digest"] for one in read.get("manifests", [])]
-    return [one for one in layers if one not in blobs] + [
-        one for one in children if one not in manifests
+    children = [child["digest"] for child in read.get("manifests", [])]
+    return [digest for digest in layers if digest not in blobs] + [
+        digest for digest in children if digest not in manifests
     ]
 
 
-refuses_incomplete = rule(
-    "ecr.refuses-incomplete-manifests",
-    because="a manifest whose layers are missing is refused (ECR PutImage, LayersNotFound); "
-    "MiniStack takes it and every pull fails later",
-)
+refuses_incomplete = rule("ecr.refuses-incomplete-manifests")
 
 
 def put_manifest(name: str, reference: str, headers: dict[str, str], body: bytes) -> Reply:

@@ -28,96 +28,98 @@ Record = dict[str, Any]
 _STOPPING_SECONDS = 0.5
 """How long a superseded service deployment shows STOP_REQUESTED before it is STOPPED."""
 
-fails_first_deployment = rule(
-    "ecs.breaker-judges-first-deployment",
-    because="the circuit breaker also judges a first deployment, which has nothing to go back to "
-    "(Amazon ECS deployment circuit breaker); MiniStack has it COMPLETED from the start",
-    needs=("ecs.scheduler",),
-)
-failed_leave = rule(
-    "ecs.failed-deployments-leave",
-    because="a deployment without tasks leaves deployments[] also when it FAILED, so that "
-    "services_stable is true again (API Reference, Service); MiniStack keeps it for ever",
-    needs=("ecs.scheduler",),
-)
+fails_first_deployment = rule("ecs.breaker-judges-first-deployment")
+failed_leave = rule("ecs.failed-deployments-leave")
 
 
 def under_way(service: Record) -> Record | None:
     """The service deployment that is not over, if there is one."""
-    found = current(service)
-    return found if found is not None and found["status"] not in ENDED else None
+    newest = current(service)
+    return newest if newest is not None and newest["status"] not in ENDED else None
 
 
 def may_launch(service: Record) -> bool:
     """Whether the stage that the rollout is in lets new tasks start."""
-    found = under_way(service)
-    return found is None or hooks.reached(found, "SCALE_UP")
+    service_deployment = under_way(service)
+    return service_deployment is None or hooks.reached(service_deployment, "SCALE_UP")
 
 
 def may_retire(service: Record) -> bool:
     """Whether old tasks may stop now: while a rolling one scales up, else only in the clean-up."""
-    found = under_way(service)
-    if found is None or found.get("rollback"):
+    service_deployment = under_way(service)
+    if service_deployment is None or service_deployment.get("rollback"):
         return True
-    return hooks.is_rolling(found) or found["lifecycleStage"] == "CLEAN_UP"
+    if hooks.is_rolling(service_deployment):
+        return True
+    return bool(service_deployment["lifecycleStage"] == "CLEAN_UP")
 
 
 def advance(service: Record, members: list[Record]) -> None:
     """Move statuses and stages on, before tasks are launched and stopped."""
     _supersede(service)
-    found = current(service)
-    if found is None or found["status"] in ENDED:
+    service_deployment = current(service)
+    if service_deployment is None or service_deployment["status"] in ENDED:
         return
-    if found["status"] == "PENDING":
-        found.update(status="IN_PROGRESS", startedAt=state.now(), updatedAt=state.now())
+    if service_deployment["status"] == "PENDING":
+        service_deployment.update(
+            status="IN_PROGRESS", startedAt=state.now(), updatedAt=state.now()
+        )
     primary = primary_of(service)
-    _show_breaker(service, found, primary)
-    if found["status"] == "STOP_REQUESTED":
-        _stop_where_it_stands(service, found)
+    _show_breaker(service, service_deployment, primary)
+    if service_deployment["status"] == "STOP_REQUESTED":
+        _stop_where_it_stands(service, service_deployment)
         return
-    if found["status"] == "ROLLBACK_REQUESTED":
-        roll_back(service, found, "Service deployment was stopped with a rollback.")
+    if service_deployment["status"] == "ROLLBACK_REQUESTED":
+        roll_back(service, service_deployment, "Service deployment was stopped with a rollback.")
         return
     if _breaker_opens(service, primary):
-        _fail(service, found, primary)
+        _fail(service, service_deployment, primary)
         return
-    hooks.walk(service, found, is_up=_is_up(service, members, primary))
+    hooks.walk(service, service_deployment, is_up=_is_up(service, members, primary))
 
 
 def _is_up(service: Record, members: list[Record], primary: Record) -> bool:
     own = live(members, primary)
     wanted = int(service["desiredCount"])
-    healthy = sum(is_healthy(one) for one in own)
+    healthy = sum(is_healthy(task) for task in own)
     return len(own) == wanted and healthy == wanted
 
 
 def _supersede(service: Record) -> None:
     """Walk service deployments that a newer one replaced to STOPPED."""
     newest = current(service)
-    for found in _of(service):
-        if not found.get("_superseded") or found is newest or found["status"] in ENDED:
+    for service_deployment in _of(service):
+        if (
+            not service_deployment.get("_superseded")
+            or service_deployment is newest
+            or service_deployment["status"] in ENDED
+        ):
             continue
-        if found["status"] != "STOP_REQUESTED":
-            found.update(status="STOP_REQUESTED", updatedAt=state.now())
-            found["_stop_at"] = time.monotonic() + _STOPPING_SECONDS
-        elif time.monotonic() >= found["_stop_at"]:
-            end(found, "STOPPED", "Service deployment stopped: a newer one has been started.")
+        if service_deployment["status"] != "STOP_REQUESTED":
+            service_deployment.update(status="STOP_REQUESTED", updatedAt=state.now())
+            service_deployment["_stop_at"] = time.monotonic() + _STOPPING_SECONDS
+        elif time.monotonic() >= service_deployment["_stop_at"]:
+            end(
+                service_deployment,
+                "STOPPED",
+                "Service deployment stopped: a newer one has been started.",
+            )
 
 
 def _of(service: Record) -> Iterable[Record]:
     return [
-        one
-        for one in list(service_deployments.values())
-        if one["serviceArn"] == service["serviceArn"]
+        service_deployment
+        for service_deployment in list(service_deployments.values())
+        if service_deployment["serviceArn"] == service["serviceArn"]
     ]
 
 
-def _show_breaker(service: Record, found: Record, primary: Record) -> None:
+def _show_breaker(service: Record, service_deployment: Record, primary: Record) -> None:
     enabled = bool(breaker_of(service).get("enable"))
-    known = found.get("deploymentCircuitBreaker") or {}
+    known = service_deployment.get("deploymentCircuitBreaker") or {}
     if known.get("status") == "TRIGGERED":
         return
-    found["deploymentCircuitBreaker"] = {
+    service_deployment["deploymentCircuitBreaker"] = {
         "status": "MONITORING" if enabled else "DISABLED",
         "failureCount": primary["failedTasks"] if enabled else 0,
         "threshold": threshold(service) if enabled else 0,
@@ -128,15 +130,15 @@ def _breaker_opens(service: Record, primary: Record) -> bool:
     enabled = bool(breaker_of(service).get("enable"))
     if primary["rolloutState"] != "IN_PROGRESS" or primary.get("_rolling_back") or not enabled:
         return False
-    first = not any(one.get("_completed") for one in service["deployments"])
+    first = not any(deployment.get("_completed") for deployment in service["deployments"])
     if first and not fails_first_deployment():
         return False
     return int(primary["failedTasks"]) >= threshold(service)
 
 
-def _fail(service: Record, found: Record, primary: Record) -> None:
+def _fail(service: Record, service_deployment: Record, primary: Record) -> None:
     """The circuit breaker opened: roll back where that is wanted and possible."""
-    found["deploymentCircuitBreaker"] = {
+    service_deployment["deploymentCircuitBreaker"] = {
         "status": "TRIGGERED",
         "failureCount": primary["failedTasks"],
         "threshold": threshold(service),
@@ -149,14 +151,14 @@ def _fail(service: Record, found: Record, primary: Record) -> None:
     add_event(service, f"(deployment {primary['id']}) deployment failed: tasks failed to start.")
     if not breaker_of(service).get("rollback"):
         # Observed at AWS: a failure without rollback shows STOP_REQUESTED, then STOPPED.
-        found.update(
+        service_deployment.update(
             status="STOP_REQUESTED", statusReason="Service deployment failed: circuit breaker."
         )
-        found["_stop_at"] = time.monotonic() + _STOPPING_SECONDS
+        service_deployment["_stop_at"] = time.monotonic() + _STOPPING_SECONDS
         return
     if _rollback_target(service) is None:
         end(
-            found,
+            service_deployment,
             "ROLLBACK_FAILED",
             "Service deployment rollback failed because of circuit breaker: there is no completed "
             "service revision to roll back to.",
@@ -164,26 +166,30 @@ def _fail(service: Record, found: Record, primary: Record) -> None:
         return
     roll_back(
         service,
-        found,
+        service_deployment,
         "Service deployment rolled back because the circuit breaker threshold was exceeded.",
     )
 
 
 def _rollback_target(service: Record) -> Record | None:
     completed = [
-        one
-        for one in service["deployments"]
-        if one.get("_completed") and one["rolloutState"] != "FAILED"
+        deployment
+        for deployment in service["deployments"]
+        if deployment.get("_completed") and deployment["rolloutState"] != "FAILED"
     ]
-    return max(completed, key=lambda one: one["_completed"], default=None)
+    return max(completed, key=lambda deployment: deployment["_completed"], default=None)
 
 
-def roll_back(service: Record, found: Record, reason: str) -> None:
+def roll_back(service: Record, service_deployment: Record, reason: str) -> None:
     """Put the last completed deployment back in its old place; no new id is made."""
     target = _rollback_target(service)
     primary = primary_of(service)
     if target is None or target is primary:
-        end(found, "ROLLBACK_FAILED", f"{reason} There is no completed service revision.")
+        end(
+            service_deployment,
+            "ROLLBACK_FAILED",
+            f"{reason} There is no completed service revision.",
+        )
         return
     when = state.now()
     if primary["rolloutState"] != "FAILED":
@@ -199,8 +205,8 @@ def roll_back(service: Record, found: Record, reason: str) -> None:
         _rolling_back=True,
     )
     service["taskDefinition"] = target["taskDefinition"]
-    service["deployments"].sort(key=lambda one: one["status"] != "PRIMARY")
-    found.update(
+    service["deployments"].sort(key=lambda deployment: deployment["status"] != "PRIMARY")
+    service_deployment.update(
         status="ROLLBACK_IN_PROGRESS",
         statusReason=reason,
         updatedAt=when,
@@ -210,28 +216,32 @@ def roll_back(service: Record, found: Record, reason: str) -> None:
     add_event(service, f"rolling back to deployment {target['id']}.")
 
 
-def _stop_where_it_stands(service: Record, found: Record) -> None:
-    if time.monotonic() >= found.get("_stop_at", 0.0):
+def _stop_where_it_stands(service: Record, service_deployment: Record) -> None:
+    if time.monotonic() >= service_deployment.get("_stop_at", 0.0):
         primary = primary_of(service)
         if primary["rolloutState"] == "IN_PROGRESS":
             primary.update(rolloutState="FAILED", rolloutStateReason="ECS deployment was stopped.")
-        end(found, "STOPPED", found.get("statusReason") or "Service deployment was stopped.")
+        end(
+            service_deployment,
+            "STOPPED",
+            service_deployment.get("statusReason") or "Service deployment was stopped.",
+        )
 
 
 def finish(service: Record, members: list[Record]) -> None:
     """Complete what is complete, and let deployments without tasks leave."""
     primary = primary_of(service)
     others = [
-        one
-        for one in members
-        if one.get("_deployment_id") != primary["id"] and one["lastStatus"] != "STOPPED"
+        task
+        for task in members
+        if task.get("_deployment_id") != primary["id"] and task["lastStatus"] != "STOPPED"
     ]
-    found = current(service)
+    service_deployment = current(service)
     clean = (
-        found is None
-        or found["status"] in ENDED
-        or found.get("rollback")
-        or (found["lifecycleStage"] == "CLEAN_UP")
+        service_deployment is None
+        or service_deployment["status"] in ENDED
+        or service_deployment.get("rollback")
+        or (service_deployment["lifecycleStage"] == "CLEAN_UP")
     )
     if (
         primary["rolloutState"] == "IN_PROGRESS"
@@ -239,19 +249,19 @@ def finish(service: Record, members: list[Record]) -> None:
         and not others
         and _is_up(service, members, primary)
     ):
-        _complete(service, primary, found)
-    busy = {one.get("_deployment_id") for one in members if one["lastStatus"] != "STOPPED"}
+        _complete(service, primary, service_deployment)
+    busy = {task.get("_deployment_id") for task in members if task["lastStatus"] != "STOPPED"}
     service["deployments"] = [
-        one
-        for one in service["deployments"]
-        if one["status"] == "PRIMARY"
-        or one["id"] in busy
-        or (one["rolloutState"] == "FAILED" and not failed_leave())
-        or (one.get("_completed") and primary["rolloutState"] != "COMPLETED")
+        deployment
+        for deployment in service["deployments"]
+        if deployment["status"] == "PRIMARY"
+        or deployment["id"] in busy
+        or (deployment["rolloutState"] == "FAILED" and not failed_leave())
+        or (deployment.get("_completed") and primary["rolloutState"] != "COMPLETED")
     ]
 
 
-def _complete(service: Record, primary: Record, found: Record | None) -> None:
+def _complete(service: Record, primary: Record, service_deployment: Record | None) -> None:
     primary.update(
         rolloutState="COMPLETED",
         rolloutStateReason=f"ECS deployment {primary['id']} completed.",
@@ -262,13 +272,13 @@ def _complete(service: Record, primary: Record, found: Record | None) -> None:
     rolled_back = primary.pop("_rolling_back", False)
     add_event(service, f"(deployment {primary['id']}) deployment completed.")
     add_event(service, "has reached a steady state.")
-    if found is None or found["status"] in ENDED:
+    if service_deployment is None or service_deployment["status"] in ENDED:
         return
-    breaker = found.get("deploymentCircuitBreaker") or {}
+    breaker = service_deployment.get("deploymentCircuitBreaker") or {}
     if breaker.get("status") == "MONITORING":
         breaker["status"] = "MONITORING_COMPLETE"
     if rolled_back:
-        end(found, "ROLLBACK_SUCCESSFUL", found.get("statusReason") or "")
+        end(service_deployment, "ROLLBACK_SUCCESSFUL", service_deployment.get("statusReason") or "")
     else:
-        end(found, "SUCCESSFUL")
+        end(service_deployment, "SUCCESSFUL")
     state.checker().weights.clear()

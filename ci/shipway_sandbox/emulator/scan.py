@@ -22,7 +22,7 @@ from ministack.services import ecr
 
 from shipway_sandbox.emulator import ecr as corrected
 from shipway_sandbox.emulator import registry, state
-from shipway_sandbox.emulator.corrections import correction, original
+from shipway_sandbox.emulator.corrections import corrects, original
 from shipway_sandbox.emulator.iam import PERMISSION_OF
 
 Record = dict[str, Any]
@@ -62,8 +62,8 @@ def _wanted(data: Record) -> tuple[str, Record | None, Any]:
     name, identity = data.get("repositoryName", ""), data.get("imageId") or {}
     if name not in ecr._repositories:
         return name, None, corrected._unknown_repository(name)
-    found = corrected.find(name, identity)
-    return name, found, None if found is not None else corrected.unknown_image(name, identity)
+    image = corrected.find(name, identity)
+    return name, image, None if image is not None else corrected.unknown_image(name, identity)
 
 
 def _no_scan(image: Record) -> Any:
@@ -149,10 +149,10 @@ def describe_image_scan_findings(data: Record) -> Any:
     name, image, refused = _wanted(data)
     if image is None:
         return refused
-    found = _now(image)
-    if found is None:
+    scan = _now(image)
+    if scan is None:
         return _no_scan(image)
-    status, findings = found
+    status, findings = scan
     answer: Record = {
         "registryId": get_account_id(),
         "repositoryName": name,
@@ -163,13 +163,13 @@ def describe_image_scan_findings(data: Record) -> Any:
         start, size = int(data.get("nextToken") or 0), int(data.get("maxResults") or 100)
         page = findings[start : start + size]
         counts: dict[str, int] = {}
-        for one in findings:
-            counts[one["severity"]] = counts.get(one["severity"], 0) + 1
+        for finding in findings:
+            counts[finding["severity"]] = counts.get(finding["severity"], 0) + 1
         shown = {"findingSeverityCounts": counts, "imageScanCompletedAt": state.now()}
         if status == "ACTIVE":
-            shown["enhancedFindings"] = [enhanced(one, image) for one in page]
+            shown["enhancedFindings"] = [enhanced(finding, image) for finding in page]
         else:
-            shown["findings"] = [basic(one) for one in page]
+            shown["findings"] = [basic(finding) for finding in page]
         answer["imageScanFindings"] = shown
         if start + size < len(findings):
             answer["nextToken"] = str(start + size)
@@ -233,12 +233,7 @@ _CALLS = {
 }
 
 
-@correction(
-    "ecr.scan-calls",
-    replaces="ecr.handle_request",
-    because="DescribeImageScanFindings, StartImageScan and ListImageReferrers exist (ECR API "
-    "Reference); MiniStack answers that the action is unknown",
-)
+@corrects("ecr.scan-calls", "ecr.handle_request")
 async def handle_request(
     method: str, path: str, headers: dict[str, str], body: bytes, query: Record
 ) -> Any:

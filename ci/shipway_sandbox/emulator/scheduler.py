@@ -41,11 +41,7 @@ _RELAUNCH_SECONDS = 1.0
 _THROTTLED_SECONDS = 10.0
 _THROTTLE_AFTER = 12
 
-resets_on_healthy = rule(
-    "ecs.healthy-task-resets-breaker",
-    because="resetOnHealthyTask is true unless configured (DeploymentCircuitBreaker)",
-    needs=("ecs.scheduler",),
-)
+resets_on_healthy = rule("ecs.healthy-task-resets-breaker")
 
 
 def run() -> None:
@@ -77,7 +73,7 @@ def look(service: Record) -> None:
         tasks.forget_old(members, lambda arn: ecs._tasks.pop(arn, None))
         if service["status"] != "ACTIVE":
             count(service, members)
-            if not any(one["lastStatus"] in PRE_STOP for one in members):
+            if not any(task["lastStatus"] in PRE_STOP for task in members):
                 service["status"] = "INACTIVE"
             return
         for task in members:
@@ -94,14 +90,14 @@ def look(service: Record) -> None:
 
 def count(service: Record, members: list[Record]) -> None:
     """Bring every count that DescribeServices shows up to date; a starting task is pending."""
-    service["runningCount"] = sum(one["lastStatus"] == "RUNNING" for one in members)
-    service["pendingCount"] = sum(one["lastStatus"] in PENDING for one in members)
+    service["runningCount"] = sum(task["lastStatus"] == "RUNNING" for task in members)
+    service["pendingCount"] = sum(task["lastStatus"] in PENDING for task in members)
     for deployment in service["deployments"]:
-        own = [one for one in members if one.get("_deployment_id") == deployment["id"]]
+        own = [task for task in members if task.get("_deployment_id") == deployment["id"]]
         deployment["runningCount"] = sum(
-            one["lastStatus"] in {"RUNNING", "DEACTIVATING"} for one in own
+            task["lastStatus"] in {"RUNNING", "DEACTIVATING"} for task in own
         )
-        deployment["pendingCount"] = sum(one["lastStatus"] in PENDING for one in own)
+        deployment["pendingCount"] = sum(task["lastStatus"] in PENDING for task in own)
     primary_of(service)["desiredCount"] = service["desiredCount"]
 
 
@@ -160,8 +156,8 @@ def _room(service: Record, members: list[Record]) -> int:
     configured = service.get("deploymentConfiguration") or {}
     percent = int(configured.get("maximumPercent") or 200)
     most = max(1, int(service["desiredCount"]) * percent // 100)
-    wanted = [one for one in members if one["desiredStatus"] == "RUNNING"]
-    return most - len([one for one in wanted if one["lastStatus"] in PRE_STOP])
+    wanted = [task for task in members if task["desiredStatus"] == "RUNNING"]
+    return most - len([task for task in wanted if task["lastStatus"] in PRE_STOP])
 
 
 def _least(service: Record) -> int:
@@ -198,7 +194,7 @@ def _launch(service: Record, members: list[Record]) -> None:
     )
     started = json.loads(reply[2]).get("tasks", [])
     if started:
-        named = " ".join(f"(task {one['taskArn'].rpartition('/')[2]})" for one in started)
+        named = " ".join(f"(task {task['taskArn'].rpartition('/')[2]})" for task in started)
         add_event(service, f"has started {len(started)} tasks: {named}.")
 
 
@@ -210,20 +206,26 @@ def _retire(service: Record, members: list[Record]) -> None:
     for task in too_many:
         _scale_in(task, primary)
     older = [
-        one
+        task
         for deployment in service["deployments"]
         if deployment is not primary
-        for one in live(members, deployment)
+        for task in live(members, deployment)
     ]
-    failed = {one["id"] for one in service["deployments"] if one["rolloutState"] == "FAILED"}
+    failed = {
+        deployment["id"]
+        for deployment in service["deployments"]
+        if deployment["rolloutState"] == "FAILED"
+    }
     useless = [
-        one for one in older if one["lastStatus"] != "RUNNING" or one["_deployment_id"] in failed
+        task
+        for task in older
+        if task["lastStatus"] != "RUNNING" or task["_deployment_id"] in failed
     ]
     if primary["rolloutState"] == "FAILED":
         return
     if rollout.may_retire(service):
-        serving = [one for one in older if one not in useless]
-        healthy = sum(is_healthy(one) for one in own) + len(serving)
+        serving = [task for task in older if task not in useless]
+        healthy = sum(is_healthy(task) for task in own) + len(serving)
         desired = int(service["desiredCount"])
         # minimumHealthyPercent is made use of only where there is no room for a new task.
         stuck = len(own) < desired and _room(service, members) <= 0
@@ -233,7 +235,7 @@ def _retire(service: Record, members: list[Record]) -> None:
     if stopped := too_many + useless:
         if service.get("loadBalancers"):
             add_event(service, f"has begun draining connections on {len(stopped)} tasks.")
-        named = " ".join(f"(task {one['taskArn'].rpartition('/')[2]})" for one in stopped)
+        named = " ".join(f"(task {task['taskArn'].rpartition('/')[2]})" for task in stopped)
         add_event(service, f"has stopped {len(stopped)} running tasks: {named}.")
 
 

@@ -58,15 +58,17 @@ def add_event(service: Record, message: str) -> None:
 
 def primary_of(service: Record) -> Record:
     """The deployment that the service is heading for."""
-    found: Record = next(one for one in service["deployments"] if one["status"] == "PRIMARY")
-    return found
+    primary: Record = next(
+        deployment for deployment in service["deployments"] if deployment["status"] == "PRIMARY"
+    )
+    return primary
 
 
 def breaker_of(service: Record) -> Record:
     """The circuit breaker's configuration, empty where there is none."""
     configured = (service.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker")
-    found: Record = configured or {}
-    return found
+    breaker: Record = configured or {}
+    return breaker
 
 
 def threshold(service: Record) -> int:
@@ -87,9 +89,9 @@ def tasks_of(service: Record) -> list[Record]:
     """Every task of the service that ECS still remembers."""
     group = f"service:{service['serviceName']}"
     return [
-        one
-        for one in ecs._tasks.values()
-        if one.get("group") == group and one.get("clusterArn") == service["clusterArn"]
+        task
+        for task in ecs._tasks.values()
+        if task.get("group") == group and task.get("clusterArn") == service["clusterArn"]
     ]
 
 
@@ -104,11 +106,11 @@ def new_revision(service: Record, definition_arn: str) -> Record:
     digests = images.known_digests(definition)
     listed = [
         {
-            "containerName": one["name"],
-            "image": one["image"],
-            **({"imageDigest": digests[one["name"]]} if one["name"] in digests else {}),
+            "containerName": container["name"],
+            "image": container["image"],
+            **({"imageDigest": digests[container["name"]]} if container["name"] in digests else {}),
         }
-        for one in definition["containerDefinitions"]
+        for container in definition["containerDefinitions"]
     ]
     revision: Record = {
         "serviceRevisionArn": arn("service-revision", service, number()),
@@ -160,9 +162,9 @@ def begin_service_deployment(service: Record, deployment: Record) -> Record:
     if before is not None and before["status"] not in ENDED:
         before["_superseded"] = True
     sources = [
-        {"arn": one["_revision"], "requestedTaskCount": one["desiredCount"]}
-        for one in service["deployments"]
-        if one is not deployment and one["rolloutState"] == "COMPLETED"
+        {"arn": source["_revision"], "requestedTaskCount": source["desiredCount"]}
+        for source in service["deployments"]
+        if source is not deployment and source["rolloutState"] == "COMPLETED"
     ]
     made: Record = {
         "serviceDeploymentArn": arn("service-deployment", service, ecs.new_uuid()[:21]),

@@ -67,12 +67,20 @@ def emulator() -> Emulator:
 
 
 def engine() -> ContainerEngine:
-    """Where containers run."""
+    """The Docker engine of this run.
+
+    Raises:
+        SandboxError: No emulator was begun.
+    """
     return emulator().engine
 
 
 def checker() -> Checker:
-    """Who checks targets."""
+    """The checker of every target group's targets.
+
+    Raises:
+        SandboxError: No emulator was begun.
+    """
     return emulator().checker
 
 

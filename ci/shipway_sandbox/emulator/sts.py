@@ -19,7 +19,7 @@ from ministack.core.responses import error_response_json, get_region
 from ministack.services import iam, sts
 
 from shipway_sandbox.emulator import state
-from shipway_sandbox.emulator.corrections import correction, original
+from shipway_sandbox.emulator.corrections import corrects, original
 
 GITHUB = "token.actions.githubusercontent.com"
 """The provider that our issuer stands for: its tokens are GitHub's here."""
@@ -49,12 +49,7 @@ class _RefusedError(Exception):
         self.status, self.code, self.message = status, code, message
 
 
-@correction(
-    "sts.verifies-web-identity",
-    replaces="sts._web_identity_trust_denied",
-    because="STS checks signature, expiry, provider and audience of a token, and offers twelve of "
-    "its claims as condition keys (IAM User Guide, OIDC federation); MiniStack decodes it unread",
-)
+@corrects("sts.verifies-web-identity", "sts._web_identity_trust_denied")
 def trust_denied(role_arn: str, params: dict[str, Any], use_json: bool) -> Any:  # noqa: FBT001  # MiniStack calls it so
     """``None`` where the role may be assumed with this token, else STS's error."""
     try:
@@ -133,7 +128,7 @@ def _verified(token: str) -> dict[str, Any]:
         ) from error
 
 
-@correction("sts.verifies-web-identity", replaces="sts.handle_request")
+@corrects("sts.verifies-web-identity", "sts.handle_request")
 async def handle_request(
     method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
 ) -> Any:

@@ -111,20 +111,24 @@ def choose(
     balancer routes requests to all those targets". ``weights`` splits traffic by deployment;
     a deployment that it does not name takes part unweighted.
     """
-    serving = [one for one in candidates if one.state != "draining"]
-    healthy = [one for one in serving if one.state == "healthy"]
+    serving = [target for target in candidates if target.state != "draining"]
+    healthy = [target for target in serving if target.state == "healthy"]
     pool = healthy or serving
     if weights:
         share = {key: value for key, value in weights.items() if value > 0}
-        weighted = [one for one in pool if one.deployment in share or one.deployment not in weights]
+        weighted = [
+            target
+            for target in pool
+            if target.deployment in share or target.deployment not in weights
+        ]
         pool = weighted or pool
-        present = sorted({one.deployment for one in pool})
+        present = sorted({target.deployment for target in pool})
         if len(present) > 1:
             slot, total = (turn * 37) % 100, 0.0
             for deployment in present:
                 total += share.get(deployment, 0.0)
                 if slot < total:
-                    pool = [one for one in pool if one.deployment == deployment]
+                    pool = [target for target in pool if target.deployment == deployment]
                     break
     return pool[turn % len(pool)] if pool else None
 
@@ -153,7 +157,7 @@ class Checker:
         self.weights: dict[str, dict[str, float]] = {}
 
     def start(self) -> None:
-        """Begin checking."""
+        """Begin checking, on a thread of its own; targets may be registered before."""
         self._thread.start()
 
     def stop(self) -> None:
@@ -193,17 +197,17 @@ class Checker:
     def of(self, group: str) -> list[RegisteredTarget]:
         """The targets of one group, in the order in which they were registered."""
         with self._lock:
-            return [one for one in self._targets.values() if one.group == group]
+            return [target for target in self._targets.values() if target.group == group]
 
     def find(self, group: str, address: str, port: int) -> RegisteredTarget | None:
-        """One target, if it is registered."""
+        """One target, also while it drains; ``None`` where none is registered so."""
         with self._lock:
             return self._targets.get((group, address, port))
 
     def take(self, group: str) -> RegisteredTarget | None:
         """Choose a target for one request and count the request as under way."""
         with self._lock:
-            members = [one for one in self._targets.values() if one.group == group]
+            members = [target for target in self._targets.values() if target.group == group]
             target = choose(members, next(self._turn), self.weights.get(group, {}))
             if target is not None:
                 target.in_flight += 1

@@ -15,28 +15,18 @@ Record = dict[str, Any]
 _STEADY_SECONDS = 1.0
 """How long a task without any health check must run to count as healthy."""
 
-waits_for_targets = rule(
-    "ecs.rollout-waits-for-targets",
-    because="a task of a service behind a load balancer is healthy once its targets are (Determine "
-    "Amazon ECS task health); MiniStack completes as soon as containers run",
-    needs=("ecs.scheduler", "alb.target-health"),
-)
-waits_for_containers = rule(
-    "ecs.rollout-waits-for-container-health",
-    because="a task with a health check is healthy once that passed; MiniStack completes as soon "
-    "as containers run",
-    needs=("ecs.scheduler", "ecs.container-health"),
-)
+waits_for_targets = rule("ecs.rollout-waits-for-targets")
+waits_for_containers = rule("ecs.rollout-waits-for-container-health")
 
 
 def live(members: list[Record], deployment: Record) -> list[Record]:
     """Tasks of a deployment that are meant to run."""
     return [
-        one
-        for one in members
-        if one.get("_deployment_id") == deployment["id"]
-        and one["desiredStatus"] == "RUNNING"
-        and one["lastStatus"] in PRE_STOP
+        task
+        for task in members
+        if task.get("_deployment_id") == deployment["id"]
+        and task["desiredStatus"] == "RUNNING"
+        and task["lastStatus"] in PRE_STOP
     ]
 
 
@@ -45,14 +35,14 @@ def is_healthy(task: Record) -> bool:
     if task["lastStatus"] != "RUNNING" or task["desiredStatus"] != "RUNNING":
         return False
     checked = any(
-        one.get("healthCheck") and one.get("essential", True)
-        for one in (task.get("_definition") or {}).get("containerDefinitions", [])
+        container.get("healthCheck") and container.get("essential", True)
+        for container in (task.get("_definition") or {}).get("containerDefinitions", [])
     )
     if checked and waits_for_containers() and task["healthStatus"] != "HEALTHY":
         return False
     targets = targets_of(task)
     if waits_for_targets():
-        if any(one is None or one.state != "healthy" for one in targets):
+        if any(target is None or target.state != "healthy" for target in targets):
             return False
         if targets:
             return True
@@ -61,4 +51,4 @@ def is_healthy(task: Record) -> bool:
 
 def targets_of(task: Record) -> list[RegisteredTarget | None]:
     """The targets that a task is registered as; ``None`` for one that is gone."""
-    return [state.checker().find(*one) for one in task.get("_targets", [])]
+    return [state.checker().find(*key) for key in task.get("_targets", [])]

@@ -1,7 +1,7 @@
-"""ECS tasks, corrected: started, watched and stopped as the ECS agent does it.
+"""ECS tasks, corrected: watched and stopped as the ECS agent does it; see also :mod:`.task_start`.
 
 "Amazon ECS task lifecycle" gives the states, "Amazon ECS stopped tasks error messages" the texts.
-A task's record is MiniStack's; everything that happens to it happens here, under the task's lock.
+A task's record is MiniStack's; all that happens to it happens in these two, under the task's lock.
 """
 
 # ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
@@ -18,10 +18,9 @@ from ministack.core.arn import parse_arn
 from ministack.core.responses import json_response, request_scope
 from ministack.services import ecs
 
-from shipway_sandbox.emulator import images, state
+from shipway_sandbox.emulator import state
 from shipway_sandbox.emulator.alb import drain_seconds
-from shipway_sandbox.emulator.corrections import correction, rule
-from shipway_sandbox.emulator.launching import StartError, create_arguments, environment
+from shipway_sandbox.emulator.corrections import corrects, rule
 
 Record = dict[str, Any]
 _STOP_SECONDS = 30
@@ -30,30 +29,13 @@ _REMEMBER_SECONDS = 3600
 _LOG_SECONDS = 2.0
 _concluding = threading.Lock()
 
-_RUNTIME = "ecs.task-runtime"
-
-explains_oom = rule(
-    "ecs.out-of-memory-reason",
-    because="a container that the kernel killed for memory says OutOfMemoryError (Amazon ECS "
-    "stopped tasks error messages); MiniStack gives only the exit code",
-    needs=(_RUNTIME,),
-)
-drains_first = rule(
-    "ecs.drains-before-stop",
-    because="ECS deregisters a task and waits for it to drain before it sends SIGTERM (Graceful "
-    "shutdowns with ECS); MiniStack kills the container while it still gets requests",
-    needs=(_RUNTIME,),
-)
-checks_containers = rule(
-    "ecs.container-health",
-    because="healthCheck of a task definition is run, and a task is as healthy as its essential "
-    "containers (Determine Amazon ECS task health); MiniStack leaves it UNKNOWN for ever",
-    needs=(_RUNTIME,),
-)
+explains_oom = rule("ecs.out-of-memory-reason")
+drains_first = rule("ecs.drains-before-stop")
+checks_containers = rule("ecs.container-health")
 
 
 def lock_of(task: Record) -> threading.RLock:
-    """The lock that everything done to one task takes."""
+    """The lock that starting and ending one task take; a thread may take it twice."""
     lock: threading.RLock = task.setdefault("_lock", threading.RLock())
     return lock
 
@@ -64,170 +46,41 @@ def scope_of(task: Record) -> Any:
     return request_scope(arn.account_id, arn.region)
 
 
-@correction(
-    _RUNTIME,
-    replaces="ecs._run_task_worker",
-    because="the agent pulls, starts and watches containers and reports digest, exit code and "
-    "reason (Amazon ECS container agent); MiniStack ignores entryPoint, user, cpu and memory and "
-    "falls back to a local image where a pull fails",
-)
-def run_task(
-    task: Record,
-    definition: Record,
-    overrides: list[Record],
-    _client: Any,
-    account: str,
-    region: str,
-) -> None:
-    """Bring one task up; from then on :func:`died` and :func:`stop` end it."""
-    with request_scope(account, region):
-        task["_definition"] = definition
-        try:
-            with lock_of(task):
-                _start(task, definition, overrides)
-        except StartError as error:
-            _mark(task, error.container, reason=error.reason)
-            conclude(task, error.reason, "TaskFailedToStart", failed=True)
-        except (docker.errors.DockerException, OSError) as error:
-            if not state.emulator().stopping.is_set():
-                reason = f"CannotStartContainerError: {_short(error)}"
-                conclude(task, reason, "TaskFailedToStart", failed=True)
-
-
-def _short(error: BaseException) -> str:
-    return str(getattr(error, "explanation", None) or error)[:400]
-
-
-def _mark(task: Record, name: str, **fields: Any) -> None:
+def mark(task: Record, name: str, **fields: Any) -> None:
+    """Set fields of a task's container, by its name; one that is not there is no error."""
     for container in task.get("containers", []):
         if container["name"] == name:
             container.update(fields)
 
 
-def _wanted(task: Record) -> bool:
+def is_wanted(task: Record) -> bool:
+    """Whether a task that starts is to go on: nobody has stopped it, nor the emulator."""
     return task["desiredStatus"] == "RUNNING" and not state.emulator().stopping.is_set()
 
 
-def _advance(task: Record, status: str, **times: Any) -> None:
+def advance(task: Record, status: str, **times: Any) -> None:
+    """Give a task its next ``lastStatus`` and the times that go with it; the scheduler looks."""
     task["lastStatus"] = status
     task["version"] = int(task.get("version") or 1) + 1
     task.update(times)
     state.wake()
 
 
-def _start(task: Record, definition: Record, overrides: list[Record]) -> None:
-    _advance(task, "PENDING")
-    _advance(task, "ACTIVATING", pullStartedAt=state.now())
-    engine = state.engine()
-    prepared: list[tuple[Record, str]] = []
-    for container in definition["containerDefinitions"]:
-        values = environment(container, overrides)
-        reference, digest = images.fetch(task, container, definition)
-        if digest:
-            _mark(task, container["name"], imageDigest=digest)
-        arguments = create_arguments(
-            task, definition, container, overrides=overrides, values=values, reference=reference
-        )
-        if not _wanted(task):
-            return
-        try:
-            made = engine.api.create_container(**arguments)
-        except docker.errors.DockerException as error:
-            raise StartError(
-                f"CannotCreateContainerError: {_short(error)}", container["name"]
-            ) from error
-        prepared.append((container, made["Id"]))
-        task["_docker_ids"].append(made["Id"])
-    task["pullStoppedAt"] = state.now()
-    for container, identity in prepared:
-        if not _wanted(task):
-            return
-        try:
-            engine.api.start(identity)
-        except docker.errors.DockerException as error:
-            raise StartError(
-                f"CannotStartContainerError: {_short(error)}", container["name"]
-            ) from error
-        _mark(task, container["name"], runtimeId=identity, lastStatus="RUNNING")
-        _follow_logs(task, container, identity)
-        _record_address(task, identity)
-    _register_targets(task)
-    _advance(task, "RUNNING", startedAt=state.now(), connectivityAt=state.now())
-
-
-def _record_address(task: Record, identity: str) -> None:
-    if task.get("_container_ip"):
-        return
-    address = state.engine().address(identity)
-    if not address:
-        return
-    task["_container_ip"] = address
-    if task.get("_network_mode") == "awsvpc":
-        task["attachments"] = [
-            {
-                "id": task["taskArn"].rpartition("/")[2],
-                "type": "ElasticNetworkInterface",
-                "status": "ATTACHED",
-                "details": [{"name": "privateIPv4Address", "value": address}],
-            }
-        ]
-
-
-class _Logs:
-    """A container as MiniStack's awslogs forwarder wants it."""
-
-    def __init__(self, identity: str) -> None:
-        self.id = identity
-
-    def logs(self, **kwargs: Any) -> Any:
-        return state.engine().streams.logs(self.id, **kwargs)
-
-
-def _follow_logs(task: Record, container: Record, identity: str) -> None:
-    arn = parse_arn(task["taskArn"])
-    config = ecs._awslogs_config(container, task["taskArn"].rpartition("/")[2], identity)
-    if config:
-        thread = threading.Thread(
-            target=ecs._forward_awslogs,
-            args=(_Logs(identity), config, arn.account_id, config["region"] or arn.region),
-            name="awslogs",
-            daemon=True,
-        )
-        thread.start()
-        task.setdefault("_log_threads", []).append(thread)
-
-
-def _service_of(task: Record) -> Record | None:
-    cluster = ecs._cluster_name_from_arn(task["clusterArn"])
-    name = task.get("group", "").partition("service:")[2]
-    found: Record | None = ecs._services.get(f"{cluster}/{name}") if name else None
-    return found
-
-
-def _register_targets(task: Record) -> None:
-    service = _service_of(task)
-    address = task.get("_container_ip")
-    if service is None or not address:
-        return
-    for balancer in service.get("loadBalancers") or []:
-        group = balancer.get("targetGroupArn")
-        if group:
-            port = int(balancer.get("containerPort") or 80)
-            state.checker().register(group, address, port, task.get("_deployment_id") or "")
-            task.setdefault("_targets", []).append((group, address, port))
-
-
 def died(task: Record, name: str, exit_code: int) -> None:
     """A container ended by itself: note it, and end the task where the container is essential."""
     with scope_of(task):
         with lock_of(task):
-            _mark(task, name, exitCode=exit_code, lastStatus="STOPPED")
+            mark(task, name, exitCode=exit_code, lastStatus="STOPPED")
         definition = task.get("_definition") or {}
         essential = {
-            one["name"]: one.get("essential", True)
-            for one in definition.get("containerDefinitions", [])
+            container["name"]: container.get("essential", True)
+            for container in definition.get("containerDefinitions", [])
         }
-        left = [one for one in task["containers"] if one.get("lastStatus") != "STOPPED"]
+        left = [
+            container
+            for container in task["containers"]
+            if container.get("lastStatus") != "STOPPED"
+        ]
         if essential.get(name, True) or not left:
             conclude(
                 task, "Essential container in task exited", "EssentialContainerExited", failed=True
@@ -261,9 +114,9 @@ def conclude(task: Record, reason: str, code: str, *, failed: bool) -> None:
     state.wake()
     with lock_of(task):
         if task.get("_targets"):
-            _advance(task, "DEACTIVATING")
+            advance(task, "DEACTIVATING")
             _leave_targets(task, wait=code != "EssentialContainerExited" and drains_first())
-        _advance(task, "STOPPING")
+        advance(task, "STOPPING")
         _stop_containers(task)
         for thread in task.pop("_log_threads", []):
             thread.join(_LOG_SECONDS)
@@ -273,7 +126,7 @@ def conclude(task: Record, reason: str, code: str, *, failed: bool) -> None:
         for container in task["containers"]:
             container["lastStatus"] = "STOPPED"
         stopped = state.now()
-        _advance(task, "STOPPED", executionStoppedAt=stopped, stoppedAt=stopped)
+        advance(task, "STOPPED", executionStoppedAt=stopped, stoppedAt=stopped)
     for identity in identities:
         state.engine().remove(identity)
 
@@ -287,19 +140,21 @@ def _leave_targets(task: Record, *, wait: bool) -> None:
 
 def _stop_containers(task: Record) -> None:
     definition = task.get("_definition") or {}
-    by_name = {one["name"]: one for one in definition.get("containerDefinitions", [])}
+    by_name = {
+        container["name"]: container for container in definition.get("containerDefinitions", [])
+    }
     engine = state.engine()
     for container, identity in zip(task["containers"], task["_docker_ids"], strict=False):
         limit = int(by_name.get(container["name"], {}).get("stopTimeout") or _STOP_SECONDS)
         try:
             engine.streams.stop(identity, timeout=limit)
-            found = engine.api.inspect_container(identity)["State"]
+            container_state = engine.api.inspect_container(identity)["State"]
         except (docker.errors.DockerException, OSError):
             continue
-        if found.get("StartedAt", "").startswith("0001"):
+        if container_state.get("StartedAt", "").startswith("0001"):
             continue
-        container["exitCode"] = found.get("ExitCode")
-        if found.get("OOMKilled") and explains_oom():
+        container["exitCode"] = container_state.get("ExitCode")
+        if container_state.get("OOMKilled") and explains_oom():
             container["reason"] = _OOM
 
 
@@ -307,22 +162,26 @@ def health_changed(task: Record, name: str, status: str) -> None:
     """A container's health check passed or failed for good; a task is as bad as its worst."""
     if not checks_containers():
         return
-    _mark(task, name, healthStatus=status)
+    mark(task, name, healthStatus=status)
     definition = task.get("_definition") or {}
     checked = {
-        one["name"]
-        for one in definition.get("containerDefinitions", [])
-        if one.get("healthCheck") and one.get("essential", True)
+        container["name"]
+        for container in definition.get("containerDefinitions", [])
+        if container.get("healthCheck") and container.get("essential", True)
     }
-    found = {one["healthStatus"] for one in task["containers"] if one["name"] in checked}
+    statuses = {
+        container["healthStatus"]
+        for container in task["containers"]
+        if container["name"] in checked
+    }
     for worst in ("UNHEALTHY", "UNKNOWN", "HEALTHY"):
-        if worst in found:
+        if worst in statuses:
             task["healthStatus"] = worst
             break
     state.wake()
 
 
-@correction(_RUNTIME, replaces="ecs._ACTION_MAP[StopTask]")
+@corrects("ecs.task-runtime", "ecs._ACTION_MAP[StopTask]")
 def stop_task(data: Record) -> Any:
     """StopTask: the answer comes at once, the task stops by and by."""
     cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
@@ -335,7 +194,7 @@ def stop_task(data: Record) -> Any:
     return json_response({"task": ecs._sanitize(task)})
 
 
-@correction(_RUNTIME, replaces="ecs._maybe_mark_stopped")
+@corrects("ecs.task-runtime", "ecs._maybe_mark_stopped")
 def looks_by_itself(_task: Record, _client: Any = None) -> None:
     """Nothing: the engine's events tell, and a reader never changes what it reads."""
 

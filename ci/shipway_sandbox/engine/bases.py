@@ -37,13 +37,13 @@ class Provided:
         contexts: Reference → ``docker-image://…`` of every stand-in that a build must name; where
             the engine holds a reference, or can pull it, there is none.
         stand_ins: Reference → name of every stand-in.
-        told: Every reference that can be had → what was told of it, nothing where it is what its
+        notices: Every reference that can be had → what was told of it, nothing where it is what its
             name says.
     """
 
     contexts: Mapping[str, str]
     stand_ins: Mapping[str, str]
-    told: Mapping[str, str]
+    notices: Mapping[str, str]
 
     def variables(self, before: Mapping[str, str]) -> dict[str, str]:
         """What a delivery's environment must hold for them, with what it held ``before``."""
@@ -62,7 +62,7 @@ class Provided:
 def named(dockerfiles: Iterable[Path]) -> tuple[str, ...]:
     """The references of these Dockerfiles, each once; a file that is not there names none."""
     texts = [file.read_text("utf-8", "replace") for file in dockerfiles if file.is_file()]
-    return tuple(dict.fromkeys(one for text in texts for one in missing_bases(text)))
+    return tuple(dict.fromkeys(reference for text in texts for reference in missing_bases(text)))
 
 
 @functools.cache
@@ -118,10 +118,10 @@ def provide(
         EngineError: A stand-in cannot be made, kept or loaded.
     """
     stand_ins: dict[str, str] = {}
-    told: dict[str, str] = {}
+    notices: dict[str, str] = {}
     for reference in references:
         if docker_api.has_image(engine.host, reference) or reach(registry_of(reference)):
-            told[reference] = ""
+            notices[reference] = ""
             continue
         facts = gather(os.environ) if facts is None else facts
         try:
@@ -134,13 +134,13 @@ def provide(
             _load(engine, stand_in, facts, cache, tell)
             labels = _labels(engine, stand_in) or {}
         stand_ins[reference] = stand_in.name
-        told[reference] = (
+        notices[reference] = (
             f"{reference} stands in: {labels.get(_CONTENT, stand_in.name)}, "
             "assembled from Debian packages (no hub reachable)"
         )
-        tell(told[reference])
+        tell(notices[reference])
     contexts = {reference: f"docker-image://{name}" for reference, name in stand_ins.items()}
-    return Provided(contexts=contexts, stand_ins=stand_ins, told=told)
+    return Provided(contexts=contexts, stand_ins=stand_ins, notices=notices)
 
 
 def adopt(
@@ -180,14 +180,14 @@ def _tagged(engine: Engine, name: str, reference: str) -> bool:
 def _forget(engine: Engine, reference: str) -> None:
     """Take the name away from a stand-in of an earlier run; a real image keeps it."""
     path = f"/images/{quote(reference, safe='/:@')}"
-    found = docker_api.read_json(engine.host, f"{path}/json")
-    if found is not None and _CONTENT in (found["Config"].get("Labels") or {}):
+    document = docker_api.read_json(engine.host, f"{path}/json")
+    if document is not None and _CONTENT in (document["Config"].get("Labels") or {}):
         docker_api.call(engine.host, "DELETE", f"{path}?noprune=1")
 
 
 def _labels(engine: Engine, stand_in: StandIn) -> Mapping[str, str] | None:
-    found = docker_api.read_json(engine.host, f"/images/{stand_in.name}/json")
-    return None if found is None else dict(found["Config"].get("Labels") or {})
+    document = docker_api.read_json(engine.host, f"/images/{stand_in.name}/json")
+    return None if document is None else dict(document["Config"].get("Labels") or {})
 
 
 def _load(

@@ -25,14 +25,14 @@ def program(cache: Path, tell: Callable[[str], None]) -> bytes:
         wanted = (Wanted(own_suite(facts), ("busybox-static",)),)
         root = unpacked(wanted, facts.architecture, cache / "engine", tell, label="busybox")
     except EngineError as error:
-        found = shutil.which("busybox.static") or shutil.which("busybox")
-        if found is None:
+        installed = shutil.which("busybox.static") or shutil.which("busybox")
+        if installed is None:
             raise SandboxError(
                 "the bootstrap image needs a static busybox, and there is none",
                 remedy="install busybox (its static variant) with your package manager",
                 details=(error.what,),
             ) from error
-        return Path(found).read_bytes()
+        return Path(installed).read_bytes()
     # Debian 12 has it in /bin, later releases in /usr/bin.
     return next(
         path for path in (root / "bin/busybox", root / "usr/bin/busybox") if path.is_file()

@@ -130,14 +130,14 @@ def _wait(process: subprocess.Popen[bytes], host: str, log: Path) -> str:
 
 
 def _stop(process: subprocess.Popen[bytes], job: supervisor.Job) -> None:
-    """Let the keeper go, wait for it, and do its work where it cannot."""
+    """Let the supervisor go, wait for it, and do its work where it cannot."""
     if process.stdin is not None:
         with contextlib.suppress(OSError):
             process.stdin.close()
     try:
         process.wait(_STOP_SECONDS)
     except subprocess.TimeoutExpired:
-        process.kill()  # dockerd goes with it: see keeper.py
+        process.kill()  # dockerd goes with it: see supervisor.py
         process.wait()
         supervisor.tidy(job)
 
@@ -156,13 +156,13 @@ def running(engine: Path, data: Path, run: Path) -> Iterator[tuple[str, str]]:
 
     Raises:
         EngineError: dockerd cannot be started; details hold the last lines of its log.
-        SandboxError: The keeper of an engine before it, in the same folder, does not end.
+        SandboxError: The supervisor of an engine before it, in the same folder, does not end.
     """
     run.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
-        # The keeper has a copy, so that what it tidies away is never that of the next one.
+        # The supervisor has a copy, so that what it tidies away is never that of the next one.
         folder = locks.take(
-            run / "keeper.lock", _STOP_SECONDS, "the private engine before this one"
+            run / "supervisor.lock", _STOP_SECONDS, "the private engine before this one"
         )
         stack.callback(os.close, folder)
         yield from _running(engine, data, run, folder)
@@ -187,7 +187,7 @@ def _running(engine: Path, data: Path, run: Path, folder: int) -> Iterator[tuple
     )
     process: subprocess.Popen[bytes] | None = None
     try:
-        plan = short / "keeper.json"
+        plan = short / "supervisor.json"
         with log.open("wb") as output:
             try:
                 job.write(plan)
@@ -200,7 +200,7 @@ def _running(engine: Path, data: Path, run: Path, folder: int) -> Iterator[tuple
                     start_new_session=True,
                 )
             finally:
-                os.close(lock)  # from here on the keeper alone holds the slot
+                os.close(lock)  # from here on the supervisor alone holds the slot
         yield job.host, _wait(process, job.host, log)
     finally:
         if process is not None:

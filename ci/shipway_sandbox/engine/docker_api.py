@@ -1,6 +1,6 @@
 """The few Docker Engine API calls the sandbox makes itself, over a unix socket, stdlib only.
 
-The keeper must start in milliseconds and survive its owner, so it cannot wait for an SDK to load.
+The engine supervisor must start in milliseconds and survive its owner: no SDK is loaded for it.
 Only local engines are spoken to: the sandbox's registry and load balancer listen on 127.0.0.1,
 where an engine on another machine cannot reach them.
 """
@@ -137,7 +137,7 @@ def forget_pulled(host: str, registry: str) -> None:
     """
     for image in read_json(host, "/images/json") or ():
         names = {*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())}
-        for name in sorted(one for one in names if one.startswith(registry)):
+        for name in sorted(name for name in names if name.startswith(registry)):
             call(host, "DELETE", f"/images/{quote(name, safe='/:@')}?force=1")
     dangling = urlencode({"filters": json.dumps({"dangling": ["true"]})})
     call(host, "POST", f"/images/prune?{dangling}")

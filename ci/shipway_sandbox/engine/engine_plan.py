@@ -111,7 +111,7 @@ class Cannot:
     where: str = ""
 
     def error(self) -> EngineError:
-        """The same, to be raised."""
+        """The error (exit code 12) that says the same, for who wanted an engine."""
         return EngineError(self.what, where=self.where, remedy=self.remedy)
 
 

@@ -139,14 +139,14 @@ def add_bridge(slot: Slot) -> None:
 
 def own_bridges(slot: Slot) -> list[str]:
     """The slot's bridge and those of user-defined networks, known by their addresses."""
-    found = []
+    bridges = []
     for device in sorted(Path("/sys/class/net").iterdir()):
         if not (device / "bridge").is_dir():
             continue
         address = address_of(device.name)
         if device.name == slot.bridge or (address and ipaddress.IPv4Address(address) in slot.pool):
-            found.append(device.name)
-    return found
+            bridges.append(device.name)
+    return bridges
 
 
 def remove_bridges(slot: Slot) -> None:

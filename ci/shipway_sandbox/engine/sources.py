@@ -23,10 +23,10 @@ def read_sources(files: Mapping[str, str]) -> tuple[Suite, ...]:
     Returns:
         One entry for each URI; the keyring is empty where the source names none of its own.
     """
-    found: list[Suite] = []
+    suites: list[Suite] = []
     for name, text in sorted(files.items()):
-        found += _deb822(text) if name.endswith(".sources") else _one_line(text)
-    return tuple(found)
+        suites += _deb822(text) if name.endswith(".sources") else _one_line(text)
+    return tuple(suites)
 
 
 def _one_line(text: str) -> Iterator[Suite]:

@@ -1,13 +1,13 @@
-"""The keeper of a private engine: a small process that outlives its owner by a few seconds.
+"""The supervisor of a private engine: a small process that outlives its owner by a few seconds.
 
 It is started by :mod:`.daemon` as ``python -m shipway_sandbox.engine.supervisor PLAN``, in a
 session of its own (Ctrl-C does not reach it), with a pipe for its standard input. When the pipe
-closes, for whatever reason, ``kill -9`` of the owner included, the keeper ends dockerd and takes
-away what it leaves. Should the keeper itself be killed, the kernel still ends dockerd: it is the
-child of a PID namespace whose first process dies with the keeper (``setpriv --pdeathsig``), and a
-dead PID namespace takes containerd, the shims and all containers with it; mounts die with their
-mount namespace. What then remains (a bridge, three firewall rules, empty control groups) is
-removed by the next start in the same slot.
+closes, for whatever reason, ``kill -9`` of the owner included, the supervisor ends dockerd and
+takes away what it leaves. Should the supervisor itself be killed, the kernel still ends dockerd: it
+is the child of a PID namespace whose first process dies with the supervisor (``setpriv
+--pdeathsig``), and a dead PID namespace takes containerd, the shims and all containers with it;
+mounts die with their mount namespace. What then remains (a bridge, three firewall rules, empty
+control groups) is removed by the next start in the same slot.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class Job:
     """What to run, as it stands in the plan file.
 
     Attributes:
-        slot: Number of the slot whose lock the keeper inherits as ``lock_fd``.
-        lock_fd: An open file, locked; the lock goes when the keeper ends.
-        owner: Process id of the owner; the keeper stops when its parent is another.
+        slot: Number of the slot whose lock the supervisor inherits as ``lock_fd``.
+        lock_fd: An open file, locked; the lock goes when the supervisor ends.
+        owner: Process id of the owner; the supervisor stops when its parent is another.
         engine: Folder of the unpacked packages.
         path: PATH for dockerd and its helpers.
         libraries: LD_LIBRARY_PATH for the same.
@@ -52,7 +52,7 @@ class Job:
         data: dockerd's data-root, kept between runs.
         run: Folder for the socket, the pid file and the exec-root, which go at the end.
         borrowed: Whether the folder itself goes too, because only a short path was wanted.
-        log: File that dockerd and the keeper write to.
+        log: File that dockerd and the supervisor write to.
     """
 
     slot: int
@@ -69,16 +69,21 @@ class Job:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read the plan file."""
+        """Read the plan file.
+
+        Raises:
+            OSError: It is not there.
+            TypeError: It is of another version of this program.
+        """
         return cls(**json.loads(path.read_text()))
 
     def write(self, path: Path) -> None:
-        """Write the plan file."""
+        """Write the plan file; it holds no secret."""
         path.write_text(json.dumps(asdict(self)))
 
     @property
     def host(self) -> str:
-        """DOCKER_HOST of this engine."""
+        """DOCKER_HOST of this engine: a unix socket in the run's folder."""
         return f"{docker_api.UNIX}{self.run}/docker.sock"
 
     @property
@@ -96,7 +101,7 @@ class Job:
 
 
 def command(job: Job) -> list[str]:
-    """The argument list that starts dockerd in namespaces that die with the keeper."""
+    """The argument list that starts dockerd in namespaces that die with the supervisor."""
     slot = network.Slot(job.slot)
     return [
         *("setpriv", "--pdeathsig", "KILL", "--"),
@@ -129,10 +134,10 @@ def configuration(slot: network.Slot) -> dict[str, object]:
 
 
 class Stop(Exception):  # noqa: N818 - it is a request, not an error
-    """Somebody asked the keeper to end."""
+    """A signal asked the supervisor to end; what it runs is ended and tidied away."""
 
 
-def _asked(_signal: int, _frame: FrameType | None) -> None:
+def _stop_requested(_signal: int, _frame: FrameType | None) -> None:
     raise Stop
 
 
@@ -196,7 +201,7 @@ def tidy(job: Job) -> None:
         if not state["forwarded"] and not [p for p in STATE.glob("slot*.json") if p != note]:
             network.stop_forwarding()
         shutil.rmtree(Path(state["run"]) / "x", ignore_errors=True)
-        for name in ("docker.sock", "dockerd.pid", "daemon.json", "keeper.json"):
+        for name in ("docker.sock", "dockerd.pid", "daemon.json", "supervisor.json"):
             (Path(state["run"]) / name).unlink(missing_ok=True)
         if state["borrowed"]:
             shutil.rmtree(state["run"], ignore_errors=True)
@@ -223,7 +228,7 @@ def prepare(job: Job) -> None:
     (Path(job.data) / "scratch").mkdir(parents=True, exist_ok=True)
     network.add_bridge(slot)
     if trouble := network.add_rules(slot, job.env):
-        sys.stderr.write(f"keeper: containers have no way out: {trouble}\n")
+        sys.stderr.write(f"engine supervisor: containers have no way out: {trouble}\n")
         sys.stderr.flush()
 
 
@@ -238,7 +243,7 @@ def main(arguments: list[str]) -> int:
     """Keep one engine; returns dockerd's exit code, or 0 when it was asked to stop."""
     job = Job.read(Path(arguments[0]))
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, _asked)
+        signal.signal(number, _stop_requested)
     process: subprocess.Popen[bytes] | None = None
     ended_early: int | None = None
     try:
@@ -249,7 +254,7 @@ def main(arguments: list[str]) -> int:
     except Stop:
         pass
     except OSError as error:
-        sys.stderr.write(f"keeper: {error}\n")
+        sys.stderr.write(f"engine supervisor: {error}\n")
         ended_early = 1
     finally:
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
@@ -258,7 +263,7 @@ def main(arguments: list[str]) -> int:
         if process is not None:
             _end(process, job.host)
         tidy(job)
-        sys.stderr.write(f"keeper: ended after {time.monotonic() - started:.1f} s\n")
+        sys.stderr.write(f"engine supervisor: ended after {time.monotonic() - started:.1f} s\n")
     return ended_early or 0
 
 

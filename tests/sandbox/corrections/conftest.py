@@ -135,31 +135,37 @@ class Shop:
         return self.ecs.describe_services(cluster="tests", services=[self.name])["services"][0]
 
     def deployment(self, arn: str) -> Any:
-        found = self.ecs.describe_service_deployments(serviceDeploymentArns=[arn])
-        return found["serviceDeployments"][0]
+        described = self.ecs.describe_service_deployments(serviceDeploymentArns=[arn])
+        return described["serviceDeployments"][0]
 
     def until_over(self, arn: str, seconds: float = 20.0) -> Any:
         return self.until(
-            lambda: (found := self.deployment(arn))["status"] in ENDED and found, seconds
+            lambda: (
+                (service_deployment := self.deployment(arn))["status"] in ENDED
+                and service_deployment
+            ),
+            seconds,
         )
 
     def until(self, condition: Callable[[], Any], seconds: float = 20.0) -> Any:
         deadline = time.monotonic() + seconds
-        while not (found := condition()):
+        while not (outcome := condition()):
             assert time.monotonic() < deadline, self.described()
             time.sleep(0.05)
-        return found
+        return outcome
 
     def tasks(self, status: str = "RUNNING") -> list[Any]:
         arns = self.ecs.list_tasks(cluster="tests", family=self.name, desiredStatus=status)
         if not arns["taskArns"]:
             return []
-        found = self.ecs.describe_tasks(cluster="tests", tasks=arns["taskArns"])["tasks"]
-        return [one for one in found if status == "RUNNING" or one["lastStatus"] == "STOPPED"]
+        described = self.ecs.describe_tasks(cluster="tests", tasks=arns["taskArns"])["tasks"]
+        return [
+            task for task in described if status == "RUNNING" or task["lastStatus"] == "STOPPED"
+        ]
 
     def health(self) -> list[Any]:
-        found = self.world.client("elbv2").describe_target_health(TargetGroupArn=self.group)
-        return [one["TargetHealth"] for one in found["TargetHealthDescriptions"]]
+        described = self.world.client("elbv2").describe_target_health(TargetGroupArn=self.group)
+        return [target["TargetHealth"] for target in described["TargetHealthDescriptions"]]
 
     def get(self, path: str = "/") -> int:
         url = f"{self.world.state['endpoint']}/_alb/{self.name}{path}"
@@ -281,7 +287,9 @@ def shop(request: pytest.FixtureRequest) -> Iterator[ShopMaker]:
         return made[-1]
 
     yield make
-    for one in made:
-        found = one.ecs.describe_services(cluster="tests", services=[one.name])["services"]
-        if found and found[0]["status"] == "ACTIVE":
-            one.delete()
+    for service in made:
+        services = service.ecs.describe_services(cluster="tests", services=[service.name])[
+            "services"
+        ]
+        if services and services[0]["status"] == "ACTIVE":
+            service.delete()

@@ -25,8 +25,8 @@ SHA = "3f9c2ab" + "0" * 33
 STAGING, PRODUCTION = "111122223333", "444455556666"
 MAIN, STABLE = "refs/heads/main", "refs/tags/v1.0.0-stable"
 LAYERS = {
-    STAGING: next(one for one in roles.PLAN.layers if one.environment == "staging"),
-    PRODUCTION: next(one for one in roles.PLAN.layers if one.environment == "production"),
+    STAGING: next(layer for layer in roles.PLAN.layers if layer.environment == "staging"),
+    PRODUCTION: next(layer for layer in roles.PLAN.layers if layer.environment == "production"),
 }
 
 
@@ -91,14 +91,16 @@ def client_of(world: Any, answer: dict[str, Any], service: str) -> Any:
 
 def test_contract_is_published_and_the_service_answers(deployed: Any) -> None:
     ssm = deployed.client("ssm", STAGING)
-    found = ssm.get_parameters_by_path(Path="/shop/staging")["Parameters"]
-    values = {one["Name"].rpartition("/")[2]: one["Value"] for one in found}
+    parameters = ssm.get_parameters_by_path(Path="/shop/staging")["Parameters"]
+    values = {parameter["Name"].rpartition("/")[2]: parameter["Value"] for parameter in parameters}
     url = f"{deployed.state['endpoint']}/_alb/shop-staging"
     assert values == {
         "cluster": "shop-staging", "service": "web", "repository": "shop-staging", "url": url,
     }  # fmt: skip
     stack = deployed.client("cloudformation", STAGING).describe_stacks(StackName="shop-staging")
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in stack["Stacks"][0]["Outputs"]}
+    outputs = {
+        output["OutputKey"]: output["OutputValue"] for output in stack["Stacks"][0]["Outputs"]
+    }
     assert outputs["RepositoryUri"] == f"{deployed.state['registry']}/shop-staging"
     assert outputs["Url"] == url
     with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:
@@ -232,9 +234,11 @@ def test_deploy_role_may_deliver_and_no_more(deployed: Any, tmp_path: Path) -> N
     answer = assume(deployed, token_for(deployed, job(deployed, tmp_path, STABLE)), PRODUCTION)
     ecs, ecr = client_of(deployed, answer, "ecs"), client_of(deployed, answer, "ecr")
     live = ecs.describe_services(cluster="shop-production", services=["web"])["services"][0]
-    found = ecs.describe_task_definition(taskDefinition=live["taskDefinition"])["taskDefinition"]
+    definition = ecs.describe_task_definition(taskDefinition=live["taskDefinition"])[
+        "taskDefinition"
+    ]
     fields = ("family", "containerDefinitions", "executionRoleArn", "taskRoleArn", "cpu", "memory")
-    same = {name: found[name] for name in fields} | {"networkMode": "bridge"}
+    same = {name: definition[name] for name in fields} | {"networkMode": "bridge"}
     made = ecs.register_task_definition(**same)["taskDefinition"]["taskDefinitionArn"]
     updated = ecs.update_service(cluster="shop-production", service="web", taskDefinition=made)
     arn = updated["service"]["currentServiceDeployment"]

@@ -17,75 +17,23 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError  # the tests ask as any client would
+from tests.sandbox.corrections.left_out import (
+    API,
+    HEALTH,
+    IN_PROCESS,
+    SETTINGS,
+    WHOLE,
+    without,
+)
 
 Serving = Callable[..., Any]
 Make = Callable[..., Any]
 STAGING = "111122223333"
 
-API = (
-    "cloudformation.oidc-provider",
-    "cloudformation.service-whole",
-    "cloudformation.task-definitions-whole",
-    "ecr.image-calls",
-    "ecr.local-host",
-    "ecr.refuses-incomplete-manifests",
-    "ecr.registry-account",
-    "ecr.registry-checks-token",
-    "ecr.scan-calls",
-    "ecr.shares-across-accounts",
-    "ecr.token-of-principal",
-    "ecs.current-service-deployment",
-    "ecs.millisecond-times",
-    "ecs.service-deployments",
-    "iam.denials-name-the-resource",
-    "iam.ecs-resources",
-    "iam.pass-role",
-    "iam.wildcards-whole",
-    "sts.verifies-web-identity",
-)
-HEALTH = (
-    "ecs.drains-before-stop",
-    "ecs.failed-deployments-leave",
-    "ecs.no-cached-image",
-    "ecs.out-of-memory-reason",
-    "ecs.rollout-waits-for-container-health",
-    "ecs.rollout-waits-for-targets",
-    "ssm.secure-strings-reach-containers",
-)
-SETTINGS = (
-    "alb.forwards-to-healthy",
-    "ecs.breaker-judges-first-deployment",
-    "ecs.container-health",
-    "ecs.container-settings",
-)
-WHOLE = ("alb.target-health", "ecs.scheduler", "ecs.task-runtime")
-IN_PROCESS = ("ecs.healthy-task-resets-breaker", "ecs.records-are-read-whole")
-SLOW = (
-    "/bin/busybox mkdir -p /www/cgi-bin; printf '#!/bin/busybox sh\\n/bin/busybox sleep 1\\n"
-    'printf "Content-Type: text/plain\\\\r\\\\n\\\\r\\\\nlate"\\n\' > /www/cgi-bin/slow; '
-    "/bin/busybox chmod +x /www/cgi-bin/slow; "
-    "trap 'exit 0' TERM; /bin/busybox httpd -f -p 8080 -h /www & wait"
-)
-DEAF = "trap 'exit 0' TERM; /bin/busybox sleep 1000 & wait"
-
-
-def without(serve: Serving, names: tuple[str, ...]) -> Any:
-    return serve(*[option for name in names for option in ("--without", name)])
-
 
 @pytest.fixture(scope="module")
 def bare_api(serve: Serving) -> Any:
     return without(serve, API)
-
-
-@pytest.fixture(scope="module")
-def bare_health(serve: Serving) -> Any:
-    return without(serve, HEALTH)
-
-
-@pytest.fixture(scope="module")
-def bare_settings(serve: Serving) -> Any:
-    return without(serve, SETTINGS)
 
 
 def status_of(
@@ -114,7 +62,7 @@ def error_of(call: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
 
 
 def test_every_correction_is_left_out_somewhere_here(world: Any) -> None:
-    known = {one["name"] for one in world.admin("/_shipway/corrections")}
+    known = {correction["name"] for correction in world.admin("/_shipway/corrections")}
     assert known == {*API, *HEALTH, *SETTINGS, *WHOLE, *IN_PROCESS}
 
 
@@ -201,25 +149,27 @@ def template_facts(world: Any) -> dict[str, Any]:
         StackName="templated", WaiterConfig={"Delay": 1, "MaxAttempts": 10}
     )
     made = ecs.describe_task_definition(taskDefinition="templated")["taskDefinition"]
-    found = ecs.describe_services(cluster="tests", services=["templated"])["services"][0]
+    templated = ecs.describe_services(cluster="tests", services=["templated"])["services"][0]
     check_made = made["containerDefinitions"][0].get("healthCheck", {})
     return {
         "cloudformation.oidc-provider": not refused[0],
-        "cloudformation.service-whole": found["healthCheckGracePeriodSeconds"] == 9,
+        "cloudformation.service-whole": templated["healthCheckGracePeriodSeconds"] == 9,
         "cloudformation.task-definitions-whole": check_made.get("interval") == 7,
     }
 
 
 def service_facts(world: Any, shop: Make) -> dict[str, Any]:
     """Whether service deployments are there, and times have fractions."""
-    one = shop(world, balanced=False, desired=0)
-    arn = one.create(one.definition())
-    listed = one.ecs.list_service_deployments(cluster="tests", service=one.name)
-    definition = one.ecs.describe_task_definition(taskDefinition=one.name)["taskDefinition"]
+    service = shop(world, balanced=False, desired=0)
+    arn = service.create(service.definition())
+    listed = service.ecs.list_service_deployments(cluster="tests", service=service.name)
+    definition = service.ecs.describe_task_definition(taskDefinition=service.name)["taskDefinition"]
     times = [definition["registeredAt"]]
     container = {"name": "a", "image": "b"}
     for _ in range(3):
-        made = one.ecs.register_task_definition(family=one.name, containerDefinitions=[container])
+        made = service.ecs.register_task_definition(
+            family=service.name, containerDefinitions=[container]
+        )
         times += [made["taskDefinition"]["registeredAt"]]
     return {
         "ecs.current-service-deployment": bool(arn),
@@ -256,30 +206,30 @@ def as_role(world: Any, arn: str, service: str) -> Any:
 
 def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
     """Whether IAM and STS ask what AWS asks."""
-    one = shop(world, balanced=False, desired=0)
-    definition = one.definition()
-    one.create(definition)
+    service = shop(world, balanced=False, desired=0)
+    definition = service.definition()
+    service.create(definition)
     where = "arn:aws:ecs:eu-west-1:123456789012"
-    passed = role_with(world, f"passed-{one.name}", [])
+    passed = role_with(world, f"passed-{service.name}", [])
     deployer = role_with(
         world,
-        f"deployer-{one.name}",
+        f"deployer-{service.name}",
         [
             {
                 "Effect": "Allow",
                 "Action": "ecs:UpdateService",
-                "Resource": f"{where}:service/tests/{one.name}",
+                "Resource": f"{where}:service/tests/{service.name}",
                 "Condition": {"ArnEquals": {"ecs:cluster": f"{where}:cluster/tests"}},
             },
             {"Effect": "Allow", "Action": "ecs:RegisterTaskDefinition", "Resource": "*"},
         ],
     )
     ecs = as_role(world, deployer, "ecs")
-    updated = error_of(ecs.update_service, cluster="tests", service=one.name, desiredCount=0)
-    other = error_of(ecs.delete_service, cluster="tests", service=one.name)
+    updated = error_of(ecs.update_service, cluster="tests", service=service.name, desiredCount=0)
+    other = error_of(ecs.delete_service, cluster="tests", service=service.name)
     registered = error_of(
         ecs.register_task_definition,
-        family=one.name,
+        family=service.name,
         taskRoleArn=passed,
         containerDefinitions=[{"name": "a", "image": "b"}],
     )
@@ -297,7 +247,7 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
     )
     federated = role_with(
         world,
-        f"federated-{one.name}",
+        f"federated-{service.name}",
         [],
         {
             "Effect": "Allow",
@@ -316,7 +266,7 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
     )
     guarded = role_with(
         world,
-        f"guarded-{one.name}",
+        f"guarded-{service.name}",
         [],
         {
             "Effect": "Allow",
@@ -331,7 +281,7 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         RoleSessionName="newline",
         ExternalId="v1-stable\n",
     )
-    arn = f"{where}:service/tests/{one.name}"
+    arn = f"{where}:service/tests/{service.name}"
     return {
         "iam.denials-name-the-resource": f"on resource: {arn} because" in other[1],
         "iam.ecs-resources": not updated[0],
@@ -352,191 +302,3 @@ def test_api_corrections_make_the_difference(world: Any, bare_api: Any, shop: Ma
     bare = facts(bare_api)
     # A denial of MiniStack's names another resource than this one for two reasons at once.
     assert bare == dict.fromkeys(API, False)
-
-
-def steady(one: Any) -> None:
-    assert one.until_over(one.create(one.definition()))["status"] == "SUCCESSFUL"
-
-
-def test_without_target_health_a_deaf_release_succeeds(bare_health: Any, shop: Make) -> None:
-    one = shop(bare_health)
-    steady(one)
-    assert one.until_over(one.update(one.definition(DEAF)))["status"] == "SUCCESSFUL"
-    check = {"command": ["CMD", "/bin/busybox", "false"], "interval": 1, "retries": 1}
-    failing = one.update(one.definition(healthCheck=check))
-    assert one.until_over(failing)["status"] == "SUCCESSFUL"
-
-
-def test_without_it_a_failed_deployment_stays(bare_health: Any, shop: Make) -> None:
-    one = shop(bare_health, balanced=False)
-    steady(one)
-    assert one.until_over(one.update(one.definition("exit 1")))["status"] == "ROLLBACK_SUCCESSFUL"
-    states = [found["rolloutState"] for found in one.described()["deployments"]]
-    assert states == ["COMPLETED", "FAILED"]
-
-
-def test_without_it_memory_gives_no_reason(bare_health: Any, shop: Make) -> None:
-    one = shop(bare_health, balanced=False, desired=1)
-    one.until_over(one.create(one.definition("a=x; while :; do a=$a$a; done")))
-    stopped = one.until(lambda: one.tasks("STOPPED"))
-    assert stopped[0]["containers"][0]["exitCode"] == 137
-    assert "reason" not in stopped[0]["containers"][0]
-
-
-def run_once(one: Any, definition: str) -> Any:
-    task = one.ecs.run_task(cluster="tests", taskDefinition=definition)["tasks"][0]["taskArn"]
-
-    def stopped() -> Any:
-        found = one.ecs.describe_tasks(cluster="tests", tasks=[task])["tasks"][0]
-        return found if found["lastStatus"] == "STOPPED" else None
-
-    return one.until(stopped)
-
-
-@pytest.mark.parametrize("corrected", [True, False])
-def test_secure_string_reaches_the_container(
-    world: Any, bare_health: Any, shop: Make, *, corrected: bool
-) -> None:
-    of = world if corrected else bare_health
-    one = shop(of, balanced=False)
-    of.client("ssm").put_parameter(Name=f"/{one.name}/key", Value="open", Type="SecureString")
-    definition = one.definition(
-        '[ "$KEY" = open ]', secrets=[{"name": "KEY", "valueFrom": f"/{one.name}/key"}]
-    )
-    code = run_once(one, definition)["containers"][0]["exitCode"]
-    assert (code == 0) is corrected
-
-
-@pytest.mark.parametrize("corrected", [True, False])
-def test_image_that_left_the_registry_is_not_run(
-    world: Any, bare_health: Any, shop: Make, docker_host: str, *, corrected: bool
-) -> None:
-    of = world if corrected else bare_health
-    one = shop(of, balanced=False)
-    assert run_once(one, one.definition("exit 5"))["containers"][0]["exitCode"] == 5
-    of.client("ecr").create_repository(repositoryName=f"gone-{one.name}")
-    gone = f"{of.state['registry']}/gone-{one.name}:latest"
-    from shipway_sandbox.emulator.containers import ContainerEngine  # noqa: PLC0415  # only here
-
-    engine = ContainerEngine("test", docker_host)
-    engine.api.tag(of.image, f"{of.state['registry']}/gone-{one.name}", "latest")
-    try:
-        task = run_once(one, one.definition("exit 5", image=gone))
-    finally:
-        engine.api.remove_image(gone)
-        engine.api.close()
-        engine.streams.close()
-    assert task["stoppedReason"].startswith("CannotPullContainerError") is corrected
-
-
-@pytest.mark.parametrize("corrected", [True, False])
-def test_request_under_way_survives_the_stop(
-    world: Any, bare_health: Any, shop: Make, *, corrected: bool
-) -> None:
-    import threading  # noqa: PLC0415  # only here
-
-    one = shop(world if corrected else bare_health, desired=1)
-    one.until_over(one.create(one.definition(SLOW)))
-    one.until(lambda: one.get("/health") == 200)
-    answers: list[int] = []
-
-    def ask() -> None:
-        try:
-            answers.append(one.get("/cgi-bin/slow"))
-        except OSError:
-            answers.append(0)
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    one.until(lambda: any(one.tasks()))
-    import time  # noqa: PLC0415  # only here
-
-    time.sleep(0.3)
-    one.ecs.stop_task(cluster="tests", task=one.tasks()[0]["taskArn"])
-    asking.join()
-    assert (answers == [200]) is corrected
-
-
-def test_without_settings_a_container_runs_as_its_image_says(
-    bare_settings: Any, shop: Make
-) -> None:
-    one = shop(bare_settings, balanced=False, desired=1)
-    definition = one.definition(entryPoint=["/bin/busybox", "false"], command=None)
-    task = one.ecs.run_task(cluster="tests", taskDefinition=definition)["tasks"][0]["taskArn"]
-
-    def running() -> Any:
-        found = one.ecs.describe_tasks(cluster="tests", tasks=[task])["tasks"][0]
-        return found["lastStatus"] == "RUNNING"
-
-    one.until(running)  # the image's own entry point serves; `false` would have ended
-    one.ecs.stop_task(cluster="tests", task=task)
-
-
-def test_container_settings_are_honoured(world: Any, shop: Make) -> None:
-    one = shop(balanced=False)
-    definition = one.definition(entryPoint=["/bin/busybox", "false"], command=None)
-    assert run_once(one, definition)["containers"][0]["exitCode"] == 1
-    user = one.definition("[ $(/bin/busybox id -u) = 1234 ] && exit 9", user="1234")
-    assert run_once(one, user)["containers"][0]["exitCode"] == 9
-    assert world.process.poll() is None
-
-
-def test_without_it_a_bad_first_deployment_is_not_judged(bare_settings: Any, shop: Make) -> None:
-    one = shop(bare_settings, balanced=False, desired=1)
-    arn = one.create(one.definition(entryPoint=None, command=["/nowhere"], image="nowhere/image"))
-    one.until(lambda: one.described()["deployments"][0]["failedTasks"] >= 4)
-    assert one.deployment(arn)["status"] == "IN_PROGRESS"
-
-
-@pytest.mark.parametrize("corrected", [True, False])
-def test_container_health_is_told(
-    world: Any, bare_settings: Any, shop: Make, *, corrected: bool
-) -> None:
-    one = shop(world if corrected else bare_settings, balanced=False, desired=1)
-    check = {"command": ["CMD", "/bin/busybox", "true"], "interval": 1, "retries": 1}
-    definition = one.definition(healthCheck=check)
-    arn = one.create(definition)
-    assert one.until_over(arn)["status"] == "SUCCESSFUL"
-    assert one.tasks()[0]["healthStatus"] == ("HEALTHY" if corrected else "UNKNOWN")
-
-
-@pytest.mark.parametrize("corrected", [True, False])
-def test_traffic_goes_to_healthy_targets_only(
-    world: Any, bare_settings: Any, shop: Make, *, corrected: bool
-) -> None:
-    of = world if corrected else bare_settings
-    one = shop(of, desired=1, HealthCheckIntervalSeconds=1, HealthCheckTimeoutSeconds=1)
-    one.until_over(one.create(one.definition(entryPoint=None, command=None)))
-    of.client("elbv2").register_targets(
-        TargetGroupArn=one.group, Targets=[{"Id": "127.0.0.1", "Port": 9}]
-    )
-    one.until(lambda: any(found["State"] == "unhealthy" for found in one.health()))
-    answers = {one.get("/health") for _ in range(12)}
-    assert (answers == {200}) is corrected
-
-
-def test_without_the_whole_of_it_nothing_is_evaluated(serve: Serving) -> None:
-    """The three that carry the rest: without them a deployment is complete when it is made."""
-    bare = without(serve, WHOLE)
-    ecs, elb = bare.client("ecs"), bare.client("elbv2")
-    definition = ecs.register_task_definition(
-        family="bare", containerDefinitions=[{"name": "a", "image": bare.image + "0"}]
-    )["taskDefinition"]["taskDefinitionArn"]
-    made = ecs.create_service(
-        cluster="tests", serviceName="bare", taskDefinition=definition, desiredCount=0
-    )["service"]
-    assert made["deployments"][0]["rolloutState"] == "COMPLETED"
-    group = elb.create_target_group(Name="bare", Protocol="HTTP", Port=9, TargetType="ip")
-    arn = group["TargetGroups"][0]["TargetGroupArn"]
-    elb.register_targets(TargetGroupArn=arn, Targets=[{"Id": "127.0.0.1", "Port": 9}])
-    found = elb.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
-    assert found[0]["TargetHealth"]["State"] == "healthy"
-    task = ecs.run_task(cluster="tests", taskDefinition=definition)["tasks"][0]["taskArn"]
-    reasons: list[str] = []
-    for _ in range(200):
-        described = ecs.describe_tasks(cluster="tests", tasks=[task])["tasks"][0]
-        if described["lastStatus"] == "STOPPED":
-            reasons.append(described["stoppedReason"])
-            break
-    assert reasons
-    assert not reasons[0].startswith("CannotPullContainerError")

@@ -28,40 +28,40 @@ def steady(shop: Any) -> str:
 
 
 def test_good_rollout_loses_no_request(shop: Make) -> None:
-    one = shop()
-    steady(one)
+    service = shop()
+    steady(service)
     over, counts = threading.Event(), [0, 0]
 
     def ask() -> None:
         # A busy machine answers less often: then more are asked, of the new version alone.
         while not over.is_set() or counts[0] <= 20:
             counts[0] += 1
-            counts[1] += one.get() != 200
+            counts[1] += service.get() != 200
             time.sleep(0.01)
 
     asking = threading.Thread(target=ask)
     asking.start()
-    arn = one.update(one.definition(environment=[{"name": "VERSION", "value": "2"}]))
-    seen = one.until_over(arn)
+    arn = service.update(service.definition(environment=[{"name": "VERSION", "value": "2"}]))
+    seen = service.until_over(arn)
     during = counts[0]
     over.set()
     asking.join()
     assert seen["status"] == "SUCCESSFUL"
     assert during > 0
     assert counts[1] == 0
-    found = one.described()
-    assert [one["rolloutState"] for one in found["deployments"]] == ["COMPLETED"]
-    assert {task["startedBy"] for task in one.tasks()} == {found["deployments"][0]["id"]}
-    assert "has reached a steady state." in found["events"][0]["message"]
+    described = service.described()
+    assert [deployment["rolloutState"] for deployment in described["deployments"]] == ["COMPLETED"]
+    assert {task["startedBy"] for task in service.tasks()} == {described["deployments"][0]["id"]}
+    assert "has reached a steady state." in described["events"][0]["message"]
 
 
 def test_first_deployment_starts_in_progress_and_its_digest_is_known(shop: Make) -> None:
-    one = shop()
-    arn = one.create(one.definition())
-    found = one.described()
-    assert found["deployments"][0]["rolloutState"] == "IN_PROGRESS"
-    assert found["currentServiceDeployment"] == arn
-    ended = one.until_over(arn)
+    service = shop()
+    arn = service.create(service.definition())
+    described = service.described()
+    assert described["deployments"][0]["rolloutState"] == "IN_PROGRESS"
+    assert described["currentServiceDeployment"] == arn
+    ended = service.until_over(arn)
     assert ended["status"] == "SUCCESSFUL"
     assert ended["targetServiceRevision"]["runningTaskCount"] == 2
     assert ended["deploymentCircuitBreaker"] == {
@@ -69,12 +69,12 @@ def test_first_deployment_starts_in_progress_and_its_digest_is_known(shop: Make)
         "failureCount": 0,
         "threshold": 3,
     }
-    revision = one.ecs.describe_service_revisions(
+    revision = service.ecs.describe_service_revisions(
         serviceRevisionArns=[ended["targetServiceRevision"]["arn"]]
     )["serviceRevisions"][0]
-    digest = one.world.image.partition("@")[2]
+    digest = service.world.image.partition("@")[2]
     assert [image["imageDigest"] for image in revision["containerImages"]] == [digest]
-    containers = [container for task in one.tasks() for container in task["containers"]]
+    containers = [container for task in service.tasks() for container in task["containers"]]
     assert {container["imageDigest"] for container in containers} == {digest}
 
 
@@ -113,7 +113,7 @@ class Failed:
     @property
     def stopped(self) -> list[Any]:
         """Stopped tasks of the failed deployment."""
-        return [one for one in self.shop.tasks("STOPPED") if one["startedBy"] == self.second]
+        return [task for task in self.shop.tasks("STOPPED") if task["startedBy"] == self.second]
 
 
 @pytest.fixture(scope="module")
@@ -123,12 +123,12 @@ def failures(shops: Make) -> dict[str, Failed]:
     # What exits must not be found deaf before the engine has told its end, which takes it up to two
     # seconds on a busy machine: AWS's shortest interval is 5 s.
     begun = {name: shops(**({} if name in EXIT_CODES else quick)) for name in FAILURES}
-    first = {name: one.create(one.definition()) for name, one in begun.items()}
+    first = {name: service.create(service.definition()) for name, service in begun.items()}
     made: dict[str, Failed] = {}
-    for name, one in begun.items():
-        assert one.until_over(first[name], 60.0)["status"] == "SUCCESSFUL"
-        found = one.described()
-        made[name] = Failed(one, found["taskDefinition"], found["deployments"][0]["id"])
+    for name, service in begun.items():
+        assert service.until_over(first[name], 60.0)["status"] == "SUCCESSFUL"
+        described = service.described()
+        made[name] = Failed(service, described["taskDefinition"], described["deployments"][0]["id"])
     for name, each in made.items():
         kind = dict(FAILURES[name])
         if name == "missing-image":
@@ -141,11 +141,11 @@ def failures(shops: Make) -> dict[str, Failed]:
         for each in made.values():
             if each.ended is None:
                 each.health |= {
-                    (one["State"], one.get("Reason", ""), one.get("Description", ""))
-                    for one in each.shop.health()
+                    (target["State"], target.get("Reason", ""), target.get("Description", ""))
+                    for target in each.shop.health()
                 }
-                found = each.shop.deployment(each.arn)
-                each.ended = found if found["status"].startswith("ROLLBACK_S") else None
+                described = each.shop.deployment(each.arn)
+                each.ended = described if described["status"].startswith("ROLLBACK_S") else None
         time.sleep(0.05)
     return made
 
@@ -158,11 +158,11 @@ def test_failure_is_rolled_back_and_the_old_version_serves(
     assert each.ended["deploymentCircuitBreaker"]["status"] == "TRIGGERED"
     assert each.ended["deploymentCircuitBreaker"]["failureCount"] >= 3
     assert each.ended["rollback"]["serviceRevisionArn"]
-    found = each.shop.described()
-    assert [(one["id"], one["rolloutState"]) for one in found["deployments"]] == [
-        (each.first, "COMPLETED")
-    ]
-    assert found["taskDefinition"] == each.good
+    described = each.shop.described()
+    assert [
+        (deployment["id"], deployment["rolloutState"]) for deployment in described["deployments"]
+    ] == [(each.first, "COMPLETED")]
+    assert described["taskDefinition"] == each.good
     assert len(each.stopped) >= 3
     assert each.shop.get() == 200
 
@@ -170,7 +170,7 @@ def test_failure_is_rolled_back_and_the_old_version_serves(
 @pytest.mark.parametrize(("name", "code"), EXIT_CODES.items())
 def test_crash_says_its_exit_code(failures: dict[str, Failed], name: str, code: int) -> None:
     crashed = [
-        one for one in failures[name].stopped if one["stopCode"] == "EssentialContainerExited"
+        task for task in failures[name].stopped if task["stopCode"] == "EssentialContainerExited"
     ]
     assert len(crashed) >= 2
     for task in crashed:
@@ -204,8 +204,8 @@ def test_unhealthy_target_says_why(
     assert f"Task failed ELB health checks in (target-group {each.shop.group})" in reasons
     messages = " ".join(event["message"] for event in each.shop.described()["events"])
     assert f"due to (reason {description})" in messages
-    told = {found[1:] for found in each.health if found[0] == "unhealthy"}
-    assert told <= {(reason, description)}
+    reasons_shown = {health[1:] for health in each.health if health[0] == "unhealthy"}
+    assert reasons_shown <= {(reason, description)}
 
 
 def test_failing_container_health_check_is_told(failures: dict[str, Failed]) -> None:
@@ -231,7 +231,7 @@ def test_failing_container_health_check_is_told(failures: dict[str, Failed]) -> 
 def test_task_that_cannot_start_says_why(
     failures: dict[str, Failed], name: str, start: str, end: str
 ) -> None:
-    refused = [one for one in failures[name].stopped if one["stopCode"] == "TaskFailedToStart"]
+    refused = [task for task in failures[name].stopped if task["stopCode"] == "TaskFailedToStart"]
     assert len(refused) >= 3
     for task in refused:
         assert task["stoppedReason"].startswith(start)
@@ -239,70 +239,76 @@ def test_task_that_cannot_start_says_why(
 
 
 def test_bad_first_deployment_has_nothing_to_go_back_to(shop: Make) -> None:
-    one = shop()
-    ended = one.until_over(one.create(one.definition("exit 1")))
+    service = shop()
+    ended = service.until_over(service.create(service.definition("exit 1")))
     assert ended["status"] == "ROLLBACK_FAILED"
-    found = one.described()
-    assert [(dep["status"], dep["rolloutState"]) for dep in found["deployments"]] == [
+    described = service.described()
+    assert [(dep["status"], dep["rolloutState"]) for dep in described["deployments"]] == [
         ("PRIMARY", "FAILED")
     ]
 
 
 def test_breaker_without_rollback_stops_the_deployment(shop: Make) -> None:
-    one = shop()
-    good = one.definition()
+    service = shop()
+    good = service.definition()
     breaker = {"deploymentCircuitBreaker": {"enable": True, "rollback": False}}
-    one.until_over(one.create(good, deploymentConfiguration=breaker))
-    bad = one.definition("exit 1")
-    assert one.until_over(one.update(bad))["status"] == "STOPPED"
-    found = one.described()
-    assert found["taskDefinition"] == bad
-    assert found["deployments"][0]["rolloutState"] == "FAILED"
-    assert one.get() == 200
+    service.until_over(service.create(good, deploymentConfiguration=breaker))
+    bad = service.definition("exit 1")
+    assert service.until_over(service.update(bad))["status"] == "STOPPED"
+    described = service.described()
+    assert described["taskDefinition"] == bad
+    assert described["deployments"][0]["rolloutState"] == "FAILED"
+    assert service.get() == 200
 
 
 def test_superseded_deployment_is_stopped_and_the_newer_one_succeeds(shop: Make) -> None:
-    one = shop()
-    steady(one)
-    first = one.update(one.definition(DEAF))
-    second = one.update(one.definition(environment=[{"name": "A", "value": "3"}]))
+    service = shop()
+    steady(service)
+    first = service.update(service.definition(DEAF))
+    second = service.update(service.definition(environment=[{"name": "A", "value": "3"}]))
     seen: list[str] = []
 
     def over() -> Any:
-        status = one.deployment(first)["status"]
+        status = service.deployment(first)["status"]
         if status not in seen:
             seen.append(status)
         return status == "STOPPED"
 
-    one.until(over)
+    service.until(over)
     assert seen[-2:] == ["STOP_REQUESTED", "STOPPED"]
-    assert one.until_over(second)["status"] == "SUCCESSFUL"
-    listed = one.ecs.list_service_deployments(cluster="tests", service=one.name)
-    arns = [found["serviceDeploymentArn"] for found in listed["serviceDeployments"]]
+    assert service.until_over(second)["status"] == "SUCCESSFUL"
+    listed = service.ecs.list_service_deployments(cluster="tests", service=service.name)
+    arns = [
+        service_deployment["serviceDeploymentArn"]
+        for service_deployment in listed["serviceDeployments"]
+    ]
     assert arns[:2] == [second, first]
-    only = one.ecs.list_service_deployments(
-        cluster="tests", service=one.name, status=["STOPPED"], maxResults=1
+    only = service.ecs.list_service_deployments(
+        cluster="tests", service=service.name, status=["STOPPED"], maxResults=1
     )
-    assert [found["serviceDeploymentArn"] for found in only["serviceDeployments"]] == [first]
+    assert [
+        service_deployment["serviceDeploymentArn"]
+        for service_deployment in only["serviceDeployments"]
+    ] == [first]
 
 
 @pytest.mark.parametrize(
     ("stop_type", "status"), [("ROLLBACK", "ROLLBACK_SUCCESSFUL"), ("ABORT", "STOPPED")]
 )
 def test_stopped_by_someone(shop: Make, stop_type: str, status: str) -> None:
-    one = shop()
-    good = steady(one)
-    arn = one.update(one.definition(DEAF))
-    one.until(lambda: one.deployment(arn)["status"] == "IN_PROGRESS")
-    one.ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType=stop_type)
-    assert one.until_over(arn)["status"] == status
+    service = shop()
+    good = steady(service)
+    arn = service.update(service.definition(DEAF))
+    service.until(lambda: service.deployment(arn)["status"] == "IN_PROGRESS")
+    service.ecs.stop_service_deployment(serviceDeploymentArn=arn, stopType=stop_type)
+    assert service.until_over(arn)["status"] == status
     if stop_type == "ROLLBACK":
-        assert one.described()["taskDefinition"] == good
-    assert one.get() == 200
+        assert service.described()["taskDefinition"] == good
+    assert service.get() == 200
 
 
 def test_no_tasks_wanted_is_a_deployment_that_succeeds(shop: Make) -> None:
-    one = shop(desired=0)
-    assert one.until_over(one.create(one.definition()))["status"] == "SUCCESSFUL"
-    one.ecs.update_service(cluster="tests", service=one.name, desiredCount=1)
-    one.until(lambda: one.described()["runningCount"] == 1)
+    service = shop(desired=0)
+    assert service.until_over(service.create(service.definition()))["status"] == "SUCCESSFUL"
+    service.ecs.update_service(cluster="tests", service=service.name, desiredCount=1)
+    service.until(lambda: service.described()["runningCount"] == 1)

@@ -24,19 +24,19 @@ def quick(serve: Serving) -> Any:
     return serve("--minute", "0.5")
 
 
-def stages_of(one: Any, arn: str, status: str) -> list[tuple[str, float]]:
+def stages_of(service: Any, arn: str, status: str) -> list[tuple[str, float]]:
     """Stages and production weights in the order in which they were seen."""
     seen: list[tuple[str, float]] = []
 
     def over() -> bool:
-        found = one.deployment(arn)
-        weight = found["targetServiceRevision"].get("requestedProductionTrafficWeight", 0.0)
-        if not seen or seen[-1] != (found["lifecycleStage"], weight):
-            seen.append((found["lifecycleStage"], weight))
-        assert found["status"] in {"PENDING", "IN_PROGRESS", status}, found
-        return bool(found["status"] == status)
+        deployment = service.deployment(arn)
+        weight = deployment["targetServiceRevision"].get("requestedProductionTrafficWeight", 0.0)
+        if not seen or seen[-1] != (deployment["lifecycleStage"], weight):
+            seen.append((deployment["lifecycleStage"], weight))
+        assert deployment["status"] in {"PENDING", "IN_PROGRESS", status}, deployment
+        return bool(deployment["status"] == status)
 
-    one.until(over)
+    service.until(over)
     return seen
 
 
@@ -64,61 +64,65 @@ def stages_of(one: Any, arn: str, status: str) -> list[tuple[str, float]]:
 def test_traffic_shifts_by_stages(
     quick: Any, shop: Make, configuration: dict[str, Any], weights: list[float]
 ) -> None:
-    one = shop(quick, desired=1)
-    one.until_over(one.create(one.definition(OLD)))
+    service = shop(quick, desired=1)
+    service.until_over(service.create(service.definition(OLD)))
     breaker = {"enable": True, "rollback": True}
-    arn = one.update(
-        one.definition(NEW),
+    arn = service.update(
+        service.definition(NEW),
         deploymentConfiguration={
             "bakeTimeInMinutes": 1, "deploymentCircuitBreaker": breaker, **configuration,
         },
     )  # fmt: skip
-    seen = stages_of(one, arn, "SUCCESSFUL")
+    seen = stages_of(service, arn, "SUCCESSFUL")
     assert list(dict.fromkeys(weight for _, weight in seen)) == weights
     stages = list(dict.fromkeys(stage for stage, _ in seen))
     assert "SCALE_UP" in stages
     assert stages[-2:] == ["BAKE_TIME", "CLEAN_UP"]
-    assert one.get() == 200
+    assert service.get() == 200
 
 
 def test_pause_hook_waits_for_its_answer(quick: Any, shop: Make) -> None:
-    one = shop(quick, desired=1)
-    one.until_over(one.create(one.definition(OLD)))
+    service = shop(quick, desired=1)
+    service.until_over(service.create(service.definition(OLD)))
     hook = {
         "targetType": "PAUSE",
         "lifecycleStages": ["PRE_SCALE_UP"],
         "timeoutConfiguration": {"timeoutInMinutes": 60, "action": "ROLLBACK"},
     }
-    arn = one.update(one.definition(NEW), deploymentConfiguration={"lifecycleHooks": [hook]})
+    arn = service.update(
+        service.definition(NEW), deploymentConfiguration={"lifecycleHooks": [hook]}
+    )
 
     def waiting() -> Any:
-        details = one.deployment(arn).get("lifecycleHookDetails", [])
-        return next((one for one in details if one["status"] == "AWAITING_ACTION"), None)
+        details = service.deployment(arn).get("lifecycleHookDetails", [])
+        return next((detail for detail in details if detail["status"] == "AWAITING_ACTION"), None)
 
-    detail = one.until(waiting)
+    detail = service.until(waiting)
     assert detail["timeoutAction"] == "ROLLBACK"
     assert detail["expiresAt"].timestamp() > time.time()
-    assert one.described()["deployments"][0]["pendingCount"] == 0
-    one.ecs.continue_service_deployment(
+    assert service.described()["deployments"][0]["pendingCount"] == 0
+    service.ecs.continue_service_deployment(
         serviceDeploymentArn=arn, hookId=detail["hookId"], action="CONTINUE"
     )
-    assert one.until_over(arn)["status"] == "SUCCESSFUL"
+    assert service.until_over(arn)["status"] == "SUCCESSFUL"
 
 
 def test_pause_hook_that_times_out_rolls_back(quick: Any, shop: Make) -> None:
-    one = shop(quick, desired=1)
-    good = one.definition(OLD)
-    one.until_over(one.create(good))
+    service = shop(quick, desired=1)
+    good = service.definition(OLD)
+    service.until_over(service.create(good))
     hook = {
         "targetType": "PAUSE",
         "lifecycleStages": ["POST_SCALE_UP"],
         "timeoutConfiguration": {"timeoutInMinutes": 1, "action": "ROLLBACK"},
     }
-    arn = one.update(one.definition(NEW), deploymentConfiguration={"lifecycleHooks": [hook]})
-    ended = one.until_over(arn)
+    arn = service.update(
+        service.definition(NEW), deploymentConfiguration={"lifecycleHooks": [hook]}
+    )
+    ended = service.until_over(arn)
     assert ended["status"] == "ROLLBACK_SUCCESSFUL"
     assert ended["lifecycleHookDetails"][0]["status"] == "TIMED_OUT"
-    assert one.described()["taskDefinition"] == good
+    assert service.described()["taskDefinition"] == good
 
 
 def error_of(call: Callable[..., Any], **arguments: Any) -> str:
@@ -132,9 +136,9 @@ def test_images_are_kept_moved_and_refused_as_ecr_does(quick: Any) -> None:
     name = quick.repository(imageTagMutability="IMMUTABLE")
     image = compute.seed_image(quick.busybox)
     compute.put_image(quick.state, name, image, "one")
-    found = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageTag": "one"}])["images"][0]
-    assert found["imageManifest"].encode() == image.manifest
-    moved = {"repositoryName": name, "imageManifest": found["imageManifest"]}
+    stored = ecr.batch_get_image(repositoryName=name, imageIds=[{"imageTag": "one"}])["images"][0]
+    assert stored["imageManifest"].encode() == image.manifest
+    moved = {"repositoryName": name, "imageManifest": stored["imageManifest"]}
     assert ecr.put_image(**moved, imageTag="two")["image"]["imageId"] == {
         "imageDigest": str(image.digest), "imageTag": "two",
     }  # fmt: skip
@@ -148,7 +152,7 @@ def test_images_are_kept_moved_and_refused_as_ecr_does(quick: Any) -> None:
     there = ecr.batch_check_layer_availability(
         repositoryName=name, layerDigests=[layer["digest"], "sha256:" + "5" * 64]
     )["layers"]
-    assert [one["layerAvailability"] for one in there] == ["AVAILABLE", "UNAVAILABLE"]
+    assert [known["layerAvailability"] for known in there] == ["AVAILABLE", "UNAVAILABLE"]
     assert there[0]["layerSize"] == layer["size"]
     detail = ecr.describe_images(repositoryName=name)["imageDetails"][0]
     assert sorted(detail["imageTags"]) == ["one", "two"]
@@ -169,7 +173,7 @@ HIGH = {"id": "CVE-2026-1", "severity": "HIGH", "package": "zlib", "fixed_in": "
         ({"outcome": "FAILED"}, ("FAILED", 0, 0)),
         ({"outcome": "UNSUPPORTED_IMAGE"}, ("UNSUPPORTED_IMAGE", 0, 0)),
     ],
-    ids=lambda one: one["outcome"] if isinstance(one, dict) else "",
+    ids=lambda setting: setting["outcome"] if isinstance(setting, dict) else "",
 )
 def test_scan_answers_what_was_set(
     quick: Any, setting: dict[str, Any], expected: tuple[str, int, int]
@@ -177,15 +181,15 @@ def test_scan_answers_what_was_set(
     ecr, name = quick.client("ecr"), quick.repository()
     image = compute.seed_image(quick.busybox, answer=name)
     compute.put_image(quick.state, name, image)
-    asked = {"repositoryName": name, "imageId": {"imageDigest": str(image.digest)}}
-    assert error_of(ecr.describe_image_scan_findings, **asked) == "ScanNotFoundException"
+    wanted = {"repositoryName": name, "imageId": {"imageDigest": str(image.digest)}}
+    assert error_of(ecr.describe_image_scan_findings, **wanted) == "ScanNotFoundException"
     quick.admin("/_shipway/scans", {"digest": str(image.digest), "polls": 1, **setting})
-    pending = ecr.describe_image_scan_findings(**asked)
+    pending = ecr.describe_image_scan_findings(**wanted)
     assert pending["imageScanStatus"]["status"] == "PENDING"
-    found = ecr.describe_image_scan_findings(**asked)
-    shown = found.get("imageScanFindings", {})
+    scan = ecr.describe_image_scan_findings(**wanted)
+    shown = scan.get("imageScanFindings", {})
     assert (
-        found["imageScanStatus"]["status"],
+        scan["imageScanStatus"]["status"],
         len(shown.get("findings", [])),
         len(shown.get("enhancedFindings", [])),
     ) == expected
@@ -202,11 +206,11 @@ def in_process() -> None:
 
 @pytest.mark.usefixtures("in_process")
 def test_healthy_task_resets_the_breaker_unless_configured() -> None:
-    from shipway_sandbox.emulator import corrections, scheduler, state  # noqa: PLC0415  # see there
+    from shipway_sandbox.emulator import scheduler, state  # noqa: PLC0415  # see there
+    from shipway_sandbox.emulator.corrections import CORRECTIONS  # noqa: PLC0415  # see there
 
     def after(rule_off: bool, **breaker: Any) -> int:  # noqa: FBT001  # a table of two
-        corrections._off.clear()
-        corrections._off.update({"ecs.healthy-task-resets-breaker"} if rule_off else ())
+        CORRECTIONS.leave_out(["ecs.healthy-task-resets-breaker"] if rule_off else [])
         deployment = {"id": "ecs-svc/1", "failedTasks": 2}
         task = {
             "_deployment_id": "ecs-svc/1",
@@ -224,7 +228,7 @@ def test_healthy_task_resets_the_breaker_unless_configured() -> None:
         assert after(rule_off=False, resetOnHealthyTask=False) == 2
         assert after(rule_off=True) == 2
     finally:
-        corrections._off.clear()
+        CORRECTIONS.leave_out([])
     assert not state._current
 
 
@@ -275,10 +279,11 @@ class Growing(dict[str, Any]):
 def test_a_record_is_read_while_it_grows(*, corrected: bool) -> None:
     from ministack.services import ecs as theirs  # noqa: PLC0415  # see there
 
-    from shipway_sandbox.emulator import corrections, ecs  # noqa: PLC0415  # see there
+    from shipway_sandbox.emulator import ecs  # noqa: PLC0415  # see there
+    from shipway_sandbox.emulator.corrections import CORRECTIONS  # noqa: PLC0415  # see there
 
     # In this process the corrections may be in force: a test beside this one may have put them so.
-    plain = corrections._originals.get("ecs._sanitize", theirs._sanitize)
+    plain = CORRECTIONS._originals.get("ecs._sanitize", theirs._sanitize)
     record: dict[str, Any] = {"taskArn": "arn", "_own": 1, "stoppedAt": None}
     record["containers"] = [Growing(record)]
     record["lastStatus"] = "RUNNING"

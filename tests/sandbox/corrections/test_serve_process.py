@@ -23,10 +23,10 @@ SECONDS = 15.0
 @pytest.fixture
 def engine(docker_host: str) -> Iterator[ContainerEngine]:
     """The engine as another would see it."""
-    found = ContainerEngine("test", docker_host)
-    yield found
-    found.api.close()
-    found.streams.close()
+    container_engine = ContainerEngine("test", docker_host)
+    yield container_engine
+    container_engine.api.close()
+    container_engine.streams.close()
 
 
 @pytest.fixture
@@ -54,22 +54,22 @@ def start(docker_host: str, tmp_path: Path) -> Iterator[Start]:
 
 def until(condition: Callable[[], Any]) -> Any:
     deadline = time.monotonic() + SECONDS
-    while not (found := condition()):
+    while not (outcome := condition()):
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    return found
+    return outcome
 
 
 def state_of(folder: Path) -> dict[str, Any]:
     path = folder / "sandbox.json"
     until(path.exists)
-    found: dict[str, Any] = json.loads(path.read_text())
-    return found
+    state: dict[str, Any] = json.loads(path.read_text())
+    return state
 
 
 def things(engine: ContainerEngine, run: str) -> int:
     """Containers and networks of one run."""
-    return sum(found == run for _, _, found in engine._labelled())
+    return sum(labelled_run == run for _, _, labelled_run in engine._labelled())
 
 
 def let_go(process: subprocess.Popen[bytes]) -> None:
@@ -108,10 +108,10 @@ def test_loopback_only_and_the_next_start_sweeps_what_a_killed_one_left(
     first = start(name="first")
     killed = state_of(tmp_path / "first")["run"]
     alive = start(name="alive")
-    found = state_of(tmp_path / "alive")
-    other = found["run"]
+    state = state_of(tmp_path / "alive")
+    other = state["run"]
     assert (tmp_path / "alive/sandbox.json").stat().st_mode & 0o777 == 0o600
-    assert listening_on(found["port"]) == {"0100007F"}
+    assert listening_on(state["port"]) == {"0100007F"}
     first.kill()
     first.wait(timeout=5)
     assert things(engine, killed) == 1

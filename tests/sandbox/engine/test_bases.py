@@ -27,29 +27,29 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
+def private_engine(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
     plan = decide(replace(engine.gather(os.environ), wish="", answer=None))
     with engine.start(cache, tmp_path_factory.mktemp("run"), lambda _: None, plan) as private:
         yield private
 
 
 @pytest.fixture(scope="module")
-def context(found: Engine, cache: Path) -> str:
+def context(private_engine: Engine, cache: Path) -> str:
     text = (EXAMPLES / "shop/Dockerfile").read_text()
-    told: list[str] = []
+    progress: list[str] = []
     contexts = bases.provide(
-        found, bases.missing_bases(text), cache, told.append, reach=lambda _: False
+        private_engine, bases.missing_bases(text), cache, progress.append, reach=lambda _: False
     ).contexts
     assert list(contexts) == ["python:3.13-slim"]
-    assert told[-1].startswith("python:3.13-slim stands in: ")
-    assert "no hub reachable" in told[-1]
+    assert progress[-1].startswith("python:3.13-slim stands in: ")
+    assert "no hub reachable" in progress[-1]
     return f"python:3.13-slim={contexts['python:3.13-slim']}"
 
 
-def docker(found: Engine, *arguments: str) -> subprocess.CompletedProcess[str]:
+def docker(private_engine: Engine, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["docker", *arguments],
-        env={**os.environ, **found.env},
+        env={**os.environ, **private_engine.env},
         capture_output=True,
         text=True,
         timeout=90,
@@ -57,30 +57,32 @@ def docker(found: Engine, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def build(found: Engine, context: str, app: Path, folder: Path) -> str:
+def build(private_engine: Engine, context: str, app: Path, folder: Path) -> str:
     (folder / "Dockerfile").write_text((EXAMPLES / "shop/Dockerfile").read_text())
     (folder / "app.py").write_text(app.read_text())
     name = f"shop:{app.stem}"
     command = ("buildx", "build", "-q", "--provenance=mode=max", "--build-context", context)
-    done = docker(found, *command, "--build-arg", "COMMIT=3f9c2ab", "-t", name, str(folder))
+    done = docker(
+        private_engine, *command, "--build-arg", "COMMIT=3f9c2ab", "-t", name, str(folder)
+    )
     assert done.returncode == 0, done.stderr
     return name
 
 
 @contextmanager
-def running(found: Engine, image: str, *options: str) -> Iterator[str]:
-    done = docker(found, "run", "-d", "-p", "127.0.0.1::8080", *options, image)
+def running(private_engine: Engine, image: str, *options: str) -> Iterator[str]:
+    done = docker(private_engine, "run", "-d", "-p", "127.0.0.1::8080", *options, image)
     assert done.returncode == 0, done.stderr
     container = done.stdout.strip()
     try:
         yield container
     finally:
-        docker(found, "rm", "-f", container)
+        docker(private_engine, "rm", "-f", container)
 
 
-def get(found: Engine, container: str, path: str) -> tuple[int, str] | None:
+def get(private_engine: Engine, container: str, path: str) -> tuple[int, str] | None:
     """Status and body, or ``None`` where nobody answers."""
-    port = docker(found, "port", container, "8080").stdout.rpartition(":")[2].strip()
+    port = docker(private_engine, "port", container, "8080").stdout.rpartition(":")[2].strip()
     connection = http.client.HTTPConnection("127.0.0.1", int(port), timeout=2)
     try:
         connection.request("GET", path)
@@ -92,19 +94,19 @@ def get(found: Engine, container: str, path: str) -> tuple[int, str] | None:
         connection.close()
 
 
-def wait_for(found: Engine, container: str) -> tuple[int, str]:
+def wait_for(private_engine: Engine, container: str) -> tuple[int, str]:
     deadline = time.monotonic() + 5
     while time.monotonic() < deadline:
-        if answer := get(found, container, "/health"):
+        if answer := get(private_engine, container, "/health"):
             return answer
         time.sleep(0.05)
-    pytest.fail(docker(found, "logs", container).stdout)
+    pytest.fail(docker(private_engine, "logs", container).stdout)
 
 
-def exit_code(found: Engine, container: str, seconds: str = "20") -> int:
+def exit_code(private_engine: Engine, container: str, seconds: str = "20") -> int:
     done = subprocess.run(
         ["timeout", seconds, "docker", "wait", container],
-        env={**os.environ, **found.env},
+        env={**os.environ, **private_engine.env},
         capture_output=True,
         text=True,
         timeout=60,
@@ -115,20 +117,20 @@ def exit_code(found: Engine, container: str, seconds: str = "20") -> int:
 
 
 def test_the_shop_answers_and_ends_within_a_second(
-    found: Engine, context: str, tmp_path: Path
+    private_engine: Engine, context: str, tmp_path: Path
 ) -> None:
-    image = build(found, context, EXAMPLES / "shop/app.py", tmp_path)
-    with running(found, image) as container:
-        status, body = wait_for(found, container)
+    image = build(private_engine, context, EXAMPLES / "shop/app.py", tmp_path)
+    with running(private_engine, image) as container:
+        status, body = wait_for(private_engine, container)
         assert status == 200
         assert json.loads(body)["commit"] == "3f9c2ab"
-        page = get(found, container, "/")
+        page = get(private_engine, container, "/")
         assert page is not None
         assert "Ship chandler" in page[1]
-        assert docker(found, "exec", container, "id", "-u").stdout.strip() == "10001"
-        docker(found, "stop", container)
-        assert "listens on 8080" in docker(found, "logs", container).stdout
-        assert exit_code(found, container) == 0
+        assert docker(private_engine, "exec", container, "id", "-u").stdout.strip() == "10001"
+        docker(private_engine, "stop", container)
+        assert "listens on 8080" in docker(private_engine, "logs", container).stdout
+        assert exit_code(private_engine, container) == 0
 
 
 @pytest.mark.parametrize(
@@ -140,34 +142,34 @@ def test_the_shop_answers_and_ends_within_a_second(
     ],
 )
 def test_a_release_that_ends(
-    found: Engine, context: str, tmp_path: Path, *, name: str, code: int, log: str
+    private_engine: Engine, context: str, tmp_path: Path, *, name: str, code: int, log: str
 ) -> None:
-    image = build(found, context, EXAMPLES / f"failures/{name}.py", tmp_path)
-    with running(found, image, "-m", "64m") as container:
-        assert exit_code(found, container) == code
-        logs = docker(found, "logs", container)
+    image = build(private_engine, context, EXAMPLES / f"failures/{name}.py", tmp_path)
+    with running(private_engine, image, "-m", "64m") as container:
+        assert exit_code(private_engine, container) == code
+        logs = docker(private_engine, "logs", container)
         assert log in logs.stdout + logs.stderr
 
 
-def test_a_release_that_answers_500(found: Engine, context: str, tmp_path: Path) -> None:
-    image = build(found, context, EXAMPLES / "failures/answers-500.py", tmp_path)
-    with running(found, image) as container:
-        assert wait_for(found, container)[0] == 500
+def test_a_release_that_answers_500(private_engine: Engine, context: str, tmp_path: Path) -> None:
+    image = build(private_engine, context, EXAMPLES / "failures/answers-500.py", tmp_path)
+    with running(private_engine, image) as container:
+        assert wait_for(private_engine, container)[0] == 500
 
 
 def test_a_release_that_is_deaf_runs_and_never_answers(
-    found: Engine, context: str, tmp_path: Path
+    private_engine: Engine, context: str, tmp_path: Path
 ) -> None:
-    image = build(found, context, EXAMPLES / "failures/deaf.py", tmp_path)
-    with running(found, image) as container:
+    image = build(private_engine, context, EXAMPLES / "failures/deaf.py", tmp_path)
+    with running(private_engine, image) as container:
         time.sleep(1.5)
-        assert get(found, container, "/health") is None
-        state = docker(found, "inspect", "-f", "{{.State.Running}}", container)
+        assert get(private_engine, container, "/health") is None
+        state = docker(private_engine, "inspect", "-f", "{{.State.Running}}", container)
         assert state.stdout.strip() == "true"
 
 
 def test_a_dockerfile_can_use_a_shell_and_make_a_user(
-    found: Engine, context: str, tmp_path: Path
+    private_engine: Engine, context: str, tmp_path: Path
 ) -> None:
     (tmp_path / "Dockerfile").write_text(
         "FROM python:3.13-slim\n"
@@ -175,37 +177,43 @@ def test_a_dockerfile_can_use_a_shell_and_make_a_user(
         "USER ship\n"
         'CMD ["sh", "-c", "echo $HOME $(python -c \'import ssl; print(1 + 1)\')"]\n'
     )
-    done = docker(found, "buildx", "build", "--build-context", context, "-t", "u", str(tmp_path))
+    done = docker(
+        private_engine, "buildx", "build", "--build-context", context, "-t", "u", str(tmp_path)
+    )
     assert done.returncode == 0, done.stderr
-    assert docker(found, "run", "--rm", "u").stdout.split() == ["/home/ship", "2"]
+    assert docker(private_engine, "run", "--rm", "u").stdout.split() == ["/home/ship", "2"]
 
 
-def test_the_warm_path_asks_the_engine_only(found: Engine, context: str, tmp_path: Path) -> None:
+def test_the_warm_path_asks_the_engine_only(
+    private_engine: Engine, context: str, tmp_path: Path
+) -> None:
     reference = context.partition("=")[0]
     # A cache that is not there shows that nothing is read from it.
     warm = bases.provide(
-        found, (reference,), tmp_path / "none", lambda _: None, reach=lambda _: False
+        private_engine, (reference,), tmp_path / "none", lambda _: None, reach=lambda _: False
     ).contexts
     assert f"{reference}={warm[reference]}" == context
     assert not (tmp_path / "none").exists()
 
 
-def test_what_the_engine_holds_needs_no_context(found: Engine, context: str, cache: Path) -> None:
+def test_what_the_engine_holds_needs_no_context(
+    private_engine: Engine, context: str, cache: Path
+) -> None:
     image = context.partition("docker-image://")[2]
-    held = bases.provide(found, (image,), cache, lambda _: None, reach=lambda _: False)
+    held = bases.provide(private_engine, (image,), cache, lambda _: None, reach=lambda _: False)
     assert held.contexts == {}
 
 
 def test_a_base_that_nothing_stands_in_for_is_told_and_left_to_the_build(
-    found: Engine, context: str, cache: Path
+    private_engine: Engine, context: str, cache: Path
 ) -> None:
     reference, _, place = context.partition("=")
-    told: list[str] = []
+    progress: list[str] = []
     wanted = ("pyton:3.13-slim", reference)
-    provided = bases.provide(found, wanted, cache, told.append, reach=lambda _: False)
+    provided = bases.provide(private_engine, wanted, cache, progress.append, reach=lambda _: False)
     assert provided.contexts == {reference: place}
-    assert told[0].startswith(
+    assert progress[0].startswith(
         "the base image pyton:3.13-slim is not here, and its registry cannot be reached "
         "(registry-1.docker.io), so a build from it fails; load it into the engine"
     )
-    assert told[1].startswith(f"{reference} stands in: ")
+    assert progress[1].startswith(f"{reference} stands in: ")

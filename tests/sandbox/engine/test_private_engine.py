@@ -26,13 +26,13 @@ OWNER = """
 import sys
 from pathlib import Path
 from dataclasses import replace
-from shipway.sandbox import engine
-from shipway.sandbox.engine_plan import decide
+from shipway_sandbox.engine import engine
+from shipway_sandbox.engine.engine_plan import decide
 
 facts = replace(engine.gather({}), wish="", answer=None)
 say = lambda text: print(text, flush=True)
-with engine.start(Path(sys.argv[1]), Path(sys.argv[2]), say, decide(facts)) as found:
-    say("HOST " + found.host)
+with engine.start(Path(sys.argv[1]), Path(sys.argv[2]), say, decide(facts)) as private:
+    say("HOST " + private.host)
     sys.stdin.readline()
 say("ENDED")
 """
@@ -46,7 +46,7 @@ def private_plan() -> StartPrivate:
 
 def processes(word: str) -> list[str]:
     """Command lines of the processes that mention ``word``; zombies have none."""
-    found = []
+    lines = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
@@ -54,8 +54,8 @@ def processes(word: str) -> list[str]:
             except OSError:
                 continue
             if word in line:
-                found.append(line)
-    return found
+                lines.append(line)
+    return lines
 
 
 def firewall(root: Path) -> list[str]:
@@ -137,9 +137,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A cache that two first starts at the same moment have filled, by one download."""
     folder = tmp_path_factory.mktemp("cache")
     runs = [tmp_path_factory.mktemp("run") for _ in range(2)]
-    with owner(folder, runs[0]) as one, owner(folder, runs[1]) as two:
-        told = [up_to_host(one), up_to_host(two)]
-    text = [line for lines in told for line in lines]
+    with owner(folder, runs[0]) as first, owner(folder, runs[1]) as second:
+        outputs = [up_to_host(first), up_to_host(second)]
+    text = [line for lines in outputs for line in lines]
     assert len([line for line in text if line.startswith("downloading")]) == 1, text
     hosts = {line for line in text if line.startswith("HOST ")}
     assert len(hosts) == 2, text
@@ -186,19 +186,19 @@ def test_a_container_runs_answers_and_leaves_nothing(
     cache: Path, root: Path, tmp_path: Path
 ) -> None:
     before = traces(root, cache, tmp_path)
-    told: list[str] = []
-    with engine.start(cache, tmp_path / "run", told.append, private_plan()) as found:
-        assert found.private
-        assert found.attests
-        assert engine.answers(found.host)
-        assert "buildx" in docker(found.env, "buildx", "version")
+    progress: list[str] = []
+    with engine.start(cache, tmp_path / "run", progress.append, private_plan()) as private:
+        assert private.private
+        assert private.attests
+        assert engine.answers(private.host)
+        assert "buildx" in docker(private.env, "buildx", "version")
         contexts = bases.provide(
-            found, ("busybox:1.36",), cache, told.append, reach=lambda _registry: False
+            private, ("busybox:1.36",), cache, progress.append, reach=lambda _registry: False
         ).contexts
         image = contexts["busybox:1.36"].removeprefix("docker-image://")
-        docker(found.env, "network", "create", "one")
-        docker(found.env, "run", "-d", "--name", "web", "--network", "one", image, "httpd", "-f")
-        hello = docker(found.env, "run", "--rm", "--network", "one", image, "ping", "-c1", "web")
+        docker(private.env, "network", "create", "one")
+        docker(private.env, "run", "-d", "--name", "web", "--network", "one", image, "httpd", "-f")
+        hello = docker(private.env, "run", "--rm", "--network", "one", image, "ping", "-c1", "web")
         assert "1 packets received" in hello
         during = traces(root, cache, tmp_path)
         assert len(during.devices - before.devices) == 2
@@ -206,8 +206,8 @@ def test_a_container_runs_answers_and_leaves_nothing(
         assert processes(str(root))
     assert traces(root, cache, tmp_path) == before
     assert processes(str(root)) == []
-    assert not engine.answers(found.host)
-    assert any("stands in" in line for line in told)
+    assert not engine.answers(private.host)
+    assert any("stands in" in line for line in progress)
 
 
 def test_docker0_of_another_engine_stays(cache: Path, tmp_path: Path) -> None:
@@ -228,32 +228,32 @@ def test_docker0_of_another_engine_stays(cache: Path, tmp_path: Path) -> None:
 def test_a_warm_start_downloads_nothing_and_knows_no_old_container(
     cache: Path, tmp_path: Path
 ) -> None:
-    told: list[str] = []
-    with engine.start(cache, tmp_path / "run", told.append, private_plan()) as found:
-        assert docker(found.env, "ps", "-aq") == ""
-        assert docker(found.env, "network", "ls", "-q", "-f", "type=custom") == ""
-    assert not [line for line in told if line.startswith("downloading")]
+    progress: list[str] = []
+    with engine.start(cache, tmp_path / "run", progress.append, private_plan()) as private:
+        assert docker(private.env, "ps", "-aq") == ""
+        assert docker(private.env, "network", "ls", "-q", "-f", "type=custom") == ""
+    assert not [line for line in progress if line.startswith("downloading")]
 
 
 def test_what_a_killed_sandbox_had_pulled_is_forgotten_and_nothing_else(
     cache: Path, tmp_path: Path
 ) -> None:
-    def images(found: engine.Engine) -> set[str]:
-        listed = docker(found.env, "image", "ls", "-a", "--format", "{{.Repository}}:{{.Tag}}")
+    def images(private: engine.Engine) -> set[str]:
+        listed = docker(private.env, "image", "ls", "-a", "--format", "{{.Repository}}:{{.Tag}}")
         return {line for line in listed.splitlines() if "test" in line or "<none>" in line}
 
-    with engine.start(cache, tmp_path / "run", lambda _: None, private_plan()) as found:
+    with engine.start(cache, tmp_path / "run", lambda _: None, private_plan()) as private:
         file = tmp_path / "empty.tar"
         with tarfile.open(file, "w"):
             pass
         for name in ("localhost:1/test:pulled", "test:kept", "test:renamed"):
-            docker(found.env, "import", "-m", name, str(file), name)
-        docker(found.env, "import", str(file), "test:renamed")  # the first one has no name now
-        assert images(found) >= {"localhost:1/test:pulled", "test:kept", "test:renamed"}
-    with engine.start(cache, tmp_path / "again", lambda _: None, private_plan()) as found:
-        assert images(found) == {"test:kept", "test:renamed"}
+            docker(private.env, "import", "-m", name, str(file), name)
+        docker(private.env, "import", str(file), "test:renamed")  # the first one has no name now
+        assert images(private) >= {"localhost:1/test:pulled", "test:kept", "test:renamed"}
+    with engine.start(cache, tmp_path / "again", lambda _: None, private_plan()) as private:
+        assert images(private) == {"test:kept", "test:renamed"}
         for name in ("test:kept", "test:renamed"):
-            docker(found.env, "image", "rm", name)
+            docker(private.env, "image", "rm", name)
 
 
 def test_when_the_owner_is_killed_the_engine_ends_and_leaves_nothing(
@@ -268,19 +268,19 @@ def test_when_the_owner_is_killed_the_engine_ends_and_leaves_nothing(
     until(lambda: traces(root, cache, tmp_path) != before, 5)
 
 
-def test_when_the_keeper_is_killed_the_kernel_ends_the_engine_and_the_next_start_tidies(
+def test_when_the_supervisor_is_killed_the_kernel_ends_the_engine_and_the_next_start_tidies(
     cache: Path, root: Path, tmp_path: Path
 ) -> None:
     before = traces(root, cache, tmp_path)
     with owner(cache, tmp_path / "run") as process:
         up_to_host(process)
-        keepers = [
+        supervisors = [
             int(entry.name)
             for entry in Path("/proc").iterdir()
             if entry.name.isdigit() and _parent(entry) == process.pid
         ]
-        assert len(keepers) == 1
-        os.kill(keepers[0], signal.SIGKILL)
+        assert len(supervisors) == 1
+        os.kill(supervisors[0], signal.SIGKILL)
         until(lambda: processes(str(root)), 10)
         process.kill()
     assert traces(root, cache, tmp_path) != before

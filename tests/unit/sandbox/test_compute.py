@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import tarfile
+from typing import Any
 
 import pytest
 
@@ -16,11 +17,11 @@ STATE = {"endpoint": "http://localhost:1", "registry": "localhost:1", "admin_sec
 
 
 def test_bootstrap_image_is_the_same_every_time_and_whole() -> None:
-    one, two = compute.seed_image(b"program"), compute.seed_image(b"program")
-    assert one == two
-    assert one.digest != compute.seed_image(b"program", answer="other").digest
-    manifest = json.loads(one.manifest)
-    config, layer = one.blobs
+    image = compute.seed_image(b"program")
+    assert image == compute.seed_image(b"program")
+    assert image.digest != compute.seed_image(b"program", answer="other").digest
+    manifest = json.loads(image.manifest)
+    config, layer = image.blobs
     for part, blob in ((manifest["config"], config), (manifest["layers"][0], layer)):
         assert part["digest"] == f"sha256:{hashlib.sha256(blob).hexdigest()}"
         assert part["size"] == len(blob)
@@ -38,8 +39,11 @@ def test_bootstrap_image_is_the_same_every_time_and_whole() -> None:
 class Refusing:
     """A CloudFormation that rolls back."""
 
-    def create_stack(self, **kwargs: object) -> None:
-        self.asked = kwargs
+    def __init__(self) -> None:
+        self.parameters: list[dict[str, str]] = []
+
+    def create_stack(self, **kwargs: Any) -> None:
+        self.parameters = kwargs["Parameters"]
 
     def update_stack(self, **kwargs: object) -> None:
         raise AssertionError(kwargs)
@@ -53,7 +57,7 @@ def test_stack_that_rolls_back_is_an_error_with_its_reason() -> None:
     refusing = Refusing()
     with pytest.raises(SandboxError, match="ROLLBACK_COMPLETE: no such thing"):
         compute.create(refusing, LAYER, STATE, compute.seed_image(b"program"))
-    given = {one["ParameterKey"]: one["ParameterValue"] for one in refusing.asked["Parameters"]}  # type: ignore[attr-defined]
+    given = {entry["ParameterKey"]: entry["ParameterValue"] for entry in refusing.parameters}
     assert given["DesiredCount"] == "0"
     assert given["ImageUri"].startswith("localhost:1/shop@sha256:")
 

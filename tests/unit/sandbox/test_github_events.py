@@ -65,26 +65,26 @@ def test_unknown_event_is_refused() -> None:
 
 
 def test_push_payload_says_what_was_pushed() -> None:
-    found = made("push", "refs/tags/v1").payload
-    assert (found["ref"], found["after"], found["deleted"]) == ("refs/tags/v1", SHA, False)
-    assert found["repository"]["full_name"] == "example/shop"
+    payload = made("push", "refs/tags/v1").payload
+    assert (payload["ref"], payload["after"], payload["deleted"]) == ("refs/tags/v1", SHA, False)
+    assert payload["repository"]["full_name"] == "example/shop"
 
 
 def test_pull_request_of_a_fork_gets_no_token() -> None:
     fork = GithubRepository(owner="stranger", id=7)
-    found = made("pull_request", "refs/pull/9/merge", head_ref="evil", head=fork)
-    assert not found.may_ask_for_tokens
-    pull = found.payload["pull_request"]
-    assert found.payload["number"] == 9
+    pulled = made("pull_request", "refs/pull/9/merge", head_ref="evil", head=fork)
+    assert not pulled.may_ask_for_tokens
+    pull = pulled.payload["pull_request"]
+    assert pulled.payload["number"] == 9
     assert pull["head"]["repo"]["fork"] is True
     assert pull["base"]["repo"]["full_name"] == "example/shop"
-    assert found.environment["GITHUB_BASE_REF"] == "main"
+    assert pulled.environment["GITHUB_BASE_REF"] == "main"
     assert made("pull_request", "refs/pull/9/merge", head_ref="good").may_ask_for_tokens
 
 
 def test_claims_and_variables_agree() -> None:
-    found = made("push", "refs/heads/main", run=Run(environment="staging", attempt=2))
-    claims, given = found.claims, found.environment
+    pushed = made("push", "refs/heads/main", run=Run(environment="staging", attempt=2))
+    claims, given = pushed.claims, pushed.environment
     for claim, variable in (
         ("ref", "GITHUB_REF"), ("sha", "GITHUB_SHA"), ("repository_id", "GITHUB_REPOSITORY_ID"),
         ("run_attempt", "GITHUB_RUN_ATTEMPT"), ("event_name", "GITHUB_EVENT_NAME"),
@@ -97,10 +97,10 @@ def test_claims_and_variables_agree() -> None:
 
 
 def test_files_of_a_job_are_written(tmp_path: Path) -> None:
-    found = event("push", ref="refs/heads/main", sha=SHA, folder=tmp_path / "job", workspace=HERE)
-    found.write()
+    pushed = event("push", ref="refs/heads/main", sha=SHA, folder=tmp_path / "job", workspace=HERE)
+    pushed.write()
     assert (tmp_path / "job/event.json").read_text().startswith("{")
     assert (tmp_path / "job/output").read_text() == ""
-    tokens = found.with_tokens("http://issuer?x=1", "given")
+    tokens = pushed.with_tokens("http://issuer?x=1", "given")
     assert tokens["ACTIONS_ID_TOKEN_REQUEST_TOKEN"] == "given"  # noqa: S105  # no password
     assert tokens["GITHUB_SHA"] == SHA

@@ -39,32 +39,32 @@ def test_matcher(codes: str, status: int, accepted: bool) -> None:  # noqa: FBT0
 
 
 def test_new_target_needs_one_pass_only() -> None:
-    one = target()
-    assert judge(one, PASSED, CHECK)
-    assert (one.state, one.reason) == ("healthy", "")
+    new = target()
+    assert judge(new, PASSED, CHECK)
+    assert (new.state, new.reason) == ("healthy", "")
 
 
 def test_failures_count_only_in_a_row() -> None:
-    one = target()
-    assert not judge(one, WRONG, CHECK)
-    assert one.state == "initial"
-    assert judge(one, WRONG, CHECK)
-    assert (one.state, one.reason, one.description) == (
+    checked = target()
+    assert not judge(checked, WRONG, CHECK)
+    assert checked.state == "initial"
+    assert judge(checked, WRONG, CHECK)
+    assert (checked.state, checked.reason, checked.description) == (
         "unhealthy", WRONG.reason, WRONG.description,
     )  # fmt: skip
-    assert not judge(one, PASSED, CHECK)
-    assert judge(one, PASSED, CHECK)
-    assert one.state == "healthy"
-    judge(one, WRONG, CHECK)
-    judge(one, PASSED, CHECK)
-    judge(one, WRONG, CHECK)
-    assert one.state == "healthy"
+    assert not judge(checked, PASSED, CHECK)
+    assert judge(checked, PASSED, CHECK)
+    assert checked.state == "healthy"
+    judge(checked, WRONG, CHECK)
+    judge(checked, PASSED, CHECK)
+    judge(checked, WRONG, CHECK)
+    assert checked.state == "healthy"
 
 
 def test_draining_target_stays_draining() -> None:
-    one = target(state="draining")
-    assert not judge(one, PASSED, CHECK)
-    assert one.state == "draining"
+    leaving = target(state="draining")
+    assert not judge(leaving, PASSED, CHECK)
+    assert leaving.state == "draining"
 
 
 def test_requests_go_to_healthy_ones_then_to_all_that_serve() -> None:

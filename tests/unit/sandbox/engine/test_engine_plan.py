@@ -44,17 +44,17 @@ def test_an_engine_that_answers_is_used_even_where_one_could_be_started() -> Non
 
 
 def test_debian_12_takes_the_engine_from_trixie_and_runc_from_its_own_suite() -> None:
-    found = packages(BOOKWORM)
+    by_suite = packages(BOOKWORM)
     assert {"docker.io", "docker-cli", "containerd", "docker-buildx", "tini"} == set(
-        found["trixie"]
+        by_suite["trixie"]
     )
-    assert {"runc", "iptables", "libnftnl11"} <= set(found["bookworm"])
+    assert {"runc", "iptables", "libnftnl11"} <= set(by_suite["bookworm"])
 
 
 def test_debian_13_takes_everything_from_its_own_suite() -> None:
-    found = packages(replace(BOOKWORM, release="13", codename="trixie"))
-    assert list(found) == ["trixie"]
-    assert {"docker.io", "runc", "docker-cli"} <= set(found["trixie"])
+    by_suite = packages(replace(BOOKWORM, release="13", codename="trixie"))
+    assert list(by_suite) == ["trixie"]
+    assert {"docker.io", "runc", "docker-cli"} <= set(by_suite["trixie"])
 
 
 def test_debian_without_a_release_number_is_a_new_one() -> None:
@@ -62,9 +62,9 @@ def test_debian_without_a_release_number_is_a_new_one() -> None:
 
 
 def test_ubuntu_takes_everything_from_its_own_suite_where_the_cli_is_in_docker_io() -> None:
-    found = packages(UBUNTU)
-    assert list(found) == ["noble"]
-    assert "docker-cli" not in found["noble"]
+    by_suite = packages(UBUNTU)
+    assert list(by_suite) == ["noble"]
+    assert "docker-cli" not in by_suite["noble"]
 
 
 def test_ubuntu_reads_updates_and_universe_from_the_ports_mirror_on_arm64() -> None:
@@ -84,7 +84,7 @@ def test_the_mirror_and_keyring_are_those_of_the_machines_own_sources() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "named"),
     [
         ({"root": False}, "only root"),
         ({"system": "Darwin"}, "Darwin"),
@@ -97,9 +97,9 @@ def test_the_mirror_and_keyring_are_those_of_the_machines_own_sources() -> None:
     ],
 )
 def test_where_none_can_be_started_the_reason_is_named(
-    change: dict[str, object], said: str
+    change: dict[str, object], named: str
 ) -> None:
-    assert said in refusal(replace(BOOKWORM, **change)).what  # type: ignore[arg-type]  # fields by name
+    assert named in refusal(replace(BOOKWORM, **change)).what  # type: ignore[arg-type]  # fields by name
 
 
 def test_a_docker_host_that_does_not_answer_is_never_replaced_by_another_engine() -> None:

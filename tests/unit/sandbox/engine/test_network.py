@@ -14,9 +14,9 @@ DEFAULT = "eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
 def test_slots_share_no_address_and_no_name() -> None:
     slots = [network.Slot(number) for number in range(network.SLOTS)]
     assert len({slot.bridge for slot in slots}) == network.SLOTS
-    for one in slots:
-        others = [slot for slot in slots if slot is not one]
-        assert not any(one.pool.overlaps(other.pool) for other in others)
+    for mine in slots:
+        others = [slot for slot in slots if slot is not mine]
+        assert not any(mine.pool.overlaps(other.pool) for other in others)
 
 
 @pytest.mark.parametrize("number", [0, 15])
@@ -72,7 +72,7 @@ def job(run: str = "/r") -> supervisor.Job:
     )
 
 
-def test_dockerd_listens_on_its_own_socket_only_and_dies_with_the_keeper() -> None:
+def test_dockerd_listens_on_its_own_socket_only_and_dies_with_the_supervisor() -> None:
     command = supervisor.command(job())
     assert [command[i + 1] for i, word in enumerate(command) if word == "--host"] == [
         "unix:///r/docker.sock"

@@ -17,10 +17,10 @@ WANTED = (apt.Wanted(TRIXIE, ("a", "b")), apt.Wanted(replace(TRIXIE, name="noble
 
 
 def test_the_key_depends_on_the_wish_alone() -> None:
-    one = packages.key(WANTED, "amd64")
-    assert one == packages.key(WANTED[::-1], "amd64")
-    assert one != packages.key(WANTED, "arm64")
-    assert one != packages.key(WANTED[:1], "amd64")
+    key = packages.key(WANTED, "amd64")
+    assert key == packages.key(WANTED[::-1], "amd64")
+    assert key != packages.key(WANTED, "arm64")
+    assert key != packages.key(WANTED[:1], "amd64")
 
 
 def test_a_folder_without_its_record_is_not_trusted(tmp_path: Path) -> None:
@@ -34,10 +34,10 @@ def test_what_is_there_is_given_without_apt(tmp_path: Path) -> None:
     folder = tmp_path / f"engine-{packages.key(WANTED, 'amd64')}"
     (folder / "root").mkdir(parents=True)
     (folder / "packages.json").write_text("{}")
-    told: list[str] = []
-    root = packages.unpacked(WANTED, "amd64", tmp_path, told.append, label="engine")
+    progress: list[str] = []
+    root = packages.unpacked(WANTED, "amd64", tmp_path, progress.append, label="engine")
     assert root == folder / "root"
-    assert told == []
+    assert progress == []
 
 
 def test_a_cache_that_cannot_be_written_is_an_error_with_a_remedy(tmp_path: Path) -> None:

@@ -43,15 +43,15 @@ nonsense
 
 
 def test_both_forms_are_read_and_what_is_off_or_not_binary_is_left_out() -> None:
-    found = read_sources({"a.sources": DEB822, "b.list": ONE_LINE})
-    assert [suite.uri for suite in found] == [
+    suites = read_sources({"a.sources": DEB822, "b.list": ONE_LINE})
+    assert [suite.uri for suite in suites] == [
         "http://mirror.example/debian",
         "http://inline.example/debian",
         "https://a.example/ubuntu",
     ]
-    assert found[0].pockets == ("bookworm", "bookworm-updates")
-    assert found[0].keyring == "/usr/share/keyrings/debian-archive-keyring.gpg"
-    assert found[2].keyring == "/k.gpg"
+    assert suites[0].pockets == ("bookworm", "bookworm-updates")
+    assert suites[0].keyring == "/usr/share/keyrings/debian-archive-keyring.gpg"
+    assert suites[2].keyring == "/k.gpg"
 
 
 def test_a_key_written_into_the_file_is_left_to_the_default_keyring() -> None:
@@ -64,8 +64,8 @@ def test_nothing_comes_of_empty_files() -> None:
 
 def test_os_release_is_read_without_quotes_and_comments() -> None:
     text = "# c\nID=debian\nVERSION_ID=\"12\"\nNAME='Debian GNU/Linux'\n\nODD\n"
-    found = read_os_release(text)
-    assert (found["ID"], found["VERSION_ID"], found["NAME"]) == (
+    release = read_os_release(text)
+    assert (release["ID"], release["VERSION_ID"], release["NAME"]) == (
         "debian",
         "12",
         "Debian GNU/Linux",

@@ -1,0 +1,68 @@
+"""What a known difference between MiniStack and AWS is, and how a private name of it is written.
+
+A place is ``module.name`` or ``module.map[key]``, with the short names of :data:`MODULES`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+MINISTACK_VERSION: Final = "1.5.33"
+"""The one version whose private names are known here."""
+
+MODULES: Final = {
+    "alb": "ministack.services.alb",
+    "app": "ministack.app",
+    "ecr": "ministack.services.ecr",
+    "ecs": "ministack.services.ecs",
+    "iam": "ministack.services.iam",
+    "iam_actions": "ministack.core.iam_actions",
+    "iam_evaluator": "ministack.core.iam_evaluator",
+    "provisioners": "ministack.services.cloudformation.provisioners",
+    "responses": "ministack.core.responses",
+    "sts": "ministack.services.sts",
+}
+"""The modules of MiniStack by the names that a place begins with."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownDifference:
+    """Something that MiniStack does otherwise than AWS, put right by a correction of this name.
+
+    Attributes:
+        name: How the correction is called on the command line and in tests.
+        aws: What AWS does.
+        page: The page of AWS's documentation that says so.
+        ministack: What MiniStack does, as a predicate.
+        replaces: The places where a function of ours stands instead; none for a rule, which our
+            own code asks about where MiniStack would have done otherwise.
+        adds: The same for places where MiniStack has nothing.
+        needs: Other corrections without which this one cannot work.
+    """
+
+    name: str
+    aws: str
+    page: str
+    ministack: str
+    replaces: tuple[str, ...] = ()
+    adds: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+
+    @property
+    def because(self) -> str:
+        """The reason in one line: what AWS does, where it says so, and what MiniStack does."""
+        return f"{self.aws} ({self.page}); MiniStack {self.ministack}"
+
+    @property
+    def places(self) -> tuple[str, ...]:
+        """Every place where a function of ours stands."""
+        return self.replaces + self.adds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Private names of MiniStack that our code uses as they are, and why nothing public does."""
+
+    because: str
+    places: tuple[str, ...]

@@ -1,0 +1,50 @@
+"""Which corrections are left out together, and where: each of them is left out somewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+API = (
+    "cloudformation.oidc-provider",
+    "cloudformation.service-whole",
+    "cloudformation.task-definitions-whole",
+    "ecr.image-calls",
+    "ecr.local-host",
+    "ecr.refuses-incomplete-manifests",
+    "ecr.registry-account",
+    "ecr.registry-checks-token",
+    "ecr.scan-calls",
+    "ecr.shares-across-accounts",
+    "ecr.token-of-principal",
+    "ecs.current-service-deployment",
+    "ecs.millisecond-times",
+    "ecs.service-deployments",
+    "iam.denials-name-the-resource",
+    "iam.ecs-resources",
+    "iam.pass-role",
+    "iam.wildcards-whole",
+    "sts.verifies-web-identity",
+)
+HEALTH = (
+    "ecs.drains-before-stop",
+    "ecs.failed-deployments-leave",
+    "ecs.no-cached-image",
+    "ecs.out-of-memory-reason",
+    "ecs.rollout-waits-for-container-health",
+    "ecs.rollout-waits-for-targets",
+    "ssm.secure-strings-reach-containers",
+)
+SETTINGS = (
+    "alb.forwards-to-healthy",
+    "ecs.breaker-judges-first-deployment",
+    "ecs.container-health",
+    "ecs.container-settings",
+)
+WHOLE = ("alb.target-health", "ecs.scheduler", "ecs.task-runtime")
+IN_PROCESS = ("ecs.healthy-task-resets-breaker", "ecs.records-are-read-whole")
+
+
+def without(serve: Callable[..., Any], names: tuple[str, ...]) -> Any:
+    """A server that lacks these corrections."""
+    return serve(*[option for name in names for option in ("--without", name)])
