@@ -18,10 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import pytest
+from tests.example import BLUEPRINT
 
 from shipway.errors import EngineError
-from shipway.rehearsal import closing, scenarios
+from shipway.rehearsal import closing
 from shipway.rehearsal.criteria import matrix
+from shipway.rehearsal.scenarios import scenarios
 from shipway_sandbox.engine import docker_api, engine
 from shipway_sandbox.engine.engine_plan import UseExisting
 from shipway_sandbox.engine.supervisor import STATE
@@ -35,6 +37,8 @@ WHOLE = 150.0
 """Seconds that a whole rehearsal may take (the README's promise for the first one)."""
 BOUND = 15.0
 """Seconds after which an interrupted rehearsal has left nothing."""
+
+ALL = scenarios(BLUEPRINT.contract, listens=True).all
 
 
 def existing_engine(here: Here) -> frozenset[str]:
@@ -240,24 +244,25 @@ def test_a_rehearsal_meets_every_criterion_and_leaves_nothing(clone: Here) -> No
     for one in ALL:
         kept = folder / one.name
         evidence = judged.walks[one.name]
-        facts, record = evidence.walk, evidence.predicate
+        walk, verdict = evidence.walk, evidence.delivery.verdict
         assert (folder / evidence.folder / "report.html").is_file()
-        assert facts["exitCode"] == one.exit_code == record["verdict"]["exitCode"], one.name
-        assert record["verdict"]["kind"] == one.kind
+        assert walk.exit_code == one.exit_code == verdict.exit_code, one.name
+        assert verdict.kind == one.kind
         assert (kept / "stderr.log").read_bytes() == b"", one.name
         told = [json.loads(line) for line in (kept / "events.jsonl").read_text().splitlines()]
         assert told[-1]["type"] == "concluded"
         assert (kept / "github" / "event.json").is_file()
         if one.traffic:
-            assert facts["traffic"]["asked"] > 20, one.name
-            assert facts["traffic"]["lost"] == 0, one.name
+            assert walk.traffic is not None
+            assert walk.traffic.asked > 20, one.name
+            assert walk.traffic.lost == 0, one.name
 
 
 @pytest.mark.usefixtures("engine_as_before")
 def test_interrupted_or_killed_in_a_failing_rollout_it_leaves_nothing(clone: Here) -> None:
     # Side by side, because each has to walk two good releases first.
     with rehearsing(clone) as interrupted, rehearsing(clone) as killed:
-        interrupted.until(rolling_in("06-crash"), WHOLE)
+        interrupted.until(rolling_in("08-crash"), WHOLE)
         # A terminal sends Ctrl-C to the whole foreground group.
         os.killpg(interrupted.process.pid, signal.SIGINT)
         began = time.monotonic()
@@ -270,7 +275,7 @@ def test_interrupted_or_killed_in_a_failing_rollout_it_leaves_nothing(clone: Her
         last = [event for event in interrupted.events if event["type"] == "concluded"][-1]
         assert (last["kind"], last["exit_code"]) == ("interrupted", 130)
 
-        killed.until(rolling_in("06-crash"), WHOLE)
+        killed.until(rolling_in("08-crash"), WHOLE)
         os.kill(killed.process.pid, signal.SIGKILL)
         assert killed.process.wait(5) == -signal.SIGKILL
         killed.nothing_is_left(BOUND)

@@ -25,6 +25,7 @@ from shipway.errors import (
 from shipway.evidence import archive, copies, history
 from shipway.evidence.archive import Archive
 from shipway.evidence.copies import BucketCopier, Copier, ObjectStore, ReferrerCopier
+from shipway.evidence.facts.gate import EnvironmentFact
 from shipway.evidence.history import RecordedDelivery
 from shipway.evidence.verify import ChainFinding, Checked, check
 from shipway.git import checkout
@@ -196,8 +197,8 @@ class _Audit:
             if self._question.offline:
                 self._console.say(f"· {link.record}: {copy.place} is {copy.state}: {copy.why}")
                 continue
-            document = archive.parsed(found.records[link.record]) or {}
-            place = _place(history.delivery(link.record, document))
+            record = found.statements.get(link.record)
+            place = _place(history.row(link.record, record)) if record else None
             if place is None:
                 continue
             account = self._account(place.region)
@@ -216,7 +217,7 @@ class _Audit:
             if place is None or image is None or str(image) in asked:
                 continue
             asked.add(str(image))
-            tag = str((one.predicate.get("image") or {}).get("tag") or "")
+            tag = one.delivery.image.tag if one.delivery.image else ""
             try:
                 account = self._account(place.region)
                 _same_account(account, place)
@@ -302,18 +303,18 @@ def _running(
     newest: Mapping[str, RecordedDelivery] = {
         one.environment: one
         for one in deliveries
-        if one.predicate.get("services") and digest in history.mentioned(one)
+        if one.delivery.services and digest in history.mentioned(one)
     }
     for name, one in newest.items():
         place = _place(one)
         if place is None:
             continue
-        environment = one.predicate.get("environment") or {}
-        services = [str(each) for each in (environment.get("services") or {}).values()]
+        environment = one.delivery.environment or EnvironmentFact(name="")
+        services = list(environment.services.values())
         try:
             opened = account(place.region)
             _same_account(opened, place)
-            seen = opened.ecs.services(str(environment.get("cluster")), services)
+            seen = opened.ecs.services(environment.cluster, services)
             for service, snapshot in seen.items():
                 live = opened.ecs.task_definition(snapshot.task_definition)
                 runs = digest in map(str, live.digests)
@@ -331,19 +332,17 @@ def _same_account(account: Account, place: EnvironmentRef) -> None:
 
 
 def _place(one: RecordedDelivery) -> EnvironmentRef | None:
-    environment = one.predicate.get("environment") or {}
-    if not environment.get("account") or not environment.get("region"):
+    environment = one.delivery.environment
+    if environment is None or not environment.account or not environment.region:
         return None
     return EnvironmentRef(
-        name=one.environment,
-        account=str(environment["account"]),
-        region=str(environment["region"]),
+        name=one.environment, account=environment.account, region=environment.region
     )
 
 
 def _image(one: RecordedDelivery) -> ImageReference | None:
-    reference = (one.predicate.get("image") or {}).get("reference")
+    reference = one.delivery.image.reference if one.delivery.image else ""
     try:
-        return ImageReference.parse(str(reference)) if reference else None
+        return ImageReference.parse(reference) if reference else None
     except UsageError:
         return None

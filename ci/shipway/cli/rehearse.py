@@ -62,6 +62,7 @@ def _rehearse(console: Console) -> int:
             evidence=evidence,
             prober=HttpProber(),
             blueprint=blueprint,
+            planned=planned.planned(),
             context=build_context(embedded, scratch / "context", console.say),
         )
         _run_all(planned, stage, scratch, console)

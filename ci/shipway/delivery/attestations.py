@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import CancelledError as Withdrawn
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from shipway.config.environment import Environment
 from shipway.delivery.ports import EnvironmentContext, ImageStore
 from shipway.errors import AccessDeniedError, EvidenceError, ShipwayError
-from shipway.evidence.record import Journal
+from shipway.evidence.facts.image import (
+    AttestationsFact,
+    ProvenanceFact,
+    ReferrerFact,
+    SbomFact,
+    SignatureFact,
+)
+from shipway.evidence.journal import Journal
 from shipway.image import layout, provenance, sbom, signing
 from shipway.image.build import BuiltImage
 from shipway.image.publish import PublishedImage
@@ -205,22 +212,30 @@ class Attestor:
         return (*plain, *signed)
 
     def _note(self, attestations: Attestations) -> None:
-        self.journal.note("sbom", [_bill_fact(one, attestations) for one in attestations.bills])
-        self.journal.note(
-            "provenance", [_provenance_fact(one, attestations) for one in attestations.provenances]
-        )
+        bills = (_bill_fact(bill, attestations) for bill in attestations.bills)
+        self.journal.note_all(SbomFact, bills)
+        provenances = (_provenance_fact(each, attestations) for each in attestations.provenances)
+        self.journal.note_all(ProvenanceFact, provenances)
         if attestations.signed_by:
-            kind = "kms" if attestations.signed_by.startswith("arn:") else "key"
-            fact = {"keyid": attestations.signed_by, "method": kind, "what": "SBOM and provenance"}
-            self.journal.note("signature", [fact])
+            method = "kms" if attestations.signed_by.startswith("arn:") else "key"
+            signature = SignatureFact(
+                keyid=attestations.signed_by, method=method, what="SBOM and provenance"
+            )
+            self.journal.note_all(SignatureFact, (signature,))
         self.journal.note(
-            "papers",
-            {
-                "available": attestations.has_bill,
-                "trouble": attestations.trouble,
-                "signedBy": attestations.signed_by,
-                "referrers": attestations.referrers,
-            },
+            AttestationsFact(
+                available=attestations.has_bill,
+                trouble=attestations.trouble,
+                signed_by=attestations.signed_by,
+                referrers=tuple(
+                    ReferrerFact(
+                        digest=str(referrer.digest),
+                        artifact_type=referrer.artifact_type,
+                        annotations=referrer.annotations,
+                    )
+                    for referrer in attestations.referrers
+                ),
+            )
         )
         for listed in attestations.bills:
             if listed.document is not None:
@@ -236,28 +251,28 @@ class Attestor:
             self.journal(Noticed(stage="publish", text=text, level=level))
 
 
-def _bill_fact(sbom: Sbom, attestations: Attestations) -> Mapping[str, Any]:
-    return {
-        "platform": sbom.platform,
-        "digest": sbom.digest,
-        "format": "CycloneDX" if sbom.document else _NOT_AVAILABLE,
-        "file": f"sbom-{_dashed(sbom.platform)}.cdx.json" if sbom.document else "",
-        "sha256": str(sbom.document.digest).removeprefix("sha256:") if sbom.document else "",
-        "components": sbom.components,
-        "referrer": _referrer(sbom.document, attestations.referrers),
-    }
+def _bill_fact(sbom: Sbom, attestations: Attestations) -> SbomFact:
+    return SbomFact(
+        platform=sbom.platform,
+        digest=str(sbom.digest),
+        format="CycloneDX" if sbom.document else _NOT_AVAILABLE,
+        file=f"sbom-{_dashed(sbom.platform)}.cdx.json" if sbom.document else "",
+        sha256=str(sbom.document.digest).removeprefix("sha256:") if sbom.document else "",
+        components=sbom.components,
+        referrer=_referrer(sbom.document, attestations.referrers),
+    )
 
 
-def _provenance_fact(document: AttachedDocument, attestations: Attestations) -> Mapping[str, Any]:
-    said = document.annotations
-    return {
-        "platform": said[PLATFORM],
-        "digest": said[PLATFORM_DIGEST],
-        "predicateType": said[PREDICATE_TYPE],
-        "file": f"provenance-{_dashed(said[PLATFORM])}.json",
-        "sha256": str(document.digest).removeprefix("sha256:"),
-        "referrer": _referrer(document, attestations.referrers),
-    }
+def _provenance_fact(document: AttachedDocument, attestations: Attestations) -> ProvenanceFact:
+    annotations = document.annotations
+    return ProvenanceFact(
+        platform=annotations[PLATFORM],
+        digest=annotations[PLATFORM_DIGEST],
+        predicate_type=annotations[PREDICATE_TYPE],
+        file=f"provenance-{_dashed(annotations[PLATFORM])}.json",
+        sha256=str(document.digest).removeprefix("sha256:"),
+        referrer=_referrer(document, attestations.referrers),
+    )
 
 
 def _dashed(platform: str) -> str:

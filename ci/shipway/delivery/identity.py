@@ -8,7 +8,8 @@ from shipway.delivery.environment import resolve_environment
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
 from shipway.errors import ConfigurationError, IdentityError
-from shipway.evidence.record import Journal
+from shipway.evidence.facts.gate import IdentityFact
+from shipway.evidence.journal import Journal
 from shipway.policy.requirements import ANYBODY
 from shipway.values import Identity
 
@@ -33,17 +34,16 @@ def pass_identity(
         found, key = aws.identity(), aws.access_key_id()
         short = _short_lived(found, key)
         journal.note(
-            "identity",
-            {
-                "account": found.account,
-                "arn": found.arn,
-                "user_id": found.user_id,
-                "role": found.role,
-                "key": key[: len(_SHORT_LIVED)],
-                "shortLived": short,
-                "expectedAccount": authorization.destination.account,
-                "expectedRole": _expected(authorization),
-            },
+            IdentityFact(
+                account=found.account,
+                arn=found.arn,
+                user_id=found.user_id,
+                role=found.role,
+                key=key[: len(_SHORT_LIVED)],
+                short_lived=short,
+                expected_account=authorization.destination.account,
+                expected_role=_expected(authorization),
+            )
         )
         _right_account(found, authorization)
         if not short:

@@ -6,33 +6,38 @@ verified, one that was built from the same source; only then a build.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Final
 
 from shipway.config import origin as origins
 from shipway.config import waivers as waivers_file
-from shipway.config.environment import Environment, ImageSettings, Scanning, Severity, Waiver
+from shipway.config.environment import Environment, ImageSettings
 from shipway.config.load import DeliveryFile
 from shipway.delivery.attestations import Attestor
+from shipway.delivery.facts import image_fact, scan_fact, waiver_fact
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext, ImageStore
 from shipway.delivery.stage import Stage, stage
 from shipway.errors import ImageNotFoundError
+from shipway.evidence.facts.image import (
+    BuildFact,
+    CacheFact,
+    PromotionFact,
+    WaiverFact,
+    WaiversFileFact,
+)
+from shipway.evidence.journal import Journal
 from shipway.evidence.mask import secret_variables
-from shipway.evidence.record import Journal
 from shipway.image import build as building
 from shipway.image import content_key
 from shipway.image import publish as publishing
 from shipway.image import scan as scanning
 from shipway.image.content_key import ContentKey
 from shipway.image.publish import PublishedImage
-from shipway.image.scan import Decision, Scan
 from shipway.observer import Noticed
 from shipway.policy.contract import Task
 from shipway.values import Commit, ImageReference
 
 _SHOWN_ROWS: Final = 12
-_RECORDED: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +87,7 @@ class Artifact:
         if image is None:
             return None
         self.journal.about(image.reference)
-        self.journal.note("image", image)
+        self.journal.note(image_fact(image))
         if self.attestor is not None:
             self.attestor.attach(image, environment, store)
         self._scan(image, environment, store, gate="deploy" in tasks)
@@ -161,41 +166,39 @@ class Artifact:
             text = f"the cache at {wanted.cache} was of no use: {trouble}"
             self.journal(Noticed(stage="build", text=text))
         self.journal.note(
-            "build",
-            {
-                "digest": built.digest,
-                "platforms": dict(built.platforms),
-                "steps": steps,
-                "cachedSteps": cached,
-                "bytes": built.size,
-                "standIns": {
+            BuildFact(
+                digest=str(built.digest),
+                platforms={name: str(digest) for name, digest in dict(built.platforms).items()},
+                steps=steps,
+                cached_steps=cached,
+                bytes=built.size,
+                stand_ins={
                     **self.environment_context.contexts,
                     **self.environment_context.stand_ins,
                 },
-                "builder": wanted.builder,
-                "cache": {"reference": wanted.cache, "troubles": built.cache_troubles},
-                "contentKey": key.value if key else "",
-                "sourceDateEpoch": request.epoch,
-                "reused": False,
-                "builtBy": self.commit.sha,
-            },
+                builder=wanted.builder,
+                cache=CacheFact(reference=wanted.cache, troubles=tuple(built.cache_troubles)),
+                content_key=key.value if key else "",
+                source_date_epoch=request.epoch,
+                reused=False,
+                built_by=self.commit.sha,
+            )
         )
         return built
 
     def _reused(self, image: PublishedImage, key: ContentKey, wanted: ImageSettings) -> str:
         built_by = image.built_by or "an earlier delivery"
         self.journal.note(
-            "build",
-            {
-                "digest": image.reference.digest,
-                "platforms": dict(image.named),
-                "steps": 0,
-                "cachedSteps": 0,
-                "contentKey": key.value,
-                "reused": True,
+            BuildFact(
+                digest=str(image.reference.digest),
+                platforms={name: str(digest) for name, digest in image.named},
+                steps=0,
+                cached_steps=0,
+                content_key=key.value,
+                reused=True,
                 # The image's own labels name this commit too, not the one that is delivered.
-                "builtBy": image.built_by,
-            },
+                built_by=image.built_by,
+            )
         )
         whose = "this commit" if built_by == self.commit.sha else built_by[:7]
         return (
@@ -216,16 +219,15 @@ class Artifact:
             moved = image.pushed
             blobs, size = (moved.blobs, moved.bytes) if moved else (0, 0)
             self.journal.note(
-                "promotion",
-                {
-                    "from": origin.environment,
-                    "source": image.promoted_from,
-                    "digest": image.reference.digest,
-                    "blobs": blobs,
-                    "bytes": size,
-                    "alreadyThere": moved is None,
-                    "method": "copy" if blobs else "manifest",
-                },
+                PromotionFact(
+                    from_environment=origin.environment,
+                    source=image.promoted_from,
+                    digest=str(image.reference.digest),
+                    blobs=blobs,
+                    bytes=size,
+                    already_there=moved is None,
+                    method="copy" if blobs else "manifest",
+                )
             )
             done = f"{blobs} layers, {size / 1e6:.1f} MB copied" if blobs else "no layer moved"
             running.text = f"{short(image.reference)}  promoted from {origin.environment}  {done}"
@@ -281,14 +283,12 @@ class Artifact:
             decision = scanning.decide(
                 found, policy, waivers.entries, clock.now(), image.reference.digest
             )
-            self.journal.note("scan", _scan_fact(found, decision, image, policy, gate=gate))
-            self.journal.note(
-                "waivers", [_waiver_fact(waiver, decision) for waiver in waivers.entries]
-            )
+            self.journal.note(scan_fact(found, decision, image, policy, gate=gate))
+            used = (waiver_fact(waiver, decision) for waiver in waivers.entries)
+            self.journal.note_all(WaiverFact, used)
             if waivers.sha256:
-                self.journal.note(
-                    "waiversFile", {"path": "ci/waivers.toml", "sha256": waivers.sha256}
-                )
+                file = WaiversFileFact(path="ci/waivers.toml", sha256=waivers.sha256)
+                self.journal.note(file)
             if gate and not decision.allowed:
                 raise decision.error()
             running.told = True
@@ -298,68 +298,6 @@ class Artifact:
         if len(decision.rows) > _SHOWN_ROWS:
             text = f"and {len(decision.rows) - _SHOWN_ROWS} more, all in the record"
             self.journal(Noticed(stage="scan", text=text))
-
-
-def _scan_fact(
-    found: Sequence[Scan],
-    decision: Decision,
-    image: PublishedImage,
-    policy: Scanning,
-    *,
-    gate: bool,
-) -> dict[str, object]:
-    names = {digest: name for name, digest in image.named}
-    return {
-        "summary": decision.text,
-        "gate": gate,
-        "allowed": decision.allowed,
-        "reasons": decision.reasons,
-        "required": policy.required,
-        "thresholds": {name.upper(): policy.most.get(name) for name in get_args(Severity)},
-        "fixAvailableOnly": policy.only_fixable,
-        "counted": decision.counted,
-        "platforms": [
-            {
-                "digest": one.digest,
-                "platform": names.get(one.digest, ""),
-                "status": one.status,
-                "type": one.kind,
-                "completedAt": one.completed,
-                "findings": one.findings,
-                "reason": one.reason,
-            }
-            for one in found
-        ],
-        "findings": [
-            {
-                "id": finding.id,
-                "severity": finding.severity.upper(),
-                "package": finding.package,
-                "version": finding.version,
-                "fixedIn": finding.fixed_in,
-                "fixAvailable": finding.fixable,
-                "exploitAvailable": finding.exploitable,
-                "platform": platform,
-                "waiver": f"{waiver.owner}, until {waiver.expires}" if waiver else None,
-                "url": finding.url,
-            }
-            for finding, platform, waiver in decision.judged[:_RECORDED]
-        ],
-        "columns": scanning.COLUMNS,
-        "rows": decision.rows[:_RECORDED],
-    }
-
-
-def _waiver_fact(waiver: Waiver, decision: Decision) -> dict[str, object]:
-    return {
-        "id": waiver.id,
-        "package": waiver.package,
-        "digest": waiver.digest,
-        "owner": waiver.owner,
-        "reason": waiver.reason,
-        "expires": waiver.expires.isoformat(),
-        "used": waiver in decision.waived,
-    }
 
 
 def _logins(wanted: ImageSettings, store: ImageStore) -> dict[str, str]:

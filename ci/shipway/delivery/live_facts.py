@@ -5,17 +5,19 @@ Read alone: nothing here changes anything, and nothing here decides.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from shipway.config.environment import Environment, EnvironmentRef
 from shipway.delivery.ports import Aws, DeliveryContext, ImageStore
 from shipway.errors import GitError, ShipwayError, UsageError
-from shipway.evidence.record import NAME, PREDICATE
+from shipway.evidence.archive import parsed
+from shipway.evidence.facts.image import ImageFact
+from shipway.evidence.ledger import RECORD
+from shipway.evidence.predicate import PREDICATE, Delivery, Statement
 from shipway.policy.contract import Grant
 from shipway.policy.facts import (
     BeforeBuild,
@@ -141,45 +143,44 @@ def verified(
         sha: The commit.
     """
     return tuple(
-        _held(path, record, destination, aws)
+        _held(path, record.predicate, destination, aws)
         for path, record in _records(folder / destination.name)
         if _speaks(record, destination.name, sha)
     )
 
 
-def _records(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    for path in sorted(folder.glob(f"*/{NAME}")):
+def _records(folder: Path) -> Iterator[tuple[Path, Statement]]:
+    for path in sorted(folder.glob(f"*/{RECORD}")):
         try:
-            record = json.loads(path.read_bytes())
-        except (OSError, ValueError, RecursionError):
-            continue  # cut off or not ours: it proves nothing
-        if isinstance(record, dict) and isinstance(record.get("predicate"), dict):
+            record = parsed(path.read_bytes())
+        except OSError:
+            continue
+        if record is not None:  # cut off or not ours: it proves nothing
             yield path, record
 
 
-def _speaks(record: Mapping[str, Any], environment: str, sha: str) -> bool:
+def _speaks(record: Statement, environment: str, sha: str) -> bool:
     """Whether a record says that this commit, unchanged, was rolled out there and answered."""
-    told = record["predicate"]
-    commit, verdict = told.get("commit") or {}, told.get("verdict") or {}
-    answers = told.get("verification") or ()
+    delivery = record.predicate
+    commit, destination = delivery.commit, delivery.environment
     return (
-        str(record.get("predicateType", "")).startswith(PREDICATE.rpartition("/")[0])
-        and (told.get("environment") or {}).get("name") == environment
-        and commit.get("sha") == sha
-        and commit.get("clean") is True
-        and verdict.get("exitCode") == 0
-        and bool(answers)
+        record.predicate_type.startswith(PREDICATE.rpartition("/")[0])
+        and destination is not None
+        and destination.name == environment
+        and commit is not None
+        and commit.sha == sha
+        and commit.clean is True
+        and delivery.verdict.exit_code == 0
+        and bool(delivery.verification)
     )
 
 
-def _held(
-    path: Path, record: Mapping[str, Any], destination: EnvironmentRef, aws: Aws
-) -> VerifiedRelease:
-    image = record["predicate"].get("image") or {}
+def _held(path: Path, delivery: Delivery, destination: EnvironmentRef, aws: Aws) -> VerifiedRelease:
+    image = delivery.image or ImageFact(reference="", pushed=None, platforms=())
     shown = str(path)
     try:
-        reference = ImageReference.parse(str(image.get("reference", "")))
-        listed = {Digest(str(one)) for one in image.get("platforms") or ()}
+        reference = ImageReference.parse(image.reference)
+        listed = {Digest(digest) for digest in image.platforms}
     except UsageError as error:
         return VerifiedRelease(record=shown, digests=frozenset(), why=f"{shown}: {error.what}")
     digests = frozenset({reference.digest, *listed})

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from shipway.delivery.ports import DeliveryContext
 from shipway.errors import RefusedError
-from shipway.evidence.record import Journal
+from shipway.evidence.facts.gate import ClaimsFact
+from shipway.evidence.journal import Journal
 from shipway.policy.claims import prove
 from shipway.policy.contract import Contract
 from shipway.policy.requirements import GITHUB_ISSUER
@@ -33,7 +34,7 @@ def read_trigger(
     claims = context.proof.claims(issuer)
     if claims is None:
         return _told(context, commit)
-    journal.note("claims", claims)
+    journal.note(ClaimsFact(extra=claims))
     return prove(claims, context.variables, _payload(context))
 
 

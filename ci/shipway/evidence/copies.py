@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 from shipway.errors import EvidenceError, ShipwayError
+from shipway.evidence import codec
+from shipway.evidence.archive import parsed
 from shipway.evidence.history import digest_of
 from shipway.evidence.ledger import RECORD, LedgerEntry
 from shipway.image.referrers import IN_TOTO, AttachedDocument, Attachments
@@ -92,9 +94,10 @@ class ReferrerCopier:
 
     def copy(self, link: LedgerEntry, files: Mapping[str, bytes]) -> State:
         """Attach the record; a delivery that came to no image has nothing to attach it to."""
-        document = json.loads(files[RECORD])
-        digest = digest_of(document)
-        if not digest or not (document["predicate"].get("image") or {}).get("reference"):
+        record = parsed(files[RECORD])
+        digest = digest_of(record) if record else ""
+        image = record.predicate.image if record else None
+        if not digest or image is None or not image.reference:
             return "not applicable"
         notes = {"dev.shipway.record": link.record, "dev.shipway.sequence": str(link.sequence)}
         attached = AttachedDocument(artifact_type=IN_TOTO, content=files[RECORD], annotations=notes)
@@ -139,15 +142,11 @@ def _one(copier: Copier, link: LedgerEntry, files: Mapping[str, bytes], *, later
 def read(folder: Path) -> dict[str, Copy]:
     """What is known of a record's copies; nothing where none was ever wanted."""
     try:
-        said: Any = json.loads((folder / NAME).read_bytes())
-        return {
-            str(one["place"]): Copy(
-                place=str(one["place"]), state=one["state"], why=str(one.get("why", ""))
-            )
-            for one in said
-        }
-    except (OSError, ValueError, LookupError, TypeError):
+        written: Any = json.loads((folder / NAME).read_bytes())
+        copies = [codec.read(Copy, each) for each in written]
+    except (OSError, ValueError, TypeError):
         return {}
+    return {copy.place: copy for copy in copies if copy.place}
 
 
 def unmade(root: Path, links: Sequence[LedgerEntry]) -> Iterator[tuple[LedgerEntry, Copy]]:

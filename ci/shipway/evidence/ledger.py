@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shipway.evidence.canonical_json import canonical
+from shipway.evidence.predicate import ChainFact, PreviousRecordFact
 
 LEDGER: Final = "chain.jsonl"
 RECORD: Final = "record.json"
@@ -119,9 +120,9 @@ def _take(said: Any, number: int, links: dict[int, LedgerEntry], order: list[Led
     order.append(link)
 
 
-def place_of(last: LedgerEntry | None) -> dict[str, Any]:
-    """What the next record says of its place: ``sequence`` and ``previous``."""
+def place_of(last: LedgerEntry | None) -> ChainFact:
+    """What the next record says of its place."""
     if last is None:
-        return {"sequence": 1, "previous": None}
-    previous = {"record": last.record, "sha256": last.sha256}
-    return {"sequence": last.sequence + 1, "previous": previous}
+        return ChainFact(sequence=1, previous=None)
+    previous = PreviousRecordFact(record=last.record, sha256=last.sha256)
+    return ChainFact(sequence=last.sequence + 1, previous=previous)

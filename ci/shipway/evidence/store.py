@@ -15,18 +15,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from shipway.errors import EvidenceError
 from shipway.evidence import ledger as chain
 from shipway.evidence.canonical_json import sha256
 from shipway.evidence.ledger import LEDGER, RECORD, WRITING, Ledger, LedgerEntry
+from shipway.evidence.predicate import ChainFact
 from shipway.util import lockfile
 
 LOCK: Final = ".chain.lock"
 _PATIENCE: Final = 10.0
 
-Compose = Callable[[dict[str, Any]], Mapping[str, bytes]]
+Compose = Callable[[ChainFact], Mapping[str, bytes]]
 """From the record's place in the chain, the files to keep; ``record.json`` is one of them."""
 
 

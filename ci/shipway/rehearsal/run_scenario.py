@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,8 +21,15 @@ from shipway.evidence.store import RecordStore
 from shipway.rehearsal import variants
 from shipway.rehearsal.checkout import Checkout
 from shipway.rehearsal.criteria import RECORD, WALK
+from shipway.rehearsal.observation import (
+    Observation,
+    OidcFact,
+    PlannedFact,
+    RefusedTokenFact,
+    TrafficFact,
+)
 from shipway.rehearsal.scenarios import Scenario
-from shipway.rehearsal.traffic import TrafficProbe
+from shipway.rehearsal.traffic import Counted, TrafficProbe
 from shipway_sandbox import github, tokens
 from shipway_sandbox.world import World
 
@@ -44,6 +51,7 @@ class ScenarioContext:
         prober: Asks addresses.
         blueprint: What the sandbox is made of.
         context: The named build context of releases that must fail.
+        planned: Everything that the rehearsal walks.
     """
 
     world: World
@@ -52,6 +60,7 @@ class ScenarioContext:
     prober: Prober
     blueprint: Blueprint
     context: Path
+    planned: tuple[PlannedFact, ...]
 
     def address(self, environment: str) -> str:
         """What customers ask in an environment: the first service that has an address."""
@@ -96,33 +105,30 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
         (environ.get("SHIPWAY_BUILD_CONTEXTS", ""), f"{variants.CONTEXT}={stage.context}")
     )
     oidc = _sign_in(one, stage.world, event, environ)
-    seen: dict[str, Any] = {}
-    url = stage.address(one.environment) if one.traffic else ""
-    probe = TrafficProbe(stage.prober, url) if one.traffic else nullcontext()
+    probe = (
+        TrafficProbe(stage.prober, stage.address(one.environment)) if one.traffic else nullcontext()
+    )
     with probe as asking:
-        code = _run(
-            _command(one, stage.world, stage.repository(one.environment)),
-            workspace,
-            environ,
-            kept,
-            show,
-        )
-    if asking is not None:
-        seen["traffic"] = asdict(asking.counted())
-    facts = {
-        "name": one.name,
-        "title": one.title,
-        "event": one.event,
-        "ref": one.ref,
-        "exitCode": code,
-        "expectedExitCode": one.exit_code,
-        "expectedKind": one.kind,
-        "oidc": oidc,
-        **seen,
-    }
+        command = _command(one, stage.world, stage.repository(one.environment))
+        code = _run(command, workspace, environ, kept, show)
+    observation = Observation(
+        name=one.name,
+        title=one.title,
+        event=one.event,
+        ref=one.ref,
+        planned=stage.planned,
+        exit_code=code,
+        expected_exit_code=one.exit_code,
+        expected_kind=one.kind,
+        oidc=oidc,
+        traffic=_traffic(asking.counted()) if asking is not None else None,
+    )
     record = _record(kept, stage.evidence)
-    content = json.dumps(facts, indent=1).encode() + b"\n"
-    RecordStore(stage.evidence).add(record, {WALK: content})
+    RecordStore(stage.evidence).add(record, {WALK: observation.written()})
+
+
+def _traffic(counted: Counted) -> TrafficFact:
+    return TrafficFact(asked=counted.asked, lost=counted.lost, answers=counted.answers)
 
 
 def _event(
@@ -160,31 +166,30 @@ def _environment(world: World, event: github.GithubEvent) -> dict[str, str]:
 
 def _sign_in(
     one: Scenario, world: World, event: github.GithubEvent, environ: dict[str, str]
-) -> dict[str, Any]:
+) -> OidcFact:
     """The OIDC step. A run that no role trusts goes on without credentials, as it would at GitHub.
 
     Beside the right token of a good walk, tokens that must be refused are tried, and what STS said
     is kept.
     """
     if not event.may_ask_for_tokens:
-        return {}
+        return OidcFact()
     job = tokens.register(world.state, event.claims)
     environ.update(job)
     if not one.environment:
-        return {}
+        return OidcFact()
     token = tokens.fetch(job)
     credentials = world.assume(one.environment, token, session=f"github-{event.claims['run_id']}")
     environ.update(credentials.variables())
-    claims = tokens.claims_of(token)
-    return {
-        "role": world.role(one.environment),
-        "accessKeyId": credentials.access_key_id,
-        "claims": claims,
-        "refused": [
-            _refused(world, one.environment, what, false)
-            for what, false in (() if one.exit_code else _false_tokens(world, event, token))
-        ],
-    }
+    false_tokens = () if one.exit_code else _false_tokens(world, event, token)
+    return OidcFact(
+        role=world.role(one.environment),
+        access_key_id=credentials.access_key_id,
+        claims=tokens.claims_of(token),
+        refused=tuple(
+            _refused(world, one.environment, what, false) for what, false in false_tokens
+        ),
+    )
 
 
 def _false_tokens(
@@ -214,16 +219,16 @@ def _false_tokens(
     )
 
 
-def _refused(world: World, environment: str, what: str, token: str) -> dict[str, Any]:
+def _refused(world: World, environment: str, what: str, token: str) -> RefusedTokenFact:
     try:
         world.assume(environment, token, session="mallory")
     except ShipwayError as error:
-        return {"what": what, "refused": True, "said": error.what}
-    return {"what": what, "refused": False}
+        return RefusedTokenFact(what=what, refused=True, said=error.what)
+    return RefusedTokenFact(what=what, refused=False)
 
 
 def _command(one: Scenario, world: World, name: str) -> list[str]:
-    command = [*_tied(), sys.executable, "-m", "invoke", "deploy", "--json"]
+    command = [*_tied(), sys.executable, "-m", "shipway", "deploy", "--json"]
     if one.image:
         repository = f"{world.state['registry']}/{name}"
         command += ["--image", f"{repository}@{one.image}"]

@@ -14,6 +14,7 @@ from shipway.errors import ImageNotFoundError, RefusedError
 from shipway.policy.contract import Contract, ContractEntry, Refused, decide
 from shipway.policy.trigger import Trigger
 from shipway.rehearsal import variants
+from shipway.rehearsal.observation import PlannedFact
 from shipway.rollout.judge.verdict import ROLLED_BACK
 
 Event = Literal["push", "pull_request"]
@@ -36,6 +37,7 @@ class Scenario:
         title: What a person reads.
         role: What it proves.
         criterion: The row of the acceptance table that an allowed event stands for.
+        entry: The contract's entry, and ``push`` or ``tag``: ``main-push``; empty elsewhere.
         event: GitHub's event.
         ref: The full ref of the event.
         variant: How the release fails, see :mod:`.variants`; empty for the repository's own.
@@ -51,6 +53,7 @@ class Scenario:
     role: Role
     ref: str
     criterion: str = ""
+    entry: str = ""
     event: Event = "push"
     variant: str = ""
     environment: str = ""
@@ -74,6 +77,25 @@ class Scenarios:
     refused: tuple[Scenario, ...]
     failing: tuple[Scenario, ...]
 
+    @property
+    def all(self) -> tuple[Scenario, ...]:
+        """Every one."""
+        return (*self.allowed, *self.refused, *self.failing)
+
+    def planned(self) -> tuple[PlannedFact, ...]:
+        """What each observation says of all of them."""
+        return tuple(
+            PlannedFact(
+                name=scenario.name,
+                role=scenario.role,
+                criterion=scenario.criterion,
+                entry=scenario.entry,
+                environment=scenario.environment,
+                asked=scenario.traffic,
+            )
+            for scenario in self.all
+        )
+
 
 def scenarios(contract: Contract, *, listens: bool) -> Scenarios:
     """Make them.
@@ -84,7 +106,7 @@ def scenarios(contract: Contract, *, listens: bool) -> Scenarios:
             what answers wrongly fails only there.
     """
     numbers = iter(range(1, 100))
-    allowed = tuple(_allowed(next(numbers), entry) for entry in contract.triggers)
+    allowed = tuple(_allowed(next(numbers), entry, listens=listens) for entry in contract.triggers)
     refused = tuple(
         _refused(next(numbers), slug, title, ref, event)
         for slug, title, ref, event in _near_misses(contract)
@@ -95,10 +117,10 @@ def scenarios(contract: Contract, *, listens: bool) -> Scenarios:
         entry = deploying[-1]
         failing = (
             *(
-                _failing(next(numbers), entry, variant, title)
+                _failing(next(numbers), entry, variant, title, listens=listens)
                 for variant, title in _variants(listens=listens)
             ),
-            _absent(next(numbers), entry),
+            _absent(next(numbers), entry, listens=listens),
         )
     return Scenarios(allowed=allowed, refused=refused, failing=failing)
 
@@ -111,7 +133,7 @@ def _variants(*, listens: bool) -> Iterator[tuple[str, str]]:
         yield variants.DEAF, "a release that never listens"
 
 
-def _allowed(number: int, entry: ContractEntry) -> Scenario:
+def _allowed(number: int, entry: ContractEntry, *, listens: bool) -> Scenario:
     environment = entry.environments[0]
     deploys = "deploy" in entry.tasks
     shown = _shown(_ref(entry.ref, number - 1))
@@ -120,9 +142,10 @@ def _allowed(number: int, entry: ContractEntry) -> Scenario:
         title=f"push to {shown}" if entry.ref.startswith(_HEADS) else f"tag {shown}",
         role="deploy" if deploys else "publish",
         criterion=_criterion(entry, environment),
+        entry=f"{entry.name}-{'tag' if entry.ref.startswith(_TAGS) else 'push'}",
         ref=_ref(entry.ref, number - 1),
         environment=environment,
-        traffic=deploys,
+        traffic=deploys and listens,
     )
 
 
@@ -148,7 +171,9 @@ def _refused(number: int, slug: str, title: str, ref: str, event: Event) -> Scen
     )
 
 
-def _failing(number: int, entry: ContractEntry, variant: str, title: str) -> Scenario:
+def _failing(
+    number: int, entry: ContractEntry, variant: str, title: str, *, listens: bool
+) -> Scenario:
     return Scenario(
         name=f"{number:02}-{variant}",
         title=title,
@@ -158,11 +183,11 @@ def _failing(number: int, entry: ContractEntry, variant: str, title: str) -> Sce
         environment=entry.environments[0],
         exit_code=ROLLED_BACK.exit_code,
         kind=ROLLED_BACK.name,
-        traffic=True,
+        traffic=listens,
     )
 
 
-def _absent(number: int, entry: ContractEntry) -> Scenario:
+def _absent(number: int, entry: ContractEntry, *, listens: bool) -> Scenario:
     return Scenario(
         name=f"{number:02}-no-image",
         title="a release whose image does not exist",
@@ -172,7 +197,7 @@ def _absent(number: int, entry: ContractEntry) -> Scenario:
         image=ABSENT_DIGEST,
         exit_code=ImageNotFoundError.exit_code,
         kind=ImageNotFoundError.kind,
-        traffic=True,
+        traffic=listens,
     )
 
 
@@ -186,19 +211,15 @@ def _near_misses(contract: Contract) -> Iterator[tuple[str, str, str, Event]]:
 
 
 def _candidates(contract: Contract) -> Iterator[tuple[str, str]]:
-    seen: set[str] = set()
     for entry in contract.triggers:
         shown = _shown(_ref(entry.ref, 1))
         if entry.ref.startswith(_TAGS):
-            version = shown.partition("-")[0] if "-" in shown else f"{shown}-rc.1"
-            misses = (("tag", f"{_TAGS}{version}"), ("branch", f"{_HEADS}{shown}"))
+            other = shown.partition("-")[0] if "-" in shown else f"{shown}-rc.1"
+            yield f"{entry.name}-other-tag", f"{_TAGS}{other}"
+            yield f"{entry.name}-as-branch", f"{_HEADS}{shown}"
         else:
-            misses = (("branch", f"{_HEADS}feature/x"), ("tag", f"{_TAGS}{shown}"))
-        for slug, ref in misses:
-            if ref not in seen:
-                seen.add(ref)
-                yield (slug if slug not in seen else f"{slug}-{len(seen)}"), ref
-                seen.add(slug)
+            yield f"{entry.name}-other-branch", f"{_HEADS}feature/{entry.name}"
+            yield f"{entry.name}-as-tag", f"{_TAGS}{shown}"
 
 
 def _is_allowed(contract: Contract, ref: str) -> bool:

@@ -13,20 +13,21 @@ from shipway.rollout.execute import Rolled, roll
 from shipway.rollout.judge.verdict import STOPPED
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs, Logs
+from shipway.rollout.report import ServiceReport
 from shipway.rollout.watch import Watched
 from shipway.util.clock import Clock
 from shipway.values import Digest, ImageReference
 
 
 class RolloutJournal(Protocol):
-    """Takes events, and keeps facts for the record."""
+    """Takes events, and keeps reports for the record."""
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
         ...
 
-    def note(self, name: str, fact: object) -> None:
-        """Keep a fact."""
+    def keep(self, reports: Sequence[ServiceReport]) -> None:
+        """Keep how every service's rollout went."""
         ...
 
 
@@ -70,7 +71,7 @@ def release(
             began=began,
         )
     except ShipwayError as error:
-        rollout_context.journal.note("services", [_unfinished(one) for one in began])
+        rollout_context.journal.keep([_unfinished(watched) for watched in began])
         rollout_context.journal(Failed(stage="deploy", text=error.what, details=_details(error)))
         raise
     except KeyboardInterrupt as error:
@@ -79,17 +80,17 @@ def release(
             "interrupted while services were being updated",
             remedy="what was updated goes on in ECS; run verify to see what runs",
         )
-        rollout_context.journal.note("services", [_unfinished(one) for one in began])
+        rollout_context.journal.keep([_unfinished(watched) for watched in began])
         rollout_context.journal(
             Failed(stage="deploy", text=cancelled.what, details=_details(cancelled))
         )
         raise cancelled from error
-    facts = []
+    reports = []
     for one in rolled:
         blocks = _explained(one, image)
-        facts.append(_fact(one, blocks))
+        reports.append(_report(one, blocks))
         _tell(one, blocks, rollout_context)
-    rollout_context.journal.note("services", facts)
+    rollout_context.journal.keep(reports)
     bad = [one for one in rolled if not one.outcome.verdict.good]
     if bad:
         worst = bad[0].outcome
@@ -173,40 +174,32 @@ def short(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-def _fact(one: Rolled, blocks: Sequence[Block]) -> dict[str, object]:
+def _report(one: Rolled, blocks: tuple[Block, ...]) -> ServiceReport:
     watched = one.watched
-    return {
-        "key": one.step.service.key,
-        "service": one.step.service.service,
-        "taskDefinition": one.task_definition,
-        "previousTaskDefinition": one.step.before.task_definition,
-        "previousImage": _previous_image(one.step),
-        "deploymentId": watched.target.deployment_id if watched else "",
-        "serviceDeployment": watched.state.service_deployment if watched else "",
-        "verdict": one.outcome.verdict,
-        "conclusion": one.outcome,
-        "announcedAt": one.outcome.announced,
-        "looks": watched.looks if watched else 0,
-        "diagnosis": [
-            {"kind": block.kind, "title": block.title, "details": block.details} for block in blocks
-        ],
-    }
+    return ServiceReport(
+        key=one.step.service.key,
+        service=one.step.service.service,
+        task_definition=one.task_definition,
+        previous_task_definition=one.step.before.task_definition,
+        previous_image=_previous_image(one.step),
+        deployment_id=watched.target.deployment_id if watched else "",
+        service_deployment=(watched.state.service_deployment or "") if watched else "",
+        outcome=one.outcome,
+        looks=watched.looks if watched else 0,
+        diagnosis=blocks,
+    )
 
 
-def _unfinished(watched: Watched) -> dict[str, object]:
-    return {
-        "key": watched.target.subject,
-        "service": watched.target.service,
-        "taskDefinition": watched.target.task_definition,
-        "deploymentId": watched.target.deployment_id,
-        "serviceDeployment": watched.state.service_deployment,
-        "conclusion": watched.outcome,
-        "lastSeen": {
-            "running": watched.last.running,
-            "pending": watched.last.pending,
-            "deployments": watched.last.deployments,
-        },
-    }
+def _unfinished(watched: Watched) -> ServiceReport:
+    return ServiceReport(
+        key=watched.target.subject,
+        service=watched.target.service,
+        task_definition=watched.target.task_definition,
+        deployment_id=watched.target.deployment_id,
+        service_deployment=watched.state.service_deployment or "",
+        outcome=watched.outcome,
+        last_seen=watched.last,
+    )
 
 
 def _details(error: ShipwayError) -> tuple[Detail, ...]:

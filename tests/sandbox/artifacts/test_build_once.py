@@ -18,6 +18,7 @@ from shipway.errors import DigestError, ImageNotFoundError
 from shipway.image import content_key
 from shipway.image.build import BuildRequest
 from shipway.observer import Finished, Noticed
+from shipway.values import Digest
 
 if TYPE_CHECKING:
     from tests.sandbox.artifacts.conftest import Dock, Told
@@ -77,7 +78,9 @@ def test_a_second_delivery_of_the_same_source_builds_and_pushes_nothing(dock: Do
     assert again.image.pushed is None
     assert again.facts["build"]["reused"]
     assert again.facts["build"]["builtBy"] == commit(1).sha
-    assert again.facts["build"]["platforms"] == dict(first.image.named)
+    assert again.facts["build"]["platforms"] == {
+        name: digest.value for name, digest in first.image.named
+    }
     assert "nothing built, nothing pushed: the same source was built by this commit" in words(again)
     assert dock.aws.images(name, STAGING) == before
 
@@ -148,7 +151,7 @@ def test_a_manifest_that_is_no_image_is_refused(dock: Dock) -> None:
     told = dock.deliver(environment, commit=commit(1), tasks=PUBLISH)
     assert told.image is not None
     (referrer, *_) = told.facts["papers"]["referrers"]
-    reference = replace(told.image.reference, digest=referrer.digest)
+    reference = replace(told.image.reference, digest=Digest(referrer["digest"]))
     with pytest.raises(ImageNotFoundError) as caught:
         dock.deliver(environment, commit=commit(1), tasks=("deploy", "verify"), asked=reference)
     assert "is no image" in caught.value.what
@@ -270,7 +273,7 @@ def test_the_papers_say_what_is_in_it_and_who_built_it(dock: Dock) -> None:
     assert told.image is not None
     (platform,) = told.image.platforms
     (sbom,) = told.facts["sbom"]
-    assert sbom["digest"] == platform
+    assert sbom["digest"] == platform.value
     assert len(sbom["sha256"]) == 64
     (provenance,) = told.facts["provenance"]
     assert provenance["predicateType"] == "https://slsa.dev/provenance/v1"

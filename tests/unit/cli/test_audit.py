@@ -16,6 +16,11 @@ from shipway.cli.audit import Question
 from shipway.config.environment import EnvironmentRef
 from shipway.errors import ConfigurationError, CredentialsError
 from shipway.evidence import archive
+from shipway.evidence.facts.gate import DecisionFact, EnvironmentFact, TriggerFact
+from shipway.evidence.facts.image import BuildFact, ImageFact, ScanFact
+from shipway.evidence.facts.rollout import RolloutVerdictFact, ServiceFact
+from shipway.evidence.predicate import VerdictFact
+from shipway.evidence.recorder import RecordWriter
 from shipway.evidence.store import RecordStore
 from shipway.image.publish import StoredImage
 from shipway.rehearsal import closing
@@ -72,21 +77,35 @@ class Cloud:
 
 def rolled(root: Path, clock: Clock, digit: str, *, good: bool = True) -> StoredRecord:
     """One delivery to a service that ran the image before it."""
-    one = journal(root, clock)
+    one = journal(clock)
     one.environment = "production"
     one.about(image(digit))
-    one.note("trigger", {"event": "push", "ref": "refs/tags/v1-stable", "actor": "octocat"})
-    one.note("decision", {"allowed": True, "environment": "production", "tasks": ["deploy"]})
-    where = {"account": "111122223333", "region": "eu-west-1", "cluster": "shop"}
-    one.note("environment", {"name": "production", **where, "services": {"web": "shop-web"}})
-    one.note("image", {"reference": image(digit), "tag": "v1", "platforms": [], "pushed": None})
-    one.note("build", {"digest": image(digit).digest, "platforms": {}})
-    one.note("scan", {"summary": "clean", "platforms": []})
+    one.note(TriggerFact(event="push", ref="refs/tags/v1-stable", actor="octocat"))
+    one.note(DecisionFact(allowed=True, environment="production", tasks=("deploy",)))
+    one.note(
+        EnvironmentFact(
+            name="production",
+            account="111122223333",
+            region="eu-west-1",
+            cluster="shop",
+            services={"web": "shop-web"},
+        )
+    )
+    reference = image(digit)
+    one.note(ImageFact(reference=str(reference), tag="v1", platforms=(), pushed=None))
+    one.note(BuildFact(digest=str(reference.digest), platforms={}))
+    one.note(ScanFact(summary="clean"))
     before = image(chr(ord(digit) - 1))
-    name = "succeeded" if good else "rolled-back"
-    service = {"key": "web", "taskDefinition": "td/shop:42", "previousImage": before}
-    one.note("services", [{**service, "verdict": {"name": name, "exit_code": 0 if good else 31}}])
-    return one.write({"kind": name, "exitCode": 0 if good else 31, "text": name})
+    name, code = ("succeeded", 0) if good else ("rolled-back", 31)
+    service = ServiceFact(
+        key="web",
+        task_definition="td/shop:42",
+        previous_image=str(before),
+        verdict=RolloutVerdictFact(name=name, exit_code=code),
+    )
+    one.note_all(ServiceFact, (service,))
+    verdict = VerdictFact(kind=name, exit_code=code, text=name)
+    return RecordWriter(root, clock).write(one, verdict)
 
 
 @pytest.fixture
@@ -253,7 +272,7 @@ def test_a_row_names_the_file_and_the_place_that_prove_it(tmp_path: Path) -> Non
     found: Any = json.loads((tmp_path / row.file).read_bytes())
     for part in row.pointer.split("/")[1:]:
         found = found[int(part)] if isinstance(found, list) else found[part]
-    assert found == {"name": "succeeded", "exit_code": 0}
+    assert found == {"name": "succeeded", "exitCode": 0, "sentence": ""}
 
 
 @pytest.mark.parametrize("what", ["removed", "changed", "walk changed", "walk removed"])

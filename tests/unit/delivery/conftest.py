@@ -14,8 +14,9 @@ from tests.unit.fake_clock import Clock
 
 from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import Found, Missing, Reference, Resolution
-from shipway.delivery.deliver import DeliveryOutcome, deliver
 from shipway.delivery.deliver import Order as Ordered
+from shipway.delivery.deliver import deliver
+from shipway.delivery.ending import DeliveryOutcome
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.image.build import BuildRequest
 from shipway.image.publish import Pushed, StoredImage

@@ -21,7 +21,7 @@ from shipway.observer import Event, Observer
 if TYPE_CHECKING:
     from tests.unit.delivery.conftest import World
 
-    from shipway.delivery.deliver import DeliveryOutcome
+    from shipway.delivery.ending import DeliveryOutcome
 
 CANARIES = {
     name: f"canary-{name.lower().replace('_', '-')}-7f3a91"

@@ -25,7 +25,7 @@ from shipway.values import Digest, ImageReference
 if TYPE_CHECKING:
     from tests.unit.delivery.conftest import World
 
-    from shipway.delivery.deliver import DeliveryOutcome
+    from shipway.delivery.ending import DeliveryOutcome
 
 SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
 URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"

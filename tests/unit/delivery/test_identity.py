@@ -127,7 +127,7 @@ def test_what_was_found_is_in_the_record(world: World) -> None:
     assert world.record(outcome)["predicate"]["identity"] == {
         "account": ACCOUNT,
         "arn": ROLE,
-        "user_id": "",
+        "userId": "",
         "role": "shop-deploy-staging",
         "key": "ASIA",
         "shortLived": True,

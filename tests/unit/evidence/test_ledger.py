@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.evidence.conftest import Clock, deliver, journal
+from tests.unit.evidence.conftest import Clock, deliver
 
 from shipway.errors import EvidenceError
 from shipway.evidence import archive
@@ -328,7 +328,7 @@ def test_a_ledger_that_is_not_ours_stays_as_it_is(
     _foreign_line(tmp_path, filled)
     before = (tmp_path / LEDGER).read_bytes()
     with pytest.raises(EvidenceError) as caught:
-        journal(tmp_path, Clock()).write({"kind": "succeeded", "exitCode": 0})
+        deliver(tmp_path, "staging", Clock())
     assert caught.value.what == (
         "the record cannot be written: line 5 of the ledger is none that shipway wrote"
     )
