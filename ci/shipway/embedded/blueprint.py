@@ -39,6 +39,9 @@ _REGION: Final = "eu-west-1"
 _LAPTOP_REF: Final = "refs/heads/laptop"
 _EXPOSE: Final = re.compile(r"(?im)^\s*EXPOSE\s+([0-9]{1,5})\b")
 _PORT: Final = 8080
+_NAMED_ACCOUNT: Final = re.compile(
+    r"arn:aws[a-z-]*:[a-z]+:[a-z0-9-]*:([0-9]{12}):|([0-9]{12})\.dkr\.ecr\."
+)
 _BALANCER_LENGTH: Final = 32
 """Elastic Load Balancing API Reference, CreateLoadBalancer: Name."""
 
@@ -181,14 +184,19 @@ def _written_addresses(
 
 
 def _accounts(tables: Mapping[str, Any], names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """The account of each environment: as written, or one that stands in for a variable."""
+    """The account of each environment: as written, or one that stands in for a variable.
+
+    Where an ARN or a registry's host of the environment names an account, it is that one.
+    """
     given: dict[str, str] = {}
     for name in names:
         text = str(tables[name]["account"])
         if Reference.parse(text) is None:
             yield name, text
         else:
-            yield name, given.setdefault(text, _stand_in_account(text))
+            named = _NAMED_ACCOUNT.search(str(tables[name]))
+            own = (named[1] or named[2]) if named else _stand_in_account(text)
+            yield name, given.setdefault(text, own)
 
 
 def _stand_in_account(text: str) -> str:

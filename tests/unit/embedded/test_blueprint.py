@@ -126,7 +126,7 @@ def test_what_stands_there_has_the_names_that_delivery_toml_uses(tmp_path: Path)
     }
     assert live.outputs == {"AcmeTally": {"Service": "service:api"}}
     assert blueprint.plan.variables == {"LIVE_ACCOUNT": live.account}
-    assert live.account.startswith("000")
+    assert live.account == "210987654321", "its ARNs say so"
     [line] = blueprint.written_addresses
     assert DELIVERY.splitlines()[line - 1].startswith("url = ")
     assert blueprint.written_addresses[line] == ("live", "api", "https://tally.acme.example")
