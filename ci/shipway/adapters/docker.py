@@ -38,6 +38,8 @@ _CACHE_TO = {
     "ignore-error": "true",
 }
 _KEPT_LINES = 20
+# What `docker info` says of an image store that is containerd's.
+_CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 _NO_EXPORTER = ("exporter is not supported for the docker driver", "oci exporter is not supported")
 _WHERE_CONTEXT = "see [image] there; context is relative to the repository's top"
 _WHERE_DOCKERFILE = "see [image] there; dockerfile is relative to the context"
@@ -99,23 +101,37 @@ class Buildx:
     def resolve(self, reference: str, builder: str) -> str:
         """What an image stands for now; see :class:`shipway.image.build.Builder`.
 
-        The engine's own BuildKit takes what the engine holds and asks a registry only otherwise;
-        any other builder knows nothing of the engine's images.
+        A builder asks the registry first. The engine's own takes what the engine holds where the
+        registry has no answer, if its image store is containerd's (BuildKit's
+        util/resolver/pool.go); with the classic one a container builds, which knows nothing of the
+        engine's images.
         """
         _, at, digest = reference.partition("@")
         if at:
             return digest
         try:
-            if builder == DEFAULT:
-                with contextlib.suppress(NoSuchImage):
-                    return str(self._docker.image.inspect(reference).id)
-            command = [*self._docker.buildx.imagetools.docker_cmd, "buildx", "imagetools"]
-            said = run([*command, "inspect", reference, "--format", "{{json .Manifest}}"])
-            return Digest(json.loads(str(said))["digest"]).value
-        except (DockerException, ClientNotFoundError, ValueError, LookupError, TypeError):
+            return self._in_registry(reference) or (
+                self._in_engine(reference) if builder == DEFAULT else ""
+            )
+        except (DockerException, ClientNotFoundError):
             return ""
-        except UsageError:
+
+    def _in_registry(self, reference: str) -> str:
+        """A reference's digest in its registry; empty where it has no answer."""
+        command = [*self._docker.buildx.imagetools.docker_cmd, "buildx", "imagetools"]
+        with contextlib.suppress(DockerException, UsageError, ValueError, LookupError, TypeError):
+            answer = run([*command, "inspect", reference, "--format", "{{json .Manifest}}"])
+            return Digest(json.loads(str(answer))["digest"]).value
+        return ""
+
+    def _in_engine(self, reference: str) -> str:
+        """The digest of an image that the engine's builder could start from; else empty."""
+        status = self._docker.system.info().driver_status or []
+        if not any(_CONTAINERD_STORE in entry for entry in status):
             return ""
+        with contextlib.suppress(NoSuchImage):
+            return str(self._docker.image.inspect(reference).id)
+        return ""
 
     def _builder(self, setting: str) -> str:
         """The buildx builder of a setting, made once where it is one of ours."""

@@ -20,7 +20,7 @@ from shipway.image import dockerignore
 from shipway.image.build import BuildRequest
 from shipway.image.dockerfile import bases as bases_of
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of every key: another way to make them makes other keys."""
 _CHUNK: Final = 1 << 20
 
@@ -93,20 +93,34 @@ def of(request: BuildRequest, resolve: Callable[[str], str]) -> tuple[ContentKey
         BuildError: The context cannot be read.
     """
     try:
-        text = request.dockerfile.read_text(encoding="utf-8")
+        # As bytes: reading as text would turn a lone carriage return into an end of line.
+        text = request.dockerfile.read_bytes().decode()
     except (OSError, UnicodeError):
         return None, "the Dockerfile cannot be read"
-    wanted = bases_of(text, request.build_args)
-    if not wanted.complete:
-        return None, "a base image has a variable in its name that only BuildKit knows"
-    found: dict[str, str] = {}
-    for reference in wanted.images:
-        place = request.build_contexts.get(reference, f"docker-image://{reference}")
-        digest = _pinned(place, resolve)
-        if not digest:
+    wanted = bases_of(text, request.build_args, request.platforms)
+    if wanted.unsure:
+        return None, f"the base images are not sure: {wanted.unsure}"
+    contexts = {_familiar(name): place for name, place in request.build_contexts.items()}
+    places = {
+        # BuildKit puts a named context in the place of a stage, too.
+        **{name: contexts[name] for name in wanted.stages if name in contexts},
+        **{
+            reference: contexts.get(_familiar(reference), f"docker-image://{reference}")
+            for reference in wanted.images
+        },
+    }
+    digests: dict[str, str] = {}
+    for reference, place in places.items():
+        digests[reference] = _pinned(place, resolve)
+        if not digests[reference]:
             return None, f"nobody says what {reference} stands for"
-        found[reference] = digest
-    return key(request, text, found, read(request)), ""
+    return key(request, text, digests, read(request)), ""
+
+
+def _familiar(reference: str) -> str:
+    """The short form by which BuildKit looks for a named context (dockerui, NamedContext)."""
+    short = reference.removeprefix("index.").removeprefix("docker.io/").removeprefix("library/")
+    return short.removesuffix(":latest")
 
 
 def _pinned(place: str, resolve: Callable[[str], str]) -> str:

@@ -177,6 +177,38 @@ def test_a_named_context_stands_for_its_image(source: BuildRequest) -> None:
     assert content_key.of(replace(source, build_contexts=folder), answer)[0] is None
 
 
+@pytest.mark.parametrize(
+    "name", ["python:3.13-slim", "docker.io/library/python:3.13-slim", "library/python:3.13-slim"]
+)
+def test_a_named_context_is_found_by_its_short_name(source: BuildRequest, name: str) -> None:
+    source.dockerfile.write_text(f"FROM {name}\nCOPY . /\n")
+    stand_in = {"python:3.13-slim": "docker-image://assembled/python:1"}
+    assert key(replace(source, build_contexts=stand_in), {"assembled/python:1": BASE}.__getitem__)
+
+
+def test_a_named_context_in_the_place_of_a_stage_is_in_the_key(source: BuildRequest) -> None:
+    source.dockerfile.write_text("FROM python:3.13-slim AS Tools\nFROM tools\n")
+    request = replace(source, build_contexts={"tools": "docker-image://other:1"})
+    digests = {"python:3.13-slim": BASE, "other:1": BASE}
+    before = key(request, digests.__getitem__)
+    assert key(source, digests.__getitem__) != before
+    digests["other:1"] = "sha256:" + "d" * 64
+    assert key(request, digests.__getitem__) != before
+
+
+def test_a_base_for_each_platform_is_in_the_key(source: BuildRequest) -> None:
+    source.dockerfile.write_text("FROM base-$TARGETARCH\n")
+    digests = {"base-amd64": BASE, "base-arm64": BASE}
+    before = key(source, digests.__getitem__)
+    digests["base-arm64"] = "sha256:" + "d" * 64
+    assert key(source, digests.__getitem__) != before
+
+
+def test_a_lone_carriage_return_ends_no_line(source: BuildRequest) -> None:
+    source.dockerfile.write_bytes(b"FROM python:3.13-slim\nRUN a \\\rFROM hidden\n")
+    assert key(source)
+
+
 def test_a_file_that_cannot_be_read_is_named(
     source: BuildRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -198,6 +230,6 @@ def test_the_tag_fits_a_registry(source: BuildRequest) -> None:
 def test_a_frontend_is_a_base_and_a_number_is_none() -> None:
     found = bases("# syntax=docker/dockerfile:1\nFROM a AS x\nFROM scratch\nCOPY --from=x / /\n")
     assert found.images == ("docker/dockerfile:1", "a")
-    assert found.complete
+    assert not found.unsure
     assert bases("# a comment\n# syntax=no\nFROM a\n").images == ("a",)
-    assert not bases("FROM a\nCOPY --from=$STAGE / /\n").complete
+    assert bases("FROM a\nCOPY --from=$STAGE / /\n").unsure
