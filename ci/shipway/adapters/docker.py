@@ -23,7 +23,7 @@ from python_on_whales.utils import run
 
 from shipway.errors import BuildError, EngineError, ShipwayError, UsageError
 from shipway.image.build import DEFAULT, BuildRequest
-from shipway.image.content_key import ignore_file
+from shipway.image.context import ignore_file, with_kept_modes
 from shipway.image.share import share
 from shipway.values import Digest
 
@@ -188,7 +188,7 @@ class Buildx:
         try:
             docker = stack.enter_context(self._signed_in(request.logins))
             lines = docker.buildx.build(
-                request.context,
+                with_kept_modes(request, scratch / "context"),
                 file=request.dockerfile,
                 platforms=list(request.platforms),
                 # BuildKit reads the epoch from this argument (docs/build-repro.md).

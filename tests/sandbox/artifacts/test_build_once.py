@@ -15,7 +15,7 @@ from tests.sandbox.artifacts.conftest import STAGING, commit, write_context
 
 from shipway.adapters.docker import Buildx
 from shipway.errors import DigestError, ImageNotFoundError
-from shipway.image import content_key
+from shipway.image import context as build_context
 from shipway.image.build import BuildRequest
 from shipway.observer import Finished, Noticed
 
@@ -233,7 +233,7 @@ def test_the_key_sees_the_files_that_buildkit_sees(
         destination=tmp_path,
         epoch=0,
     )
-    ours = {one.path for one in content_key.read(request)}
+    ours = {one.path for one in build_context.read(request)}
     assert ours == theirs
     shutil.rmtree(out)
 

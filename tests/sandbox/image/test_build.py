@@ -93,6 +93,28 @@ def test_an_image_is_built_whole_and_known_by_its_digest(context: Path) -> None:
     assert [path.name for path in asked.destination.parent.iterdir()] == ["out"]
 
 
+def test_two_clones_give_one_image_whatever_their_umask(
+    tmp_path: Path, busybox_program: bytes
+) -> None:
+    digests = []
+    for umask in (0o022, 0o002, 0o077):
+        folder = tmp_path / f"{umask:o}"
+        before = os.umask(umask)
+        try:
+            (folder / "app" / "lib").mkdir(parents=True)
+            (folder / "app" / "main").write_text("x")
+            (folder / "app" / "lib" / "more").write_text("y")
+            (folder / "app" / "link").symlink_to("main")
+            descriptor = os.open(folder / "run", os.O_CREAT | os.O_WRONLY, 0o777)
+            with os.fdopen(descriptor, "wb") as program:
+                program.write(busybox_program)
+            (folder / "Dockerfile").write_text("FROM scratch\nCOPY . /app\nCOPY app /other\n")
+        finally:
+            os.umask(before)
+        digests.append(build(request(folder, f"image-{umask:o}")).platforms)
+    assert digests[0] == digests[1] == digests[2]
+
+
 def documents(asked: BuildRequest) -> dict[str, dict[str, object]]:
     """Every blob of a layout that is JSON, by its digest."""
     found = {}
@@ -195,8 +217,8 @@ BUILDING = """
 import signal, sys
 from dataclasses import replace
 from pathlib import Path
-from shipway.command import terminable
-from shipway.docker import Buildx
+from shipway.adapters.docker import Buildx
+from shipway.cli.deliver import terminable
 from shipway.errors import TerminatedError
 from shipway.image.build import BuildRequest
 context = Path(sys.argv[1])

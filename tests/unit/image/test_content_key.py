@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from shipway.errors import BuildError
 from shipway.image import content_key
 from shipway.image.build import BuildRequest
 from shipway.image.dockerfile import bases
@@ -75,8 +74,8 @@ def _mode(request: BuildRequest) -> BuildRequest:
     return request
 
 
-def _folder_mode(request: BuildRequest) -> BuildRequest:
-    (request.context / "app").chmod(0o700)
+def _mode_of_the_owner(request: BuildRequest) -> BuildRequest:
+    (request.context / "app" / "main.py").chmod(0o744)
     return request
 
 
@@ -111,7 +110,7 @@ CHANGES = (
     _rename,
     _edit,
     _mode,
-    _folder_mode,
+    _mode_of_the_owner,
     _link,
     _linked,
     _empty_folder,
@@ -209,16 +208,15 @@ def test_a_lone_carriage_return_ends_no_line(source: BuildRequest) -> None:
     assert key(source)
 
 
-def test_a_file_that_cannot_be_read_is_named(
-    source: BuildRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def scandir(path: Path) -> None:
-        raise PermissionError(13, "Permission denied", str(path))
-
-    monkeypatch.setattr("os.scandir", scandir)
-    with pytest.raises(BuildError) as caught:
-        content_key.read(source)
-    assert caught.value.where == str(source.context)
+@pytest.mark.parametrize(
+    ("folder", "file"), [(0o755, 0o644), (0o775, 0o664), (0o700, 0o600), (0o750, 0o640)]
+)
+def test_the_umask_of_a_clone_changes_nothing(source: BuildRequest, folder: int, file: int) -> None:
+    before = key(source)
+    (source.context / "app").chmod(folder)
+    (source.context / "app" / "main.py").chmod(file)
+    source.dockerfile.chmod(file)
+    assert key(source) == before
 
 
 def test_the_tag_fits_a_registry(source: BuildRequest) -> None:
