@@ -19,6 +19,8 @@ from shipway.image.dockerfile import bases as bases_of
 
 VERSION: Final = 2
 """Part of every key: another way to make them makes other keys."""
+SOURCE: Final = "src-"
+"""Begins the tag of every key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class ContentKey:
     @property
     def tag(self) -> str:
         """The tag by which a registry knows the image that was built from this source."""
-        return f"src-{self.value[:40]}"
+        return f"{SOURCE}{self.value[:40]}"
 
 
 def key(
