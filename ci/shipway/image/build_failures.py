@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shipway.errors import BuildError, EngineError, ShipwayError
-from shipway.image.build import BuildRequest
+from shipway.image.build import DEFAULT, BuildRequest
 from shipway.image.context import ignore_file
 
 _KEPT_LINES: Final = 20
@@ -175,17 +175,21 @@ def _of_the_builder(attempt: Attempt) -> ShipwayError | None:
         return EngineError(
             f"the builder {attempt.builder!r} cannot do what a delivery needs: "
             f"{_cause(said) or what_engine_cannot(said)}",
-            where="ci/delivery.toml",
+            where=_where(attempt),
             remedy="take BuildKit 0.11 or newer, or leave `builder` of [image] out",
         )
     if _NO_START.search(said):
         return EngineError(
             f"the builder {attempt.builder!r} does not start",
-            where="ci/delivery.toml",
-            details=_excerpt(said.splitlines()),
+            where=_where(attempt),
+            details=tuple(filter(None, (_cause(said), *_excerpt(said.splitlines())))),
             remedy=_start_it(attempt),
         )
     return None
+
+
+def _where(attempt: Attempt) -> str:
+    return "" if attempt.request.builder == DEFAULT else "ci/delivery.toml"
 
 
 def _start_it(attempt: Attempt) -> str:

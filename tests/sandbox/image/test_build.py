@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -269,3 +271,41 @@ def _mentions(word: str) -> list[str]:
         if word in line:
             found.append(line)
     return found
+
+
+def test_the_default_builder_is_the_engines_own_whatever_the_environment_says(
+    context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUILDX_BUILDER", "one-that-is-gone")
+    assert build(request(context)).size
+
+
+def test_a_builder_that_is_not_there_is_named(context: Path) -> None:
+    with pytest.raises(EngineError) as caught:
+        build(replace(request(context), builder="one-that-is-gone"))
+    assert "'one-that-is-gone'" in caught.value.what
+    assert "docker buildx ls" in caught.value.remedy
+
+
+def test_each_engine_has_a_builder_of_its_own(
+    context: Path, tmp_path: Path, docker_engine: Engine
+) -> None:
+    """Another address is another engine, for all that buildx knows."""
+    other = tmp_path / "other.sock"
+    other.symlink_to(docker_engine.host.removeprefix("unix://"))
+    hosts = {docker_engine.host, f"unix://{other}"}
+    asked = replace(request(context), builder="docker-container")
+    for host in hosts:
+        # Without a hub there is no BuildKit image to start; the builder is there all the same.
+        with suppress(EngineError):
+            building.build(Buildx(host=host), asked, COMMIT, lambda _: None)
+    listed = subprocess.run(
+        ("docker", "buildx", "ls", "--format", "{{json .}}"), capture_output=True, check=True
+    ).stdout.splitlines()
+    builders = [json.loads(line) for line in listed]
+    ours = {one["Name"]: one["Nodes"] for one in builders if one["Name"].startswith("shipway-")}
+    try:
+        assert hosts <= {node["Endpoint"] for nodes in ours.values() for node in nodes}
+    finally:
+        for name in ours:
+            subprocess.run(("docker", "buildx", "rm", "--force", name), check=False)

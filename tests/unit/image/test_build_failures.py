@@ -258,6 +258,7 @@ def test_a_builder_that_does_not_start_is_no_fault_of_the_dockerfile(
     error = translated(said, request_, "docker-container")
     assert isinstance(error, EngineError)
     assert error.what == "the builder 'docker-container' does not start"
+    assert said.rpartition("ERROR: ")[2].strip() in error.details
     assert words in error.remedy
     assert str(request_.dockerfile) not in error.remedy
 
