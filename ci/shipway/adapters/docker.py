@@ -39,8 +39,6 @@ _CACHE_TO = {
     "oci-mediatypes": "true",
     "ignore-error": "true",
 }
-# What `docker info` says of an image store that is containerd's.
-_CONTAINERD_STORE = "io.containerd.snapshotter.v1"
 _WHERE_CONTEXT = "see [image] there; context is relative to the repository's top"
 _WHERE_DOCKERFILE = "see [image] there; dockerfile is relative to the context"
 
@@ -150,7 +148,7 @@ class Buildx:
             return self._in_registry(reference) or (
                 self._in_engine(reference) if builder == DEFAULT else ""
             )
-        except (DockerException, ClientNotFoundError):
+        except (DockerException, ClientNotFoundError, ValueError, LookupError):
             return ""
 
     def _in_registry(self, reference: str) -> str:
@@ -163,12 +161,15 @@ class Buildx:
         return ""
 
     def _in_engine(self, reference: str) -> str:
-        """The digest of an image that the engine's builder could start from; else empty."""
-        status = self._docker.system.info().driver_status or []
-        if not any(_CONTAINERD_STORE in entry for entry in status):
-            return ""
+        """The digest of an image that the engine's builder could start from; else empty.
+
+        With containerd's image store the engine knows an image by its manifest's digest, with the
+        classic one by its configuration's.
+        """
         with contextlib.suppress(NoSuchImage):
-            return str(self._docker.image.inspect(reference).id)
+            image = self._docker.image.inspect(reference)
+            if any(named.endswith(f"@{image.id}") for named in image.repo_digests or ()):
+                return str(image.id)
         return ""
 
     def _builder(self, setting: str) -> str:
