@@ -102,8 +102,8 @@ def of(request: BuildRequest, resolve: Callable[[str], str]) -> tuple[ContentKey
 
 def _familiar(reference: str) -> str:
     """The short form by which BuildKit looks for a named context (dockerui, NamedContext)."""
-    short = reference.removeprefix("index.").removeprefix("docker.io/").removeprefix("library/")
-    return short.removesuffix(":latest")
+    short = reference.removeprefix("index.docker.io/").removeprefix("docker.io/")
+    return short.removeprefix("library/").removesuffix(":latest")
 
 
 def _pinned(place: str, resolve: Callable[[str], str]) -> str:
