@@ -120,11 +120,15 @@ class Artifact:
                     text = f"not looked for an earlier build: {why}"
                     self.journal(Noticed(stage="build", text=text))
             built = self._built(wanted, request, key, running)
-        if self.attestor is not None:
-            self.attestor.begin(built, wanted.name, environment.sbom)
         if "publish" not in tasks:
+            self._attest(built, environment)
             return None
         with stage("publish", self.journal, self.context.clock) as running:
+            standing = publishing.standing(built, store, self.commit, key)
+            if standing is not None:
+                running.text = self._standing(standing, built, wanted)
+                return standing
+            self._attest(built, environment)
             image = publishing.publish(built, store)
             if key:
                 publishing.remember(store, image, key, self.commit)
@@ -132,6 +136,23 @@ class Artifact:
             done = f"{moved.bytes / 1e6:.1f} MB pushed" if moved else "nothing pushed: it is there"
             running.text = f"{short(image.reference)}  tag {_short_tag(image.tag)}  {done}"
         return image
+
+    def _attest(self, built: building.BuiltImage, environment: Environment) -> None:
+        if self.attestor is not None:
+            self.attestor.begin(built, environment.image.name, environment.sbom)
+
+    def _standing(
+        self, image: PublishedImage, built: building.BuiltImage, wanted: ImageSettings
+    ) -> str:
+        """Say that the commit has an image, and that what was built now is not it."""
+        text = f"this commit was published before as {image.reference.digest.short}; that is "
+        text += f"taken, and what was built now ({built.digest.short}) is left: its Dockerfile "
+        text += "gives other bytes each time, or what it fetches has moved"
+        self.journal(Noticed(stage="publish", text=text))
+        # No content key: nobody knows which bases that image was built from.
+        self._note_reused(image, "", self.commit.sha)
+        done = "nothing pushed: it is there"
+        return f"{wanted.name}  {short(image.reference)}  tag {_short_tag(image.tag)}  {done}"
 
     def _request(self, wanted: ImageSettings, logins: dict[str, str]) -> building.BuildRequest:
         build_context = self.context.root / wanted.context
@@ -188,22 +209,30 @@ class Artifact:
 
     def _reused(self, image: PublishedImage, key: ContentKey, wanted: ImageSettings) -> str:
         built_by = image.built_by or "an earlier delivery"
+        # The image's own labels name this commit too, not the one that is delivered.
+        self._note_reused(image, key.value, image.built_by)
+        if self.commit.clean and image.tag != self.commit.sha:
+            text = "the image has as many tags as the registry allows, so it did not get this "
+            text += "commit's: it goes on by its digest, but promote_from finds it by other "
+            text += "commits alone. Take old commits' tags from it"
+            self.journal(Noticed(stage="build", text=text))
+        whose = "this commit" if built_by == self.commit.sha else built_by[:7]
+        return (
+            f"{wanted.name}  {image.reference.digest.short}  nothing built, nothing pushed: "
+            f"the same source was built by {whose}"
+        )
+
+    def _note_reused(self, image: PublishedImage, key: str, built_by: str) -> None:
         self.journal.note(
             BuildFact(
                 digest=str(image.reference.digest),
                 platforms={name: str(digest) for name, digest in image.named},
                 steps=0,
                 cached_steps=0,
-                content_key=key.value,
+                content_key=key,
                 reused=True,
-                # The image's own labels name this commit too, not the one that is delivered.
-                built_by=image.built_by,
-            )
-        )
-        whose = "this commit" if built_by == self.commit.sha else built_by[:7]
-        return (
-            f"{wanted.name}  {image.reference.digest.short}  nothing built, nothing pushed: "
-            f"the same source was built by {whose}"
+                built_by=built_by,
+            ),
         )
 
     def _promote(self, environment: Environment, store: ImageStore) -> PublishedImage:

@@ -175,6 +175,7 @@ class Store:
     answers: Digest | None = None
     finds: BaseException | None = None
     built_by: dict[Digest, dict[str, str]] = field(default_factory=dict)
+    full: bool = False
     taken: list[tuple[Origin, Digest, str]] = field(default_factory=list)
     beside: list[Referrer] = field(default_factory=list)
     scans: list[Scan] = field(default_factory=list)
@@ -208,7 +209,9 @@ class Store:
         self.keep(tag, found, Digest(children[0]["digest"]))
         return Pushed(digest=Digest(root), blobs=2, bytes=1_500_000)
 
-    def tag(self, digest: Digest, tag: str) -> Digest:
+    def tag(self, digest: Digest, tag: str) -> Digest | None:
+        if self.full and tag not in self.images:
+            return None
         standing = self.images.setdefault(tag, self.images[digest.value])
         return standing.digest
 

@@ -8,6 +8,7 @@ import pytest
 
 from shipway.config.environment import Environment, ImageSettings
 from shipway.delivery.image import where_digests_are
+from shipway.image.build import REVISION
 from shipway.image.scan import Scan, ScanFinding
 from shipway.observer import Failed, Noticed
 from shipway.values import Digest
@@ -148,6 +149,33 @@ def test_a_base_that_moved_is_built(world: World) -> None:
     world.builder.bases["python:3.13-slim"] = ONE.value
     world.deliver("publish")
     assert len(world.builder.requests) == 2
+
+
+def test_a_commit_that_was_published_before_is_taken_and_said(world: World) -> None:
+    dockerfile(world)
+    change(world, "[environments.staging]", "[image]\nreuse = false\n[environments.staging]")
+    world.cloud.store.keep(SHA, TWO, TWO)
+    world.cloud.store.built_by[TWO] = {REVISION: SHA}
+    outcome = world.deliver("publish")
+    assert world.of(Failed) == []
+    assert world.cloud.store.pushes == []
+    assert any("this commit was published before" in str(event) for event in world.of(Noticed))
+    predicate = world.record(outcome)["predicate"]
+    assert predicate["image"]["reference"].endswith(TWO.value)
+    assert predicate["build"]["digest"] == TWO.value
+    assert (predicate["build"]["contentKey"], predicate["build"]["reused"]) == ("", True)
+    assert [tag for tag in world.cloud.store.images if tag.startswith("src-")] == []
+
+
+def test_an_image_with_all_its_tags_is_delivered_and_said(world: World) -> None:
+    dockerfile(world)
+    world.deliver("publish")
+    world.cloud.store.images.pop(SHA)
+    world.cloud.store.full = True
+    outcome = world.deliver("publish")
+    assert len(world.builder.requests) == 1
+    assert any("as many tags as the registry allows" in str(event) for event in world.of(Noticed))
+    assert world.record(outcome)["predicate"]["build"]["reused"] is True
 
 
 CRITICAL = ScanFinding(id="CVE-1", severity="critical", package="openssl")
