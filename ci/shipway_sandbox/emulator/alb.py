@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -18,6 +19,27 @@ from shipway_sandbox.emulator.targets import Check, RegisteredTarget, shown
 
 Reply = tuple[int, dict[str, Any], Any]
 _DEFAULT_DRAIN_SECONDS = 300.0
+
+
+_balancer_region: ContextVar[str] = ContextVar("balancer_region", default="")
+
+
+def enter(name: str) -> None:
+    """Answer as the account and the region of a load balancer.
+
+    A browser's request carries neither; the load balancer's name tells whose it is.
+    """
+    for (account, region, _), balancer in alb._lbs.all_items():
+        if balancer.get("LoadBalancerName") == name:
+            responses._request_account_id.set(account)
+            _balancer_region.set(region)
+            return
+
+
+@corrects("alb.answers-in-its-region", "app.extract_region")
+def extract_region(headers: dict[str, str], query_params: dict[str, Any] | None = None) -> str:
+    """The region of the load balancer that is asked, else that of the request."""
+    return _balancer_region.get() or str(original("app.extract_region")(headers, query_params))
 
 
 def settings(group: str) -> Check | None:

@@ -14,10 +14,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from ministack import app as ministack_app
-from ministack.core import responses
-from ministack.services import alb
 
 from shipway_sandbox.emulator import admin, registry
+from shipway_sandbox.emulator import alb as balancers
 from shipway_sandbox.issuer import Issuer
 
 Scope = MutableMapping[str, Any]
@@ -72,7 +71,7 @@ class Gateway:
                 await ministack_app.app(scope, receive, send)
         else:
             if path.startswith("/_alb/"):
-                _enter_account_of_balancer(path.split("/")[2])
+                balancers.enter(path.split("/")[2])
             await ministack_app.app(scope, receive, send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -110,15 +109,6 @@ class Gateway:
             return _json(401, {"message": "the admin secret is in sandbox.json"})
         query = dict(parse_qsl(scope.get("query_string", b"").decode()))
         return admin.serve(scope["method"], path.removeprefix("/_shipway"), query, body)
-
-
-def _enter_account_of_balancer(name: str) -> None:
-    """A browser's request carries no account; the load balancer's name tells whose it is."""
-    for (account, region, _), balancer in alb._lbs.all_items():
-        if balancer.get("LoadBalancerName") == name:
-            responses._request_account_id.set(account)
-            responses._request_region.set(region)
-            return
 
 
 def _json(status: int, value: Any) -> Reply:

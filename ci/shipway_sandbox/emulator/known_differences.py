@@ -16,6 +16,13 @@ _PROVIDER: Final = "provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider]"
 
 DIFFERENCES: Final = (
     KnownDifference(
+        name="alb.answers-in-its-region",
+        aws="a load balancer's address leads to its region, whoever asks: no request is signed",
+        page="Elastic Load Balancing, How Elastic Load Balancing works",
+        ministack="looks for the load balancer in the default region",
+        replaces=("app.extract_region",),
+    ),
+    KnownDifference(
         name="alb.forwards-to-healthy",
         aws="requests go to healthy targets only, to all where none is healthy, and a target that "
         "drains finishes what it has",
@@ -390,7 +397,7 @@ REACHES: Final = (
     Reach(
         because="a browser's request through a load balancer carries no account: it gets that of "
         "the load balancer's owner",
-        places=("responses._request_account_id", "responses._request_region"),
+        places=("responses._request_account_id",),
     ),
     Reach(
         because="MiniStack's own start, which would set it, also sweeps other people's containers",
