@@ -301,4 +301,4 @@ def test_pages_are_joined_and_both_kinds_are_read() -> None:
     assert basic.kind == "basic"
     assert basic.completed == NOW
     assert basic.listed == (ScanFinding(id="CVE-5", severity="low", package="zlib", version="1.3"),)
-    assert scanning.words([basic]) == "no findings"
+    assert scanning.describe([basic]) == "no findings"
