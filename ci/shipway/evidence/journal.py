@@ -62,7 +62,7 @@ class Journal:
 
     Attributes:
         environment: The first folder of the record's place; set once it is known.
-        told: Whether a failure was told of already.
+        reported: Whether a failure was told of already.
     """
 
     def __init__(
@@ -82,11 +82,11 @@ class Journal:
         self._attached: dict[str, tuple[bytes, str]] = {}
         self._image: ImageReference | None = None
         self.environment = NOWHERE
-        self.told = False
+        self.reported = False
 
     def __call__(self, event: Event) -> None:
         """Take an event and pass it on; a foreign tool's output is passed on alone."""
-        self.told = self.told or isinstance(event, Failed)
+        self.reported = self.reported or isinstance(event, Failed)
         if isinstance(event, Output):
             line = self._mask.text(event.line, assignments=True)
             self._observer(Output(stage=event.stage, line=line))

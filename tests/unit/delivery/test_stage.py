@@ -36,7 +36,7 @@ def test_a_good_end_is_told_with_its_words_and_its_time() -> None:
 def test_a_stage_that_told_its_end_is_not_told_again(text: str, told_itself: bool) -> None:  # noqa: FBT001  # a parameter of the test
     told: list[Event] = []
     with stage("deploy", told.append, Clock()) as running:
-        running.text, running.told = text, told_itself
+        running.text, running.reported = text, told_itself
     assert told == [Started(stage="deploy")]
 
 
@@ -65,7 +65,7 @@ def test_an_error_that_was_told_already_only_goes_on() -> None:
 
     def fail() -> None:
         with stage("deploy", told.append, Clock()) as running:
-            running.told = True
+            running.reported = True
             raise BuildError("no")
 
     with pytest.raises(BuildError):

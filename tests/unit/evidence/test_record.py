@@ -185,10 +185,10 @@ def test_progress_is_kept_where_it_moved(tmp_path: Path) -> None:
 def test_a_failure_is_known_to_have_been_told(tmp_path: Path) -> None:
     one = opened(tmp_path)
     one.journal(Started(stage="build"))
-    assert not one.journal.told
+    assert not one.journal.reported
     one.journal(Failed(stage="build", text="no"))
     one.journal(Started(stage="build"))
-    assert one.journal.told
+    assert one.journal.reported
 
 
 def test_two_deliveries_of_one_second_lie_beside_each_other(tmp_path: Path) -> None:
