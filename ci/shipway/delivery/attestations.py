@@ -82,13 +82,13 @@ class Attestor:
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="papers")
     )
-    _made: Future[Attestations] | None = None
+    _attestations: Future[Attestations] | None = None
     _attached: Future[Attestations] | None = None
     _closed: bool = False
 
     def begin(self, built: BuiltImage, name: str, wanted: str) -> None:
         """Start to find out what was built."""
-        self._made = self._pool.submit(self._make, built, name, wanted)
+        self._attestations = self._pool.submit(self._make, built, name, wanted)
 
     def attach(self, image: PublishedImage, environment: Environment, store: ImageStore) -> None:
         """Put the papers beside the image that is in the registry now, as soon as they are made.
@@ -130,7 +130,7 @@ class Attestor:
         if abandon:
             self.environment_context.cataloguer.end()
         attestations = Attestations()
-        for work in (self._made, self._attached):
+        for work in (self._attestations, self._attached):
             if work is not None:
                 if abandon:
                     work.cancel()
@@ -141,7 +141,7 @@ class Attestor:
                 except Exception as bug:  # noqa: BLE001  # the record must not be lost for it
                     attestations = Attestations(trouble=f"{type(bug).__name__}: {bug}")
         self._pool.shutdown(wait=False, cancel_futures=True)
-        if self._made is not None or self._attached is not None:
+        if self._attestations is not None or self._attached is not None:
             self._note(attestations)
 
     def _make(self, built: BuiltImage, name: str, wanted: str) -> Attestations:
@@ -169,7 +169,9 @@ class Attestor:
         store: ImageStore,
         there: tuple[Referrer, ...] | ShipwayError,
     ) -> Attestations:
-        attestations = results([self._made])[0] if self._made is not None else Attestations()
+        attestations = (
+            results([self._attestations])[0] if self._attestations is not None else Attestations()
+        )
         digest = image.reference.digest
         try:
             if isinstance(there, ShipwayError):

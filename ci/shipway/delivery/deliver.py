@@ -131,7 +131,7 @@ class _Walk:
         """Every stage in order; the image that was delivered, where there is one."""
         order, context, journal = self._order, self._context, self._journal
         authorization = contract.pass_contract(
-            _asked(order),
+            _required_task(order),
             order.environment,
             context,
             self._commit,
@@ -279,7 +279,7 @@ def _tasks(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     return tuple(task for task in grant if task in row)
 
 
-def _asked(order: Order) -> Task | None:
+def _required_task(order: Order) -> Task | None:
     """The one task that the contract must allow; ``deploy`` is as much of the row as it allows."""
     if order.task == "deploy" and order.image is None and order.resume is None:
         return None

@@ -76,7 +76,7 @@ def head(record: Statement) -> Iterator[Html]:
     yield facts(
         (
             ("where", " · ".join(part for part in place if part)),
-            ("asked by", _asked(delivery.trigger)),
+            ("asked by", _asked_by(delivery.trigger)),
             ("who", line.who),
             ("commit", _commit(delivery.commit)),
             ("image", code((delivery.image.reference if delivery.image else "") or line.what)),
@@ -86,7 +86,7 @@ def head(record: Statement) -> Iterator[Html]:
     )
 
 
-def _asked(trigger: TriggerFact | None) -> Html:
+def _asked_by(trigger: TriggerFact | None) -> Html:
     if trigger is None:
         return joined(("", " ", ""))
     event = "by hand" if trigger.event == "by-hand" else trigger.event
