@@ -60,8 +60,8 @@ class Attestations:
     @property
     def has_bill(self) -> bool:
         """Whether there is a bill of materials, made now or attached earlier."""
-        made = bool(self.bills) and all(one.document is not None for one in self.bills)
-        return made or any(one.artifact_type == CYCLONEDX for one in self.referrers)
+        complete = bool(self.bills) and all(bill.document is not None for bill in self.bills)
+        return complete or any(referrer.artifact_type == CYCLONEDX for referrer in self.referrers)
 
 
 @dataclass(slots=True)
@@ -82,13 +82,13 @@ class Attestor:
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="papers")
     )
-    _made: Future[Attestations] | None = None
+    _attestations: Future[Attestations] | None = None
     _attached: Future[Attestations] | None = None
     _closed: bool = False
 
     def begin(self, built: BuiltImage, name: str, wanted: str) -> None:
         """Start to find out what was built."""
-        self._made = self._pool.submit(self._make, built, name, wanted)
+        self._attestations = self._pool.submit(self._make, built, name, wanted)
 
     def attach(self, image: PublishedImage, environment: Environment, store: ImageStore) -> None:
         """Put the papers beside the image that is in the registry now, as soon as they are made.
@@ -130,7 +130,7 @@ class Attestor:
         if abandon:
             self.environment_context.cataloguer.end()
         attestations = Attestations()
-        for work in (self._made, self._attached):
+        for work in (self._attestations, self._attached):
             if work is not None:
                 if abandon:
                     work.cancel()
@@ -141,16 +141,16 @@ class Attestor:
                 except Exception as bug:  # noqa: BLE001  # the record must not be lost for it
                     attestations = Attestations(trouble=f"{type(bug).__name__}: {bug}")
         self._pool.shutdown(wait=False, cancel_futures=True)
-        if self._made is not None or self._attached is not None:
+        if self._attestations is not None or self._attached is not None:
             self._note(attestations)
 
     def _make(self, built: BuiltImage, name: str, wanted: str) -> Attestations:
         try:
             image = layout.read(built.folder)
-            found: tuple[Sbom, ...] = ()
+            bills: tuple[Sbom, ...] = ()
             documents = provenance.documents(image, name)
             if wanted != "off":
-                found = sbom.bills(
+                bills = sbom.bills(
                     self.environment_context.cataloguer,
                     image,
                     built.folder,
@@ -160,7 +160,7 @@ class Attestor:
                 )
         except ShipwayError as error:
             return Attestations(trouble=str(error))
-        return Attestations(bills=found, provenances=documents)
+        return Attestations(bills=bills, provenances=documents)
 
     def _attach(
         self,
@@ -169,41 +169,45 @@ class Attestor:
         store: ImageStore,
         there: tuple[Referrer, ...] | ShipwayError,
     ) -> Attestations:
-        made = results([self._made])[0] if self._made is not None else Attestations()
+        attestations = (
+            results([self._attestations])[0] if self._attestations is not None else Attestations()
+        )
         digest = image.reference.digest
         try:
             if isinstance(there, ShipwayError):
                 raise there
-            known = {one.key for one in there}
-            documents = self._documents(made, environment)
-            lacking = tuple(one for one in documents if one.key not in known)
+            known = {referrer.key for referrer in there}
+            documents = self._documents(attestations, environment)
+            lacking = tuple(document for document in documents if document.key not in known)
             attached = store.attach(digest, lacking) if lacking else ()
         except ShipwayError as error:
-            return Attestations(bills=made.bills, provenances=made.provenances, trouble=str(error))
+            return Attestations(
+                bills=attestations.bills, provenances=attestations.provenances, trouble=str(error)
+            )
         signed_by = (
             self.environment_context.signer(environment.sign).keyid if environment.sign else ""
         )
         return Attestations(
-            bills=made.bills,
-            provenances=made.provenances,
+            bills=attestations.bills,
+            provenances=attestations.provenances,
             referrers=(*there, *attached),
             signed_by=signed_by,
-            trouble=made.trouble,
+            trouble=attestations.trouble,
         )
 
     def _documents(
-        self, made: Attestations, environment: Environment
+        self, attestations: Attestations, environment: Environment
     ) -> tuple[AttachedDocument, ...]:
         plain = (
-            *(one.document for one in made.bills if one.document is not None),
-            *made.provenances,
+            *(bill.document for bill in attestations.bills if bill.document is not None),
+            *attestations.provenances,
         )
         if not environment.sign or not plain:
             return plain
         signer = self.environment_context.signer(environment.sign)
         statements = (
-            *sbom.statements(made.bills, environment.image.name),
-            *(json.loads(one.content) for one in made.provenances),
+            *sbom.statements(attestations.bills, environment.image.name),
+            *(json.loads(document.content) for document in attestations.provenances),
         )
         signed = (
             signing.envelope(signer, statement, document.annotations)
@@ -241,10 +245,10 @@ class Attestor:
             if listed.document is not None:
                 name = f"sbom-{_dashed(listed.platform)}.cdx.json"
                 self.journal.attach(name, listed.document.content, CYCLONEDX)
-        for one in attestations.provenances:
-            name = f"provenance-{_dashed(one.annotations[PLATFORM])}.json"
-            self.journal.attach(name, one.content, IN_TOTO)
-        text, level = _words(attestations), "info"
+        for document in attestations.provenances:
+            name = f"provenance-{_dashed(document.annotations[PLATFORM])}.json"
+            self.journal.attach(name, document.content, IN_TOTO)
+        text, level = _describe(attestations), "info"
         if attestations.trouble:
             text, level = f"{text}: {attestations.trouble}", "warning"
         with contextlib.suppress(RuntimeError):
@@ -283,14 +287,16 @@ def _referrer(document: AttachedDocument | None, there: Sequence[Referrer]) -> s
     """The manifest that attaches a document, or an older one that says the same."""
     if document is None:
         return None
-    return next((str(one.digest) for one in there if one.key == document.key), None)
+    return next((str(referrer.digest) for referrer in there if referrer.key == document.key), None)
 
 
-def _words(attestations: Attestations) -> str:
-    components = sum(one.components for one in attestations.bills)
+def _describe(attestations: Attestations) -> str:
+    components = sum(bill.components for bill in attestations.bills)
     sbom = f"SBOM of {components} components" if components else f"SBOM {_NOT_AVAILABLE}"
     if not attestations.bills and attestations.has_bill:
         sbom = "SBOM attached earlier"
-    said = ", SLSA v1 provenance" if attestations.provenances else ""
+    provenance_text = ", SLSA v1 provenance" if attestations.provenances else ""
     signed = f", signed by {attestations.signed_by}" if attestations.signed_by else ""
-    return f"{sbom}{said}; {len(attestations.referrers)} documents beside the image{signed}"
+    return (
+        f"{sbom}{provenance_text}; {len(attestations.referrers)} documents beside the image{signed}"
+    )

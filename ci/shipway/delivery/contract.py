@@ -272,19 +272,19 @@ def _with_nearest(refused: Refused, environment: str | None, declared: DeliveryF
     if not environment or environment in declared.names:
         return refused
     near = nearest(environment, declared.names) or "."
-    said = f"There is no environment {quoted(environment, plain=True)}"
-    remedy = f"{said} in {declared.document.path}{near} {refused.remedy}"
+    sentence = f"There is no environment {quoted(environment, plain=True)}"
+    remedy = f"{sentence} in {declared.document.path}{near} {refused.remedy}"
     return replace(refused, remedy=remedy)
 
 
 def _through(authorization: Authorization, before: BeforeBuild, journal: Journal) -> None:
     """Tell and record that a freeze is gone through."""
-    found = rules.lifted_freeze(
+    lifted = rules.lifted_freeze(
         authorization.environment_policy, before.now, authorization.overrides
     )
-    if found is None:
+    if lifted is None:
         return
-    freeze, why = found
+    freeze, why = lifted
     text = f"goes through the freeze {freeze.name}: {why}"
     journal(Noticed(stage="contract", text=text, level="warning"))
     journal.note(FreezeOverrideFact(name=freeze.name, why=why, by=authorization.trigger.actor))

@@ -83,7 +83,7 @@ def deliver(order: Order, context: DeliveryContext, observer: Observer) -> Deliv
     )
     ending = Ending(context=context, journal=journal, observer=observer)
     try:
-        image = _Walk(order, context, commit, journal, ending).whole()
+        image = _Walk(order, context, commit, journal, ending).run()
     except ShipwayError as error:
         return ending.close(last_words(error), error)
     except KeyboardInterrupt:
@@ -127,11 +127,11 @@ class _Walk:
         self._journal = journal
         self._ending = ending
 
-    def whole(self) -> ImageReference | None:
+    def run(self) -> ImageReference | None:
         """Every stage in order; the image that was delivered, where there is one."""
         order, context, journal = self._order, self._context, self._journal
         authorization = contract.pass_contract(
-            _asked(order),
+            _required_task(order),
             order.environment,
             context,
             self._commit,
@@ -213,7 +213,7 @@ class _Walk:
             for step in steps:
                 self._journal.hide(step.live.secret_values)
             # From here on the release tells how each service fares, failures with their cause.
-            running.told = True
+            running.reported = True
             release(
                 steps, image.reference, image.platforms, self._rollout_context(environment, aws)
             )
@@ -232,19 +232,19 @@ class _Walk:
     ) -> ImageReference | None:
         """Answer every PAUSE hook of the environment, and watch what comes of it."""
         with stage("deploy", self._journal, self._context.clock) as running:
-            found = resuming.waiting(aws.ecs, environment)
-            for one in found:
-                resuming.answer(aws.ecs, one, action)
-                text = f"answered hook {one.hook.id} at {one.stage}: {action}"
-                subject = one.step.service.key
+            waiting = resuming.waiting(aws.ecs, environment)
+            for paused in waiting:
+                resuming.answer(aws.ecs, paused, action)
+                text = f"answered hook {paused.hook.id} at {paused.stage}: {action}"
+                subject = paused.step.service.key
                 self._journal(Noticed(stage="deploy", subject=subject, text=text))
-                self._journal.hide(one.step.live.secret_values)
-            running.told = True
-            image = found[0].image
+                self._journal.hide(paused.step.live.secret_values)
+            running.reported = True
+            image = waiting[0].image
             self._journal.about(image)
-            self._journal.note_all(ResumedFact, map(facts.resumed_fact, found))
+            self._journal.note_all(ResumedFact, map(facts.resumed_fact, waiting))
             platforms = aws.repository(environment).platforms(image.digest)
-            steps = tuple(one.step for one in found)
+            steps = tuple(paused.step for paused in waiting)
             release(steps, image, platforms, self._rollout_context(environment, aws))
         return image
 
@@ -275,11 +275,11 @@ def _tasks(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     """What will run: the order, as far as the contract allows it."""
     if order.resume is not None:
         return ("deploy",)
-    asked = _IMAGE_ROW if order.image is not None else _ROWS[order.task]
-    return tuple(task for task in grant if task in asked)
+    row = _IMAGE_ROW if order.image is not None else _ROWS[order.task]
+    return tuple(task for task in grant if task in row)
 
 
-def _asked(order: Order) -> Task | None:
+def _required_task(order: Order) -> Task | None:
     """The one task that the contract must allow; ``deploy`` is as much of the row as it allows."""
     if order.task == "deploy" and order.image is None and order.resume is None:
         return None

@@ -56,20 +56,20 @@ class Ending:
         kind, exit_code = (error.kind, error.exit_code) if error else ("succeeded", 0)
         details: tuple[str, ...] = ()
         remedy = ""
-        if error is not None and not self.journal.told:
+        if error is not None and not self.journal.reported:
             details = (str(error), *error.details)
             remedy = error.remedy
         folder: Path | None = None
         root = evidence_folder(self.context.root, self.context.variables)
         try:
             verdict = VerdictFact(kind=kind, exit_code=exit_code, text=text)
-            kept = RecordWriter(root, self.context.clock).write(self.journal, verdict)
-            folder = kept.folder
-            troubles = RecordTeller(root, self.observer).show(kept, self._shown(folder))
+            stored = RecordWriter(root, self.context.clock).write(self.journal, verdict)
+            folder = stored.folder
+            troubles = RecordTeller(root, self.observer).show(stored, self._shown(folder))
             details = (*details, *troubles)
             awaited = isinstance(error, (CancelledError, TerminatedError))
-            RecordSeal(root, self.signer, self.journal).sign(kept, later=awaited)
-            RecordCopies(root, self.copiers, self.journal).copy(kept, later=awaited)
+            RecordSeal(root, self.signer, self.journal).sign(stored, later=awaited)
+            RecordCopies(root, self.copiers, self.journal).copy(stored, later=awaited)
         except ShipwayError as lost:
             details, remedy = (*details, lost.what, *lost.details), lost.remedy
             if error is None:

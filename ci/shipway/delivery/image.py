@@ -61,7 +61,7 @@ class Artifact:
     attestor: Attestor | None = None
 
     def provide(
-        self, tasks: tuple[Task, ...], environment: Environment, asked: ImageReference | None
+        self, tasks: tuple[Task, ...], environment: Environment, reference: ImageReference | None
     ) -> PublishedImage | None:
         """The image that goes on; ``None`` where it was built only, or none is needed.
 
@@ -71,11 +71,11 @@ class Artifact:
             PublishError: It could not be published.
             DigestError: A tag stands for something else.
         """
-        if asked is None and "build" not in tasks:
+        if reference is None and "build" not in tasks:
             return None
         store = self.environment_context.aws.repository(environment)
-        if asked is not None:
-            image: PublishedImage | None = self._existing(asked, environment, store)
+        if reference is not None:
+            image: PublishedImage | None = self._existing(reference, environment, store)
         elif environment.promote_from:
             image = self._promote(environment, store) if "publish" in tasks else None
             if image is None:
@@ -110,7 +110,7 @@ class Artifact:
             if "publish" in tasks and wanted.reuse:
                 key, why = content_key.of(
                     request,
-                    lambda one: self.environment_context.builder.resolve(one, request.builder),
+                    lambda base: self.environment_context.builder.resolve(base, request.builder),
                 )
                 image = publishing.reuse(store, key, self.commit) if key else None
                 if key and image:
@@ -133,8 +133,10 @@ class Artifact:
             if key:
                 publishing.remember(store, image, key, self.commit)
             moved = image.pushed
-            done = f"{moved.bytes / 1e6:.1f} MB pushed" if moved else "nothing pushed: it is there"
-            running.text = f"{short(image.reference)}  tag {_short_tag(image.tag)}  {done}"
+            transfer = (
+                f"{moved.bytes / 1e6:.1f} MB pushed" if moved else "nothing pushed: it is there"
+            )
+            running.text = f"{short(image.reference)}  tag {_short_tag(image.tag)}  {transfer}"
         return image
 
     def _attest(self, built: building.BuiltImage, environment: Environment) -> None:
@@ -258,32 +260,34 @@ class Artifact:
                     method="copy" if blobs else "manifest",
                 )
             )
-            done = f"{blobs} layers, {size / 1e6:.1f} MB copied" if blobs else "no layer moved"
-            running.text = f"{short(image.reference)}  promoted from {origin.environment}  {done}"
+            transfer = f"{blobs} layers, {size / 1e6:.1f} MB copied" if blobs else "no layer moved"
+            running.text = (
+                f"{short(image.reference)}  promoted from {origin.environment}  {transfer}"
+            )
         return image
 
     def _existing(
-        self, asked: ImageReference, environment: Environment, store: ImageStore
+        self, reference: ImageReference, environment: Environment, store: ImageStore
     ) -> PublishedImage:
         """The image that ``--image`` names, which must be in the environment's own repository."""
         with stage("publish", self.journal, self.context.clock) as running:
             names = {store.uri, environment.repository_uri, environment.repository}
-            if asked.repository not in names:
+            if reference.repository not in names:
                 raise ImageNotFoundError(
-                    f"{asked.repository} is not the repository of {environment.name}",
-                    where=str(asked),
-                    remedy=f"give {store.uri}@{asked.digest}; nothing was changed",
+                    f"{reference.repository} is not the repository of {environment.name}",
+                    where=str(reference),
+                    remedy=f"give {store.uri}@{reference.digest}; nothing was changed",
                 )
-            stored = store.find(asked.digest.value)
+            stored = store.find(reference.digest.value)
             if stored is None:
                 raise ImageNotFoundError(
-                    f"there is no image {asked.digest} in {store.uri}",
-                    where=str(asked),
+                    f"there is no image {reference.digest} in {store.uri}",
+                    where=str(reference),
                     details=where_digests_are(environment),
                     remedy="give the whole digest of one that is there; nothing was changed, what "
                     "ran before still runs",
                 )
-            running.text = f"{short(asked)}  nothing built, nothing pushed: it is there"
+            running.text = f"{short(reference)}  nothing built, nothing pushed: it is there"
         return PublishedImage(
             reference=ImageReference(store.uri, stored.digest),
             tag="",
@@ -300,7 +304,7 @@ class Artifact:
         with stage("scan", self.journal, clock, quiet=True) as running:
             waivers = waivers_file.load(self.context.waivers_file, clock.now().date())
             if gate:
-                found = scanning.await_scans(
+                scans = scanning.await_scans(
                     store,
                     platforms,
                     policy,
@@ -308,11 +312,11 @@ class Artifact:
                     lambda text: self.journal(Noticed(stage="scan", text=text)),
                 )
             else:
-                found = scanning.scans(store, platforms)
+                scans = scanning.scans(store, platforms)
             decision = scanning.decide(
-                found, policy, waivers.entries, clock.now(), image.reference.digest
+                scans, policy, waivers.entries, clock.now(), image.reference.digest
             )
-            self.journal.note(scan_fact(found, decision, image, policy, gate=gate))
+            self.journal.note(scan_fact(scans, decision, image, policy, gate=gate))
             used = (waiver_fact(waiver, decision) for waiver in waivers.entries)
             self.journal.note_all(WaiverFact, used)
             if waivers.sha256:
@@ -320,7 +324,7 @@ class Artifact:
                 self.journal.note(file)
             if gate and not decision.allowed:
                 raise decision.error()
-            running.told = True
+            running.reported = True
         self.journal(Noticed(stage="scan", text=decision.text))
         for row in decision.rows[:_SHOWN_ROWS]:
             self.journal(Noticed(stage="scan", text="  ".join(part for part in row if part)))

@@ -49,11 +49,11 @@ def before_build(
         context: The outside.
         late: Ask only for what can have changed: the time, and where the tag points.
     """
-    asked = grant.entry.rules
+    rules = grant.entry.rules
     facts = BeforeBuild(now=context.clock.now())
-    if asked.first_parent_of and not late:
-        facts = replace(facts, standing=context.git.standing(trigger.sha, asked.first_parent_of))
-    if not (asked.tag_must_be_new if late else asked.about_tags):
+    if rules.first_parent_of and not late:
+        facts = replace(facts, standing=context.git.standing(trigger.sha, rules.first_parent_of))
+    if not (rules.tag_must_be_new if late else rules.about_tags):
         return facts
     name = trigger.ref.removeprefix(TAGS)
     try:
@@ -61,9 +61,9 @@ def before_build(
     except GitError as error:
         return replace(facts, tag_trouble=f"origin cannot be asked: {error.what}")
     facts = replace(facts, tag=tag)
-    if tag is None or late or not asked.signed_by:
+    if tag is None or late or not rules.signed_by:
         return facts
-    return replace(facts, signature=_signature(tag, name, asked.signed_by, context))
+    return replace(facts, signature=_signature(tag, name, rules.signed_by, context))
 
 
 def _signature(
@@ -91,7 +91,9 @@ def running(
     Raises:
         ShipwayError: AWS does not answer.
     """
-    seen = aws.ecs.services(environment.cluster, [one.service for one in environment.services])
+    seen = aws.ecs.services(
+        environment.cluster, [service.service for service in environment.services]
+    )
     store = aws.repository(environment)
     now = []
     for service in environment.services:
@@ -116,13 +118,13 @@ def _released(
     digest = reference.digest
     if store.find(digest.value) is None:
         return LiveRelease(digest=digest)
-    found = (_TAG.fullmatch(tag) for tag in store.tags(digest))
-    commits = {match[1] for match in found if match}
+    matches = (_TAG.fullmatch(tag) for tag in store.tags(digest))
+    commits = {match[1] for match in matches if match}
     if not commits:
         return LiveRelease(digest=digest, foreign=container.image)
     # One image may be of several commits that changed nothing in it: the nearest to ours counts.
     order, commit = min(
-        ((history.order(one, sha), one) for one in commits),
+        ((history.order(commit, sha), commit) for commit in commits),
         key=lambda pair: (_NEAREST.index(pair[0]), pair[1]),
     )
     return LiveRelease(digest=digest, commit=commit, order=order)

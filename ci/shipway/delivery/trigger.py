@@ -29,16 +29,16 @@ def read_trigger(
         RefusedError: The token is not good, or variables and event contradict it or each other.
     """
     if not in_github(context.variables):
-        return _told(context, commit)
+        return _unproven(context, commit)
     issuer = contract.source.issuer if contract.source else GITHUB_ISSUER
     claims = context.proof.claims(issuer)
     if claims is None:
-        return _told(context, commit)
+        return _unproven(context, commit)
     journal.note(ClaimsFact(extra=claims))
     return prove(claims, context.variables, _payload(context))
 
 
-def _told(context: DeliveryContext, commit: Commit) -> Trigger:
+def _unproven(context: DeliveryContext, commit: Commit) -> Trigger:
     """Who asks, by what nobody has signed."""
     if in_github(context.variables):
         return from_github(context.variables, _payload(context))

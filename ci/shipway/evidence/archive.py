@@ -115,8 +115,8 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _sha256(path: Path) -> str:
-    made = hashlib.sha256()
+    digest = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
-            made.update(block)
-    return made.hexdigest()
+            digest.update(block)
+    return digest.hexdigest()

@@ -27,39 +27,39 @@ KEY: Final = "json"
 
 def to_json(value: object) -> Any:
     """Fields by name, times in UTC, digests as text, and nothing that canonical JSON refuses."""
-    made: Any = _text(str(value))
+    form: Any = _text(str(value))
     if value is None or isinstance(value, bool):
-        made = value
+        form = value
     elif isinstance(value, int):
-        made = value if abs(value) <= _WHOLE else str(value)
+        form = value if abs(value) <= _WHOLE else str(value)
     elif isinstance(value, float):
-        made = value if math.isfinite(value) else str(value)
+        form = value if math.isfinite(value) else str(value)
     elif isinstance(value, datetime):
-        made = moment(value)
+        form = moment(value)
     elif isinstance(value, Mapping):
-        made = {_text(str(key)): to_json(part) for key, part in value.items()}
+        form = {_text(str(key)): to_json(part) for key, part in value.items()}
     elif isinstance(value, (list, tuple)):
-        made = [to_json(part) for part in value]
+        form = [to_json(part) for part in value]
     elif isinstance(value, (set, frozenset)):
-        made = sorted(_text(str(part)) for part in value)
+        form = sorted(_text(str(part)) for part in value)
     elif hasattr(value, "to_json"):
-        made = value.to_json()
+        form = value.to_json()
     elif is_dataclass(value) and not isinstance(value, (Digest, ImageReference, type)):
-        made = _members(value)
-    return made
+        form = _members(value)
+    return form
 
 
 def _members(value: Any) -> dict[str, Any]:
     """Fields by their keys; one that is ``None`` or empty by default is left out where it is."""
-    made: dict[str, Any] = {}
+    members: dict[str, Any] = {}
     # What a value does not show of itself, because a secret may lie there, is not kept either.
     for field in (field for field in fields(value) if field.repr):
         part = getattr(value, field.name)
         absent = may_be_left_out(field) and part == field.default
         if field.name != EXTRA and not absent:
-            made[key_of(field)] = to_json(part)
+            members[key_of(field)] = to_json(part)
     extra: dict[str, Any] = to_json(getattr(value, EXTRA, {}))
-    return made | extra
+    return members | extra
 
 
 def may_be_left_out(field: Field[Any]) -> bool:

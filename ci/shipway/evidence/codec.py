@@ -137,11 +137,11 @@ def _whole(kind: type) -> _Decoder:
         return lambda value: read(kind, value)
 
     def decode(value: Any) -> object:
-        made: object
-        made, rest = read_with_rest(kind, value)
+        fact: object
+        fact, rest = read_with_rest(kind, value)
         if rest:
-            raise _MisfitError(made)
-        return made
+            raise _MisfitError(fact)
+        return fact
 
     return decode
 
@@ -207,7 +207,9 @@ def _mapping(parts: tuple[Any, ...]) -> _Decoder:
     return decode
 
 
-def _fitting(values: Iterable[Any], decode: _Decoder, whole: Callable[[Any], object]) -> list[Any]:
+def _fitting(
+    values: Iterable[Any], decode: _Decoder, collect: Callable[[Any], object]
+) -> list[Any]:
     """Every value that can be read.
 
     Raises:
@@ -222,7 +224,7 @@ def _fitting(values: Iterable[Any], decode: _Decoder, whole: Callable[[Any], obj
             if misfit.rest is not None:
                 fitting.append(misfit.rest)
     if not all_fit:
-        raise _MisfitError(whole(fitting))
+        raise _MisfitError(collect(fitting))
     return fitting
 
 

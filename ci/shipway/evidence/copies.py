@@ -118,19 +118,19 @@ def make(
     """
     before = read(folder)
     files = _files(folder)
-    made = {place: one for place, one in before.items() if one.state != "pending"}
+    by_place = {place: copied for place, copied in before.items() if copied.state != "pending"}
     for copier in copiers:
-        if made.get(copier.place, _PENDING).state in {"done", "not applicable"}:
+        if by_place.get(copier.place, _PENDING).state in {"done", "not applicable"}:
             continue
-        made[copier.place] = _one(copier, link, files, later=later)
-    _write(folder, tuple(made.values()))
-    return tuple(made.values())
+        by_place[copier.place] = _copied(copier, link, files, later=later)
+    _write(folder, tuple(by_place.values()))
+    return tuple(by_place.values())
 
 
 _PENDING: Final = Copy(place="", state="pending")
 
 
-def _one(copier: Copier, link: LedgerEntry, files: Mapping[str, bytes], *, later: bool) -> Copy:
+def _copied(copier: Copier, link: LedgerEntry, files: Mapping[str, bytes], *, later: bool) -> Copy:
     if later:
         return Copy(place=copier.place, state="pending", why="the delivery was ended")
     try:
@@ -152,9 +152,9 @@ def read(folder: Path) -> dict[str, Copy]:
 def unmade(root: Path, links: Sequence[LedgerEntry]) -> Iterator[tuple[LedgerEntry, Copy]]:
     """Copies that are still to be made."""
     for link in links:
-        for one in read(root / link.folder).values():
-            if one.state in {"failed", "pending"}:
-                yield link, one
+        for copied in read(root / link.folder).values():
+            if copied.state in {"failed", "pending"}:
+                yield link, copied
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -166,7 +166,9 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def _write(folder: Path, copies: Sequence[Copy]) -> None:
-    content = [{"place": one.place, "state": one.state, "why": one.why} for one in copies]
+    content = [
+        {"place": copied.place, "state": copied.state, "why": copied.why} for copied in copies
+    ]
     scratch = folder / f".{NAME}.writing"
     try:
         scratch.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

@@ -52,9 +52,9 @@ def deliveries(archive: Archive, environment: str = "") -> tuple[RecordedDeliver
         archive: The evidence folder.
         environment: Only those of this environment.
     """
-    found = [row(path, statement) for path, statement in archive.statements.items()]
-    chosen = [one for one in found if environment in {"", one.environment}]
-    return tuple(sorted(chosen, key=lambda one: (one.started, one.sequence)))
+    rows = [row(path, statement) for path, statement in archive.statements.items()]
+    chosen = [recorded for recorded in rows if environment in {"", recorded.environment}]
+    return tuple(sorted(chosen, key=lambda recorded: (recorded.started, recorded.sequence)))
 
 
 def row(path: str, statement: Statement) -> RecordedDelivery:
@@ -114,13 +114,13 @@ class Known:
     record: str
 
 
-def known_of(digest: str, found: tuple[RecordedDelivery, ...]) -> tuple[Known, ...]:
+def known_of(digest: str, rows: tuple[RecordedDelivery, ...]) -> tuple[Known, ...]:
     """Everything that records say of a digest, or of the image whose platform it is."""
     return tuple(
-        Known(subject=subject, text=text, record=one.record)
-        for one in found
-        if digest in mentioned(one)
-        for subject, text in _facts(digest, one)
+        Known(subject=subject, text=text, record=recorded.record)
+        for recorded in rows
+        if digest in mentioned(recorded)
+        for subject, text in _facts(digest, recorded)
     )
 
 
@@ -158,8 +158,8 @@ def _own_facts(recorded: RecordedDelivery) -> Iterator[tuple[str, str]]:
     delivery = recorded.delivery
     if delivery.image is not None and delivery.image.reference:
         moved = delivery.image.pushed
-        done = f"{moved.bytes / 1e6:.1f} MB pushed" if moved else "nothing pushed"
-        yield "published", f"{delivery.image.reference}  {done}"
+        transfer = f"{moved.bytes / 1e6:.1f} MB pushed" if moved else "nothing pushed"
+        yield "published", f"{delivery.image.reference}  {transfer}"
     if delivery.promotion is not None:
         yield "promoted", f"from {delivery.promotion.from_environment}"
     if delivery.scan is not None:

@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar, get_args, get_type_hints
 from shipway.evidence.canonical_json import moment
 from shipway.evidence.facts import Fact
 from shipway.evidence.mask import Mask
-from shipway.evidence.predicate import CommitFact, Facts
+from shipway.evidence.predicate import CommitFact, DeliveryFacts
 from shipway.evidence.timeline import Timeline, TimelineEntry
 from shipway.observer import Event, Failed, Observer, Output, Rolling
 from shipway.util.clock import Clock
@@ -45,7 +45,7 @@ class JournalContents:
     started: datetime
     environment: str
     image: ImageReference | None
-    facts: Facts
+    facts: DeliveryFacts
     timeline: tuple[TimelineEntry, ...]
     attached: Mapping[str, tuple[bytes, str]]
     mask: Mask
@@ -62,7 +62,7 @@ class Journal:
 
     Attributes:
         environment: The first folder of the record's place; set once it is known.
-        told: Whether a failure was told of already.
+        reported: Whether a failure was told of already.
     """
 
     def __init__(
@@ -77,16 +77,16 @@ class Journal:
         self._observer = observer
         self._mask = Mask(secrets)
         self._started = clock.now()
-        self._facts = Facts(commit=commit_fact(commit))
+        self._facts = DeliveryFacts(commit=commit_fact(commit))
         self._timeline = Timeline(clock)
         self._attached: dict[str, tuple[bytes, str]] = {}
         self._image: ImageReference | None = None
         self.environment = NOWHERE
-        self.told = False
+        self.reported = False
 
     def __call__(self, event: Event) -> None:
         """Take an event and pass it on; a foreign tool's output is passed on alone."""
-        self.told = self.told or isinstance(event, Failed)
+        self.reported = self.reported or isinstance(event, Failed)
         if isinstance(event, Output):
             line = self._mask.text(event.line, assignments=True)
             self._observer(Output(stage=event.stage, line=line))
@@ -143,11 +143,11 @@ class Journal:
 
 @cache
 def _places() -> Mapping[type, str]:
-    """Where in :class:`Facts` each type of fact stands; no type stands twice."""
-    hints = get_type_hints(Facts)
+    """Where in :class:`DeliveryFacts` each type of fact stands; no type stands twice."""
+    hints = get_type_hints(DeliveryFacts)
     return {
         kind: each.name
-        for each in fields(Facts)
+        for each in fields(DeliveryFacts)
         for kind in _types_in(hints[each.name])
         if issubclass(kind, Fact)
     }

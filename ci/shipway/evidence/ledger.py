@@ -92,15 +92,15 @@ def read(content: bytes) -> Ledger:
             _take(json.loads(text), number, links, order)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             wrong.append(number)
-    current = tuple(links.get(one.line, one) for one in order)
+    current = tuple(links.get(link.line, link) for link in order)
     return Ledger(links=current, torn=len(torn), wrong=tuple(wrong))
 
 
-def _take(said: Any, number: int, links: dict[int, LedgerEntry], order: list[LedgerEntry]) -> None:
-    files = {str(name): str(value) for name, value in said["files"].items()}
-    if "of" in said:
+def _take(line: Any, number: int, links: dict[int, LedgerEntry], order: list[LedgerEntry]) -> None:
+    files = {str(name): str(value) for name, value in line["files"].items()}
+    if "of" in line:
         # The newest record of that number: a ledger that was tampered with may hold two.
-        owner = next(one for one in reversed(order) if one.sequence == said["of"])
+        owner = next(link for link in reversed(order) if link.sequence == line["of"])
         known = links.get(owner.line, owner)
         links[owner.line] = LedgerEntry(
             sequence=owner.sequence,
@@ -111,9 +111,9 @@ def _take(said: Any, number: int, links: dict[int, LedgerEntry], order: list[Led
         )
         return
     link = LedgerEntry(
-        sequence=int(said["sequence"]),
-        record=str(said["record"]),
-        sha256=str(said["sha256"]),
+        sequence=int(line["sequence"]),
+        record=str(line["record"]),
+        sha256=str(line["sha256"]),
         files=files,
         line=number,
     )

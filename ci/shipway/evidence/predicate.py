@@ -109,7 +109,7 @@ class ChainFact(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Facts(Fact):
+class DeliveryFacts(Fact):
     """What a delivery found out; what it did not come to is ``None`` or empty.
 
     Attributes:
@@ -149,7 +149,7 @@ class Facts(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery(Facts):
+class Delivery(DeliveryFacts):
     """The predicate: the facts, when, how it ended, and what was told meanwhile.
 
     Attributes:

@@ -20,7 +20,7 @@ from shipway.evidence.predicate import (
     STATEMENT,
     ChainFact,
     Delivery,
-    Facts,
+    DeliveryFacts,
     FileFact,
     Statement,
     SubjectFact,
@@ -58,7 +58,7 @@ def statement(
     contents: JournalContents, verdict: VerdictFact, *, finished: str, chain: ChainFact
 ) -> Statement:
     """The record as a value, not masked yet; see :func:`files`."""
-    facts = {each.name: getattr(contents.facts, each.name) for each in fields(Facts)}
+    facts = {each.name: getattr(contents.facts, each.name) for each in fields(DeliveryFacts)}
     return Statement(
         type=STATEMENT,
         subject=(_subject(contents),),

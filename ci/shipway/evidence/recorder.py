@@ -83,11 +83,11 @@ class RecordTeller:
         self._folder = folder
         self._observer = observer
 
-    def show(self, kept: StoredRecord, shown: str) -> tuple[str, ...]:
+    def show(self, stored: StoredRecord, shown: str) -> tuple[str, ...]:
         """Render and tell.
 
         Args:
-            kept: The record.
+            stored: The record.
             shown: Its folder, as people are to find it.
 
         Returns:
@@ -96,15 +96,15 @@ class RecordTeller:
         trouble: tuple[str, ...] = ()
         report = ""
         try:
-            beside = {name: (kept.folder / name).read_bytes() for name in kept.link.files}
-            page = reports.report(kept.content, {RECORD: kept.content, **beside})
-            RecordStore(self._folder).add(kept.link.record, {reports.NAME: page})
+            beside = {name: (stored.folder / name).read_bytes() for name in stored.link.files}
+            page = reports.report(stored.content, {RECORD: stored.content, **beside})
+            RecordStore(self._folder).add(stored.link.record, {reports.NAME: page})
             report = f"{shown}/{reports.NAME}"
         except (OSError, EvidenceError, LookupError, TypeError, ValueError) as error:
             trouble = (f"the report cannot be made: {error}",)
-        statement = parsed(kept.content)
+        statement = parsed(stored.content)
         if statement is not None:
-            path, sha256 = f"{shown}/{RECORD}", kept.link.sha256
+            path, sha256 = f"{shown}/{RECORD}", stored.link.sha256
             self._observer(summaries.evidenced(statement, path=path, sha256=sha256, report=report))
         return trouble
 
@@ -117,18 +117,18 @@ class RecordSeal:
         self._signer = signer
         self._observer = observer
 
-    def sign(self, kept: StoredRecord, *, later: bool) -> None:
+    def sign(self, stored: StoredRecord, *, later: bool) -> None:
         """Sign.
 
         Args:
-            kept: The record.
+            stored: The record.
             later: Leave it: somebody waits for our end, and a key may be far away.
         """
         if self._signer is None or later:
             return
         try:
-            envelope = self._signer.sign(PAYLOAD_TYPE, kept.content)
-            RecordStore(self._folder).add(kept.link.record, {ENVELOPE: envelope})
+            envelope = self._signer.sign(PAYLOAD_TYPE, stored.content)
+            RecordStore(self._folder).add(stored.link.record, {ENVELOPE: envelope})
         except (ShipwayError, OSError) as error:
             self._observer(_warning(f"the record is not signed: {error}"))
 
@@ -141,22 +141,22 @@ class RecordCopies:
         self._copiers = copiers
         self._observer = observer
 
-    def copy(self, kept: StoredRecord, *, later: bool) -> None:
+    def copy(self, stored: StoredRecord, *, later: bool) -> None:
         """Copy.
 
         Args:
-            kept: The record.
+            stored: The record.
             later: Only note what is to be copied: somebody waits for our end.
         """
         if not self._copiers:
             return
         try:
-            link = RecordStore(self._folder).link(kept.link.record)
-            made = copies.make(kept.folder, link, self._copiers, later=later)
+            link = RecordStore(self._folder).link(stored.link.record)
+            copied = copies.make(stored.folder, link, self._copiers, later=later)
         except (EvidenceError, OSError) as error:
             self._observer(_warning(f"no copy was made: {error}"))
             return
-        for copy in made:
+        for copy in copied:
             if copy.state in {"failed", "pending"}:
                 again = "nox -s audit -- --verify tries again"
                 text = f"the copy to {copy.place} is {copy.state}: {copy.why}; {again}"
@@ -169,12 +169,12 @@ def unbroken(work: Callable[[], _T]) -> _T:
     Python answers signals in the main thread alone: the work is done in another one. What a signal
     asks for is the end of the delivery, and that is what this work is.
     """
-    done: list[_T] = []
+    results: list[_T] = []
     failed: list[BaseException] = []
 
     def run() -> None:
         try:
-            done.append(work())
+            results.append(work())
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
             failed.append(error)
 
@@ -185,7 +185,7 @@ def unbroken(work: Callable[[], _T]) -> _T:
             thread.join()
     if failed:
         raise failed[0]
-    return done[0]
+    return results[0]
 
 
 def _spare(files: Mapping[str, bytes]) -> Path | None:

@@ -61,17 +61,19 @@ def _scan(delivery: Delivery) -> Iterator[tuple[str, ...]]:
         yield (platform.platform or platform.digest, platform.status, *counts)
 
 
-def _spans(found: Scene) -> Spans:
+def _spans(scene: Scene) -> Spans:
     """The stages, and below each service what ECS called its rollout's stages."""
-    stages = [("delivery", one.name, one.start, one.end, str(one.ended)) for one in found.spans]
-    for subject, samples in found.rollouts.items():
+    stages = [
+        ("delivery", span.name, span.start, span.end, str(span.ended)) for span in scene.spans
+    ]
+    for subject, samples in scene.rollouts.items():
         changes = [
-            one
-            for before, one in pairwise((None, *samples))
-            if one is not None and (before is None or before.stage != one.stage)
+            sample
+            for before, sample in pairwise((None, *samples))
+            if sample is not None and (before is None or before.stage != sample.stage)
         ]
-        for one, after in zip(changes, (*changes[1:], None), strict=True):
-            end = after.at if after is not None else max(samples[-1].at, one.at)
-            ended = "bad" if one.back or "ROLLBACK" in one.stage else "good"
-            stages.append((f"rollout of {subject}", one.stage, one.at, end, ended))
+        for sample, after in zip(changes, (*changes[1:], None), strict=True):
+            end = after.at if after is not None else max(samples[-1].at, sample.at)
+            ended = "bad" if sample.back or "ROLLBACK" in sample.stage else "good"
+            stages.append((f"rollout of {subject}", sample.stage, sample.at, end, ended))
     return tuple(stages)

@@ -56,7 +56,9 @@ class Checked:
     def broken(self, record: str) -> tuple[ChainFinding, ...]:
         """What is wrong with one record or a file beside it."""
         folder = record.rpartition("/")[0]
-        return tuple(one for one in self.findings if one.path.rpartition("/")[0] == folder)
+        return tuple(
+            finding for finding in self.findings if finding.path.rpartition("/")[0] == folder
+        )
 
 
 def check(archive: Archive, verifier: Verifier | None = None) -> Checked:
@@ -96,15 +98,15 @@ def _ledger(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
             path=LEDGER,
             why=f"it begins with record {first.sequence}, {first.record}",
         )
-    for one, other in pairwise(ledger.links):
-        if other.sequence == one.sequence + 1:
+    for before, other in pairwise(ledger.links):
+        if other.sequence == before.sequence + 1:
             continue
-        kind: Kind = "removed" if other.sequence > one.sequence else "reordered"
+        kind: Kind = "removed" if other.sequence > before.sequence else "reordered"
         yield ChainFinding(
             kind=kind,
             path=other.record,
             why=f"line {other.line} of the ledger has record {other.sequence} "
-            f"after record {one.sequence}",
+            f"after record {before.sequence}",
         )
 
 
@@ -135,12 +137,12 @@ def _beside(archive: Archive, link: LedgerEntry) -> Iterator[ChainFinding]:
     own = {file.name: file.sha256 for file in record.predicate.files} if record else {}
     for name, wanted in {**link.files, **own}.items():
         path = f"{link.folder}/{name}"
-        found = archive.hashes.get(path)
-        if found is None:
+        actual = archive.hashes.get(path)
+        if actual is None:
             why = f"it was written with record {link.sequence}"
             yield ChainFinding(kind="removed", path=path, why=why)
-        elif found != wanted:
-            why = f"its SHA-256 is {found[:12]}…, and was {wanted[:12]}…"
+        elif actual != wanted:
+            why = f"its SHA-256 is {actual[:12]}…, and was {wanted[:12]}…"
             yield ChainFinding(kind="changed", path=path, why=why)
     summary = archive.summaries.get(f"{link.folder}/{vsa.NAME}")
     if (
@@ -154,8 +156,8 @@ def _beside(archive: Archive, link: LedgerEntry) -> Iterator[ChainFinding]:
 
 def _changed(archive: Archive, link: LedgerEntry, ledger: Ledger) -> ChainFinding:
     content = archive.records[link.record]
-    found = sha256(content)
-    other = next((one for one in ledger.links if one.sha256 == found), None)
+    actual = sha256(content)
+    other = next((link for link in ledger.links if link.sha256 == actual), None)
     if other is not None:
         return ChainFinding(
             kind="reordered",
@@ -170,7 +172,7 @@ def _changed(archive: Archive, link: LedgerEntry, ledger: Ledger) -> ChainFindin
         return ChainFinding(
             kind="form", path=link.record, why="it says the same, but not in canonical JSON"
         )
-    why = f"its SHA-256 is {found[:12]}…, and was {link.sha256[:12]}…"
+    why = f"its SHA-256 is {actual[:12]}…, and was {link.sha256[:12]}…"
     return ChainFinding(kind="changed", path=link.record, why=why)
 
 
@@ -183,14 +185,14 @@ def _form(content: bytes) -> bytes:
 
 
 def _added(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
-    known = {one.record for one in ledger.links}
+    known = {link.record for link in ledger.links}
     for path in archive.records:
         if path in known:
             continue
         record = archive.statements.get(path)
         sequence = record.predicate.chain.sequence if record else 0
-        said = f"; it calls itself record {sequence}" if sequence else ""
-        yield ChainFinding(kind="added", path=path, why=f"the ledger does not have it{said}")
+        claim = f"; it calls itself record {sequence}" if sequence else ""
+        yield ChainFinding(kind="added", path=path, why=f"the ledger does not have it{claim}")
 
 
 def _links(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:

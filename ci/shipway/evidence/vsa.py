@@ -56,13 +56,13 @@ def statement(record: Statement, sha256: str) -> dict[str, Any]:
 def follows(record: Statement, sha256: str, summary: bytes) -> bool:
     """Whether a summary is what this record leads to; whichever version of us wrote it."""
     try:
-        found = json.loads(summary)
+        actual = json.loads(summary)
         wanted = statement(record, sha256)
-        for one in (found, wanted):
-            one["predicate"]["verifier"].pop("version")
+        for document in (actual, wanted):
+            document["predicate"]["verifier"].pop("version")
     except (ValueError, LookupError, TypeError, AttributeError):
         return False
-    return bool(found == wanted)
+    return bool(actual == wanted)
 
 
 def _passed(delivery: Delivery) -> bool:

@@ -86,12 +86,12 @@ def release(
         )
         raise cancelled from error
     reports = []
-    for one in rolled:
-        blocks = _explained(one, image)
-        reports.append(_report(one, blocks))
-        _tell(one, blocks, rollout_context)
+    for rollout in rolled:
+        blocks = _explained(rollout, image)
+        reports.append(_report(rollout, blocks))
+        _tell(rollout, blocks, rollout_context)
     rollout_context.journal.keep(reports)
-    bad = [one for one in rolled if not one.outcome.verdict.good]
+    bad = [rollout for rollout in rolled if not rollout.outcome.verdict.good]
     if bad:
         worst = bad[0].outcome
         raise RolloutError(
@@ -103,12 +103,12 @@ def release(
     return rolled
 
 
-def _explained(one: Rolled, image: ImageReference) -> tuple[Block, ...]:
-    watched = one.watched
-    if watched is None or one.outcome.verdict.good:
+def _explained(rollout: Rolled, image: ImageReference) -> tuple[Block, ...]:
+    watched = rollout.watched
+    if watched is None or rollout.outcome.verdict.good:
         return ()
     state = watched.state
-    live, revision = one.step.live, one.step.revision
+    live, revision = rollout.step.live, rollout.step.revision
     return diagnose(
         state.stopped,
         state.targets,
@@ -116,10 +116,10 @@ def _explained(one: Rolled, image: ImageReference) -> tuple[Block, ...]:
         target=watched.target,
         now=revision or live,
         before=live if revision is not None else None,
-        images=DiagnosedImages(now=str(image), before=_previous_image(one.step)),
+        images=DiagnosedImages(now=str(image), before=_previous_image(rollout.step)),
         secrets=live.secret_values,
         # Nothing failed where somebody stopped it: that is told as it is.
-        cause=None if one.outcome.verdict is STOPPED else one.outcome.cause,
+        cause=None if rollout.outcome.verdict is STOPPED else rollout.outcome.cause,
     )
 
 
@@ -127,18 +127,18 @@ def _previous_image(step: Step) -> str:
     return step.live.container(step.service.container).image
 
 
-def _tell(one: Rolled, blocks: Sequence[Block], rollout_context: RolloutContext) -> None:
-    subject = one.step.service.key
-    outcome = one.outcome
+def _tell(rollout: Rolled, blocks: Sequence[Block], rollout_context: RolloutContext) -> None:
+    subject = rollout.step.service.key
+    outcome = rollout.outcome
     seconds = None
-    if one.watched is not None:
-        seconds = (outcome.at - one.watched.state.started).total_seconds()
+    if rollout.watched is not None:
+        seconds = (outcome.at - rollout.watched.state.started).total_seconds()
     if outcome.verdict.good:
         rollout_context.journal(
             Finished(
                 stage="deploy",
                 subject=subject,
-                text=f"{_moved(one)}  {outcome.text}",
+                text=f"{_moved(rollout)}  {outcome.text}",
                 seconds=seconds,
             )
         )
@@ -157,15 +157,15 @@ def _tell(one: Rolled, blocks: Sequence[Block], rollout_context: RolloutContext)
         Failed(
             stage="deploy",
             subject=subject,
-            text=f"{short(one.task_definition)}  {outcome.text}",
+            text=f"{short(rollout.task_definition)}  {outcome.text}",
             details=tuple(details),
             seconds=seconds,
         )
     )
 
 
-def _moved(one: Rolled) -> str:
-    old, new = short(one.step.before.task_definition), short(one.task_definition)
+def _moved(rollout: Rolled) -> str:
+    old, new = short(rollout.step.before.task_definition), short(rollout.task_definition)
     return new if old == new else f"{old} → {new}"
 
 
@@ -174,17 +174,17 @@ def short(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-def _report(one: Rolled, blocks: tuple[Block, ...]) -> ServiceReport:
-    watched = one.watched
+def _report(rollout: Rolled, blocks: tuple[Block, ...]) -> ServiceReport:
+    watched = rollout.watched
     return ServiceReport(
-        key=one.step.service.key,
-        service=one.step.service.service,
-        task_definition=one.task_definition,
-        previous_task_definition=one.step.before.task_definition,
-        previous_image=_previous_image(one.step),
+        key=rollout.step.service.key,
+        service=rollout.step.service.service,
+        task_definition=rollout.task_definition,
+        previous_task_definition=rollout.step.before.task_definition,
+        previous_image=_previous_image(rollout.step),
         deployment_id=watched.target.deployment_id if watched else "",
         service_deployment=(watched.state.service_deployment or "") if watched else "",
-        outcome=one.outcome,
+        outcome=rollout.outcome,
         looks=watched.looks if watched else 0,
         diagnosis=blocks,
     )

@@ -77,7 +77,7 @@ def test_where_nothing_may_be_published_nothing_is_promoted(world: World) -> Non
     assert (outcome.kind, outcome.image) == ("succeeded", None)
     assert world.cloud.store.taken == []
     assert world.builder.requests == []
-    [noticed] = [one.text for one in world.told if isinstance(one, Noticed)]
+    [noticed] = [event.text for event in world.events if isinstance(event, Noticed)]
     assert noticed == "nothing is built: staging takes what was built for dev"
 
 
@@ -181,9 +181,9 @@ def test_an_image_with_all_its_tags_is_delivered_and_said(world: World) -> None:
 CRITICAL = ScanFinding(id="CVE-1", severity="critical", package="openssl")
 
 
-def scanned(world: World, status: str, *found: ScanFinding, policy: str = "") -> Any:
+def scanned(world: World, status: str, *findings: ScanFinding, policy: str = "") -> Any:
     world.write("delivery.toml", (world.root / "ci/delivery.toml").read_text() + policy)
-    world.cloud.store.scans = [Scan(digest=ONE, status=status, findings={}, listed=found)]
+    world.cloud.store.scans = [Scan(digest=ONE, status=status, findings={}, listed=findings)]
     return world.deliver()
 
 
@@ -215,7 +215,7 @@ def test_a_publish_alone_is_told_of_findings_and_not_stopped(world: World) -> No
     outcome = world.deliver("publish")
     assert outcome.kind == "succeeded"
     assert world.record(outcome)["predicate"]["scan"]["allowed"] is False
-    texts = [one.text for one in world.told if isinstance(one, Noticed)]
+    texts = [event.text for event in world.events if isinstance(event, Noticed)]
     assert "1 critical" in texts
 
 

@@ -30,9 +30,9 @@ def read(path: Path) -> Statement:
 
 def extras(record: Statement) -> dict[str, Any]:
     """Everything that no field holds, by its place; GitHub's claims have none of ours."""
-    found = dict(_extras(record))
-    found.pop(".predicate.claims.extra", None)
-    return found
+    extra_fields = dict(_extras(record))
+    extra_fields.pop(".predicate.claims.extra", None)
+    return extra_fields
 
 
 def _extras(value: Any, where: str = "") -> dict[str, Any]:
@@ -67,9 +67,9 @@ def test_a_chain_of_the_first_schema_is_continued(tmp_path: Path) -> None:
             copy = tmp_path / path.relative_to(CHAIN_V1)
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(path.read_bytes())
-    kept = deliver(tmp_path, "staging", Clock())
+    stored = deliver(tmp_path, "staging", Clock())
     checked = check(archive.read(tmp_path))
-    assert (kept.link.sequence, checked.findings) == (6, ())
+    assert (stored.link.sequence, checked.findings) == (6, ())
 
 
 def test_the_history_of_the_first_schema_is_told() -> None:
@@ -94,18 +94,18 @@ def test_a_record_of_the_first_schema_is_read_whole(path: Path) -> None:
     assert_holds(lower(written), lower(json.loads(path.read_bytes())))
 
 
-def assert_holds(whole: Any, part: Any, where: str = "") -> None:
+def assert_holds(written: Any, part: Any, where: str = "") -> None:
     """What is nothing (``null``, an empty list) may be left out."""
     if isinstance(part, dict):
         for key, value in part.items():
-            if value not in (None, [], {}) or key in whole:
-                assert_holds(whole[key], value, f"{where}/{key}")
+            if value not in (None, [], {}) or key in written:
+                assert_holds(written[key], value, f"{where}/{key}")
     elif isinstance(part, list):
-        assert len(whole) == len(part), where
+        assert len(written) == len(part), where
         for number, value in enumerate(part):
-            assert_holds(whole[number], value, f"{where}/{number}")
+            assert_holds(written[number], value, f"{where}/{number}")
     else:
-        assert whole == part, where
+        assert written == part, where
 
 
 def test_keys_of_both_cases_are_the_same() -> None:

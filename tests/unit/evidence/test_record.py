@@ -60,8 +60,8 @@ class Open:
         return RecordWriter(self.folder, self.clock).write(self.journal, verdict)
 
 
-def opened(folder: Path, told: list[Event] | None = None) -> Open:
-    observer = told.append if told is not None else lambda _: None
+def opened(folder: Path, events: list[Event] | None = None) -> Open:
+    observer = events.append if events is not None else lambda _: None
     clock = Clock()
     return Open(folder, clock, Journal(COMMIT, clock=clock, observer=observer))
 
@@ -71,8 +71,8 @@ def read(folder: Path) -> dict[str, Any]:
     return document
 
 
-def timeline(one: Open) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = read(one.write().folder)["predicate"]["timeline"]
+def timeline(delivery: Open) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = read(delivery.write().folder)["predicate"]["timeline"]
     return entries
 
 
@@ -91,12 +91,12 @@ def rolling(elapsed: float, *, running: int = 0, subject: str = "web") -> Rollin
 
 
 def test_the_record_is_an_in_toto_statement_about_the_image(tmp_path: Path) -> None:
-    one = opened(tmp_path)
-    one.journal.environment = "staging"
-    one.journal.about(IMAGE)
-    one.journal.note(ContractFact(path="ci/release.toml", sha256="ab"))
-    one.journal(Started(stage="build"))
-    folder = one.write().folder
+    delivery = opened(tmp_path)
+    delivery.journal.environment = "staging"
+    delivery.journal.about(IMAGE)
+    delivery.journal.note(ContractFact(path="ci/release.toml", sha256="ab"))
+    delivery.journal(Started(stage="build"))
+    folder = delivery.write().folder
     assert folder == tmp_path / "staging" / STAMP
     assert read(folder) == {
         "_type": "https://in-toto.io/Statement/v1",
@@ -139,22 +139,22 @@ def test_a_refused_delivery_is_recorded_about_its_commit(tmp_path: Path) -> None
 
 
 def test_every_event_is_passed_on_and_a_foreign_tools_output_is_not_kept(tmp_path: Path) -> None:
-    told: list[Event] = []
-    one = opened(tmp_path, told)
+    seen: list[Event] = []
+    delivery = opened(tmp_path, seen)
     events: list[Event] = [Started(stage="build"), Output(stage="build", line="#1 x")]
     for event in events:
-        one.journal(event)
-    assert told == events
-    assert [entry["event"] for entry in timeline(one)] == ["started"]
+        delivery.journal(event)
+    assert seen == events
+    assert [entry["event"] for entry in timeline(delivery)] == ["started"]
 
 
 def test_why_nothing_was_seen_is_kept_without_secrets(tmp_path: Path) -> None:
-    told: list[Event] = []
-    one = opened(tmp_path, told)
-    one.journal.hide(["hunter2-hunter2"])
+    events: list[Event] = []
+    delivery = opened(tmp_path, events)
+    delivery.journal.hide(["hunter2-hunter2"])
     silent = replace(rolling(20.0), unseen=2.0, trouble="no route to hunter2-hunter2")
-    one.journal(silent)
-    (shown,) = told
+    delivery.journal(silent)
+    (shown,) = events
     assert isinstance(shown, Rolling)
     assert shown.trouble.startswith("no route to ")
     assert "hunter2" not in shown.trouble
@@ -162,7 +162,7 @@ def test_why_nothing_was_seen_is_kept_without_secrets(tmp_path: Path) -> None:
 
 
 def test_progress_is_kept_where_it_moved(tmp_path: Path) -> None:
-    one = opened(tmp_path)
+    delivery = opened(tmp_path)
     for event in (
         rolling(1.0),
         rolling(2.0),
@@ -173,22 +173,22 @@ def test_progress_is_kept_where_it_moved(tmp_path: Path) -> None:
         rolling(5.0, running=1, subject="worker"),
         rolling(6.0),
     ):
-        one.journal(event)
-    kept = [
+        delivery.journal(event)
+    moved = [
         (entry["subject"], entry["elapsed"])
-        for entry in timeline(one)
+        for entry in timeline(delivery)
         if entry["event"] == "rolling"
     ]
-    assert kept == [("web", 1.0), ("worker", 2.0), ("web", 4.0), ("worker", 5.0), ("web", 6.0)]
+    assert moved == [("web", 1.0), ("worker", 2.0), ("web", 4.0), ("worker", 5.0), ("web", 6.0)]
 
 
 def test_a_failure_is_known_to_have_been_told(tmp_path: Path) -> None:
-    one = opened(tmp_path)
-    one.journal(Started(stage="build"))
-    assert not one.journal.told
-    one.journal(Failed(stage="build", text="no"))
-    one.journal(Started(stage="build"))
-    assert one.journal.told
+    delivery = opened(tmp_path)
+    delivery.journal(Started(stage="build"))
+    assert not delivery.journal.reported
+    delivery.journal(Failed(stage="build", text="no"))
+    delivery.journal(Started(stage="build"))
+    assert delivery.journal.reported
 
 
 def test_two_deliveries_of_one_second_lie_beside_each_other(tmp_path: Path) -> None:

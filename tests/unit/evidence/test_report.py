@@ -85,9 +85,10 @@ def rendered(record: dict[str, Any], files: dict[str, bytes] | None = None) -> b
 def everywhere(value: Any, change: Callable[[str], str]) -> Any:
     """A record with every text in it changed, but for those the page is made by."""
     if isinstance(value, dict):
-        kept = {"at", "startedOn", "finishedOn", "event", "_type", "predicateType"}
+        fixed_keys = {"at", "startedOn", "finishedOn", "event", "_type", "predicateType"}
         return {
-            key: part if key in kept else everywhere(part, change) for key, part in value.items()
+            key: part if key in fixed_keys else everywhere(part, change)
+            for key, part in value.items()
         }
     if isinstance(value, list):
         return [everywhere(part, change) for part in value]
@@ -247,8 +248,8 @@ def test_a_scene_reads_stages_that_never_ended() -> None:
             ],
         },
     )
-    found = scene(delivery)
-    assert [(one.name, one.start, one.end, one.ended) for one in found.spans] == [
+    drawn = scene(delivery)
+    assert [(span.name, span.start, span.end, span.ended) for span in drawn.spans] == [
         ("contract", 0.5, 1.0, "good"),
         ("build", 2.0, 10.0, "open"),
         ("deploy web", 3.0, 8.0, "good"),
@@ -257,10 +258,10 @@ def test_a_scene_reads_stages_that_never_ended() -> None:
 
 @pytest.mark.parametrize("seconds", [0.001, 0.4, 3.6, 59.0, 60.0, 754.0, 86400.0])
 def test_an_axis_has_few_moments(seconds: float) -> None:
-    found = steps(seconds)
-    assert found[0] == 0
-    assert found[-1] <= seconds
-    assert 1 <= len(found) <= 50
+    moments = steps(seconds)
+    assert moments[0] == 0
+    assert moments[-1] <= seconds
+    assert 1 <= len(moments) <= 50
 
 
 def test_attributes_and_text_are_escaped() -> None:

@@ -76,7 +76,7 @@ def head(record: Statement) -> Iterator[Html]:
     yield facts(
         (
             ("where", " · ".join(part for part in place if part)),
-            ("asked by", _asked(delivery.trigger)),
+            ("asked by", _asked_by(delivery.trigger)),
             ("who", line.who),
             ("commit", _commit(delivery.commit)),
             ("image", code((delivery.image.reference if delivery.image else "") or line.what)),
@@ -86,7 +86,7 @@ def head(record: Statement) -> Iterator[Html]:
     )
 
 
-def _asked(trigger: TriggerFact | None) -> Html:
+def _asked_by(trigger: TriggerFact | None) -> Html:
     if trigger is None:
         return joined(("", " ", ""))
     event = "by hand" if trigger.event == "by-hand" else trigger.event
@@ -248,7 +248,7 @@ def _evidence(delivery: Delivery, sha256: str, files: Mapping[str, bytes]) -> It
 
 
 def _events(timeline: Sequence[TimelineEntry]) -> Html | None:
-    rows = [(entry.at[11:23], entry.kind, _whose(entry), _words(entry)) for entry in timeline]
+    rows = [(entry.at[11:23], entry.kind, _whose(entry), _describe(entry)) for entry in timeline]
     listed = table(("UTC", "event", "stage", "!what"), rows)
     return tag("details", tag("summary", f"{len(rows)} events"), listed) if rows else None
 
@@ -259,7 +259,7 @@ def _whose(entry: TimelineEntry) -> str:
     return f"{stage} {subject}".strip()
 
 
-def _words(entry: TimelineEntry) -> str:
+def _describe(entry: TimelineEntry) -> str:
     """One event in words."""
     match entry.event:
         case Rolling(new_tasks=new, old_tasks=old):

@@ -20,8 +20,8 @@ _MOST: Final = 3000
 
 def severities(platforms: Sequence[PlatformScanFact]) -> tuple[str, ...]:
     """Severities of which something was found, the worst first."""
-    found = {name for platform in platforms for name, count in platform.findings.items() if count}
-    return tuple(name for name in SEVERITIES if name in found)
+    names = {name for platform in platforms for name, count in platform.findings.items() if count}
+    return tuple(name for name in SEVERITIES if name in names)
 
 
 def scanned(delivery: Delivery) -> Iterator[Html | None]:
@@ -29,8 +29,8 @@ def scanned(delivery: Delivery) -> Iterator[Html | None]:
     scan = delivery.scan
     if scan is None:
         return
-    done = [platform for platform in scan.platforms if platform.status in _DONE]
-    if scan.allowed and not done:
+    finished = [platform for platform in scan.platforms if platform.status in _DONE]
+    if scan.allowed and not finished:
         yield tag("p", "not scanned, and the gate does not ask for it here", class_="warn")
     elif scan.allowed is not None:
         words = "passes the gate" if scan.allowed else "stopped by the gate"

@@ -98,10 +98,10 @@ def scene(delivery: Delivery) -> Scene:
             _take(build, entry.event, build.seconds(entry.at))
     for (stage, subject), began in build.open.items():
         build.spans.append(Span(stage=stage, subject=subject, start=began, end=total, ended="open"))
-    ends = [one.end for one in build.spans]
+    ends = [span.end for span in build.spans]
     return Scene(
         seconds=max([total, *ends]),
-        spans=tuple(sorted(build.spans, key=lambda one: (one.start, one.end))),
+        spans=tuple(sorted(build.spans, key=lambda span: (span.start, span.end))),
         rollouts={subject: tuple(samples) for subject, samples in build.rollouts.items()},
         marks=tuple(build.marks),
     )
@@ -182,7 +182,7 @@ def steps(seconds: float, wanted: int = 8) -> Sequence[float]:
     """Round moments along an axis: 0, 5, 10, … as many as fit."""
     rough = seconds / wanted
     base = next(
-        (one for one in (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600) if one >= rough),
+        (step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600) if step >= rough),
         1800,
     )
     return [base * number for number in range(int(seconds / base) + 1)]
