@@ -75,7 +75,7 @@ def _frontend(text: str) -> str:
 
 def _read(text: str, arguments: Mapping[str, str] | None) -> Bases:
     reader = _Reader(given=dict(arguments or {}))
-    for word, rest in _instructions(text):
+    for word, rest in instructions(text):
         if word == "ARG":
             reader.argument(rest)
         elif word == "FROM":
@@ -170,7 +170,7 @@ def _expand(text: str, values: Mapping[str, str]) -> str | None:
     return None if unknown else result
 
 
-def _instructions(text: str) -> Iterator[tuple[str, str]]:
+def instructions(text: str) -> Iterator[tuple[str, str]]:
     """Each instruction's name in capitals and its arguments, heredocs and comments left out."""
     lines = iter(text.lstrip("\ufeff").splitlines())
     escape, head = "\\", True
