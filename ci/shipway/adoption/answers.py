@@ -17,6 +17,9 @@ UNSEEN_REGION: Final = "env:AWS_REGION"
 SANDBOX_ACCOUNT: Final = "123456789012"
 SANDBOX_REGION: Final = "eu-west-1"
 _HIGHEST_PORT: Final = 65535
+_NAME: Final = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
+# An IAM role is called NAME-deploy-production, in 64 characters (IAM API Reference, CreateRole).
+_LONGEST: Final = 40
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 
 
@@ -45,6 +48,12 @@ class Wanted:
         Raises:
             UsageError: One cannot; ``where`` names it.
         """
+        if self.name and not (_NAME.fullmatch(self.name) and len(self.name) <= _LONGEST):
+            raise UsageError(
+                f"{self.name!r} is no name",
+                where="--name",
+                remedy=f'say up to {_LONGEST} small letters, digits and "-" between them',
+            )
         for flag, value in (
             ("--staging-account", self.staging_account),
             ("--production-account", self.production_account),
@@ -212,7 +221,8 @@ def _production(name: str, account: str, region: str, staging: Place, *, served:
 
 def name_of(repository: str) -> str:
     """The repository's name as an image may be called."""
-    return re.sub(r"[^a-z0-9]+", "-", repository.rpartition("/")[2].lower()).strip("-") or "service"
+    name = re.sub(r"[^a-z0-9]+", "-", repository.rpartition("/")[2].lower())
+    return name.strip("-")[:_LONGEST].rstrip("-") or "service"
 
 
 def _key(name: str) -> str:

@@ -108,6 +108,8 @@ def test_flags_win_and_nothing_is_asked_that_they_say() -> None:
 @pytest.mark.parametrize(
     ("wanted", "where"),
     [
+        (Wanted(name="Not A Name"), "--name"),
+        (Wanted(name="a" * 41), "--name"),
         (Wanted(port="http"), "--port"),
         (Wanted(port="65536"), "--port"),
         (Wanted(staging_account="1234"), "--staging-account"),
