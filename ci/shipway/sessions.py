@@ -131,9 +131,12 @@ def _install_locked(session: nox.Session, lock: str) -> None:
             f"{lock} is missing: it pins shipway and all it needs. "
             "Write it with: shipway upgrade (and commit it)"
         )
-    session.install(
-        *("--quiet", "--require-hashes", "--no-deps", "-r", lock), env=_uv_settings(), silent=True
-    )
+    if session.venv_backend == "uv":
+        # Not `uv pip install`: that would mix in the constraints of the repository's own project.
+        words = ("uv", "pip", "sync", "--quiet", "--require-hashes", lock)
+        session.run_install(*words, env=_uv_settings(), silent=True)
+        return
+    session.install("--quiet", "--require-hashes", "--no-deps", "-r", lock, silent=True)
 
 
 def _uv_settings() -> dict[str, str]:
