@@ -32,22 +32,24 @@ class Uv:
         # constraints, sources) are not about what shipway needs.
         with tempfile.TemporaryDirectory(prefix="shipway-") as folder:
             file = Path(folder, "requirements.in")
-            file.write_text("".join(f"{one}\n" for one in requirements), encoding="utf-8")
-            done = self._run(
+            file.write_text(
+                "".join(f"{requirement}\n" for requirement in requirements), encoding="utf-8"
+            )
+            process = self._run(
                 *("pip", "compile", "--quiet", "--generate-hashes", "--universal"),
                 *("--python-version", _PYTHON, "--no-header", "--no-annotate", "--no-sources"),
                 file.name,
                 folder=folder,
             )
-        if done.returncode:
-            lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        if process.returncode:
+            lines = [line.strip() for line in process.stderr.splitlines() if line.strip()]
             raise ConfigurationError(
                 f"uv cannot resolve {requirements[0]}",
                 details=tuple(lines[:_LINES]),
                 remedy="see uv's own words above; an index of your own is named by UV_INDEX, "
                 "a folder of wheels by UV_FIND_LINKS",
             )
-        return done.stdout
+        return process.stdout
 
     def _run(self, *words: str, folder: str) -> subprocess.CompletedProcess[str]:
         beside = Path(sys.executable).with_name("uv")

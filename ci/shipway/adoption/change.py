@@ -97,9 +97,9 @@ def write(root: Path, changes: Sequence[Change]) -> None:
 
 
 def _make_folder(folder: Path) -> list[Path]:
-    missing = [one for one in (folder, *folder.parents) if not one.exists()]
-    for one in reversed(missing):
-        one.mkdir()
+    missing = [parent for parent in (folder, *folder.parents) if not parent.exists()]
+    for parent in reversed(missing):
+        parent.mkdir()
     return missing[::-1]
 
 

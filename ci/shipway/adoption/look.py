@@ -127,5 +127,5 @@ def _default_branch(root: Path) -> str:
 
 
 def _line(root: Path, *words: str) -> str:
-    done = checkout.run_git(root, *words)
-    return "" if done.returncode else done.stdout.strip()
+    process = checkout.run_git(root, *words)
+    return "" if process.returncode else process.stdout.strip()

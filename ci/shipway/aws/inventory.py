@@ -65,14 +65,16 @@ class AwsInventory:
         ecs, place = self._session.client("ecs"), f"{cluster}/{service}"
         with translated("ecs:DescribeServices", place):
             answer = ecs.describe_services(cluster=cluster, services=[service])
-            active = [one for one in answer["services"] if one.get("status") == "ACTIVE"]
-        if not active:
+            services = [
+                candidate for candidate in answer["services"] if candidate.get("status") == "ACTIVE"
+            ]
+        if not services:
             raise ConfigurationError(
                 f"there is no service {service} in cluster {cluster}",
                 where=f"{place} in {self.region}",
                 remedy="aws ecs list-services --cluster CLUSTER lists them",
             )
-        document = active[0]
+        document = services[0]
         controller = (document.get("deploymentController") or {}).get("type", "ECS")
         if controller != "ECS":
             raise ConfigurationError(
@@ -88,7 +90,7 @@ class AwsInventory:
         container = _container(containers, balanced.get("containerName", ""))
         ports = [port["containerPort"] for port in container.get("portMappings", ())]
         ecr = _ECR.match(container.get("image", ""))
-        pairs = [(one["name"], one.get("value", "")) for one in container.get("environment", ())]
+        pairs = [(item["name"], item.get("value", "")) for item in container.get("environment", ())]
         health, url = self._balancer(balanced.get("targetGroupArn", ""))
         breaker = (document.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker")
         return LiveService(
@@ -126,7 +128,7 @@ class AwsInventory:
             address = answer["LoadBalancers"][0]["DNSName"]
         with translated("elasticloadbalancing:DescribeListeners", balancers[0]):
             listeners = elb.describe_listeners(LoadBalancerArn=balancers[0])["Listeners"]
-            secure = any(one.get("Protocol") == "HTTPS" for one in listeners)
+            secure = any(listener.get("Protocol") == "HTTPS" for listener in listeners)
         scheme = "https" if secure else "http"
         return group.get("HealthCheckPath", ""), f"{scheme}://{address}"
 
@@ -145,9 +147,9 @@ class AwsInventory:
                     **more,
                 )
                 values = [
-                    (f"ssm:{one['Name']}", _plain(one["Value"]))
-                    for one in answer["Parameters"]
-                    if one["Type"] == "String"
+                    (f"ssm:{parameter['Name']}", _plain(parameter["Value"]))
+                    for parameter in answer["Parameters"]
+                    if parameter["Type"] == "String"
                 ]
             yield from values
             if not answer.get("NextToken"):
@@ -160,9 +162,12 @@ class AwsInventory:
             with translated("cloudformation:DescribeStacks"):
                 answer = self._session.client("cloudformation").describe_stacks(**more)
                 values = [
-                    (f"cfn:{stack['StackName']}.{one['OutputKey']}", _plain(one["OutputValue"]))
+                    (
+                        f"cfn:{stack['StackName']}.{output['OutputKey']}",
+                        _plain(output["OutputValue"]),
+                    )
                     for stack in answer["Stacks"]
-                    for one in stack.get("Outputs", ())
+                    for output in stack.get("Outputs", ())
                 ]
             yield from values
             if not answer.get("NextToken"):
@@ -190,8 +195,8 @@ def open_inventory(region: str) -> AwsInventory:
 
 def _container(containers: Sequence[Answer], balanced: str) -> Answer:
     """The one behind the load balancer, else the first essential one, else the first."""
-    named = [one for one in containers if one["name"] == balanced]
-    essential = [one for one in containers if one.get("essential", True)]
+    named = [definition for definition in containers if definition["name"] == balanced]
+    essential = [definition for definition in containers if definition.get("essential", True)]
     return (named or essential or list(containers))[0]
 
 

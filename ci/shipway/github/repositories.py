@@ -57,7 +57,7 @@ def _by_gh(repository: str) -> str:
     if shutil.which("gh") is None:
         return ""
     try:
-        done = subprocess.run(
+        process = subprocess.run(
             ["gh", "api", f"repos/{repository}"],
             check=False,
             capture_output=True,
@@ -67,7 +67,7 @@ def _by_gh(repository: str) -> str:
         )
     except (OSError, subprocess.TimeoutExpired):
         return ""
-    return "" if done.returncode else done.stdout
+    return "" if process.returncode else process.stdout
 
 
 def _by_http(repository: str) -> bytes:
