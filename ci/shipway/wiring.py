@@ -56,7 +56,8 @@ def inventory(region: str) -> AwsInventory:
     """
     from shipway.aws.inventory import open_inventory  # noqa: PLC0415
 
-    return open_inventory(region)
+    # The SDK for Python reads AWS_DEFAULT_REGION alone; every other tool reads AWS_REGION first.
+    return open_inventory(region or os.environ.get("AWS_REGION", ""))
 
 
 class LocalRepository(GitHistory):

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from tests.entry.conftest import Ended, Here, Open
+    from tests.entry.conftest import Ended, Here, Open, Running
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -423,3 +424,30 @@ def test_the_wheel_holds_what_init_needs(dist: Path) -> None:
 
     names: list[Any] = zipfile.ZipFile(next(dist.glob("shipway-*.whl"))).namelist()
     assert "shipway/adoption/deploy.yml" in names
+
+
+def test_a_live_service_says_everything(make: Make, sandbox: Running) -> None:
+    foreign = make({"Dockerfile": "FROM scratch\nEXPOSE 9999\n"})
+    account = sandbox.state["accounts"]["staging"]
+    env = {**sandbox.administrator("staging"), "AWS_REGION": "eu-west-1"}
+    words = ("init", "--yes", *_NUMBERS, "--from-service")
+    absent = foreign.shipway(*words, "shop-staging/nosuch", env=env)
+    assert (absent.code, foreign.state()) == (10, ""), absent.out
+    assert "there is no service nosuch" in absent.out
+    other = foreign.shipway(*words, "shop-staging/web", "--staging-account", "9" * 12, env=env)
+    assert (other.code, foreign.state()) == (15, ""), other.out
+    assert f"these credentials belong to account {account}" in other.out
+
+    said = foreign.shipway(*words, "shop-staging/web", env=env)
+    assert said.code == 0, said.out + said.err
+    environments = tomllib.loads(foreign.text("ci/delivery.toml"))["environments"]
+    staging, production = environments["staging"], environments["production"]
+    assert (staging["account"], staging["region"]) == (account, "eu-west-1")
+    assert staging["cluster"] == "cfn:shop-staging.Cluster"  # the names that are published win
+    assert staging["repository"] == "ssm:/shop/staging/repository"
+    assert production["cluster"] == "cfn:shop-production.Cluster"
+    web = staging["services"]["web"]
+    assert (web["service"], web["container"]) == ("cfn:shop-staging.Service", "web")
+    assert web["path"] == "/health"  # the load balancer's
+    assert web["url"].startswith("http://shop-staging-")
+    assert foreign.shipway("contract").code == 0

@@ -194,7 +194,9 @@ def _staging(name: str, account: str, region: str, cloud: Cloud | None, *, serve
     return Place(
         account=account,
         region=region,
-        repository=cloud.named(live.repository, "staging") or usual.repository,
+        repository=cloud.named(live.repository, "staging")
+        or cloud.beside((live.cluster, live.service), "repositor")
+        or usual.repository,
         cluster=cloud.named(live.cluster, "staging"),
         service=cloud.named(live.service, "staging"),
         url=cloud.named(live.url, "staging") if served and live.url else "",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from shipway.config.inventory import LiveService
@@ -73,3 +73,22 @@ class Cloud:
         names = [name for name, text in self.published.items() if text and text == value]
         ranked = sorted(names, key=lambda name: (environment not in name, len(name), name))
         return ranked[0] if ranked else value
+
+    def beside(self, values: Sequence[str], word: str) -> str:
+        """A reference that holds a word, published where those of these values are; may be empty.
+
+        A service that still runs what its stack was made with has no image in ECR: only what is
+        published beside its name tells the repository then.
+        """
+        places = {_place(name) for name, text in self.published.items() if text in values}
+        names = [
+            name
+            for name in self.published
+            if _place(name) in places and word in name[len(_place(name)) :].lower()
+        ]
+        return min(names, key=lambda name: (len(name), name), default="")
+
+
+def _place(reference: str) -> str:
+    """The path of a parameter, or the stack of an output."""
+    return reference.rpartition("/" if reference.startswith("ssm:") else ".")[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -85,6 +86,19 @@ def test_a_live_service_says_everything_and_published_names_win() -> None:
     assert made.production.cluster == "cfn:acme-production.Cluster"
     assert made.production.url == "cfn:tally-production.Url"
     assert made.production.service == "ssm:/tally-api/production/service"
+
+
+def test_a_repository_is_known_by_what_is_published_beside_the_service() -> None:
+    published = {
+        **CLOUD.published,
+        "ssm:/shared/staging/repository": "acme/tally",
+        "ssm:/other/repository": "acme/other",
+    }
+    cloud = replace(CLOUD, live=replace(LIVE, repository=""), published=published)
+    assert answers(cloud=cloud).staging.repository == "ssm:/shared/staging/repository"
+    assert answers(cloud=replace(cloud, published={})).staging.repository == (
+        "ssm:/tally-api/staging/repository"
+    )
 
 
 def test_flags_win_and_nothing_is_asked_that_they_say() -> None:
