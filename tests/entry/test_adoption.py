@@ -400,6 +400,44 @@ def test_nothing_is_written_without_a_yes(make: Make) -> None:
     assert (said.code, "--yes" in said.out, foreign.state()) == (2, True, "")
 
 
+@pytest.mark.parametrize(
+    ("typed", "code"), [("\nv*\n\n444455556666\ny\n", 0), ("\n\n\n\nno\n", 2), ("\n\x04", 130)]
+)
+def test_a_person_is_asked_what_cannot_be_seen(make: Make, typed: str, code: int) -> None:
+    foreign = make({"Dockerfile": "FROM scratch\n"})
+    keyboard, terminal = os.openpty()
+    try:
+        os.write(keyboard, typed.encode())
+        done = subprocess.run(
+            [foreign.installed / "shipway", "init", "--offline", *_NUMBERS],
+            check=False,
+            cwd=foreign.here.folder,
+            env={**foreign.here.env, **foreign.paths},
+            stdin=terminal,
+            capture_output=True,
+            text=True,
+            timeout=_SECONDS,
+        )
+    finally:
+        os.close(keyboard)
+        os.close(terminal)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert "? it is called  [foreign]" in done.stdout
+    if code:
+        assert foreign.state() == ""
+        return
+    questions = re.findall(r"\? (.+?)  \[(.+?)\]", done.stdout)
+    assert [default for _, default in questions] == [
+        "foreign",
+        "*-stable",
+        "env:AWS_ACCOUNT_ID",
+        "env:AWS_ACCOUNT_ID",
+        "yes",
+    ]
+    assert 'account = "444455556666"' in foreign.text("ci/delivery.toml")
+    assert 'ref = "refs/tags/v*"' in foreign.text("ci/release.toml")
+
+
 def test_without_uv_one_message_says_what_to_install(make: Make) -> None:
     foreign = make(_ONE)
     path = {"PATH": _without_uv(foreign.paths["PATH"])}

@@ -18,7 +18,13 @@ from shipway.cli.contract import CompiledContract, render
 from shipway.cli.contract import read as read_contract
 from shipway.cli.run_command import run_command
 from shipway.console import Console
-from shipway.errors import AwsError, ConfigurationError, CredentialsError, UsageError
+from shipway.errors import (
+    AwsError,
+    CancelledError,
+    ConfigurationError,
+    CredentialsError,
+    UsageError,
+)
 from shipway.git import checkout
 from shipway.github import repositories
 from shipway.wiring import inventory, resolver
@@ -34,12 +40,23 @@ class _Person:
     present: bool
 
     def ask(self, question: str, default: str) -> str:
-        """An answer; an empty line is the default."""
+        """An answer; an empty line is the default.
+
+        Raises:
+            CancelledError: The input has ended (Ctrl-D): nobody said yes.
+        """
         if not self.present:
             return default
         sys.stdout.write(f" ? {question}  [{default}] ")
         sys.stdout.flush()
-        return sys.stdin.readline().strip() or default
+        line = sys.stdin.readline()
+        if not line:
+            raise CancelledError("the input has ended", remedy=_NOTHING)
+        return line.strip() or default
+
+    def agrees(self) -> bool:
+        """Whether the files are to be written."""
+        return self.present and self.ask("write these files?", "yes").lower() in {"y", "yes"}
 
 
 def run(wanted: Wanted, *, yes: bool, offline: bool, json: bool) -> int:
@@ -60,7 +77,7 @@ def run(wanted: Wanted, *, yes: bool, offline: bool, json: bool) -> int:
             console.say("Nothing to do: everything that a delivery needs is here.")
             return 0
         _show(changes, console)
-        if not yes and not (person.present and person.ask("write these files?", "yes") == "yes"):
+        if not yes and not person.agrees():
             raise UsageError(
                 f"it was not confirmed; {_NOTHING}",
                 remedy="answer yes on a terminal, or say --yes",
