@@ -79,6 +79,9 @@ def alone(session: nox.Session) -> None:
 def generate(session: nox.Session) -> None:
     """Write the pages of docs/ that are made from the code; a test fails while one is stale."""
     prepare(session)
-    for name in ("configuration", "exit-codes"):
-        module = f"shipway.reference.{name.replace('-', '_')}"
-        session.run("python", "-m", module, f"docs/{name}.md")
+    for name, page in (
+        ("configuration", "configuration.md"),
+        ("exit_codes", "exit-codes.md"),
+        ("record_schema", "record.schema.json"),
+    ):
+        session.run("python", "-m", f"shipway.reference.{name}", f"docs/{page}")

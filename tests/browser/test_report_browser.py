@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shipway.evidence import report as reports
-from shipway.evidence.canonical_json import canonical, sha256
+from shipway.evidence.canonical_json import canonical
 
 if TYPE_CHECKING:
     from tests.browser.conftest import Browser
@@ -29,7 +29,7 @@ RECORD = Path(__file__).parents[1] / "unit" / "evidence" / "failed.json"
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     record: dict[str, Any] = json.loads(RECORD.read_text(encoding="utf-8"))
-    content = reports.report(record, sha256(canonical(record)), {"sbom-x.cdx.json": SBOM})
+    content = reports.report(canonical(record), {"sbom-x.cdx.json": SBOM})
     path = tmp_path_factory.mktemp("report") / "report.html"
     path.write_bytes(content)
     return path

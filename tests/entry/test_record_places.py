@@ -19,21 +19,24 @@ WRITER = """
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
-from shipway.clock import SystemClock
 from shipway.errors import EvidenceError
-from shipway.evidence.record import Journal
+from shipway.evidence.journal import Journal
+from shipway.evidence.predicate import VerdictFact
+from shipway.evidence.recorder import RecordTeller, RecordWriter
 from shipway.observer import Started
+from shipway.util.clock import SystemClock
 from shipway.values import Commit
 
 root, count, padding = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 commit = Commit(sha="3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7", time=datetime.now(UTC), clean=True)
 for number in range(count):
-    journal = Journal(root, commit, clock=SystemClock(), observer=lambda event: None)
+    journal = Journal(commit, clock=SystemClock(), observer=lambda event: None)
     journal.environment = "staging"
     journal(Started(stage="x" * padding))
     try:
-        kept = journal.write({"kind": "succeeded", "exitCode": 0, "text": "Delivered."})
-        journal.show(kept, "shown")
+        verdict = VerdictFact(kind="succeeded", exit_code=0, text="Delivered.")
+        kept = RecordWriter(root, SystemClock()).write(journal, verdict)
+        RecordTeller(root, lambda event: None).show(kept, "shown")
     except EvidenceError as error:
         print(error.what, error.remedy, *error.details, sep="\\n")
         sys.exit(error.exit_code)

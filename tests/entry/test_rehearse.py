@@ -240,17 +240,18 @@ def test_a_rehearsal_meets_every_criterion_and_leaves_nothing(clone: Here) -> No
     for one in scenarios.ALL:
         kept = folder / one.name
         evidence = judged.walks[one.name]
-        facts, record = evidence.walk, evidence.predicate
+        walk, verdict = evidence.walk, evidence.delivery.verdict
         assert (folder / evidence.folder / "report.html").is_file()
-        assert facts["exitCode"] == one.exit_code == record["verdict"]["exitCode"], one.name
-        assert record["verdict"]["kind"] == one.kind
+        assert walk.exit_code == one.exit_code == verdict.exit_code, one.name
+        assert verdict.kind == one.kind
         assert (kept / "stderr.log").read_bytes() == b"", one.name
         told = [json.loads(line) for line in (kept / "events.jsonl").read_text().splitlines()]
         assert told[-1]["type"] == "concluded"
         assert (kept / "github" / "event.json").is_file()
         if one.traffic:
-            assert facts["traffic"]["asked"] > 20, one.name
-            assert facts["traffic"]["lost"] == 0, one.name
+            assert walk.traffic is not None
+            assert walk.traffic.asked > 20, one.name
+            assert walk.traffic.lost == 0, one.name
 
 
 @pytest.mark.usefixtures("engine_as_before")

@@ -7,12 +7,12 @@ import contextlib
 import hashlib
 import json
 import os
-import re
 import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,9 +21,11 @@ from python_on_whales.client_config import ClientNotFoundError
 from python_on_whales.exceptions import NoSuchImage
 from python_on_whales.utils import run
 
-from shipway.errors import BuildError, EngineError, ShipwayError, UsageError
+from shipway.errors import BuildError, EngineError, UsageError
+from shipway.image import build_failures
 from shipway.image.build import DEFAULT, BuildRequest
-from shipway.image.content_key import ignore_file
+from shipway.image.build_failures import Attempt
+from shipway.image.context import with_kept_modes
 from shipway.image.share import share
 from shipway.values import Digest
 
@@ -37,17 +39,35 @@ _CACHE_TO = {
     "oci-mediatypes": "true",
     "ignore-error": "true",
 }
-_KEPT_LINES = 20
-_NO_EXPORTER = ("exporter is not supported for the docker driver", "oci exporter is not supported")
 _WHERE_CONTEXT = "see [image] there; context is relative to the repository's top"
 _WHERE_DOCKERFILE = "see [image] there; dockerfile is relative to the context"
-# The sentence of BuildKit's frontend; an older builder put the file's name in brackets.
-_EMPTY = re.compile(r"the Dockerfile (?:\(.*\) )?cannot be empty")
-_NOT_FOUND = re.compile(r'failed to calculate checksum of ref \S+: "/(.+)": not found$')
-_STEP = re.compile(r" > \[[^]]*\] (\w+)((?: --\S+)*)")
-_FROM = re.compile(r" --from=(\S+)")
-_UNTOUCHED = "nothing was published or changed"
-_START_DOCKER = "start Docker, or point DOCKER_HOST at an engine that answers"
+
+
+@dataclass(frozen=True, slots=True)
+class _Context:
+    """An engine, as the docker client knows it.
+
+    Attributes:
+        name: The context's; the engine's own builder has the same.
+        host: Its address.
+    """
+
+    name: str
+    host: str
+
+
+class _EngineCannotError(Exception):
+    """The engine's own builder refused what a builder in a container can do."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _failed(request: BuildRequest, builder: str, error: DockerException) -> Attempt:
+    return Attempt(
+        request=request, builder=builder, stderr=error.stderr or "", code=error.return_code
+    )
 
 
 class Buildx:
@@ -64,13 +84,15 @@ class Buildx:
         self._config = config
         self._client = client or "docker"
         self._docker = DockerClient(host=self._host, config=config, client_call=[self._client])
+        self._known: _Context | None = None
 
     def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
         """Build and export an OCI image layout; see :class:`shipway.image.build.Builder`.
 
         The folder appears whole or not at all: BuildKit writes beside it and it is renamed.
-        Where the engine's own builder cannot export (the classic image store), a
-        ``docker-container`` builder named ``shipway`` is made once and used.
+        Where the engine's own builder refuses what a delivery needs (the classic image store), a
+        ``docker-container`` builder is made once for this engine and used. A cache that fails the
+        build is left out.
         """
         for path, what, remedy in (
             (request.context, "context", _WHERE_CONTEXT),
@@ -81,58 +103,117 @@ class Buildx:
                     f"the {what} {path} does not exist", where="ci/delivery.toml", remedy=remedy
                 )
         try:
-            builder = self._builder(request.builder)
-            return self._export(request, builder, tell)
+            return self._attempt(request, self._builder(request.builder), tell)
         except ClientNotFoundError as error:
             raise EngineError(
-                "no docker command line client was found", remedy=_START_DOCKER
+                "no docker command line client was found", remedy=build_failures.START_DOCKER
             ) from error
         except DockerException as error:
-            if request.builder != DEFAULT or not _mentions(error, _NO_EXPORTER):
-                raise _translated(error, request) from error
-        tell(f"the engine's own builder cannot export an OCI layout; using {_OWN_BUILDER!r}")
+            raise build_failures.error_of(_failed(request, request.builder, error)) from error
+        except _EngineCannotError as error:
+            reason = error.reason
+        tell(f"the engine's own builder refuses: {reason}; a builder in a container takes over")
         try:
-            return self._export(request, self._builder(_CONTAINER), tell)
+            return self._attempt(request, self._builder(_CONTAINER), tell)
         except DockerException as error:
-            raise _translated(error, request) from error
+            raise build_failures.error_of(_failed(request, _CONTAINER, error)) from error
+
+    def _attempt(self, request: BuildRequest, builder: str, tell: Callable[[str], None]) -> Digest:
+        """Build; once more without the cache where the cache is what failed it."""
+        try:
+            return self._export(request, builder, tell)
+        except DockerException as error:
+            said = error.stderr or ""
+            own = request.builder == DEFAULT and not builder.startswith(_OWN_BUILDER)
+            if own and build_failures.engine_cannot(said):
+                reason = build_failures.what_engine_cannot(said)
+                raise _EngineCannotError(reason) from error
+            if not request.cache or not build_failures.cache_failed(said):
+                raise
+        tell(f"the cache {request.cache} failed the build; building once more without it")
+        return self._export(replace(request, cache=""), builder, tell)
 
     def resolve(self, reference: str, builder: str) -> str:
         """What an image stands for now; see :class:`shipway.image.build.Builder`.
 
-        The engine's own BuildKit takes what the engine holds and asks a registry only otherwise;
-        any other builder knows nothing of the engine's images.
+        A builder asks the registry first. The engine's own takes what the engine holds where the
+        registry has no answer, if its image store is containerd's (BuildKit's
+        util/resolver/pool.go); with the classic one a container builds, which knows nothing of the
+        engine's images.
         """
         _, at, digest = reference.partition("@")
         if at:
             return digest
         try:
-            if builder == DEFAULT:
-                with contextlib.suppress(NoSuchImage):
-                    return str(self._docker.image.inspect(reference).id)
-            command = [*self._docker.buildx.imagetools.docker_cmd, "buildx", "imagetools"]
-            said = run([*command, "inspect", reference, "--format", "{{json .Manifest}}"])
-            return Digest(json.loads(str(said))["digest"]).value
-        except (DockerException, ClientNotFoundError, ValueError, LookupError, TypeError):
-            return ""
-        except UsageError:
+            return self._in_registry(reference) or (
+                self._in_engine(reference) if builder == DEFAULT else ""
+            )
+        except (DockerException, ClientNotFoundError, ValueError, LookupError):
             return ""
 
+    def _in_registry(self, reference: str) -> str:
+        """A reference's digest in its registry; empty where it has no answer."""
+        builder = ("--builder", self._context().name)  # BUILDX_BUILDER may name one that is gone
+        command = [*self._docker.docker_cmd, "buildx", *builder, "imagetools"]
+        with contextlib.suppress(DockerException, UsageError, ValueError, LookupError, TypeError):
+            answer = run([*command, "inspect", reference, "--format", "{{json .Manifest}}"])
+            return Digest(json.loads(str(answer))["digest"]).value
+        return ""
+
+    def _in_engine(self, reference: str) -> str:
+        """The digest of an image that the engine's builder could start from; else empty.
+
+        With containerd's image store the engine knows an image by its manifest's digest, with the
+        classic one by its configuration's.
+        """
+        with contextlib.suppress(NoSuchImage):
+            image = self._docker.image.inspect(reference)
+            if any(named.endswith(f"@{image.id}") for named in image.repo_digests or ()):
+                return str(image.id)
+        return ""
+
     def _builder(self, setting: str) -> str:
-        """The buildx builder of a setting, made once where it is one of ours."""
-        if setting == DEFAULT:
-            return ""
-        remote = "://" in setting
-        if not remote and setting != _CONTAINER:
+        """The buildx builder of a setting, made once where it is one of ours.
+
+        Buildx keeps with a builder the engine it was made on, so each engine has one of its own.
+        The engine's own builder has the name of its context and is always named: BUILDX_BUILDER
+        and ``docker buildx use`` choose another.
+        """
+        if setting not in {DEFAULT, _CONTAINER} and "://" not in setting:
             return setting
-        sign = hashlib.sha256(setting.encode()).hexdigest()[:12]
-        name = f"{_OWN_BUILDER}-{sign}" if remote else _OWN_BUILDER
-        if not any(builder.name == name for builder in self._docker.buildx.list()):
-            self._docker.buildx.create(
-                setting if remote else None,
-                name=name,
-                driver="remote" if remote else "docker-container",
-            )
+        if "://" in setting:
+            return self._made(setting, "remote", setting)
+        context = self._context()
+        if setting == DEFAULT:
+            return context.name
+        return self._made(f"{_CONTAINER} {context.host}", _CONTAINER, None)
+
+    def _made(self, seed: str, driver: str, endpoint: str | None) -> str:
+        name = f"{_OWN_BUILDER}-{hashlib.sha256(seed.encode()).hexdigest()[:12]}"
+        if self._has(name):
+            return name
+        try:
+            self._docker.buildx.create(endpoint, name=name, driver=driver)
+        except DockerException:
+            # Another build on this machine may have been faster.
+            if not self._has(name):
+                raise
         return name
+
+    def _has(self, name: str) -> bool:
+        return any(builder.name == name for builder in self._docker.buildx.list())
+
+    def _context(self) -> _Context:
+        """The engine that the client talks to, and the name of its own builder."""
+        if self._known is None:
+            said = str(run([*self._docker.docker_cmd, "context", "inspect"]))
+            try:
+                answer = json.loads(said)[0]
+                name, host = str(answer["Name"]), str(answer["Endpoints"]["docker"]["Host"])
+            except (ValueError, LookupError, TypeError):  # no client of Docker's own: buildx says
+                name, host = DEFAULT, self._host or ""
+            self._known = _Context(name=name, host=host)
+        return self._known
 
     @contextlib.contextmanager
     def _signed_in(self, logins: Mapping[str, str]) -> Iterator[DockerClient]:
@@ -172,7 +253,7 @@ class Buildx:
         try:
             docker = stack.enter_context(self._signed_in(request.logins))
             lines = docker.buildx.build(
-                request.context,
+                with_kept_modes(request, scratch / "context"),
                 file=request.dockerfile,
                 platforms=list(request.platforms),
                 # BuildKit reads the epoch from this argument (docs/build-repro.md).
@@ -238,99 +319,3 @@ def _children() -> set[int]:
     except OSError:
         return set()
     return {int(child) for child in listed.split()}
-
-
-def _mentions(error: DockerException, words: Sequence[str]) -> bool:
-    said = (error.stderr or "").lower()
-    return any(word in said for word in words)
-
-
-def _translated(error: DockerException, request: BuildRequest) -> ShipwayError:
-    said = (error.stderr or "").splitlines()
-    cause = next((line for line in reversed(said) if line.startswith("ERROR: ")), "")
-    if _mentions(
-        error,
-        (
-            "cannot connect to the docker daemon",
-            "error during connect",
-            "permission denied while trying to connect",
-        ),
-    ):
-        return EngineError(
-            "no Docker engine answers", details=tuple(said[-2:]), remedy=_START_DOCKER
-        )
-    if _mentions(
-        error,
-        (
-            "'buildx' is not a docker command",
-            "unknown flag: --metadata-file",
-            "unknown command: docker buildx",
-            # The client takes buildx's own options for its own where it has no such command.
-            "run 'docker --help' for more information",
-        ),
-    ):
-        return EngineError(
-            "docker has no buildx plugin",
-            remedy="install docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (docker.com)",
-        )
-    if _EMPTY.search(error.stderr or ""):
-        # No step ran: what BuildKit said before are its start-up lines, of no use to anybody.
-        return BuildError(
-            f"the Dockerfile {request.dockerfile} is empty",
-            where=str(request.dockerfile),
-            remedy=f"write it, or see [image] in ci/delivery.toml; {_UNTOUCHED}",
-        )
-    if missing := _NOT_FOUND.search(cause):
-        what, remedy = _not_copied(missing[1], said, request)
-        if what:
-            return BuildError(
-                what, where=str(request.dockerfile), details=_excerpt(said), remedy=remedy
-            )
-    if _mentions(error, ("failed to resolve source metadata", "pull access denied")):
-        remedy = "see the FROM lines: a base image could not be pulled"
-    else:
-        remedy = f"mend {request.dockerfile} and build again; {_UNTOUCHED}"
-    return BuildError(
-        cause.removeprefix("ERROR: ") or f"docker buildx build ended with {error.return_code}",
-        where=str(request.dockerfile),
-        details=_excerpt(said),
-        remedy=remedy,
-    )
-
-
-def _not_copied(path: str, said: Sequence[str], request: BuildRequest) -> tuple[str, str]:
-    """What a COPY or ADD did not find and what to do; empty where another step looked for it.
-
-    BuildKit has the same words for a file of the context, of an earlier stage, of another image
-    and of a mount. Which it was is told by the steps that it lists as failed.
-    """
-    steps = [step for line in said if (step := _STEP.match(line))]
-    if not steps or any(step[1] not in {"COPY", "ADD"} for step in steps):
-        return "", ""
-    sources = {found[1] if (found := _FROM.search(step[2])) else "" for step in steps}
-    if len(sources) != 1:
-        return "", ""
-    (source,) = sources
-    if source:
-        what = f"{source}, which COPY takes from, has no `/{path}`"
-        return what, f"mend {request.dockerfile} and build again; {_UNTOUCHED}"
-    ignore = ignore_file(request)
-    if ignore.is_file() and (request.context / path).exists():
-        what = f"{ignore} leaves `{path}` out of the context {request.context}"
-        return what, f"take it back there, or mend {request.dockerfile}; {_UNTOUCHED}"
-    what = f"the context {request.context} has no `{path}`"
-    return what, f"add it, or mend {request.dockerfile}; {_UNTOUCHED}"
-
-
-def _excerpt(said: list[str]) -> tuple[str, ...]:
-    """What the failed step said and where it stands in the Dockerfile, else the last lines.
-
-    BuildKit shows the step's last words between two short rulers, then the Dockerfile's lines
-    between two long ones.
-    """
-    rulers = [number for number, line in enumerate(said) if line == "------"]
-    if len(rulers) < 2:  # noqa: PLR2004 - no step ran: an excerpt of the Dockerfile at most
-        rulers = [number for number, line in enumerate(said) if line.startswith("------")]
-    start = rulers[-2] + 1 if len(rulers) > 1 else max(0, len(said) - _KEPT_LINES)
-    kept = [line for line in said[start:] if not line.startswith(("------", "ERROR: "))]
-    return tuple(kept[-_KEPT_LINES:])

@@ -10,7 +10,8 @@ from typing import Final
 
 from shipway.adoption.facts import Dockerfile
 from shipway.errors import ConfigurationError
-from shipway.image.dockerfile import instructions
+from shipway.image.dockerfile_parser import instructions
+from shipway.image.dockerfile_words import UnsureError
 
 _ASKED: Final = re.compile(r"https?://[^\s/\"'$]+(?:\$\{?\w+\}?)?(?P<path>/[^\s\"',|;)\]]*)")
 _PORT: Final = re.compile(r"(?P<port>[0-9]{1,5})(?:/tcp)?")
@@ -67,25 +68,32 @@ def read(path: str, text: str, exists: Callable[[str], bool]) -> Dockerfile:
         path: From the repository's root.
         text: Its content.
         exists: Whether there is a file or folder of that path in the repository.
+
+    Raises:
+        ConfigurationError: It is none that BuildKit would build.
     """
     stages: dict[str, _Stage] = {}
     stage, copied = _Stage(), list[str]()
-    for word, rest in instructions(text):
-        if word == "FROM":
-            match [part for part in rest.split() if not part.startswith("--")]:
-                case [base, as_, name] if as_.lower() == "as":
-                    stage = _begun(stages.get(base.lower()))
-                    stages[name.lower()] = stage
-                case [base, *_]:
-                    stage = _begun(stages.get(base.lower()))
-        elif word == "EXPOSE":
-            stage.exposed += rest.split()
-        elif word == "HEALTHCHECK":
-            stage.health = "" if rest.strip().upper() == "NONE" else rest
-        elif word == "USER":
-            stage.user = rest.strip()
-        elif word in {"COPY", "ADD"} and "--from=" not in rest:
-            copied += _sources(rest)
+    try:
+        for instruction in instructions(text):
+            rest = instruction.rest
+            match instruction.name:
+                case "FROM":
+                    stage = _begun(instruction.fields(), stages)
+                case "EXPOSE":
+                    stage.exposed += instruction.fields()
+                case "HEALTHCHECK":
+                    stage.health = "" if rest.strip().upper() == "NONE" else rest
+                case "USER":
+                    stage.user = rest.strip()
+                case "COPY" | "ADD" if not any(f.startswith("--from=") for f in instruction.flags):
+                    copied += _sources(instruction.fields())
+    except UnsureError as error:
+        raise ConfigurationError(
+            f"the Dockerfile is not understood: {error}",
+            where=path,
+            remedy="docker build would refuse it too: correct it, then run it again",
+        ) from error
     ports = [int(match["port"]) for port in stage.exposed if (match := _PORT.fullmatch(port))]
     asked = _ASKED.search(stage.health)
     return Dockerfile(
@@ -97,18 +105,23 @@ def read(path: str, text: str, exists: Callable[[str], bool]) -> Dockerfile:
     )
 
 
-def _begun(base: _Stage | None) -> _Stage:
-    """A stage has what the stage that it starts from says."""
-    return _Stage([*base.exposed], base.health, base.user) if base else _Stage()
+def _begun(words: Sequence[str], stages: dict[str, _Stage]) -> _Stage:
+    """A new stage; it has what the stage that it starts from says."""
+    base = stages.get(words[0].lower()) if words else None
+    stage = _Stage([*base.exposed], base.health, base.user) if base else _Stage()
+    match words:
+        case [_, as_, name] if as_.lower() == "as":
+            stages[name.lower()] = stage
+    return stage
 
 
-def _sources(rest: str) -> list[str]:
+def _sources(words: Sequence[str]) -> list[str]:
     """What is copied from the context; names with wild cards or variables tell nothing."""
-    words = [part.strip("[]\",'") for part in rest.split() if not part.startswith("--")]
+    names = [word.strip("[]\",'") for word in words]
     return [
-        word.removeprefix("./").rstrip("/")
-        for word in words[:-1]
-        if "://" not in word and not _WILD.search(word) and not word.startswith("<<")
+        name.removeprefix("./").rstrip("/")
+        for name in names[:-1]
+        if "://" not in name and not _WILD.search(name) and not name.startswith("<<")
     ]
 
 

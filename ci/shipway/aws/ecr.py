@@ -35,6 +35,8 @@ _INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 # ECR API Reference, PutImage: the tag exists, whether with this manifest or with another.
 _TAKEN = frozenset({"ImageAlreadyExistsException", "ImageTagAlreadyExistsException"})
+# The same page, and "Amazon ECR service quotas": an image has 1,000 tags at most.
+_TOO_MANY = "LimitExceededException"
 
 
 class EcrRepository:
@@ -119,7 +121,7 @@ class EcrRepository:
         image = layout.read(folder)
         return self._open().push(image, tag)
 
-    def tag(self, digest: Digest, tag: str) -> Digest:
+    def tag(self, digest: Digest, tag: str) -> Digest | None:
         """A further tag by the manifest alone; see ``image.publish.ImageRepository``."""
         tagged = self._get(tag)
         if tagged is not None:
@@ -141,10 +143,11 @@ class EcrRepository:
                     imageTag=tag,
                 )
         except AwsError as error:
+            code = code_of(error.__cause__) if isinstance(error.__cause__, ClientError) else ""
+            if code == _TOO_MANY:
+                return None
             # Somebody was faster. What the tag stands for is asked below, never assumed.
-            if not isinstance(error.__cause__, ClientError) or (
-                code_of(error.__cause__) not in _TAKEN
-            ):
+            if code not in _TAKEN:
                 raise
         tagged = self._get(tag)
         return tagged.digest if tagged else digest
@@ -169,7 +172,7 @@ class EcrRepository:
         """Copy from another repository; see :class:`shipway.image.publish.PromotionTarget`."""
         own = (self._registry_id, self.region, self._name)
         if (origin.account, origin.region, origin.repository) == own:
-            self.tag(digest, tag)
+            _tagged(self, digest, tag)
             return Pushed(digest=digest, blobs=0, bytes=0)
         return transfer(origin_of(self._session, origin), self, digest, tag)
 
@@ -318,12 +321,28 @@ def transfer(source: EcrRepository, target: EcrRepository, digest: Digest, tag: 
         for subject in subjects
         for referrer in source.referrers(subject)
     ]
-    target.tag(digest, tag)
+    _tagged(target, digest, tag)
     return Pushed(
         digest=copied.digest,
         blobs=copied.blobs + sum(pushed.blobs for pushed in attached),
         bytes=copied.bytes + sum(pushed.bytes for pushed in attached),
     )
+
+
+def _tagged(repository: EcrRepository, digest: Digest, tag: str) -> None:
+    """Tag an image that must be found by it later.
+
+    Raises:
+        PublishError: It has as many tags as ECR allows.
+    """
+    if repository.tag(digest, tag) is None:
+        raise PublishError(
+            f"image {digest} has as many tags as ECR allows, so it cannot be found by {tag}",
+            where=repository.uri,
+            remedy="take old commits' tags from it (aws ecr batch-delete-image with imageTag; the "
+            "image stays as long as it has one), or give its digest with --image; nothing was "
+            "changed",
+        )
 
 
 def _child(hub: DistributionClient, digest: Digest) -> Manifest:

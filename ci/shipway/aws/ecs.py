@@ -83,9 +83,9 @@ class AwsEcs:
 
     def _describe(self, cluster: str, names: list[str]) -> dict[str, Snapshot]:
         answer = self._quick("ecs").describe_services(cluster=cluster, services=names)
-        for found in answer["services"]:
-            self._groups[cluster, found["serviceName"]] = read.target_groups(found)
-        return {found["serviceName"]: read.service(found) for found in answer["services"]}
+        for service in answer["services"]:
+            self._groups[cluster, service["serviceName"]] = read.target_groups(service)
+        return {service["serviceName"]: read.service(service) for service in answer["services"]}
 
     def complete(self, cluster: str, name: str, glance: Snapshot, fetch: FetchPlan) -> Snapshot:
         """What the judge wants besides, each with its own calls; see the port."""
@@ -105,7 +105,11 @@ class AwsEcs:
         targets: tuple[TargetHealth, ...] = ()
         revisions: tuple[ServiceRevision, ...] = ()
         if fetch.revisions:
-            arns = [one.target.arn for one in (ours, newest) if one and one.target]
+            arns = [
+                service_deployment.target.arn
+                for service_deployment in (ours, newest)
+                if service_deployment and service_deployment.target
+            ]
             if arns:
                 revisions = ask("DescribeServiceRevisions", lambda: self._revisions(arns), ())
         tasks, stopped = nothing, nothing
@@ -118,7 +122,7 @@ class AwsEcs:
             targets = ask("DescribeTargetHealth", lambda: self._targets(groups), ())
             calls += max(0, len(groups) - 1)
         # Listing tasks was one call; describing those that were found is one for each hundred.
-        calls += sum(math.ceil(len(found) / _TASKS_A_CALL) for found in (tasks, stopped))
+        calls += sum(math.ceil(len(described) / _TASKS_A_CALL) for described in (tasks, stopped))
         return replace(
             glance,
             calls=calls,
@@ -145,19 +149,22 @@ class AwsEcs:
             others = [arn for arn in reversed(self._followed) if arn not in arns]
             some = [*arns, *others][:_DEPLOYMENTS_A_CALL]
             answer = self._quick("ecs").describe_service_deployments(serviceDeploymentArns=some)
-            described = [read.service_deployment(one) for one in answer["serviceDeployments"]]
+            described = [
+                read.service_deployment(service_deployment)
+                for service_deployment in answer["serviceDeployments"]
+            ]
             self._followed |= dict.fromkeys(arns)
-            return {one.arn: one for one in described}
+            return {service_deployment.arn: service_deployment for service_deployment in described}
 
         if not set(arns) <= set(self._described):
             self._described |= ask("DescribeServiceDeployments", call, {})
-        found = self._described
-        newest = found.get(current) if fetch.newest and current != wanted else None
-        return found.get(wanted), newest
+        deployments = self._described
+        newest = deployments.get(current) if fetch.newest and current != wanted else None
+        return deployments.get(wanted), newest
 
     def _revisions(self, arns: Sequence[str]) -> tuple[ServiceRevision, ...]:
         answer = self._quick("ecs").describe_service_revisions(serviceRevisionArns=list(arns))
-        return tuple(read.revision(one) for one in answer["serviceRevisions"])
+        return tuple(read.revision(revision) for revision in answer["serviceRevisions"])
 
     def _tasks(
         self, cluster: str, service: str, desired: Literal["RUNNING", "STOPPED"]
@@ -167,20 +174,20 @@ class AwsEcs:
             cluster=cluster, serviceName=service, desiredStatus=desired
         )
         arns = [arn for page in pages for arn in page["taskArns"]]
-        found: list[Task] = []
+        tasks: list[Task] = []
         for start in range(0, len(arns), _TASKS_A_CALL):
             some = arns[start : start + _TASKS_A_CALL]
             with translated("ecs:DescribeTasks"):
                 answer = ecs.describe_tasks(cluster=cluster, tasks=some)
-                found += [read.task(one) for one in answer["tasks"]]
-        return tuple(found)
+                tasks += [read.task(task) for task in answer["tasks"]]
+        return tuple(tasks)
 
     def _targets(self, groups: Sequence[str]) -> tuple[TargetHealth, ...]:
         balancers = self._quick("elbv2")
         return tuple(
-            read.target(group, one)
+            read.target(group, description)
             for group in groups
-            for one in balancers.describe_target_health(TargetGroupArn=group)[
+            for description in balancers.describe_target_health(TargetGroupArn=group)[
                 "TargetHealthDescriptions"
             ]
         )

@@ -27,27 +27,31 @@ from shipway.rollout.snapshot import (
 Answer = Mapping[str, Any]
 
 
-def service(found: Answer) -> Snapshot:
+def service(document: Answer) -> Snapshot:
     """One entry of DescribeServices."""
-    configuration = found.get("deploymentConfiguration") or {}
+    configuration = document.get("deploymentConfiguration") or {}
     breaker = configuration.get("deploymentCircuitBreaker")
     alarms = configuration.get("alarms")
     return Snapshot(
-        status=found.get("status", ""),
-        controller=(found.get("deploymentController") or {}).get("type", "ECS"),
-        task_definition=found.get("taskDefinition", ""),
-        desired=found.get("desiredCount", 0),
-        running=found.get("runningCount", 0),
-        pending=found.get("pendingCount", 0),
-        deployments=tuple(_deployment(one) for one in found.get("deployments", ())),
-        events=tuple(
-            ServiceEvent(id=one["id"], at=_utc(one["createdAt"]), message=one.get("message", ""))
-            for one in found.get("events", ())
+        status=document.get("status", ""),
+        controller=(document.get("deploymentController") or {}).get("type", "ECS"),
+        task_definition=document.get("taskDefinition", ""),
+        desired=document.get("desiredCount", 0),
+        running=document.get("runningCount", 0),
+        pending=document.get("pendingCount", 0),
+        deployments=tuple(
+            _deployment(deployment) for deployment in document.get("deployments", ())
         ),
-        current_service_deployment=found.get("currentServiceDeployment"),
+        events=tuple(
+            ServiceEvent(
+                id=event["id"], at=_utc(event["createdAt"]), message=event.get("message", "")
+            )
+            for event in document.get("events", ())
+        ),
+        current_service_deployment=document.get("currentServiceDeployment"),
         breaker_enabled=None if breaker is None else bool(breaker.get("enable")),
         breaker_rollback=None if breaker is None else bool(breaker.get("rollback")),
-        breaker_threshold=_threshold(breaker, found.get("desiredCount", 0)),
+        breaker_threshold=_threshold(breaker, document.get("desiredCount", 0)),
         alarms=tuple((alarms or {}).get("alarmNames", ())),
         alarms_enabled=None if alarms is None else bool(alarms.get("enable")),
         strategy=configuration.get("strategy"),
@@ -70,37 +74,37 @@ def _threshold(breaker: Answer | None, desired: int) -> int | None:
     return part if kind == "UNBOUNDED_PERCENT" else min(200, max(3, part))
 
 
-def _deployment(found: Answer) -> Deployment:
+def _deployment(document: Answer) -> Deployment:
     return Deployment(
-        id=found["id"],
-        status=found.get("status", ""),
-        task_definition=found.get("taskDefinition", ""),
-        rollout_state=found.get("rolloutState"),
-        rollout_state_reason=found.get("rolloutStateReason", ""),
-        desired=found.get("desiredCount", 0),
-        running=found.get("runningCount", 0),
-        pending=found.get("pendingCount", 0),
-        failed=found.get("failedTasks", 0),
-        created_at=_maybe(found.get("createdAt")),
-        updated_at=_maybe(found.get("updatedAt")),
+        id=document["id"],
+        status=document.get("status", ""),
+        task_definition=document.get("taskDefinition", ""),
+        rollout_state=document.get("rolloutState"),
+        rollout_state_reason=document.get("rolloutStateReason", ""),
+        desired=document.get("desiredCount", 0),
+        running=document.get("runningCount", 0),
+        pending=document.get("pendingCount", 0),
+        failed=document.get("failedTasks", 0),
+        created_at=_maybe(document.get("createdAt")),
+        updated_at=_maybe(document.get("updatedAt")),
     )
 
 
-def service_deployment(found: Answer) -> ServiceDeployment:
+def service_deployment(document: Answer) -> ServiceDeployment:
     """One entry of DescribeServiceDeployments."""
-    configuration = found.get("deploymentConfiguration") or {}
-    breaker = found.get("deploymentCircuitBreaker") or {}
-    alarms = found.get("alarms") or {}
-    rollback = found.get("rollback") or {}
-    target = found.get("targetServiceRevision")
+    configuration = document.get("deploymentConfiguration") or {}
+    breaker = document.get("deploymentCircuitBreaker") or {}
+    alarms = document.get("alarms") or {}
+    rollback = document.get("rollback") or {}
+    target = document.get("targetServiceRevision")
     return ServiceDeployment(
-        arn=found["serviceDeploymentArn"],
-        status=found.get("status", ""),
-        status_reason=found.get("statusReason", ""),
-        lifecycle_stage=found.get("lifecycleStage"),
+        arn=document["serviceDeploymentArn"],
+        status=document.get("status", ""),
+        status_reason=document.get("statusReason", ""),
+        lifecycle_stage=document.get("lifecycleStage"),
         target=None if target is None else _summary(target),
-        sources=tuple(_summary(one) for one in found.get("sourceServiceRevisions", ())),
-        hooks=tuple(_hook(one) for one in found.get("lifecycleHookDetails", ())),
+        sources=tuple(_summary(summary) for summary in document.get("sourceServiceRevisions", ())),
+        hooks=tuple(_hook(detail) for detail in document.get("lifecycleHookDetails", ())),
         rollback_reason=rollback.get("reason", ""),
         rollback_revision=rollback.get("serviceRevisionArn", ""),
         breaker_status=breaker.get("status"),
@@ -110,112 +114,112 @@ def service_deployment(found: Answer) -> ServiceDeployment:
         alarms_triggered=tuple(alarms.get("triggeredAlarmNames", ())),
         strategy=configuration.get("strategy"),
         bake_minutes=configuration.get("bakeTimeInMinutes"),
-        created_at=_maybe(found.get("createdAt")),
-        started_at=_maybe(found.get("startedAt")),
-        updated_at=_maybe(found.get("updatedAt")),
-        finished_at=_maybe(found.get("finishedAt")),
-        stopped_at=_maybe(found.get("stoppedAt")),
+        created_at=_maybe(document.get("createdAt")),
+        started_at=_maybe(document.get("startedAt")),
+        updated_at=_maybe(document.get("updatedAt")),
+        finished_at=_maybe(document.get("finishedAt")),
+        stopped_at=_maybe(document.get("stoppedAt")),
     )
 
 
-def _summary(found: Answer) -> RevisionSummary:
+def _summary(document: Answer) -> RevisionSummary:
     return RevisionSummary(
-        arn=found.get("arn", ""),
-        requested=found.get("requestedTaskCount", 0),
-        running=found.get("runningTaskCount", 0),
-        pending=found.get("pendingTaskCount", 0),
-        production_weight=found.get("requestedProductionTrafficWeight"),
-        test_weight=found.get("requestedTestTrafficWeight"),
+        arn=document.get("arn", ""),
+        requested=document.get("requestedTaskCount", 0),
+        running=document.get("runningTaskCount", 0),
+        pending=document.get("pendingTaskCount", 0),
+        production_weight=document.get("requestedProductionTrafficWeight"),
+        test_weight=document.get("requestedTestTrafficWeight"),
     )
 
 
-def _hook(found: Answer) -> LifecycleHook:
+def _hook(document: Answer) -> LifecycleHook:
     return LifecycleHook(
-        id=found.get("hookId", ""),
-        type=found.get("targetType", ""),
-        status=found.get("status", ""),
-        expires_at=_maybe(found.get("expiresAt")),
-        timeout_action=found.get("timeoutAction", ""),
+        id=document.get("hookId", ""),
+        type=document.get("targetType", ""),
+        status=document.get("status", ""),
+        expires_at=_maybe(document.get("expiresAt")),
+        timeout_action=document.get("timeoutAction", ""),
     )
 
 
-def revision(found: Answer) -> ServiceRevision:
+def revision(document: Answer) -> ServiceRevision:
     """One entry of DescribeServiceRevisions."""
     return ServiceRevision(
-        arn=found["serviceRevisionArn"],
-        task_definition=found.get("taskDefinition", ""),
+        arn=document["serviceRevisionArn"],
+        task_definition=document.get("taskDefinition", ""),
         images=tuple(
             RevisionImage(
-                container=one.get("containerName", ""),
-                image=one.get("image", ""),
-                digest=one.get("imageDigest"),
+                container=image.get("containerName", ""),
+                image=image.get("image", ""),
+                digest=image.get("imageDigest"),
             )
-            for one in found.get("containerImages", ())
+            for image in document.get("containerImages", ())
         ),
     )
 
 
-def task(found: Answer) -> Task:
+def task(document: Answer) -> Task:
     """One entry of DescribeTasks."""
     addresses = tuple(
         detail["value"]
-        for attachment in found.get("attachments", ())
+        for attachment in document.get("attachments", ())
         for detail in attachment.get("details", ())
         if detail.get("name") == "privateIPv4Address"
     ) or tuple(
         interface["privateIpv4Address"]
-        for one in found.get("containers", ())
-        for interface in one.get("networkInterfaces", ())
+        for container in document.get("containers", ())
+        for interface in container.get("networkInterfaces", ())
         if "privateIpv4Address" in interface
     )
     return Task(
-        arn=found["taskArn"],
-        task_definition=found.get("taskDefinitionArn", ""),
-        started_by=found.get("startedBy", ""),
-        group=found.get("group", ""),
-        last_status=found.get("lastStatus", ""),
-        desired_status=found.get("desiredStatus", ""),
-        health=found.get("healthStatus"),
-        stop_code=found.get("stopCode", ""),
-        stopped_reason=found.get("stoppedReason", ""),
-        containers=tuple(_container(one) for one in found.get("containers", ())),
+        arn=document["taskArn"],
+        task_definition=document.get("taskDefinitionArn", ""),
+        started_by=document.get("startedBy", ""),
+        group=document.get("group", ""),
+        last_status=document.get("lastStatus", ""),
+        desired_status=document.get("desiredStatus", ""),
+        health=document.get("healthStatus"),
+        stop_code=document.get("stopCode", ""),
+        stopped_reason=document.get("stoppedReason", ""),
+        containers=tuple(_container(container) for container in document.get("containers", ())),
         private_ips=addresses,
-        created_at=_maybe(found.get("createdAt")),
-        started_at=_maybe(found.get("startedAt")),
-        stopped_at=_maybe(found.get("stoppedAt")),
+        created_at=_maybe(document.get("createdAt")),
+        started_at=_maybe(document.get("startedAt")),
+        stopped_at=_maybe(document.get("stoppedAt")),
     )
 
 
-def _container(found: Answer) -> Container:
+def _container(document: Answer) -> Container:
     return Container(
-        name=found.get("name", ""),
-        last_status=found.get("lastStatus", ""),
-        image=found.get("image", ""),
-        image_digest=found.get("imageDigest"),
-        exit_code=found.get("exitCode"),
-        reason=found.get("reason", ""),
-        health=found.get("healthStatus"),
-        runtime_id=found.get("runtimeId", ""),
+        name=document.get("name", ""),
+        last_status=document.get("lastStatus", ""),
+        image=document.get("image", ""),
+        image_digest=document.get("imageDigest"),
+        exit_code=document.get("exitCode"),
+        reason=document.get("reason", ""),
+        health=document.get("healthStatus"),
+        runtime_id=document.get("runtimeId", ""),
     )
 
 
-def target(group: str, found: Answer) -> TargetHealth:
+def target(group: str, document: Answer) -> TargetHealth:
     """One entry of ELB's DescribeTargetHealth."""
-    health = found.get("TargetHealth") or {}
+    health = document.get("TargetHealth") or {}
     return TargetHealth(
         group=group,
-        id=found["Target"]["Id"],
-        port=found["Target"].get("Port", 0),
+        id=document["Target"]["Id"],
+        port=document["Target"].get("Port", 0),
         state=health.get("State", ""),
         reason=health.get("Reason", ""),
         description=health.get("Description", ""),
     )
 
 
-def target_groups(found: Answer) -> tuple[str, ...]:
+def target_groups(document: Answer) -> tuple[str, ...]:
     """ARNs of every target group of a service, those of the other colour included."""
     groups: list[str] = []
-    for balancer in found.get("loadBalancers", ()):
+    for balancer in document.get("loadBalancers", ()):
         groups.append(balancer.get("targetGroupArn", ""))
         advanced = balancer.get("advancedConfiguration") or {}
         groups.append(advanced.get("alternateTargetGroupArn", ""))

@@ -66,14 +66,14 @@ class Stacks:
         """
         ecs = self._session.client("ecs")
         with translated("ecs:DescribeServices", f"{cluster}/{service}"):
-            found = ecs.describe_services(cluster=cluster, services=[service])["services"]
-        if not found:
+            services = ecs.describe_services(cluster=cluster, services=[service])["services"]
+        if not services:
             raise ConfigurationError(
                 f"there is no service {service} in cluster {cluster}",
                 where=f"{cluster}/{service}",
                 remedy="make the service first: its roles and its log group are read from it",
             )
-        name = found[0]["taskDefinition"]
+        name = services[0]["taskDefinition"]
         with translated("ecs:DescribeTaskDefinition", name):
             return task_definition.read(ecs.describe_task_definition(taskDefinition=name))
 
@@ -81,7 +81,7 @@ class Stacks:
         """Whether the stack is to make the account's OIDC provider: it does, or nobody has."""
         with translated("iam:ListOpenIDConnectProviders"):
             answer = self._session.client("iam").list_open_id_connect_providers()
-            known = {one["Arn"] for one in answer["OpenIDConnectProviderList"]}
+            known = {provider["Arn"] for provider in answer["OpenIDConnectProviderList"]}
         if not any(arn.endswith(f":oidc-provider/{host}") for arn in known):
             return True
         if not self._exists(stack):
@@ -89,7 +89,8 @@ class Stacks:
         with translated("cloudformation:DescribeStackResources", stack):
             answer = self._client.describe_stack_resources(StackName=stack)
             return any(
-                one["ResourceType"] == "AWS::IAM::OIDCProvider" for one in answer["StackResources"]
+                resource["ResourceType"] == "AWS::IAM::OIDCProvider"
+                for resource in answer["StackResources"]
             )
 
     def propose(self, stack: str, template: str, parameters: Mapping[str, str]) -> ChangeSet:
@@ -113,28 +114,28 @@ class Stacks:
             )
             arn = str(answer["Id"])
         described = self._described(stack, arn)
-        found = ChangeSet(
+        proposed = ChangeSet(
             stack=stack, arn=arn, creates=creates, changes=_changes(described.get("Changes", ()))
         )
         if described["Status"] == "FAILED":
             reason = str(described.get("StatusReason", ""))
-            self.forget(found)
-            if not any(words in reason for words in _NOTHING):
+            self.forget(proposed)
+            if not any(text in reason for text in _NOTHING):
                 raise AwsError(
                     f"CloudFormation refused the change set: {reason}",
                     where=stack,
                     remedy="see the reason; nothing was changed",
                 )
-        return found
+        return proposed
 
     def _described(self, stack: str, arn: str) -> Any:
         end = time.monotonic() + _SECONDS
         pause = _QUICK
         while True:
             with translated("cloudformation:DescribeChangeSet", stack):
-                found = self._client.describe_change_set(StackName=stack, ChangeSetName=arn)
-            if not str(found["Status"]).endswith(("PENDING", "IN_PROGRESS")):
-                return found
+                change_set = self._client.describe_change_set(StackName=stack, ChangeSetName=arn)
+            if not str(change_set["Status"]).endswith(("PENDING", "IN_PROGRESS")):
+                return change_set
             if time.monotonic() > end:
                 raise AwsError("the change set is not ready", where=stack, remedy="see it in AWS")
             time.sleep(pause)
@@ -157,10 +158,13 @@ class Stacks:
         pause = _QUICK
         while True:
             with translated("cloudformation:DescribeStacks", proposed.stack):
-                found = self._client.describe_stacks(StackName=proposed.stack)["Stacks"][0]
-            status = str(found["StackStatus"])
+                described = self._client.describe_stacks(StackName=proposed.stack)["Stacks"][0]
+            status = str(described["StackStatus"])
             if status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
-                return {one["OutputKey"]: one["OutputValue"] for one in found.get("Outputs", ())}
+                return {
+                    output["OutputKey"]: output["OutputValue"]
+                    for output in described.get("Outputs", ())
+                }
             if status.endswith(("FAILED", "ROLLBACK_COMPLETE")) or time.monotonic() > end:
                 raise AwsError(
                     f"the stack {proposed.stack} is {status}",
@@ -175,36 +179,36 @@ class Stacks:
         with translated("cloudformation:DescribeStackEvents", stack):
             events = self._client.describe_stack_events(StackName=stack)["StackEvents"]
         return tuple(
-            f"{one['LogicalResourceId']}: {one.get('ResourceStatusReason', '')}"
-            for one in events
-            if str(one["ResourceStatus"]).endswith("FAILED")
+            f"{event['LogicalResourceId']}: {event.get('ResourceStatusReason', '')}"
+            for event in events
+            if str(event["ResourceStatus"]).endswith("FAILED")
         )[:5]
 
     def _exists(self, stack: str) -> bool:
         with translated("cloudformation:DescribeStacks", stack):
             try:
-                found = self._client.describe_stacks(StackName=stack)["Stacks"]
+                stacks = self._client.describe_stacks(StackName=stack)["Stacks"]
             except ClientError as error:
                 if "does not exist" not in message_of(error):
                     raise
                 return False
-            return str(found[0]["StackStatus"]) != "REVIEW_IN_PROGRESS"
+            return str(stacks[0]["StackStatus"]) != "REVIEW_IN_PROGRESS"
 
 
-def _changes(found: Sequence[Mapping[str, Any]]) -> tuple[Change, ...]:
-    changes = [one["ResourceChange"] for one in found if "ResourceChange" in one]
+def _changes(entries: Sequence[Mapping[str, Any]]) -> tuple[Change, ...]:
+    changes = [entry["ResourceChange"] for entry in entries if "ResourceChange" in entry]
     return tuple(
         Change(
-            action=one["Action"],
-            resource=one["LogicalResourceId"],
-            kind=one["ResourceType"],
-            replacement=str(one.get("Replacement")) == "True",
+            action=change["Action"],
+            resource=change["LogicalResourceId"],
+            kind=change["ResourceType"],
+            replacement=str(change.get("Replacement")) == "True",
             parts=tuple(
                 dict.fromkeys(
                     str(detail.get("Target", {}).get("Name", ""))
-                    for detail in one.get("Details", ())
+                    for detail in change.get("Details", ())
                 )
             ),
         )
-        for one in changes
+        for change in changes
     )

@@ -55,8 +55,8 @@ def registration(definition: TaskDefinition) -> dict[str, object]:
     }
     described = _objects(document.get("containerDefinitions"))
     request["containerDefinitions"] = [
-        whole if whole.get("image", "") == container.image else {**whole, "image": container.image}
-        for whole, container in zip(described, definition.containers, strict=True)
+        entry if entry.get("image", "") == container.image else {**entry, "image": container.image}
+        for entry, container in zip(described, definition.containers, strict=True)
     ]
     return request
 

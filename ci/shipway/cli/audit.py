@@ -25,6 +25,7 @@ from shipway.errors import (
 from shipway.evidence import archive, copies, history
 from shipway.evidence.archive import Archive
 from shipway.evidence.copies import BucketCopier, Copier, ObjectStore, ReferrerCopier
+from shipway.evidence.facts.gate import EnvironmentFact
 from shipway.evidence.history import RecordedDelivery
 from shipway.evidence.verify import ChainFinding, Checked, check
 from shipway.git import checkout
@@ -115,12 +116,12 @@ class _Audit:
         root = self._root()
         if question.matrix:
             return self._matrix(root)
-        found = archive.read(root)
+        evidence = archive.read(root)
         if question.digest:
-            self._digest(found)
+            self._digest(evidence)
         elif not question.verify or question.env:
-            self._history(found)
-        return self._verify(found) if question.verify else 0
+            self._history(evidence)
+        return self._verify(evidence) if question.verify else 0
 
     def _root(self) -> Path:
         if self._question.evidence:
@@ -131,18 +132,18 @@ class _Audit:
     def _top() -> Path:
         return Path(os.path.relpath(checkout.root(Path.cwd())))
 
-    def _history(self, found: Archive) -> None:
+    def _history(self, evidence: Archive) -> None:
         rows = [
             (
-                one.started[:19].replace("T", " "),
-                one.environment or "-",
-                one.who,
-                history.short(one.what) or "-",
-                one.source,
-                one.kind,
-                one.record,
+                recorded.started[:19].replace("T", " "),
+                recorded.environment or "-",
+                recorded.who,
+                history.short(recorded.what) or "-",
+                recorded.source,
+                recorded.kind,
+                recorded.record,
             )
-            for one in history.deliveries(found, self._question.env)
+            for recorded in history.deliveries(evidence, self._question.env)
         ]
         if not rows and self._question.env and not self._question.evidence:
             see_declared(self._question.env, self._top() / "ci" / "delivery.toml")
@@ -150,73 +151,75 @@ class _Audit:
         columns = ("when (UTC)", "to", "who", "what", "from", "verdict", "record")
         self._console.table(f"{len(rows)} deliveries{where}", columns, rows)
 
-    def _digest(self, found: Archive) -> None:
-        digest = _digest_of(self._question.digest, found)
-        deliveries = history.deliveries(found)
+    def _digest(self, evidence: Archive) -> None:
+        digest = _digest_of(self._question.digest, evidence)
+        deliveries = history.deliveries(evidence)
         known = history.known_of(digest, deliveries)
         if not known:
             raise ImageNotFoundError(
                 f"no record speaks of {digest}",
-                where=found.root,
+                where=evidence.root,
                 remedy="see the digests in the history: nox -s audit",
             )
-        rows = [(one.subject, one.text, one.record) for one in known]
+        rows = [(fact.subject, fact.text, fact.record) for fact in known]
         if not self._question.offline:
             rows.extend(_running(digest, deliveries, self._account))
         self._console.table(digest, ("what", "how", "record"), rows)
 
-    def _verify(self, found: Archive) -> int:
+    def _verify(self, evidence: Archive) -> int:
         key = PublicKey(Path(self._question.key)) if self._question.key else None
-        checked = check(found, key)
+        checked = check(evidence, key)
         findings = list(checked.findings)
         if not self._question.offline:
-            findings.extend(self._registry(found))
+            findings.extend(self._registry(evidence))
         if not findings:
-            self._copy_again(found, checked)
+            self._copy_again(evidence, checked)
             count = len(checked.links)
             signed = f", {checked.signed} of them signed" if key is not None else ""
             self._console.say(f"✓ {count} records verified{signed}, last sha256:{checked.head}")
             return 0
-        rows = [(one.kind, one.path, one.why) for one in findings]
+        rows = [(finding.kind, finding.path, finding.why) for finding in findings]
         self._console.table("what does not hold", ("what", "file", "why"), rows)
-        one = len(findings) == 1
+        single = len(findings) == 1
         raise EvidenceError(
             "one thing in the evidence is not as it was written"
-            if one
+            if single
             else f"{len(findings)} things in the evidence are not as they were written",
-            where=found.root,
+            where=evidence.root,
             remedy="compare with the copies in S3 and in the registry; whoever can write that "
             "folder may have done this",
         )
 
-    def _copy_again(self, found: Archive, checked: Checked) -> None:
+    def _copy_again(self, evidence: Archive, checked: Checked) -> None:
         """Make the copies that failed when their delivery ended; only of a chain that holds."""
-        root = Path(found.root)
+        root = Path(evidence.root)
         for link, copy in copies.unmade(root, checked.links):
             if self._question.offline:
                 self._console.say(f"· {link.record}: {copy.place} is {copy.state}: {copy.why}")
                 continue
-            document = archive.parsed(found.records[link.record]) or {}
-            place = _place(history.delivery(link.record, document))
+            record = evidence.statements.get(link.record)
+            place = _place(history.row(link.record, record)) if record else None
             if place is None:
                 continue
             account = self._account(place.region)
             copier = _copier(copy.place, place, account)
-            for one in copies.make(root / link.folder, link, (copier,), later=False):
-                if one.place == copy.place:
-                    said = f": {one.why}" if one.why else ""
-                    self._console.say(f"· {link.record}: {one.place} is {one.state}{said}")
+            for copied in copies.make(root / link.folder, link, (copier,), later=False):
+                if copied.place == copy.place:
+                    why = f": {copied.why}" if copied.why else ""
+                    self._console.say(f"· {link.record}: {copied.place} is {copied.state}{why}")
 
-    def _registry(self, found: Archive) -> Iterator[ChainFinding]:
+    def _registry(self, evidence: Archive) -> Iterator[ChainFinding]:
         """Tags that point elsewhere than records say; what cannot be asked is said, not judged."""
-        asked: set[str] = set()
-        newest = [one for one in reversed(history.deliveries(found)) if _image(one)]
-        for one in newest[:_IMAGES]:
-            place, image = _place(one), _image(one)
-            if place is None or image is None or str(image) in asked:
+        seen: set[str] = set()
+        newest = [
+            recorded for recorded in reversed(history.deliveries(evidence)) if _image(recorded)
+        ]
+        for recorded in newest[:_IMAGES]:
+            place, image = _place(recorded), _image(recorded)
+            if place is None or image is None or str(image) in seen:
                 continue
-            asked.add(str(image))
-            tag = str((one.predicate.get("image") or {}).get("tag") or "")
+            seen.add(str(image))
+            tag = recorded.delivery.image.tag if recorded.delivery.image else ""
             try:
                 account = self._account(place.region)
                 _same_account(account, place)
@@ -227,7 +230,7 @@ class _Audit:
                 return
             if stored is not None and stored.digest != image.digest:
                 why = f"the registry has {history.short(str(stored.digest))} under {tag}"
-                yield ChainFinding(kind="registry", path=one.record, why=why)
+                yield ChainFinding(kind="registry", path=recorded.record, why=why)
 
     def _matrix(self, root: Path) -> int:
         """Judge a rehearsal anew: what was met and is no longer proven turns unmet."""
@@ -279,16 +282,20 @@ def _copier(where: str, place: EnvironmentRef, account: Account) -> Copier:
     return ReferrerCopier(store=store, repository=repository)
 
 
-def _digest_of(asked: str, found: Archive) -> str:
+def _digest_of(beginning: str, evidence: Archive) -> str:
     """The whole digest for its beginning, as a person copies it from a table."""
-    wanted = asked.partition("@")[2] or asked
+    wanted = beginning.partition("@")[2] or beginning
     wanted = wanted.rstrip("…")
     wanted = wanted if wanted.startswith("sha256:") else f"sha256:{wanted}"
-    every = {digest for one in history.deliveries(found) for digest in history.mentioned(one)}
-    matching = sorted(one for one in every if one.startswith(wanted))
+    every = {
+        digest
+        for recorded in history.deliveries(evidence)
+        for digest in history.mentioned(recorded)
+    }
+    matching = sorted(digest for digest in every if digest.startswith(wanted))
     if len(matching) > 1:
         raise UsageError(
-            f"{asked} is the beginning of {len(matching)} digests",
+            f"{beginning} is the beginning of {len(matching)} digests",
             details=tuple(matching[:10]),
             remedy="give more of its digits",
         )
@@ -300,20 +307,20 @@ def _running(
 ) -> Iterator[tuple[str, str, str]]:
     """Where a digest runs now, of the services that it was ever rolled out to."""
     newest: Mapping[str, RecordedDelivery] = {
-        one.environment: one
-        for one in deliveries
-        if one.predicate.get("services") and digest in history.mentioned(one)
+        recorded.environment: recorded
+        for recorded in deliveries
+        if recorded.delivery.services and digest in history.mentioned(recorded)
     }
-    for name, one in newest.items():
-        place = _place(one)
+    for name, recorded in newest.items():
+        place = _place(recorded)
         if place is None:
             continue
-        environment = one.predicate.get("environment") or {}
-        services = [str(each) for each in (environment.get("services") or {}).values()]
+        environment = recorded.delivery.environment or EnvironmentFact(name="")
+        services = list(environment.services.values())
         try:
             opened = account(place.region)
             _same_account(opened, place)
-            seen = opened.ecs.services(str(environment.get("cluster")), services)
+            seen = opened.ecs.services(environment.cluster, services)
             for service, snapshot in seen.items():
                 live = opened.ecs.task_definition(snapshot.task_definition)
                 runs = digest in map(str, live.digests)
@@ -325,25 +332,23 @@ def _running(
 
 
 def _same_account(account: Account, place: EnvironmentRef) -> None:
-    found = account.identity().account
-    if found != place.account:
-        raise UsageError(f"these credentials are of account {found}, not of {place.account}")
+    actual = account.identity().account
+    if actual != place.account:
+        raise UsageError(f"these credentials are of account {actual}, not of {place.account}")
 
 
-def _place(one: RecordedDelivery) -> EnvironmentRef | None:
-    environment = one.predicate.get("environment") or {}
-    if not environment.get("account") or not environment.get("region"):
+def _place(recorded: RecordedDelivery) -> EnvironmentRef | None:
+    environment = recorded.delivery.environment
+    if environment is None or not environment.account or not environment.region:
         return None
     return EnvironmentRef(
-        name=one.environment,
-        account=str(environment["account"]),
-        region=str(environment["region"]),
+        name=recorded.environment, account=environment.account, region=environment.region
     )
 
 
-def _image(one: RecordedDelivery) -> ImageReference | None:
-    reference = (one.predicate.get("image") or {}).get("reference")
+def _image(recorded: RecordedDelivery) -> ImageReference | None:
+    reference = recorded.delivery.image.reference if recorded.delivery.image else ""
     try:
-        return ImageReference.parse(str(reference)) if reference else None
+        return ImageReference.parse(reference) if reference else None
     except UsageError:
         return None

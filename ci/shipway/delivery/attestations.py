@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import CancelledError as Withdrawn
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from shipway.config.environment import Environment
 from shipway.delivery.ports import EnvironmentContext, ImageStore
 from shipway.errors import AccessDeniedError, EvidenceError, ShipwayError
-from shipway.evidence.record import Journal
+from shipway.evidence.facts.image import (
+    AttestationsFact,
+    ProvenanceFact,
+    ReferrerFact,
+    SbomFact,
+    SignatureFact,
+)
+from shipway.evidence.journal import Journal
 from shipway.image import layout, provenance, sbom, signing
 from shipway.image.build import BuiltImage
 from shipway.image.publish import PublishedImage
@@ -53,8 +60,8 @@ class Attestations:
     @property
     def has_bill(self) -> bool:
         """Whether there is a bill of materials, made now or attached earlier."""
-        made = bool(self.bills) and all(one.document is not None for one in self.bills)
-        return made or any(one.artifact_type == CYCLONEDX for one in self.referrers)
+        complete = bool(self.bills) and all(bill.document is not None for bill in self.bills)
+        return complete or any(referrer.artifact_type == CYCLONEDX for referrer in self.referrers)
 
 
 @dataclass(slots=True)
@@ -75,13 +82,13 @@ class Attestor:
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="papers")
     )
-    _made: Future[Attestations] | None = None
+    _attestations: Future[Attestations] | None = None
     _attached: Future[Attestations] | None = None
     _closed: bool = False
 
     def begin(self, built: BuiltImage, name: str, wanted: str) -> None:
         """Start to find out what was built."""
-        self._made = self._pool.submit(self._make, built, name, wanted)
+        self._attestations = self._pool.submit(self._make, built, name, wanted)
 
     def attach(self, image: PublishedImage, environment: Environment, store: ImageStore) -> None:
         """Put the papers beside the image that is in the registry now, as soon as they are made.
@@ -123,7 +130,7 @@ class Attestor:
         if abandon:
             self.environment_context.cataloguer.end()
         attestations = Attestations()
-        for work in (self._made, self._attached):
+        for work in (self._attestations, self._attached):
             if work is not None:
                 if abandon:
                     work.cancel()
@@ -134,16 +141,16 @@ class Attestor:
                 except Exception as bug:  # noqa: BLE001  # the record must not be lost for it
                     attestations = Attestations(trouble=f"{type(bug).__name__}: {bug}")
         self._pool.shutdown(wait=False, cancel_futures=True)
-        if self._made is not None or self._attached is not None:
+        if self._attestations is not None or self._attached is not None:
             self._note(attestations)
 
     def _make(self, built: BuiltImage, name: str, wanted: str) -> Attestations:
         try:
             image = layout.read(built.folder)
-            found: tuple[Sbom, ...] = ()
+            bills: tuple[Sbom, ...] = ()
             documents = provenance.documents(image, name)
             if wanted != "off":
-                found = sbom.bills(
+                bills = sbom.bills(
                     self.environment_context.cataloguer,
                     image,
                     built.folder,
@@ -153,7 +160,7 @@ class Attestor:
                 )
         except ShipwayError as error:
             return Attestations(trouble=str(error))
-        return Attestations(bills=found, provenances=documents)
+        return Attestations(bills=bills, provenances=documents)
 
     def _attach(
         self,
@@ -162,41 +169,45 @@ class Attestor:
         store: ImageStore,
         there: tuple[Referrer, ...] | ShipwayError,
     ) -> Attestations:
-        made = results([self._made])[0] if self._made is not None else Attestations()
+        attestations = (
+            results([self._attestations])[0] if self._attestations is not None else Attestations()
+        )
         digest = image.reference.digest
         try:
             if isinstance(there, ShipwayError):
                 raise there
-            known = {one.key for one in there}
-            documents = self._documents(made, environment)
-            lacking = tuple(one for one in documents if one.key not in known)
+            known = {referrer.key for referrer in there}
+            documents = self._documents(attestations, environment)
+            lacking = tuple(document for document in documents if document.key not in known)
             attached = store.attach(digest, lacking) if lacking else ()
         except ShipwayError as error:
-            return Attestations(bills=made.bills, provenances=made.provenances, trouble=str(error))
+            return Attestations(
+                bills=attestations.bills, provenances=attestations.provenances, trouble=str(error)
+            )
         signed_by = (
             self.environment_context.signer(environment.sign).keyid if environment.sign else ""
         )
         return Attestations(
-            bills=made.bills,
-            provenances=made.provenances,
+            bills=attestations.bills,
+            provenances=attestations.provenances,
             referrers=(*there, *attached),
             signed_by=signed_by,
-            trouble=made.trouble,
+            trouble=attestations.trouble,
         )
 
     def _documents(
-        self, made: Attestations, environment: Environment
+        self, attestations: Attestations, environment: Environment
     ) -> tuple[AttachedDocument, ...]:
         plain = (
-            *(one.document for one in made.bills if one.document is not None),
-            *made.provenances,
+            *(bill.document for bill in attestations.bills if bill.document is not None),
+            *attestations.provenances,
         )
         if not environment.sign or not plain:
             return plain
         signer = self.environment_context.signer(environment.sign)
         statements = (
-            *sbom.statements(made.bills, environment.image.name),
-            *(json.loads(one.content) for one in made.provenances),
+            *sbom.statements(attestations.bills, environment.image.name),
+            *(json.loads(document.content) for document in attestations.provenances),
         )
         signed = (
             signing.envelope(signer, statement, document.annotations)
@@ -205,59 +216,67 @@ class Attestor:
         return (*plain, *signed)
 
     def _note(self, attestations: Attestations) -> None:
-        self.journal.note("sbom", [_bill_fact(one, attestations) for one in attestations.bills])
-        self.journal.note(
-            "provenance", [_provenance_fact(one, attestations) for one in attestations.provenances]
-        )
+        bills = (_bill_fact(bill, attestations) for bill in attestations.bills)
+        self.journal.note_all(SbomFact, bills)
+        provenances = (_provenance_fact(each, attestations) for each in attestations.provenances)
+        self.journal.note_all(ProvenanceFact, provenances)
         if attestations.signed_by:
-            kind = "kms" if attestations.signed_by.startswith("arn:") else "key"
-            fact = {"keyid": attestations.signed_by, "method": kind, "what": "SBOM and provenance"}
-            self.journal.note("signature", [fact])
+            method = "kms" if attestations.signed_by.startswith("arn:") else "key"
+            signature = SignatureFact(
+                keyid=attestations.signed_by, method=method, what="SBOM and provenance"
+            )
+            self.journal.note_all(SignatureFact, (signature,))
         self.journal.note(
-            "papers",
-            {
-                "available": attestations.has_bill,
-                "trouble": attestations.trouble,
-                "signedBy": attestations.signed_by,
-                "referrers": attestations.referrers,
-            },
+            AttestationsFact(
+                available=attestations.has_bill,
+                trouble=attestations.trouble,
+                signed_by=attestations.signed_by,
+                referrers=tuple(
+                    ReferrerFact(
+                        digest=str(referrer.digest),
+                        artifact_type=referrer.artifact_type,
+                        annotations=referrer.annotations,
+                    )
+                    for referrer in attestations.referrers
+                ),
+            )
         )
         for listed in attestations.bills:
             if listed.document is not None:
                 name = f"sbom-{_dashed(listed.platform)}.cdx.json"
                 self.journal.attach(name, listed.document.content, CYCLONEDX)
-        for one in attestations.provenances:
-            name = f"provenance-{_dashed(one.annotations[PLATFORM])}.json"
-            self.journal.attach(name, one.content, IN_TOTO)
-        text, level = _words(attestations), "info"
+        for document in attestations.provenances:
+            name = f"provenance-{_dashed(document.annotations[PLATFORM])}.json"
+            self.journal.attach(name, document.content, IN_TOTO)
+        text, level = _describe(attestations), "info"
         if attestations.trouble:
             text, level = f"{text}: {attestations.trouble}", "warning"
         with contextlib.suppress(RuntimeError):
             self.journal(Noticed(stage="publish", text=text, level=level))
 
 
-def _bill_fact(sbom: Sbom, attestations: Attestations) -> Mapping[str, Any]:
-    return {
-        "platform": sbom.platform,
-        "digest": sbom.digest,
-        "format": "CycloneDX" if sbom.document else _NOT_AVAILABLE,
-        "file": f"sbom-{_dashed(sbom.platform)}.cdx.json" if sbom.document else "",
-        "sha256": str(sbom.document.digest).removeprefix("sha256:") if sbom.document else "",
-        "components": sbom.components,
-        "referrer": _referrer(sbom.document, attestations.referrers),
-    }
+def _bill_fact(sbom: Sbom, attestations: Attestations) -> SbomFact:
+    return SbomFact(
+        platform=sbom.platform,
+        digest=str(sbom.digest),
+        format="CycloneDX" if sbom.document else _NOT_AVAILABLE,
+        file=f"sbom-{_dashed(sbom.platform)}.cdx.json" if sbom.document else "",
+        sha256=str(sbom.document.digest).removeprefix("sha256:") if sbom.document else "",
+        components=sbom.components,
+        referrer=_referrer(sbom.document, attestations.referrers),
+    )
 
 
-def _provenance_fact(document: AttachedDocument, attestations: Attestations) -> Mapping[str, Any]:
-    said = document.annotations
-    return {
-        "platform": said[PLATFORM],
-        "digest": said[PLATFORM_DIGEST],
-        "predicateType": said[PREDICATE_TYPE],
-        "file": f"provenance-{_dashed(said[PLATFORM])}.json",
-        "sha256": str(document.digest).removeprefix("sha256:"),
-        "referrer": _referrer(document, attestations.referrers),
-    }
+def _provenance_fact(document: AttachedDocument, attestations: Attestations) -> ProvenanceFact:
+    annotations = document.annotations
+    return ProvenanceFact(
+        platform=annotations[PLATFORM],
+        digest=annotations[PLATFORM_DIGEST],
+        predicate_type=annotations[PREDICATE_TYPE],
+        file=f"provenance-{_dashed(annotations[PLATFORM])}.json",
+        sha256=str(document.digest).removeprefix("sha256:"),
+        referrer=_referrer(document, attestations.referrers),
+    )
 
 
 def _dashed(platform: str) -> str:
@@ -268,14 +287,16 @@ def _referrer(document: AttachedDocument | None, there: Sequence[Referrer]) -> s
     """The manifest that attaches a document, or an older one that says the same."""
     if document is None:
         return None
-    return next((str(one.digest) for one in there if one.key == document.key), None)
+    return next((str(referrer.digest) for referrer in there if referrer.key == document.key), None)
 
 
-def _words(attestations: Attestations) -> str:
-    components = sum(one.components for one in attestations.bills)
+def _describe(attestations: Attestations) -> str:
+    components = sum(bill.components for bill in attestations.bills)
     sbom = f"SBOM of {components} components" if components else f"SBOM {_NOT_AVAILABLE}"
     if not attestations.bills and attestations.has_bill:
         sbom = "SBOM attached earlier"
-    said = ", SLSA v1 provenance" if attestations.provenances else ""
+    provenance_text = ", SLSA v1 provenance" if attestations.provenances else ""
     signed = f", signed by {attestations.signed_by}" if attestations.signed_by else ""
-    return f"{sbom}{said}; {len(attestations.referrers)} documents beside the image{signed}"
+    return (
+        f"{sbom}{provenance_text}; {len(attestations.referrers)} documents beside the image{signed}"
+    )

@@ -13,12 +13,20 @@ from shipway.config import resolve
 from shipway.config.environment import Environment, EnvironmentRef, ImageSettings
 from shipway.config.load import DeliveryFile
 from shipway.config.problems import nearest
-from shipway.delivery import live_facts
+from shipway.delivery import facts, live_facts
 from shipway.delivery import trigger as who
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
 from shipway.errors import RefusedError
-from shipway.evidence.record import Journal
+from shipway.evidence.facts.gate import (
+    ConfigurationFact,
+    ContractFact,
+    FreezeOverrideFact,
+    LiveReleaseFact,
+    RollbackOverrideFact,
+    VerifiedReleaseFact,
+)
+from shipway.evidence.journal import Journal
 from shipway.image.publish import PublishedImage
 from shipway.observer import Heading, Noticed
 from shipway.policy import load as contract_file
@@ -95,35 +103,26 @@ def pass_contract(
     """
     with stage("contract", journal, context.clock, quiet=True) as running:
         contract = contract_file.load(context.contract_file)
-        journal.note("contract", {"path": "ci/release.toml", "sha256": contract.sha256})
+        journal.note(ContractFact(path="ci/release.toml", sha256=contract.sha256))
         trigger = who.read_trigger(context, commit, contract, journal)
-        journal.note("trigger", trigger)
+        journal.note(facts.trigger_fact(trigger))
         declared = delivery_file.load(context.delivery_file)
-        journal.note(
-            "configuration", {"path": "ci/delivery.toml", "sha256": declared.document.sha256}
-        )
+        document = declared.document
+        journal.note(ConfigurationFact(path="ci/delivery.toml", sha256=document.sha256))
         contract_file.check_environments(contract, declared.names)
         decision = decide(contract, trigger, environment=environment, task=task)
         if isinstance(decision, Refused):
             refused = _with_source(decision, contract, trigger)
             raise _refused(journal, _with_nearest(refused, environment, declared))
         overrides = _overrides(context, overrides)
-        facts = live_facts.before_build(decision, trigger, context)
-        journal.note("facts", facts)
-        broken = rules.before_build(contract, decision, trigger, facts, overrides)
+        before = live_facts.before_build(decision, trigger, context)
+        journal.note(facts.before_build_fact(before))
+        broken = rules.before_build(contract, decision, trigger, before, overrides)
         if broken:
             broken += _other_commit(decision, trigger, commit)
             raise _refused(journal, rules.refusal(contract, trigger, broken))
         _same_commit(trigger, commit)
-        journal.note(
-            "decision",
-            {
-                "allowed": True,
-                "entry": decision.entry.name,
-                "environment": decision.environment,
-                "tasks": decision.tasks,
-            },
-        )
+        journal.note(facts.allowed_fact(decision))
         journal.environment = decision.environment
         destination = resolve.find(declared.environment(decision.environment), context.variables)
         journal(_heading(trigger, destination, commit))
@@ -135,7 +134,7 @@ def pass_contract(
             declared=declared,
             overrides=overrides,
         )
-        _through(authorization, facts, journal)
+        _through(authorization, before, journal)
         running.text = decision.text
     return authorization
 
@@ -152,7 +151,7 @@ def pass_rules(authorization: Authorization, gate: GateContext) -> Authorization
         verified = _verified(authorization, gate)
         broken = _at_aws(authorization, gate, verified)
         if authorization.environment_policy.after:
-            journal.note("verifiedBefore", verified)
+            journal.note_all(VerifiedReleaseFact, facts.verified_facts(verified))
         if broken:
             raise _refused(
                 journal, rules.refusal(authorization.contract, authorization.trigger, broken)
@@ -165,7 +164,7 @@ def pass_rules(authorization: Authorization, gate: GateContext) -> Authorization
         ):
             text = f"may be older than what runs: {back} was asked for by name"
             journal(Noticed(stage="contract", text=text, level="warning"))
-            journal.note("rollbackTo", {"commit": back, "by": authorization.trigger.actor})
+            journal.note(RollbackOverrideFact(commit=back, by=authorization.trigger.actor))
     return replace(authorization, verified=verified)
 
 
@@ -190,10 +189,10 @@ def pass_again(
             authorization.trigger,
             authorization.environment_policy,
         )
-        facts = live_facts.before_build(grant, trigger, context, late=True)
+        now = live_facts.before_build(grant, trigger, context, late=True)
         digests: frozenset[Digest] = image.platforms or frozenset({image.reference.digest})
         broken = rules.before_rollout(
-            authorization.contract, grant, trigger, facts, authorization.overrides
+            authorization.contract, grant, trigger, now, authorization.overrides
         )
         broken += _at_aws(authorization, gate, authorization.verified)
         broken += rules.same_image(grant, environment_policy, digests, authorization.verified)
@@ -248,7 +247,7 @@ def _at_aws(
     if authorization.environment_policy.not_older or (again and trigger.rerun):
         git = gate.context.git
         now = live_facts.running(gate.aws, gate.environment, git, trigger.sha)
-        gate.journal.note("running", now)
+        gate.journal.note_all(LiveReleaseFact, facts.running_facts(now))
     else:
         now = ()
     return rules.at_aws(
@@ -273,28 +272,26 @@ def _with_nearest(refused: Refused, environment: str | None, declared: DeliveryF
     if not environment or environment in declared.names:
         return refused
     near = nearest(environment, declared.names) or "."
-    said = f"There is no environment {quoted(environment, plain=True)}"
-    remedy = f"{said} in {declared.document.path}{near} {refused.remedy}"
+    sentence = f"There is no environment {quoted(environment, plain=True)}"
+    remedy = f"{sentence} in {declared.document.path}{near} {refused.remedy}"
     return replace(refused, remedy=remedy)
 
 
-def _through(authorization: Authorization, facts: BeforeBuild, journal: Journal) -> None:
+def _through(authorization: Authorization, before: BeforeBuild, journal: Journal) -> None:
     """Tell and record that a freeze is gone through."""
-    found = rules.lifted_freeze(
-        authorization.environment_policy, facts.now, authorization.overrides
+    lifted = rules.lifted_freeze(
+        authorization.environment_policy, before.now, authorization.overrides
     )
-    if found is None:
+    if lifted is None:
         return
-    freeze, why = found
+    freeze, why = lifted
     text = f"goes through the freeze {freeze.name}: {why}"
     journal(Noticed(stage="contract", text=text, level="warning"))
-    journal.note(
-        "throughFreeze", {"name": freeze.name, "why": why, "by": authorization.trigger.actor}
-    )
+    journal.note(FreezeOverrideFact(name=freeze.name, why=why, by=authorization.trigger.actor))
 
 
 def _refused(journal: Journal, refused: Refused) -> RefusedError:
-    journal.note("decision", {"allowed": False, "reasons": refused.reasons})
+    journal.note(facts.refused_fact(refused))
     return refused.error()
 
 

@@ -8,35 +8,35 @@ Whatever happens, the record is written and the last event says how it ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from shipway.config.environment import Environment
-from shipway.delivery import contract, identity, verification
+from shipway.delivery import contract, facts, identity, verification
 from shipway.delivery.attestations import Attestor
+from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
 from shipway.delivery.image import Artifact
 from shipway.delivery.ports import Aws, DeliveryContext, EnvironmentContext
 from shipway.delivery.stage import UNCHANGED, stage
 from shipway.errors import (
     CancelledError,
-    RefusedError,
     ShipwayError,
     TerminatedError,
 )
 from shipway.evidence.copies import BucketCopier, Copier, ReferrerCopier
+from shipway.evidence.facts.rollout import ResumedFact, ServiceFact, VerificationFact
+from shipway.evidence.journal import Journal
 from shipway.evidence.mask import secret_variables
-from shipway.evidence.record import Journal
 from shipway.image import publish as publishing
-from shipway.observer import Concluded, Noticed, Observer, Planned
+from shipway.observer import Event, Noticed, Observer, Planned
 from shipway.policy.contract import Task
 from shipway.policy.facts import Overrides
 from shipway.rollout import plan as planning
 from shipway.rollout import resume as resuming
 from shipway.rollout.deploy import RolloutContext, release
+from shipway.rollout.report import ServiceReport
 from shipway.rollout.resume import HookAction
-from shipway.util.paths import evidence_folder
 from shipway.values import Commit, ImageReference
 
 _ROWS: Mapping[Task, tuple[Task, ...]] = {
@@ -68,16 +68,6 @@ class Order:
     overrides: Overrides = field(default_factory=Overrides)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryOutcome:
-    """How a delivery ended; everything about it was told to the observer already."""
-
-    kind: str
-    exit_code: int
-    evidence: Path | None
-    image: ImageReference | None = None
-
-
 def deliver(order: Order, context: DeliveryContext, observer: Observer) -> DeliveryOutcome:
     """Walk the whole way, or as much of it as was asked for and the contract allows.
 
@@ -86,43 +76,62 @@ def deliver(order: Order, context: DeliveryContext, observer: Observer) -> Deliv
     """
     commit = context.git.head()
     journal = Journal(
-        evidence_folder(context.root, context.variables),
         commit,
         clock=context.clock,
         observer=observer,
         secrets=secret_variables(context.variables),
     )
+    ending = Ending(context=context, journal=journal, observer=observer)
     try:
-        image = _Walk(order, context, commit, journal).whole()
+        image = _Walk(order, context, commit, journal, ending).run()
     except ShipwayError as error:
-        return _close(journal, context, _last_words(error), error)
+        return ending.close(last_words(error), error)
     except KeyboardInterrupt:
         cancelled = CancelledError("interrupted", remedy=UNCHANGED)
-        return _close(journal, context, _last_words(cancelled), cancelled)
+        return ending.close(last_words(cancelled), cancelled)
     except Exception as bug:
         # Not translated, so not foreseen: recorded, then shown as it is to whoever can mend it.
         unforeseen = ShipwayError(f"{type(bug).__name__}: {bug}", remedy="report this as a bug")
-        _close(journal, context, _last_words(unforeseen), unforeseen)
+        ending.close(last_words(unforeseen), unforeseen)
         raise
-    return _close(journal, context, "Delivered." if image else "Done.", image=image)
+    return ending.close("Delivered." if image else "Done.", image=image)
+
+
+@dataclass(frozen=True, slots=True)
+class _RolloutNotes:
+    """The journal, as a rollout knows it."""
+
+    journal: Journal
+
+    def __call__(self, event: Event) -> None:
+        self.journal(event)
+
+    def keep(self, reports: Sequence[ServiceReport]) -> None:
+        self.journal.note_all(ServiceFact, map(facts.service_fact, reports))
 
 
 class _Walk:
     """One delivery on its way."""
 
     def __init__(
-        self, order: Order, context: DeliveryContext, commit: Commit, journal: Journal
+        self,
+        order: Order,
+        context: DeliveryContext,
+        commit: Commit,
+        journal: Journal,
+        ending: Ending,
     ) -> None:
         self._order = order
         self._context = context
         self._commit = commit
         self._journal = journal
+        self._ending = ending
 
-    def whole(self) -> ImageReference | None:
+    def run(self) -> ImageReference | None:
         """Every stage in order; the image that was delivered, where there is one."""
         order, context, journal = self._order, self._context, self._journal
         authorization = contract.pass_contract(
-            _asked(order),
+            _required_task(order),
             order.environment,
             context,
             self._commit,
@@ -140,9 +149,9 @@ class _Walk:
             return None
         aws = environment_context.aws
         environment = identity.pass_identity(authorization, aws, context, journal)
-        journal.copy_to(_copiers(environment, aws))
+        self._ending.copiers = tuple(_copiers(environment, aws))
         if environment.sign:
-            journal.sign_with(environment_context.signer(environment.sign))
+            self._ending.signer = environment_context.signer(environment.sign)
         if order.resume is not None:
             return self._resume(order.resume, environment, aws)
         gate = contract.GateContext(
@@ -204,7 +213,7 @@ class _Walk:
             for step in steps:
                 self._journal.hide(step.live.secret_values)
             # From here on the release tells how each service fares, failures with their cause.
-            running.told = True
+            running.reported = True
             release(
                 steps, image.reference, image.platforms, self._rollout_context(environment, aws)
             )
@@ -215,7 +224,7 @@ class _Walk:
             logs=aws.logs,
             cluster=environment.cluster,
             clock=self._context.clock,
-            journal=self._journal,
+            journal=_RolloutNotes(self._journal),
         )
 
     def _resume(
@@ -223,19 +232,19 @@ class _Walk:
     ) -> ImageReference | None:
         """Answer every PAUSE hook of the environment, and watch what comes of it."""
         with stage("deploy", self._journal, self._context.clock) as running:
-            found = resuming.waiting(aws.ecs, environment)
-            for one in found:
-                resuming.answer(aws.ecs, one, action)
-                text = f"answered hook {one.hook.id} at {one.stage}: {action}"
-                subject = one.step.service.key
+            waiting = resuming.waiting(aws.ecs, environment)
+            for paused in waiting:
+                resuming.answer(aws.ecs, paused, action)
+                text = f"answered hook {paused.hook.id} at {paused.stage}: {action}"
+                subject = paused.step.service.key
                 self._journal(Noticed(stage="deploy", subject=subject, text=text))
-                self._journal.hide(one.step.live.secret_values)
-            running.told = True
-            image = found[0].image
+                self._journal.hide(paused.step.live.secret_values)
+            running.reported = True
+            image = waiting[0].image
             self._journal.about(image)
-            self._journal.note("resumed", found)
+            self._journal.note_all(ResumedFact, map(facts.resumed_fact, waiting))
             platforms = aws.repository(environment).platforms(image.digest)
-            steps = tuple(one.step for one in found)
+            steps = tuple(paused.step for paused in waiting)
             release(steps, image, platforms, self._rollout_context(environment, aws))
         return image
 
@@ -259,18 +268,18 @@ class _Walk:
                 observer=self._journal,
                 shipped=image.reference if image else None,
             )
-        self._journal.note("verification", verified)
+        self._journal.note_all(VerificationFact, map(facts.verification_fact, verified))
 
 
 def _tasks(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     """What will run: the order, as far as the contract allows it."""
     if order.resume is not None:
         return ("deploy",)
-    asked = _IMAGE_ROW if order.image is not None else _ROWS[order.task]
-    return tuple(task for task in grant if task in asked)
+    row = _IMAGE_ROW if order.image is not None else _ROWS[order.task]
+    return tuple(task for task in grant if task in row)
 
 
-def _asked(order: Order) -> Task | None:
+def _required_task(order: Order) -> Task | None:
     """The one task that the contract must allow; ``deploy`` is as much of the row as it allows."""
     if order.task == "deploy" and order.image is None and order.resume is None:
         return None
@@ -287,53 +296,6 @@ def _planned(tasks: tuple[Task, ...]) -> tuple[tuple[str, str], ...]:
     return (("identity", "who AWS says we are"), *((task, words[task]) for task in tasks))
 
 
-def _last_words(error: ShipwayError) -> str:
-    if isinstance(error, RefusedError):
-        late = "Refused: nothing was rolled out."
-        return late if error.late else "Refused: nothing was built or changed."
-    return f"Release failed: {error.kind.replace('-', ' ')}."
-
-
-def _close(
-    journal: Journal,
-    context: DeliveryContext,
-    text: str,
-    error: ShipwayError | None = None,
-    *,
-    image: ImageReference | None = None,
-) -> DeliveryOutcome:
-    """Write the record and say the last word; a record that cannot be written is a failure."""
-    kind, exit_code = (error.kind, error.exit_code) if error else ("succeeded", 0)
-    details: tuple[str, ...] = ()
-    remedy = ""
-    if error is not None and not journal.told:
-        details = (str(error), *error.details)
-        remedy = error.remedy
-    folder: Path | None = None
-    try:
-        kept = journal.write({"kind": kind, "exitCode": exit_code, "text": text})
-        folder = kept.folder
-        details = (*details, *journal.show(kept, _shown(folder, context.root)))
-        awaited = isinstance(error, (CancelledError, TerminatedError))
-        journal.sign(kept, later=awaited)
-        journal.copy(kept, later=awaited)
-    except ShipwayError as lost:
-        details, remedy = (*details, lost.what, *lost.details), lost.remedy
-        if error is None:
-            text, kind, exit_code = "Delivered, but not recorded.", lost.kind, lost.exit_code
-    journal(
-        Concluded(
-            text=text,
-            kind=kind,
-            exit_code=exit_code,
-            evidence=f"{_shown(folder, context.root)}/" if folder else "",
-            details=details,
-            remedy=remedy,
-        )
-    )
-    return DeliveryOutcome(kind=kind, exit_code=exit_code, evidence=folder, image=image)
-
-
 def _copiers(environment: Environment, aws: Aws) -> Iterator[Copier]:
     """Where records are copied to, as delivery.toml says."""
     wanted = environment.evidence
@@ -342,8 +304,3 @@ def _copiers(environment: Environment, aws: Aws) -> Iterator[Copier]:
     if wanted.referrer:
         store = aws.repository(environment)
         yield ReferrerCopier(store=store, repository=environment.repository_uri)
-
-
-def _shown(path: Path, root: Path) -> str:
-    """A path below the repository from its top, any other as it is."""
-    return str(path.relative_to(root) if path.is_relative_to(root) else path)

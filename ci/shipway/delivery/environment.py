@@ -5,8 +5,9 @@ from __future__ import annotations
 from shipway.config import resolve
 from shipway.config.environment import Environment
 from shipway.delivery.contract import Authorization
+from shipway.delivery.facts import environment_fact
 from shipway.delivery.ports import Aws, DeliveryContext
-from shipway.evidence.record import Journal
+from shipway.evidence.journal import Journal
 
 
 def resolve_environment(
@@ -20,15 +21,5 @@ def resolve_environment(
     """
     declared = authorization.declared.environment(authorization.destination.name)
     environment = resolve.resolve(declared, variables=context.variables, published=aws.published)
-    journal.note(
-        "environment",
-        {
-            "name": environment.name,
-            "account": environment.account,
-            "region": environment.region,
-            "cluster": environment.cluster,
-            "repository": environment.repository_uri,
-            "services": {one.key: one.service for one in environment.services},
-        },
-    )
+    journal.note(environment_fact(environment))
     return environment

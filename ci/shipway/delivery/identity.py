@@ -8,7 +8,8 @@ from shipway.delivery.environment import resolve_environment
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
 from shipway.errors import ConfigurationError, IdentityError
-from shipway.evidence.record import Journal
+from shipway.evidence.facts.gate import IdentityFact
+from shipway.evidence.journal import Journal
 from shipway.policy.requirements import ANYBODY
 from shipway.values import Identity
 
@@ -30,57 +31,56 @@ def pass_identity(
         ConfigurationError: A published value is not what it must be.
     """
     with stage("identity", journal, context.clock) as running:
-        found, key = aws.identity(), aws.access_key_id()
-        short = _short_lived(found, key)
+        identity, key = aws.identity(), aws.access_key_id()
+        short = _short_lived(identity, key)
         journal.note(
-            "identity",
-            {
-                "account": found.account,
-                "arn": found.arn,
-                "user_id": found.user_id,
-                "role": found.role,
-                "key": key[: len(_SHORT_LIVED)],
-                "shortLived": short,
-                "expectedAccount": authorization.destination.account,
-                "expectedRole": _expected(authorization),
-            },
+            IdentityFact(
+                account=identity.account,
+                arn=identity.arn,
+                user_id=identity.user_id,
+                role=identity.role,
+                key=key[: len(_SHORT_LIVED)],
+                short_lived=short,
+                expected_account=authorization.destination.account,
+                expected_role=_expected(authorization),
+            )
         )
-        _right_account(found, authorization)
+        _right_account(identity, authorization)
         if not short:
-            _may_be_long_lived(found, authorization)
-        _right_role(found, authorization)
+            _may_be_long_lived(identity, authorization)
+        _right_role(identity, authorization)
         environment = resolve_environment(authorization, aws, context, journal)
-        _same_role(environment, found, authorization)
-        running.text = f"assumed role {found.role}" if found.role else found.arn
+        _same_role(environment, identity, authorization)
+        running.text = f"assumed role {identity.role}" if identity.role else identity.arn
     return environment
 
 
-def _short_lived(found: Identity, key: str) -> bool:
+def _short_lived(identity: Identity, key: str) -> bool:
     """Both must say so: ``ASIA…`` is also a user's session, and the ARN is what STS says."""
-    return key.startswith(_SHORT_LIVED) and bool(found.role)
+    return key.startswith(_SHORT_LIVED) and bool(identity.role)
 
 
 def _expected(authorization: Authorization) -> str:
     return authorization.environment_policy.role_for(by_hand=authorization.trigger.by_hand)
 
 
-def _right_account(found: Identity, authorization: Authorization) -> None:
+def _right_account(identity: Identity, authorization: Authorization) -> None:
     destination = authorization.destination
-    if found.account != destination.account:
+    if identity.account != destination.account:
         raise IdentityError(
-            f"these credentials belong to account {found.account}, "
+            f"these credentials belong to account {identity.account}, "
             f"but {destination.name} is {destination.account}",
-            where=found.arn,
+            where=identity.arn,
             remedy="sign in to the other account, or see `account` in ci/delivery.toml; "
             "nothing was changed",
         )
 
 
-def _may_be_long_lived(found: Identity, authorization: Authorization) -> None:
+def _may_be_long_lived(identity: Identity, authorization: Authorization) -> None:
     if not authorization.trigger.by_hand:
         raise IdentityError(
             "a long-lived AWS key is in use in GitHub Actions",
-            where=found.arn,
+            where=identity.arn,
             remedy="delete it from the secrets, and take a role by OIDC "
             "(aws-actions/configure-aws-credentials with id-token: write)",
         )
@@ -88,25 +88,25 @@ def _may_be_long_lived(found: Identity, authorization: Authorization) -> None:
         raise IdentityError(
             "a long-lived AWS key is in use, and "
             f"{authorization.destination.name} takes short-lived ones only",
-            where=found.arn,
+            where=identity.arn,
             remedy="sign in with aws sso login or assume a role; nothing was changed",
         )
 
 
-def _right_role(found: Identity, authorization: Authorization) -> None:
+def _right_role(identity: Identity, authorization: Authorization) -> None:
     expected = _expected(authorization)
-    if expected in {ANYBODY, found.role}:
+    if expected in {ANYBODY, identity.role}:
         return
     raise IdentityError(
         f"{authorization.destination.name} is delivered by role {expected or '(none)'}, "
-        f"not by {found.role or 'who you are'}",
-        where=found.arn,
+        f"not by {identity.role or 'who you are'}",
+        where=identity.arn,
         remedy="assume that role, or see [environments."
         f"{authorization.destination.name}] in {authorization.contract.path}; nothing was changed",
     )
 
 
-def _same_role(environment: Environment, found: Identity, authorization: Authorization) -> None:
+def _same_role(environment: Environment, identity: Identity, authorization: Authorization) -> None:
     """``role`` in delivery.toml is wiring; it may not say something else than the contract."""
     expected = _expected(authorization)
     if environment.role and expected not in {ANYBODY, environment.role}:
@@ -121,10 +121,10 @@ def _same_role(environment: Environment, found: Identity, authorization: Authori
             ),
             remedy="take `role` out of ci/delivery.toml: the release contract says it",
         )
-    if environment.role and found.role != environment.role:
+    if environment.role and identity.role != environment.role:
         raise IdentityError(
             f"{environment.name} is delivered by role {environment.role}, "
-            f"not by {found.role or 'who you are'}",
-            where=found.arn,
+            f"not by {identity.role or 'who you are'}",
+            where=identity.arn,
             remedy="assume that role, or see `role` in ci/delivery.toml; nothing was changed",
         )

@@ -6,33 +6,38 @@ verified, one that was built from the same source; only then a build.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, get_args
+from typing import Final
 
 from shipway.config import origin as origins
 from shipway.config import waivers as waivers_file
-from shipway.config.environment import Environment, ImageSettings, Scanning, Severity, Waiver
+from shipway.config.environment import Environment, ImageSettings
 from shipway.config.load import DeliveryFile
 from shipway.delivery.attestations import Attestor
+from shipway.delivery.facts import image_fact, scan_fact, waiver_fact
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext, ImageStore
 from shipway.delivery.stage import Stage, stage
 from shipway.errors import ImageNotFoundError
+from shipway.evidence.facts.image import (
+    BuildFact,
+    CacheFact,
+    PromotionFact,
+    WaiverFact,
+    WaiversFileFact,
+)
+from shipway.evidence.journal import Journal
 from shipway.evidence.mask import secret_variables
-from shipway.evidence.record import Journal
 from shipway.image import build as building
 from shipway.image import content_key
 from shipway.image import publish as publishing
 from shipway.image import scan as scanning
 from shipway.image.content_key import ContentKey
 from shipway.image.publish import PublishedImage
-from shipway.image.scan import Decision, Scan
 from shipway.observer import Noticed
 from shipway.policy.contract import Task
 from shipway.values import Commit, ImageReference
 
 _SHOWN_ROWS: Final = 12
-_RECORDED: Final = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +61,7 @@ class Artifact:
     attestor: Attestor | None = None
 
     def provide(
-        self, tasks: tuple[Task, ...], environment: Environment, asked: ImageReference | None
+        self, tasks: tuple[Task, ...], environment: Environment, reference: ImageReference | None
     ) -> PublishedImage | None:
         """The image that goes on; ``None`` where it was built only, or none is needed.
 
@@ -66,11 +71,11 @@ class Artifact:
             PublishError: It could not be published.
             DigestError: A tag stands for something else.
         """
-        if asked is None and "build" not in tasks:
+        if reference is None and "build" not in tasks:
             return None
         store = self.environment_context.aws.repository(environment)
-        if asked is not None:
-            image: PublishedImage | None = self._existing(asked, environment, store)
+        if reference is not None:
+            image: PublishedImage | None = self._existing(reference, environment, store)
         elif environment.promote_from:
             image = self._promote(environment, store) if "publish" in tasks else None
             if image is None:
@@ -82,7 +87,7 @@ class Artifact:
         if image is None:
             return None
         self.journal.about(image.reference)
-        self.journal.note("image", image)
+        self.journal.note(image_fact(image))
         if self.attestor is not None:
             self.attestor.attach(image, environment, store)
         self._scan(image, environment, store, gate="deploy" in tasks)
@@ -105,7 +110,7 @@ class Artifact:
             if "publish" in tasks and wanted.reuse:
                 key, why = content_key.of(
                     request,
-                    lambda one: self.environment_context.builder.resolve(one, request.builder),
+                    lambda base: self.environment_context.builder.resolve(base, request.builder),
                 )
                 image = publishing.reuse(store, key, self.commit) if key else None
                 if key and image:
@@ -115,18 +120,41 @@ class Artifact:
                     text = f"not looked for an earlier build: {why}"
                     self.journal(Noticed(stage="build", text=text))
             built = self._built(wanted, request, key, running)
-        if self.attestor is not None:
-            self.attestor.begin(built, wanted.name, environment.sbom)
         if "publish" not in tasks:
+            self._attest(built, environment)
             return None
         with stage("publish", self.journal, self.context.clock) as running:
+            standing = publishing.standing(built, store, self.commit, key)
+            if standing is not None:
+                running.text = self._standing(standing, built, wanted)
+                return standing
+            self._attest(built, environment)
             image = publishing.publish(built, store)
             if key:
                 publishing.remember(store, image, key, self.commit)
             moved = image.pushed
-            done = f"{moved.bytes / 1e6:.1f} MB pushed" if moved else "nothing pushed: it is there"
-            running.text = f"{short(image.reference)}  tag {_short_tag(image.tag)}  {done}"
+            transfer = (
+                f"{moved.bytes / 1e6:.1f} MB pushed" if moved else "nothing pushed: it is there"
+            )
+            running.text = f"{short(image.reference)}  tag {_short_tag(image.tag)}  {transfer}"
         return image
+
+    def _attest(self, built: building.BuiltImage, environment: Environment) -> None:
+        if self.attestor is not None:
+            self.attestor.begin(built, environment.image.name, environment.sbom)
+
+    def _standing(
+        self, image: PublishedImage, built: building.BuiltImage, wanted: ImageSettings
+    ) -> str:
+        """Say that the commit has an image, and that what was built now is not it."""
+        text = f"this commit was published before as {image.reference.digest.short}; that is "
+        text += f"taken, and what was built now ({built.digest.short}) is left: its Dockerfile "
+        text += "gives other bytes each time, or what it fetches has moved"
+        self.journal(Noticed(stage="publish", text=text))
+        # No content key: nobody knows which bases that image was built from.
+        self._note_reused(image, "", self.commit.sha)
+        done = "nothing pushed: it is there"
+        return f"{wanted.name}  {short(image.reference)}  tag {_short_tag(image.tag)}  {done}"
 
     def _request(self, wanted: ImageSettings, logins: dict[str, str]) -> building.BuildRequest:
         build_context = self.context.root / wanted.context
@@ -161,46 +189,52 @@ class Artifact:
             text = f"the cache at {wanted.cache} was of no use: {trouble}"
             self.journal(Noticed(stage="build", text=text))
         self.journal.note(
-            "build",
-            {
-                "digest": built.digest,
-                "platforms": dict(built.platforms),
-                "steps": steps,
-                "cachedSteps": cached,
-                "bytes": built.size,
-                "standIns": {
+            BuildFact(
+                digest=str(built.digest),
+                platforms={name: str(digest) for name, digest in dict(built.platforms).items()},
+                steps=steps,
+                cached_steps=cached,
+                bytes=built.size,
+                stand_ins={
                     **self.environment_context.contexts,
                     **self.environment_context.stand_ins,
                 },
-                "builder": wanted.builder,
-                "cache": {"reference": wanted.cache, "troubles": built.cache_troubles},
-                "contentKey": key.value if key else "",
-                "sourceDateEpoch": request.epoch,
-                "reused": False,
-                "builtBy": self.commit.sha,
-            },
+                builder=wanted.builder,
+                cache=CacheFact(reference=wanted.cache, troubles=tuple(built.cache_troubles)),
+                content_key=key.value if key else "",
+                source_date_epoch=request.epoch,
+                reused=False,
+                built_by=self.commit.sha,
+            )
         )
         return built
 
     def _reused(self, image: PublishedImage, key: ContentKey, wanted: ImageSettings) -> str:
         built_by = image.built_by or "an earlier delivery"
-        self.journal.note(
-            "build",
-            {
-                "digest": image.reference.digest,
-                "platforms": dict(image.named),
-                "steps": 0,
-                "cachedSteps": 0,
-                "contentKey": key.value,
-                "reused": True,
-                # The image's own labels name this commit too, not the one that is delivered.
-                "builtBy": image.built_by,
-            },
-        )
+        # The image's own labels name this commit too, not the one that is delivered.
+        self._note_reused(image, key.value, image.built_by)
+        if self.commit.clean and image.tag != self.commit.sha:
+            text = "the image has as many tags as the registry allows, so it did not get this "
+            text += "commit's: it goes on by its digest, but promote_from finds it by other "
+            text += "commits alone. Take old commits' tags from it"
+            self.journal(Noticed(stage="build", text=text))
         whose = "this commit" if built_by == self.commit.sha else built_by[:7]
         return (
             f"{wanted.name}  {image.reference.digest.short}  nothing built, nothing pushed: "
             f"the same source was built by {whose}"
+        )
+
+    def _note_reused(self, image: PublishedImage, key: str, built_by: str) -> None:
+        self.journal.note(
+            BuildFact(
+                digest=str(image.reference.digest),
+                platforms={name: str(digest) for name, digest in image.named},
+                steps=0,
+                cached_steps=0,
+                content_key=key,
+                reused=True,
+                built_by=built_by,
+            ),
         )
 
     def _promote(self, environment: Environment, store: ImageStore) -> PublishedImage:
@@ -216,43 +250,44 @@ class Artifact:
             moved = image.pushed
             blobs, size = (moved.blobs, moved.bytes) if moved else (0, 0)
             self.journal.note(
-                "promotion",
-                {
-                    "from": origin.environment,
-                    "source": image.promoted_from,
-                    "digest": image.reference.digest,
-                    "blobs": blobs,
-                    "bytes": size,
-                    "alreadyThere": moved is None,
-                    "method": "copy" if blobs else "manifest",
-                },
+                PromotionFact(
+                    from_environment=origin.environment,
+                    source=image.promoted_from,
+                    digest=str(image.reference.digest),
+                    blobs=blobs,
+                    bytes=size,
+                    already_there=moved is None,
+                    method="copy" if blobs else "manifest",
+                )
             )
-            done = f"{blobs} layers, {size / 1e6:.1f} MB copied" if blobs else "no layer moved"
-            running.text = f"{short(image.reference)}  promoted from {origin.environment}  {done}"
+            transfer = f"{blobs} layers, {size / 1e6:.1f} MB copied" if blobs else "no layer moved"
+            running.text = (
+                f"{short(image.reference)}  promoted from {origin.environment}  {transfer}"
+            )
         return image
 
     def _existing(
-        self, asked: ImageReference, environment: Environment, store: ImageStore
+        self, reference: ImageReference, environment: Environment, store: ImageStore
     ) -> PublishedImage:
         """The image that ``--image`` names, which must be in the environment's own repository."""
         with stage("publish", self.journal, self.context.clock) as running:
             names = {store.uri, environment.repository_uri, environment.repository}
-            if asked.repository not in names:
+            if reference.repository not in names:
                 raise ImageNotFoundError(
-                    f"{asked.repository} is not the repository of {environment.name}",
-                    where=str(asked),
-                    remedy=f"give {store.uri}@{asked.digest}; nothing was changed",
+                    f"{reference.repository} is not the repository of {environment.name}",
+                    where=str(reference),
+                    remedy=f"give {store.uri}@{reference.digest}; nothing was changed",
                 )
-            stored = store.find(asked.digest.value)
+            stored = store.find(reference.digest.value)
             if stored is None:
                 raise ImageNotFoundError(
-                    f"there is no image {asked.digest} in {store.uri}",
-                    where=str(asked),
+                    f"there is no image {reference.digest} in {store.uri}",
+                    where=str(reference),
                     details=where_digests_are(environment),
                     remedy="give the whole digest of one that is there; nothing was changed, what "
                     "ran before still runs",
                 )
-            running.text = f"{short(asked)}  nothing built, nothing pushed: it is there"
+            running.text = f"{short(reference)}  nothing built, nothing pushed: it is there"
         return PublishedImage(
             reference=ImageReference(store.uri, stored.digest),
             tag="",
@@ -269,7 +304,7 @@ class Artifact:
         with stage("scan", self.journal, clock, quiet=True) as running:
             waivers = waivers_file.load(self.context.waivers_file, clock.now().date())
             if gate:
-                found = scanning.await_scans(
+                scans = scanning.await_scans(
                     store,
                     platforms,
                     policy,
@@ -277,89 +312,25 @@ class Artifact:
                     lambda text: self.journal(Noticed(stage="scan", text=text)),
                 )
             else:
-                found = scanning.scans(store, platforms)
+                scans = scanning.scans(store, platforms)
             decision = scanning.decide(
-                found, policy, waivers.entries, clock.now(), image.reference.digest
+                scans, policy, waivers.entries, clock.now(), image.reference.digest
             )
-            self.journal.note("scan", _scan_fact(found, decision, image, policy, gate=gate))
-            self.journal.note(
-                "waivers", [_waiver_fact(waiver, decision) for waiver in waivers.entries]
-            )
+            self.journal.note(scan_fact(scans, decision, image, policy, gate=gate))
+            used = (waiver_fact(waiver, decision) for waiver in waivers.entries)
+            self.journal.note_all(WaiverFact, used)
             if waivers.sha256:
-                self.journal.note(
-                    "waiversFile", {"path": "ci/waivers.toml", "sha256": waivers.sha256}
-                )
+                file = WaiversFileFact(path="ci/waivers.toml", sha256=waivers.sha256)
+                self.journal.note(file)
             if gate and not decision.allowed:
                 raise decision.error()
-            running.told = True
+            running.reported = True
         self.journal(Noticed(stage="scan", text=decision.text))
         for row in decision.rows[:_SHOWN_ROWS]:
             self.journal(Noticed(stage="scan", text="  ".join(part for part in row if part)))
         if len(decision.rows) > _SHOWN_ROWS:
             text = f"and {len(decision.rows) - _SHOWN_ROWS} more, all in the record"
             self.journal(Noticed(stage="scan", text=text))
-
-
-def _scan_fact(
-    found: Sequence[Scan],
-    decision: Decision,
-    image: PublishedImage,
-    policy: Scanning,
-    *,
-    gate: bool,
-) -> dict[str, object]:
-    names = {digest: name for name, digest in image.named}
-    return {
-        "summary": decision.text,
-        "gate": gate,
-        "allowed": decision.allowed,
-        "reasons": decision.reasons,
-        "required": policy.required,
-        "thresholds": {name.upper(): policy.most.get(name) for name in get_args(Severity)},
-        "fixAvailableOnly": policy.only_fixable,
-        "counted": decision.counted,
-        "platforms": [
-            {
-                "digest": one.digest,
-                "platform": names.get(one.digest, ""),
-                "status": one.status,
-                "type": one.kind,
-                "completedAt": one.completed,
-                "findings": one.findings,
-                "reason": one.reason,
-            }
-            for one in found
-        ],
-        "findings": [
-            {
-                "id": finding.id,
-                "severity": finding.severity.upper(),
-                "package": finding.package,
-                "version": finding.version,
-                "fixedIn": finding.fixed_in,
-                "fixAvailable": finding.fixable,
-                "exploitAvailable": finding.exploitable,
-                "platform": platform,
-                "waiver": f"{waiver.owner}, until {waiver.expires}" if waiver else None,
-                "url": finding.url,
-            }
-            for finding, platform, waiver in decision.judged[:_RECORDED]
-        ],
-        "columns": scanning.COLUMNS,
-        "rows": decision.rows[:_RECORDED],
-    }
-
-
-def _waiver_fact(waiver: Waiver, decision: Decision) -> dict[str, object]:
-    return {
-        "id": waiver.id,
-        "package": waiver.package,
-        "digest": waiver.digest,
-        "owner": waiver.owner,
-        "reason": waiver.reason,
-        "expires": waiver.expires.isoformat(),
-        "used": waiver in decision.waived,
-    }
 
 
 def _logins(wanted: ImageSettings, store: ImageStore) -> dict[str, str]:

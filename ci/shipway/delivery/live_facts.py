@@ -5,17 +5,19 @@ Read alone: nothing here changes anything, and nothing here decides.
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from shipway.config.environment import Environment, EnvironmentRef
 from shipway.delivery.ports import Aws, DeliveryContext, ImageStore
 from shipway.errors import GitError, ShipwayError, UsageError
-from shipway.evidence.record import NAME, PREDICATE
+from shipway.evidence.archive import parsed
+from shipway.evidence.facts.image import ImageFact
+from shipway.evidence.ledger import RECORD
+from shipway.evidence.predicate import PREDICATE, Delivery, Statement
 from shipway.policy.contract import Grant
 from shipway.policy.facts import (
     BeforeBuild,
@@ -47,11 +49,11 @@ def before_build(
         context: The outside.
         late: Ask only for what can have changed: the time, and where the tag points.
     """
-    asked = grant.entry.rules
+    rules = grant.entry.rules
     facts = BeforeBuild(now=context.clock.now())
-    if asked.first_parent_of and not late:
-        facts = replace(facts, standing=context.git.standing(trigger.sha, asked.first_parent_of))
-    if not (asked.tag_must_be_new if late else asked.about_tags):
+    if rules.first_parent_of and not late:
+        facts = replace(facts, standing=context.git.standing(trigger.sha, rules.first_parent_of))
+    if not (rules.tag_must_be_new if late else rules.about_tags):
         return facts
     name = trigger.ref.removeprefix(TAGS)
     try:
@@ -59,9 +61,9 @@ def before_build(
     except GitError as error:
         return replace(facts, tag_trouble=f"origin cannot be asked: {error.what}")
     facts = replace(facts, tag=tag)
-    if tag is None or late or not asked.signed_by:
+    if tag is None or late or not rules.signed_by:
         return facts
-    return replace(facts, signature=_signature(tag, name, asked.signed_by, context))
+    return replace(facts, signature=_signature(tag, name, rules.signed_by, context))
 
 
 def _signature(
@@ -89,7 +91,9 @@ def running(
     Raises:
         ShipwayError: AWS does not answer.
     """
-    seen = aws.ecs.services(environment.cluster, [one.service for one in environment.services])
+    seen = aws.ecs.services(
+        environment.cluster, [service.service for service in environment.services]
+    )
     store = aws.repository(environment)
     now = []
     for service in environment.services:
@@ -114,13 +118,13 @@ def _released(
     digest = reference.digest
     if store.find(digest.value) is None:
         return LiveRelease(digest=digest)
-    found = (_TAG.fullmatch(tag) for tag in store.tags(digest))
-    commits = {match[1] for match in found if match}
+    matches = (_TAG.fullmatch(tag) for tag in store.tags(digest))
+    commits = {match[1] for match in matches if match}
     if not commits:
         return LiveRelease(digest=digest, foreign=container.image)
     # One image may be of several commits that changed nothing in it: the nearest to ours counts.
     order, commit = min(
-        ((history.order(one, sha), one) for one in commits),
+        ((history.order(commit, sha), commit) for commit in commits),
         key=lambda pair: (_NEAREST.index(pair[0]), pair[1]),
     )
     return LiveRelease(digest=digest, commit=commit, order=order)
@@ -141,45 +145,44 @@ def verified(
         sha: The commit.
     """
     return tuple(
-        _held(path, record, destination, aws)
+        _held(path, record.predicate, destination, aws)
         for path, record in _records(folder / destination.name)
         if _speaks(record, destination.name, sha)
     )
 
 
-def _records(folder: Path) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    for path in sorted(folder.glob(f"*/{NAME}")):
+def _records(folder: Path) -> Iterator[tuple[Path, Statement]]:
+    for path in sorted(folder.glob(f"*/{RECORD}")):
         try:
-            record = json.loads(path.read_bytes())
-        except (OSError, ValueError, RecursionError):
-            continue  # cut off or not ours: it proves nothing
-        if isinstance(record, dict) and isinstance(record.get("predicate"), dict):
+            record = parsed(path.read_bytes())
+        except OSError:
+            continue
+        if record is not None:  # cut off or not ours: it proves nothing
             yield path, record
 
 
-def _speaks(record: Mapping[str, Any], environment: str, sha: str) -> bool:
+def _speaks(record: Statement, environment: str, sha: str) -> bool:
     """Whether a record says that this commit, unchanged, was rolled out there and answered."""
-    told = record["predicate"]
-    commit, verdict = told.get("commit") or {}, told.get("verdict") or {}
-    answers = told.get("verification") or ()
+    delivery = record.predicate
+    commit, destination = delivery.commit, delivery.environment
     return (
-        str(record.get("predicateType", "")).startswith(PREDICATE.rpartition("/")[0])
-        and (told.get("environment") or {}).get("name") == environment
-        and commit.get("sha") == sha
-        and commit.get("clean") is True
-        and verdict.get("exitCode") == 0
-        and bool(answers)
+        record.predicate_type.startswith(PREDICATE.rpartition("/")[0])
+        and destination is not None
+        and destination.name == environment
+        and commit is not None
+        and commit.sha == sha
+        and commit.clean is True
+        and delivery.verdict.exit_code == 0
+        and bool(delivery.verification)
     )
 
 
-def _held(
-    path: Path, record: Mapping[str, Any], destination: EnvironmentRef, aws: Aws
-) -> VerifiedRelease:
-    image = record["predicate"].get("image") or {}
+def _held(path: Path, delivery: Delivery, destination: EnvironmentRef, aws: Aws) -> VerifiedRelease:
+    image = delivery.image or ImageFact(reference="", pushed=None, platforms=())
     shown = str(path)
     try:
-        reference = ImageReference.parse(str(image.get("reference", "")))
-        listed = {Digest(str(one)) for one in image.get("platforms") or ()}
+        reference = ImageReference.parse(image.reference)
+        listed = {Digest(digest) for digest in image.platforms}
     except UsageError as error:
         return VerifiedRelease(record=shown, digests=frozenset(), why=f"{shown}: {error.what}")
     digests = frozenset({reference.digest, *listed})

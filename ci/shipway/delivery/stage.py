@@ -18,7 +18,7 @@ class Stage:
 
     def __init__(self) -> None:
         self.text = ""
-        self.told = False
+        self.reported = False
 
 
 @contextmanager
@@ -33,8 +33,8 @@ def stage(
 ) -> Iterator[Stage]:
     """Tell that a stage began, and how it ended.
 
-    The body sets ``text`` for a good end; where it leaves ``text`` empty, or sets ``told``, it has
-    told its end itself. ``interrupted`` is what to know or to do next after Ctrl-C.
+    The body sets ``text`` for a good end; where it leaves ``text`` empty, or sets ``reported``, it
+    has told its end itself. ``interrupted`` is what to know or to do next after Ctrl-C.
 
     Raises:
         CancelledError: Ctrl-C was pressed while it ran.
@@ -59,24 +59,24 @@ def stage(
     try:
         yield running
     except ShipwayError as error:
-        if not running.told:
+        if not running.reported:
             observer(failed(error))
         raise
     except KeyboardInterrupt as error:
         cancelled = CancelledError("interrupted", remedy=interrupted)
         observer(failed(cancelled))
         raise cancelled from error
-    if running.text and not running.told:
+    if running.text and not running.reported:
         observer(Finished(stage=name, subject=subject, text=running.text, seconds=seconds()))
 
 
 def details_of(error: ShipwayError) -> tuple[Detail, ...]:
     """An error's place, its further lines, and what to do, each under its label."""
     # A refusal's table of rules stands by itself, as the console draws an empty label.
-    said = "" if isinstance(error, RefusedError) else "said"
+    details_label = "" if isinstance(error, RefusedError) else "said"
     parts = (
         ("where", (error.where,) if error.where else ()),
-        (said, error.details),
+        (details_label, error.details),
         ("next", (error.remedy,) if error.remedy else ()),
     )
     return tuple(Detail(label=label, lines=lines) for label, lines in parts if lines)

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from shipway.delivery.ports import DeliveryContext
 from shipway.errors import RefusedError
-from shipway.evidence.record import Journal
+from shipway.evidence.facts.gate import ClaimsFact
+from shipway.evidence.journal import Journal
 from shipway.policy.claims import prove
 from shipway.policy.contract import Contract
 from shipway.policy.requirements import GITHUB_ISSUER
@@ -28,16 +29,16 @@ def read_trigger(
         RefusedError: The token is not good, or variables and event contradict it or each other.
     """
     if not in_github(context.variables):
-        return _told(context, commit)
+        return _unproven(context, commit)
     issuer = contract.source.issuer if contract.source else GITHUB_ISSUER
     claims = context.proof.claims(issuer)
     if claims is None:
-        return _told(context, commit)
-    journal.note("claims", claims)
+        return _unproven(context, commit)
+    journal.note(ClaimsFact(extra=claims))
     return prove(claims, context.variables, _payload(context))
 
 
-def _told(context: DeliveryContext, commit: Commit) -> Trigger:
+def _unproven(context: DeliveryContext, commit: Commit) -> Trigger:
     """Who asks, by what nobody has signed."""
     if in_github(context.variables):
         return from_github(context.variables, _payload(context))

@@ -79,7 +79,7 @@ def verify(
     """
     names = [service.service for service in environment.services]
     seen = ecs.services(environment.cluster, names)
-    done = []
+    verified = []
     for service in environment.services:
         observer(Started(stage="verify", subject=service.key))
         began = clock.now()
@@ -100,22 +100,22 @@ def verify(
         if silent is not None:
             raise silent
         seconds = (clock.now() - began).total_seconds()
-        done.append(
+        verified.append(
             VerifiedService(
                 service=service, image=image, tasks=len(running), answers=answers, seconds=seconds
             )
         )
-        text = _words(done[-1], named=shipped is not None)
+        text = _describe(verified[-1], named=shipped is not None)
         observer(Finished(stage="verify", subject=service.key, text=text, seconds=seconds))
-    return tuple(done)
+    return tuple(verified)
 
 
 def _in_service(glance: Snapshot, service: Service) -> None:
     """The service can be seen and is there; before anything is said of what it runs."""
     if not glance.answered:
-        said = glance.troubles[0].text if glance.troubles else "ECS gave no answer"
+        trouble = glance.troubles[0].text if glance.troubles else "ECS gave no answer"
         raise VerificationError(
-            f"{service.key} cannot be looked at: {said}",
+            f"{service.key} cannot be looked at: {trouble}",
             where=service.service,
             remedy="mend that, then verify again",
         )
@@ -214,7 +214,7 @@ def _stayed_up(later: Snapshot, service: Service, running: Sequence[Task]) -> No
 
 
 def _digest_of(task: Task, container: str) -> str | None:
-    return next((one.image_digest for one in task.containers if one.name == container), None)
+    return next((state.image_digest for state in task.containers if state.name == container), None)
 
 
 def _answers(
@@ -262,16 +262,16 @@ def _counted(answers: Sequence[HttpAnswer]) -> tuple[str, ...]:
     return tuple(f"{words.count(word)} × {word}" for word in dict.fromkeys(words))
 
 
-def _words(found: VerifiedService, *, named: bool) -> str:
-    tasks = f"{found.tasks} task{'s' * (found.tasks != 1)} of "
-    if named or found.image is None:
+def _describe(verified: VerifiedService, *, named: bool) -> str:
+    tasks = f"{verified.tasks} task{'s' * (verified.tasks != 1)} of "
+    if named or verified.image is None:
         tasks += "the shipped digest"
     else:
         # Nothing was shipped here: the service's own task definition is all that is known.
-        tasks += f"{found.image.digest.short}, the service's task definition"
-    if not found.answers:
+        tasks += f"{verified.image.digest.short}, the service's task definition"
+    if not verified.answers:
         return f"{tasks}; no url to ask"
     return (
-        f"{tasks}; GET {found.service.url} {found.service.expected_status}, "
-        f"{found.service.consecutive} in a row"
+        f"{tasks}; GET {verified.service.url} {verified.service.expected_status}, "
+        f"{verified.service.consecutive} in a row"
     )

@@ -8,11 +8,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from shipway.errors import EvidenceError
-from shipway.evidence import vsa
+from shipway.evidence import codec, vsa
 from shipway.evidence.ledger import LEDGER, RECORD, WRITING
+from shipway.evidence.predicate import Statement
 from shipway.evidence.signing import ENVELOPE
 
 _BLOCK: Final = 1 << 20
@@ -26,6 +27,7 @@ class Archive:
         root: The folder.
         ledger: The ledger's bytes; ``None`` where there is none.
         records: Every record's bytes.
+        statements: What those of them say that can be read.
         hashes: The SHA-256 of every file in a folder that has a record or had one.
         envelopes: Signatures' bytes.
         summaries: The gate's decisions (``vsa.json``).
@@ -35,6 +37,7 @@ class Archive:
     root: str
     ledger: bytes | None
     records: Mapping[str, bytes]
+    statements: Mapping[str, Statement]
     hashes: Mapping[str, str]
     envelopes: Mapping[str, bytes]
     summaries: Mapping[str, bytes]
@@ -79,6 +82,11 @@ def read(root: Path) -> Archive:
         root=str(root),
         ledger=ledger,
         records=records,
+        statements={
+            name: statement
+            for name, content in records.items()
+            if (statement := parsed(content)) is not None
+        },
         hashes=hashes,
         envelopes=envelopes,
         summaries=summaries,
@@ -86,11 +94,13 @@ def read(root: Path) -> Archive:
     )
 
 
-def parsed(content: bytes) -> dict[str, Any] | None:
+def parsed(content: bytes) -> Statement | None:
     """A record, where the bytes are one: a JSON object with a predicate."""
     try:
-        found = json.loads(content)
-        return dict(found) if isinstance(found["predicate"], dict) else None
+        document = json.loads(content)
+        if not isinstance(document["predicate"], dict):
+            return None
+        return codec.read(Statement, document)
     except (ValueError, LookupError, TypeError, RecursionError):
         return None
 
@@ -105,8 +115,8 @@ def _files(root: Path) -> Iterator[Path]:
 
 
 def _sha256(path: Path) -> str:
-    made = hashlib.sha256()
+    digest = hashlib.sha256()
     with path.open("rb") as stream:
         while block := stream.read(_BLOCK):
-            made.update(block)
-    return made.hexdigest()
+            digest.update(block)
+    return digest.hexdigest()

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
 from shipway.errors import EvidenceError, ShipwayError
+from shipway.evidence import codec
+from shipway.evidence.archive import parsed
 from shipway.evidence.history import digest_of
 from shipway.evidence.ledger import RECORD, LedgerEntry
 from shipway.image.referrers import IN_TOTO, AttachedDocument, Attachments
@@ -92,9 +94,10 @@ class ReferrerCopier:
 
     def copy(self, link: LedgerEntry, files: Mapping[str, bytes]) -> State:
         """Attach the record; a delivery that came to no image has nothing to attach it to."""
-        document = json.loads(files[RECORD])
-        digest = digest_of(document)
-        if not digest or not (document["predicate"].get("image") or {}).get("reference"):
+        record = parsed(files[RECORD])
+        digest = digest_of(record) if record else ""
+        image = record.predicate.image if record else None
+        if not digest or image is None or not image.reference:
             return "not applicable"
         notes = {"dev.shipway.record": link.record, "dev.shipway.sequence": str(link.sequence)}
         attached = AttachedDocument(artifact_type=IN_TOTO, content=files[RECORD], annotations=notes)
@@ -115,19 +118,19 @@ def make(
     """
     before = read(folder)
     files = _files(folder)
-    made = {place: one for place, one in before.items() if one.state != "pending"}
+    by_place = {place: copied for place, copied in before.items() if copied.state != "pending"}
     for copier in copiers:
-        if made.get(copier.place, _PENDING).state in {"done", "not applicable"}:
+        if by_place.get(copier.place, _PENDING).state in {"done", "not applicable"}:
             continue
-        made[copier.place] = _one(copier, link, files, later=later)
-    _write(folder, tuple(made.values()))
-    return tuple(made.values())
+        by_place[copier.place] = _copied(copier, link, files, later=later)
+    _write(folder, tuple(by_place.values()))
+    return tuple(by_place.values())
 
 
 _PENDING: Final = Copy(place="", state="pending")
 
 
-def _one(copier: Copier, link: LedgerEntry, files: Mapping[str, bytes], *, later: bool) -> Copy:
+def _copied(copier: Copier, link: LedgerEntry, files: Mapping[str, bytes], *, later: bool) -> Copy:
     if later:
         return Copy(place=copier.place, state="pending", why="the delivery was ended")
     try:
@@ -139,23 +142,19 @@ def _one(copier: Copier, link: LedgerEntry, files: Mapping[str, bytes], *, later
 def read(folder: Path) -> dict[str, Copy]:
     """What is known of a record's copies; nothing where none was ever wanted."""
     try:
-        said: Any = json.loads((folder / NAME).read_bytes())
-        return {
-            str(one["place"]): Copy(
-                place=str(one["place"]), state=one["state"], why=str(one.get("why", ""))
-            )
-            for one in said
-        }
-    except (OSError, ValueError, LookupError, TypeError):
+        written: Any = json.loads((folder / NAME).read_bytes())
+        copies = [codec.read(Copy, each) for each in written]
+    except (OSError, ValueError, TypeError):
         return {}
+    return {copy.place: copy for copy in copies if copy.place}
 
 
 def unmade(root: Path, links: Sequence[LedgerEntry]) -> Iterator[tuple[LedgerEntry, Copy]]:
     """Copies that are still to be made."""
     for link in links:
-        for one in read(root / link.folder).values():
-            if one.state in {"failed", "pending"}:
-                yield link, one
+        for copied in read(root / link.folder).values():
+            if copied.state in {"failed", "pending"}:
+                yield link, copied
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -167,7 +166,9 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 
 def _write(folder: Path, copies: Sequence[Copy]) -> None:
-    content = [{"place": one.place, "state": one.state, "why": one.why} for one in copies]
+    content = [
+        {"place": copied.place, "state": copied.state, "why": copied.why} for copied in copies
+    ]
     scratch = folder / f".{NAME}.writing"
     try:
         scratch.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")

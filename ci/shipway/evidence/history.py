@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
-from shipway.evidence.archive import Archive, parsed
+from shipway.evidence.archive import Archive
+from shipway.evidence.predicate import Delivery, Statement
 
 _HEX = 12
 
@@ -25,7 +25,7 @@ class RecordedDelivery:
         source: The commit, and the ref or "by hand".
         kind: How it ended, as machines read it.
         text: The same for a person.
-        document: The record.
+        statement: The record.
     """
 
     record: str
@@ -37,12 +37,12 @@ class RecordedDelivery:
     source: str
     kind: str
     text: str
-    document: Mapping[str, Any]
+    statement: Statement
 
     @property
-    def predicate(self) -> Mapping[str, Any]:
+    def delivery(self) -> Delivery:
         """What the record says."""
-        return dict(self.document["predicate"])
+        return self.statement.predicate
 
 
 def deliveries(archive: Archive, environment: str = "") -> tuple[RecordedDelivery, ...]:
@@ -52,50 +52,51 @@ def deliveries(archive: Archive, environment: str = "") -> tuple[RecordedDeliver
         archive: The evidence folder.
         environment: Only those of this environment.
     """
-    found = [
-        delivery(path, document)
-        for path, content in archive.records.items()
-        if (document := parsed(content)) is not None
-    ]
-    chosen = [one for one in found if environment in {"", one.environment}]
-    return tuple(sorted(chosen, key=lambda one: (one.started, one.sequence)))
+    rows = [row(path, statement) for path, statement in archive.statements.items()]
+    chosen = [recorded for recorded in rows if environment in {"", recorded.environment}]
+    return tuple(sorted(chosen, key=lambda recorded: (recorded.started, recorded.sequence)))
 
 
-def delivery(path: str, document: Mapping[str, Any]) -> RecordedDelivery:
+def row(path: str, statement: Statement) -> RecordedDelivery:
     """One record as a row; what it lacks stays empty."""
-    predicate = document["predicate"]
-    trigger = predicate.get("trigger") or {}
-    identity = predicate.get("identity") or {}
-    commit = predicate.get("commit") or {}
-    decision = predicate.get("decision") or {}
-    verdict = predicate.get("verdict") or {}
-    environment = (predicate.get("environment") or {}).get("name") or decision.get("environment")
-    who = str(trigger.get("actor") or "")
-    role = str(identity.get("arn") or "").partition("assumed-role/")[2]
-    event, ref = trigger.get("event", ""), trigger.get("ref", "")
-    by_hand = event in {"by-hand", ""}
-    sha = str(commit.get("sha") or "")[:7] + ("" if commit.get("clean", True) else "+changes")
+    delivery = statement.predicate
+    actor = delivery.trigger.actor if delivery.trigger else ""
+    role = delivery.identity.arn.partition("assumed-role/")[2] if delivery.identity else ""
     return RecordedDelivery(
         record=path,
-        sequence=int((predicate.get("chain") or {}).get("sequence") or 0),
-        started=str(predicate.get("startedOn") or ""),
-        environment=str(environment or ""),
-        who=f"{who} as {role}" if role else who,
-        what=digest_of(document),
-        source=f"{sha} {'by hand' if by_hand else f'{event} {ref}'}",
-        kind=str(verdict.get("kind") or ""),
-        text=str(verdict.get("text") or ""),
-        document=document,
+        sequence=delivery.chain.sequence,
+        started=delivery.started_on,
+        environment=_environment(delivery),
+        who=f"{actor} as {role}" if role else actor,
+        what=digest_of(statement),
+        source=_source(delivery),
+        kind=delivery.verdict.kind,
+        text=delivery.verdict.text,
+        statement=statement,
     )
 
 
-def digest_of(document: Mapping[str, Any]) -> str:
+def _environment(delivery: Delivery) -> str:
+    """Where it went, or was to go by the contract."""
+    name = delivery.environment.name if delivery.environment else ""
+    return name or (delivery.decision.environment if delivery.decision else "")
+
+
+def _source(delivery: Delivery) -> str:
+    commit, trigger = delivery.commit, delivery.trigger
+    sha = commit.sha[:7] if commit else ""
+    changed = "+changes" if commit and commit.clean is False else ""
+    by = f"{trigger.event} {trigger.ref}" if trigger and trigger.event else "by hand"
+    return f"{sha}{changed} {'by hand' if trigger and trigger.event == 'by-hand' else by}"
+
+
+def digest_of(statement: Statement) -> str:
     """``sha256:…`` of the image that a record is about; empty where it is about none."""
-    for subject in document.get("subject") or ():
-        value = (subject.get("digest") or {}).get("sha256")
-        if value:
-            return f"sha256:{value}"
-    return str((document["predicate"].get("build") or {}).get("digest") or "")
+    for subject in statement.subject:
+        if "sha256" in subject.digest:
+            return f"sha256:{subject.digest['sha256']}"
+    build = statement.predicate.build
+    return build.digest if build else ""
 
 
 def short(digest: str) -> str:
@@ -113,58 +114,59 @@ class Known:
     record: str
 
 
-def known_of(digest: str, found: tuple[RecordedDelivery, ...]) -> tuple[Known, ...]:
+def known_of(digest: str, rows: tuple[RecordedDelivery, ...]) -> tuple[Known, ...]:
     """Everything that records say of a digest, or of the image whose platform it is."""
     return tuple(
-        Known(subject=subject, text=text, record=one.record)
-        for one in found
-        if digest in mentioned(one)
-        for subject, text in _facts(digest, one)
+        Known(subject=subject, text=text, record=recorded.record)
+        for recorded in rows
+        if digest in mentioned(recorded)
+        for subject, text in _facts(digest, recorded)
     )
 
 
-def mentioned(one: RecordedDelivery) -> frozenset[str]:
+def mentioned(recorded: RecordedDelivery) -> frozenset[str]:
     """Every digest that a record is about: the image, its platforms, what it replaced."""
-    predicate = one.predicate
-    build, image = predicate.get("build") or {}, predicate.get("image") or {}
-    replaced = (
-        str(service.get("previousImage") or "").partition("@")[2]
-        for service in predicate.get("services") or ()
-    )
-    platforms = build.get("platforms") or {}
-    values = platforms.values() if isinstance(platforms, Mapping) else platforms
-    every = {one.what, str(build.get("digest") or ""), *values, *(image.get("platforms") or ())}
-    return frozenset({*every, *replaced} - {""})
+    delivery = recorded.delivery
+    digests = {recorded.what}
+    if delivery.build is not None:
+        digests |= {delivery.build.digest, *delivery.build.platforms.values()}
+    if delivery.image is not None:
+        digests |= {*delivery.image.platforms}
+    digests |= {service.previous_image.partition("@")[2] for service in delivery.services}
+    return frozenset(digests - {""})
 
 
-def _facts(digest: str, one: RecordedDelivery) -> Iterator[tuple[str, str]]:
-    predicate = one.predicate
-    build, image = predicate.get("build") or {}, predicate.get("image") or {}
-    ours = digest == one.what or digest in (image.get("platforms") or ())
-    if digest == build.get("digest") or (
-        isinstance(build.get("platforms"), Mapping) and digest in build["platforms"].values()
-    ):
-        again = ", nothing was built again" if build.get("reused") else ""
-        yield "built", f"from {one.source}{again}"
-    if ours and image.get("reference"):
-        moved = image.get("pushed")
-        done = f"{moved['bytes'] / 1e6:.1f} MB pushed" if moved else "nothing pushed"
-        yield "published", f"{image['reference']}  {done}"
-    if ours and predicate.get("promotion"):
-        yield "promoted", f"from {predicate['promotion'].get('from')}"
-    if ours and predicate.get("scan"):
-        yield "scanned", str(predicate["scan"].get("summary") or "")
-    for kept in predicate.get("sbom") or () if ours else ():
-        yield "sbom", f"{kept.get('format')}  {kept.get('components')} components  {kept['file']}"
-    for service in predicate.get("services") or ():
-        name = f"{one.environment}/{service.get('key')}"
-        if ours:
-            verdict = (service.get("verdict") or {}).get("name") or "unfinished"
-            yield (
-                "deployed",
-                f"{name}  {str(service.get('taskDefinition')).rpartition('/')[2]}  {verdict}",
-            )
-        elif str(service.get("previousImage") or "").endswith(digest):
-            went = one.kind == "succeeded"
+def _facts(digest: str, recorded: RecordedDelivery) -> Iterator[tuple[str, str]]:
+    delivery = recorded.delivery
+    build, image = delivery.build, delivery.image
+    if build is not None and digest in {build.digest, *build.platforms.values()}:
+        again = ", nothing was built again" if build.reused else ""
+        yield "built", f"from {recorded.source}{again}"
+    if digest == recorded.what or (image is not None and digest in image.platforms):
+        yield from _own_facts(recorded)
+        return
+    for service in delivery.services:
+        if service.previous_image.endswith(digest):
+            went = recorded.kind == "succeeded"
             how = "by" if went else "against"
-            yield "replaced" if went else "kept", f"in {name} {how} {short(one.what)}: {one.kind}"
+            text = f"in {recorded.environment}/{service.key} {how} {short(recorded.what)}"
+            yield "replaced" if went else "kept", f"{text}: {recorded.kind}"
+
+
+def _own_facts(recorded: RecordedDelivery) -> Iterator[tuple[str, str]]:
+    """What a record says of the image that it is about."""
+    delivery = recorded.delivery
+    if delivery.image is not None and delivery.image.reference:
+        moved = delivery.image.pushed
+        transfer = f"{moved.bytes / 1e6:.1f} MB pushed" if moved else "nothing pushed"
+        yield "published", f"{delivery.image.reference}  {transfer}"
+    if delivery.promotion is not None:
+        yield "promoted", f"from {delivery.promotion.from_environment}"
+    if delivery.scan is not None:
+        yield "scanned", delivery.scan.summary
+    for bill in delivery.sbom:
+        yield "sbom", f"{bill.format}  {bill.components} components  {bill.file}"
+    for service in delivery.services:
+        verdict = service.verdict.name if service.verdict else "unfinished"
+        revision = service.task_definition.rpartition("/")[2]
+        yield "deployed", f"{recorded.environment}/{service.key}  {revision}  {verdict}"

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shipway.evidence.canonical_json import canonical
+from shipway.evidence.predicate import ChainFact, PreviousRecordFact
 
 LEDGER: Final = "chain.jsonl"
 RECORD: Final = "record.json"
@@ -91,15 +92,15 @@ def read(content: bytes) -> Ledger:
             _take(json.loads(text), number, links, order)
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
             wrong.append(number)
-    current = tuple(links.get(one.line, one) for one in order)
+    current = tuple(links.get(link.line, link) for link in order)
     return Ledger(links=current, torn=len(torn), wrong=tuple(wrong))
 
 
-def _take(said: Any, number: int, links: dict[int, LedgerEntry], order: list[LedgerEntry]) -> None:
-    files = {str(name): str(value) for name, value in said["files"].items()}
-    if "of" in said:
+def _take(line: Any, number: int, links: dict[int, LedgerEntry], order: list[LedgerEntry]) -> None:
+    files = {str(name): str(value) for name, value in line["files"].items()}
+    if "of" in line:
         # The newest record of that number: a ledger that was tampered with may hold two.
-        owner = next(one for one in reversed(order) if one.sequence == said["of"])
+        owner = next(link for link in reversed(order) if link.sequence == line["of"])
         known = links.get(owner.line, owner)
         links[owner.line] = LedgerEntry(
             sequence=owner.sequence,
@@ -110,18 +111,18 @@ def _take(said: Any, number: int, links: dict[int, LedgerEntry], order: list[Led
         )
         return
     link = LedgerEntry(
-        sequence=int(said["sequence"]),
-        record=str(said["record"]),
-        sha256=str(said["sha256"]),
+        sequence=int(line["sequence"]),
+        record=str(line["record"]),
+        sha256=str(line["sha256"]),
         files=files,
         line=number,
     )
     order.append(link)
 
 
-def place_of(last: LedgerEntry | None) -> dict[str, Any]:
-    """What the next record says of its place: ``sequence`` and ``previous``."""
+def place_of(last: LedgerEntry | None) -> ChainFact:
+    """What the next record says of its place."""
     if last is None:
-        return {"sequence": 1, "previous": None}
-    previous = {"record": last.record, "sha256": last.sha256}
-    return {"sequence": last.sequence + 1, "previous": previous}
+        return ChainFact(sequence=1, previous=None)
+    previous = PreviousRecordFact(record=last.record, sha256=last.sha256)
+    return ChainFact(sequence=last.sequence + 1, previous=previous)

@@ -15,18 +15,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from shipway.errors import EvidenceError
 from shipway.evidence import ledger as chain
 from shipway.evidence.canonical_json import sha256
 from shipway.evidence.ledger import LEDGER, RECORD, WRITING, Ledger, LedgerEntry
+from shipway.evidence.predicate import ChainFact
 from shipway.util import lockfile
 
 LOCK: Final = ".chain.lock"
 _PATIENCE: Final = 10.0
 
-Compose = Callable[[dict[str, Any]], Mapping[str, bytes]]
+Compose = Callable[[ChainFact], Mapping[str, bytes]]
 """From the record's place in the chain, the files to keep; ``record.json`` is one of them."""
 
 
@@ -76,10 +77,10 @@ class RecordStore:
                     sequence=ledger.last.sequence + 1 if ledger.last else 1,
                     record=f"{name}/{RECORD}",
                     sha256=sha256(files[RECORD]),
-                    files={key: sha256(made) for key, made in files.items() if key != RECORD},
+                    files={key: sha256(content) for key, content in files.items() if key != RECORD},
                 )
-                for key, made in files.items():
-                    _write(folder / f".{key}{WRITING}", made)
+                for key, content in files.items():
+                    _write(folder / f".{key}{WRITING}", content)
                 self._append(link.written())
             except BaseException:
                 shutil.rmtree(folder, ignore_errors=True)
@@ -100,17 +101,17 @@ class RecordStore:
         """
         with self._alone():
             links = self._mended().links
-            link = next((one for one in reversed(links) if one.record == record), None)
+            link = next((link for link in reversed(links) if link.record == record), None)
             if link is None:
                 raise EvidenceError("the chain has no such record", where=record)
             folder = self.root / link.folder
-            for name, made in files.items():
+            for name, content in files.items():
                 if name in link.files:
                     raise EvidenceError("that file is there already", where=str(folder / name))
                 scratch = folder / f".{name}{WRITING}"
                 scratch.unlink(missing_ok=True)
-                _write(scratch, made)
-            hashes = {name: sha256(made) for name, made in files.items()}
+                _write(scratch, content)
+            hashes = {name: sha256(content) for name, content in files.items()}
             self._append(chain.addition(link.sequence, hashes))
             for name in files:
                 (folder / f".{name}{WRITING}").replace(folder / name)
@@ -125,9 +126,9 @@ class RecordStore:
             links = chain.read((self.root / LEDGER).read_bytes()).links
         except OSError:
             links = ()
-        for one in reversed(links):
-            if one.record == record:
-                return one
+        for entry in reversed(links):
+            if entry.record == record:
+                return entry
         raise EvidenceError("the chain has no such record", where=record)
 
     def _mended(self) -> Ledger:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 from shipway.errors import EvidenceError
 from shipway.evidence import ledger as chain
 from shipway.evidence import vsa
-from shipway.evidence.archive import Archive, parsed
+from shipway.evidence.archive import Archive
 from shipway.evidence.canonical_json import canonical, is_canonical, sha256
 from shipway.evidence.ledger import LEDGER, RECORD, Ledger, LedgerEntry
 from shipway.evidence.signing import ENVELOPE, Verifier
@@ -56,7 +56,9 @@ class Checked:
     def broken(self, record: str) -> tuple[ChainFinding, ...]:
         """What is wrong with one record or a file beside it."""
         folder = record.rpartition("/")[0]
-        return tuple(one for one in self.findings if one.path.rpartition("/")[0] == folder)
+        return tuple(
+            finding for finding in self.findings if finding.path.rpartition("/")[0] == folder
+        )
 
 
 def check(archive: Archive, verifier: Verifier | None = None) -> Checked:
@@ -96,15 +98,15 @@ def _ledger(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
             path=LEDGER,
             why=f"it begins with record {first.sequence}, {first.record}",
         )
-    for one, other in pairwise(ledger.links):
-        if other.sequence == one.sequence + 1:
+    for before, other in pairwise(ledger.links):
+        if other.sequence == before.sequence + 1:
             continue
-        kind: Kind = "removed" if other.sequence > one.sequence else "reordered"
+        kind: Kind = "removed" if other.sequence > before.sequence else "reordered"
         yield ChainFinding(
             kind=kind,
             path=other.record,
             why=f"line {other.line} of the ledger has record {other.sequence} "
-            f"after record {one.sequence}",
+            f"after record {before.sequence}",
         )
 
 
@@ -120,7 +122,7 @@ def _record(archive: Archive, link: LedgerEntry, ledger: Ledger) -> Iterator[Cha
         why = f"the ledger has it as record {link.sequence}, SHA-256 {link.sha256[:12]}…"
         yield ChainFinding(kind="removed", path=link.record, why=why)
     elif sha256(content) != link.sha256:
-        yield _changed(content, link, ledger)
+        yield _changed(archive, link, ledger)
     elif not is_canonical(content):
         yield ChainFinding(kind="form", path=link.record, why="it is not canonical JSON (RFC 8785)")
     yield from _beside(archive, link)
@@ -131,26 +133,31 @@ def _beside(archive: Archive, link: LedgerEntry) -> Iterator[ChainFinding]:
     content = archive.records.get(link.record, b"")
     # A record that is not the one it was says nothing of what lies beside it.
     untouched = sha256(content) == link.sha256
-    document = (parsed(content) if untouched else None) or {"predicate": {}}
-    own = {str(one["name"]): str(one["sha256"]) for one in document["predicate"].get("files") or ()}
+    record = archive.statements.get(link.record) if untouched else None
+    own = {file.name: file.sha256 for file in record.predicate.files} if record else {}
     for name, wanted in {**link.files, **own}.items():
         path = f"{link.folder}/{name}"
-        found = archive.hashes.get(path)
-        if found is None:
+        actual = archive.hashes.get(path)
+        if actual is None:
             why = f"it was written with record {link.sequence}"
             yield ChainFinding(kind="removed", path=path, why=why)
-        elif found != wanted:
-            why = f"its SHA-256 is {found[:12]}…, and was {wanted[:12]}…"
+        elif actual != wanted:
+            why = f"its SHA-256 is {actual[:12]}…, and was {wanted[:12]}…"
             yield ChainFinding(kind="changed", path=path, why=why)
     summary = archive.summaries.get(f"{link.folder}/{vsa.NAME}")
-    if untouched and summary is not None and not vsa.follows(document, link.sha256, summary):
+    if (
+        untouched
+        and summary is not None
+        and (record is None or not vsa.follows(record, link.sha256, summary))
+    ):
         why = "it does not follow from the record that it names"
         yield ChainFinding(kind="changed", path=f"{link.folder}/{vsa.NAME}", why=why)
 
 
-def _changed(content: bytes, link: LedgerEntry, ledger: Ledger) -> ChainFinding:
-    found = sha256(content)
-    other = next((one for one in ledger.links if one.sha256 == found), None)
+def _changed(archive: Archive, link: LedgerEntry, ledger: Ledger) -> ChainFinding:
+    content = archive.records[link.record]
+    actual = sha256(content)
+    other = next((link for link in ledger.links if link.sha256 == actual), None)
     if other is not None:
         return ChainFinding(
             kind="reordered",
@@ -158,51 +165,51 @@ def _changed(content: bytes, link: LedgerEntry, ledger: Ledger) -> ChainFinding:
             why=f"record {other.sequence} ({other.record}) lies in the place of "
             f"record {link.sequence}",
         )
-    document = parsed(content)
-    if document is None:
+    if link.record not in archive.statements:
         why = f"what is left ({len(content)} bytes) is no record"
         return ChainFinding(kind="cut off", path=link.record, why=why)
-    if sha256(_form(document)) == link.sha256:
+    if sha256(_form(content)) == link.sha256:
         return ChainFinding(
             kind="form", path=link.record, why="it says the same, but not in canonical JSON"
         )
-    why = f"its SHA-256 is {found[:12]}…, and was {link.sha256[:12]}…"
+    why = f"its SHA-256 is {actual[:12]}…, and was {link.sha256[:12]}…"
     return ChainFinding(kind="changed", path=link.record, why=why)
 
 
-def _form(document: Mapping[str, Any]) -> bytes:
+def _form(content: bytes) -> bytes:
+    """The same in canonical JSON."""
     try:
-        return canonical(document)
+        return canonical(json.loads(content))
     except (ValueError, RecursionError):
         return b""
 
 
 def _added(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
-    known = {one.record for one in ledger.links}
-    for path, content in archive.records.items():
+    known = {link.record for link in ledger.links}
+    for path in archive.records:
         if path in known:
             continue
-        place = ((parsed(content) or {}).get("predicate") or {}).get("chain") or {}
-        said = f"; it calls itself record {place['sequence']}" if place.get("sequence") else ""
-        yield ChainFinding(kind="added", path=path, why=f"the ledger does not have it{said}")
+        record = archive.statements.get(path)
+        sequence = record.predicate.chain.sequence if record else 0
+        claim = f"; it calls itself record {sequence}" if sequence else ""
+        yield ChainFinding(kind="added", path=path, why=f"the ledger does not have it{claim}")
 
 
 def _links(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
     """What each record says of the one before it, against the ledger."""
     for before, link in zip((None, *ledger.links), ledger.links, strict=False):
-        document = parsed(archive.records.get(link.record, b""))
-        if document is None or sha256(archive.records[link.record]) != link.sha256:
+        record = archive.statements.get(link.record)
+        if record is None or sha256(archive.records[link.record]) != link.sha256:
             continue  # told of already; what it says proves nothing
-        said = document["predicate"].get("chain") or {}
-        wanted = chain.place_of(before)
-        if said == wanted:
+        place = record.predicate.chain
+        if place == chain.place_of(before):
             continue
-        previous = said.get("previous") or {}
+        previous = place.previous.record if place.previous else ""
         yield ChainFinding(
             kind="reordered",
             path=link.record,
-            why=f"it says that it is record {said.get('sequence')} after "
-            f"{previous.get('record') or 'none'}, and the ledger has it after "
+            why=f"it says that it is record {place.sequence} after "
+            f"{previous or 'none'}, and the ledger has it after "
             f"{before.record if before else 'none'}",
         )
 

@@ -8,11 +8,13 @@ names by its SHA-256. A rollout that failed afterwards does not change what the 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any, Final
 
 from shipway import __version__
+from shipway.evidence.canonical_json import to_json
+from shipway.evidence.facts.gate import ContractFact
 from shipway.evidence.ledger import RECORD
+from shipway.evidence.predicate import Delivery, Statement
 
 NAME: Final = "vsa.json"
 TYPE: Final = "https://slsa.dev/verification_summary/v1"
@@ -20,28 +22,27 @@ _STATEMENT: Final = "https://in-toto.io/Statement/v1"
 _VERIFIER: Final = "https://shipway.dev/gate/v1"
 
 
-def statement(record: Mapping[str, Any], sha256: str) -> dict[str, Any]:
+def statement(record: Statement, sha256: str) -> dict[str, Any]:
     """The summary of what a record says the gate decided.
 
     Args:
         record: The record, an in-toto Statement.
         sha256: Of the record's bytes.
     """
-    predicate = record["predicate"]
-    passed = _passed(predicate)
-    contract = predicate.get("contract") or {}
-    subject = record["subject"][0]
+    delivery = record.predicate
+    passed = _passed(delivery)
+    contract = delivery.contract or ContractFact(path="ci/release.toml", sha256="")
     return {
         "_type": _STATEMENT,
-        "subject": record["subject"],
+        "subject": to_json(record.subject),
         "predicateType": TYPE,
         "predicate": {
             "verifier": {"id": _VERIFIER, "version": {"shipway": __version__}},
-            "timeVerified": predicate["finishedOn"],
-            "resourceUri": subject["name"],
+            "timeVerified": delivery.finished_on,
+            "resourceUri": record.subject[0].name,
             "policy": {
-                "uri": contract.get("path", "ci/release.toml"),
-                "digest": {"sha256": contract.get("sha256", "")},
+                "uri": contract.path,
+                "digest": {"sha256": contract.sha256},
             },
             "inputAttestations": [{"uri": RECORD, "digest": {"sha256": sha256}}],
             "verificationResult": "PASSED" if passed else "FAILED",
@@ -52,20 +53,19 @@ def statement(record: Mapping[str, Any], sha256: str) -> dict[str, Any]:
     }
 
 
-def follows(record: Mapping[str, Any], sha256: str, summary: bytes) -> bool:
+def follows(record: Statement, sha256: str, summary: bytes) -> bool:
     """Whether a summary is what this record leads to; whichever version of us wrote it."""
     try:
-        found = json.loads(summary)
+        actual = json.loads(summary)
         wanted = statement(record, sha256)
-        for one in (found, wanted):
-            one["predicate"]["verifier"].pop("version")
+        for document in (actual, wanted):
+            document["predicate"]["verifier"].pop("version")
     except (ValueError, LookupError, TypeError, AttributeError):
         return False
-    return bool(found == wanted)
+    return bool(actual == wanted)
 
 
-def _passed(predicate: Mapping[str, Any]) -> bool:
-    decision = predicate.get("decision") or {}
-    scan = predicate.get("scan") or {}
-    image = (predicate.get("image") or {}).get("reference")
-    return bool(decision.get("allowed") and scan.get("allowed") is not False and image)
+def _passed(delivery: Delivery) -> bool:
+    let = delivery.decision is not None and delivery.decision.allowed
+    stopped = delivery.scan is not None and delivery.scan.allowed is False
+    return bool(let and not stopped and delivery.image is not None and delivery.image.reference)

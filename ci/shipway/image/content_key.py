@@ -8,38 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import stat
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Final
 
-from shipway.errors import BuildError
-from shipway.image import dockerignore
+from shipway.image import context
 from shipway.image.build import BuildRequest
+from shipway.image.context import ContextFile
 from shipway.image.dockerfile import bases as bases_of
 
-VERSION: Final = 1
+VERSION: Final = 2
 """Part of every key: another way to make them makes other keys."""
-_CHUNK: Final = 1 << 20
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class ContextFile:
-    """One thing in the context that BuildKit sees.
-
-    Attributes:
-        path: Relative to the context, with ``/`` between its parts.
-        kind: ``file``, ``link`` or ``folder``.
-        mode: Permission bits; 0 for a link, which has none of its own.
-        content: A file's SHA-256, a link's target, nothing for a folder.
-    """
-
-    path: str
-    kind: str
-    mode: int
-    content: str
+SOURCE: Final = "src-"
+"""Begins the tag of every key."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +32,7 @@ class ContentKey:
     @property
     def tag(self) -> str:
         """The tag by which a registry knows the image that was built from this source."""
-        return f"src-{self.value[:40]}"
+        return f"{SOURCE}{self.value[:40]}"
 
 
 def key(
@@ -76,7 +57,9 @@ def key(
         "labels": sorted(request.labels),
         "provenance": "max",
         "timestamps": "rewritten",
-        "context": [[one.path, one.kind, one.mode, one.content] for one in sorted(entries)],
+        "context": [
+            [entry.path, entry.kind, entry.mode, entry.content] for entry in sorted(entries)
+        ],
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return ContentKey(hashlib.sha256(text.encode()).hexdigest())
@@ -93,20 +76,34 @@ def of(request: BuildRequest, resolve: Callable[[str], str]) -> tuple[ContentKey
         BuildError: The context cannot be read.
     """
     try:
-        text = request.dockerfile.read_text(encoding="utf-8")
+        # As bytes: reading as text would turn a lone carriage return into an end of line.
+        text = request.dockerfile.read_bytes().decode()
     except (OSError, UnicodeError):
         return None, "the Dockerfile cannot be read"
-    wanted = bases_of(text, request.build_args)
-    if not wanted.complete:
-        return None, "a base image has a variable in its name that only BuildKit knows"
-    found: dict[str, str] = {}
-    for reference in wanted.images:
-        place = request.build_contexts.get(reference, f"docker-image://{reference}")
-        digest = _pinned(place, resolve)
-        if not digest:
+    wanted = bases_of(text, request.build_args, request.platforms)
+    if wanted.unsure:
+        return None, f"the base images are not sure: {wanted.unsure}"
+    contexts = {_familiar(name): place for name, place in request.build_contexts.items()}
+    places = {
+        # BuildKit puts a named context in the place of a stage, too.
+        **{name: contexts[name] for name in wanted.stages if name in contexts},
+        **{
+            reference: contexts.get(_familiar(reference), f"docker-image://{reference}")
+            for reference in wanted.images
+        },
+    }
+    digests: dict[str, str] = {}
+    for reference, place in places.items():
+        digests[reference] = _pinned(place, resolve)
+        if not digests[reference]:
             return None, f"nobody says what {reference} stands for"
-        found[reference] = digest
-    return key(request, text, found, read(request)), ""
+    return key(request, text, digests, context.read(request)), ""
+
+
+def _familiar(reference: str) -> str:
+    """The short form by which BuildKit looks for a named context (dockerui, NamedContext)."""
+    short = reference.removeprefix("index.docker.io/").removeprefix("docker.io/")
+    return short.removeprefix("library/").removesuffix(":latest")
 
 
 def _pinned(place: str, resolve: Callable[[str], str]) -> str:
@@ -116,75 +113,3 @@ def _pinned(place: str, resolve: Callable[[str], str]) -> str:
         return resolve(rest)
     _, at, digest = rest.partition("@")
     return digest if at else ""
-
-
-def ignore_file(request: BuildRequest) -> Path:
-    """``NAME.dockerignore`` beside the Dockerfile goes before the context's own."""
-    own = request.dockerfile.with_name(f"{request.dockerfile.name}.dockerignore")
-    return own if own.is_file() else request.context / ".dockerignore"
-
-
-def read(request: BuildRequest) -> tuple[ContextFile, ...]:
-    """What BuildKit sees of the context, in order of path.
-
-    Raises:
-        BuildError: A file cannot be read.
-    """
-    try:
-        ignore = ignore_file(request)
-        text = ignore.read_text("utf-8", "surrogateescape") if ignore.is_file() else ""
-        patterns = dockerignore.parse(text)
-        return tuple(sorted(_walk(request.context, "", patterns)))
-    except OSError as error:
-        raise BuildError(
-            f"the build context cannot be read: {error.strerror or error}",
-            where=str(error.filename or request.context),
-            remedy="see who owns that file and its mode, or name it in .dockerignore",
-        ) from error
-
-
-def _walk(
-    root: Path, below: str, patterns: Sequence[dockerignore.Pattern]
-) -> Iterator[ContextFile]:
-    with os.scandir(root / below) as found:
-        listed = sorted(found, key=lambda one: one.name)
-    for one in listed:
-        path = f"{below}/{one.name}" if below else one.name
-        left_out = dockerignore.ignored(path, patterns)
-        if one.is_dir(follow_symlinks=False):
-            inner = (
-                list(_walk(root, path, patterns)) if not left_out or _takes_back(patterns) else ()
-            )
-            # A folder that was left out is there all the same where a file below it was taken back.
-            if inner or not left_out:
-                yield ContextFile(_shown(path), "folder", _mode(one), "")
-            yield from inner
-        elif not left_out:
-            yield _entry(one, path)
-
-
-def _takes_back(patterns: Sequence[dockerignore.Pattern]) -> bool:
-    return any(pattern.back for pattern in patterns)
-
-
-def _entry(one: os.DirEntry[str], path: str) -> ContextFile:
-    if one.is_symlink():
-        return ContextFile(_shown(path), "link", 0, _shown(str(Path(one.path).readlink())))
-    if not one.is_file(follow_symlinks=False):
-        return ContextFile(
-            _shown(path), "other", _mode(one), ""
-        )  # a socket or a device: BuildKit's word
-    total = hashlib.sha256()
-    with open(one.path, "rb") as content:  # noqa: PTH123  # a DirEntry holds the path as text
-        while chunk := content.read(_CHUNK):
-            total.update(chunk)
-    return ContextFile(_shown(path), "file", _mode(one), total.hexdigest())
-
-
-def _mode(one: os.DirEntry[str]) -> int:
-    return stat.S_IMODE(one.stat(follow_symlinks=False).st_mode)
-
-
-def _shown(path: str) -> str:
-    """A name that is no UTF-8 keeps its bytes, as JSON can hold them."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

@@ -29,7 +29,7 @@ def parse(text: str) -> tuple[Pattern, ...]:
     A line that is no pattern (an unclosed ``[``) matches nothing here; BuildKit refuses it, so the
     build fails before anything could rest on it.
     """
-    found = []
+    patterns = []
     for number, raw in enumerate(text.splitlines()):
         line = raw.removeprefix("\ufeff") if number == 0 else raw
         if line.startswith("#"):
@@ -46,8 +46,8 @@ def parse(text: str) -> tuple[Pattern, ...]:
             continue
         expression = _compiled(cleaned)
         if expression is not None:
-            found.append(Pattern(expression, back))
-    return tuple(found)
+            patterns.append(Pattern(expression, back))
+    return tuple(patterns)
 
 
 def ignored(path: str, patterns: Iterable[Pattern]) -> bool:
@@ -58,10 +58,10 @@ def ignored(path: str, patterns: Iterable[Pattern]) -> bool:
         patterns: In the file's order.
     """
     parts = path.split("/")
-    whole = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
+    beginnings = ["/".join(parts[:count]) for count in range(1, len(parts) + 1)]
     left_out = False
     for pattern in patterns:
-        if pattern.back == left_out and any(map(pattern.expression.fullmatch, whole)):
+        if pattern.back == left_out and any(map(pattern.expression.fullmatch, beginnings)):
             left_out = not pattern.back
     return left_out
 
@@ -83,10 +83,10 @@ def _compiled(pattern: str) -> re.Pattern[str] | None:
                 parts.append(".*")
             continue
         if sign == "[":
-            found = _class(pattern, at)
-            if found is None:
+            character_class = _class(pattern, at)
+            if character_class is None:
                 return None
-            text, at = found
+            text, at = character_class
             parts.append(text)
             continue
         if sign == "\\" and at + 1 < len(pattern):

@@ -69,15 +69,15 @@ def _statements(layout: Layout) -> Iterator[tuple[Digest, Mapping[str, Any]]]:
 
 
 def _document(
-    found: Mapping[str, Any], platform: str, digest: Digest, name: str
+    statement: Mapping[str, Any], platform: str, digest: Digest, name: str
 ) -> AttachedDocument:
-    predicate = found["predicate"]
-    if found["predicateType"] == SLSA_V02:
+    predicate = statement["predicate"]
+    if statement["predicateType"] == SLSA_V02:
         predicate = as_v1(predicate)
-    made = referrers.statement(SLSA_V1, predicate, digest, name)
+    document = referrers.statement(SLSA_V1, predicate, digest, name)
     return AttachedDocument(
         artifact_type=IN_TOTO,
-        content=json.dumps(made, sort_keys=True, separators=(",", ":")).encode(),
+        content=json.dumps(document, sort_keys=True, separators=(",", ":")).encode(),
         annotations=referrers.notes(platform, digest, SLSA_V1),
     )
 

@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from shipway.config.environment import Origin
 from shipway.errors import DigestError, ImageNotFoundError
 from shipway.image.build import REVISION, BuiltImage
-from shipway.image.content_key import ContentKey
+from shipway.image.content_key import SOURCE, ContentKey
 from shipway.values import Commit, Digest, ImageReference
 
 DIRTY: Final = "-dirty"
@@ -89,18 +89,23 @@ class ImageRepository(Protocol):
         """
         ...
 
-    def tag(self, digest: Digest, tag: str) -> Digest:
+    def tag(self, digest: Digest, tag: str) -> Digest | None:
         """Give an image that is here a further tag, by its manifest alone.
 
         A tag that stands for something else is left as it is.
 
         Returns:
-            What the tag stands for now.
+            What the tag stands for now; ``None`` where the image has as many tags as the registry
+            allows.
 
         Raises:
             ImageNotFoundError: There is no such image here.
             PublishError: The registry refused it.
         """
+        ...
+
+    def tags(self, digest: Digest) -> tuple[str, ...]:
+        """The tags of an image, sorted; none where it is not there."""
         ...
 
     def labels(self, digest: Digest) -> Mapping[str, str]:
@@ -136,9 +141,7 @@ def already_there(built: BuiltImage, stored: StoredImage | None) -> bool:
     """
     if stored is None:
         return False
-    if stored.digest == built.digest:
-        return True
-    if stored.platforms == frozenset(digest for _, digest in built.platforms):
+    if _same(built, stored):
         return True
     raise DigestError(
         f"tag {built.tag} is already in the repository with other content",
@@ -147,6 +150,51 @@ def already_there(built: BuiltImage, stored: StoredImage | None) -> bool:
         "a Dockerfile that is not reproducible), then deliver the one that is there with --image, "
         "or make a new commit",
     )
+
+
+def standing(
+    built: BuiltImage, repository: ImageRepository, commit: Commit, content: ContentKey | None
+) -> PublishedImage | None:
+    """The image that a clean commit has already, where this build of it gave other bytes.
+
+    A build that is not reproducible gives other bytes each time, and a tag never stands for two
+    contents. So the first image of a commit is its image, also for whoever comes later from a
+    machine without a cache, or after a run that was killed between the push and the key's tag.
+
+    Args:
+        built: What was built now.
+        repository: Where the commit's tag may stand.
+        commit: The commit.
+        content: What it was built from now; ``None`` where nobody knows.
+
+    Returns:
+        The image to go on with; ``None`` where there is none, or where it is what was built.
+    """
+    stored = repository.find(built.tag) if commit.clean else None
+    if stored is None or _same(built, stored) or not _of(commit, content, stored, repository):
+        return None
+    names = {name for name, _ in stored.named}
+    if names and names != {name for name, _ in built.platforms}:
+        return None
+    return _published(repository, stored, built.tag, None)
+
+
+def _of(
+    commit: Commit,
+    content: ContentKey | None,
+    stored: StoredImage,
+    repository: ImageRepository,
+) -> bool:
+    """Whether an image was built from this commit, and nothing says that its bases were others."""
+    if repository.labels(stored.digest).get(REVISION) != commit.sha:
+        return False
+    keys = {tag for tag in repository.tags(stored.digest) if tag.startswith(SOURCE)}
+    return content is None or not keys or content.tag in keys
+
+
+def _same(built: BuiltImage, stored: StoredImage) -> bool:
+    platforms = frozenset(digest for _, digest in built.platforms)
+    return stored.digest == built.digest or stored.platforms == platforms
 
 
 def publish(built: BuiltImage, repository: ImageRepository) -> PublishedImage:
@@ -186,8 +234,12 @@ def reuse(
     A work tree that differs from its commit also finds what such a tree left; a clean one never
     does, so what no commit holds is never released as if one did.
 
+    Returns:
+        The image. Its tag is the commit's; the key's where the image has as many tags as the
+        registry allows, or where the work tree is not clean.
+
     Raises:
-        DigestError: The commit's own tag stands for another image; nothing is overwritten.
+        DigestError: The commit's own tag stands for another source's image; nothing is overwritten.
         ImageNotFoundError: What has the key's tag is no image.
     """
     tags = [content.tag] if commit.clean else [content.tag, f"{content.tag}{DIRTY}"]
@@ -198,9 +250,14 @@ def reuse(
         built_by = repository.labels(stored.digest).get(REVISION, "")
         name = tag
         if commit.clean:
-            name = commit.sha
             now = repository.tag(stored.digest, commit.sha)
-            if now != stored.digest:
+            name = commit.sha if now else tag
+            if now and now != stored.digest:
+                own = repository.find(commit.sha)
+                if own is not None and _of(commit, content, own, repository):
+                    # Built from this source by this commit, and another build was faster with the
+                    # key's tag.
+                    return _published(repository, own, commit.sha, None)
                 raise DigestError(
                     f"tag {commit.sha} is already in the repository, but the same source was "
                     "built as another image",
@@ -225,7 +282,8 @@ def remember(
 ) -> None:
     """Put the content key's tag on an image that was built now, unless another has it already.
 
-    Two builds of one source at the same time give two images; the first keeps the tag.
+    Two builds of one source at the same time give two images; the first keeps the tag. An image
+    with as many tags as the registry allows gets none.
 
     Raises:
         PublishError: The registry refused it.

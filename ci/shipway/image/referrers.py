@@ -131,8 +131,8 @@ def manifest(
         "annotations": dict(sorted(document.annotations.items())),
     }
     content = json.dumps(body, separators=(",", ":")).encode()
-    made = Manifest(digest=digest_of(content), media_type=MANIFEST_TYPE, content=content)
-    return made, {empty: EMPTY, document.digest: document.content}
+    attachment = Manifest(digest=digest_of(content), media_type=MANIFEST_TYPE, content=content)
+    return attachment, {empty: EMPTY, document.digest: document.content}
 
 
 def statement(
@@ -157,5 +157,5 @@ def notes(platform: str, digest: Digest, predicate_type: str) -> dict[str, str]:
     }
 
 
-def _key(artifact_type: str, said: Mapping[str, str]) -> tuple[str, str, str]:
-    return artifact_type, said.get(PREDICATE_TYPE, ""), said.get(PLATFORM_DIGEST, "")
+def _key(artifact_type: str, annotations: Mapping[str, str]) -> tuple[str, str, str]:
+    return artifact_type, annotations.get(PREDICATE_TYPE, ""), annotations.get(PLATFORM_DIGEST, "")

@@ -133,8 +133,8 @@ def _bill(
 
 def _catalogued(cataloguer: Cataloguer, image: Manifest, folder: Path, name: str) -> bytes | None:
     """Show the tool a layout with this one platform: it would stumble over attestations."""
-    with tempfile.TemporaryDirectory(prefix="shipway-sbom-") as made:
-        view = Path(made)
+    with tempfile.TemporaryDirectory(prefix="shipway-sbom-") as scratch:
+        view = Path(scratch)
         entry = {
             "mediaType": image.media_type,
             "digest": image.digest.value,
@@ -157,10 +157,10 @@ def settled(raw: bytes, digest: Digest, time: datetime) -> bytes:
     return json.dumps(sbom, sort_keys=True, separators=(",", ":")).encode()
 
 
-def statements(found: Sequence[Sbom], name: str) -> tuple[Mapping[str, Any], ...]:
+def statements(bills: Sequence[Sbom], name: str) -> tuple[Mapping[str, Any], ...]:
     """Each bill as an in-toto Statement, for a signature to be about."""
     return tuple(
         referrers.statement(BOM_PREDICATE, json.loads(sbom.document.content), sbom.digest, name)
-        for sbom in found
+        for sbom in bills
         if sbom.document is not None
     )

@@ -163,21 +163,21 @@ def await_scans(
         tell: Takes a line when waiting begins.
     """
     began = clock.now()
-    found = scans(store, platforms)
-    pause, told = _FIRST_PAUSE, False
+    platform_scans = scans(store, platforms)
+    pause, reported = _FIRST_PAUSE, False
     while True:
         gone = (clock.now() - began).total_seconds()
-        states = {state_of(one, policy, clock.now()) for one in found}
+        states = {state_of(scan, policy, clock.now()) for scan in platform_scans}
         pending = "waiting" in states and gone < policy.wait
         coming = policy.required and "absent" in states and gone < min(_GRACE_SECONDS, policy.wait)
         if not (policy.required or policy.most) or not (pending or coming):
-            return found
-        if not told:
+            return platform_scans
+        if not reported:
             tell(f"waiting for the scan, {policy.wait} s at most")
-            told = True
+            reported = True
         clock.sleep(min(pause, max(policy.wait - gone, 0.0)))
         pause = min(pause * 1.5, _LONGEST_PAUSE)
-        found = scans(store, platforms)
+        platform_scans = scans(store, platforms)
 
 
 def scans(store: Scans, platforms: Sequence[Digest]) -> tuple[Scan, ...]:
@@ -186,7 +186,7 @@ def scans(store: Scans, platforms: Sequence[Digest]) -> tuple[Scan, ...]:
 
 
 def decide(
-    found: Sequence[Scan],
+    platform_scans: Sequence[Scan],
     policy: Scanning,
     waivers: Sequence[Waiver],
     now: datetime,
@@ -199,7 +199,7 @@ def decide(
     its owner renews or removes it.
 
     Args:
-        found: One scan for each platform.
+        platform_scans: One scan for each platform.
         policy: What the environment asks.
         waivers: Those of ``ci/waivers.toml``.
         now: The time, against which waivers run out and scans grow stale.
@@ -207,17 +207,17 @@ def decide(
     """
     reasons = [
         why
-        for one in found
-        if policy.required and (why := _unfinished(one, state_of(one, policy, now), policy))
+        for scan in platform_scans
+        if policy.required and (why := _unfinished(scan, state_of(scan, policy, now), policy))
     ]
-    if policy.required and not found:
+    if policy.required and not platform_scans:
         reasons.append("there is no platform that a scan could be about")
     counted: Counter[str] = Counter()
     used: dict[Waiver, None] = {}
     expired: dict[Waiver, None] = {}
     rows: list[tuple[str, ...]] = []
     judged: list[tuple[ScanFinding, Digest, Waiver | None]] = []
-    distinct = _distinct(found)
+    distinct = _distinct(platform_scans)
     for finding in sorted(distinct, key=_worst_first):
         platforms = distinct[finding]
         waiver = _waiver_of(finding, waivers, {index, *platforms}, now)
@@ -236,9 +236,9 @@ def decide(
         rows.append((*shown, counts))
         judged.append((finding, min(platforms), waiver if waiver in used else None))
     reasons += [
-        f"the waiver of {one.id} in {one.package} ran out on {one.expires}; its owner is "
-        f"{one.owner}"
-        for one in expired
+        f"the waiver of {waiver.id} in {waiver.package} ran out on {waiver.expires}; its owner is "
+        f"{waiver.owner}"
+        for waiver in expired
     ]
     reasons += [
         f"{counted[name]} {name} where at most {limit} may be"
@@ -247,7 +247,7 @@ def decide(
     ]
     return Decision(
         allowed=not reasons,
-        text=words(found, counted, len(used)),
+        text=describe(platform_scans, counted, len(used)),
         reasons=tuple(reasons),
         counted={name: counted[name] for name in _SEVERITIES if counted[name]},
         waived=tuple(used),
@@ -256,28 +256,32 @@ def decide(
     )
 
 
-def words(found: Sequence[Scan], counted: Mapping[str, int] | None = None, waived: int = 0) -> str:
+def describe(
+    platform_scans: Sequence[Scan], counted: Mapping[str, int] | None = None, waived: int = 0
+) -> str:
     """One line for a person; it never says clean where nothing was scanned."""
     if counted is None:
         counted = Counter()
-        for one in found:
-            counted.update({name.lower(): number for name, number in one.findings.items()})
-    undone = dict.fromkeys(f"scan {one.status}" for one in found if one.status not in _DONE)
+        for scan in platform_scans:
+            counted.update({name.lower(): number for name, number in scan.findings.items()})
+    undone = dict.fromkeys(
+        f"scan {scan.status}" for scan in platform_scans if scan.status not in _DONE
+    )
     parts = [f"{counted[name]} {name}" for name in _SEVERITIES if counted.get(name)]
     if waived:
         parts.append(f"{waived} waived" if waived > 1 else "1 waived")
-    if not parts and found and not undone:
+    if not parts and platform_scans and not undone:
         parts.append("no findings")
     return "; ".join([*([", ".join(parts)] if parts else []), *undone]) or f"scan {NOT_AVAILABLE}"
 
 
 def _unfinished(scan: Scan, state: State, policy: Scanning) -> str:
-    said = f": {scan.reason}" if scan.reason else ""
+    reason = f": {scan.reason}" if scan.reason else ""
     return {
         "done": "",
-        "absent": f"a scan is required, and {scan.digest.short} has none{said}",
+        "absent": f"a scan is required, and {scan.digest.short} has none{reason}",
         "waiting": f"the scan of {scan.digest.short} is still {scan.status} after {policy.wait} s",
-        "blocked": f"{scan.digest.short} cannot be judged: scan {scan.status}{said}",
+        "blocked": f"{scan.digest.short} cannot be judged: scan {scan.status}{reason}",
         "stale": f"the scan of {scan.digest.short} is older than {policy.max_age} days; "
         "start another (aws ecr start-image-scan)",
     }[state]
@@ -287,11 +291,11 @@ def _worst_first(finding: ScanFinding) -> tuple[int, str, str, str]:
     return _SEVERITIES.index(finding.severity), finding.id, finding.package, finding.version
 
 
-def _distinct(found: Sequence[Scan]) -> Mapping[ScanFinding, set[Digest]]:
+def _distinct(platform_scans: Sequence[Scan]) -> Mapping[ScanFinding, set[Digest]]:
     distinct: dict[ScanFinding, set[Digest]] = {}
-    for one in found:
-        for finding in one.listed:
-            distinct.setdefault(finding, set()).add(one.digest)
+    for scan in platform_scans:
+        for finding in scan.listed:
+            distinct.setdefault(finding, set()).add(scan.digest)
     return distinct
 
 
@@ -301,8 +305,10 @@ def _waiver_of(
     """The waiver of a finding; one that holds before one that ran out."""
     names = {digest.value for digest in digests} | {"all"}
     matching = [
-        one
-        for one in waivers
-        if (one.id, one.package) == (finding.id, finding.package) and one.digest in names
+        waiver
+        for waiver in waivers
+        if (waiver.id, waiver.package) == (finding.id, finding.package) and waiver.digest in names
     ]
-    return max(matching, key=lambda one: (one.expires >= now.date(), one.expires), default=None)
+    return max(
+        matching, key=lambda waiver: (waiver.expires >= now.date(), waiver.expires), default=None
+    )

@@ -31,9 +31,9 @@ def _twins(folder: Path) -> Iterator[tuple[Path, Path]]:
     """Each blob of an image, with each place beside it where the same content lies again."""
     # A name that begins with a dot is a build under way; a link leads to somebody else's folder.
     beside = [
-        one
-        for one in _entries(folder.parent)
-        if one != folder and not one.name.startswith(".") and not one.is_symlink()
+        entry
+        for entry in _entries(folder.parent)
+        if entry != folder and not entry.name.startswith(".") and not entry.is_symlink()
     ]
     for blob in _entries(folder / BLOBS):
         for other in beside:

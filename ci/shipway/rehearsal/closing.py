@@ -70,7 +70,7 @@ def close(root: Path, judged: Judged, *, seconds: float) -> Path:
                 walk=one.walk, record=one.record, report=f"{one.folder}/{reports.NAME}"
             )
             for one in judged.walks.values()
-            if one.record
+            if one.record is not None
         ],
         name=root.name,
         seconds=seconds,

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+from shipway.evidence import codec
+from shipway.evidence.facts import Fact
+from shipway.evidence.predicate import Delivery, Statement
 from shipway.image.scan import NOT_AVAILABLE
+from shipway.observer import Rolling
+from shipway.rehearsal.observation import Observation, TrafficFact
 
-Fact = Mapping[str, Any]
 RECORD: Final = "record.json"
 WALK: Final = "walk.json"
 
@@ -24,25 +28,20 @@ class ScenarioResult:
 
     Attributes:
         folder: Where it lies, below the evidence folder.
-        record: ``record.json``: an in-toto Statement; empty where it is gone.
+        record: ``record.json``: an in-toto Statement; ``None`` where it is gone.
         walk: ``walk.json``: exit code, expected exit code, OIDC, requests asked and lost.
         broken: Why the chain does not hold here; empty where it does.
     """
 
     folder: str
-    record: Fact
-    walk: Fact
+    record: Statement | None
+    walk: Observation
     broken: str = ""
 
     @property
-    def predicate(self) -> Fact:
-        """What the record says of the delivery."""
-        return dict(self.record.get("predicate") or {})
-
-    @property
-    def verdict(self) -> Fact:
-        """How it ended."""
-        return dict(self.predicate.get("verdict") or {})
+    def delivery(self) -> Delivery:
+        """What the record says of the delivery; nothing at all where there is no record."""
+        return (self.record or codec.read(Statement, {})).predicate
 
     def proof(self, pointer: str, file: str = RECORD) -> CriterionProof:
         """A place in one of the two files."""
@@ -100,99 +99,99 @@ def _row(
 def _walk(walks: ScenarioResults, name: str) -> ScenarioResult:
     if name not in walks:
         raise _Unmet(f"there is no evidence of {name}")
-    found = walks[name]
-    if found.broken:
-        raise _Unmet(f"the evidence of {name} does not hold: {found.broken}", found.proof(""))
-    if not found.record:
-        raise _Unmet(f"{name} left no record", found.proof(""))
-    return found
+    result = walks[name]
+    if result.broken:
+        raise _Unmet(f"the evidence of {name} does not hold: {result.broken}", result.proof(""))
+    if result.record is None:
+        raise _Unmet(f"{name} left no record", result.proof(""))
+    return result
 
 
-def _need(found: ScenarioResult, condition: object, why: str, file: str = RECORD) -> None:
+def _need(result: ScenarioResult, condition: object, why: str, file: str = RECORD) -> None:
     if not condition:
-        raise _Unmet(why, found.proof("", file))
+        raise _Unmet(why, result.proof("", file))
 
 
 def _oidc(walks: ScenarioResults) -> CriterionProof:
     for name in ("01-main", "02-stable"):
-        found = _walk(walks, name)
-        arn = str((found.predicate.get("identity") or {}).get("arn", ""))
-        _need(found, ":assumed-role/" in arn, f"{name} ran as {arn or 'nobody'}, no assumed role")
-        oidc = found.walk.get("oidc") or {}
-        key = str(oidc.get("accessKeyId", ""))
-        _need(found, key.startswith("ASIA"), f"{name} used a long-lived key", WALK)
-        _need(found, oidc.get("claims"), f"{name} shows no signed token", WALK)
-        refused = oidc.get("refused") or []
-        _need(found, refused, f"{name} tried no token that must be refused", WALK)
-        wrong = [one["what"] for one in refused if not one.get("refused")]
-        _need(found, not wrong, f"STS accepted {', '.join(wrong)}", WALK)
+        result = _walk(walks, name)
+        identity = result.delivery.identity
+        arn = identity.arn if identity else ""
+        _need(result, ":assumed-role/" in arn, f"{name} ran as {arn or 'nobody'}, no assumed role")
+        oidc = result.walk.oidc
+        short = oidc.access_key_id.startswith("ASIA")
+        _need(result, short, f"{name} used a long-lived key", WALK)
+        _need(result, oidc.claims, f"{name} shows no signed token", WALK)
+        _need(result, oidc.refused, f"{name} tried no token that must be refused", WALK)
+        accepted = [token.what for token in oidc.refused if not token.refused]
+        _need(result, not accepted, f"STS accepted {', '.join(accepted)}", WALK)
     return _walk(walks, "02-stable").proof("/oidc/refused", WALK)
 
 
 def _main(walks: ScenarioResults) -> CriterionProof:
-    found = _ended(walks, "01-main")
-    tasks = (found.predicate.get("decision") or {}).get("tasks", [])
-    _need(found, (found.predicate.get("build") or {}).get("digest"), "main built no image")
-    _need(found, found.predicate.get("environment", {}).get("name") == "staging", "not staging")
+    result = _ended(walks, "01-main")
+    delivery = result.delivery
+    tasks = delivery.decision.tasks if delivery.decision else ()
+    _need(result, delivery.build and delivery.build.digest, "main built no image")
+    _need(result, _went_to(delivery) == "staging", "not staging")
     if "publish" in tasks:
-        reference = (found.predicate.get("image") or {}).get("reference", "")
-        _need(found, "@sha256:" in reference, "main published no digest")
-    _need(found, "deploy" in tasks or not found.predicate.get("services"), "main deployed unasked")
-    return found.proof("/predicate/image/reference")
+        reference = delivery.image.reference if delivery.image else ""
+        _need(result, "@sha256:" in reference, "main published no digest")
+    _need(result, "deploy" in tasks or not delivery.services, "main deployed unasked")
+    return result.proof("/predicate/image/reference")
 
 
 def _stable(walks: ScenarioResults) -> CriterionProof:
-    found = _ended(walks, "02-stable")
-    _need(
-        found, found.predicate.get("environment", {}).get("name") == "production", "not production"
-    )
-    _need(found, found.predicate.get("services"), "no service was rolled out")
-    return found.proof("/predicate/services/0/verdict")
+    result = _ended(walks, "02-stable")
+    _need(result, _went_to(result.delivery) == "production", "not production")
+    _need(result, result.delivery.services, "no service was rolled out")
+    return result.proof("/predicate/services/0/verdict")
+
+
+def _went_to(delivery: Delivery) -> str:
+    return delivery.environment.name if delivery.environment else ""
 
 
 def _ended(walks: ScenarioResults, name: str) -> ScenarioResult:
-    found = _walk(walks, name)
-    code, expected = found.walk.get("exitCode"), found.walk.get("expectedExitCode")
-    _need(found, code == expected, f"{name} ended with {code} where {expected} is right", WALK)
-    kind = found.verdict.get("kind")
-    wanted = found.walk.get("expectedKind")
-    _need(found, kind == wanted, f"{name} ended as {kind} where {wanted} is right")
-    return found
+    result = _walk(walks, name)
+    walk, kind = result.walk, result.delivery.verdict.kind
+    ended = f"{name} ended with {walk.exit_code} where {walk.expected_exit_code} is right"
+    _need(result, walk.as_expected, ended, WALK)
+    right = f"{name} ended as {kind} where {walk.expected_kind} is right"
+    _need(result, kind == walk.expected_kind, right)
+    return result
 
 
 def _updates(walks: ScenarioResults) -> CriterionProof:
-    found = _ended(walks, "02-stable")
-    for service in found.predicate.get("services") or ():
-        new, old = service.get("taskDefinition"), service.get("previousTaskDefinition")
-        _need(found, new and new != old, f"{service.get('key')} kept its task definition")
-    return found.proof("/predicate/services/0/taskDefinition")
+    result = _ended(walks, "02-stable")
+    for service in result.delivery.services:
+        new, old = service.task_definition, service.previous_task_definition
+        _need(result, new and new != old, f"{service.key} kept its task definition")
+    return result.proof("/predicate/services/0/taskDefinition")
 
 
 def _waits(walks: ScenarioResults) -> CriterionProof:
-    found = _ended(walks, "02-stable")
-    timeline = [entry.get("event") for entry in found.predicate.get("timeline") or ()]
-    _need(found, timeline.count("rolling") > 1, "the rollout was not watched")
-    for service in found.predicate.get("services") or ():
-        _need(
-            found,
-            (service.get("verdict") or {}).get("name") == "succeeded",
-            f"{service.get('key')} was not seen to succeed",
-        )
-    answers = [one.get("answers") for one in found.predicate.get("verification") or ()]
-    _need(found, answers and all(answers), "no address was asked after the rollout")
-    return found.proof("/predicate/verification/0/answers")
+    result = _ended(walks, "02-stable")
+    looks = [entry for entry in result.delivery.timeline if isinstance(entry.event, Rolling)]
+    _need(result, len(looks) > 1, "the rollout was not watched")
+    for service in result.delivery.services:
+        succeeded = service.verdict is not None and service.verdict.name == "succeeded"
+        _need(result, succeeded, f"{service.key} was not seen to succeed")
+    answers = [service.answers for service in result.delivery.verification]
+    _need(result, answers and all(answers), "no address was asked after the rollout")
+    return result.proof("/predicate/verification/0/answers")
 
 
 def _fails(walks: ScenarioResults) -> CriterionProof:
     names = [name for name in walks if name[:2] in {"06", "07", "08", "09"}]
     _at_least(names, 4, "failing releases")
     for name in names:
-        found = _ended(walks, name)
-        _need(found, found.walk.get("exitCode"), f"{name} did not fail its command", WALK)
-        traffic = found.walk.get("traffic") or {}
-        _need(found, traffic.get("asked"), f"nobody asked the service during {name}", WALK)
-        lost = traffic.get("lost")
-        _need(found, lost == 0, f"{lost} of {traffic.get('asked')} requests lost in {name}", WALK)
+        result = _ended(walks, name)
+        _need(result, result.walk.exit_code, f"{name} did not fail its command", WALK)
+        traffic = result.walk.traffic or TrafficFact(asked=0, lost=0)
+        _need(result, traffic.asked, f"nobody asked the service during {name}", WALK)
+        lost = f"{traffic.lost} of {traffic.asked} requests lost in {name}"
+        _need(result, traffic.lost == 0, lost, WALK)
     return _walk(walks, names[0]).proof("/predicate/verdict")
 
 
@@ -203,10 +202,12 @@ def _at_least(names: Sequence[str], count: int, what: str) -> None:
 
 def _evidence_of(name: str, *fields: str) -> Callable[[ScenarioResults], CriterionProof]:
     def judge(walks: ScenarioResults) -> CriterionProof:
-        found = _ended(walks, name)
+        result = _ended(walks, name)
         for field in ("commit", "trigger", "contract", "identity", *fields):
-            _need(found, found.predicate.get(field), f"the record of {name} lacks {field}")
-        return found.proof(f"/predicate/{fields[-1]}" if fields else "/predicate")
+            fact = getattr(result.delivery, field)
+            blank = isinstance(fact, Fact) and fact == codec.read(type(fact), {})
+            _need(result, fact and not blank, f"the record of {name} lacks {field}")
+        return result.proof(f"/predicate/{fields[-1]}" if fields else "/predicate")
 
     return judge
 
@@ -215,28 +216,29 @@ def _refusals(walks: ScenarioResults) -> CriterionProof:
     names = [name for name in walks if name[:2] in {"03", "04", "05"}]
     _at_least(names, 3, "refused triggers")
     for name in names:
-        found = _ended(walks, name)
-        decision = found.predicate.get("decision") or {}
-        _need(found, decision.get("allowed") is False, f"{name} was not refused by the contract")
-        _need(found, decision.get("reasons"), f"{name} was refused without a reason")
-        touched = [one for one in ("build", "image", "services") if found.predicate.get(one)]
-        _need(found, not touched, f"{name} was refused after {', '.join(touched)}")
+        result = _ended(walks, name)
+        decision = result.delivery.decision
+        refused = decision is not None and decision.allowed is False
+        _need(result, refused, f"{name} was not refused by the contract")
+        _need(result, decision and decision.reasons, f"{name} was refused without a reason")
+        later = ("build", "image", "services")
+        touched = [field for field in later if getattr(result.delivery, field)]
+        _need(result, not touched, f"{name} was refused after {', '.join(touched)}")
     return _walk(walks, names[0]).proof("/predicate/decision/reasons")
 
 
 def _digest_and_scan(walks: ScenarioResults) -> CriterionProof:
-    found = _ended(walks, "02-stable")
-    subject = (found.record.get("subject") or [{}])[0]
-    digest = (subject.get("digest") or {}).get("sha256", "")
-    reference = str((found.predicate.get("image") or {}).get("reference", ""))
-    _need(found, digest and reference.endswith(digest), "the record is not about the image")
-    scan = found.predicate.get("scan") or {}
-    platforms = scan.get("platforms") or []
-    _need(found, platforms, "the record says nothing of a scan")
-    for one in platforms:
-        known = one.get("status") in {"COMPLETE", "ACTIVE", NOT_AVAILABLE}
-        _need(found, known, f"the scan of {one.get('digest')} is {one.get('status')}")
-    return found.proof("/predicate/scan/platforms")
+    result = _ended(walks, "02-stable")
+    subjects = result.record.subject if result.record else ()
+    digest = subjects[0].digest.get("sha256", "") if subjects else ""
+    reference = result.delivery.image.reference if result.delivery.image else ""
+    _need(result, digest and reference.endswith(digest), "the record is not about the image")
+    platforms = result.delivery.scan.platforms if result.delivery.scan else ()
+    _need(result, platforms, "the record says nothing of a scan")
+    for platform in platforms:
+        known = platform.status in {"COMPLETE", "ACTIVE", NOT_AVAILABLE}
+        _need(result, known, f"the scan of {platform.digest} is {platform.status}")
+    return result.proof("/predicate/scan/platforms")
 
 
 _CRITERIA: Final[tuple[tuple[str, Callable[[ScenarioResults], CriterionProof]], ...]] = (

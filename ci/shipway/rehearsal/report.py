@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from shipway.evidence.predicate import Statement
 from shipway.evidence.report.delivery import failures, head, time_line
 from shipway.evidence.report.drawing import clock
 from shipway.evidence.report.html import Html, joined, tag
 from shipway.evidence.report.page import page
 from shipway.evidence.report.parts import code, facts, link, mark, section, table
 from shipway.rehearsal.criteria import Row
+from shipway.rehearsal.observation import Observation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +25,8 @@ class ReportedScenario:
         report: Where its own report lies, from the rehearsal's.
     """
 
-    walk: Mapping[str, Any]
-    record: Mapping[str, Any]
+    walk: Observation
+    record: Statement
     report: str
 
 
@@ -81,25 +82,23 @@ def rehearsal(
 
 
 def _walk(one: ReportedScenario) -> Html:
-    walk, predicate = one.walk, one.record["predicate"]
-    as_expected = walk.get("exitCode") == walk.get("expectedExitCode")
-    verdict = str((predicate.get("verdict") or {}).get("kind"))
-    traffic = walk.get("traffic")
-    asked = f"{traffic['asked']} requests, {traffic['lost']} lost" if traffic else ""
-    title = f"{walk.get('title')}: {verdict.replace('-', ' ')}"
-    words = "as it must" if as_expected else f"not as it must: {walk.get('expectedKind')}"
+    walk, delivery = one.walk, one.record.predicate
+    traffic = walk.traffic
+    asked = f"{traffic.asked} requests, {traffic.lost} lost" if traffic else ""
+    title = f"{walk.title}: {delivery.verdict.kind.replace('-', ' ')}"
+    words = "as it must" if walk.as_expected else f"not as it must: {walk.expected_kind}"
     # A failed rollout is what somebody looks for: its picture is open.
     return tag(
         "details",
         tag(
             "summary",
-            mark(good=as_expected, text=f"{walk.get('name')}  {title}"),
+            mark(good=walk.as_expected, text=f"{walk.name}  {title}"),
             tag("span", f"  {words}", class_="dim"),
         ),
         tag("p", link(one.report, "its own report"), f"  {asked}"),
         list(head(one.record))[2:],
-        list(failures(predicate)),
-        list(time_line(predicate)),
+        list(failures(delivery)),
+        list(time_line(delivery)),
         class_="walk",
-        open=bool(traffic) and walk.get("exitCode") != 0,
+        open=traffic is not None and walk.exit_code != 0,
     )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from shipway.evidence.archive import Archive, parsed
+from shipway.evidence.archive import Archive
 from shipway.evidence.verify import Checked
-from shipway.rehearsal import criteria
+from shipway.rehearsal import criteria, observation
 from shipway.rehearsal.criteria import ScenarioResult
 
 
@@ -23,14 +22,15 @@ def walked(root: Path, archive: Archive, checked: Checked) -> Mapping[str, Scena
     found: dict[str, ScenarioResult] = {}
     for link in checked.links:
         try:
-            walk = json.loads((root / link.folder / criteria.WALK).read_bytes())
-            name = str(walk["name"])
-        except (OSError, ValueError, LookupError, TypeError):
+            walk = observation.read((root / link.folder / criteria.WALK).read_bytes())
+        except OSError:
+            walk = None
+        if walk is None:
             continue  # its criteria say that there is no evidence of it
         wrong = checked.broken(link.record)
-        found[name] = ScenarioResult(
+        found[walk.name] = ScenarioResult(
             folder=link.folder,
-            record=parsed(archive.records.get(link.record, b"")) or {},
+            record=archive.statements.get(link.record),
             walk=walk,
             broken="; ".join(f"{one.path} was {one.kind}: {one.why}" for one in wrong),
         )

@@ -10,7 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +19,9 @@ from shipway.errors import SandboxError, ShipwayError
 from shipway.evidence.store import RecordStore
 from shipway.rehearsal.checkout import Checkout
 from shipway.rehearsal.criteria import RECORD, WALK
+from shipway.rehearsal.observation import Observation, OidcFact, RefusedTokenFact, TrafficFact
 from shipway.rehearsal.scenarios import Scenario
-from shipway.rehearsal.traffic import TrafficProbe
+from shipway.rehearsal.traffic import Counted, TrafficProbe
 from shipway_sandbox import github, tokens
 from shipway_sandbox.github import GITHUB
 from shipway_sandbox.world import World
@@ -79,27 +80,27 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
     environ["TMPDIR"] = str(scratch)
     environ["SHIPWAY_EVIDENCE"] = str(stage.evidence)
     oidc = _sign_in(one, stage.world, event, environ)
-    seen: dict[str, Any] = {}
     url = f"{stage.world.endpoint}/_alb/shop-production/health"
     probe = TrafficProbe(stage.prober, url) if one.traffic else nullcontext()
     with probe as asking:
         code = _run(_command(one, stage.world), workspace, environ, kept, show)
-    if asking is not None:
-        seen["traffic"] = asdict(asking.counted())
-    facts = {
-        "name": one.name,
-        "title": one.title,
-        "event": one.event,
-        "ref": one.ref,
-        "exitCode": code,
-        "expectedExitCode": one.exit_code,
-        "expectedKind": one.kind,
-        "oidc": oidc,
-        **seen,
-    }
+    observation = Observation(
+        name=one.name,
+        title=one.title,
+        event=one.event,
+        ref=one.ref,
+        exit_code=code,
+        expected_exit_code=one.exit_code,
+        expected_kind=one.kind,
+        oidc=oidc,
+        traffic=_traffic(asking.counted()) if asking is not None else None,
+    )
     record = _record(kept, stage.evidence)
-    content = json.dumps(facts, indent=1).encode() + b"\n"
-    RecordStore(stage.evidence).add(record, {WALK: content})
+    RecordStore(stage.evidence).add(record, {WALK: observation.written()})
+
+
+def _traffic(counted: Counted) -> TrafficFact:
+    return TrafficFact(asked=counted.asked, lost=counted.lost, answers=counted.answers)
 
 
 def _event(one: Scenario, sha: str, kept: Path, workspace: Path, number: int) -> github.GithubEvent:
@@ -129,31 +130,30 @@ def _environment(world: World, event: github.GithubEvent) -> dict[str, str]:
 
 def _sign_in(
     one: Scenario, world: World, event: github.GithubEvent, environ: dict[str, str]
-) -> dict[str, Any]:
+) -> OidcFact:
     """The OIDC step. A run that no role trusts goes on without credentials, as it would at GitHub.
 
     Beside the right token of a good walk, tokens that must be refused are tried, and what STS said
     is kept.
     """
     if not event.may_ask_for_tokens:
-        return {}
+        return OidcFact()
     job = tokens.register(world.state, event.claims)
     environ.update(job)
     if not one.environment:
-        return {}
+        return OidcFact()
     token = tokens.fetch(job)
     credentials = world.assume(one.environment, token, session=f"github-{event.claims['run_id']}")
     environ.update(credentials.variables())
-    claims = tokens.claims_of(token)
-    return {
-        "role": world.role(one.environment),
-        "accessKeyId": credentials.access_key_id,
-        "claims": claims,
-        "refused": [
-            _refused(world, one.environment, what, false)
-            for what, false in (() if one.exit_code else _false_tokens(world, event, token))
-        ],
-    }
+    false_tokens = () if one.exit_code else _false_tokens(world, event, token)
+    return OidcFact(
+        role=world.role(one.environment),
+        access_key_id=credentials.access_key_id,
+        claims=tokens.claims_of(token),
+        refused=tuple(
+            _refused(world, one.environment, what, false) for what, false in false_tokens
+        ),
+    )
 
 
 def _false_tokens(
@@ -182,12 +182,12 @@ def _false_tokens(
     )
 
 
-def _refused(world: World, environment: str, what: str, token: str) -> dict[str, Any]:
+def _refused(world: World, environment: str, what: str, token: str) -> RefusedTokenFact:
     try:
         world.assume(environment, token, session="mallory")
     except ShipwayError as error:
-        return {"what": what, "refused": True, "said": error.what}
-    return {"what": what, "refused": False}
+        return RefusedTokenFact(what=what, refused=True, said=error.what)
+    return RefusedTokenFact(what=what, refused=False)
 
 
 def _command(one: Scenario, world: World) -> list[str]:

@@ -13,20 +13,21 @@ from shipway.rollout.execute import Rolled, roll
 from shipway.rollout.judge.verdict import STOPPED
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs, Logs
+from shipway.rollout.report import ServiceReport
 from shipway.rollout.watch import Watched
 from shipway.util.clock import Clock
 from shipway.values import Digest, ImageReference
 
 
 class RolloutJournal(Protocol):
-    """Takes events, and keeps facts for the record."""
+    """Takes events, and keeps reports for the record."""
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
         ...
 
-    def note(self, name: str, fact: object) -> None:
-        """Keep a fact."""
+    def keep(self, reports: Sequence[ServiceReport]) -> None:
+        """Keep how every service's rollout went."""
         ...
 
 
@@ -70,7 +71,7 @@ def release(
             began=began,
         )
     except ShipwayError as error:
-        rollout_context.journal.note("services", [_unfinished(one) for one in began])
+        rollout_context.journal.keep([_unfinished(watched) for watched in began])
         rollout_context.journal(Failed(stage="deploy", text=error.what, details=_details(error)))
         raise
     except KeyboardInterrupt as error:
@@ -79,18 +80,18 @@ def release(
             "interrupted while services were being updated",
             remedy="what was updated goes on in ECS; run verify to see what runs",
         )
-        rollout_context.journal.note("services", [_unfinished(one) for one in began])
+        rollout_context.journal.keep([_unfinished(watched) for watched in began])
         rollout_context.journal(
             Failed(stage="deploy", text=cancelled.what, details=_details(cancelled))
         )
         raise cancelled from error
-    facts = []
-    for one in rolled:
-        blocks = _explained(one, image)
-        facts.append(_fact(one, blocks))
-        _tell(one, blocks, rollout_context)
-    rollout_context.journal.note("services", facts)
-    bad = [one for one in rolled if not one.outcome.verdict.good]
+    reports = []
+    for rollout in rolled:
+        blocks = _explained(rollout, image)
+        reports.append(_report(rollout, blocks))
+        _tell(rollout, blocks, rollout_context)
+    rollout_context.journal.keep(reports)
+    bad = [rollout for rollout in rolled if not rollout.outcome.verdict.good]
     if bad:
         worst = bad[0].outcome
         raise RolloutError(
@@ -102,12 +103,12 @@ def release(
     return rolled
 
 
-def _explained(one: Rolled, image: ImageReference) -> tuple[Block, ...]:
-    watched = one.watched
-    if watched is None or one.outcome.verdict.good:
+def _explained(rollout: Rolled, image: ImageReference) -> tuple[Block, ...]:
+    watched = rollout.watched
+    if watched is None or rollout.outcome.verdict.good:
         return ()
     state = watched.state
-    live, revision = one.step.live, one.step.revision
+    live, revision = rollout.step.live, rollout.step.revision
     return diagnose(
         state.stopped,
         state.targets,
@@ -115,10 +116,10 @@ def _explained(one: Rolled, image: ImageReference) -> tuple[Block, ...]:
         target=watched.target,
         now=revision or live,
         before=live if revision is not None else None,
-        images=DiagnosedImages(now=str(image), before=_previous_image(one.step)),
+        images=DiagnosedImages(now=str(image), before=_previous_image(rollout.step)),
         secrets=live.secret_values,
         # Nothing failed where somebody stopped it: that is told as it is.
-        cause=None if one.outcome.verdict is STOPPED else one.outcome.cause,
+        cause=None if rollout.outcome.verdict is STOPPED else rollout.outcome.cause,
     )
 
 
@@ -126,18 +127,18 @@ def _previous_image(step: Step) -> str:
     return step.live.container(step.service.container).image
 
 
-def _tell(one: Rolled, blocks: Sequence[Block], rollout_context: RolloutContext) -> None:
-    subject = one.step.service.key
-    outcome = one.outcome
+def _tell(rollout: Rolled, blocks: Sequence[Block], rollout_context: RolloutContext) -> None:
+    subject = rollout.step.service.key
+    outcome = rollout.outcome
     seconds = None
-    if one.watched is not None:
-        seconds = (outcome.at - one.watched.state.started).total_seconds()
+    if rollout.watched is not None:
+        seconds = (outcome.at - rollout.watched.state.started).total_seconds()
     if outcome.verdict.good:
         rollout_context.journal(
             Finished(
                 stage="deploy",
                 subject=subject,
-                text=f"{_moved(one)}  {outcome.text}",
+                text=f"{_moved(rollout)}  {outcome.text}",
                 seconds=seconds,
             )
         )
@@ -156,15 +157,15 @@ def _tell(one: Rolled, blocks: Sequence[Block], rollout_context: RolloutContext)
         Failed(
             stage="deploy",
             subject=subject,
-            text=f"{short(one.task_definition)}  {outcome.text}",
+            text=f"{short(rollout.task_definition)}  {outcome.text}",
             details=tuple(details),
             seconds=seconds,
         )
     )
 
 
-def _moved(one: Rolled) -> str:
-    old, new = short(one.step.before.task_definition), short(one.task_definition)
+def _moved(rollout: Rolled) -> str:
+    old, new = short(rollout.step.before.task_definition), short(rollout.task_definition)
     return new if old == new else f"{old} → {new}"
 
 
@@ -173,40 +174,32 @@ def short(arn: str) -> str:
     return arn.rpartition("/")[2]
 
 
-def _fact(one: Rolled, blocks: Sequence[Block]) -> dict[str, object]:
-    watched = one.watched
-    return {
-        "key": one.step.service.key,
-        "service": one.step.service.service,
-        "taskDefinition": one.task_definition,
-        "previousTaskDefinition": one.step.before.task_definition,
-        "previousImage": _previous_image(one.step),
-        "deploymentId": watched.target.deployment_id if watched else "",
-        "serviceDeployment": watched.state.service_deployment if watched else "",
-        "verdict": one.outcome.verdict,
-        "conclusion": one.outcome,
-        "announcedAt": one.outcome.announced,
-        "looks": watched.looks if watched else 0,
-        "diagnosis": [
-            {"kind": block.kind, "title": block.title, "details": block.details} for block in blocks
-        ],
-    }
+def _report(rollout: Rolled, blocks: tuple[Block, ...]) -> ServiceReport:
+    watched = rollout.watched
+    return ServiceReport(
+        key=rollout.step.service.key,
+        service=rollout.step.service.service,
+        task_definition=rollout.task_definition,
+        previous_task_definition=rollout.step.before.task_definition,
+        previous_image=_previous_image(rollout.step),
+        deployment_id=watched.target.deployment_id if watched else "",
+        service_deployment=(watched.state.service_deployment or "") if watched else "",
+        outcome=rollout.outcome,
+        looks=watched.looks if watched else 0,
+        diagnosis=blocks,
+    )
 
 
-def _unfinished(watched: Watched) -> dict[str, object]:
-    return {
-        "key": watched.target.subject,
-        "service": watched.target.service,
-        "taskDefinition": watched.target.task_definition,
-        "deploymentId": watched.target.deployment_id,
-        "serviceDeployment": watched.state.service_deployment,
-        "conclusion": watched.outcome,
-        "lastSeen": {
-            "running": watched.last.running,
-            "pending": watched.last.pending,
-            "deployments": watched.last.deployments,
-        },
-    }
+def _unfinished(watched: Watched) -> ServiceReport:
+    return ServiceReport(
+        key=watched.target.subject,
+        service=watched.target.service,
+        task_definition=watched.target.task_definition,
+        deployment_id=watched.target.deployment_id,
+        service_deployment=watched.state.service_deployment or "",
+        outcome=watched.outcome,
+        last_seen=watched.last,
+    )
 
 
 def _details(error: ShipwayError) -> tuple[Detail, ...]:

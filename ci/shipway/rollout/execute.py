@@ -114,7 +114,8 @@ def _start(
         target = replace(
             target,
             deployment_id=step.adopt.id,
-            earlier=frozenset(one.id for one in step.before.deployments) - {step.adopt.id},
+            earlier=frozenset(deployment.id for deployment in step.before.deployments)
+            - {step.adopt.id},
             service_deployment=step.before.current_service_deployment or "",
             previous_task_definition=_earlier(step),
         )
@@ -134,12 +135,12 @@ def _start(
 
 def _rolled(step: Step, arn: str, watched: Watched | None, clock: Clock) -> Rolled:
     if watched is None or watched.outcome is None:
-        done = Outcome(
+        outcome = Outcome(
             verdict=ALREADY_RUNNING,
             at=clock.now(),
             text=f"{step.service.service} runs this image already; nothing was changed",
         )
-        return Rolled(step=step, task_definition=arn, outcome=done)
+        return Rolled(step=step, task_definition=arn, outcome=outcome)
     return Rolled(step=step, task_definition=arn, outcome=watched.outcome, watched=watched)
 
 
@@ -150,19 +151,24 @@ def _completed(step: Step) -> Deployment | None:
     circuit breaker"); behind a Classic Load Balancer there is no rolloutState to tell. While ECS
     goes back to a completed deployment that one is in progress again.
     """
-    newest_first = sorted(step.before.deployments, key=lambda one: one.status != "PRIMARY")
-    return next((one for one in newest_first if _was_completed(one)), None)
+    newest_first = sorted(
+        step.before.deployments, key=lambda deployment: deployment.status != "PRIMARY"
+    )
+    return next((deployment for deployment in newest_first if _was_completed(deployment)), None)
 
 
-def _was_completed(one: Deployment) -> bool:
+def _was_completed(deployment: Deployment) -> bool:
     """Whether it is completed, or was once: where we err, ECS refuses to go back, and says so."""
-    if one.rollout_state != "IN_PROGRESS":
-        return one.rollout_state in {"COMPLETED", None}
-    return one.status == "PRIMARY" and (
-        one.running >= one.desired > 0 or _ROLLING_BACK in one.rollout_state_reason
+    if deployment.rollout_state != "IN_PROGRESS":
+        return deployment.rollout_state in {"COMPLETED", None}
+    return deployment.status == "PRIMARY" and (
+        deployment.running >= deployment.desired > 0
+        or _ROLLING_BACK in deployment.rollout_state_reason
     )
 
 
 def _earlier(step: Step) -> str:
-    others = (one for one in step.before.deployments if one.status != "PRIMARY")
-    return next((one.task_definition for one in others), "")
+    others = (
+        deployment for deployment in step.before.deployments if deployment.status != "PRIMARY"
+    )
+    return next((deployment.task_definition for deployment in others), "")

@@ -46,41 +46,43 @@ def waiting(ecs: Ecs, environment: Environment) -> tuple[Waiting, ...]:
     names = [service.service for service in environment.services]
     seen = ecs.services(environment.cluster, names)
     fetch = FetchPlan(service_deployment="current", revisions=True)
-    found = []
+    paused = []
     for service in environment.services:
         glance = seen[service.service]
         snapshot = ecs.complete(environment.cluster, service.service, glance, fetch)
         for trouble in snapshot.troubles:
             raise AwsError(trouble.text, where=f"{environment.cluster}/{service.service}")
-        one = _waiting(ecs, service, snapshot)
-        if one is not None:
-            found.append(one)
-    if not found:
+        paused_service = _waiting(ecs, service, snapshot)
+        if paused_service is not None:
+            paused.append(paused_service)
+    if not paused:
         raise UsageError(
             f"no deployment of {environment.name} waits at a PAUSE hook",
             remedy="see the services' deployments in ECS; a hook that timed out acted by itself",
         )
-    return tuple(found)
+    return tuple(paused)
 
 
-def answer(ecs: Ecs, found: Waiting, action: HookAction) -> None:
+def answer(ecs: Ecs, paused: Waiting, action: HookAction) -> None:
     """ContinueServiceDeployment.
 
     Raises:
         AccessDeniedError: IAM does not allow it.
         AwsError: ECS refused, because the hook was answered or timed out in between.
     """
-    ecs.resume(found.deployment, found.hook.id, action)
+    ecs.resume(paused.deployment, paused.hook.id, action)
 
 
 def _waiting(ecs: Ecs, service: Service, snapshot: Snapshot) -> Waiting | None:
     deployment = snapshot.service_deployment
     hooks = deployment.hooks if deployment else ()
-    hook = next((one for one in hooks if (one.type, one.status) == _WAITS), None)
+    hook = next((hook for hook in hooks if (hook.type, hook.status) == _WAITS), None)
     if deployment is None or hook is None:
         return None
     target = deployment.target.arn if deployment.target else ""
-    rolled = next((one.task_definition for one in snapshot.revisions if one.arn == target), "")
+    rolled = next(
+        (revision.task_definition for revision in snapshot.revisions if revision.arn == target), ""
+    )
     live = ecs.task_definition(rolled or snapshot.task_definition)
     step = Step(
         service=service,
@@ -99,5 +101,9 @@ def _waiting(ecs: Ecs, service: Service, snapshot: Snapshot) -> Waiting | None:
 
 
 def _ours(snapshot: Snapshot, task_definition: str) -> Deployment | None:
-    same = (one for one in snapshot.deployments if one.task_definition == task_definition)
+    same = (
+        deployment
+        for deployment in snapshot.deployments
+        if deployment.task_definition == task_definition
+    )
     return next(same, None) or snapshot.primary

@@ -106,7 +106,7 @@ class Watch:
             CancelledError: The second Ctrl-C.
             TerminatedError: SIGTERM, from the handler that the task runner set.
         """
-        while open_ := [one for one in watched if one.outcome is None]:
+        while open_ := [rollout for rollout in watched if rollout.outcome is None]:
             try:
                 self._round(open_)
             except KeyboardInterrupt:
@@ -119,63 +119,63 @@ class Watch:
 
     def _round(self, open_: Sequence[Watched]) -> None:
         now = self._clock.now()
-        wait = min((one.due - now).total_seconds() for one in open_)
+        wait = min((rollout.due - now).total_seconds() for rollout in open_)
         if wait > 0:
             self._clock.sleep(wait)
             now = self._clock.now()
         # Who is nearly due comes along: one call for all costs less than one each.
-        due = [one for one in open_ if (one.due - now).total_seconds() <= _TOGETHER]
-        seen = self._ecs.services(self._cluster, [one.target.service for one in due])
-        for one in due:
-            self._look(one, seen[one.target.service])
+        due = [rollout for rollout in open_ if (rollout.due - now).total_seconds() <= _TOGETHER]
+        seen = self._ecs.services(self._cluster, [rollout.target.service for rollout in due])
+        for rollout in due:
+            self._look(rollout, seen[rollout.target.service])
 
-    def _look(self, one: Watched, glance: Snapshot) -> None:
-        fetch = judge.fetch(one.state, glance, self._clock.now())
+    def _look(self, rollout: Watched, glance: Snapshot) -> None:
+        fetch = judge.fetch(rollout.state, glance, self._clock.now())
         snapshot = glance
         if glance.answered and fetch.calls > 1:
-            snapshot = self._ecs.complete(self._cluster, one.target.service, glance, fetch)
-        one.last, one.looks = snapshot, one.looks + 1
-        one.state, events, outcome = judge.step(one.state, snapshot, self._clock.now())
-        self._heed(one, events)
-        self._pay(one)
-        self._observer(judge.progress(one.state, snapshot, self._clock.now()))
-        pause = judge.next_look(one.state, self._clock.now())
+            snapshot = self._ecs.complete(self._cluster, rollout.target.service, glance, fetch)
+        rollout.last, rollout.looks = snapshot, rollout.looks + 1
+        rollout.state, events, outcome = judge.step(rollout.state, snapshot, self._clock.now())
+        self._heed(rollout, events)
+        self._pay(rollout)
+        self._observer(judge.progress(rollout.state, snapshot, self._clock.now()))
+        pause = judge.next_look(rollout.state, self._clock.now())
         jitter = 1 + random.uniform(-_JITTER, _JITTER)  # noqa: S311  # spreads load, hides nothing
-        one.due = self._clock.now() + timedelta(seconds=pause * jitter)
-        one.outcome = outcome
+        rollout.due = self._clock.now() + timedelta(seconds=pause * jitter)
+        rollout.outcome = outcome
 
-    def _heed(self, one: Watched, events: Sequence[RolloutEvent]) -> None:
+    def _heed(self, rollout: Watched, events: Sequence[RolloutEvent]) -> None:
         for event in events:
-            one.events.append(event)
+            rollout.events.append(event)
             # How it ended is told with its cause once, by the stage itself.
             if event.kind != "concluded":
-                self._observer(judge.noticed(event, one.target.subject))
+                self._observer(judge.noticed(event, rollout.target.subject))
             if event.task is not None:
-                one.owed |= dict.fromkeys(_streams(event.task, one), 0)
+                rollout.owed |= dict.fromkeys(_streams(event.task, rollout), 0)
             if event.action is not None:
                 action = event.action
                 trouble = self._ecs.stop(action.arn, action.stop_type)
-                one.state = judge.answered(one.state, trouble, self._clock.now())
-                if trouble is not None and one.state.refusal:
-                    subject = one.target.subject
+                rollout.state = judge.answered(rollout.state, trouble, self._clock.now())
+                if trouble is not None and rollout.state.refusal:
+                    subject = rollout.target.subject
                     refused = Noticed(
-                        stage="deploy", subject=subject, text=one.state.refusal, level="warning"
+                        stage="deploy", subject=subject, text=rollout.state.refusal, level="warning"
                     )
                     self._observer(refused)
 
-    def _pay(self, one: Watched) -> None:
+    def _pay(self, rollout: Watched) -> None:
         """Fetch the log lines that are owed; an empty stream stays owed for some looks more."""
-        for key, tries in list(one.owed.items()):
-            tail = self._tail(one, *key)
+        for key, tries in list(rollout.owed.items()):
+            tail = self._tail(rollout, *key)
             if tail is not None:
-                one.tails[key] = tail
+                rollout.tails[key] = tail
             if tail is not None or tries + 1 >= _LOG_TRIES:
-                del one.owed[key]
+                del rollout.owed[key]
             else:
-                one.owed[key] = tries + 1
+                rollout.owed[key] = tries + 1
 
-    def _tail(self, one: Watched, task_id: str, container: str) -> LogTail | None:
-        logs = one.definition.container(container).logs
+    def _tail(self, rollout: Watched, task_id: str, container: str) -> LogTail | None:
+        logs = rollout.definition.container(container).logs
         stream = logs.stream(container, task_id) if logs else ""
         if logs is None or not stream:
             return None
@@ -191,18 +191,18 @@ class Watch:
         return LogTail(task_id=task_id, container=container, lines=lines) if lines else None
 
     def _settle_debts(self, watched: Sequence[Watched]) -> None:
-        for one in watched:
-            if one.outcome is not None and not one.outcome.verdict.good:
-                self._pay(one)
+        for rollout in watched:
+            if rollout.outcome is not None and not rollout.outcome.verdict.good:
+                self._pay(rollout)
 
     def _interrupt(self, open_: Sequence[Watched]) -> None:
         if self._interrupted:
             raise _interrupted_twice()
         self._interrupted = True
-        for one in open_:
-            one.state, events = judge.interrupt(one.state, self._clock.now())
-            self._heed(one, events)
-            one.due = self._clock.now()
+        for rollout in open_:
+            rollout.state, events = judge.interrupt(rollout.state, self._clock.now())
+            self._heed(rollout, events)
+            rollout.due = self._clock.now()
 
 
 def _interrupted_twice() -> CancelledError:
@@ -212,8 +212,8 @@ def _interrupted_twice() -> CancelledError:
     )
 
 
-def _streams(task: Task, one: Watched) -> tuple[tuple[str, str], ...]:
+def _streams(task: Task, rollout: Watched) -> tuple[tuple[str, str], ...]:
     """Streams worth reading: the containers that failed, or all where none says so."""
     failed = [c.name for c in task.containers if c.exit_code not in {0, None}]
     names = failed or [c.name for c in task.containers]
-    return tuple((task.id, name) for name in names if (task.id, name) not in one.tails)
+    return tuple((task.id, name) for name in names if (task.id, name) not in rollout.tails)

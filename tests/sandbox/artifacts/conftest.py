@@ -26,7 +26,8 @@ from shipway.config.load import DeliveryFile
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.image import Artifact
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
-from shipway.evidence.record import Journal
+from shipway.evidence.canonical_json import to_json
+from shipway.evidence.journal import Journal
 from shipway.image.publish import PublishedImage
 from shipway.observer import Event, Noticed
 from shipway.policy.compile import permissions
@@ -161,15 +162,7 @@ class Dock:
             self.monkeypatch.setenv(name, value)
         events: list[Event] = []
         clock = SystemClock()
-        journal = Journal(self.root / "evidence", commit, clock=clock, observer=events.append)
-        facts: dict[str, Any] = {}
-        note = journal.note
-
-        def noting(name: str, fact: object) -> None:
-            note(name, fact)
-            facts[name] = fact
-
-        self.monkeypatch.setattr(journal, "note", noting)
+        journal = Journal(commit, clock=clock, observer=events.append)
         aws = AwsAccount(REGION)
         environment_context = EnvironmentContext(
             account=lambda: aws,
@@ -208,6 +201,7 @@ class Dock:
             image = artifact.provide(tasks, wanted, asked)
         finally:
             attestor.close()
+            facts: dict[str, Any] = to_json(journal.contents().facts)
             self.events = events
             self.facts = facts
         lines = [one.text for one in events if isinstance(one, Noticed)]

@@ -15,9 +15,10 @@ from tests.sandbox.artifacts.conftest import STAGING, commit, write_context
 
 from shipway.adapters.docker import Buildx
 from shipway.errors import DigestError, ImageNotFoundError
-from shipway.image import content_key
+from shipway.image import context as build_context
 from shipway.image.build import BuildRequest
 from shipway.observer import Finished, Noticed
+from shipway.values import Digest
 
 if TYPE_CHECKING:
     from tests.sandbox.artifacts.conftest import Dock, Told
@@ -77,7 +78,9 @@ def test_a_second_delivery_of_the_same_source_builds_and_pushes_nothing(dock: Do
     assert again.image.pushed is None
     assert again.facts["build"]["reused"]
     assert again.facts["build"]["builtBy"] == commit(1).sha
-    assert again.facts["build"]["platforms"] == dict(first.image.named)
+    assert again.facts["build"]["platforms"] == {
+        name: digest.value for name, digest in first.image.named
+    }
     assert "nothing built, nothing pushed: the same source was built by this commit" in words(again)
     assert dock.aws.images(name, STAGING) == before
 
@@ -106,9 +109,33 @@ def test_any_change_of_the_source_is_built(dock: Dock) -> None:
     name = dock.aws.repository(STAGING)
     environment = dock.environment(STAGING, name, sbom="off")
     dock.deliver(environment, commit=commit(1), tasks=PUBLISH)
-    (dock.root / "context" / "page").chmod(0o600)
+    (dock.root / "context" / "page").chmod(0o755)
     told = dock.deliver(environment, commit=commit(2), tasks=PUBLISH)
     assert told.facts["build"]["reused"] is False
+
+
+@pytest.mark.parametrize("reuse", [False, True], ids=["no key", "killed before the key's tag"])
+def test_a_commit_that_was_published_from_another_cache_is_taken(
+    dock: Dock, docker_engine: Engine, *, reuse: bool
+) -> None:
+    name = dock.aws.repository(STAGING)
+    dockerfile = dock.root / "context" / "Dockerfile"
+    dockerfile.write_text(
+        dockerfile.read_text().replace(
+            '"touch", "/made"', '"cp", "/proc/sys/kernel/random/uuid", "/made"'
+        )
+    )
+    environment = dock.environment(STAGING, name, sbom="off", image={"reuse": False})
+    first = dock.deliver(environment, commit=commit(1), tasks=PUBLISH)
+    assert first.image is not None
+    prune(docker_engine)
+    environment = dock.environment(STAGING, name, sbom="off", image={"reuse": reuse})
+    again = dock.deliver(environment, commit=commit(1), tasks=PUBLISH)
+    assert again.image is not None
+    assert again.image.reference == first.image.reference
+    assert again.image.pushed is None
+    told = [one.text for one in again.events if isinstance(one, Noticed)]
+    assert any("this commit was published before" in text for text in told)
 
 
 def test_what_a_work_tree_left_is_never_taken_for_a_commits(dock: Dock) -> None:
@@ -148,7 +175,7 @@ def test_a_manifest_that_is_no_image_is_refused(dock: Dock) -> None:
     told = dock.deliver(environment, commit=commit(1), tasks=PUBLISH)
     assert told.image is not None
     (referrer, *_) = told.facts["papers"]["referrers"]
-    reference = replace(told.image.reference, digest=referrer.digest)
+    reference = replace(told.image.reference, digest=Digest(referrer["digest"]))
     with pytest.raises(ImageNotFoundError) as caught:
         dock.deliver(environment, commit=commit(1), tasks=("deploy", "verify"), asked=reference)
     assert "is no image" in caught.value.what
@@ -233,7 +260,7 @@ def test_the_key_sees_the_files_that_buildkit_sees(
         destination=tmp_path,
         epoch=0,
     )
-    ours = {one.path for one in content_key.read(request)}
+    ours = {one.path for one in build_context.read(request)}
     assert ours == theirs
     shutil.rmtree(out)
 
@@ -270,7 +297,7 @@ def test_the_papers_say_what_is_in_it_and_who_built_it(dock: Dock) -> None:
     assert told.image is not None
     (platform,) = told.image.platforms
     (sbom,) = told.facts["sbom"]
-    assert sbom["digest"] == platform
+    assert sbom["digest"] == platform.value
     assert len(sbom["sha256"]) == 64
     (provenance,) = told.facts["provenance"]
     assert provenance["predicateType"] == "https://slsa.dev/provenance/v1"

@@ -96,7 +96,7 @@ def test_within_one_registry_no_layer_moves(dock: Dock) -> None:
     assert told.facts["promotion"] | {"source": ""} == {
         "from": "staging",
         "source": "",
-        "digest": first.image.reference.digest,
+        "digest": first.image.reference.digest.value,
         "blobs": 0,
         "bytes": 0,
         "alreadyThere": False,

@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -91,6 +93,28 @@ def test_an_image_is_built_whole_and_known_by_its_digest(context: Path) -> None:
     assert built.size == image.size > (context / "busybox").stat().st_size / 4
     assert built.steps[0] == 3
     assert [path.name for path in asked.destination.parent.iterdir()] == ["out"]
+
+
+def test_two_clones_give_one_image_whatever_their_umask(
+    tmp_path: Path, busybox_program: bytes
+) -> None:
+    digests = []
+    for umask in (0o022, 0o002, 0o077):
+        folder = tmp_path / f"{umask:o}"
+        before = os.umask(umask)
+        try:
+            (folder / "app" / "lib").mkdir(parents=True)
+            (folder / "app" / "main").write_text("x")
+            (folder / "app" / "lib" / "more").write_text("y")
+            (folder / "app" / "link").symlink_to("main")
+            descriptor = os.open(folder / "run", os.O_CREAT | os.O_WRONLY, 0o777)
+            with os.fdopen(descriptor, "wb") as program:
+                program.write(busybox_program)
+            (folder / "Dockerfile").write_text("FROM scratch\nCOPY . /app\nCOPY app /other\n")
+        finally:
+            os.umask(before)
+        digests.append(build(request(folder, f"image-{umask:o}")).platforms)
+    assert digests[0] == digests[1] == digests[2]
 
 
 def documents(asked: BuildRequest) -> dict[str, dict[str, object]]:
@@ -195,8 +219,8 @@ BUILDING = """
 import signal, sys
 from dataclasses import replace
 from pathlib import Path
-from shipway.command import terminable
-from shipway.docker import Buildx
+from shipway.adapters.docker import Buildx
+from shipway.cli.deliver import terminable
 from shipway.errors import TerminatedError
 from shipway.image.build import BuildRequest
 context = Path(sys.argv[1])
@@ -247,3 +271,41 @@ def _mentions(word: str) -> list[str]:
         if word in line:
             found.append(line)
     return found
+
+
+def test_the_default_builder_is_the_engines_own_whatever_the_environment_says(
+    context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BUILDX_BUILDER", "one-that-is-gone")
+    assert build(request(context)).size
+
+
+def test_a_builder_that_is_not_there_is_named(context: Path) -> None:
+    with pytest.raises(EngineError) as caught:
+        build(replace(request(context), builder="one-that-is-gone"))
+    assert "'one-that-is-gone'" in caught.value.what
+    assert "docker buildx ls" in caught.value.remedy
+
+
+def test_each_engine_has_a_builder_of_its_own(
+    context: Path, tmp_path: Path, docker_engine: Engine
+) -> None:
+    """Another address is another engine, for all that buildx knows."""
+    other = tmp_path / "other.sock"
+    other.symlink_to(docker_engine.host.removeprefix("unix://"))
+    hosts = {docker_engine.host, f"unix://{other}"}
+    asked = replace(request(context), builder="docker-container")
+    for host in hosts:
+        # Without a hub there is no BuildKit image to start; the builder is there all the same.
+        with suppress(EngineError):
+            building.build(Buildx(host=host), asked, COMMIT, lambda _: None)
+    listed = subprocess.run(
+        ("docker", "buildx", "ls", "--format", "{{json .}}"), capture_output=True, check=True
+    ).stdout.splitlines()
+    builders = [json.loads(line) for line in listed]
+    ours = {one["Name"]: one["Nodes"] for one in builders if one["Name"].startswith("shipway-")}
+    try:
+        assert hosts <= {node["Endpoint"] for nodes in ours.values() for node in nodes}
+    finally:
+        for name in ours:
+            subprocess.run(("docker", "buildx", "rm", "--force", name), check=False)

@@ -19,6 +19,8 @@ from botocore.config import Config  # the same
 from shipway.aws.session import Session
 from shipway.errors import ShipwayError
 from shipway.observer import Detail, Event, Failed, Finished, Noticed
+from shipway.rollout.judge.terms import Outcome
+from shipway.rollout.report import ServiceReport
 from shipway_sandbox import compute
 
 if TYPE_CHECKING:
@@ -78,13 +80,13 @@ class Collected:
     """A journal that only keeps."""
 
     events: list[Event] = field(default_factory=list)
-    facts: dict[str, Any] = field(default_factory=dict)
+    reports: list[ServiceReport] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
         self.events.append(event)
 
-    def note(self, name: str, fact: object) -> None:
-        self.facts[name] = fact
+    def keep(self, reports: Sequence[ServiceReport]) -> None:
+        self.reports = list(reports)
 
 
 @dataclass(kw_only=True)
@@ -125,14 +127,19 @@ class Story:
         return [one for one in after if one not in {"StopServiceDeployment", "GetLogEvents"}]
 
     @property
-    def fact(self) -> dict[str, Any]:
+    def report(self) -> ServiceReport:
         """What the record gets to know."""
-        found: dict[str, Any] = self.journal.facts["services"][0]
-        return found
+        return self.journal.reports[0]
+
+    @property
+    def outcome(self) -> Outcome:
+        """The verdict and its reasons."""
+        assert self.report.outcome is not None
+        return self.report.outcome
 
     @property
     def verdict(self) -> str:
-        return str(self.fact["verdict"].name)
+        return self.outcome.verdict.name
 
     @property
     def last(self) -> Failed | Finished:

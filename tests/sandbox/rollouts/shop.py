@@ -189,8 +189,8 @@ class Shop:
         story.asked = self.grounds.taken()
 
     def _seen(self, story: Story) -> Story:
-        facts = story.journal.facts.get("services")
-        arn = facts[0]["serviceDeployment"] if facts else ""
+        reports = story.journal.reports
+        arn = reports[0].service_deployment if reports else ""
         if arn:
             story.described = self.deployment(arn)
         story.runs = str(self.described()["taskDefinition"])

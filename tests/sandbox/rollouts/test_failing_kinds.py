@@ -156,7 +156,7 @@ def test_it_is_rolled_back_before_the_breaker_opens(stories: Any, name: str) -> 
     assert story.described["status"] == "ROLLBACK_SUCCESSFUL"
     breaker = story.described["deploymentCircuitBreaker"]
     assert breaker["status"] != "TRIGGERED", story.noticed
-    concluded = story.fact["conclusion"]
+    concluded = story.outcome
     assert concluded.announced is not None
     assert concluded.announced < story.described["finishedAt"]
     # Where one is enough, the first is; else the second.

@@ -242,7 +242,7 @@ def test_a_good_release_tells_what_proves_it(stories: Any) -> None:
     assert (story.verdict, story.code) == ("succeeded", 0)
     name = story.shop.name
     assert story.last.text.startswith(f"{name}:1 → {name}:2  2 of 2 running")
-    assert "2 running tasks carry sha256:" in story.fact["conclusion"].proof
+    assert "2 running tasks carry sha256:" in story.outcome.proof
     assert story.calls.total() <= 40
 
 
@@ -288,9 +288,9 @@ def test_of_two_at_once_one_wins_and_the_other_knows_by_whom(stories: Any) -> No
     won, lost = stories["two at once"]
     assert (won.verdict, won.code) == ("succeeded", 0), won.block()
     assert (lost.verdict, lost.code) == ("superseded", 34), lost.block()
-    assert won.fact["deploymentId"] in lost.detail("by")
-    assert f"of {won.fact['taskDefinition'].rpartition('/')[2]} at " in lost.detail("by")
-    assert won.runs == won.fact["taskDefinition"]
+    assert won.report.deployment_id in lost.detail("by")
+    assert f"of {won.report.task_definition.rpartition('/')[2]} at " in lost.detail("by")
+    assert won.runs == won.report.task_definition
 
 
 def test_a_task_that_fails_while_the_address_answers_fails_the_verification(stories: Any) -> None:

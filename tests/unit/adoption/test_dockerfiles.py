@@ -66,6 +66,12 @@ def test_the_context_is_the_folder_that_holds_what_is_copied(
     assert (seen.context, seen.within_context) == (context, within)
 
 
+def test_what_docker_would_refuse_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="not understood") as refused:
+        read("Dockerfile", "FORM scratch\n", lambda _: True)
+    assert refused.value.where == "Dockerfile"
+
+
 def test_one_dockerfile_is_needed() -> None:
     assert choose(["Dockerfile"], "") == "Dockerfile"
     assert choose(["a/Dockerfile", "b/Dockerfile"], "./b/Dockerfile") == "b/Dockerfile"

@@ -16,6 +16,11 @@ from shipway.cli.audit import Question
 from shipway.config.environment import EnvironmentRef
 from shipway.errors import ConfigurationError, CredentialsError
 from shipway.evidence import archive
+from shipway.evidence.facts.gate import DecisionFact, EnvironmentFact, TriggerFact
+from shipway.evidence.facts.image import BuildFact, ImageFact, ScanFact
+from shipway.evidence.facts.rollout import RolloutVerdictFact, ServiceFact
+from shipway.evidence.predicate import VerdictFact
+from shipway.evidence.recorder import RecordWriter
 from shipway.evidence.store import RecordStore
 from shipway.image.publish import StoredImage
 from shipway.rehearsal import closing
@@ -72,21 +77,35 @@ class Cloud:
 
 def rolled(root: Path, clock: Clock, digit: str, *, good: bool = True) -> StoredRecord:
     """One delivery to a service that ran the image before it."""
-    one = journal(root, clock)
-    one.environment = "production"
-    one.about(image(digit))
-    one.note("trigger", {"event": "push", "ref": "refs/tags/v1-stable", "actor": "octocat"})
-    one.note("decision", {"allowed": True, "environment": "production", "tasks": ["deploy"]})
-    where = {"account": "111122223333", "region": "eu-west-1", "cluster": "shop"}
-    one.note("environment", {"name": "production", **where, "services": {"web": "shop-web"}})
-    one.note("image", {"reference": image(digit), "tag": "v1", "platforms": [], "pushed": None})
-    one.note("build", {"digest": image(digit).digest, "platforms": {}})
-    one.note("scan", {"summary": "clean", "platforms": []})
+    new_journal = journal(clock)
+    new_journal.environment = "production"
+    new_journal.about(image(digit))
+    new_journal.note(TriggerFact(event="push", ref="refs/tags/v1-stable", actor="octocat"))
+    new_journal.note(DecisionFact(allowed=True, environment="production", tasks=("deploy",)))
+    new_journal.note(
+        EnvironmentFact(
+            name="production",
+            account="111122223333",
+            region="eu-west-1",
+            cluster="shop",
+            services={"web": "shop-web"},
+        )
+    )
+    reference = image(digit)
+    new_journal.note(ImageFact(reference=str(reference), tag="v1", platforms=(), pushed=None))
+    new_journal.note(BuildFact(digest=str(reference.digest), platforms={}))
+    new_journal.note(ScanFact(summary="clean"))
     before = image(chr(ord(digit) - 1))
-    name = "succeeded" if good else "rolled-back"
-    service = {"key": "web", "taskDefinition": "td/shop:42", "previousImage": before}
-    one.note("services", [{**service, "verdict": {"name": name, "exit_code": 0 if good else 31}}])
-    return one.write({"kind": name, "exitCode": 0 if good else 31, "text": name})
+    name, code = ("succeeded", 0) if good else ("rolled-back", 31)
+    service = ServiceFact(
+        key="web",
+        task_definition="td/shop:42",
+        previous_image=str(before),
+        verdict=RolloutVerdictFact(name=name, exit_code=code),
+    )
+    new_journal.note_all(ServiceFact, (service,))
+    verdict = VerdictFact(kind=name, exit_code=code, text=name)
+    return RecordWriter(root, clock).write(new_journal, verdict)
 
 
 @pytest.fixture
@@ -172,18 +191,18 @@ def test_who_cannot_ask_aws_still_has_the_records(
 def test_a_digest_of_nothing_and_one_of_two(
     root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, told = ask(root, cloud, capsys, digest="abcd")
-    assert (code, told[0]["what"]) == (24, "no record speaks of sha256:abcd")
-    code, told = ask(root, cloud, capsys, digest="sha256:")
-    assert (code, told[0]["kind"]) == (2, "usage")
+    code, output = ask(root, cloud, capsys, digest="abcd")
+    assert (code, output[0]["what"]) == (24, "no record speaks of sha256:abcd")
+    code, output = ask(root, cloud, capsys, digest="sha256:")
+    assert (code, output[0]["kind"]) == (2, "usage")
 
 
 def test_what_holds_is_verified(
     root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    code, told = ask(root, cloud, capsys, verify=True, offline=True)
+    code, output = ask(root, cloud, capsys, verify=True, offline=True)
     assert code == 0
-    assert told[0]["text"].startswith("✓ 2 records verified, last sha256:")
+    assert output[0]["text"].startswith("✓ 2 records verified, last sha256:")
 
 
 def test_what_does_not_hold_is_named_and_ends_with_50(
@@ -191,19 +210,19 @@ def test_what_does_not_hold_is_named_and_ends_with_50(
 ) -> None:
     first = min(root.glob("production/*/record.json"))
     first.unlink()
-    code, told = ask(root, cloud, capsys, verify=True, offline=True)
+    code, output = ask(root, cloud, capsys, verify=True, offline=True)
     assert code == 50
-    assert told[0]["rows"][0][:2] == ["removed", first.relative_to(root).as_posix()]
-    assert told[1]["what"] == "one thing in the evidence is not as it was written"
+    assert output[0]["rows"][0][:2] == ["removed", first.relative_to(root).as_posix()]
+    assert output[1]["what"] == "one thing in the evidence is not as it was written"
 
 
 def test_a_tag_that_points_elsewhere_is_named(
     root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.stored = TWO
-    code, told = ask(root, cloud, capsys, verify=True)
+    code, output = ask(root, cloud, capsys, verify=True)
     assert code == 50
-    ((kind, path, why),) = told[0]["rows"]
+    ((kind, path, why),) = output[0]["rows"]
     assert (kind, why) == ("registry", "the registry has sha256:222222222222… under v1")
     assert path.startswith("production/2026-11-22T23-40-58Z")
 
@@ -212,9 +231,9 @@ def test_no_registry_is_no_finding(
     root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     cloud.refuses = True
-    code, told = ask(root, cloud, capsys, verify=True)
+    code, output = ask(root, cloud, capsys, verify=True)
     assert code == 0
-    assert told[0]["text"] == (
+    assert output[0]["text"] == (
         "· production: the registry cannot be asked: no AWS credentials were found"
     )
 
@@ -222,12 +241,12 @@ def test_no_registry_is_no_finding(
 def walks(root: Path) -> dict[str, StoredRecord]:
     """A chain of records, each with what was seen from outside beside it."""
     clock = Clock()
-    kept = {}
+    records = {}
     for name, digit, kind, code in (
         ("02-stable", "1", "succeeded", 0),
         ("06-crash", "2", "rolled-back", 31),
     ):
-        one = kept[name] = rolled(root, clock, digit, good=not code)
+        record = records[name] = rolled(root, clock, digit, good=not code)
         facts = {
             "name": name,
             "exitCode": code,
@@ -235,8 +254,8 @@ def walks(root: Path) -> dict[str, StoredRecord]:
             "expectedKind": kind,
             "traffic": {"asked": 100, "lost": 0},
         }
-        RecordStore(root).add(one.link.record, {"walk.json": json.dumps(facts).encode()})
-    return kept
+        RecordStore(root).add(record.link.record, {"walk.json": json.dumps(facts).encode()})
+    return records
 
 
 def met(root: Path) -> dict[str, bool]:
@@ -247,26 +266,26 @@ STABLE = "*-stable tags deploy to production"
 
 
 def test_a_row_names_the_file_and_the_place_that_prove_it(tmp_path: Path) -> None:
-    kept = walks(tmp_path)
-    row = next(one for one in closing.judge(tmp_path).rows if one.name == STABLE)
-    assert (row.met, row.file) == (True, kept["02-stable"].link.record)
-    found: Any = json.loads((tmp_path / row.file).read_bytes())
+    records = walks(tmp_path)
+    row = next(row for row in closing.judge(tmp_path).rows if row.name == STABLE)
+    assert (row.met, row.file) == (True, records["02-stable"].link.record)
+    node: Any = json.loads((tmp_path / row.file).read_bytes())
     for part in row.pointer.split("/")[1:]:
-        found = found[int(part)] if isinstance(found, list) else found[part]
-    assert found == {"name": "succeeded", "exit_code": 0}
+        node = node[int(part)] if isinstance(node, list) else node[part]
+    assert node == {"name": "succeeded", "exitCode": 0, "sentence": ""}
 
 
 @pytest.mark.parametrize("what", ["removed", "changed", "walk changed", "walk removed"])
 def test_a_row_turns_unmet_when_its_record_does_not_hold(tmp_path: Path, what: str) -> None:
-    kept = walks(tmp_path)["02-stable"]
+    stored = walks(tmp_path)["02-stable"]
     assert met(tmp_path)[STABLE]
-    path = kept.folder / ("walk.json" if "walk" in what else "record.json")
+    path = stored.folder / ("walk.json" if "walk" in what else "record.json")
     if "removed" in what:
         path.unlink()
     else:
         path.write_bytes(path.read_bytes().replace(b"succeeded", b"Succeeded", 1))
     judged = closing.judge(tmp_path)
-    row = next(one for one in judged.rows if one.name == STABLE)
+    row = next(row for row in judged.rows if row.name == STABLE)
     assert not row.met
     assert not judged.ready
     assert "02-stable" in row.why
@@ -275,7 +294,7 @@ def test_a_row_turns_unmet_when_its_record_does_not_hold(tmp_path: Path, what: s
 def test_the_machine_readable_verdict(tmp_path: Path) -> None:
     folder = tmp_path / "rehearsal-x"
     folder.mkdir()
-    kept = walks(folder)
+    records = walks(folder)
     judged = closing.judge(folder)
     closing.close(folder, judged, seconds=41.0)
     for place in (folder, tmp_path):
@@ -284,31 +303,31 @@ def test_the_machine_readable_verdict(tmp_path: Path) -> None:
         assert verdict["ready"] is False
         assert verdict["of"] == len(matrix({}))
         assert verdict["chain"]["holds"] is True
-        assert verdict["chain"]["head"] == kept["06-crash"].link.sha256
-        row = next(one for one in verdict["rows"] if one["name"] == STABLE)
-        assert row["sha256"] == kept["02-stable"].link.sha256
-        assert row["file"] == kept["02-stable"].link.record
+        assert verdict["chain"]["head"] == records["06-crash"].link.sha256
+        row = next(row for row in verdict["rows"] if row["name"] == STABLE)
+        assert row["sha256"] == records["02-stable"].link.sha256
+        assert row["file"] == records["02-stable"].link.record
     assert (folder / "report.html").stat().st_size < 200_000
 
 
 def test_the_audit_judges_the_matrix_anew(
     tmp_path: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept = walks(tmp_path)
+    records = walks(tmp_path)
     code, _ = ask(tmp_path, cloud, capsys, matrix=True)
     assert code == 60
-    (kept["02-stable"].folder / "record.json").unlink()
-    code, told = ask(tmp_path, cloud, capsys, matrix=True)
+    (records["02-stable"].folder / "record.json").unlink()
+    code, output = ask(tmp_path, cloud, capsys, matrix=True)
     assert code == 50
     verdict = json.loads((tmp_path / "matrix.json").read_bytes())
     assert verdict["chain"]["findings"][0]["kind"] == "removed"
     assert verdict["met"] == 0
-    assert told[-1]["type"] == "table"
+    assert output[-1]["type"] == "table"
 
 
 def test_a_file_is_added_to_a_record_once(tmp_path: Path) -> None:
-    kept = walks(tmp_path)["02-stable"]
+    stored = walks(tmp_path)["02-stable"]
     before = archive.read(tmp_path)
     with pytest.raises(Exception, match="that file is there already"):
-        RecordStore(tmp_path).add(kept.link.record, {"walk.json": b"{}"})
+        RecordStore(tmp_path).add(stored.link.record, {"walk.json": b"{}"})
     assert archive.read(tmp_path) == before

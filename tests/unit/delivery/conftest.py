@@ -14,8 +14,9 @@ from tests.unit.fake_clock import Clock
 
 from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import Found, Missing, Reference, Resolution
-from shipway.delivery.deliver import DeliveryOutcome, deliver
 from shipway.delivery.deliver import Order as Ordered
+from shipway.delivery.deliver import deliver
+from shipway.delivery.ending import DeliveryOutcome
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.image.build import BuildRequest
 from shipway.image.publish import Pushed, StoredImage
@@ -94,24 +95,24 @@ class Repo:
     orders: dict[str, Order] = field(default_factory=dict)
     tags: dict[str, Tag | BaseException] = field(default_factory=dict)
     signed: Signature | BaseException | None = None
-    asked: list[str] = field(default_factory=list)
+    questions: list[str] = field(default_factory=list)
 
     def standing(self, sha: str, branch: str) -> Standing:
-        self.asked.append(f"standing {sha} {branch}")
+        self.questions.append(f"standing {sha} {branch}")
         return self.stands
 
     def order(self, other: str, ours: str) -> Order:
         return "same" if other == ours else self.orders.get(other, "unknown")
 
     def tag(self, name: str) -> Tag | None:
-        self.asked.append(f"tag {name}")
-        found = self.tags.get(name)
-        if isinstance(found, BaseException):
-            raise found
-        return found
+        self.questions.append(f"tag {name}")
+        answer = self.tags.get(name)
+        if isinstance(answer, BaseException):
+            raise answer
+        return answer
 
     def signature(self, tag: Tag, name: str, keys: Sequence[str]) -> Signature | None:
-        self.asked.append(f"signature {tag.object} {name} {','.join(keys)}")
+        self.questions.append(f"signature {tag.object} {name} {','.join(keys)}")
         if isinstance(self.signed, BaseException):
             raise self.signed
         return self.signed
@@ -128,10 +129,10 @@ class Github:
     """What GitHub signs of this job."""
 
     signs: dict[str, Any] | BaseException | None = None
-    asked: list[str] = field(default_factory=list)
+    issuers: list[str] = field(default_factory=list)
 
     def claims(self, issuer: str) -> Mapping[str, object] | None:
-        self.asked.append(issuer)
+        self.issuers.append(issuer)
         if isinstance(self.signs, BaseException):
             raise self.signs
         return self.signs
@@ -145,7 +146,7 @@ class Buildkit:
     requests: list[BuildRequest] = field(default_factory=list)
     fails: BaseException | None = None
     says: Digest | None = None
-    made: MadeLayout | None = None
+    layout: MadeLayout | None = None
     content: bytes = b"one"
     bases: dict[str, str] = field(default_factory=dict)
 
@@ -155,8 +156,8 @@ class Buildkit:
             tell(line)
         if self.fails is not None:
             raise self.fails
-        self.made = self.make(request.destination, content=self.content)
-        return self.says or self.made.root
+        self.layout = self.make(request.destination, content=self.content)
+        return self.says or self.layout.root
 
     def resolve(self, reference: str, builder: str) -> str:
         assert builder == "default"
@@ -174,13 +175,14 @@ class Store:
     answers: Digest | None = None
     finds: BaseException | None = None
     built_by: dict[Digest, dict[str, str]] = field(default_factory=dict)
+    full: bool = False
     taken: list[tuple[Origin, Digest, str]] = field(default_factory=list)
     beside: list[Referrer] = field(default_factory=list)
     scans: list[Scan] = field(default_factory=list)
 
     def tags(self, digest: Digest) -> tuple[str, ...]:
-        found = (name for name, image in self.images.items() if image.digest == digest)
-        return tuple(sorted(name for name in found if name != digest.value))
+        names = (name for name, image in self.images.items() if image.digest == digest)
+        return tuple(sorted(name for name in names if name != digest.value))
 
     def find(self, reference: str) -> StoredImage | None:
         if self.finds is not None:
@@ -188,8 +190,8 @@ class Store:
         return self.images.get(reference)
 
     def platforms(self, digest: Digest) -> frozenset[Digest]:
-        found = self.images.get(digest.value)
-        return found.platforms if found else frozenset()
+        image = self.images.get(digest.value)
+        return image.platforms if image else frozenset()
 
     def keep(self, tag: str, digest: Digest, *platforms: Digest) -> None:
         self.images[tag] = self.images[digest.value] = StoredImage(
@@ -203,11 +205,13 @@ class Store:
         root = json.loads((folder / "index.json").read_text())["manifests"][0]["digest"]
         blobs = folder / "blobs" / "sha256"
         children = json.loads((blobs / root.removeprefix("sha256:")).read_text())["manifests"]
-        found = self.answers or Digest(root)
-        self.keep(tag, found, Digest(children[0]["digest"]))
+        digest = self.answers or Digest(root)
+        self.keep(tag, digest, Digest(children[0]["digest"]))
         return Pushed(digest=Digest(root), blobs=2, bytes=1_500_000)
 
-    def tag(self, digest: Digest, tag: str) -> Digest:
+    def tag(self, digest: Digest, tag: str) -> Digest | None:
+        if self.full and tag not in self.images:
+            return None
         standing = self.images.setdefault(tag, self.images[digest.value])
         return standing.digest
 
@@ -229,14 +233,16 @@ class Store:
         self, subject: Digest, documents: Sequence[AttachedDocument]
     ) -> tuple[Referrer, ...]:
         assert subject.value in self.images
-        made = [
+        attached = [
             Referrer(
-                digest=one.digest, artifact_type=one.artifact_type, annotations=one.annotations
+                digest=document.digest,
+                artifact_type=document.artifact_type,
+                annotations=document.annotations,
             )
-            for one in documents
+            for document in documents
         ]
-        self.beside += made
-        return tuple(made)
+        self.beside += attached
+        return tuple(attached)
 
     def login(self) -> str:
         return "AWS:canary-password"
@@ -385,13 +391,13 @@ class NoLogs:
 class Buckets:
     """S3, where nothing is overwritten."""
 
-    kept: dict[str, bytes] = field(default_factory=dict)
+    contents: dict[str, bytes] = field(default_factory=dict)
     fails: BaseException | None = None
 
     def put(self, bucket: str, key: str, content: bytes) -> None:
         if self.fails is not None:
             raise self.fails
-        assert self.kept.setdefault(f"s3://{bucket}/{key}", content) == content
+        assert self.contents.setdefault(f"s3://{bucket}/{key}", content) == content
 
 
 @dataclass
@@ -402,10 +408,10 @@ class Infrastructure:
 
     def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         return {
-            one: Found(text=self.values[str(one)])
-            if str(one) in self.values
+            reference: Found(text=self.values[str(reference)])
+            if str(reference) in self.values
             else Missing(published=("/shop/repo",))
-            for one in references
+            for reference in references
         }
 
 
@@ -451,12 +457,12 @@ class Address:
     """The service's address."""
 
     answers: list[int | BaseException] = field(default_factory=lambda: [200])
-    asked: int = 0
+    requests: int = 0
 
     def get(self, url: str, seconds: float) -> HttpAnswer:
         assert url == URL
         assert seconds == 5
-        self.asked += 1
+        self.requests += 1
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, BaseException):
             raise answer
@@ -475,7 +481,7 @@ class World:
     cloud: Cloud
     address: Address
     clock: Clock
-    told: list[Event] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
     opened: int = 0
     opening: BaseException | None = None
 
@@ -507,7 +513,9 @@ class World:
     def deliver(
         self, task: Any = "deploy", env: str | None = "staging", **more: Any
     ) -> DeliveryOutcome:
-        return deliver(Ordered(task=task, environment=env, **more), self.context, self.told.append)
+        return deliver(
+            Ordered(task=task, environment=env, **more), self.context, self.events.append
+        )
 
     def deliver_to(self, observer: Observer, env: str | None = "staging") -> DeliveryOutcome:
         """Deliver, with an observer that meddles."""
@@ -568,8 +576,8 @@ class World:
     @property
     def payload(self) -> dict[str, Any]:
         """The event that lies beside the variables."""
-        found: dict[str, Any] = json.loads((self.root / ".event.json").read_text())
-        return found
+        event: dict[str, Any] = json.loads((self.root / ".event.json").read_text())
+        return event
 
     @payload.setter
     def payload(self, value: dict[str, Any]) -> None:
@@ -582,12 +590,12 @@ class World:
         return len(self.cloud.store.pushes), len(ecs.definitions) - 1, len(ecs.updates)
 
     def of(self, *kinds: type[Event]) -> list[Event]:
-        return [event for event in self.told if isinstance(event, kinds)]
+        return [event for event in self.events if isinstance(event, kinds)]
 
     def story(self) -> list[str]:
         """Every event but progress and output, in a few words."""
         words = []
-        for event in self.told:
+        for event in self.events:
             if not isinstance(event, Rolling):
                 stage = getattr(event, "stage", "")
                 words.append(f"{type(event).__name__} {stage}".strip())
@@ -602,7 +610,7 @@ class World:
 @pytest.fixture
 def world(tmp_path: Path, make_layout: MakeLayout) -> World:
     clock = Clock()
-    made = World(
+    new_world = World(
         root=tmp_path,
         variables={},
         git=Repo(
@@ -619,6 +627,6 @@ def world(tmp_path: Path, make_layout: MakeLayout) -> World:
         clock=clock,
         github=Github(),
     )
-    made.write("release.toml", CONTRACT)
-    made.write("delivery.toml", DELIVERY)
-    return made
+    new_world.write("release.toml", CONTRACT)
+    new_world.write("delivery.toml", DELIVERY)
+    return new_world

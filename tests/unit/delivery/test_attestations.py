@@ -55,11 +55,11 @@ class Cataloguer:
         raise AssertionError
 
 
-def bills(made: Any, cataloguer: Cataloguer, cache: Path) -> tuple[sbom.Sbom, ...]:
+def bills(built: Any, cataloguer: Cataloguer, cache: Path) -> tuple[sbom.Sbom, ...]:
     return sbom.bills(
         cataloguer,
-        layout.read(made.folder),
-        made.folder,
+        layout.read(built.folder),
+        built.folder,
         name="shop",
         time=TIME,
         cache=cache,
@@ -67,15 +67,15 @@ def bills(made: Any, cataloguer: Cataloguer, cache: Path) -> tuple[sbom.Sbom, ..
 
 
 def test_each_platform_has_a_bill_once(tmp_path: Path, make_layout: MakeLayout) -> None:
-    made = make_layout(tmp_path / "built", platforms=("linux/amd64", "linux/arm64"))
+    built = make_layout(tmp_path / "built", platforms=("linux/amd64", "linux/arm64"))
     cataloguer = Cataloguer()
-    found = bills(made, cataloguer, tmp_path / "cache")
-    assert [one.platform for one in found] == ["linux/amd64", "linux/arm64"]
-    assert [one.components for one in found] == [2, 2]
-    assert [one["digest"] for one in cataloguer.shown] == [
-        digest.value for _, digest in made.platforms
+    sboms = bills(built, cataloguer, tmp_path / "cache")
+    assert [bill.platform for bill in sboms] == ["linux/amd64", "linux/arm64"]
+    assert [bill.components for bill in sboms] == [2, 2]
+    assert [shown["digest"] for shown in cataloguer.shown] == [
+        digest.value for _, digest in built.platforms
     ]
-    assert bills(made, cataloguer, tmp_path / "cache") == found
+    assert bills(built, cataloguer, tmp_path / "cache") == sboms
     assert len(cataloguer.shown) == 2
 
 
@@ -87,17 +87,17 @@ def test_a_bill_depends_on_what_it_is_about_alone() -> None:
 
 
 def test_without_a_tool_there_is_no_bill(tmp_path: Path, make_layout: MakeLayout) -> None:
-    made = make_layout(tmp_path / "built")
-    (found,) = bills(made, Cataloguer(says=None), tmp_path / "cache")
-    assert found.document is None
+    built = make_layout(tmp_path / "built")
+    (bill,) = bills(built, Cataloguer(says=None), tmp_path / "cache")
+    assert bill.document is None
     assert not (tmp_path / "cache").exists()
 
 
 @pytest.mark.parametrize("says", [b"{", b"[]"])
 def test_what_is_no_bill_is_refused(says: bytes, tmp_path: Path, make_layout: MakeLayout) -> None:
-    made = make_layout(tmp_path / "built")
+    built = make_layout(tmp_path / "built")
     with pytest.raises(EvidenceError):
-        bills(made, Cataloguer(says=says), tmp_path / "cache")
+        bills(built, Cataloguer(says=says), tmp_path / "cache")
     assert not list(tmp_path.glob("cache/*"))
 
 
@@ -132,20 +132,20 @@ def test_provenance_in_the_words_of_v1() -> None:
 def test_a_referrer_names_its_subject_and_is_the_same_each_time() -> None:
     subject = Manifest(digest=DIGEST, media_type="application/x", content=b"12345")
     document = AttachedDocument(artifact_type="a/b", content=b"text", annotations={"k": "v"})
-    made, blobs = referrers.manifest(document, subject)
-    body = json.loads(made.content)
+    manifest, blobs = referrers.manifest(document, subject)
+    body = json.loads(manifest.content)
     assert body["subject"] == {
         "mediaType": "application/x",
         "digest": DIGEST.value,
         "size": 5,
     }
     assert body["artifactType"] == "a/b"
-    assert {one["digest"] for one in (body["config"], *body["layers"])} == {
+    assert {descriptor["digest"] for descriptor in (body["config"], *body["layers"])} == {
         digest.value for digest in blobs
     }
     assert all(hashlib.sha256(blob).hexdigest() == key.value[7:] for key, blob in blobs.items())
-    assert made.digest.value[7:] == hashlib.sha256(made.content).hexdigest()
-    assert referrers.manifest(document, subject)[0] == made
+    assert manifest.digest.value[7:] == hashlib.sha256(manifest.content).hexdigest()
+    assert referrers.manifest(document, subject)[0] == manifest
 
 
 @pytest.fixture
@@ -163,16 +163,16 @@ def key_file(tmp_path: Path, key: ec.EllipticCurvePrivateKey) -> Path:
 
 def test_a_statement_signed_with_a_key_file_verifies(key_file: Path) -> None:
     signer = KeyFile(key_file)
-    said = referrers.statement("https://example.org/p", {"a": 1}, DIGEST, "shop")
-    document = signing.envelope(signer, said, {})
-    found = Envelope.from_dict(json.loads(document.content))
-    assert json.loads(found.payload) == said
-    assert found.payload_type == "application/vnd.in-toto+json"
+    statement = referrers.statement("https://example.org/p", {"a": 1}, DIGEST, "shop")
+    document = signing.envelope(signer, statement, {})
+    envelope = Envelope.from_dict(json.loads(document.content))
+    assert json.loads(envelope.payload) == statement
+    assert envelope.payload_type == "application/vnd.in-toto+json"
     public = signer._signer.public_key
-    assert list(found.verify([public], 1)) == [signer.keyid]
-    found.payload += b" "
+    assert list(envelope.verify([public], 1)) == [signer.keyid]
+    envelope.payload += b" "
     with pytest.raises(VerificationError):
-        found.verify([public], 1)
+        envelope.verify([public], 1)
     assert b"PRIVATE" not in document.content
 
 
@@ -195,35 +195,35 @@ class Kms:
 
     key: ec.EllipticCurvePrivateKey
     algorithms: tuple[str, ...] = ("ECDSA_SHA_256",)
-    asked: list[dict[str, Any]] = field(default_factory=list)
+    requests: list[dict[str, Any]] = field(default_factory=list)
 
     def client(self, service: str) -> Kms:
         assert service == "kms"
         return self
 
-    def get_public_key(self, **asked: Any) -> dict[str, Any]:
-        assert asked == {"KeyId": "arn:key"}
+    def get_public_key(self, **request: Any) -> dict[str, Any]:
+        assert request == {"KeyId": "arn:key"}
         return {"SigningAlgorithms": list(self.algorithms)}
 
-    def sign(self, **asked: Any) -> dict[str, Any]:
-        self.asked.append(asked)
+    def sign(self, **request: Any) -> dict[str, Any]:
+        self.requests.append(request)
         algorithm = ec.ECDSA(Prehashed(hashes.SHA256()))
-        return {"Signature": self.key.sign(asked["Message"], algorithm)}
+        return {"Signature": self.key.sign(request["Message"], algorithm)}
 
 
 def test_kms_signs_the_payload_together_with_its_type(key: ec.EllipticCurvePrivateKey) -> None:
     kms = Kms(key)
     signer = KmsSigner(kms, "arn:key")  # type: ignore[arg-type]  # as much of a session as it asks
-    made = json.loads(signer.sign("a/b", b"payload" * 2000))
-    (signature,) = made["signatures"]
+    envelope = json.loads(signer.sign("a/b", b"payload" * 2000))
+    (signature,) = envelope["signatures"]
     assert signature["keyid"] == "arn:key"
-    payload = base64.b64decode(made["payload"])
-    whole = b"DSSEv1 3 a/b %d %s" % (len(payload), payload)
+    payload = base64.b64decode(envelope["payload"])
+    encoded = b"DSSEv1 3 a/b %d %s" % (len(payload), payload)
     public = key.public_key()
-    public.verify(base64.b64decode(signature["sig"]), whole, ec.ECDSA(hashes.SHA256()))
+    public.verify(base64.b64decode(signature["sig"]), encoded, ec.ECDSA(hashes.SHA256()))
     with pytest.raises(InvalidSignature):
         public.verify(base64.b64decode(signature["sig"]), payload, ec.ECDSA(hashes.SHA256()))
-    assert kms.asked[0]["MessageType"] == "DIGEST"
+    assert kms.requests[0]["MessageType"] == "DIGEST"
 
 
 def test_a_kms_key_that_cannot_sign(key: ec.EllipticCurvePrivateKey) -> None:

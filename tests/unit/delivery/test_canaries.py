@@ -21,7 +21,7 @@ from shipway.observer import Event, Observer
 if TYPE_CHECKING:
     from tests.unit.delivery.conftest import World
 
-    from shipway.delivery.deliver import DeliveryOutcome
+    from shipway.delivery.ending import DeliveryOutcome
 
 CANARIES = {
     name: f"canary-{name.lower().replace('_', '-')}-7f3a91"
@@ -80,12 +80,12 @@ def _answers(world: World) -> None:
 
 
 def _published(world: World) -> None:
-    found = Found(text=f"not a repository {SECURE}", secret=True)
-    world.cloud.published.resolve = lambda references: dict.fromkeys(references, found)  # type: ignore[method-assign]
+    resolution = Found(text=f"not a repository {SECURE}", secret=True)
+    world.cloud.published.resolve = lambda references: dict.fromkeys(references, resolution)  # type: ignore[method-assign]
 
 
 def _nothing(world: World) -> None:
-    assert world.told == []
+    assert world.events == []
 
 
 ENDS = (_nothing, _builds, _pushes, _updates, _rolls_back, _answers, _published)
@@ -124,19 +124,19 @@ def planted(world: World) -> World:
 def everything(world: World, outcome: DeliveryOutcome, printed: dict[str, str]) -> dict[str, str]:
     """All that was told, printed and written, by where it is."""
     assert outcome.evidence is not None
-    found = {"events": repr(world.told), **printed}
+    texts = {"events": repr(world.events), **printed}
     for folder, _, names in os.walk(world.root / "evidence"):
         for name in names:
             path = Path(folder) / name
-            found[str(path)] = path.read_text(encoding="utf-8")
-    return found
+            texts[str(path)] = path.read_text(encoding="utf-8")
+    return texts
 
 
 def forms(secret: str) -> set[str]:
     return {secret, quote(secret, safe=""), base64.b64encode(secret.encode()).decode().rstrip("=")}
 
 
-@pytest.mark.parametrize("end", ENDS, ids=[one.__name__[1:] for one in ENDS])
+@pytest.mark.parametrize("end", ENDS, ids=[end.__name__[1:] for end in ENDS])
 @pytest.mark.parametrize("mode", ["lines", "actions", "json"])
 def test_no_secret_is_told_printed_or_written(
     planted: World, tmp_path: Path, end: Callable[[World], None], mode: Mode
@@ -152,7 +152,7 @@ def test_no_secret_is_told_printed_or_written(
     with open_console(mode=mode, stream=stream, env=env, verbose=True) as console:
 
         def both(event: Event) -> None:
-            planted.told.append(event)
+            planted.events.append(event)
             console(event)
 
         observer: Observer = both
@@ -162,14 +162,14 @@ def test_no_secret_is_told_printed_or_written(
         "summary": summary.read_text(encoding="utf-8"),
         "outputs": outputs.read_text(encoding="utf-8"),
     }
-    found = everything(planted, outcome, printed)
-    assert {Path(one).name for one in found} >= {"record.json", "vsa.json", "report.html"}
+    texts = everything(planted, outcome, printed)
+    assert {Path(where).name for where in texts} >= {"record.json", "vsa.json", "report.html"}
     leaks = {
         (Path(where).name, secret)
-        for where, text in found.items()
+        for where, text in texts.items()
         for secret in ALL
         for form in forms(secret)
         if form in text
     }
     assert leaks == set()
-    assert "#7 0.123 value *** end" in found["printed"] or end is _published
+    assert "#7 0.123 value *** end" in texts["printed"] or end is _published

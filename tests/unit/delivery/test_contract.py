@@ -23,8 +23,8 @@ ROLE = "arn:aws:sts::111122223333:assumed-role/shop-deploy-staging/ci"
 
 def failure(world: World) -> Failed:
     """The one failure that was told, after which the last word came."""
-    (failed,) = [event for event in world.told if isinstance(event, Failed)]
-    assert isinstance(world.told[-1], Concluded)
+    (failed,) = [event for event in world.events if isinstance(event, Failed)]
+    assert isinstance(world.events[-1], Concluded)
     return failed
 
 
@@ -38,7 +38,7 @@ def refused(world: World, env: str | None = None) -> Failed:
     outcome = world.deliver(env=env)
     assert (outcome.kind, outcome.exit_code, outcome.image) == ("refused", 20, None)
     assert (world.opened, world.changed, world.builder.requests) == (0, (0, 0, 0), [])
-    last = world.told[-1]
+    last = world.events[-1]
     assert isinstance(last, Concluded)
     assert (last.text, last.kind, last.exit_code) == (
         "Refused: nothing was built or changed.",
@@ -126,7 +126,7 @@ def test_a_deploy_in_github_does_just_what_the_contract_says(world: World) -> No
     outcome = world.deliver(env=None)
     assert (outcome.kind, outcome.exit_code) == ("succeeded", 0)
     assert world.changed == (1, 0, 0), "published, not deployed"
-    stages = [event.stage for event in world.told if isinstance(event, Finished)]
+    stages = [event.stage for event in world.events if isinstance(event, Finished)]
     assert stages == ["contract", "identity", "build", "publish"]
 
 
@@ -167,7 +167,7 @@ def test_githubs_variables_without_a_commit(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "complaint"),
     [
         (None, "cannot be read: [Errno 2] No such file or directory: '{path}'"),
         ("{", "cannot be read: Expecting property name enclosed in double quotes: line 1 column 2"),
@@ -175,7 +175,7 @@ def test_githubs_variables_without_a_commit(world: World) -> None:
         ("[" * 100_000, "cannot be read: maximum recursion depth exceeded"),
     ],
 )
-def test_an_event_that_cannot_be_read(world: World, text: str | None, said: str) -> None:
+def test_an_event_that_cannot_be_read(world: World, text: str | None, complaint: str) -> None:
     world.push()
     path = world.root / ".event.json"
     if text is None:
@@ -183,7 +183,7 @@ def test_an_event_that_cannot_be_read(world: World, text: str | None, said: str)
     else:
         path.write_text(text)
     failed = refused(world)
-    expected = said.format(path=path)
+    expected = complaint.format(path=path)
     assert failed.text.startswith(f"the event that GitHub describes {expected}")
     assert lines(failed)["where"] == "GITHUB_EVENT_PATH"
     assert lines(failed)["next"] == "nothing was built or changed; run the workflow again"
@@ -289,7 +289,7 @@ def test_a_long_lived_key_in_github(world: World, key: str, arn: str) -> None:
 def test_a_person_may_use_their_own_key(world: World) -> None:
     world.cloud.key, world.cloud.arn = "AKIAEXAMPLE", "arn:aws:iam::111122223333:user/mona"
     assert world.deliver("verify").kind == "succeeded"
-    finished = [event for event in world.told if isinstance(event, Finished)]
+    finished = [event for event in world.events if isinstance(event, Finished)]
     assert finished[1].text == "arn:aws:iam::111122223333:user/mona"
 
 
@@ -304,7 +304,7 @@ def test_the_role_that_delivery_toml_names(world: World) -> None:
         "where": ROLE,
         "next": "assume that role, or see `role` in ci/delivery.toml; nothing was changed",
     }
-    world.told.clear()
+    world.events.clear()
     world.cloud.arn = ROLE.replace("shop-deploy-staging", "deployer")
     assert world.deliver("publish").kind == "succeeded"
 
@@ -326,19 +326,19 @@ def test_a_reference_to_something_that_is_not_published(world: World) -> None:
         "identity",
         "1 reference of environment staging cannot be resolved",
     )
-    said = lines(failed)["said"].splitlines()
-    assert said[0].endswith(
+    details = lines(failed)["said"].splitlines()
+    assert details[0].endswith(
         "environments.staging.repository: ssm:/shop/repository does not exist in "
         "111122223333 eu-west-1"
     )
-    assert said[1].strip() == "Published there: /shop/repo"
+    assert details[1].strip() == "Published there: /shop/repo"
 
 
 def test_a_world_that_cannot_be_opened_is_told_with_the_last_word(world: World) -> None:
     world.opening = AwsError("no world", where="here", remedy="make one", details=("a", "b"))
     outcome = world.deliver()
     assert (outcome.kind, outcome.exit_code) == ("aws", 17)
-    last = world.told[-1]
+    last = world.events[-1]
     assert isinstance(last, Concluded)
     assert last.details == ("here: no world", "a", "b")
     assert last.remedy == "make one"

@@ -39,11 +39,11 @@ def broken(world: World, **order: Any) -> list[str]:
     )
     assert (outcome.kind, outcome.exit_code) == ("refused", 20)
     assert world.changed[1:] == (0, 0), "nothing was rolled out"
-    (failed,) = [event for event in world.told if isinstance(event, Failed)]
+    (failed,) = [event for event in world.events if isinstance(event, Failed)]
     assert failed.stage == "contract"
     decision = world.record(outcome)["predicate"]["decision"]
     assert decision["allowed"] is False
-    return [f"{one['rule']}: {one['why']}" for one in decision["reasons"]]
+    return [f"{reason['rule']}: {reason['why']}" for reason in decision["reasons"]]
 
 
 def delivered(world: World, **order: Any) -> dict[str, Any]:
@@ -51,8 +51,8 @@ def delivered(world: World, **order: Any) -> dict[str, Any]:
     env = None if world.variables.get("GITHUB_ACTIONS") else "staging"
     outcome = world.deliver(env=env, **order)
     assert (outcome.kind, outcome.exit_code) == ("succeeded", 0)
-    found: dict[str, Any] = world.record(outcome)["predicate"]
-    return found
+    predicate: dict[str, Any] = world.record(outcome)["predicate"]
+    return predicate
 
 
 def test_the_verified_claims_are_in_the_record(world: World) -> None:
@@ -60,7 +60,7 @@ def test_the_verified_claims_are_in_the_record(world: World) -> None:
     predicate = delivered(world)
     assert predicate["claims"] == world.github.signs
     assert predicate["trigger"]["proven"] is True
-    assert world.github.asked == ["https://token.actions.githubusercontent.com"]
+    assert world.github.issuers == ["https://token.actions.githubusercontent.com"]
 
 
 def test_a_refused_trigger_has_its_claims_in_the_record_too(world: World) -> None:
@@ -91,7 +91,7 @@ def test_the_contract_says_who_must_have_signed(world: World) -> None:
     path.write_text(path.read_text().replace("owner_id = 45", own))
     world.push()
     delivered(world)
-    assert world.github.asked == ["https://ghes.example/_services/token"]
+    assert world.github.issuers == ["https://ghes.example/_services/token"]
 
 
 def test_variables_that_say_something_else_than_the_token_are_named(world: World) -> None:
@@ -100,7 +100,7 @@ def test_variables_that_say_something_else_than_the_token_are_named(world: World
     world.variables["GITHUB_REPOSITORY_ID"] = "666"
     outcome = world.deliver(env=None)
     assert (outcome.kind, world.opened) == ("refused", 0)
-    (failed,) = [event for event in world.told if isinstance(event, Failed)]
+    (failed,) = [event for event in world.events if isinstance(event, Failed)]
     assert failed.text == "what GitHub signed and what this job says differ"
     assert failed.details[0].lines == (
         'GITHUB_REPOSITORY_ID is "666", but GitHub signed repository_id "123"',
@@ -115,7 +115,7 @@ def test_a_job_that_denies_being_one_is_no_person(world: World, trace: str) -> N
     world.variables[trace] = "1"
     outcome = world.deliver()
     assert (outcome.kind, world.opened) == ("refused", 0)
-    (failed,) = [event for event in world.told if isinstance(event, Failed)]
+    (failed,) = [event for event in world.events if isinstance(event, Failed)]
     assert failed.text == 'this is a job of GitHub Actions, but GITHUB_ACTIONS is not "true"'
     assert failed.details[0].lines == (f"{trace} is set",)
 
@@ -123,15 +123,15 @@ def test_a_job_that_denies_being_one_is_no_person(world: World, trace: str) -> N
 def test_git_and_origin_are_asked_what_a_rule_asks_and_nothing_else(world: World) -> None:
     world.push()
     delivered(world)
-    assert world.git.asked == []
+    assert world.git.questions == []
 
 
 def test_the_commit_must_be_on_the_branch(world: World) -> None:
     ask(world, entry='first_parent_of = "main"')
     world.push()
     delivered(world)
-    assert world.git.asked == [f"standing {SHA} main"]
-    world.told.clear()
+    assert world.git.questions == [f"standing {SHA} main"]
+    world.events.clear()
     world.git.stands = "off"
     world.cloud.ecs.updates.clear()
     outcome = world.deliver(env=None)
@@ -161,7 +161,7 @@ def test_a_tag_that_keeps_every_rule(world: World) -> None:
     world.git.signed = Signature(good=True, said="Good signature for mona")
     predicate = delivered(world)
     assert predicate["facts"]["signature"]["said"] == "Good signature for mona"
-    assert world.git.asked == [
+    assert world.git.questions == [
         "tag v1-stable",
         f"signature {TAG.object} v1-stable ci/signers",
         "tag v1-stable",
@@ -191,19 +191,19 @@ def test_a_tag_that_moves_while_the_image_is_built_is_not_rolled_out(world: Worl
     ask(world, entry="tag_must_be_new = true")
     world.push()
     world.git.tags["v1-stable"] = TAG
-    told = world.told.append
+    append = world.events.append
 
     def move(event: Any) -> None:
-        told(event)
+        append(event)
         if getattr(event, "stage", "") == "publish":
             world.git.tags["v1-stable"] = replace(TAG, commit=OTHER)
 
     outcome = world.deliver_to(move, env=None)
     assert (outcome.kind, world.changed) == ("refused", (1, 0, 0)), "published, not rolled out"
-    last = world.told[-1]
+    last = world.events[-1]
     assert isinstance(last, Concluded)
     assert last.text == "Refused: nothing was rolled out."
-    (failed,) = [event for event in world.told if isinstance(event, Failed)]
+    (failed,) = [event for event in world.events if isinstance(event, Failed)]
     assert failed.details[-1].lines == (
         (
             "Push another tag; a tag that was released stays where it is. "
@@ -222,7 +222,7 @@ FROZEN = 'freeze "winter": until 2026-11-30 00:00 UTC: stocktaking'
 def test_a_freeze_holds_for_github_and_for_people(world: World) -> None:
     ask(world, environment=FREEZE)
     assert broken(world) == [FROZEN]
-    world.told.clear()
+    world.events.clear()
     world.push()
     assert broken(world) == [FROZEN]
 
@@ -233,7 +233,7 @@ def test_a_freeze_is_gone_through_by_name_and_recorded(world: World) -> None:
     world.variables["SHIPWAY_THROUGH_FREEZE"] = "winter: INC-4711"
     predicate = delivered(world)
     assert predicate["throughFreeze"] == {"name": "winter", "why": "INC-4711", "by": "mona"}
-    noticed = [event.text for event in world.told if isinstance(event, Noticed)]
+    noticed = [event.text for event in world.events if isinstance(event, Noticed)]
     assert "goes through the freeze winter: INC-4711" in noticed
 
 
@@ -299,7 +299,7 @@ def test_a_rerun_after_something_newer(world: World) -> None:
     runs(world, OTHER)
     world.git.orders[OTHER] = "newer"
     assert delivered(world), "the first attempt is no re-run"
-    world.told.clear()
+    world.events.clear()
     world.cloud.ecs.updates.clear()
     world.cloud.ecs.definitions = {
         world.cloud.ecs.primary: world.cloud.ecs.definitions[world.cloud.ecs.primary]

@@ -33,30 +33,36 @@ def configured(world: World) -> World:
 
 def states(folder: Path | None) -> dict[str, str]:
     assert folder is not None
-    return {destination: one.state for destination, one in copies.read(folder).items()}
+    return {destination: copy.state for destination, copy in copies.read(folder).items()}
 
 
 def warnings(world: World) -> list[str]:
-    return [one.text for one in world.told if isinstance(one, Noticed) and one.stage == "record"]
+    return [
+        event.text
+        for event in world.events
+        if isinstance(event, Noticed) and event.stage == "record"
+    ]
 
 
 def test_everything_that_belongs_to_a_record_is_copied(configured: World) -> None:
     outcome = configured.deliver()
     assert outcome.evidence is not None
-    kept = configured.cloud.objects.kept
+    objects = configured.cloud.objects.contents
     name = outcome.evidence.name
     beside = {path.name for path in outcome.evidence.iterdir()} - {"copies.json"}
     lies = {
-        destination.rpartition("/")[2] for destination in kept if f"/staging/{name}/" in destination
+        destination.rpartition("/")[2]
+        for destination in objects
+        if f"/staging/{name}/" in destination
     }
     assert lies == beside
     assert {"record.json", "vsa.json", "report.html"} <= lies
     (line,) = [
-        destination for destination in kept if destination.startswith(f"{PLACE}/chain/00000001-")
+        destination for destination in objects if destination.startswith(f"{PLACE}/chain/00000001-")
     ]
-    said = json.loads(kept[line])
-    assert said["record"] == f"staging/{name}/record.json"
-    assert set(said["files"]) == beside - {"record.json"}
+    entry = json.loads(objects[line])
+    assert entry["record"] == f"staging/{name}/record.json"
+    assert set(entry["files"]) == beside - {"record.json"}
     assert states(outcome.evidence) == {PLACE: "done"}
     assert warnings(configured) == []
 
@@ -64,7 +70,7 @@ def test_everything_that_belongs_to_a_record_is_copied(configured: World) -> Non
 def test_nothing_is_copied_where_nothing_is_configured(world: World) -> None:
     outcome = world.deliver()
     assert states(outcome.evidence) == {}
-    assert world.cloud.objects.kept == {}
+    assert world.cloud.objects.contents == {}
 
 
 @pytest.mark.parametrize(
@@ -77,8 +83,8 @@ def test_a_copy_that_fails_is_noted_and_changes_nothing(
     outcome = configured.deliver()
     assert (outcome.kind, outcome.exit_code) == ("succeeded", 0)
     assert states(outcome.evidence) == {PLACE: "failed"}
-    (said,) = warnings(configured)
-    assert said.startswith(f"the copy to {PLACE} is failed: {trouble}")
+    (warning,) = warnings(configured)
+    assert warning.startswith(f"the copy to {PLACE} is failed: {trouble}")
     assert check(archive.read(configured.root / "evidence")).findings == ()
 
 
@@ -94,7 +100,7 @@ def test_who_interrupts_is_not_kept_waiting(configured: World) -> None:
     outcome = configured.deliver()
     assert outcome.exit_code == 130
     assert states(outcome.evidence) == {PLACE: "pending"}
-    assert configured.cloud.objects.kept == {}
+    assert configured.cloud.objects.contents == {}
 
 
 def test_the_audit_tries_again(
@@ -114,9 +120,9 @@ def test_the_audit_tries_again(
     assert audit.run(question, json=True, account=account) == 0
     assert states(outcome.evidence) == {PLACE: "done"}
     assert f"{PLACE} is done" in capsys.readouterr().out
-    count = len(configured.cloud.objects.kept)
+    count = len(configured.cloud.objects.contents)
     assert audit.run(question, json=True, account=account) == 0
-    assert len(configured.cloud.objects.kept) == count
+    assert len(configured.cloud.objects.contents) == count
 
 
 def test_the_record_is_attached_to_its_image(world: World) -> None:
@@ -127,7 +133,9 @@ def test_the_record_is_attached_to_its_image(world: World) -> None:
     assert outcome.evidence is not None
     content = (outcome.evidence / "record.json").read_bytes()
     (attached,) = [
-        one for one in world.cloud.store.beside if "dev.shipway.record" in one.annotations
+        referrer
+        for referrer in world.cloud.store.beside
+        if "dev.shipway.record" in referrer.annotations
     ]
     assert attached.digest.value == f"sha256:{sha256(content)}"
     assert attached.annotations["dev.shipway.sequence"] == "1"

@@ -25,7 +25,7 @@ from shipway.values import Digest, ImageReference
 if TYPE_CHECKING:
     from tests.unit.delivery.conftest import World
 
-    from shipway.delivery.deliver import DeliveryOutcome
+    from shipway.delivery.ending import DeliveryOutcome
 
 SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
 URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
@@ -46,7 +46,7 @@ VERIFY = ["Started verify", "Finished verify"]
 
 def verdict(world: World, outcome: DeliveryOutcome) -> dict[str, Any]:
     """The record's verdict, which must be what the last event and the outcome say."""
-    last = world.told[-1]
+    last = world.events[-1]
     assert isinstance(last, Concluded)
     assert len(world.of(Concluded)) == 1
     assert (last.kind, last.exit_code) == (outcome.kind, outcome.exit_code)
@@ -57,13 +57,15 @@ def verdict(world: World, outcome: DeliveryOutcome) -> dict[str, Any]:
 
 
 def failure(world: World) -> Failed:
-    (failed,) = [event for event in world.told if isinstance(event, Failed)]
+    (failed,) = [event for event in world.events if isinstance(event, Failed)]
     return failed
 
 
 def finished(world: World, stage: str) -> Finished:
-    (found,) = [one for one in world.told if isinstance(one, Finished) and one.stage == stage]
-    return found
+    (finish,) = [
+        event for event in world.events if isinstance(event, Finished) and event.stage == stage
+    ]
+    return finish
 
 
 @pytest.mark.parametrize(
@@ -82,18 +84,18 @@ def test_each_task_does_its_part_of_the_row(
     assert (outcome.kind, outcome.exit_code) == ("succeeded", 0)
     assert world.story() == [*story, "Concluded"]
     assert world.changed == changed
-    done = "Delivered." if task in {"publish", "deploy"} else "Done."
-    assert verdict(world, outcome)["text"] == done
+    sentence = "Delivered." if task in {"publish", "deploy"} else "Done."
+    assert verdict(world, outcome)["text"] == sentence
     (planned,) = world.of(Planned)
     assert isinstance(planned, Planned)
-    stages = [event.stage for event in world.told if isinstance(event, Finished)]
+    stages = [event.stage for event in world.events if isinstance(event, Finished)]
     assert [name for name, _ in planned.stages] == stages[1:], "what is planned is what is done"
 
 
 def test_a_whole_delivery_is_recorded(world: World) -> None:
     outcome = world.deliver()
-    assert world.builder.made is not None
-    root, platforms = world.builder.made.root, world.builder.made.platforms
+    assert world.builder.layout is not None
+    root, platforms = world.builder.layout.root, world.builder.layout.platforms
     assert outcome.image == ImageReference(URI, root)
     record = world.record(outcome)
     assert record["subject"] == [
@@ -154,12 +156,12 @@ def test_a_build_alone_asks_no_aws(world: World) -> None:
 
 def test_the_second_delivery_pushes_nothing_and_says_so(world: World) -> None:
     world.deliver()
-    world.told.clear()
+    world.events.clear()
     outcome = world.deliver()
     assert outcome.kind == "succeeded"
     assert world.changed == (1, 1, 1), "as the first left it"
-    assert world.builder.made is not None
-    short = world.builder.made.root.short
+    assert world.builder.layout is not None
+    short = world.builder.layout.root.short
     assert finished(world, "publish").text == (
         f"{URI}@{short}  tag 3f9c2ab  nothing pushed: it is there"
     )
@@ -215,7 +217,7 @@ def test_a_build_that_fails(world: World) -> None:
         Detail(label="said", lines=("   3 | RUN x",)),
     )
     verdict(world, outcome)
-    last = world.told[-1]
+    last = world.events[-1]
     assert isinstance(last, Concluded)
     assert last.details == (), "the failure was told where it happened"
 
@@ -252,7 +254,7 @@ def test_a_release_that_is_rolled_back(world: World) -> None:
     outcome = world.deliver()
     assert (outcome.kind, outcome.exit_code) == ("rolled-back", 31)
     assert world.story()[-3:] == ["Started deploy", "Failed deploy", "Concluded"]
-    assert world.address.asked == 0, "what was rolled back is not verified"
+    assert world.address.requests == 0, "what was rolled back is not verified"
     assert failure(world).subject == "web"
     assert verdict(world, outcome)["text"] == "Release failed: rolled back."
     (service,) = world.record(outcome)["predicate"]["services"]
@@ -388,7 +390,7 @@ def test_ctrl_c_while_verifying_says_what_is_in_service(
 ) -> None:
     if task == "verify":
         assert world.deliver().kind == "succeeded"
-        world.told.clear()
+        world.events.clear()
     interrupt_at(world, "verify", KeyboardInterrupt())
     world.deliver(task)
     failed = failure(world)
@@ -399,7 +401,7 @@ def test_ctrl_c_while_verifying_says_what_is_in_service(
 def test_ctrl_c_once_during_the_watch_is_a_wish_not_an_end(world: World) -> None:
     interrupt_at(world, "watch", KeyboardInterrupt())
     assert world.deliver().kind == "succeeded", "this ECS cannot be asked to roll back"
-    noticed = [getattr(event, "text", "") for event in world.told]
+    noticed = [getattr(event, "text", "") for event in world.events]
     assert any(text.startswith("interrupted;") for text in noticed)
 
 
@@ -423,7 +425,7 @@ def test_a_success_that_cannot_be_recorded_is_a_failure(
     (world.root / "evidence").write_text("in the way")
     outcome = world.deliver()
     assert (outcome.kind, outcome.exit_code, outcome.evidence) == ("evidence", 50, None)
-    assert world.told[-1] == Concluded(
+    assert world.events[-1] == Concluded(
         text="Delivered, but not recorded.",
         kind="evidence",
         exit_code=50,
@@ -440,7 +442,7 @@ def test_a_failure_that_cannot_be_recorded_stays_that_failure(
     world.cloud.ecs.ends = "rolled-back"
     outcome = world.deliver()
     assert (outcome.kind, outcome.exit_code, outcome.evidence) == ("rolled-back", 31, None)
-    last = world.told[-1]
+    last = world.events[-1]
     assert isinstance(last, Concluded)
     assert last.details == ("the record cannot be written: File exists",)
 
@@ -449,7 +451,7 @@ def test_a_bug_is_recorded_and_shown_as_it_is(world: World) -> None:
     world.builder.fails = ZeroDivisionError("by zero")
     with pytest.raises(ZeroDivisionError):
         world.deliver()
-    last = world.told[-1]
+    last = world.events[-1]
     assert isinstance(last, Concluded)
     assert (last.kind, last.exit_code) == ("error", 1)
     assert last.details == ("ZeroDivisionError: by zero",)
@@ -463,7 +465,7 @@ def test_without_a_commit_nothing_begins(world: World, monkeypatch: pytest.Monke
     monkeypatch.setattr(world.git, "head", no_commit)
     with pytest.raises(GitError):
         world.deliver()
-    assert world.told == []
+    assert world.events == []
     assert not (world.root / "evidence").exists()
 
 

@@ -30,10 +30,10 @@ def turned_away(world: World, task: Any = "deploy") -> str:
     outcome = world.deliver(task, env=None if world.variables else "staging")
     assert (outcome.kind, outcome.exit_code) == ("identity", 15)
     assert (world.changed, world.builder.requests) == ((0, 0, 0), [])
-    found = world.record(outcome)["predicate"]["identity"]
-    assert found["arn"] == world.cloud.arn
-    assert found["key"] == world.cloud.key[:4], "the kind of the key, never the key"
-    (failed,) = [event for event in world.told if isinstance(event, Failed)]
+    identity = world.record(outcome)["predicate"]["identity"]
+    assert identity["arn"] == world.cloud.arn
+    assert identity["key"] == world.cloud.key[:4], "the kind of the key, never the key"
+    (failed,) = [event for event in world.events if isinstance(event, Failed)]
     assert failed.stage == "identity"
     return failed.text
 
@@ -68,7 +68,7 @@ def test_on_a_laptop_it_is_refused_where_the_contract_marks_it(
     assert world.deliver("publish").kind == "succeeded", "not marked"
     world.cloud.store.pushes.clear()
     world.builder.requests.clear()
-    world.told.clear()
+    world.events.clear()
     ask(world, 'by_hand_role = "*"', 'by_hand_role = "*"\nshort_lived_keys_only = true')
     assert turned_away(world) == SHORT
 
@@ -89,7 +89,7 @@ def test_a_person_has_a_role_of_their_own(world: World) -> None:
     assert turned_away(world) == (
         "staging is delivered by role developer, not by shop-deploy-staging"
     )
-    world.told.clear()
+    world.events.clear()
     world.cloud.arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/developer/mona"
     assert world.deliver("publish").kind == "succeeded"
 
@@ -99,7 +99,7 @@ def test_without_one_it_is_the_role_of_githubs_runs(world: World) -> None:
     assert world.deliver("publish").kind == "succeeded"
     world.cloud.store.pushes.clear()
     world.builder.requests.clear()
-    world.told.clear()
+    world.events.clear()
     world.cloud.key, world.cloud.arn = "AKIAEXAMPLE", USER
     assert turned_away(world) == (
         "staging is delivered by role shop-deploy-staging, not by who you are"
@@ -113,7 +113,7 @@ def test_two_files_may_not_name_two_roles(world: World) -> None:
     world.push()
     outcome = world.deliver(env=None)
     assert (outcome.kind, outcome.exit_code) == ("configuration", 10)
-    (failed,) = [event for event in world.told if isinstance(event, Failed)]
+    (failed,) = [event for event in world.events if isinstance(event, Failed)]
     assert failed.text == "two files name another role for staging"
     assert failed.details[0].lines == (
         "ci/delivery.toml: environments.staging.role is deployer",
@@ -127,7 +127,7 @@ def test_what_was_found_is_in_the_record(world: World) -> None:
     assert world.record(outcome)["predicate"]["identity"] == {
         "account": ACCOUNT,
         "arn": ROLE,
-        "user_id": "",
+        "userId": "",
         "role": "shop-deploy-staging",
         "key": "ASIA",
         "shortLived": True,

@@ -8,6 +8,7 @@ import pytest
 
 from shipway.config.environment import Environment, ImageSettings
 from shipway.delivery.image import where_digests_are
+from shipway.image.build import REVISION
 from shipway.image.scan import Scan, ScanFinding
 from shipway.observer import Failed, Noticed
 from shipway.values import Digest
@@ -76,7 +77,7 @@ def test_where_nothing_may_be_published_nothing_is_promoted(world: World) -> Non
     assert (outcome.kind, outcome.image) == ("succeeded", None)
     assert world.cloud.store.taken == []
     assert world.builder.requests == []
-    [noticed] = [one.text for one in world.told if isinstance(one, Noticed)]
+    [noticed] = [event.text for event in world.events if isinstance(event, Noticed)]
     assert noticed == "nothing is built: staging takes what was built for dev"
 
 
@@ -150,12 +151,39 @@ def test_a_base_that_moved_is_built(world: World) -> None:
     assert len(world.builder.requests) == 2
 
 
+def test_a_commit_that_was_published_before_is_taken_and_said(world: World) -> None:
+    dockerfile(world)
+    change(world, "[environments.staging]", "[image]\nreuse = false\n[environments.staging]")
+    world.cloud.store.keep(SHA, TWO, TWO)
+    world.cloud.store.built_by[TWO] = {REVISION: SHA}
+    outcome = world.deliver("publish")
+    assert world.of(Failed) == []
+    assert world.cloud.store.pushes == []
+    assert any("this commit was published before" in str(event) for event in world.of(Noticed))
+    predicate = world.record(outcome)["predicate"]
+    assert predicate["image"]["reference"].endswith(TWO.value)
+    assert predicate["build"]["digest"] == TWO.value
+    assert (predicate["build"]["contentKey"], predicate["build"]["reused"]) == ("", True)
+    assert [tag for tag in world.cloud.store.images if tag.startswith("src-")] == []
+
+
+def test_an_image_with_all_its_tags_is_delivered_and_said(world: World) -> None:
+    dockerfile(world)
+    world.deliver("publish")
+    world.cloud.store.images.pop(SHA)
+    world.cloud.store.full = True
+    outcome = world.deliver("publish")
+    assert len(world.builder.requests) == 1
+    assert any("as many tags as the registry allows" in str(event) for event in world.of(Noticed))
+    assert world.record(outcome)["predicate"]["build"]["reused"] is True
+
+
 CRITICAL = ScanFinding(id="CVE-1", severity="critical", package="openssl")
 
 
-def scanned(world: World, status: str, *found: ScanFinding, policy: str = "") -> Any:
+def scanned(world: World, status: str, *findings: ScanFinding, policy: str = "") -> Any:
     world.write("delivery.toml", (world.root / "ci/delivery.toml").read_text() + policy)
-    world.cloud.store.scans = [Scan(digest=ONE, status=status, findings={}, listed=found)]
+    world.cloud.store.scans = [Scan(digest=ONE, status=status, findings={}, listed=findings)]
     return world.deliver()
 
 
@@ -187,7 +215,7 @@ def test_a_publish_alone_is_told_of_findings_and_not_stopped(world: World) -> No
     outcome = world.deliver("publish")
     assert outcome.kind == "succeeded"
     assert world.record(outcome)["predicate"]["scan"]["allowed"] is False
-    texts = [one.text for one in world.told if isinstance(one, Noticed)]
+    texts = [event.text for event in world.events if isinstance(event, Noticed)]
     assert "1 critical" in texts
 
 

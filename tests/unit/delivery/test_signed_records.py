@@ -29,11 +29,11 @@ if TYPE_CHECKING:
 
 def pair(folder: Path, name: str) -> tuple[Path, Path]:
     """A private key's file and its public one's."""
-    made = Ed25519PrivateKey.generate()
+    key = Ed25519PrivateKey.generate()
     private, public = folder / f"{name}.pem", folder / f"{name}.pub"
-    private.write_bytes(made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    private.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     public.write_bytes(
-        made.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     )
     return private, public
 
@@ -71,8 +71,8 @@ def deliver(world: World, signer: Any) -> Path:
 
 
 def checked(world: World, public: Path | None) -> Checked:
-    found = archive.read(world.root / "evidence")
-    return check(found, PublicKey(public) if public else None)
+    evidence = archive.read(world.root / "evidence")
+    return check(evidence, PublicKey(public) if public else None)
 
 
 def test_a_signed_record_is_checked_with_the_public_key(
@@ -96,7 +96,10 @@ def test_the_signature_of_another_record(world: World, keys: tuple[Path, Path]) 
     first = deliver(world, KeyFile(keys[0]))
     second = deliver(world, KeyFile(keys[0]))
     (second / "record.dsse.json").write_bytes((first / "record.dsse.json").read_bytes())
-    kinds = {(one.kind, one.why.partition(":")[0]) for one in checked(world, keys[1]).findings}
+    kinds = {
+        (finding.kind, finding.why.partition(":")[0])
+        for finding in checked(world, keys[1]).findings
+    }
     assert ("signature", "it signs something else than the record beside it") in kinds
     assert {kind for kind, _ in kinds} == {"signature", "changed"}
 
@@ -105,6 +108,10 @@ def test_a_key_that_may_not_be_used_takes_nothing_from_the_record(world: World) 
     folder = deliver(world, Denied())
     assert not (folder / "record.dsse.json").exists()
     assert checked(world, None).findings == ()
-    said = [one.text for one in world.told if isinstance(one, Noticed) and one.stage == "record"]
-    assert said
-    assert said[0].startswith("the record is not signed: kms:Sign is not allowed")
+    warnings = [
+        event.text
+        for event in world.events
+        if isinstance(event, Noticed) and event.stage == "record"
+    ]
+    assert warnings
+    assert warnings[0].startswith("the record is not signed: kms:Sign is not allowed")

@@ -25,28 +25,28 @@ class Clock:
 
 
 def test_a_good_end_is_told_with_its_words_and_its_time() -> None:
-    told: list[Event] = []
-    with stage("build", told.append, Clock(), "shop") as running:
-        assert told == [Started(stage="build", subject="shop")]
+    events: list[Event] = []
+    with stage("build", events.append, Clock(), "shop") as running:
+        assert events == [Started(stage="build", subject="shop")]
         running.text = "done"
-    assert told[1:] == [Finished(stage="build", subject="shop", text="done", seconds=2.0)]
+    assert events[1:] == [Finished(stage="build", subject="shop", text="done", seconds=2.0)]
 
 
 @pytest.mark.parametrize(("text", "told_itself"), [("", False), ("words", True)])
 def test_a_stage_that_told_its_end_is_not_told_again(text: str, told_itself: bool) -> None:  # noqa: FBT001  # a parameter of the test
-    told: list[Event] = []
-    with stage("deploy", told.append, Clock()) as running:
-        running.text, running.told = text, told_itself
-    assert told == [Started(stage="deploy")]
+    events: list[Event] = []
+    with stage("deploy", events.append, Clock()) as running:
+        running.text, running.reported = text, told_itself
+    assert events == [Started(stage="deploy")]
 
 
 def test_an_error_is_told_once_with_all_it_knows_and_goes_on() -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     error = BuildError("no", where="Dockerfile", remedy="mend it", details=("a", "b"))
-    with pytest.raises(BuildError) as caught, stage("build", told.append, Clock()):
+    with pytest.raises(BuildError) as caught, stage("build", events.append, Clock()):
         raise error
     assert caught.value is error
-    assert told[1:] == [
+    assert events[1:] == [
         Failed(
             stage="build",
             text="no",
@@ -61,35 +61,35 @@ def test_an_error_is_told_once_with_all_it_knows_and_goes_on() -> None:
 
 
 def test_an_error_that_was_told_already_only_goes_on() -> None:
-    told: list[Event] = []
+    events: list[Event] = []
 
     def fail() -> None:
-        with stage("deploy", told.append, Clock()) as running:
-            running.told = True
+        with stage("deploy", events.append, Clock()) as running:
+            running.reported = True
             raise BuildError("no")
 
     with pytest.raises(BuildError):
         fail()
-    assert told == [Started(stage="deploy")]
+    assert events == [Started(stage="deploy")]
 
 
 def test_sigterm_is_an_error_like_others() -> None:
-    told: list[Event] = []
-    with pytest.raises(TerminatedError), stage("build", told.append, Clock()):
+    events: list[Event] = []
+    with pytest.raises(TerminatedError), stage("build", events.append, Clock()):
         raise TerminatedError("ended by SIGTERM")
-    assert told[1:] == [Failed(stage="build", text="ended by SIGTERM", seconds=2.0)]
+    assert events[1:] == [Failed(stage="build", text="ended by SIGTERM", seconds=2.0)]
 
 
 def test_ctrl_c_becomes_an_error_of_ours() -> None:
-    told: list[Event] = []
-    with pytest.raises(CancelledError) as caught, stage("build", told.append, Clock()):
+    events: list[Event] = []
+    with pytest.raises(CancelledError) as caught, stage("build", events.append, Clock()):
         raise KeyboardInterrupt
     assert (caught.value.what, caught.value.remedy) == (
         "interrupted",
         "nothing further is changed",
     )
     assert isinstance(caught.value.__cause__, KeyboardInterrupt)
-    assert told[1:] == [
+    assert events[1:] == [
         Failed(
             stage="build",
             text="interrupted",
@@ -100,21 +100,21 @@ def test_ctrl_c_becomes_an_error_of_ours() -> None:
 
 
 def test_a_stage_may_have_words_of_its_own_for_ctrl_c() -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     with (
         pytest.raises(CancelledError, match="interrupted"),
-        stage("verify", told.append, Clock(), interrupted="it is in service"),
+        stage("verify", events.append, Clock(), interrupted="it is in service"),
     ):
         raise KeyboardInterrupt
-    (failed,) = [event for event in told if isinstance(event, Failed)]
+    (failed,) = [event for event in events if isinstance(event, Failed)]
     assert failed.details == (Detail(label="next", lines=("it is in service",)),)
 
 
 def test_a_bug_of_ours_is_not_dressed_up() -> None:
-    told: list[Event] = []
-    with pytest.raises(ZeroDivisionError), stage("build", told.append, Clock()):
+    events: list[Event] = []
+    with pytest.raises(ZeroDivisionError), stage("build", events.append, Clock()):
         raise ZeroDivisionError
-    assert told == [Started(stage="build")]
+    assert events == [Started(stage="build")]
 
 
 def test_a_refusals_table_stands_by_itself() -> None:

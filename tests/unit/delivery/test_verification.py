@@ -114,13 +114,15 @@ class Prober:
 
     def __init__(self, *answers: int | str) -> None:
         self.answers = [
-            HttpAnswer(status=one) if isinstance(one, int) else HttpAnswer(status=None, trouble=one)
-            for one in answers
+            HttpAnswer(status=answer)
+            if isinstance(answer, int)
+            else HttpAnswer(status=None, trouble=answer)
+            for answer in answers
         ]
-        self.asked: list[tuple[str, float]] = []
+        self.requests: list[tuple[str, float]] = []
 
     def get(self, url: str, seconds: float) -> HttpAnswer:
-        self.asked.append((url, seconds))
+        self.requests.append((url, seconds))
         return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
 
 
@@ -130,7 +132,7 @@ def run(
     *,
     service: Service = WEB,
     shipped: ImageReference | None = IMAGE,
-    told: list[Event] | None = None,
+    events: list[Event] | None = None,
     clock: Clock | None = None,
 ) -> tuple[VerifiedService, ...]:
     return verify(
@@ -139,7 +141,7 @@ def run(
         images=Images(),
         prober=prober or Prober(200),
         clock=clock or Clock(),
-        observer=told.append if told is not None else lambda _: None,
+        observer=events.append if events is not None else lambda _: None,
         shipped=shipped,
     )
 
@@ -157,15 +159,15 @@ def refused(
 
 
 def test_what_runs_is_what_was_shipped() -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     ecs, prober = Ecs(), Prober(200)
-    (found,) = run(ecs, prober, told=told)
-    assert found == VerifiedService(
+    (verified,) = run(ecs, prober, events=events)
+    assert verified == VerifiedService(
         service=WEB, image=IMAGE, tasks=2, answers=(HttpAnswer(status=200),) * 3, seconds=2.0
     )
     assert ecs.looks == [FetchPlan(tasks=True), FetchPlan(stopped=True)]
-    assert prober.asked == [(URL, 5.0)] * 3
-    assert told == [
+    assert prober.requests == [(URL, 5.0)] * 3
+    assert events == [
         Started(stage="verify", subject="web"),
         Finished(
             stage="verify",
@@ -177,11 +179,11 @@ def test_what_runs_is_what_was_shipped() -> None:
 
 
 def test_a_service_without_an_address_is_not_asked() -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     prober = Prober("never asked")
-    (found,) = run(Ecs(tasks=(task("a"),)), prober, service=replace(WEB, url=""), told=told)
-    assert (found.answers, prober.asked) == ((), [])
-    assert told[-1] == Finished(
+    (verified,) = run(Ecs(tasks=(task("a"),)), prober, service=replace(WEB, url=""), events=events)
+    assert (verified.answers, prober.requests) == ((), [])
+    assert events[-1] == Finished(
         stage="verify",
         subject="web",
         text="1 task of the shipped digest; no url to ask",
@@ -190,10 +192,10 @@ def test_a_service_without_an_address_is_not_asked() -> None:
 
 
 def test_without_anything_shipped_the_task_definition_says_what_must_run() -> None:
-    told: list[Event] = []
-    (found,) = run(shipped=None, told=told)
-    assert found.image == IMAGE
-    last = told[-1]
+    events: list[Event] = []
+    (verified,) = run(shipped=None, events=events)
+    assert verified.image == IMAGE
+    last = events[-1]
     assert isinstance(last, Finished)
     assert last.text == (
         f"2 tasks of sha256:111111111111…, the service's task definition; GET {URL} 200, 3 in a row"
@@ -208,8 +210,8 @@ def test_without_anything_shipped_nothing_is_called_shipped() -> None:
 
 
 def test_a_service_of_no_tasks_is_as_it_should_be() -> None:
-    (found,) = run(Ecs(glance=replace(GLANCE, desired=0), tasks=()))
-    assert found.tasks == 0
+    (verified,) = run(Ecs(glance=replace(GLANCE, desired=0), tasks=()))
+    assert verified.tasks == 0
 
 
 @pytest.mark.parametrize("image", [f"{URI}:latest", URI, "shop"])
@@ -234,13 +236,15 @@ def test_somebody_else_deployed_in_between() -> None:
     )
 
 
-@pytest.mark.parametrize(("digest", "said"), [(OTHER, str(OTHER)), (None, "an unknown digest")])
-def test_a_task_with_another_digest(digest: Digest | None, said: str) -> None:
+@pytest.mark.parametrize(
+    ("digest", "described"), [(OTHER, str(OTHER)), (None, "an unknown digest")]
+)
+def test_a_task_with_another_digest(digest: Digest | None, described: str) -> None:
     ecs = Ecs(tasks=(task("a"), task("stray", digest)))
     with pytest.raises(VerificationError) as caught:
         run(ecs)
     assert caught.value.what == "1 of 2 tasks of web do not run what was shipped"
-    assert caught.value.details == (f"task stray runs {said}", f"shipped: {IMAGE}")
+    assert caught.value.details == (f"task stray runs {described}", f"shipped: {IMAGE}")
     assert caught.value.where == "shop-web"
     assert caught.value.remedy == (
         "an older deployment may still be draining; verify again, then see the tasks"
@@ -290,10 +294,10 @@ def test_a_service_that_is_not_there(glance: Snapshot, state: str) -> None:
 
 
 def test_a_wrong_answer_starts_the_row_anew() -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     prober = Prober(503, 503, 200, 200, "TimeoutError: timed out", 200)
-    (found,) = run(prober=prober, told=told)
-    assert [str(answer) for answer in found.answers] == [
+    (verified,) = run(prober=prober, events=events)
+    assert [str(answer) for answer in verified.answers] == [
         "503",
         "503",
         "200",
@@ -303,9 +307,9 @@ def test_a_wrong_answer_starts_the_row_anew() -> None:
         "200",
         "200",
     ]
-    assert [event for event in told if isinstance(event, Noticed)] == [
-        Noticed(stage="verify", subject="web", text=f"GET {URL} answered {said}", level="warning")
-        for said in ("503", "TimeoutError: timed out")
+    assert [event for event in events if isinstance(event, Noticed)] == [
+        Noticed(stage="verify", subject="web", text=f"GET {URL} answered {wrong}", level="warning")
+        for wrong in ("503", "TimeoutError: timed out")
     ], "the same wrong answer twice in a row is told once"
 
 
@@ -315,8 +319,8 @@ def test_a_redirect_is_not_the_expected_answer() -> None:
 
 
 def test_another_status_can_be_expected() -> None:
-    (found,) = run(prober=Prober(401), service=replace(WEB, expected_status=401))
-    assert len(found.answers) == 3
+    (verified,) = run(prober=Prober(401), service=replace(WEB, expected_status=401))
+    assert len(verified.answers) == 3
 
 
 def test_an_address_that_never_answers_ends_with_its_time() -> None:
@@ -342,23 +346,23 @@ def test_an_address_that_never_answers_ends_with_its_time() -> None:
 def test_one_request_never_takes_longer_than_the_whole_time() -> None:
     prober = Prober(200)
     run(prober=prober, service=replace(WEB, verify_timeout=2))
-    assert {seconds for _, seconds in prober.asked} == {2.0}
+    assert {seconds for _, seconds in prober.requests} == {2.0}
 
 
 def test_every_service_is_verified_with_one_look() -> None:
-    told: list[Event] = []
+    events: list[Event] = []
     worker = replace(WEB, key="worker", service="shop-worker", url="")
-    found = verify(
+    verified = verify(
         place(WEB, worker),
         ecs=Ecs(),
         images=Images(),
         prober=Prober(200),
         clock=Clock(),
-        observer=told.append,
+        observer=events.append,
         shipped=IMAGE,
     )
-    assert [one.service.key for one in found] == ["web", "worker"]
-    assert [event.subject for event in told if isinstance(event, Finished)] == ["web", "worker"]
+    assert [service.service.key for service in verified] == ["web", "worker"]
+    assert [event.subject for event in events if isinstance(event, Finished)] == ["web", "worker"]
 
 
 def fell(name: str, code: int = 1) -> Task:

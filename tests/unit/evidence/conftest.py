@@ -9,7 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from shipway.evidence.record import Journal
+from shipway.evidence.facts.gate import DecisionFact, EnvironmentFact, TriggerFact
+from shipway.evidence.facts.image import ImageFact
+from shipway.evidence.journal import Journal
+from shipway.evidence.predicate import VerdictFact
+from shipway.evidence.recorder import RecordWriter
 from shipway.evidence.store import StoredRecord
 from shipway.observer import Event, Finished, Started
 from shipway.values import Commit, Digest, ImageReference
@@ -39,7 +43,7 @@ def image(digit: str = "9") -> ImageReference:
     return ImageReference("host/shop", Digest(f"sha256:{digit * 64}"))
 
 
-def journal(root: Path, clock: Clock, told: list[Event] | None = None) -> Journal:
+def journal(clock: Clock, events: list[Event] | None = None) -> Journal:
     commit = Commit(
         sha=SHA,
         time=datetime(2026, 11, 22, 23, 40, tzinfo=UTC),
@@ -47,23 +51,24 @@ def journal(root: Path, clock: Clock, told: list[Event] | None = None) -> Journa
         subject="Sell more",
         remote="https://github.com/octo/shop",
     )
-    observer = told.append if told is not None else lambda _: None
-    return Journal(root, commit, clock=clock, observer=observer)
+    observer = events.append if events is not None else lambda _: None
+    return Journal(commit, clock=clock, observer=observer)
 
 
 def deliver(root: Path, environment: str, clock: Clock, digit: str = "9") -> StoredRecord:
     """One delivery that went well."""
-    one = journal(root, clock)
-    one.environment = environment
-    one.about(image(digit))
-    one.note("trigger", {"event": "push", "ref": "refs/tags/v1-stable", "actor": "octocat"})
-    one.note("decision", {"allowed": True, "environment": environment, "tasks": ["deploy"]})
-    one.note("environment", {"name": environment})
-    one.note("image", {"reference": image(digit), "platforms": [], "pushed": None})
-    one(Started(stage="build"))
-    one(Finished(stage="build", text="built", seconds=1.5))
-    one.attach("sbom-linux-amd64.cdx.json", b'{"components":[]}', "application/json")
-    return one.write({"kind": "succeeded", "exitCode": 0, "text": "Delivered."})
+    new_journal = journal(clock)
+    new_journal.environment = environment
+    new_journal.about(image(digit))
+    new_journal.note(TriggerFact(event="push", ref="refs/tags/v1-stable", actor="octocat"))
+    new_journal.note(DecisionFact(allowed=True, environment=environment, tasks=("deploy",)))
+    new_journal.note(EnvironmentFact(name=environment))
+    new_journal.note(ImageFact(reference=str(image(digit)), platforms=(), pushed=None))
+    new_journal(Started(stage="build"))
+    new_journal(Finished(stage="build", text="built", seconds=1.5))
+    new_journal.attach("sbom-linux-amd64.cdx.json", b'{"components":[]}', "application/json")
+    verdict = VerdictFact(kind="succeeded", exit_code=0, text="Delivered.")
+    return RecordWriter(root, clock).write(new_journal, verdict)
 
 
 Fill = Callable[[], tuple[StoredRecord, ...]]

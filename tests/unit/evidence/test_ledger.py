@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.evidence.conftest import Clock, deliver, journal
+from tests.unit.evidence.conftest import Clock, deliver
 
 from shipway.errors import EvidenceError
 from shipway.evidence import archive
@@ -27,12 +27,12 @@ def checked(root: Path) -> Checked:
     return check(archive.read(root))
 
 
-def found(root: Path) -> set[tuple[str, str]]:
-    return {(one.kind, one.path) for one in checked(root).findings}
+def findings(root: Path) -> set[tuple[str, str]]:
+    return {(finding.kind, finding.path) for finding in checked(root).findings}
 
 
-def record(kept: StoredRecord) -> Path:
-    return kept.folder / "record.json"
+def record(stored: StoredRecord) -> Path:
+    return stored.folder / "record.json"
 
 
 def test_a_chain_that_nobody_touched_holds(
@@ -47,7 +47,7 @@ def test_a_chain_that_nobody_touched_holds(
 def test_each_record_carries_the_hash_of_the_one_before_it(
     filled: tuple[StoredRecord, ...],
 ) -> None:
-    places = [json.loads(record(kept).read_bytes())["predicate"]["chain"] for kept in filled]
+    places = [json.loads(record(stored).read_bytes())["predicate"]["chain"] for stored in filled]
     assert places[0] == {"sequence": 1, "previous": None}
     for number, place in enumerate(places[1:], 1):
         before = filled[number - 1]
@@ -67,129 +67,131 @@ def test_a_record_is_canonical(filled: tuple[StoredRecord, ...]) -> None:
     assert not content.endswith(b"\n")
 
 
-def _delete(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+def _delete(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert root
-    record(kept[1]).unlink()
-    return {("removed", kept[1].link.record)}
+    record(records[1]).unlink()
+    return {("removed", records[1].link.record)}
 
 
-def _delete_the_last(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+def _delete_the_last(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert root
-    record(kept[3]).unlink()
-    return {("removed", kept[3].link.record)}
+    record(records[3]).unlink()
+    return {("removed", records[3].link.record)}
 
 
-def _one_byte(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+def _one_byte(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert root
-    content = record(kept[2]).read_bytes()
-    record(kept[2]).write_bytes(content.replace(b"Delivered.", b"Delivered!"))
-    return {("changed", kept[2].link.record)}
+    content = record(records[2]).read_bytes()
+    record(records[2]).write_bytes(content.replace(b"Delivered.", b"Delivered!"))
+    return {("changed", records[2].link.record)}
 
 
-def _swap(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+def _swap(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert root
-    one, other = record(kept[0]), record(kept[2])
-    first, second = one.read_bytes(), other.read_bytes()
-    one.write_bytes(second)
+    earlier, other = record(records[0]), record(records[2])
+    first, second = earlier.read_bytes(), other.read_bytes()
+    earlier.write_bytes(second)
     other.write_bytes(first)
-    return {("reordered", kept[0].link.record), ("reordered", kept[2].link.record)}
+    return {("reordered", records[0].link.record), ("reordered", records[2].link.record)}
 
 
-def _cut_off(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+def _cut_off(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert root
-    content = record(kept[1]).read_bytes()
-    record(kept[1]).write_bytes(content[: len(content) // 2])
-    return {("cut off", kept[1].link.record)}
+    content = record(records[1]).read_bytes()
+    record(records[1]).write_bytes(content[: len(content) // 2])
+    return {("cut off", records[1].link.record)}
 
 
-def _prettier(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+def _prettier(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     assert root
-    document = json.loads(record(kept[0]).read_bytes())
-    record(kept[0]).write_text(json.dumps(document, indent=1))
-    return {("form", kept[0].link.record)}
+    document = json.loads(record(records[0]).read_bytes())
+    record(records[0]).write_text(json.dumps(document, indent=1))
+    return {("form", records[0].link.record)}
 
 
-def _add(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+def _add(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     forged = root / "staging" / "2027-01-01T00-00-00Z-3f9c2ab" / "record.json"
     forged.parent.mkdir()
-    forged.write_bytes(record(kept[0]).read_bytes())
+    forged.write_bytes(record(records[0]).read_bytes())
     return {("added", "staging/2027-01-01T00-00-00Z-3f9c2ab/record.json")}
 
 
-def _no_ledger(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+def _no_ledger(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     (root / LEDGER).unlink()
-    return {("removed", LEDGER)} | {("added", one.link.record) for one in kept}
+    return {("removed", LEDGER)} | {("added", stored.link.record) for stored in records}
 
 
-def _line_taken(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+def _line_taken(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     lines = (root / LEDGER).read_bytes().splitlines(keepends=True)
     del lines[1]
     (root / LEDGER).write_bytes(b"".join(lines))
     return {
-        ("added", kept[1].link.record),
-        ("removed", kept[2].link.record),
-        ("reordered", kept[2].link.record),
+        ("added", records[1].link.record),
+        ("removed", records[2].link.record),
+        ("reordered", records[2].link.record),
     }
 
 
-def _last_line_taken(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+def _last_line_taken(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     lines = (root / LEDGER).read_bytes().splitlines(keepends=True)
     (root / LEDGER).write_bytes(b"".join(lines[:-1]))
-    return {("added", kept[3].link.record)}
+    return {("added", records[3].link.record)}
 
 
-def _lines_swapped(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+def _lines_swapped(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     lines = (root / LEDGER).read_bytes().splitlines(keepends=True)
     lines[1], lines[2] = lines[2], lines[1]
     (root / LEDGER).write_bytes(b"".join(lines))
     return {
-        ("removed", kept[2].link.record),
-        ("reordered", kept[1].link.record),
-        ("reordered", kept[2].link.record),
-        ("removed", kept[3].link.record),
-        ("reordered", kept[3].link.record),
+        ("removed", records[2].link.record),
+        ("reordered", records[1].link.record),
+        ("reordered", records[2].link.record),
+        ("removed", records[3].link.record),
+        ("reordered", records[3].link.record),
     }
 
 
-def _record_and_line(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+def _record_and_line(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
     """Whoever changes a record and its line still meets the record that follows."""
-    content = record(kept[1]).read_bytes().replace(b"Delivered.", b"Delivered!")
-    record(kept[1]).write_bytes(content)
+    content = record(records[1]).read_bytes().replace(b"Delivered.", b"Delivered!")
+    record(records[1]).write_bytes(content)
     ledger = (root / LEDGER).read_text()
-    (root / LEDGER).write_text(ledger.replace(kept[1].link.sha256, sha256(content)))
-    summary = kept[1].folder / "vsa.json"
+    (root / LEDGER).write_text(ledger.replace(records[1].link.sha256, sha256(content)))
+    summary = records[1].folder / "vsa.json"
     return {
-        ("reordered", kept[2].link.record),
+        ("reordered", records[2].link.record),
         ("changed", summary.relative_to(root).as_posix()),
     }
 
 
-def _attached(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
-    path = kept[2].folder / "sbom-linux-amd64.cdx.json"
+def _attached(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+    path = records[2].folder / "sbom-linux-amd64.cdx.json"
     path.write_text("{}")
     return {("changed", path.relative_to(root).as_posix())}
 
 
-def _attached_and_line(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
-    path = kept[2].folder / "sbom-linux-amd64.cdx.json"
+def _attached_and_line(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+    path = records[2].folder / "sbom-linux-amd64.cdx.json"
     before = sha256(path.read_bytes())
     path.write_text("{}")
     ledger = (root / LEDGER).read_text()
     (root / LEDGER).write_text(ledger.replace(before, sha256(b"{}")))
     changed = {("changed", path.relative_to(root).as_posix())}
     # All four hold the same bytes: the ledger now lies about each of them.
-    assert {path for kind, path in found(root) if kind == "changed"} == {one for _, one in changed}
+    assert {path for kind, path in findings(root) if kind == "changed"} == {
+        path for _, path in changed
+    }
     return changed
 
 
-def _no_attachment(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
-    path = kept[0].folder / "sbom-linux-amd64.cdx.json"
+def _no_attachment(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+    path = records[0].folder / "sbom-linux-amd64.cdx.json"
     path.unlink()
     return {("removed", path.relative_to(root).as_posix())}
 
 
-def _decision_turned(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
-    path = kept[0].folder / "vsa.json"
+def _decision_turned(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+    path = records[0].folder / "vsa.json"
     before = path.read_bytes()
     path.write_bytes(before.replace(b"PASSED", b"FAILED"))
     ledger = (root / LEDGER).read_text()
@@ -198,15 +200,15 @@ def _decision_turned(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[st
     return {("changed", path.relative_to(root).as_posix())}
 
 
-def _foreign_line(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
-    assert kept
+def _foreign_line(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+    assert records
     with (root / LEDGER).open("a") as stream:
         stream.write('{"sequence": "five"}\n')
     return {("changed", LEDGER)}
 
 
-def _torn_line(root: Path, kept: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
-    assert kept
+def _torn_line(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+    assert records
     with (root / LEDGER).open("a") as stream:
         stream.write('{"sequence": 5, "rec')
     return {("cut off", LEDGER)}
@@ -241,7 +243,7 @@ def test_whatever_was_done_is_named(
     tamper: Callable[[Path, tuple[StoredRecord, ...]], set[tuple[str, str]]],
 ) -> None:
     expected = tamper(tmp_path, filled)
-    assert found(tmp_path) == expected
+    assert findings(tmp_path) == expected
 
 
 def test_every_single_byte_counts(tmp_path: Path, filled: tuple[StoredRecord, ...]) -> None:
@@ -251,18 +253,20 @@ def test_every_single_byte_counts(tmp_path: Path, filled: tuple[StoredRecord, ..
         path.write_bytes(
             content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :]
         )
-        assert filled[1].link.record in {one.path for one in checked(tmp_path).findings}, position
+        assert filled[1].link.record in {finding.path for finding in checked(tmp_path).findings}, (
+            position
+        )
 
 
 def test_who_writes_at_the_same_time_waits(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
-        kept = list(
+        records = list(
             pool.map(lambda number: deliver(tmp_path, f"e{number % 3}", Clock()), range(24))
         )
     result = checked(tmp_path)
     assert result.findings == ()
     assert len(result.links) == 24
-    assert {one.link.sequence for one in kept} == set(range(1, 25))
+    assert {stored.link.sequence for stored in records} == set(range(1, 25))
 
 
 @pytest.mark.usefixtures("filled")
@@ -308,7 +312,7 @@ def test_a_half_record_never_gets_its_name(
     (last.folder / ".record.json.writing").write_bytes(content[:100])
     deliver(tmp_path, "staging", Clock())
     assert not record(last).exists()
-    assert ("cut off", last.link.record) in found(tmp_path)
+    assert ("cut off", last.link.record) in findings(tmp_path)
 
 
 def test_a_torn_line_is_taken_back_by_the_next(
@@ -316,8 +320,8 @@ def test_a_torn_line_is_taken_back_by_the_next(
 ) -> None:
     assert filled
     _torn_line(tmp_path, filled)
-    kept = deliver(tmp_path, "staging", Clock())
-    assert kept.link.sequence == 5
+    stored = deliver(tmp_path, "staging", Clock())
+    assert stored.link.sequence == 5
     assert checked(tmp_path).findings == ()
 
 
@@ -328,7 +332,7 @@ def test_a_ledger_that_is_not_ours_stays_as_it_is(
     _foreign_line(tmp_path, filled)
     before = (tmp_path / LEDGER).read_bytes()
     with pytest.raises(EvidenceError) as caught:
-        journal(tmp_path, Clock()).write({"kind": "succeeded", "exitCode": 0})
+        deliver(tmp_path, "staging", Clock())
     assert caught.value.what == (
         "the record cannot be written: line 5 of the ledger is none that shipway wrote"
     )

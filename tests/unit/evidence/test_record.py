@@ -11,7 +11,11 @@ import pytest
 from shipway import __version__
 from shipway.errors import EvidenceError
 from shipway.evidence.canonical_json import to_json
-from shipway.evidence.record import Journal
+from shipway.evidence.facts.gate import ContractFact
+from shipway.evidence.journal import Journal
+from shipway.evidence.predicate import VerdictFact
+from shipway.evidence.recorder import RecordWriter
+from shipway.evidence.store import StoredRecord
 from shipway.observer import Event, Failed, Finished, Output, Rolling, Started, TaskCounts
 from shipway.values import Commit, Digest, ImageReference
 
@@ -24,7 +28,8 @@ COMMIT = Commit(
     remote="https://github.com/octo/shop",
 )
 IMAGE = ImageReference("host/shop", Digest(f"sha256:{'9' * 64}"))
-VERDICT = {"kind": "succeeded", "exitCode": 0, "text": "Delivered."}
+VERDICT = VerdictFact(kind="succeeded", exit_code=0, text="Delivered.")
+WRITTEN = {"kind": "succeeded", "exitCode": 0, "text": "Delivered."}
 STAMP = "2026-11-22T23-40-58Z-3f9c2ab"
 
 
@@ -43,9 +48,22 @@ class Clock:
         self.slept.append(seconds)
 
 
-def journal(folder: Path, told: list[Event] | None = None) -> Journal:
-    observer = told.append if told is not None else lambda _: None
-    return Journal(folder, COMMIT, clock=Clock(), observer=observer)
+@dataclass
+class Open:
+    """A journal that is written where it belongs."""
+
+    folder: Path
+    clock: Clock
+    journal: Journal
+
+    def write(self, verdict: VerdictFact = VERDICT) -> StoredRecord:
+        return RecordWriter(self.folder, self.clock).write(self.journal, verdict)
+
+
+def opened(folder: Path, events: list[Event] | None = None) -> Open:
+    observer = events.append if events is not None else lambda _: None
+    clock = Clock()
+    return Open(folder, clock, Journal(COMMIT, clock=clock, observer=observer))
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -53,9 +71,8 @@ def read(folder: Path) -> dict[str, Any]:
     return document
 
 
-def timeline(one: Journal, folder: Path) -> list[dict[str, Any]]:
-    del folder
-    entries: list[dict[str, Any]] = read(one.write(VERDICT).folder)["predicate"]["timeline"]
+def timeline(delivery: Open) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = read(delivery.write().folder)["predicate"]["timeline"]
     return entries
 
 
@@ -74,18 +91,19 @@ def rolling(elapsed: float, *, running: int = 0, subject: str = "web") -> Rollin
 
 
 def test_the_record_is_an_in_toto_statement_about_the_image(tmp_path: Path) -> None:
-    one = journal(tmp_path)
-    one.environment = "staging"
-    one.about(IMAGE)
-    one.note("image", {"reference": IMAGE})
-    one(Started(stage="build"))
-    folder = one.write(VERDICT).folder
+    delivery = opened(tmp_path)
+    delivery.journal.environment = "staging"
+    delivery.journal.about(IMAGE)
+    delivery.journal.note(ContractFact(path="ci/release.toml", sha256="ab"))
+    delivery.journal(Started(stage="build"))
+    folder = delivery.write().folder
     assert folder == tmp_path / "staging" / STAMP
     assert read(folder) == {
         "_type": "https://in-toto.io/Statement/v1",
         "subject": [{"name": "host/shop", "digest": {"sha256": "9" * 64}}],
         "predicateType": "https://shipway.dev/delivery/v1",
         "predicate": {
+            "schemaVersion": 2,
             "tool": {"name": "shipway", "version": __version__},
             "startedOn": "2026-11-22T23:40:58.000Z",
             "finishedOn": "2026-11-22T23:41:00.000Z",
@@ -96,8 +114,8 @@ def test_the_record_is_an_in_toto_statement_about_the_image(tmp_path: Path) -> N
                 "subject": "Sell more",
                 "repository": "https://github.com/octo/shop",
             },
-            "image": {"reference": f"host/shop@sha256:{'9' * 64}"},
-            "verdict": VERDICT,
+            "contract": {"path": "ci/release.toml", "sha256": "ab"},
+            "verdict": WRITTEN,
             "timeline": [
                 {
                     "at": "2026-11-22T23:40:59.000Z",
@@ -113,7 +131,7 @@ def test_the_record_is_an_in_toto_statement_about_the_image(tmp_path: Path) -> N
 
 
 def test_a_refused_delivery_is_recorded_about_its_commit(tmp_path: Path) -> None:
-    folder = journal(tmp_path).write({"kind": "refused", "exitCode": 20, "text": "no"}).folder
+    folder = opened(tmp_path).write(VerdictFact(kind="refused", exit_code=20, text="no")).folder
     assert folder == tmp_path / "refused" / STAMP
     assert read(folder)["subject"] == [
         {"name": "https://github.com/octo/shop", "digest": {"gitCommit": SHA}}
@@ -121,22 +139,22 @@ def test_a_refused_delivery_is_recorded_about_its_commit(tmp_path: Path) -> None
 
 
 def test_every_event_is_passed_on_and_a_foreign_tools_output_is_not_kept(tmp_path: Path) -> None:
-    told: list[Event] = []
-    one = journal(tmp_path, told)
+    seen: list[Event] = []
+    delivery = opened(tmp_path, seen)
     events: list[Event] = [Started(stage="build"), Output(stage="build", line="#1 x")]
     for event in events:
-        one(event)
-    assert told == events
-    assert [entry["event"] for entry in timeline(one, tmp_path)] == ["started"]
+        delivery.journal(event)
+    assert seen == events
+    assert [entry["event"] for entry in timeline(delivery)] == ["started"]
 
 
 def test_why_nothing_was_seen_is_kept_without_secrets(tmp_path: Path) -> None:
-    told: list[Event] = []
-    one = journal(tmp_path, told)
-    one.hide(["hunter2-hunter2"])
+    events: list[Event] = []
+    delivery = opened(tmp_path, events)
+    delivery.journal.hide(["hunter2-hunter2"])
     silent = replace(rolling(20.0), unseen=2.0, trouble="no route to hunter2-hunter2")
-    one(silent)
-    (shown,) = told
+    delivery.journal(silent)
+    (shown,) = events
     assert isinstance(shown, Rolling)
     assert shown.trouble.startswith("no route to ")
     assert "hunter2" not in shown.trouble
@@ -144,7 +162,7 @@ def test_why_nothing_was_seen_is_kept_without_secrets(tmp_path: Path) -> None:
 
 
 def test_progress_is_kept_where_it_moved(tmp_path: Path) -> None:
-    one = journal(tmp_path)
+    delivery = opened(tmp_path)
     for event in (
         rolling(1.0),
         rolling(2.0),
@@ -155,32 +173,34 @@ def test_progress_is_kept_where_it_moved(tmp_path: Path) -> None:
         rolling(5.0, running=1, subject="worker"),
         rolling(6.0),
     ):
-        one(event)
-    kept = [
+        delivery.journal(event)
+    moved = [
         (entry["subject"], entry["elapsed"])
-        for entry in timeline(one, tmp_path)
+        for entry in timeline(delivery)
         if entry["event"] == "rolling"
     ]
-    assert kept == [("web", 1.0), ("worker", 2.0), ("web", 4.0), ("worker", 5.0), ("web", 6.0)]
+    assert moved == [("web", 1.0), ("worker", 2.0), ("web", 4.0), ("worker", 5.0), ("web", 6.0)]
 
 
 def test_a_failure_is_known_to_have_been_told(tmp_path: Path) -> None:
-    one = journal(tmp_path)
-    one(Started(stage="build"))
-    assert not one.told
-    one(Failed(stage="build", text="no"))
-    one(Started(stage="build"))
-    assert one.told
+    delivery = opened(tmp_path)
+    delivery.journal(Started(stage="build"))
+    assert not delivery.journal.reported
+    delivery.journal(Failed(stage="build", text="no"))
+    delivery.journal(Started(stage="build"))
+    assert delivery.journal.reported
 
 
 def test_two_deliveries_of_one_second_lie_beside_each_other(tmp_path: Path) -> None:
-    folders = [journal(tmp_path).write({"kind": str(number)}).folder for number in range(3)]
+    folders = [
+        opened(tmp_path).write(replace(VERDICT, kind=str(number))).folder for number in range(3)
+    ]
     assert [folder.name for folder in folders] == [STAMP, f"{STAMP}-2", f"{STAMP}-3"]
     assert [read(folder)["predicate"]["verdict"]["kind"] for folder in folders] == ["0", "1", "2"]
 
 
 def test_nothing_but_the_whole_record_is_there(tmp_path: Path) -> None:
-    folder = journal(tmp_path).write(VERDICT).folder
+    folder = opened(tmp_path).write().folder
     assert sorted(path.name for path in folder.iterdir()) == ["record.json", "vsa.json"]
 
 
@@ -194,7 +214,7 @@ def test_a_record_that_breaks_off_is_no_record(
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(EvidenceError) as caught:
-        journal(tmp_path).write(VERDICT)
+        opened(tmp_path).write()
     assert caught.value.what == "the record cannot be written: No space left on device"
     assert not list(tmp_path.rglob("record.json"))
 
@@ -206,7 +226,7 @@ def test_a_file_in_the_way(tmp_path: Path, place: str, monkeypatch: pytest.Monke
     blocked.parent.mkdir(exist_ok=True)
     blocked.write_text("a file")
     with pytest.raises(EvidenceError) as caught:
-        journal(tmp_path / "evidence").write(VERDICT)
+        opened(tmp_path / "evidence").write()
     assert caught.value.what == "the record cannot be written: File exists"
     assert caught.value.where == str(tmp_path / "evidence" / "refused" / STAMP)
     assert caught.value.remedy == (
@@ -214,7 +234,7 @@ def test_a_file_in_the_way(tmp_path: Path, place: str, monkeypatch: pytest.Monke
     )
     (line,) = caught.value.details
     spare = Path(line.removeprefix("it lies whole, but unchained, in "))
-    assert read(spare)["predicate"]["verdict"] == VERDICT
+    assert read(spare)["predicate"]["verdict"] == WRITTEN
 
 
 def test_a_link_to_nowhere_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +242,7 @@ def test_a_link_to_nowhere_in_the_way(tmp_path: Path, monkeypatch: pytest.Monkey
     (tmp_path / "evidence").symlink_to(tmp_path / "unmounted" / "evidence")
     (tmp_path / "unmounted").write_text("a file")
     with pytest.raises(EvidenceError) as caught:
-        journal(tmp_path / "evidence").write(VERDICT)
+        opened(tmp_path / "evidence").write()
     assert caught.value.where == str(tmp_path / "evidence" / "refused" / STAMP)
 
 

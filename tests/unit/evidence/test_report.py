@@ -11,11 +11,14 @@ from typing import Any
 
 import pytest
 
+from shipway.evidence import codec
 from shipway.evidence import report as reports
-from shipway.evidence.canonical_json import canonical, sha256
+from shipway.evidence.canonical_json import canonical
+from shipway.evidence.predicate import Delivery, Statement
 from shipway.evidence.report.html import escape, tag
 from shipway.evidence.report.scene import scene, steps
 from shipway.rehearsal.criteria import Row
+from shipway.rehearsal.observation import Observation, TrafficFact
 from shipway.rehearsal.report import ReportedScenario, rehearsal
 
 VOID = {"meta", "link", "input", "br"}
@@ -76,15 +79,16 @@ def failed() -> dict[str, Any]:
 
 
 def rendered(record: dict[str, Any], files: dict[str, bytes] | None = None) -> bytes:
-    return reports.report(record, sha256(canonical(record)), files or {})
+    return reports.report(canonical(record), files or {})
 
 
 def everywhere(value: Any, change: Callable[[str], str]) -> Any:
     """A record with every text in it changed, but for those the page is made by."""
     if isinstance(value, dict):
-        kept = {"at", "startedOn", "finishedOn", "event", "_type", "predicateType"}
+        fixed_keys = {"at", "startedOn", "finishedOn", "event", "_type", "predicateType"}
         return {
-            key: part if key in kept else everywhere(part, change) for key, part in value.items()
+            key: part if key in fixed_keys else everywhere(part, change)
+            for key, part in value.items()
         }
     if isinstance(value, list):
         return [everywhere(part, change) for part in value]
@@ -160,7 +164,7 @@ def test_whatever_a_record_says_stays_text(failed: dict[str, Any], hostile: str)
 
 def rendered_raw(record: dict[str, Any], files: dict[str, bytes]) -> bytes:
     """As :func:`rendered`, for what cannot be hashed."""
-    return reports.report(record, "0" * 64, files)
+    return reports.report(json.dumps(record).encode(), files)
 
 
 def test_components_and_findings_are_there_without_a_script(failed: dict[str, Any]) -> None:
@@ -191,21 +195,22 @@ def test_pages_are_small_and_the_same_every_time(failed: dict[str, Any]) -> None
 
 
 def test_a_rehearsal_shows_rows_and_opens_what_failed(failed: dict[str, Any]) -> None:
-    walk = {
-        "name": "06-crash",
-        "title": "a release that crashes",
-        "exitCode": 31,
-        "expectedExitCode": 31,
-        "expectedKind": "rolled-back",
-        "traffic": {"asked": 300, "lost": 0},
-    }
+    walk = Observation(
+        name="06-crash",
+        title="a release that crashes",
+        exit_code=31,
+        expected_exit_code=31,
+        expected_kind="rolled-back",
+        traffic=TrafficFact(asked=300, lost=0),
+    )
+    record = codec.read(Statement, failed)
     rows = (
         Row(name="one", met=True, file="a/record.json", pointer="/predicate/verdict"),
         Row(name="two", met=False, file="b/record.json", why="it was changed"),
     )
     content = rehearsal(
         rows,
-        [ReportedScenario(walk=walk, record=failed, report="production/x/report.html")],
+        [ReportedScenario(walk=walk, record=record, report="production/x/report.html")],
         name="rehearsal-x",
         seconds=41.0,
         head_sha256="ab" * 32,
@@ -220,7 +225,8 @@ def test_a_rehearsal_shows_rows_and_opens_what_failed(failed: dict[str, Any]) ->
 
 
 def test_a_scene_reads_stages_that_never_ended() -> None:
-    found = scene(
+    delivery = codec.read(
+        Delivery,
         {
             "startedOn": "2026-11-22T23:40:00.000Z",
             "finishedOn": "2026-11-22T23:40:10.000Z",
@@ -240,9 +246,10 @@ def test_a_scene_reads_stages_that_never_ended() -> None:
                     "at": "2026-11-22T23:40:01.000Z",
                 },
             ],
-        }
+        },
     )
-    assert [(one.name, one.start, one.end, one.ended) for one in found.spans] == [
+    drawn = scene(delivery)
+    assert [(span.name, span.start, span.end, span.ended) for span in drawn.spans] == [
         ("contract", 0.5, 1.0, "good"),
         ("build", 2.0, 10.0, "open"),
         ("deploy web", 3.0, 8.0, "good"),
@@ -251,10 +258,10 @@ def test_a_scene_reads_stages_that_never_ended() -> None:
 
 @pytest.mark.parametrize("seconds", [0.001, 0.4, 3.6, 59.0, 60.0, 754.0, 86400.0])
 def test_an_axis_has_few_moments(seconds: float) -> None:
-    found = steps(seconds)
-    assert found[0] == 0
-    assert found[-1] <= seconds
-    assert 1 <= len(found) <= 50
+    moments = steps(seconds)
+    assert moments[0] == 0
+    assert moments[-1] <= seconds
+    assert 1 <= len(moments) <= 50
 
 
 def test_attributes_and_text_are_escaped() -> None:

@@ -10,12 +10,12 @@ from typing import Any
 
 from shipway.console import open_console
 from shipway.console.gantt import gantt
+from shipway.evidence import codec
+from shipway.evidence.predicate import Statement
 from shipway.evidence.summary import evidenced
 from shipway.observer import Concluded, Heading
 
-RECORD: dict[str, Any] = json.loads(
-    (Path(__file__).parent / "failed.json").read_text(encoding="utf-8")
-)
+RECORD = codec.read(Statement, json.loads((Path(__file__).parent / "failed.json").read_bytes()))
 TOLD = evidenced(
     RECORD, path="evidence/x/record.json", sha256="ab" * 32, report="evidence/x/r.html"
 )
@@ -39,7 +39,7 @@ END = Concluded(text="Release failed: rolled back.", kind="rolled-back", exit_co
 
 def test_decision_image_scan_and_time_line_are_in_the_summary(tmp_path: Path) -> None:
     text = summary(tmp_path, HEADING, TOLD, END)
-    digest = RECORD["subject"][0]["digest"]["sha256"]
+    digest = RECORD.subject[0].digest["sha256"]
     order = [
         text.index(part)
         for part in (

@@ -19,6 +19,7 @@ from shipway.image.publish import (
     publish,
     remember,
     reuse,
+    standing,
 )
 from shipway.observer import Event, Output
 from shipway.values import Commit, Digest, ImageReference
@@ -161,31 +162,41 @@ class Ecr:
         *,
         after: StoredImage | None = None,
         answers: Digest = ONE,
+        built_by: str = "",
+        full: bool = False,
     ) -> None:
-        self.tags = tags or {}
+        self.images = tags or {}
         self.after = after
         self.answers = answers
+        self.built_by = built_by
+        self.full = full
         self.pushes: list[str] = []
 
     def find(self, reference: str) -> StoredImage | None:
-        return self.tags.get(reference)
+        return self.images.get(reference)
 
     def platforms(self, digest: Digest) -> frozenset[Digest]:
-        found = [image.platforms for image in self.tags.values() if image.digest == digest]
+        found = [image.platforms for image in self.images.values() if image.digest == digest]
         return found[0] if found else frozenset()
 
-    def tag(self, digest: Digest, tag: str) -> Digest:
+    def tag(self, digest: Digest, tag: str) -> Digest | None:
+        if self.full:
+            found = self.images.get(tag)
+            return found.digest if found else None
         image = StoredImage(digest=digest, platforms=frozenset())
-        return self.tags.setdefault(tag, image).digest
+        return self.images.setdefault(tag, image).digest
 
     def labels(self, digest: Digest) -> Mapping[str, str]:
-        return {"org.opencontainers.image.revision": f"built {digest}"}
+        return {"org.opencontainers.image.revision": self.built_by or f"built {digest}"}
+
+    def tags(self, digest: Digest) -> tuple[str, ...]:
+        return tuple(sorted(tag for tag, image in self.images.items() if image.digest == digest))
 
     def push(self, folder: Path, tag: str) -> Pushed:
         assert folder == Path("/built")
         self.pushes.append(tag)
         if self.after is not None:
-            self.tags[tag] = self.after
+            self.images[tag] = self.after
         return Pushed(digest=self.answers, blobs=2, bytes=300)
 
 
@@ -291,7 +302,7 @@ def test_an_image_of_the_same_source_gets_the_commits_tag() -> None:
     assert found.reference == ImageReference(URI, ONE)
     assert found.built_by == f"built {ONE}"
     assert found.tag == SHA
-    assert repository.tags[SHA].digest == ONE
+    assert repository.images[SHA].digest == ONE
     assert repository.pushes == []
 
 
@@ -315,7 +326,7 @@ def test_the_commits_tag_that_stands_for_another_image_stays() -> None:
     with pytest.raises(DigestError) as caught:
         reuse(repository, KEY, COMMIT)
     assert "nothing was overwritten" in caught.value.remedy
-    assert repository.tags[SHA] == other
+    assert repository.images[SHA] == other
 
 
 def test_a_build_is_remembered_by_its_source_and_the_first_one_stays() -> None:
@@ -325,4 +336,66 @@ def test_a_build_is_remembered_by_its_source_and_the_first_one_stays() -> None:
             reference=ImageReference(URI, digest), tag="", pushed=None, platforms=frozenset()
         )
         remember(repository, image, KEY, COMMIT)
-    assert {name: one.digest for name, one in repository.tags.items()} == {KEY.tag: ONE}
+    assert {name: one.digest for name, one in repository.images.items()} == {KEY.tag: ONE}
+
+
+OTHER = StoredImage(digest=THREE, platforms=frozenset({THREE}), named=(("linux/amd64", THREE),))
+"""What another build of the same commit gave."""
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {KEY.tag: OTHER}], ids=["killed before the key's tag", "published whole"]
+)
+@pytest.mark.parametrize("content", [KEY, None])
+def test_a_commit_that_was_published_before_is_taken(
+    more: dict[str, StoredImage], content: ContentKey | None
+) -> None:
+    repository = Ecr({SHA: OTHER, **more}, built_by=SHA)
+    taken = standing(BUILT, repository, COMMIT, content)
+    assert taken is not None
+    assert taken.reference == ImageReference(URI, THREE)
+    assert (taken.tag, taken.pushed, taken.platforms) == (SHA, None, frozenset({THREE}))
+    assert repository.pushes == []
+
+
+@pytest.mark.parametrize(
+    ("repository", "commit"),
+    [
+        (Ecr(built_by=SHA), COMMIT),  # nothing is there
+        (Ecr({SHA: STORED}, built_by=SHA), COMMIT),  # it is what was built: publish() sees to it
+        (Ecr({SHA: OTHER}), COMMIT),  # somebody else's image
+        (Ecr({SHA: OTHER, "src-0": OTHER}, built_by=SHA), COMMIT),  # its bases were others
+        (Ecr({SHA: replace(OTHER, named=(("linux/arm64", THREE),))}, built_by=SHA), COMMIT),
+        (Ecr({SHA: OTHER}, built_by=SHA), replace(COMMIT, clean=False)),
+    ],
+)
+def test_nothing_else_is_taken_for_the_commits_image(repository: Ecr, commit: Commit) -> None:
+    assert standing(BUILT, repository, commit, KEY) is None
+
+
+def test_a_base_that_moved_under_a_published_commit_is_never_silent() -> None:
+    repository = Ecr({SHA: OTHER, "src-0": OTHER}, built_by=SHA)
+    assert standing(BUILT, repository, COMMIT, KEY) is None
+    with pytest.raises(DigestError):
+        publish(BUILT, repository)
+
+
+def test_the_commits_own_image_goes_before_another_build_of_its_source() -> None:
+    """This one was killed before the key's tag, and somebody else's build got it."""
+    repository = Ecr({SHA: OTHER, KEY.tag: STORED}, built_by=SHA)
+    taken = reuse(repository, KEY, COMMIT)
+    assert taken is not None
+    assert (taken.reference.digest, taken.tag, taken.built_by) == (THREE, SHA, "")
+    assert repository.images[KEY.tag] == STORED
+
+
+def test_an_image_with_all_its_tags_goes_on_by_its_digest() -> None:
+    repository = Ecr({KEY.tag: STORED}, full=True)
+    taken = reuse(repository, KEY, COMMIT)
+    assert taken is not None
+    assert (taken.reference.digest, taken.tag) == (ONE, KEY.tag)
+    image = PublishedImage(
+        reference=ImageReference(URI, THREE), tag=SHA, pushed=None, platforms=frozenset()
+    )
+    remember(repository, image, KEY, COMMIT)
+    assert list(repository.images) == [KEY.tag]

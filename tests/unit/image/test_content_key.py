@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from shipway.errors import BuildError
 from shipway.image import content_key
 from shipway.image.build import BuildRequest
 from shipway.image.dockerfile import bases
@@ -75,8 +74,8 @@ def _mode(request: BuildRequest) -> BuildRequest:
     return request
 
 
-def _folder_mode(request: BuildRequest) -> BuildRequest:
-    (request.context / "app").chmod(0o700)
+def _mode_of_the_owner(request: BuildRequest) -> BuildRequest:
+    (request.context / "app" / "main.py").chmod(0o744)
     return request
 
 
@@ -111,7 +110,7 @@ CHANGES = (
     _rename,
     _edit,
     _mode,
-    _folder_mode,
+    _mode_of_the_owner,
     _link,
     _linked,
     _empty_folder,
@@ -177,16 +176,47 @@ def test_a_named_context_stands_for_its_image(source: BuildRequest) -> None:
     assert content_key.of(replace(source, build_contexts=folder), answer)[0] is None
 
 
-def test_a_file_that_cannot_be_read_is_named(
-    source: BuildRequest, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def scandir(path: Path) -> None:
-        raise PermissionError(13, "Permission denied", str(path))
+@pytest.mark.parametrize(
+    "name", ["python:3.13-slim", "docker.io/library/python:3.13-slim", "library/python:3.13-slim"]
+)
+def test_a_named_context_is_found_by_its_short_name(source: BuildRequest, name: str) -> None:
+    source.dockerfile.write_text(f"FROM {name}\nCOPY . /\n")
+    stand_in = {"python:3.13-slim": "docker-image://assembled/python:1"}
+    assert key(replace(source, build_contexts=stand_in), {"assembled/python:1": BASE}.__getitem__)
 
-    monkeypatch.setattr("os.scandir", scandir)
-    with pytest.raises(BuildError) as caught:
-        content_key.read(source)
-    assert caught.value.where == str(source.context)
+
+def test_a_named_context_in_the_place_of_a_stage_is_in_the_key(source: BuildRequest) -> None:
+    source.dockerfile.write_text("FROM python:3.13-slim AS Tools\nFROM tools\n")
+    request = replace(source, build_contexts={"tools": "docker-image://other:1"})
+    digests = {"python:3.13-slim": BASE, "other:1": BASE}
+    before = key(request, digests.__getitem__)
+    assert key(source, digests.__getitem__) != before
+    digests["other:1"] = "sha256:" + "d" * 64
+    assert key(request, digests.__getitem__) != before
+
+
+def test_a_base_for_each_platform_is_in_the_key(source: BuildRequest) -> None:
+    source.dockerfile.write_text("FROM base-$TARGETARCH\n")
+    digests = {"base-amd64": BASE, "base-arm64": BASE}
+    before = key(source, digests.__getitem__)
+    digests["base-arm64"] = "sha256:" + "d" * 64
+    assert key(source, digests.__getitem__) != before
+
+
+def test_a_lone_carriage_return_ends_no_line(source: BuildRequest) -> None:
+    source.dockerfile.write_bytes(b"FROM python:3.13-slim\nRUN a \\\rFROM hidden\n")
+    assert key(source)
+
+
+@pytest.mark.parametrize(
+    ("folder", "file"), [(0o755, 0o644), (0o775, 0o664), (0o700, 0o600), (0o750, 0o640)]
+)
+def test_the_umask_of_a_clone_changes_nothing(source: BuildRequest, folder: int, file: int) -> None:
+    before = key(source)
+    (source.context / "app").chmod(folder)
+    (source.context / "app" / "main.py").chmod(file)
+    source.dockerfile.chmod(file)
+    assert key(source) == before
 
 
 def test_the_tag_fits_a_registry(source: BuildRequest) -> None:
@@ -198,6 +228,6 @@ def test_the_tag_fits_a_registry(source: BuildRequest) -> None:
 def test_a_frontend_is_a_base_and_a_number_is_none() -> None:
     found = bases("# syntax=docker/dockerfile:1\nFROM a AS x\nFROM scratch\nCOPY --from=x / /\n")
     assert found.images == ("docker/dockerfile:1", "a")
-    assert found.complete
+    assert not found.unsure
     assert bases("# a comment\n# syntax=no\nFROM a\n").images == ("a",)
-    assert not bases("FROM a\nCOPY --from=$STAGE / /\n").complete
+    assert bases("FROM a\nCOPY --from=$STAGE / /\n").unsure

@@ -28,57 +28,57 @@ def broken(folder: Path) -> str:
 
 
 def test_an_index_with_attestations_is_read_whole(tmp_path: Path, make_layout: MakeLayout) -> None:
-    made = make_layout(tmp_path, platforms=("linux/amd64", "linux/arm64/v8"))
-    found = layout.read(tmp_path)
-    assert found.root.digest == made.root
-    assert found.root.media_type == "application/vnd.oci.image.index.v1+json"
-    assert found.platforms == made.platforms
-    assert [name for name, _ in found.platforms] == ["linux/amd64", "linux/arm64/v8"]
+    built = make_layout(tmp_path, platforms=("linux/amd64", "linux/arm64/v8"))
+    image = layout.read(tmp_path)
+    assert image.root.digest == built.root
+    assert image.root.media_type == "application/vnd.oci.image.index.v1+json"
+    assert image.platforms == built.platforms
+    assert [name for name, _ in image.platforms] == ["linux/amd64", "linux/arm64/v8"]
     # Two platforms and two attestations; both attestations are one and the same manifest here.
-    assert len(found.children) == 4
-    digests = [blob.digest for blob in found.blobs]
+    assert len(image.children) == 4
+    digests = [blob.digest for blob in image.blobs]
     assert len(digests) == len(set(digests)), "a blob that two manifests share is sent once"
-    assert found.size == sum(blob.path.stat().st_size for blob in found.blobs)
+    assert image.size == sum(blob.path.stat().st_size for blob in image.blobs)
 
 
 def test_the_bytes_of_a_manifest_are_those_its_digest_is_of(
     tmp_path: Path, make_layout: MakeLayout
 ) -> None:
-    made = make_layout(tmp_path)
-    assert layout.read(tmp_path).root.content == made.blob(made.root).read_bytes()
+    built = make_layout(tmp_path)
+    assert layout.read(tmp_path).root.content == built.blob(built.root).read_bytes()
 
 
 def test_a_lone_manifest_is_its_own_platform(tmp_path: Path, make_layout: MakeLayout) -> None:
-    made = make_layout(tmp_path, single=True)
-    found = layout.read(tmp_path)
-    assert found.children == ()
-    assert found.platforms == (("", made.root),)
-    assert len(found.blobs) == 2, "its configuration and its layer"
+    built = make_layout(tmp_path, single=True)
+    image = layout.read(tmp_path)
+    assert image.children == ()
+    assert image.platforms == (("", built.root),)
+    assert len(image.blobs) == 2, "its configuration and its layer"
 
 
 def test_a_missing_layer(tmp_path: Path, make_layout: MakeLayout) -> None:
-    made = make_layout(tmp_path)
-    made.blob(made.layers[0]).unlink()
-    assert broken(tmp_path) == f"blob {made.layers[0]} is missing or cut off"
+    built = make_layout(tmp_path)
+    built.blob(built.layers[0]).unlink()
+    assert broken(tmp_path) == f"blob {built.layers[0]} is missing or cut off"
 
 
 def test_a_layer_that_was_cut_off(tmp_path: Path, make_layout: MakeLayout) -> None:
-    made = make_layout(tmp_path, content=b"a whole layer")
-    made.blob(made.layers[0]).write_bytes(b"a who")
-    assert broken(tmp_path) == f"blob {made.layers[0]} is missing or cut off"
+    built = make_layout(tmp_path, content=b"a whole layer")
+    built.blob(built.layers[0]).write_bytes(b"a who")
+    assert broken(tmp_path) == f"blob {built.layers[0]} is missing or cut off"
 
 
 def test_a_missing_manifest(tmp_path: Path, make_layout: MakeLayout) -> None:
-    made = make_layout(tmp_path)
-    made.blob(made.platforms[0][1]).unlink()
-    assert broken(tmp_path) == f"manifest {made.platforms[0][1]} is missing"
+    built = make_layout(tmp_path)
+    built.blob(built.platforms[0][1]).unlink()
+    assert broken(tmp_path) == f"manifest {built.platforms[0][1]} is missing"
 
 
 @pytest.mark.parametrize("which", ["root", "child"])
 def test_a_manifest_with_other_content(tmp_path: Path, make_layout: MakeLayout, which: str) -> None:
-    made = make_layout(tmp_path)
-    digest = made.root if which == "root" else made.platforms[0][1]
-    made.blob(digest).write_bytes(b"{}")
+    built = make_layout(tmp_path)
+    digest = built.root if which == "root" else built.platforms[0][1]
+    built.blob(digest).write_bytes(b"{}")
     assert broken(tmp_path) == f"manifest {digest} has other content than its digest says"
 
 
@@ -90,7 +90,7 @@ def test_a_folder_that_is_empty(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "complaint"),
     [
         ("", "index.json cannot be read: Expecting value: line 1 column 1 (char 0)"),
         ("[]", "index.json cannot be read: list indices must be integers or slices, not str"),
@@ -106,9 +106,9 @@ def test_a_folder_that_is_empty(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_an_index_json_that_is_no_index(tmp_path: Path, text: str, said: str) -> None:
+def test_an_index_json_that_is_no_index(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "index.json").write_text(text)
-    assert broken(tmp_path) == said
+    assert broken(tmp_path) == complaint
 
 
 def test_two_images_in_one_layout(tmp_path: Path, make_layout: MakeLayout) -> None:
@@ -121,17 +121,17 @@ def test_two_images_in_one_layout(tmp_path: Path, make_layout: MakeLayout) -> No
 
 
 def test_something_else_than_an_image(tmp_path: Path, make_layout: MakeLayout) -> None:
-    made = make_layout(tmp_path)
+    built = make_layout(tmp_path)
     file = tmp_path / "index.json"
     file.write_text(file.read_text().replace("image.index.v1+json", "artifact.v1+json"))
     assert broken(tmp_path) == (
-        f"{made.root} is a application/vnd.oci.artifact.v1+json, not an image"
+        f"{built.root} is a application/vnd.oci.artifact.v1+json, not an image"
     )
 
 
 def test_an_index_of_nothing_but_attestations(tmp_path: Path, make_layout: MakeLayout) -> None:
-    made = make_layout(tmp_path, platforms=())
-    assert broken(tmp_path) == f"index {made.root} holds no image"
+    built = make_layout(tmp_path, platforms=())
+    assert broken(tmp_path) == f"index {built.root} holds no image"
 
 
 def test_platforms_leave_attestations_out() -> None:

@@ -112,15 +112,15 @@ def test_a_scan_grows_stale_and_a_continuous_one_does_not() -> None:
 
 
 def test_one_platform_that_was_not_scanned_is_enough() -> None:
-    found = [scan(), scan("UNSUPPORTED_IMAGE", digest=TWO)]
-    decision = decide(found, REQUIRED, (), NOW, INDEX)
+    scans = [scan(), scan("UNSUPPORTED_IMAGE", digest=TWO)]
+    decision = decide(scans, REQUIRED, (), NOW, INDEX)
     assert not decision.allowed
     assert "no findings" not in decision.text
 
 
 def test_a_finding_on_two_platforms_counts_once() -> None:
-    found = [scan("COMPLETE", CRITICAL), scan("COMPLETE", CRITICAL, digest=TWO)]
-    decision = decide(found, REQUIRED, (), NOW, INDEX)
+    scans = [scan("COMPLETE", CRITICAL), scan("COMPLETE", CRITICAL, digest=TWO)]
+    decision = decide(scans, REQUIRED, (), NOW, INDEX)
     assert decision.counted == {"critical": 1}
     assert len(decision.rows) == 1
 
@@ -176,18 +176,18 @@ def test_the_refusal_shows_the_table() -> None:
 
 
 def test_waiting_ends_with_the_scan() -> None:
-    clock, told = Clock(), list[str]()
+    clock, lines = Clock(), list[str]()
     scanner = Scanner([scan("PENDING"), scan("IN_PROGRESS"), scan("COMPLETE", LOW)])
-    (found,) = await_scans(scanner, [ONE], REQUIRED, clock, told.append)
-    assert found.status == "COMPLETE"
-    assert told == ["waiting for the scan, 60 s at most"]
+    (result,) = await_scans(scanner, [ONE], REQUIRED, clock, lines.append)
+    assert result.status == "COMPLETE"
+    assert lines == ["waiting for the scan, 60 s at most"]
     assert clock.slept == [1.0, 1.5]
 
 
 def test_waiting_ends_with_the_patience() -> None:
     clock = Clock()
-    (found,) = await_scans(Scanner([scan("PENDING")]), [ONE], REQUIRED, clock, lambda _text: None)
-    assert found.status == "PENDING"
+    (result,) = await_scans(Scanner([scan("PENDING")]), [ONE], REQUIRED, clock, lambda _text: None)
+    assert result.status == "PENDING"
     assert clock.at - NOW == timedelta(seconds=60)
 
 
@@ -197,8 +197,8 @@ def test_a_scan_that_is_not_there_yet_is_given_a_moment() -> None:
     await_scans(absent, [ONE], REQUIRED, clock, lambda _text: None)
     assert timedelta(seconds=15) <= clock.at - NOW < timedelta(seconds=26)
     begun = Scanner([scan(NOT_AVAILABLE), scan("COMPLETE")])
-    (found,) = await_scans(begun, [ONE], REQUIRED, Clock(), lambda _text: None)
-    assert found.status == "COMPLETE"
+    (result,) = await_scans(begun, [ONE], REQUIRED, Clock(), lambda _text: None)
+    assert result.status == "COMPLETE"
 
 
 def test_nothing_is_waited_for_where_nothing_depends_on_it() -> None:
@@ -222,19 +222,21 @@ FINDINGS = st.lists(
 
 @given(st.lists(st.tuples(STATUSES, FINDINGS), max_size=3))
 def test_only_finished_scans_without_counted_critical_findings_pass(
-    found: list[tuple[str, list[ScanFinding]]],
+    platforms: list[tuple[str, list[ScanFinding]]],
 ) -> None:
     scans = [
         scan(status, *listed, digest=Digest(f"sha256:{number:064x}"))
-        for number, (status, listed) in enumerate(found)
+        for number, (status, listed) in enumerate(platforms)
     ]
     decision = decide(scans, REQUIRED, (), NOW, INDEX)
-    finished = bool(scans) and all(one.status in {"COMPLETE", "ACTIVE"} for one in scans)
-    clean = not any(one.severity == "critical" for each in scans for one in each.listed)
+    finished = bool(scans) and all(
+        platform_scan.status in {"COMPLETE", "ACTIVE"} for platform_scan in scans
+    )
+    clean = not any(finding.severity == "critical" for each in scans for finding in each.listed)
     assert decision.allowed is (finished and clean)
     if decision.text == "no findings":
         assert finished
-        assert not any(one.listed for one in scans)
+        assert not any(platform_scan.listed for platform_scan in scans)
 
 
 def test_pages_are_joined_and_both_kinds_are_read() -> None:
@@ -270,15 +272,18 @@ def test_pages_are_joined_and_both_kinds_are_read() -> None:
             },
         },
     }
-    found = adapter.read(ONE, lambda token: pages[token])
-    assert found.status == "ACTIVE"
-    assert found.kind == "enhanced"
-    assert [(one.id, one.package, one.severity, one.fixable) for one in found.listed] == [
+    scanned = adapter.read(ONE, lambda token: pages[token])
+    assert scanned.status == "ACTIVE"
+    assert scanned.kind == "enhanced"
+    assert [
+        (finding.id, finding.package, finding.severity, finding.fixable)
+        for finding in scanned.listed
+    ] == [
         ("CVE-1", "a", "high", True),
         ("CVE-1", "b", "high", True),
         ("CVE-3", "", "undefined", False),
     ]
-    assert found.listed[0].fixed_in == "2"
+    assert scanned.listed[0].fixed_in == "2"
     basic = adapter.read(
         TWO,
         lambda _token: {
@@ -301,4 +306,4 @@ def test_pages_are_joined_and_both_kinds_are_read() -> None:
     assert basic.kind == "basic"
     assert basic.completed == NOW
     assert basic.listed == (ScanFinding(id="CVE-5", severity="low", package="zlib", version="1.3"),)
-    assert scanning.words([basic]) == "no findings"
+    assert scanning.describe([basic]) == "no findings"

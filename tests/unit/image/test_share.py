@@ -20,7 +20,7 @@ def image(parent: Path, name: str, **blobs: bytes) -> Path:
 
 
 def files(folder: Path) -> dict[str, bytes]:
-    return {one.name: one.read_bytes() for one in (folder / BLOBS).iterdir()}
+    return {path.name: path.read_bytes() for path in (folder / BLOBS).iterdir()}
 
 
 def is_one(name: str, *folders: Path) -> bool:
@@ -31,10 +31,10 @@ def test_equal_blobs_are_one_file_and_the_others_stay(tmp_path: Path) -> None:
     first = image(tmp_path, "first", base=b"layer", code=b"one")
     second = image(tmp_path, "second", base=b"layer", other=b"two")
     fresh = image(tmp_path, "fresh", base=b"layer", code=b"one")
-    before = [files(one) for one in (first, second, fresh)]
+    before = [files(folder) for folder in (first, second, fresh)]
     written = (fresh / BLOBS / "base").stat().st_ino
     share(fresh)
-    assert [files(one) for one in (first, second, fresh)] == before
+    assert [files(folder) for folder in (first, second, fresh)] == before
     assert is_one("base", first, second, fresh)
     assert is_one("code", first, fresh)
     assert (first / BLOBS / "base").stat().st_ino == written
@@ -68,10 +68,10 @@ def test_one_can_be_removed_alone(tmp_path: Path) -> None:
 def test_a_file_system_that_does_not_do_it_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    def refuse(*_words: object) -> None:
+    def refuse(*_args: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    first, fresh = (image(tmp_path, one, base=b"layer") for one in ("first", "fresh"))
+    first, fresh = (image(tmp_path, label, base=b"layer") for label in ("first", "fresh"))
     monkeypatch.setattr(os if name == "link" else Path, name, refuse)
     share(fresh)
     assert files(first) == files(fresh) == {"base": b"layer"}
@@ -79,7 +79,7 @@ def test_a_file_system_that_does_not_do_it_loses_nothing(
 
 
 def test_a_blob_that_others_may_read_stays_theirs(tmp_path: Path) -> None:
-    first, fresh = (image(tmp_path, one, base=b"layer") for one in ("first", "fresh"))
+    first, fresh = (image(tmp_path, label, base=b"layer") for label in ("first", "fresh"))
     (fresh / BLOBS / "base").chmod(0o400)
     share(fresh)
     assert not is_one("base", first, fresh)

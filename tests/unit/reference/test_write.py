@@ -8,10 +8,15 @@ from pathlib import Path
 import picture
 import pytest
 
-from shipway.reference import configuration, exit_codes
+from shipway.reference import configuration, exit_codes, record_schema
 
 Main = Callable[[list[str]], None]
-GENERATORS: tuple[Main, ...] = (configuration.main, exit_codes.main, picture.main)
+GENERATORS: tuple[Main, ...] = (
+    configuration.main,
+    exit_codes.main,
+    record_schema.main,
+    picture.main,
+)
 
 
 @pytest.mark.parametrize("main", GENERATORS)
@@ -28,7 +33,11 @@ def test_help_and_a_wrong_option_write_nothing(
 
 @pytest.mark.parametrize(
     ("main", "page"),
-    [(configuration.main, configuration.reference), (exit_codes.main, exit_codes.page)],
+    [
+        (configuration.main, configuration.reference),
+        (exit_codes.main, exit_codes.page),
+        (record_schema.main, record_schema.text),
+    ],
 )
 def test_the_page_is_written_where_the_argument_says(
     main: Main, page: Callable[[], str], tmp_path: Path

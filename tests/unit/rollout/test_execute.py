@@ -14,13 +14,13 @@ from shipway.rollout.task_definition import TaskDefinition
 
 
 def step(*deployments: tuple[str, str, str | None]) -> Step:
-    found = tuple(
+    existing = tuple(
         Deployment(id=f"ecs-svc/{name}", status=status, task_definition=name, rollout_state=rollout)
         for name, status, rollout in deployments
     )
     service = Service(key="web", service="shop-web", container="web")
     live = TaskDefinition()
-    return Step(service=service, before=Snapshot(deployments=found), live=live, revision=live)
+    return Step(service=service, before=Snapshot(deployments=existing), live=live, revision=live)
 
 
 @pytest.mark.parametrize(
@@ -36,8 +36,8 @@ def step(*deployments: tuple[str, str, str | None]) -> Step:
     ],
 )
 def test_what_ecs_can_go_back_to(deployments: list[tuple[str, str, str | None]], back: str) -> None:
-    found = execute._completed(step(*deployments))
-    assert (found.task_definition if found else "") == back
+    completed = execute._completed(step(*deployments))
+    assert (completed.task_definition if completed else "") == back
 
 
 BROKEN = Deployment(id="ecs-svc/42", status="ACTIVE", task_definition="42", rollout_state="FAILED")
@@ -64,5 +64,7 @@ def test_a_roll_back_under_way_is_where_ecs_can_go_back_to(
         desired=2,
         running=running,
     )
-    found = execute._completed(replace(step(), before=Snapshot(deployments=(returning, BROKEN))))
-    assert (found.task_definition if found else "") == back
+    completed = execute._completed(
+        replace(step(), before=Snapshot(deployments=(returning, BROKEN)))
+    )
+    assert (completed.task_definition if completed else "") == back

@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 
 from shipway.config.environment import Environment, ImageSettings, Service
+from shipway.delivery.facts import resumed_fact
 from shipway.errors import UsageError
 from shipway.evidence.canonical_json import to_json
 from shipway.rollout import resume
@@ -122,4 +123,6 @@ def test_nobody_waits() -> None:
 
 
 def test_what_is_recorded_of_it_holds_no_value_of_a_variable() -> None:
-    assert "hunter22" not in str(to_json(resume.waiting(Ecs(), PLACE)))
+    (waiting,) = resume.waiting(Ecs(), PLACE)
+    assert "hunter22" not in str(to_json(waiting))
+    assert "hunter22" not in str(to_json(resumed_fact(waiting)))

@@ -3,277 +3,242 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
-from shipway.evidence.history import delivery as row
+from shipway.evidence.archive import parsed
+from shipway.evidence.canonical_json import sha256
+from shipway.evidence.facts.gate import ContractFact, EnvironmentFact, TriggerFact
+from shipway.evidence.facts.image import BuildFact, ImageFact
+from shipway.evidence.facts.rollout import RolloutVerdictFact, ServiceFact, VerificationFact
+from shipway.evidence.history import row
+from shipway.evidence.predicate import CommitFact, Delivery, PreviousRecordFact, Statement
 from shipway.evidence.report.drawing import clock, legend, picture
 from shipway.evidence.report.html import Child, Html, joined, tag
 from shipway.evidence.report.page import page
-from shipway.evidence.report.parts import (
-    code,
-    facts,
-    get,
-    link,
-    mark,
-    rows_of,
-    section,
-    size,
-    table,
-)
+from shipway.evidence.report.parts import code, facts, link, mark, section, size, table
 from shipway.evidence.report.scans import inventory, scanned
-from shipway.evidence.report.scene import scene
+from shipway.evidence.report.scene import scene, seconds
+from shipway.evidence.timeline import TimelineEntry
+from shipway.observer import Failed, Heading, Planned, Rolling
 
 _BLOCKS: Final = frozenset({"log", "output", ""})
 
 
-def report(record: Mapping[str, Any], sha256: str, files: Mapping[str, bytes]) -> bytes:
+def report(content: bytes, files: Mapping[str, bytes]) -> bytes:
     """The page of one delivery.
 
     Args:
-        record: The record.
-        sha256: Of the record's bytes.
+        content: The record's bytes.
         files: What lies beside it: SBOMs are shown, the rest is linked.
+
+    Raises:
+        ValueError: The bytes are no record, or a moment in it is none.
     """
-    predicate = record["predicate"]
-    one = row("", record)
-    where = f" to {one.environment}" if one.environment else ""
+    record = parsed(content)
+    if record is None:
+        raise ValueError("these bytes are no record")
+    delivery, about = record.predicate, sha256(content)
+    line = row("", record)
+    where = f" to {line.environment}" if line.environment else ""
     body = (
         *head(record),
-        *failures(predicate),
-        section("Time line", *time_line(predicate)),
-        section("Decision", *_decision(predicate)),
-        section("Services", *_services(predicate)),
-        section("Scan", *scanned(predicate)),
+        *failures(delivery),
+        section("Time line", *time_line(delivery)),
+        section("Decision", *_decision(delivery)),
+        section("Services", _services(delivery.services)),
+        section("Scan", *scanned(delivery)),
         section("Software bill of materials", *inventory(files)),
-        section("Build and supply", *_supply(predicate)),
-        section("Verification", *_verification(predicate)),
-        section("Evidence", *_evidence(predicate, sha256, files)),
-        section("Everything that happened", _events(predicate)),
+        section("Build and supply", _supply(delivery)),
+        section("Verification", _verification(delivery.verification)),
+        section("Evidence", *_evidence(delivery, about, files)),
+        section("Everything that happened", _events(delivery.timeline)),
         tag(
             "details",
             tag("summary", "The record, to the letter"),
-            tag("pre", json.dumps(record, indent=1, ensure_ascii=False)),
+            tag("pre", json.dumps(json.loads(content), indent=1, ensure_ascii=False)),
         ),
     )
-    title = f"{one.kind}{where} {one.started[:16]}Z"
-    return page(f"shipway: {title}", tuple(part for part in body if part is not None), about=sha256)
+    title = f"{line.kind}{where} {line.started[:16]}Z"
+    parts = tuple(part for part in body if part is not None)
+    return page(f"shipway: {title}", parts, about=about)
 
 
-def head(record: Mapping[str, Any]) -> Iterator[Html]:
+def head(record: Statement) -> Iterator[Html]:
     """The verdict, and who, what, where, when."""
-    predicate = record["predicate"]
-    one = row("", record)
-    verdict = predicate.get("verdict") or {}
-    good = verdict.get("exitCode") == 0
-    yield tag("h1", mark(good=good, text=one.text or one.kind))
-    yield tag("p", f"{one.kind}, exit code {verdict.get('exitCode')}", class_="dim")
-    environment = predicate.get("environment") or {}
-    place = (one.environment, environment.get("account"), environment.get("region"))
-    trigger = predicate.get("trigger") or {}
-    event = "by hand" if trigger.get("event") == "by-hand" else trigger.get("event", "")
-    asked = f"{event} of {trigger['ref']}" if trigger.get("ref") else event
-    url = str(trigger.get("url") or "")
-    commit = predicate.get("commit") or {}
-    state = "" if commit.get("clean", True) else "  with changes that no commit has"
-    previous = next((s.get("previousImage") for s in rows_of(predicate.get("services"))), "")
+    delivery, line = record.predicate, row("", record)
+    code_ = delivery.verdict.exit_code
+    yield tag("h1", mark(good=code_ == 0, text=line.text or line.kind))
+    yield tag("p", f"{line.kind}, exit code {code_}", class_="dim")
+    environment = delivery.environment or EnvironmentFact(name="")
+    place = (line.environment, environment.account, environment.region)
+    previous = next((service.previous_image for service in delivery.services), "")
     yield facts(
         (
-            ("where", " · ".join(str(part) for part in place if part)),
-            ("asked by", joined((asked, " ", link(url, "the run") if url else ""))),
-            ("who", one.who),
-            (
-                "commit",
-                joined((code(commit.get("sha")), f"  {commit.get('subject') or ''}{state}")),
-            ),
-            ("image", code(get(predicate, "image", "reference") or one.what)),
+            ("where", " · ".join(part for part in place if part)),
+            ("asked by", _asked_by(delivery.trigger)),
+            ("who", line.who),
+            ("commit", _commit(delivery.commit)),
+            ("image", code((delivery.image.reference if delivery.image else "") or line.what)),
             ("was", code(previous)),
-            ("when", _when(predicate)),
+            ("when", _when(delivery)),
         )
     )
 
 
-def _when(predicate: Mapping[str, Any]) -> str:
-    seconds = scene({**predicate, "timeline": ()}).seconds
-    began = str(predicate["startedOn"])[:19].replace("T", " ")
-    return f"{began} UTC, for {clock(seconds)}"
+def _asked_by(trigger: TriggerFact | None) -> Html:
+    if trigger is None:
+        return joined(("", " ", ""))
+    event = "by hand" if trigger.event == "by-hand" else trigger.event
+    words = f"{event} of {trigger.ref}" if trigger.ref else event
+    return joined((words, " ", link(trigger.url, "the run") if trigger.url else ""))
 
 
-def failures(predicate: Mapping[str, Any]) -> Iterator[Html]:
+def _commit(commit: CommitFact | None) -> Html:
+    if commit is None:
+        return joined((None, "  "))
+    state = "  with changes that no commit has" if commit.clean is False else ""
+    return joined((code(commit.sha), f"  {commit.subject}{state}"))
+
+
+def _when(delivery: Delivery) -> str:
+    began = delivery.started_on[:19].replace("T", " ")
+    return f"{began} UTC, for {clock(seconds(delivery))}"
+
+
+def failures(delivery: Delivery) -> Iterator[Html]:
     """What failed, why, and what to do: the cause before everything else."""
-    for entry in predicate.get("timeline") or ():
-        if entry.get("event") != "failed":
+    for entry in delivery.timeline:
+        if not isinstance(entry.event, Failed):
             continue
-        subject = f"{entry.get('stage')} {entry.get('subject', '')}".strip()
-        details = [
-            _detail(str(one.get("label", "")), [str(line) for line in one.get("lines") or ()])
-            for one in rows_of(entry.get("details"))
-        ]
-        yield tag("div", tag("h3", f"{subject}: {entry.get('text')}"), details, class_="cause")
+        failed = entry.event
+        subject = f"{failed.stage} {failed.subject}".strip()
+        details = [_detail(detail.label, detail.lines) for detail in failed.details]
+        yield tag("div", tag("h3", f"{subject}: {failed.text}"), details, class_="cause")
 
 
-def _detail(label: str, lines: list[str]) -> Html:
+def _detail(label: str, lines: Sequence[str]) -> Html:
     if label in _BLOCKS:
         name = tag("p", tag("b", label)) if label else None
         return joined((name, tag("pre", "\n".join(lines))))
-    return tag("p", tag("b", label), " ", lines[:1], [(tag("br"), line) for line in lines[1:]])
+    others = [(tag("br"), line) for line in lines[1:]]
+    return tag("p", tag("b", label), " ", list(lines[:1]), others)
 
 
-def time_line(predicate: Mapping[str, Any]) -> Iterator[Html]:
+def time_line(delivery: Delivery) -> Iterator[Html]:
     """The picture."""
-    found = scene(predicate)
-    if not found.spans:
+    drawn = scene(delivery)
+    if not drawn.spans:
         return
-    names = ", ".join(f"{one.name} {clock(one.end - one.start)}" for one in found.spans)
-    yield tag("div", picture(found, label=f"Time line: {names}"), class_="wide")
-    if found.rollouts:
+    names = ", ".join(f"{span.name} {clock(span.end - span.start)}" for span in drawn.spans)
+    yield tag("div", picture(drawn, label=f"Time line: {names}"), class_="wide")
+    if drawn.rollouts:
         yield legend()
 
 
-def _decision(predicate: Mapping[str, Any]) -> Iterator[Html | None]:
-    decision = predicate.get("decision")
-    if not isinstance(decision, Mapping):
+def _decision(delivery: Delivery) -> Iterator[Html | None]:
+    decision = delivery.decision
+    if decision is None:
         return
-    contract = predicate.get("contract") or {}
+    contract = delivery.contract or ContractFact(path="", sha256="")
+    allowed = bool(decision.allowed)
     yield facts(
         (
-            (
-                "contract",
-                mark(
-                    good=bool(decision.get("allowed")),
-                    text="allowed" if decision.get("allowed") else "refused",
-                ),
-            ),
-            ("entry", str(decision.get("entry") or "")),
-            ("tasks", ", ".join(str(one) for one in decision.get("tasks") or ())),
-            (
-                "written in",
-                joined((str(contract.get("path") or ""), "  ", code(contract.get("sha256")))),
-            ),
+            ("contract", mark(good=allowed, text="allowed" if allowed else "refused")),
+            ("entry", decision.entry),
+            ("tasks", ", ".join(decision.tasks)),
+            ("written in", joined((contract.path, "  ", code(contract.sha256)))),
         )
     )
-    yield table(
-        ("entry", "rule", "!why not"),
-        (
-            (_named(one.get("entry")), str(one.get("rule") or ""), str(one.get("why") or ""))
-            for one in rows_of(decision.get("reasons"))
-        ),
-    )
+    reasons = ((reason.entry, reason.rule, reason.why) for reason in decision.reasons)
+    yield table(("entry", "rule", "!why not"), reasons)
 
 
-def _named(entry: Any) -> str:
-    return str(entry.get("name") if isinstance(entry, Mapping) else entry or "")
-
-
-def _services(predicate: Mapping[str, Any]) -> Iterator[Html | None]:
+def _services(services: Sequence[ServiceFact]) -> Html | None:
     rows = []
-    for one in rows_of(predicate.get("services")):
-        verdict = one.get("verdict") or {}
-        name = str(verdict.get("name") or "unfinished")
-        old, new = (
-            str(one.get(key) or "").rpartition("/")[2]
-            for key in ("previousTaskDefinition", "taskDefinition")
-        )
+    for service in services:
+        verdict = service.verdict or RolloutVerdictFact(name="unfinished", exit_code=None)
+        old = service.previous_task_definition.rpartition("/")[2]
+        new = service.task_definition.rpartition("/")[2]
+        ended = service.conclusion.text if service.conclusion else ""
+        deployment = code(service.service_deployment or service.deployment_id)
         rows.append(
             (
-                str(one.get("key")),
-                mark(good=verdict.get("exit_code") == 0, text=name.replace("-", " ")),
+                service.key,
+                mark(good=verdict.exit_code == 0, text=verdict.name.replace("-", " ")),
                 f"{old} → {new}" if old != new else new,
-                joined(
-                    (
-                        str(get(one, "conclusion", "text") or ""),
-                        tag("br"),
-                        code(one.get("serviceDeployment") or one.get("deploymentId")),
-                    )
-                ),
+                joined((ended, tag("br"), deployment)),
             )
         )
-    yield table(("service", "verdict", "task definition", "!how it ended"), rows)
+    return table(("service", "verdict", "task definition", "!how it ended"), rows)
 
 
-def _supply(predicate: Mapping[str, Any]) -> Iterator[Html | None]:
-    build, image = predicate.get("build") or {}, predicate.get("image") or {}
-    promotion = predicate.get("promotion") or {}
-    pushed = image.get("pushed") or {}
-    pairs: list[tuple[str, Child]] = [
-        ("built", code(build.get("digest"))),
-        (
-            "steps",
-            f"{build['cachedSteps']} of {build['steps']} from cache" if "steps" in build else "",
-        ),
-        ("again", "no: the same source was built before" if build.get("reused") else ""),
-        ("content key", code(build.get("contentKey"))),
-        (
-            "pushed",
-            f"{size(pushed.get('bytes'))} in {pushed.get('blobs')} blobs"
-            if pushed
-            else "nothing: it was there"
-            if image
-            else "",
-        ),
-        (
-            "promoted",
-            f"from {promotion.get('from')}, {size(promotion.get('bytes'))} moved"
-            if promotion
-            else "",
-        ),
-        ("signed", ", ".join(str(one.get("keyid")) for one in rows_of(predicate.get("signature")))),
+def _supply(delivery: Delivery) -> Html | None:
+    pairs = [
+        *(_built(delivery.build) if delivery.build else ()),
+        *(_pushed(delivery.image) if delivery.image else ()),
     ]
-    platforms = build.get("platforms")
-    if isinstance(platforms, Mapping):
-        pairs += [(str(name), code(digest)) for name, digest in sorted(platforms.items())]
-    places = sorted((build.get("standIns") or {}).items())
-    pairs += [("stand-in", f"{name} is {place} here") for name, place in places]
+    promotion = delivery.promotion
+    if promotion is not None:
+        moved = f"from {promotion.from_environment}, {size(promotion.bytes)} moved"
+        pairs.append(("promoted", moved))
+    pairs.append(("signed", ", ".join(signature.keyid for signature in delivery.signature)))
+    if delivery.build is not None:
+        pairs += _parts_of(delivery.build)
     pairs += [
-        ("provenance", joined((str(one.get("platform")), " ", code(one.get("digest")))))
-        for one in rows_of(predicate.get("provenance"))
+        ("provenance", joined((provenance.platform, " ", code(provenance.digest))))
+        for provenance in delivery.provenance
     ]
-    if any(value not in {"", None} for _, value in pairs):
-        yield facts(pairs)
+    return facts(pairs) if any(value not in {"", None} for _, value in pairs) else None
 
 
-def _verification(predicate: Mapping[str, Any]) -> Iterator[Html | None]:
+def _built(build: BuildFact) -> Iterator[tuple[str, Child]]:
+    yield "built", code(build.digest)
+    steps = f"{build.cached_steps} of {build.steps} from cache"
+    yield "steps", steps if build.steps is not None else ""
+    yield "again", "no: the same source was built before" if build.reused else ""
+    yield "content key", code(build.content_key)
+
+
+def _pushed(image: ImageFact) -> Iterator[tuple[str, Child]]:
+    pushed = image.pushed
+    blobs = f"{size(pushed.bytes)} in {pushed.blobs} blobs" if pushed else ""
+    yield "pushed", blobs or "nothing: it was there"
+
+
+def _parts_of(build: BuildFact) -> Iterator[tuple[str, Child]]:
+    for name, digest in sorted(build.platforms.items()):
+        yield name, code(digest)
+    for name, place in sorted((build.stand_ins or {}).items()):
+        yield "stand-in", f"{name} is {place} here"
+
+
+def _verification(verified: Sequence[VerificationFact]) -> Html | None:
     rows = []
-    for one in rows_of(predicate.get("verification")):
-        answers = rows_of(one.get("answers"))
-        statuses = ", ".join(sorted({str(each.get("status")) for each in answers}))
-        url = str(get(one, "service", "url") or "")
+    for service in verified:
+        answers = service.answers
+        statuses = ", ".join(sorted({str(answer.status) for answer in answers}))
         rows.append(
             (
-                str(get(one, "service", "key")),
-                one.get("tasks"),
-                url,
+                service.service.key,
+                service.tasks,
+                service.service.url,
                 f"{len(answers)} × {statuses}" if answers else "not asked",
             )
         )
-    yield table(("service", "#tasks of the digest", "!address", "answers"), rows)
+    return table(("service", "#tasks of the digest", "!address", "answers"), rows)
 
 
-def _evidence(
-    predicate: Mapping[str, Any], sha256: str, files: Mapping[str, bytes]
-) -> Iterator[Html | None]:
-    place = predicate.get("chain") or {}
-    previous = place.get("previous") or {}
-    identity = predicate.get("identity") or {}
+def _evidence(delivery: Delivery, sha256: str, files: Mapping[str, bytes]) -> Iterator[Html | None]:
+    place = delivery.chain
+    previous = place.previous or PreviousRecordFact(record="none: the first", sha256="")
     yield facts(
         (
             ("this record", code(f"sha256:{sha256}")),
-            (
-                "in the chain",
-                f"number {place.get('sequence')}" if place.get("sequence") else "not chained",
-            ),
-            (
-                "before it",
-                joined(
-                    (
-                        str(previous.get("record") or "none: the first"),
-                        " ",
-                        code(previous.get("sha256")),
-                    )
-                ),
-            ),
-            ("identity", code(identity.get("arn"))),
-            ("tool", " ".join(str(part) for part in (predicate.get("tool") or {}).values())),
+            ("in the chain", f"number {place.sequence}" if place.sequence else "not chained"),
+            ("before it", joined((previous.record, " ", code(previous.sha256)))),
+            ("identity", code(delivery.identity.arn if delivery.identity else "")),
+            ("tool", f"{delivery.tool.name} {delivery.tool.version}".strip()),
         )
     )
     yield table(
@@ -282,28 +247,27 @@ def _evidence(
     )
 
 
-def _events(predicate: Mapping[str, Any]) -> Html | None:
-    rows = [
-        (
-            str(entry.get("at"))[11:23],
-            str(entry.get("event")),
-            f"{entry.get('stage', '')} {entry.get('subject', '')}".strip(),
-            _words(entry),
-        )
-        for entry in rows_of(predicate.get("timeline"))
-    ]
+def _events(timeline: Sequence[TimelineEntry]) -> Html | None:
+    rows = [(entry.at[11:23], entry.kind, _whose(entry), _describe(entry)) for entry in timeline]
     listed = table(("UTC", "event", "stage", "!what"), rows)
     return tag("details", tag("summary", f"{len(rows)} events"), listed) if rows else None
 
 
-def _words(entry: Mapping[str, Any]) -> str:
+def _whose(entry: TimelineEntry) -> str:
+    """Stage and subject of an event that has them."""
+    stage, subject = (str(getattr(entry.event, name, "")) for name in ("stage", "subject"))
+    return f"{stage} {subject}".strip()
+
+
+def _describe(entry: TimelineEntry) -> str:
     """One event in words."""
-    if entry.get("event") == "rolling":
-        new, old = entry["new_tasks"], entry["old_tasks"]
-        counts = f"new {new['running']} running, {new['pending']} pending, {new['failed']} failed"
-        return f"{counts}; old {old['running']} running"
-    if entry.get("event") == "planned":
-        return ", ".join(str(one[0]) for one in entry.get("stages") or ())
-    if entry.get("event") == "heading":
-        return f"{entry.get('trigger')} · {entry.get('commit')}"
-    return str(entry.get("text") or "")
+    match entry.event:
+        case Rolling(new_tasks=new, old_tasks=old):
+            counts = f"{new.running} running, {new.pending} pending, {new.failed} failed"
+            return f"new {counts}; old {old.running} running"
+        case Planned(stages=stages):
+            return ", ".join(name for name, _ in stages)
+        case Heading(trigger=trigger, commit=commit):
+            return f"{trigger} · {commit}"
+        case event:
+            return str(getattr(event, "text", ""))

@@ -42,8 +42,8 @@ def picture(scene: Scene, *, label: str) -> Html:
         top += _ROW
     for subject, samples in scene.rollouts.items():
         top += _GAP
-        marks = [one for one in scene.marks if one.subject == subject]
-        deployed = [one.end for one in scene.spans if one.stage == "deploy"]
+        marks = [mark for mark in scene.marks if mark.subject == subject]
+        deployed = [span.end for span in scene.spans if span.stage == "deploy"]
         end = max([*deployed, samples[-1].at])
         parts.extend(_rollout(subject, samples, marks, end=end, scale=scale, top=top))
         top += _CHART + 18
@@ -136,7 +136,10 @@ def _rollout(
     top: int,
 ) -> Iterator[Html]:
     """Tasks by state: old ones below, new ones on them, failed ones as a line."""
-    most = max(max(one.old + one.new + one.pending, one.failed, one.desired) for one in samples)
+    most = max(
+        max(sample.old + sample.new + sample.pending, sample.failed, sample.desired)
+        for sample in samples
+    )
     unit = _CHART / max(most, 1)
     base = top + _CHART
 
@@ -144,7 +147,7 @@ def _rollout(
         if low == high:
             return None
         upper, lower = [], []
-        ends = [*(one.at for one in samples[1:]), end]
+        ends = [*(sample.at for sample in samples[1:]), end]
         for sample, until, bottom, height in zip(samples, ends, low, high, strict=True):
             left, right = scale.x(sample.at), scale.x(until)
             upper += [(left, base - height * unit), (right, base - height * unit)]
@@ -152,15 +155,15 @@ def _rollout(
         points = [*upper, *reversed(lower)]
         return tag("path", d=f"{_path(points)}Z", class_=kind)
 
-    for one, after in zip(samples, [*samples[1:], None], strict=True):
-        if one.back:
-            left, right = scale.x(one.at), scale.x(after.at if after else end)
+    for current, after in zip(samples, [*samples[1:], None], strict=True):
+        if current.back:
+            left, right = scale.x(current.at), scale.x(after.at if after else end)
             yield tag(
                 "rect", x=left, y=top, width=max(right - left, 2.0), height=_CHART, class_="back"
             )
-    old = [one.old for one in samples]
-    new = [one.old + one.new for one in samples]
-    pending = [one.old + one.new + one.pending for one in samples]
+    old = [sample.old for sample in samples]
+    new = [sample.old + sample.new for sample in samples]
+    pending = [sample.old + sample.new + sample.pending for sample in samples]
     for shape in (
         area([0] * len(samples), old, "a-old"),
         area(old, new, "a-new"),
@@ -168,7 +171,7 @@ def _rollout(
     ):
         if shape is not None:
             yield shape
-    if any(one.failed for one in samples):
+    if any(sample.failed for sample in samples):
         yield tag("path", d=_line(samples, end, scale, base, unit), class_="l-fail")
     yield tag("path", d=f"M{_LEFT} {base}H{_WIDTH - _RIGHT}", class_="base")
     yield tag("text", subject[:12], x=4, y=top + 14)
@@ -182,7 +185,7 @@ def _rollout(
 
 def _line(samples: Sequence[Sample], end: float, scale: _Scale, base: int, unit: float) -> str:
     points: list[tuple[float, float]] = []
-    ends = [*(one.at for one in samples[1:]), end]
+    ends = [*(sample.at for sample in samples[1:]), end]
     for sample, until in zip(samples, ends, strict=True):
         y = base - sample.failed * unit
         points += [(scale.x(sample.at), y), (scale.x(until), y)]
@@ -198,11 +201,11 @@ def _marks(marks: Sequence[Mark], scale: _Scale, top: int) -> Iterator[Html]:
     signs = {"info": "▾", "warn": "▼", "bad": "✗"}
     weight = {"info": 0, "warn": 1, "bad": 2}
     groups: dict[int, list[Mark]] = {}
-    for one in marks:
-        groups.setdefault(round(scale.x(one.at) / 10), []).append(one)
+    for mark in marks:
+        groups.setdefault(round(scale.x(mark.at) / 10), []).append(mark)
     for group in groups.values():
-        worst = max(group, key=lambda one: weight[one.kind])
-        words = "\n".join(f"{clock(one.at)}  {one.text}" for one in group)
+        worst = max(group, key=lambda mark: weight[mark.kind])
+        words = "\n".join(f"{clock(mark.at)}  {mark.text}" for mark in group)
         yield tag(
             "text",
             tag("title", words),

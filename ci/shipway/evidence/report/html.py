@@ -33,7 +33,7 @@ def raw(markup: str) -> Html:
 
 def escape(text: str) -> Html:
     """Text as it is to be read: control characters are shown, not obeyed."""
-    seen = _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    seen = _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     return Html(seen.translate(_ESCAPES))
 
 
@@ -46,14 +46,14 @@ def tag(name: str, /, *children: Child, **attributes: str | float | bool | None)
         attributes: ``class_`` becomes ``class``, ``data_x`` becomes ``data-x``; ``None`` and
             ``False`` are left out.
     """
-    said = "".join(
+    written = "".join(
         f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{_value(value)}"')
         for key, value in attributes.items()
         if value is not None and value is not False
     )
     if name in _VOID:
-        return Html(f"<{name}{said}>")
-    return Html(f"<{name}{said}>{joined(children)}</{name}>")
+        return Html(f"<{name}{written}>")
+    return Html(f"<{name}{written}>{joined(children)}</{name}>")
 
 
 def joined(children: Iterable[Child]) -> Html:

@@ -105,16 +105,16 @@ def page(title: str, body: tuple[Html, ...], *, about: str = "") -> bytes:
         tag("title", title),
         tag("style", raw(STYLE)),
     )
-    whole = tag(
+    document = tag(
         "html",
         tag("head", head),
         tag("body", tag("main", body), tag("script", raw(SCRIPT))),
         lang="en",
     )
-    return joined((raw("<!doctype html>\n"), whole, raw("\n"))).encode()
+    return joined((raw("<!doctype html>\n"), document, raw("\n"))).encode()
 
 
 def _hash(content: str) -> str:
     """How a Content-Security-Policy names an inline script or style it allows."""
-    made = hashlib.sha256(content.encode()).digest()
-    return f"sha256-{base64.b64encode(made).decode()}"
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"

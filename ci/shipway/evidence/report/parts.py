@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Final
 from urllib.parse import urlsplit
 
 from shipway.evidence.report.html import Child, Html, tag
@@ -64,27 +64,11 @@ def mark(*, good: bool, text: str) -> Html:
     return tag("span", f"{GOOD if good else BAD} {text}", class_="good" if good else "bad")
 
 
-def size(count: Any) -> str:
+def size(count: int) -> str:
     """Bytes for people."""
-    number = float(count or 0)
+    number = float(count)
     for unit in ("B", "kB", "MB"):
         if number < 1000:  # noqa: PLR2004 - SI units, as registries count
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1000
     return f"{number:.1f} GB"
-
-
-def get(value: Any, *path: str) -> Any:
-    """A part of a record that may not be there."""
-    for name in path:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(name)
-    return value
-
-
-def rows_of(value: Any) -> list[Mapping[str, Any]]:
-    """A list of objects in a record; what is something else is left out."""
-    if not isinstance(value, list):
-        return []
-    return [one for one in value if isinstance(one, Mapping)]

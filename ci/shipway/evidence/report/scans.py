@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from shipway.evidence.report.html import Html, joined, tag
-from shipway.evidence.report.parts import code, facts, get, link, mark, rows_of, table
+from shipway.evidence.facts.image import PlatformScanFact, ScanFindingFact, WaiverFact
+from shipway.evidence.predicate import Delivery
+from shipway.evidence.report.cyclonedx import components as components_of
+from shipway.evidence.report.html import Child, Html, joined, tag
+from shipway.evidence.report.parts import code, facts, link, mark, table
 
 SEVERITIES: Final = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL", "UNTRIAGED", "UNDEFINED")
 # Amazon ECR API Reference, ImageScanStatus: what was scanned, once or for good.
@@ -16,72 +18,81 @@ _MOST: Final = 3000
 """Components that are shown; the file beside the report has them all."""
 
 
-def scanned(predicate: Mapping[str, Any]) -> Iterator[Html | None]:
+def severities(platforms: Sequence[PlatformScanFact]) -> tuple[str, ...]:
+    """Severities of which something was found, the worst first."""
+    names = {name for platform in platforms for name, count in platform.findings.items() if count}
+    return tuple(name for name in SEVERITIES if name in names)
+
+
+def scanned(delivery: Delivery) -> Iterator[Html | None]:
     """The gate's decision on the scan, each platform's counts, the findings and the waivers."""
-    scan = predicate.get("scan")
-    if not isinstance(scan, Mapping):
+    scan = delivery.scan
+    if scan is None:
         return
-    allowed = scan.get("allowed")
-    done = [one for one in rows_of(scan.get("platforms")) if one.get("status") in _DONE]
-    if allowed and not done:
+    finished = [platform for platform in scan.platforms if platform.status in _DONE]
+    if scan.allowed and not finished:
         yield tag("p", "not scanned, and the gate does not ask for it here", class_="warn")
-    elif allowed is not None:
-        words = "passes the gate" if allowed else "stopped by the gate"
-        yield tag("p", mark(good=bool(allowed), text=words))
-    yield tag("p", str(scan.get("summary") or ""))
-    yield _list(scan.get("reasons"))
-    rows = []
-    known = [
-        name
-        for name in SEVERITIES
-        if any(get(one, "findings", name) for one in rows_of(scan.get("platforms")))
+    elif scan.allowed is not None:
+        words = "passes the gate" if scan.allowed else "stopped by the gate"
+        yield tag("p", mark(good=scan.allowed, text=words))
+    yield tag("p", scan.summary)
+    yield tag("ul", [tag("li", reason) for reason in scan.reasons]) if scan.reasons else None
+    yield _platforms(scan.platforms)
+    limits = {name: most for name in SEVERITIES if (most := scan.thresholds.get(name)) is not None}
+    if limits:
+        text = ", ".join(f"{name.lower()} {most}" for name, most in limits.items())
+        fix = ", only where a fix is available" if scan.fix_available_only else ""
+        yield facts((("at most", f"{text}{fix}"),))
+    yield _findings(scan.findings)
+    yield _waivers(delivery.waivers)
+
+
+def _platforms(platforms: Sequence[PlatformScanFact]) -> Html | None:
+    known = severities(platforms)
+    rows: list[tuple[Child, ...]] = [
+        (
+            joined((platform.platform, tag("br"), code(platform.digest))),
+            f"{platform.type} {platform.status}".strip(),
+            *(platform.findings.get(name, 0) for name in known),
+            platform.reason,
+        )
+        for platform in platforms
     ]
-    for one in rows_of(scan.get("platforms")):
-        counts = one.get("findings") or {}
-        kind = " ".join(str(one.get(key) or "") for key in ("type", "status")).strip()
-        place = joined((str(one.get("platform") or ""), tag("br"), code(one.get("digest"))))
-        rows.append(
-            (place, kind, *(counts.get(name, 0) for name in known), str(one.get("reason") or ""))
-        )
-    yield table(("!platform", "status", *(f"#{name.lower()}" for name in known), "!note"), rows)
-    limits = scan.get("thresholds") or {}
-    if any(value is not None for value in limits.values()):
-        said = ", ".join(
-            f"{name.lower()} {limits[name]}" for name in SEVERITIES if limits.get(name) is not None
-        )
-        fix = ", only where a fix is available" if scan.get("fixAvailableOnly") else ""
-        yield facts((("at most", f"{said}{fix}"),))
-    yield _findings(scan)
-    yield _waivers(predicate)
+    return table(("!platform", "status", *(f"#{name.lower()}" for name in known), "!note"), rows)
 
 
-def _findings(scan: Mapping[str, Any]) -> Html | None:
-    found = rows_of(scan.get("findings"))
+def _findings(findings: Sequence[ScanFindingFact]) -> Html | None:
     rows = (
         (
-            str(one.get("severity") or ""),
-            link(str(one["url"]), str(one.get("id"))) if one.get("url") else str(one.get("id")),
-            f"{one.get('package') or ''} {one.get('version') or ''}",
-            str(one.get("fixedIn") or ("yes" if one.get("fixAvailable") else "none yet")),
-            f"waived: {one['waiver']}" if one.get("waiver") else "",
+            finding.severity,
+            link(finding.url, finding.id) if finding.url else finding.id,
+            f"{finding.package} {finding.version}",
+            finding.fixed_in or ("yes" if finding.fix_available else "none yet"),
+            f"waived: {finding.waiver}" if finding.waiver else "",
         )
-        for one in found
+        for finding in findings
     )
     return _searchable(
-        "findings", f"{len(found)} findings", ("severity", "id", "package", "fix", "!note"), rows
+        "findings",
+        f"{len(findings)} findings",
+        ("severity", "id", "package", "fix", "!note"),
+        rows,
     )
 
 
-def _waivers(predicate: Mapping[str, Any]) -> Html | None:
+def _waivers(waivers: Sequence[WaiverFact]) -> Html | None:
     return table(
         ("waiver", "package", "owner", "expires", "used", "!reason"),
         (
             (
-                *(str(one.get(key) or "") for key in ("id", "package", "owner", "expires")),
-                "yes" if one.get("used") else "no",
-                str(one.get("reason") or ""),
+                waiver.id,
+                waiver.package,
+                waiver.owner,
+                waiver.expires,
+                "yes" if waiver.used else "no",
+                waiver.reason,
             )
-            for one in rows_of(predicate.get("waivers"))
+            for waiver in waivers
         ),
     )
 
@@ -93,19 +104,19 @@ def inventory(files: Mapping[str, bytes]) -> Iterator[Html | None]:
         if not name.startswith("sbom"):
             continue
         number += 1
-        found = rows_of(get(_json(content), "components"))
+        components = components_of(content)
         rows = (
             (
-                str(one.get("name") or ""),
-                str(one.get("version") or ""),
-                str(one.get("type") or ""),
-                ", ".join(_licenses(one)),
-                code(str(one.get("purl") or "").partition("?")[0]),
+                component.name,
+                component.version,
+                component.type,
+                ", ".join(each.name for each in component.licenses),
+                code(component.purl.partition("?")[0]),
             )
-            for one in found[:_MOST]
+            for component in components[:_MOST]
         )
-        shown = f"{name}: {len(found)} components"
-        if len(found) > _MOST:
+        shown = f"{name}: {len(components)} components"
+        if len(components) > _MOST:
             shown += f", the first {_MOST} here"
         yield _searchable(
             f"sbom{number}", shown, ("name", "version", "type", "license", "!package"), rows
@@ -130,23 +141,3 @@ def _searchable(id_: str, title: str, columns: tuple[str, ...], rows: Any) -> Ht
         hidden=True,
     )
     return tag("details", tag("summary", title), box, listed)
-
-
-def _licenses(component: Mapping[str, Any]) -> list[str]:
-    return [
-        str(one.get("expression") or get(one, "license", "id") or get(one, "license", "name") or "")
-        for one in rows_of(component.get("licenses"))
-    ]
-
-
-def _list(lines: Any) -> Html | None:
-    if not isinstance(lines, list) or not lines:
-        return None
-    return tag("ul", [tag("li", str(line)) for line in lines])
-
-
-def _json(content: bytes) -> Any:
-    try:
-        return json.loads(content)
-    except (ValueError, RecursionError):
-        return None

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Literal
+
+from shipway.evidence.predicate import Delivery
+from shipway.observer import Event, Failed, Finished, Noticed, Rolling, Skipped, Started
 
 Ended = Literal["good", "bad", "skip", "open"]
 
@@ -78,84 +81,108 @@ class _Build:
     rollouts: dict[str, list[Sample]] = field(default_factory=dict)
     marks: list[Mark] = field(default_factory=list)
 
-    def seconds(self, at: object) -> float:
+    def seconds(self, at: str) -> float:
         return max((_time(at) - self.zero).total_seconds(), 0.0)
 
 
-def scene(predicate: Mapping[str, Any]) -> Scene:
-    """Read a record's time line."""
-    build = _Build(_time(predicate["startedOn"]))
-    total = build.seconds(predicate["finishedOn"])
-    for entry in predicate.get("timeline") or ():
-        _take(build, entry, build.seconds(entry["at"]))
+def scene(delivery: Delivery) -> Scene:
+    """Read a record's time line.
+
+    Raises:
+        ValueError: A moment in it is none.
+    """
+    build = _Build(_time(delivery.started_on))
+    total = seconds(delivery)
+    for entry in delivery.timeline:
+        if entry.event is not None:
+            _take(build, entry.event, build.seconds(entry.at))
     for (stage, subject), began in build.open.items():
         build.spans.append(Span(stage=stage, subject=subject, start=began, end=total, ended="open"))
-    ends = [one.end for one in build.spans]
+    ends = [span.end for span in build.spans]
     return Scene(
-        seconds=max([total, *ends, 0.001]),
-        spans=tuple(sorted(build.spans, key=lambda one: (one.start, one.end))),
+        seconds=max([total, *ends]),
+        spans=tuple(sorted(build.spans, key=lambda span: (span.start, span.end))),
         rollouts={subject: tuple(samples) for subject, samples in build.rollouts.items()},
         marks=tuple(build.marks),
     )
 
 
-def _take(build: _Build, entry: Mapping[str, Any], at: float) -> None:
-    kind, stage, subject = entry["event"], entry.get("stage", ""), entry.get("subject", "")
-    if kind == "started":
-        build.open[stage, subject] = at
-    elif kind in {"finished", "failed", "skipped"}:
-        began = _began(build, entry, at)
-        ended: Mapping[str, Ended] = {"finished": "good", "failed": "bad", "skipped": "skip"}
-        text = str(entry.get("text", ""))
-        build.spans.append(
-            Span(stage=stage, subject=subject, start=began, end=at, ended=ended[kind], text=text)
-        )
-        if kind == "failed":
-            build.marks.append(Mark(at=at, text=text, kind="bad", subject=subject))
-    elif kind == "noticed":
-        level: Literal["info", "warn"] = "warn" if entry.get("level") == "warning" else "info"
-        build.marks.append(
-            Mark(at=at, text=str(entry.get("text", "")), kind=level, subject=subject)
-        )
-    elif kind == "rolling":
-        build.rollouts.setdefault(subject, []).append(_sample(entry, at))
+def seconds(delivery: Delivery) -> float:
+    """How long a delivery took; never nothing.
+
+    Raises:
+        ValueError: Its begin or its end is no moment.
+    """
+    took = _time(delivery.finished_on) - _time(delivery.started_on)
+    return max(took.total_seconds(), 0.001)
 
 
-def _began(build: _Build, entry: Mapping[str, Any], at: float) -> float:
+def _take(build: _Build, event: Event, at: float) -> None:
+    match event:
+        case Started():
+            build.open[event.stage, event.subject] = at
+        case Finished() | Failed() | Skipped():
+            build.spans.append(_span(build, event, at))
+            if isinstance(event, Failed):
+                build.marks.append(Mark(at=at, text=event.text, kind="bad", subject=event.subject))
+        case Noticed():
+            level: Literal["info", "warn"] = "warn" if event.level == "warning" else "info"
+            build.marks.append(Mark(at=at, text=event.text, kind=level, subject=event.subject))
+        case Rolling():
+            build.rollouts.setdefault(event.subject, []).append(_sample(event, at))
+        case _:
+            pass
+
+
+def _span(build: _Build, event: Finished | Failed | Skipped, at: float) -> Span:
+    ended: Ended = "skip"
+    if not isinstance(event, Skipped):
+        ended = "bad" if isinstance(event, Failed) else "good"
+    return Span(
+        stage=event.stage,
+        subject=event.subject,
+        start=_began(build, event, at),
+        end=at,
+        ended=ended,
+        text=event.text,
+    )
+
+
+def _began(build: _Build, event: Finished | Failed | Skipped, at: float) -> float:
     """When a stage began: its own start, that of the stage for all, or what it says it took."""
-    stage, subject = entry.get("stage", ""), entry.get("subject", "")
+    stage, subject = event.stage, event.subject
     for key in ((stage, subject), (stage, "")):
         if key in build.open:
             return build.open.pop(key)
     mine = [key for key in build.open if key[0] == stage]
     if not subject and mine:  # it failed for all services at once
         return min(build.open.pop(key) for key in mine)
-    return max(at - float(entry.get("seconds") or 0.0), 0.0)
+    took = None if isinstance(event, Skipped) else event.seconds
+    return max(at - (took or 0.0), 0.0)
 
 
-def _sample(entry: Mapping[str, Any], at: float) -> Sample:
-    new, old = entry["new_tasks"], entry["old_tasks"]
+def _sample(event: Rolling, at: float) -> Sample:
     return Sample(
         at=at,
-        new=int(new["running"]),
-        pending=int(new["pending"]),
-        failed=int(new["failed"]),
-        old=int(old["running"]),
-        desired=int(new["desired"]),
-        stage=str(entry.get("stage", "")),
-        back=bool(entry.get("rolling_back")),
+        new=event.new_tasks.running,
+        pending=event.new_tasks.pending,
+        failed=event.new_tasks.failed,
+        old=event.old_tasks.running,
+        desired=event.new_tasks.desired,
+        stage=event.stage,
+        back=event.rolling_back,
     )
 
 
-def _time(text: object) -> datetime:
-    return datetime.fromisoformat(str(text))
+def _time(text: str) -> datetime:
+    return datetime.fromisoformat(text)
 
 
 def steps(seconds: float, wanted: int = 8) -> Sequence[float]:
     """Round moments along an axis: 0, 5, 10, … as many as fit."""
     rough = seconds / wanted
     base = next(
-        (one for one in (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600) if one >= rough),
+        (step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600) if step >= rough),
         1800,
     )
     return [base * number for number in range(int(seconds / base) + 1)]

@@ -114,8 +114,8 @@ def _short_source(value_from: str) -> str:
     if not value_from.startswith("arn:"):
         return f"ssm:{value_from}"
     parts = value_from.split(":", 5)
-    whole = 6
-    if len(parts) < whole:
+    arn_parts = 6
+    if len(parts) < arn_parts:
         return value_from
     service, resource = parts[2], parts[5]
     if service == "ssm":
@@ -125,11 +125,11 @@ def _short_source(value_from: str) -> str:
 
 def _asked_for(log: tuple[str, ...]) -> list[str]:
     """Variables that the log complains about, the last complaint first."""
-    found: list[str] = []
+    names: list[str] = []
     for line in reversed(log):
         for pattern in _MISSING:
-            found += [m["name"] for m in pattern.finditer(line) if m["name"] not in found]
-    return found
+            names += [m["name"] for m in pattern.finditer(line) if m["name"] not in names]
+    return names
 
 
 def _of_memory(case: Case) -> str:

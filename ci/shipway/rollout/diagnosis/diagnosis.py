@@ -164,9 +164,11 @@ def _taskless(facts: _Facts, cause: Cause) -> Block:
         kind=cause.kind, weight="certain", text=cause.text, ecs=cause.ecs, signature=cause.kind
     )
     case = _case(facts, reading, facts.target.container, (), ())
-    said = (cause.text, f"ECS: {cause.ecs}") if cause.ecs not in {"", cause.text} else (cause.text,)
+    lines = (
+        (cause.text, f"ECS: {cause.ecs}") if cause.ecs not in {"", cause.text} else (cause.text,)
+    )
     details = (
-        Detail(label="cause", lines=tuple(map(facts.clean, said))),
+        Detail(label="cause", lines=tuple(map(facts.clean, lines))),
         Detail(label="image", lines=_images(facts.images)),
         Detail(label="next", lines=(facts.clean(next_step(case)),)),
     )
@@ -238,9 +240,9 @@ def _health(reading: Reading, case: Case) -> list[str]:
     lines = []
     if reading.kind == "target-health":
         seen = {(t.port, t.reason, t.description): t for t in sick_ones(case.targets)}
-        for (port, reason, description), one in seen.items():
+        for (port, reason, description), target in seen.items():
             words = ": ".join(filter(None, (reason, description)))
-            lines.append(f"target port {port} {one.state}{f': {words}' if words else ''}")
+            lines.append(f"target port {port} {target.state}{f': {words}' if words else ''}")
     if reading.kind == "container-health":
         command = " ".join(case.definition.health_command)
         lines.append(f"command {command or 'unknown'}; ECS keeps no output of it")

@@ -17,13 +17,13 @@ _SUCCESSOR_PATIENCE = 3
 
 
 def follow(  # noqa: PLR0911 - one return for each status
-    state: State, snapshot: Snapshot, told: list[RolloutEvent]
+    state: State, snapshot: Snapshot, events: list[RolloutEvent]
 ) -> Ended:
     """Judge by ``state.described``, which is ours and verified."""
     sd = state.described
     if sd is None:
         return state, None
-    state = _pause(state, sd, told)
+    state = _pause(state, sd, events)
     if state.paused is not None and state.policy.on_pause == "leave":
         return conclude(
             state,
@@ -87,7 +87,7 @@ def _stopped(state: State, snapshot: Snapshot, sd: ServiceDeployment) -> Ended:
     return halted(state)
 
 
-def _pause(state: State, sd: ServiceDeployment, told: list[RolloutEvent]) -> State:
+def _pause(state: State, sd: ServiceDeployment, events: list[RolloutEvent]) -> State:
     waiting = next(
         (h for h in sd.hooks if h.type == "PAUSE" and h.status == "AWAITING_ACTION"), None
     )
@@ -95,7 +95,7 @@ def _pause(state: State, sd: ServiceDeployment, told: list[RolloutEvent]) -> Sta
         if state.paused_since is None:
             return state
         spent = (state.now - state.paused_since).total_seconds()
-        told.append(RolloutEvent(at=state.now, kind="event", text="the pause is over"))
+        events.append(RolloutEvent(at=state.now, kind="event", text="the pause is over"))
         return replace(
             state,
             paused=None,
@@ -104,7 +104,7 @@ def _pause(state: State, sd: ServiceDeployment, told: list[RolloutEvent]) -> Sta
             progressed=state.now,
         )
     if state.paused is None or state.paused.id != waiting.id:
-        told.append(
+        events.append(
             RolloutEvent(at=state.now, kind="paused", text=_waits(waiting, sd), level="warning")
         )
     return replace(state, paused=waiting, paused_since=state.paused_since or state.now)

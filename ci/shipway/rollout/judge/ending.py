@@ -94,7 +94,7 @@ def _wanted_back(state: State) -> bool:
 
     Where ECS refused it, or nothing could be asked, that was told when it was so.
     """
-    if state.asked is not None:
+    if state.stop_asked_at is not None:
         return True
     can_ask = state.describes and not state.first and not state.refusal
     return state.interrupted is not None and can_ask
@@ -156,7 +156,7 @@ def initiator(state: State) -> str:  # noqa: PLR0911 - one return for each who
     by_breaker = sd is not None and sd.breaker_status == "TRIGGERED"
     if by_breaker or "circuit breaker" in reason:
         return "breaker"
-    if state.asked is not None:
+    if state.stop_asked_at is not None:
         return "interrupt" if state.interrupted is not None else "us"
     answered = any(h.type == "PAUSE" for h in sd.hooks) if sd is not None else False
     if answered or (sd is not None and any(h.status in {"FAILED", "TIMED_OUT"} for h in sd.hooks)):

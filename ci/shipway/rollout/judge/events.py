@@ -23,7 +23,7 @@ _CODES = (
 )
 
 
-def take_tasks(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> State:
+def take_tasks(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> State:
     """Keep the tasks of ours that run and those that failed, and tell of each new stop once."""
     if snapshot.targets:
         state = replace(state, live=snapshot.targets, sick=_sick(state, snapshot))
@@ -36,7 +36,7 @@ def take_tasks(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> St
         if is_ours(state, task) and (
             task.last_status == "STOPPED" or task.desired_status == "STOPPED"
         ):
-            state = _stop(state, task, told)
+            state = _stop(state, task, events)
     return state
 
 
@@ -51,7 +51,7 @@ def _sick(state: State, snapshot: Snapshot) -> tuple[TargetHealth, ...]:
     return tuple(known.values())
 
 
-def _stop(state: State, task: Task, told: list[RolloutEvent]) -> State:
+def _stop(state: State, task: Task, events: list[RolloutEvent]) -> State:
     reading = read(task)
     key = f"stopped {task.arn}"
     if reading is None:
@@ -65,15 +65,15 @@ def _stop(state: State, task: Task, told: list[RolloutEvent]) -> State:
     state = replace(state, noted=state.noted | {key})
     text = f"task {task.id[:8]}: {reading.text}"
     if reading.weight == "ignored":
-        told.append(RolloutEvent(at=state.now, kind="event", text=text))
+        events.append(RolloutEvent(at=state.now, kind="event", text=text))
         return state
-    told.append(
+    events.append(
         RolloutEvent(at=state.now, kind="task-stopped", text=text, level="warning", task=task)
     )
     return replace(state, stopped=(*state.stopped, task))
 
 
-def take_events(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> State:
+def take_events(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> State:
     """Tell of each of ECS's own lines once, and keep what they prove."""
     fresh = [e for e in snapshot.events if e.id not in state.events]
     state = replace(state, events=state.events | {e.id for e in fresh})
@@ -84,15 +84,15 @@ def take_events(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> S
             since = state.deployment.created_at if state.deployment is not None else None
             fresh = [e for e in fresh if since is not None and e.at >= since]
     for event in sorted(fresh, key=lambda e: (e.at, e.id)):
-        state = _event(state, event, told)
+        state = _event(state, event, events)
     return state
 
 
-def _event(state: State, event: ServiceEvent, told: list[RolloutEvent]) -> State:
+def _event(state: State, event: ServiceEvent, events: list[RolloutEvent]) -> State:
     text = event.message
     if "unable to place" in text or "failed to launch" in text:
         known = read_text(text)
-        told.append(RolloutEvent(at=state.now, kind="placement", text=text, level="warning"))
+        events.append(RolloutEvent(at=state.now, kind="placement", text=text, level="warning"))
         if known is not None and known[1] == "certain":
             return replace(state, launch_error=Cause(kind=known[0], text=known[2], ecs=text))
         return replace(state, unplaced=text, unplaced_since=state.unplaced_since or state.now)
@@ -102,7 +102,7 @@ def _event(state: State, event: ServiceEvent, told: list[RolloutEvent]) -> State
     if unhealthy is not None and state.returned_since is None:
         state = replace(state, sick=(*state.sick, _told_of(unhealthy)))
     quiet = "unable to consistently start" not in text and "unhealthy" not in text
-    told.append(
+    events.append(
         RolloutEvent(at=state.now, kind="event", text=text, level="info" if quiet else "warning")
     )
     return state
@@ -110,12 +110,12 @@ def _event(state: State, event: ServiceEvent, told: list[RolloutEvent]) -> State
 
 def _told_of(unhealthy: re.Match[str]) -> TargetHealth:
     """The target that an event calls unhealthy: it may be gone before anybody can look at it."""
-    said = unhealthy["reason"].strip()
+    reason = unhealthy["reason"].strip()
     return TargetHealth(
         group=unhealthy["group"],
         id="",
         port=int(unhealthy["port"]),
         state="unhealthy",
-        reason=next(code for words, code in _CODES if words in said),
-        description=said,
+        reason=next(code for words, code in _CODES if words in reason),
+        description=reason,
     )

@@ -73,10 +73,10 @@ def step(state: State, snapshot: Snapshot, now: datetime) -> Step:
     """
     if state.outcome is not None:
         return state, (), state.outcome
-    state, told = absorb(refill(state, now), snapshot)
-    state, outcome = _judge(state, snapshot, told)
+    state, events = absorb(refill(state, now), snapshot)
+    state, outcome = _judge(state, snapshot, events)
     if outcome is not None:
-        told.append(
+        events.append(
             RolloutEvent(
                 at=state.now,
                 kind="concluded",
@@ -84,7 +84,7 @@ def step(state: State, snapshot: Snapshot, now: datetime) -> Step:
                 level="info" if outcome.verdict.good else "warning",
             )
         )
-    return state, tuple(told), outcome
+    return state, tuple(events), outcome
 
 
 def interrupt(state: State, now: datetime) -> tuple[State, tuple[RolloutEvent, ...]]:
@@ -97,13 +97,13 @@ def interrupt(state: State, now: datetime) -> tuple[State, tuple[RolloutEvent, .
         return state, ()
     state = refill(state, now)
     state = replace(state, interrupted=state.now)
-    told = [RolloutEvent(at=state.now, kind="interrupted", text=_INTERRUPTED, level="warning")]
+    events = [RolloutEvent(at=state.now, kind="interrupted", text=_INTERRUPTED, level="warning")]
     why = _cannot_ask(state)
     if why:
-        told.append(RolloutEvent(at=state.now, kind="waiting", text=why, level="warning"))
-        return state, tuple(told)
-    state = _ask(state, "interrupted by a person", told)
-    return state, tuple(told)
+        events.append(RolloutEvent(at=state.now, kind="waiting", text=why, level="warning"))
+        return state, tuple(events)
+    state = _ask(state, "interrupted by a person", events)
+    return state, tuple(events)
 
 
 def answered(state: State, trouble: Trouble | None, now: datetime) -> State:
@@ -115,13 +115,13 @@ def answered(state: State, trouble: Trouble | None, now: datetime) -> State:
     if trouble is None:
         return state
     if trouble.kind in _PASSING and state.asks < _ASKS:
-        return replace(state, asked=None)
+        return replace(state, stop_asked_at=None)
     why = f"ECS refused to roll back: {trouble.text or trouble.kind}"
-    return replace(state, asked=None, refusal=why)
+    return replace(state, stop_asked_at=None, refusal=why)
 
 
 def _judge(
-    state: State, snapshot: Snapshot, told: list[RolloutEvent]
+    state: State, snapshot: Snapshot, events: list[RolloutEvent]
 ) -> tuple[State, Outcome | None]:
     if state.missing_looks >= _MISSING_LOOKS:
         status = snapshot.status if snapshot.exists else "MISSING"
@@ -133,9 +133,9 @@ def _judge(
         )
     present = snapshot.answered and snapshot.exists and not state.missing_looks
     if present:
-        state, outcome = _followed(state, snapshot, told)
+        state, outcome = _followed(state, snapshot, events)
         if outcome is None:
-            state, outcome = _fail_fast(state, told)
+            state, outcome = _fail_fast(state, events)
         if outcome is not None:
             return state, outcome
     outcome = _unseeing(state, snapshot)
@@ -145,11 +145,11 @@ def _judge(
 
 
 def _followed(
-    state: State, snapshot: Snapshot, told: list[RolloutEvent]
+    state: State, snapshot: Snapshot, events: list[RolloutEvent]
 ) -> tuple[State, Outcome | None]:
     before = state
     if state.describes and state.service_deployment and state.verified:
-        state, outcome = follow(state, snapshot, told)
+        state, outcome = follow(state, snapshot, events)
     elif (
         not state.describes
         or snapshot.current_service_deployment is None
@@ -163,8 +163,8 @@ def _followed(
         if state.announced is None and state.interrupted is None:
             cause = likeliest(state) or _unexplained(state)
             state = announce(state, cause)
-            told.append(_announcement(state, cause))
-        told.append(
+            events.append(_announcement(state, cause))
+        events.append(
             RolloutEvent(
                 at=state.now, kind="rolling-back", text=f"rolling back to {name}", level="warning"
             )
@@ -180,7 +180,7 @@ def _unexplained(state: State) -> Cause:
     return Cause(kind="ecs", text=reason or "ECS began to roll back", ecs=reason)
 
 
-def _fail_fast(state: State, told: list[RolloutEvent]) -> tuple[State, Outcome | None]:
+def _fail_fast(state: State, events: list[RolloutEvent]) -> tuple[State, Outcome | None]:
     """Announce a failure that is certain, and do about it what the policy says."""
     sd = state.described
     over = sd is not None and STATUS_RANK.get(sd.status, 1) == TERMINAL
@@ -190,14 +190,14 @@ def _fail_fast(state: State, told: list[RolloutEvent]) -> tuple[State, Outcome |
         cause = certain(state)
         if cause is not None:
             state = announce(state, cause)
-            told.append(_announcement(state, cause))
-    waiting = state.rolling_back_since is not None or state.asked is not None
+            events.append(_announcement(state, cause))
+    waiting = state.rolling_back_since is not None or state.stop_asked_at is not None
     if waiting or (state.announced is None and state.interrupted is None):
         return state, None
-    return _react(state, told)
+    return _react(state, events)
 
 
-def _react(state: State, told: list[RolloutEvent]) -> tuple[State, Outcome | None]:
+def _react(state: State, events: list[RolloutEvent]) -> tuple[State, Outcome | None]:
     """Ask for the roll-back, wait for the breaker's, or end with the failure left as it is."""
     asking = state.interrupted is not None
     if state.policy.on_failure == "leave" and not asking:
@@ -207,13 +207,13 @@ def _react(state: State, told: list[RolloutEvent]) -> tuple[State, Outcome | Non
     if not why:
         text = state.cause.text if state.cause is not None else "interrupted by a person"
         if state.service_deployment and state.verified:
-            state = _ask(state, text, told)
+            state = _ask(state, text, events)
         return state, None
     if asking and state.announced is None:
         return state, None
     if _breaker_will(state):
         if "breaker" not in state.noted:
-            told.append(
+            events.append(
                 RolloutEvent(
                     at=state.now, kind="waiting", text="the circuit breaker will roll back"
                 )
@@ -253,11 +253,11 @@ def _breaker_acts(state: State) -> bool:
     )
 
 
-def _ask(state: State, why: str, told: list[RolloutEvent]) -> State:
+def _ask(state: State, why: str, events: list[RolloutEvent]) -> State:
     if not (state.service_deployment and state.verified):
         return state  # asked as soon as it is bound
     action = Action(arn=state.service_deployment, why=why)
-    told.append(
+    events.append(
         RolloutEvent(
             at=state.now,
             kind="ask",
@@ -266,7 +266,7 @@ def _ask(state: State, why: str, told: list[RolloutEvent]) -> State:
             action=action,
         )
     )
-    return replace(state, asked=state.now, asks=state.asks + 1)
+    return replace(state, stop_asked_at=state.now, asks=state.asks + 1)
 
 
 def _unseeing(state: State, snapshot: Snapshot) -> Outcome | None:

@@ -175,7 +175,7 @@ def _wanted(state: State, *, unsure: bool) -> float:
     # What never comes up is known at once, and so is a roll-back that has nothing to start again.
     if seconds_since(state.started, state.now) < _FASTEST:
         return _EAGER
-    proving = state.succeeded_since or state.returned_since or state.asked
+    proving = state.succeeded_since or state.returned_since or state.stop_asked_at
     if unsure or (proving is not None and seconds_since(proving, state.now) < _EAGER_FOR):
         # The verdict hangs on one more look: worth borrowing for, and a look that could not ask
         # what it hangs on would only put it off.

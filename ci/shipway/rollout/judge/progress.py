@@ -113,25 +113,25 @@ def objections(service: Snapshot, policy: Policy) -> tuple[str, ...]:
         service: The DescribeServices part of one look.
         policy: What the configuration asks for.
     """
-    found = []
+    reasons = []
     if not service.exists:
         return ("the service is not in the cluster",)
     if service.status != "ACTIVE":
-        found.append(f"the service is {service.status}, not ACTIVE")
+        reasons.append(f"the service is {service.status}, not ACTIVE")
     if service.controller != "ECS":
-        found.append(
+        reasons.append(
             f"the deployment controller {service.controller} is not supported; only ECS is"
         )
     if policy.require_breaker and service.breaker_enabled is False:
-        found.append(
+        reasons.append(
             "its deployment circuit breaker is disabled: enable it, or set require_breaker = false"
         )
     if policy.require_alarms and service.alarms and service.alarms_enabled is False:
-        found.append(
+        reasons.append(
             f"its alarms ({', '.join(service.alarms)}) are named but disabled: enable them, "
             "or set require_alarms = false"
         )
-    return tuple(found)
+    return tuple(reasons)
 
 
 def describe_newer(state: State, snapshot: Snapshot) -> str:

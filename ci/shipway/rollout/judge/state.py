@@ -128,7 +128,7 @@ class State:
     announced: datetime | None = None
     cause: Cause | None = None
     interrupted: datetime | None = None
-    asked: datetime | None = None
+    stop_asked_at: datetime | None = None
     asks: int = 0
     refusal: str = ""
     rolling_back_since: datetime | None = None

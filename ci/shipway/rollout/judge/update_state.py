@@ -32,22 +32,22 @@ _CLOSED = frozenset({"unsupported", "access-denied"})
 
 def absorb(state: State, snapshot: Snapshot) -> tuple[State, list[RolloutEvent]]:
     """Add what ``snapshot`` shows to ``state``; ``state.now`` is the time of the look."""
-    told: list[RolloutEvent] = []
+    events: list[RolloutEvent] = []
     state = _spend(state, snapshot)
-    state = _troubles(state, snapshot, told)
+    state = _troubles(state, snapshot, events)
     if not snapshot.answered:
-        return state, told
+        return state, events
     state = replace(state, answered_at=state.now)
     gone = not snapshot.exists or snapshot.status in {"INACTIVE", "DRAINING"}
     state = replace(state, missing_looks=state.missing_looks + 1 if gone else 0)
     if not snapshot.exists:
-        return state, told
+        return state, events
     state = replace(state, service=snapshot)
-    state = _deployment(state, snapshot, told)
-    state = _described(state, snapshot, told)
-    state = take_tasks(state, snapshot, told)
-    state = take_events(state, snapshot, told)
-    return _movement(state, snapshot), told
+    state = _deployment(state, snapshot, events)
+    state = _described(state, snapshot, events)
+    state = take_tasks(state, snapshot, events)
+    state = take_events(state, snapshot, events)
+    return _movement(state, snapshot), events
 
 
 def fingerprint(snapshot: Snapshot) -> tuple[object, ...]:
@@ -79,11 +79,11 @@ def refill(state: State, now: datetime) -> State:
     return replace(state, now=now, tokens=min(BURST, state.tokens + saved))
 
 
-def _troubles(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> State:
+def _troubles(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> State:
     passing = [t for t in snapshot.troubles if t.kind not in _CLOSED]
     if not passing:
         if state.trouble and snapshot.answered:
-            told.append(RolloutEvent(at=state.now, kind="trouble", text="ECS answers again"))
+            events.append(RolloutEvent(at=state.now, kind="trouble", text="ECS answers again"))
         state = replace(state, troubled_looks=0, trouble="")
     noted = set(state.noted)
     for trouble in snapshot.troubles:
@@ -91,7 +91,7 @@ def _troubles(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> Sta
         # A refusal stays one: it is told once. What passes is told each time it comes back.
         if key not in noted or (trouble.kind not in _CLOSED and not state.trouble):
             text = f"{trouble.operation or 'ECS'}: {trouble.text or trouble.kind}"
-            told.append(RolloutEvent(at=state.now, kind="trouble", text=text, level="warning"))
+            events.append(RolloutEvent(at=state.now, kind="trouble", text=text, level="warning"))
         noted.add(key)
         if trouble.kind in _CLOSED and trouble.operation in _DEPLOYMENT_READS:
             state = replace(state, describes=False)
@@ -110,7 +110,7 @@ def _troubles(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> Sta
     )
 
 
-def _deployment(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> State:
+def _deployment(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> State:
     if not state.deployment_id:
         first = snapshot.primary
         known = state.target.earlier | {state.target.previous_deployment}
@@ -120,7 +120,7 @@ def _deployment(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> S
     mine = ours_in(state, snapshot)
     if mine is None:
         if not state.seen and "waiting" not in state.noted:
-            told.append(
+            events.append(
                 RolloutEvent(
                     at=state.now, kind="waiting", text="ECS does not show our deployment yet"
                 )
@@ -131,7 +131,7 @@ def _deployment(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> S
     return replace(state, deployment=mine, seen=True, gone_looks=0, failed=failed)
 
 
-def _described(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> State:
+def _described(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> State:
     if snapshot.newest is not None and snapshot.newest.arn != state.service_deployment:
         definition = _definition(snapshot, snapshot.newest)
         state = replace(
@@ -141,14 +141,14 @@ def _described(state: State, snapshot: Snapshot, told: list[RolloutEvent]) -> St
         )
     for candidate in (snapshot.service_deployment, snapshot.newest):
         if candidate is not None:
-            state = _bind(state, snapshot, candidate, told)
+            state = _bind(state, snapshot, candidate, events)
     bound = bool(state.service_deployment)
     unbound = 0 if bound or not state.seen else state.unbound_looks + 1
     return replace(state, unbound_looks=unbound)
 
 
 def _bind(
-    state: State, snapshot: Snapshot, candidate: ServiceDeployment, told: list[RolloutEvent]
+    state: State, snapshot: Snapshot, candidate: ServiceDeployment, events: list[RolloutEvent]
 ) -> State:
     if (
         candidate.arn in state.strangers
@@ -166,7 +166,7 @@ def _bind(
             state = replace(state, service_deployment="", verified=False, described=None)
         return state
     if not state.service_deployment and definition:
-        told.append(
+        events.append(
             RolloutEvent(
                 at=state.now, kind="bound", text=f"follows service deployment {_id(candidate.arn)}"
             )
@@ -184,28 +184,30 @@ def _bind(
     return _advance(
         replace(state, verified=state.verified or bool(definition), images=images or state.images),
         candidate,
-        told,
+        events,
     )
 
 
-def _advance(state: State, found: ServiceDeployment, told: list[RolloutEvent]) -> State:
+def _advance(state: State, deployment: ServiceDeployment, events: list[RolloutEvent]) -> State:
     """Take a newer description of our service deployment; drop one from the past."""
     last = state.described
     if last is not None:
-        if STATUS_RANK.get(last.status, 1) > STATUS_RANK.get(found.status, 1):
+        if STATUS_RANK.get(last.status, 1) > STATUS_RANK.get(deployment.status, 1):
             return state
-        if STATUS_RANK.get(last.status, 1) == TERMINAL and last.status != found.status:
+        if STATUS_RANK.get(last.status, 1) == TERMINAL and last.status != deployment.status:
             return state
-        if last.updated_at and found.updated_at and found.updated_at < last.updated_at:
+        if last.updated_at and deployment.updated_at and deployment.updated_at < last.updated_at:
             return state
-    if found.lifecycle_stage and (last is None or last.lifecycle_stage != found.lifecycle_stage):
-        told.append(RolloutEvent(at=state.now, kind="stage", text=found.lifecycle_stage))
-    for hook in found.hooks:
+    if deployment.lifecycle_stage and (
+        last is None or last.lifecycle_stage != deployment.lifecycle_stage
+    ):
+        events.append(RolloutEvent(at=state.now, kind="stage", text=deployment.lifecycle_stage))
+    for hook in deployment.hooks:
         key = f"hook {hook.id} {hook.status}"
         if hook.type != "PAUSE" and key not in state.noted:
-            text = f"hook {hook.id} at {hook.stage or found.lifecycle_stage}: {hook.status}"
+            text = f"hook {hook.id} at {hook.stage or deployment.lifecycle_stage}: {hook.status}"
             bad = hook.status in {"FAILED", "TIMED_OUT"}
-            told.append(
+            events.append(
                 RolloutEvent(
                     at=state.now, kind="event", text=text, level="warning" if bad else "info"
                 )
@@ -213,9 +215,9 @@ def _advance(state: State, found: ServiceDeployment, told: list[RolloutEvent]) -
             state = replace(state, noted=state.noted | {key})
     return replace(
         state,
-        described=found,
+        described=deployment,
         described_at=state.now,
-        rollback_requested=state.rollback_requested or found.status == "ROLLBACK_REQUESTED",
+        rollback_requested=state.rollback_requested or deployment.status == "ROLLBACK_REQUESTED",
     )
 
 

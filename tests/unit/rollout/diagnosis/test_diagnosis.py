@@ -293,9 +293,9 @@ def test_the_reason_of_an_unhealthy_target_wins_over_those_of_others() -> None:
 
 
 def test_a_target_that_only_an_event_told_of_is_no_failure_by_itself() -> None:
-    told = replace(sick("Target.Timeout", "Request timed out"), id="")
-    assert [block.kind for block in explain(crashed(1), targets=(told,))] == ["exit"]
-    assert explain(targets=(told,)) == ()
+    target = replace(sick("Target.Timeout", "Request timed out"), id="")
+    assert [block.kind for block in explain(crashed(1), targets=(target,))] == ["exit"]
+    assert explain(targets=(target,)) == ()
 
 
 def test_the_image_of_another_container_is_named() -> None:

@@ -59,10 +59,10 @@ def test_the_first_second_is_looked_at_twice_and_the_next_ones_once() -> None:
 
 def test_an_asked_roll_back_is_looked_for_soon_though_calls_were_borrowed() -> None:
     spent = replace(after(UNDER_WAY, 10), tokens=-5.0)
-    asked = replace(spent, asked=at(10))
+    waiting = replace(spent, stop_asked_at=at(10))
     assert judge.next_look(spent, at(10)) > 1.0
-    assert judge.next_look(asked, at(10.5)) == 0.5
-    assert judge.next_look(asked, at(13)) > 1.0
+    assert judge.next_look(waiting, at(10.5)) == 0.5
+    assert judge.next_look(waiting, at(13)) > 1.0
 
 
 def test_a_roll_back_that_was_over_before_it_was_seen_is_proven_in_one_look() -> None:

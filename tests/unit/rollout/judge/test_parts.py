@@ -104,19 +104,19 @@ def test_traffic_is_shown_where_the_strategy_shifts_it() -> None:
 
 def test_a_hole_in_a_look_shows_what_was_seen_before() -> None:
     hole = Snapshot(answered=False, troubles=(Trouble(kind="throttled", text="slow down"),))
-    state, told, _ = judge.step(seen(), hole, later(2))
+    state, events, _ = judge.step(seen(), hole, later(2))
     assert judge.progress(state, hole, later(2)).new_tasks.running == 3
-    assert [(h.kind, h.level) for h in told] == [("trouble", "warning")]
+    assert [(h.kind, h.level) for h in events] == [("trouble", "warning")]
 
 
 def test_numbers_from_before_a_long_silence_are_told_with_their_age() -> None:
     hole = Snapshot(answered=False, troubles=(Trouble(kind="unreachable", text="no route"),))
-    state, said = seen(), []
+    state, shown = seen(), []
     for second in (2, 10, 11, 60):
         state, _, _ = judge.step(state, hole, later(second))
         rolling = judge.progress(state, hole, later(second))
-        said.append((rolling.unseen, rolling.trouble))
-    assert said == [(None, ""), (None, ""), (1.0, "no route"), (1.0, "no route")]
+        shown.append((rolling.unseen, rolling.trouble))
+    assert shown == [(None, ""), (None, ""), (1.0, "no route"), (1.0, "no route")]
     state, _, _ = judge.step(state, LOOK, later(61))
     assert judge.progress(state, LOOK, later(61)).unseen is None
 
@@ -194,9 +194,9 @@ def test_a_malformed_digest_is_refused_before_anything_is_watched() -> None:
 
 
 def test_one_interrupt_asks_once() -> None:
-    state, told = judge.interrupt(seen(), later(2))
-    assert [h.kind for h in told] == ["interrupted", "ask"]
-    action = told[-1].action
+    state, events = judge.interrupt(seen(), later(2))
+    assert [h.kind for h in events] == ["interrupted", "ask"]
+    action = events[-1].action
     assert action is not None
     assert (action.arn, action.stop_type) == ("sd42", "ROLLBACK")
     assert judge.interrupt(state, later(3))[1] == ()
@@ -204,8 +204,8 @@ def test_one_interrupt_asks_once() -> None:
 
 def test_an_interrupt_before_ours_is_known_asks_as_soon_as_it_is() -> None:
     state = judge.begin(TARGET, Policy(), T0)
-    state, told = judge.interrupt(state, later(0.5))
-    assert [h.kind for h in told] == ["interrupted"]
+    state, events = judge.interrupt(state, later(0.5))
+    assert [h.kind for h in events] == ["interrupted"]
     _, happened, _ = judge.step(state, LOOK, later(1))
     assert [h.kind for h in happened if h.action is not None] == ["ask"]
 
@@ -213,9 +213,9 @@ def test_an_interrupt_before_ours_is_known_asks_as_soon_as_it_is() -> None:
 def test_an_interrupt_of_a_first_deployment_says_why_nothing_is_asked() -> None:
     first = replace(TARGET, previous_task_definition="", previous_deployment="")
     state, _, _ = judge.step(judge.begin(first, Policy(), T0), LOOK, later(1))
-    _, told = judge.interrupt(state, later(2))
-    assert [h.kind for h in told] == ["interrupted", "waiting"]
-    assert "nothing to roll back to" in told[-1].text
+    _, events = judge.interrupt(state, later(2))
+    assert [h.kind for h in events] == ["interrupted", "waiting"]
+    assert "nothing to roll back to" in events[-1].text
 
 
 def test_a_stale_service_deployment_that_was_given_as_ours_is_let_go() -> None:
@@ -281,11 +281,11 @@ def test_a_refusal_is_told_once_and_not_asked_for_again() -> None:
     refused = Trouble(kind="access-denied", text="no", operation="DescribeTargetHealth")
     state = seen()
     look = replace(LOOK, targets=(), troubles=(refused,))
-    state, told, _ = judge.step(state, look, later(2))
-    assert [h.kind for h in told] == ["trouble"]
-    state, told, _ = judge.step(state, replace(look, troubles=()), later(3))
+    state, events, _ = judge.step(state, look, later(2))
+    assert [h.kind for h in events] == ["trouble"]
+    state, events, _ = judge.step(state, replace(look, troubles=()), later(3))
     state, again, _ = judge.step(state, look, later(4))
-    assert (told, again) == ((), ())
+    assert (events, again) == ((), ())
     moved = replace(LOOK, deployments=(replace(NEW, running=4, pending=0), OLD))
     assert not judge.fetch(state, moved, later(5)).targets
     assert judge.fetch(seen(), moved, later(5)).targets
@@ -303,8 +303,8 @@ def test_a_first_crash_is_certain_where_the_list_of_tasks_is_truly_empty() -> No
     )
     look = replace(LOOK, stopped=(stop,))
     for listed in (False, True):
-        state, told, _ = judge.step(seen(), replace(look, tasks_listed=listed), later(2))
-        assert ("announced" in [h.kind for h in told]) is listed
+        state, events, _ = judge.step(seen(), replace(look, tasks_listed=listed), later(2))
+        assert ("announced" in [h.kind for h in events]) is listed
         assert (state.announced is not None) is listed
 
 

@@ -46,8 +46,8 @@ def look(*messages: str, targets: tuple[TargetHealth, ...] = ()) -> Snapshot:
 
 def after(*looks: Snapshot) -> State:
     state = judge.begin(OURS, Policy(), T0)
-    for one in looks:
-        state, _, _ = judge.step(state, one, T0)
+    for snapshot in looks:
+        state, _, _ = judge.step(state, snapshot, T0)
     return state
 
 
@@ -78,16 +78,16 @@ def test_an_event_tells_of_a_target_that_is_gone(
     where: str, port: int, reason: str, description: str
 ) -> None:
     message = f"(service shop-web) {where} due to (reason {description})."
-    (found,) = after(look(), look(message)).targets
-    assert (found.state, found.id, found.port) == ("unhealthy", "", port)
-    assert (found.reason, found.description) == (reason, description)
+    (target,) = after(look(), look(message)).targets
+    assert (target.state, target.id, target.port) == ("unhealthy", "", port)
+    assert (target.reason, target.description) == (reason, description)
 
 
 def test_what_an_event_tells_twice_is_one_target() -> None:
-    one, two = (
+    first, second = (
         f"(task {n}) (port 80) is unhealthy in target-group x due to (reason Health)" for n in "12"
     )
-    assert len(after(look(one), look(one, two)).targets) == 1
+    assert len(after(look(first), look(first, second)).targets) == 1
 
 
 def test_an_unhealthy_target_stays_unhealthy_while_it_drains() -> None:

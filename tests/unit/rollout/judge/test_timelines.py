@@ -104,15 +104,15 @@ class Hands:
         self.answers = [each["answer"] for each in todo if "answer" in each]
 
     def press(self, state: judge.State, second: float) -> tuple[judge.State, list[RolloutEvent]]:
-        told: list[RolloutEvent] = []
+        events: list[RolloutEvent] = []
         while self.interrupts and self.interrupts[0] <= second:
             self.interrupts.pop(0)
             state, happened = judge.interrupt(state, T0 + timedelta(seconds=second))
-            told += happened
-        return state, told
+            events += happened
+        return state, events
 
-    def obey(self, state: judge.State, told: list[RolloutEvent], second: float) -> judge.State:
-        for event in told:
+    def obey(self, state: judge.State, events: list[RolloutEvent], second: float) -> judge.State:
+        for event in events:
             if event.action is not None:
                 answer = self.answers.pop(0) if self.answers else None
                 trouble = Trouble(**answer) if answer else None
@@ -126,9 +126,9 @@ def watch_each_second(
     state, hands, log = timeline.begin(), Hands(timeline), []
     outcome, second = None, 0.0
     while outcome is None and second <= timeline.end:
-        state, told = hands.press(state, second)
-        state = hands.obey(state, told, second)
-        log += told
+        state, events = hands.press(state, second)
+        state = hands.obey(state, events, second)
+        log += events
         now = T0 + timedelta(seconds=second)
         state, happened, outcome = judge.step(state, timeline.at(second), now)
         state = hands.obey(state, list(happened), second)
@@ -167,8 +167,8 @@ def test_the_verdict_and_its_second(name: str) -> None:
         assert event in happened, happened
     kinds = [kind for _, kind in happened]
     assert kinds.count("announced") <= 1
-    told = [kind for _, kind in expect.get("events", [])]
-    assert kinds.count("ask") <= max(1, told.count("ask")), "asked again without a need"
+    expected_kinds = [kind for _, kind in expect.get("events", [])]
+    assert kinds.count("ask") <= max(1, expected_kinds.count("ask")), "asked again without a need"
     assert not set(expect.get("never", [])) & set(kinds)
     assert kinds.count("concluded") == 1
     assert kinds[-1] == "concluded"
@@ -221,8 +221,8 @@ def test_the_same_verdict_with_few_calls(name: str) -> None:
     state, hands = timeline.begin(), Hands(timeline)
     outcome, second, spent = None, 0.3, 0
     while outcome is None and second <= timeline.end + 20:
-        state, told = hands.press(state, second)
-        state = hands.obey(state, told, second)
+        state, events = hands.press(state, second)
+        state = hands.obey(state, events, second)
         now = T0 + timedelta(seconds=second)
         full = timeline.at(second)
         glance = glance_of(full)
@@ -275,8 +275,8 @@ ALL_LOOKS = [shown for file in FILES for _, shown in load(file).world]
 def succeeded_somewhere(snapshots: list[Snapshot]) -> bool:
     """Whether ECS ever said of our deployment, by ARN or by id, that it succeeded."""
     for shown in snapshots:
-        for found in (shown.service_deployment, shown.newest):
-            if found is not None and found.arn == "sd42" and found.status in GOOD:
+        for deployment in (shown.service_deployment, shown.newest):
+            if deployment is not None and deployment.arn == "sd42" and deployment.status in GOOD:
                 return True
         for entry in shown.deployments:
             if entry.id == "ecs-svc/42" and entry.rollout_state in {"COMPLETED", None}:

@@ -1,0 +1,100 @@
+"""How a delivery ends, well or badly: record, report, signature, copies, and the last word."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from shipway.delivery.ports import DeliveryContext
+from shipway.errors import CancelledError, RefusedError, ShipwayError, TerminatedError
+from shipway.evidence.copies import Copier
+from shipway.evidence.journal import Journal
+from shipway.evidence.predicate import VerdictFact
+from shipway.evidence.recorder import RecordCopies, RecordSeal, RecordTeller, RecordWriter
+from shipway.evidence.signing import RecordSigner
+from shipway.observer import Concluded, Observer
+from shipway.util.paths import evidence_folder
+from shipway.values import ImageReference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryOutcome:
+    """How a delivery ended; everything about it was told to the observer already."""
+
+    kind: str
+    exit_code: int
+    evidence: Path | None
+    image: ImageReference | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Ending:
+    """Makes evidence of a journal, once.
+
+    Attributes:
+        context: The outside.
+        journal: What is known of the delivery.
+        observer: Is told of the record.
+        signer: Who signs the record; known once the environment is.
+        copiers: Where the record is copied to; known once the environment is.
+    """
+
+    context: DeliveryContext
+    journal: Journal
+    observer: Observer
+    signer: RecordSigner | None = None
+    copiers: tuple[Copier, ...] = ()
+
+    def close(
+        self,
+        text: str,
+        error: ShipwayError | None = None,
+        *,
+        image: ImageReference | None = None,
+    ) -> DeliveryOutcome:
+        """Write the record and say the last word; a record that cannot be written is a failure."""
+        kind, exit_code = (error.kind, error.exit_code) if error else ("succeeded", 0)
+        details: tuple[str, ...] = ()
+        remedy = ""
+        if error is not None and not self.journal.reported:
+            details = (str(error), *error.details)
+            remedy = error.remedy
+        folder: Path | None = None
+        root = evidence_folder(self.context.root, self.context.variables)
+        try:
+            verdict = VerdictFact(kind=kind, exit_code=exit_code, text=text)
+            stored = RecordWriter(root, self.context.clock).write(self.journal, verdict)
+            folder = stored.folder
+            troubles = RecordTeller(root, self.observer).show(stored, self._shown(folder))
+            details = (*details, *troubles)
+            awaited = isinstance(error, (CancelledError, TerminatedError))
+            RecordSeal(root, self.signer, self.journal).sign(stored, later=awaited)
+            RecordCopies(root, self.copiers, self.journal).copy(stored, later=awaited)
+        except ShipwayError as lost:
+            details, remedy = (*details, lost.what, *lost.details), lost.remedy
+            if error is None:
+                text, kind, exit_code = "Delivered, but not recorded.", lost.kind, lost.exit_code
+        self.journal(
+            Concluded(
+                text=text,
+                kind=kind,
+                exit_code=exit_code,
+                evidence=f"{self._shown(folder)}/" if folder else "",
+                details=details,
+                remedy=remedy,
+            )
+        )
+        return DeliveryOutcome(kind=kind, exit_code=exit_code, evidence=folder, image=image)
+
+    def _shown(self, path: Path) -> str:
+        """A path below the repository from its top, any other as it is."""
+        root = self.context.root
+        return str(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def last_words(error: ShipwayError) -> str:
+    """How a person is told that a delivery did not go well."""
+    if isinstance(error, RefusedError):
+        late = "Refused: nothing was rolled out."
+        return late if error.late else "Refused: nothing was built or changed."
+    return f"Release failed: {error.kind.replace('-', ' ')}."

@@ -1,0 +1,155 @@
+"""Facts of the rollout and of the verification, service by service."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from shipway.evidence.facts import Fact
+from shipway.observer import Detail
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutVerdictFact(Fact):
+    """One of the ways a rollout can end (:mod:`shipway.rollout.judge.verdict`)."""
+
+    name: str
+    exit_code: int | None
+    sentence: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseFact(Fact):
+    """Why tasks failed; ``ecs`` are ECS's own words, ``tasks`` are ARNs."""
+
+    kind: str
+    text: str
+    ecs: str
+    tasks: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConclusionFact(Fact):
+    """The verdict and its reasons (:class:`shipway.rollout.judge.terms.Outcome`)."""
+
+    verdict: RolloutVerdictFact
+    at: str
+    text: str
+    cause: CauseFact | None
+    announced: str | None
+    rolled_back: bool
+    proof: str
+    last_seen: str
+    by: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiagnosisFact(Fact):
+    """One distinct failure as it was told."""
+
+    kind: str
+    title: str
+    details: tuple[Detail, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentFact(Fact):
+    """One entry of ``services[].deployments[]`` (ECS API Reference, Deployment)."""
+
+    id: str
+    status: str
+    task_definition: str
+    rollout_state: str | None
+    rollout_state_reason: str
+    desired: int
+    running: int
+    pending: int
+    failed: int
+    created_at: str | None
+    updated_at: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastSeenFact(Fact):
+    """How a service stood when it was seen last, where its rollout was not watched to its end."""
+
+    running: int
+    pending: int
+    deployments: tuple[DeploymentFact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceFact(Fact):
+    """One service's rollout; ``verdict`` is ``None`` where it was not watched to its end.
+
+    Attributes:
+        key: Its name in delivery.toml.
+        service: Its name in ECS.
+        deployment_id: The entry of ``deployments[]``.
+        service_deployment: The service deployment's ARN, where the service has them.
+        announced_at: When its failure was certain.
+        looks: How often ECS was asked.
+    """
+
+    key: str
+    service: str = ""
+    task_definition: str = ""
+    previous_task_definition: str = ""
+    previous_image: str = ""
+    deployment_id: str = ""
+    service_deployment: str = ""
+    verdict: RolloutVerdictFact | None = None
+    conclusion: ConclusionFact | None = None
+    announced_at: str | None = None
+    looks: int = 0
+    diagnosis: tuple[DiagnosisFact, ...] = ()
+    last_seen: LastSeenFact | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumedFact(Fact):
+    """A service deployment whose PAUSE hook was answered."""
+
+    key: str
+    deployment: str
+    hook: str
+    stage: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifiedSettingsFact(Fact):
+    """How a service was to be verified, as delivery.toml says; times in seconds."""
+
+    key: str
+    service: str = ""
+    container: str = ""
+    url: str = ""
+    expected_status: int = 0
+    consecutive: int = 0
+    interval: float = 0.0
+    verify_timeout: int = 0
+    timeout: int = 0
+    on_failure: str = ""
+    fail_fast_tasks: int = 0
+    require_circuit_breaker: bool = False
+    on_pause: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnswerFact(Fact):
+    """One answer of an address: a status, or why there was none."""
+
+    status: int | None
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerificationFact(Fact):
+    """What was found of one service after the rollout; ``tasks`` run the digest."""
+
+    service: VerifiedSettingsFact
+    image: str | None
+    tasks: int
+    answers: tuple[AnswerFact, ...]
+    seconds: float

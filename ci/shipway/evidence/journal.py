@@ -1,0 +1,172 @@
+"""What a stage says to the record: what it tells, what it found out, what it wants kept.
+
+Nothing is written here. :mod:`shipway.evidence.recorder` makes a record of a journal in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from functools import cache
+from typing import Any, Final, TypeVar, get_args, get_type_hints
+
+from shipway.evidence.canonical_json import moment
+from shipway.evidence.facts import Fact
+from shipway.evidence.mask import Mask
+from shipway.evidence.predicate import CommitFact, DeliveryFacts
+from shipway.evidence.timeline import Timeline, TimelineEntry
+from shipway.observer import Event, Failed, Observer, Output, Rolling
+from shipway.util.clock import Clock
+from shipway.values import Commit, ImageReference
+
+# A refused trigger has no environment; its records lie together.
+NOWHERE: Final = "refused"
+
+_F = TypeVar("_F", bound=Fact)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JournalContents:
+    """What a record is made of.
+
+    Attributes:
+        commit: The commit that was delivered.
+        started: When the delivery began, in UTC.
+        environment: The first folder of the record's place.
+        image: The image that it was about; ``None`` where it came to none.
+        facts: What was noted.
+        timeline: What was told.
+        attached: Files to be kept beside the record: content and media type by name.
+        mask: Hides what must appear nowhere.
+    """
+
+    commit: Commit
+    started: datetime
+    environment: str
+    image: ImageReference | None
+    facts: DeliveryFacts
+    timeline: tuple[TimelineEntry, ...]
+    attached: Mapping[str, tuple[bytes, str]]
+    mask: Mask
+
+
+class Journal:
+    """What is known of a delivery so far.
+
+    Args:
+        commit: The commit that is delivered.
+        clock: The time.
+        observer: Is told every event after the journal took it, without what must not be seen.
+        secrets: Values that must appear nowhere.
+
+    Attributes:
+        environment: The first folder of the record's place; set once it is known.
+        reported: Whether a failure was told of already.
+    """
+
+    def __init__(
+        self,
+        commit: Commit,
+        *,
+        clock: Clock,
+        observer: Observer,
+        secrets: Iterable[str] = (),
+    ) -> None:
+        self._commit = commit
+        self._observer = observer
+        self._mask = Mask(secrets)
+        self._started = clock.now()
+        self._facts = DeliveryFacts(commit=commit_fact(commit))
+        self._timeline = Timeline(clock)
+        self._attached: dict[str, tuple[bytes, str]] = {}
+        self._image: ImageReference | None = None
+        self.environment = NOWHERE
+        self.reported = False
+
+    def __call__(self, event: Event) -> None:
+        """Take an event and pass it on; a foreign tool's output is passed on alone."""
+        self.reported = self.reported or isinstance(event, Failed)
+        if isinstance(event, Output):
+            line = self._mask.text(event.line, assignments=True)
+            self._observer(Output(stage=event.stage, line=line))
+            return
+        # Counts and names hold no secret, and they come every second; AWS's words may hold one.
+        plainly = isinstance(event, Rolling) and not event.trouble
+        shown: Event = event if plainly else self._mask.deep(event)
+        self._timeline.add(shown)
+        self._observer(shown)
+
+    def note(self, fact: Fact) -> None:
+        """Keep a fact; a newer one of its type takes its place."""
+        self._keep(type(fact), fact)
+
+    def note_all(self, kind: type[_F], facts: Iterable[_F]) -> None:
+        """Keep all facts of a type, of which there may be many or none."""
+        self._keep(kind, tuple(facts))
+
+    def about(self, image: ImageReference) -> None:
+        """Say which image this delivery is about."""
+        self._image = image
+
+    def attach(self, name: str, content: bytes, media_type: str) -> None:
+        """Keep a file beside the record, which then holds its SHA-256.
+
+        Args:
+            name: Its name, such as ``sbom-linux-amd64.cdx.json``.
+            content: Its bytes; they are kept as they are.
+            media_type: What it is.
+        """
+        self._attached[name] = (content, media_type)
+
+    def hide(self, values: Iterable[str]) -> None:
+        """Let these values appear nowhere, from now on in events, and in the whole record."""
+        self._mask.hide(values)
+
+    def contents(self) -> JournalContents:
+        """Everything so far, for the record."""
+        return JournalContents(
+            commit=self._commit,
+            started=self._started,
+            environment=self.environment,
+            image=self._image,
+            facts=self._facts,
+            timeline=self._timeline.entries,
+            attached=dict(self._attached),
+            mask=self._mask,
+        )
+
+    def _keep(self, kind: type[Fact], value: Fact | tuple[Fact, ...]) -> None:
+        place: dict[str, Any] = {_places()[kind]: value}
+        self._facts = replace(self._facts, **place)
+
+
+@cache
+def _places() -> Mapping[type, str]:
+    """Where in :class:`DeliveryFacts` each type of fact stands; no type stands twice."""
+    hints = get_type_hints(DeliveryFacts)
+    return {
+        kind: each.name
+        for each in fields(DeliveryFacts)
+        for kind in _types_in(hints[each.name])
+        if issubclass(kind, Fact)
+    }
+
+
+def _types_in(annotation: Any) -> Iterable[type]:
+    """The types in ``X | None`` and in ``tuple[X, ...] | None``."""
+    if isinstance(annotation, type) and not get_args(annotation):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _types_in(part)
+
+
+def commit_fact(commit: Commit) -> CommitFact:
+    """A commit as the record names it."""
+    return CommitFact(
+        sha=commit.sha,
+        time=moment(commit.time),
+        clean=commit.clean,
+        subject=commit.subject,
+        repository=commit.remote,
+    )

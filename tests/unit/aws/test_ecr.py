@@ -1,0 +1,82 @@
+"""A further tag for an image that is there: ECR answers from a dictionary."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from shipway.aws.ecr import EcrRepository
+from shipway.aws.session import Session
+from shipway.config.environment import Origin
+from shipway.errors import PublishError
+from shipway.values import Digest
+
+MANIFEST = '{"manifests": []}'
+DIGEST = Digest(f"sha256:{hashlib.sha256(MANIFEST.encode()).hexdigest()}")
+OTHER = f"sha256:{'b' * 64}"
+URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
+
+
+@dataclass
+class Cloud:
+    """One repository, and what PutImage answers where it does not tag."""
+
+    tags: dict[str, str] = field(default_factory=dict)
+    refusal: str = ""
+    meanwhile: str = ""
+    region: str = "eu-west-1"
+
+    def client(self, _service: str) -> Cloud:
+        return self
+
+    def batch_get_image(self, **asked: Any) -> dict[str, Any]:
+        (wanted,) = asked["imageIds"]
+        digest = wanted.get("imageDigest") or self.tags.get(wanted["imageTag"])
+        image = {"imageId": {"imageDigest": digest}, "imageManifest": MANIFEST}
+        return {"images": [image] if digest else []}
+
+    def put_image(self, **asked: Any) -> None:
+        if self.meanwhile:
+            self.tags[asked["imageTag"]] = self.meanwhile
+        if self.refusal:
+            raise ClientError({"Error": {"Code": self.refusal, "Message": "no"}}, "PutImage")
+        self.tags[asked["imageTag"]] = DIGEST.value
+
+
+def repository(cloud: Cloud) -> EcrRepository:
+    return EcrRepository(cast("Session", cloud), "shop", "111122223333", uri=URI)
+
+
+def test_a_tag_is_given_once() -> None:
+    cloud = Cloud()
+    assert repository(cloud).tag(DIGEST, "one") == DIGEST
+    assert cloud.tags == {"one": DIGEST.value}
+    cloud.tags["two"] = OTHER
+    assert repository(cloud).tag(DIGEST, "two") == Digest(OTHER), "it stays what it was"
+
+
+def test_somebody_was_faster() -> None:
+    cloud = Cloud(refusal="ImageTagAlreadyExistsException", meanwhile=OTHER)
+    assert repository(cloud).tag(DIGEST, "one") == Digest(OTHER)
+
+
+def test_an_image_that_has_all_its_tags_gets_no_further_one() -> None:
+    assert repository(Cloud(refusal="LimitExceededException")).tag(DIGEST, "one") is None
+
+
+def test_a_promotion_that_needs_the_tag_says_so() -> None:
+    origin = Origin(
+        environment="staging",
+        account="111122223333",
+        region="eu-west-1",
+        registry=URI.partition("/")[0],
+        repository="shop",
+    )
+    with pytest.raises(PublishError) as caught:
+        repository(Cloud(refusal="LimitExceededException")).take(origin, DIGEST, "one")
+    assert "as many tags as ECR allows" in caught.value.what
+    assert "--image" in caught.value.remedy
