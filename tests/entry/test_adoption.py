@@ -363,7 +363,7 @@ _BROKEN = {**_ONE, "ci/delivery.toml": "schema = 1\n"}
         (_ONE, (), (10, "numbers of acme/foreign", "gh api repos/acme/foreign")),
         (_ONE, (*_NUMBERS, "--port", "http"), (2, "no port", "65535")),
         (_ONE, (*_NUMBERS, "--name", "Not A Name"), (2, "--name", "small letters")),
-        (_ONE, (*_NUMBERS, "--production-tags", "release/**"), (10, "refs/tags/", "flag")),
+        (_ONE, (*_NUMBERS, "--production-tags", "release/**"), (10, 'holds "**"', "flag")),
         ({**_ONE, "noxfile.py": "def ("}, _NUMBERS, (10, "as Python", "own sessions stay")),
         (_ONE, (*_NUMBERS, "--from-service", "a/b"), (2, "without asking AWS", "--offline")),
     ],
