@@ -15,10 +15,12 @@ import nox
 sys.path.insert(0, str(Path(__file__).parent / "ci"))
 
 from shipway.sessions import *  # noqa: F403  # the sessions are this module's content
-from shipway.sessions import ATTESTATIONS, prepare
+from shipway.sessions import ATTESTATIONS, BACKEND, prepare
 
 nox.needs_version = ">=2026.4"
 nox.options.sessions = ["lint", "types", "tests"]
+nox.options.default_venv_backend = BACKEND
+nox.options.reuse_venv = "yes"
 
 # The tests start shipway hundreds of times: whatever the machine says, it is compiled only once.
 KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
@@ -31,7 +33,7 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache")
-    session.run("inv", "contract")
+    session.run("shipway", "contract")
     workflows = [str(file) for file in sorted(Path(".github/workflows").glob("*.yml"))]
     session.run("zizmor", "--persona=auditor", "--offline", "--quiet", *workflows)
     session.run("jactionlint", *workflows)

@@ -1,7 +1,11 @@
 """The nox sessions: an isolated environment, then the task of the same name.
 
-Import them into a noxfile with ``from shipway.sessions import *``. Nothing but nox and the
-standard library is imported here: nox runs in an environment of its own.
+Import them into a noxfile with ``from shipway.sessions import *``, or at the end of one that has
+sessions of its own with ``shipway.sessions.import_sessions(nox)``. Nothing but nox and the standard
+library is imported here: nox runs in an environment of its own.
+
+What is installed is shipway and never the repository that it delivers, which may hold Python, Node
+or Go: exactly what a lock file says that ``shipway upgrade`` wrote, hash by hash.
 """
 
 from __future__ import annotations
@@ -9,9 +13,11 @@ from __future__ import annotations
 import os
 import sys
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
+from types import ModuleType
+from typing import Any, Final
 
 import nox
 
@@ -28,22 +34,66 @@ __all__ = [
     "verify",
 ]
 
-nox.options.default_venv_backend = "uv|virtualenv"
-nox.options.reuse_venv = "yes"
+BACKEND: Final = "uv|virtualenv"
+"""uv where there is one, else virtualenv."""
 
 # The environment variables that a task of ours reads are passed on as they are; nox adds nothing.
 _SANDBOX = ("--extra", "sandbox")
 # What is in an image is catalogued where images are made; signing needs a package for key files.
 ATTESTATIONS = ("--extra", "sbom", "--extra", "sign")
 
+LOCK: Final = "ci/shipway.lock"
+"""shipway with what attests an image: what CI installs, and every session that needs no sandbox."""
+SANDBOX_LOCK: Final = "ci/shipway-sandbox.lock"
+"""The same with the embedded world. A file of its own: that pins other versions of boto3."""
+
+_OURS: Final[dict[str, Callable[..., Any]]] = {}
+
+
+def _session(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Register a session of ours, unless the repository has one of that name already.
+
+    What nox must know is said for each session: a repository's ``nox.options`` stay its own, and
+    bare ``nox`` runs none of ours.
+    """
+    _OURS[function.__name__] = function
+    if function.__name__ not in nox.registry.get():
+        _register(nox, function, function.__name__)
+    return function
+
+
+def _register(registrar: ModuleType, function: Callable[..., Any], name: str) -> None:
+    registrar.session(name=name, venv_backend=BACKEND, reuse_venv=True, default=False)(function)
+
+
+def import_sessions(registrar: ModuleType, *, prefix: str = "shipway-") -> None:
+    """Add our sessions to a noxfile whose own are defined above this call, and stay as they are.
+
+    Args:
+        registrar: The module ``nox``.
+        prefix: Stands before the name of each of ours whose own name the repository has taken.
+    """
+    for name, function in _OURS.items():
+        registered = registrar.registry.get()
+        if name in registered and registered[name].func is function:
+            continue
+        wanted = f"{prefix}{name}" if name in registered else name
+        if wanted not in registered:
+            _register(registrar, function, wanted)
+
 
 def prepare(session: nox.Session, *extra_arguments: str) -> None:
-    """Install shipway: exactly what ``uv.lock`` says, in a checkout of shipway itself.
+    """Install shipway: what ``uv.lock`` says in its own checkout, elsewhere what its lock says.
+
+    Without a virtual environment (``nox --no-venv``) nothing is installed: what is there is used.
 
     Args:
         session: The session.
-        extra_arguments: Further ``uv sync`` arguments, such as ``--extra sandbox``.
+        extra_arguments: ``--extra NAME``; in shipway's own checkout further ones of ``uv sync``.
     """
+    if not _own_checkout():
+        _install_locked(session, SANDBOX_LOCK if "sandbox" in extra_arguments else LOCK)
+        return
     if session.venv_backend == "uv" and Path("uv.lock").is_file():
         session.run_install(
             "uv",
@@ -52,18 +102,46 @@ def prepare(session: nox.Session, *extra_arguments: str) -> None:
             "--no-default-groups",
             "--quiet",
             *extra_arguments,
-            env={
-                "UV_PROJECT_ENVIRONMENT": session.virtualenv.location,
-                # Company networks vouch for the registries with certificates of their own.
-                "UV_SYSTEM_CERTS": "true",
-                **_bytecode(),
-            },
+            env={"UV_PROJECT_ENVIRONMENT": session.virtualenv.location, **_uv_settings()},
             silent=True,
         )
         return
     extras = [name for flag, name in pairwise(extra_arguments) if flag == "--extra"]
     extra = f"[{','.join(extras)}]" if extras else ""
     session.install("--quiet", "-e", f".{extra}", silent=True)
+
+
+def _own_checkout() -> bool:
+    """Whether nox runs in a checkout of shipway itself."""
+    if not Path("ci/shipway/sessions.py").is_file():
+        return False
+    try:
+        project = tomllib.loads(Path("pyproject.toml").read_text(encoding="utf-8"))["project"]
+        return bool(project["name"] == "shipway")
+    except (OSError, ValueError, LookupError, TypeError):
+        return False
+
+
+def _install_locked(session: nox.Session, lock: str) -> None:
+    """Install a lock file as it is; it is whole, so nothing is resolved and nothing else comes."""
+    if session.venv_backend == "none":
+        return
+    if not Path(lock).is_file():
+        session.error(
+            f"{lock} is missing: it pins shipway and all it needs. "
+            "Write it with: shipway upgrade (and commit it)"
+        )
+    if session.venv_backend == "uv":
+        # Not `uv pip install`: that would mix in the constraints of the repository's own project.
+        words = ("uv", "pip", "sync", "--quiet", "--require-hashes", lock)
+        session.run_install(*words, env=_uv_settings(), silent=True)
+        return
+    session.install("--quiet", "--require-hashes", "--no-deps", "-r", lock, silent=True)
+
+
+def _uv_settings() -> dict[str, str]:
+    # Company networks vouch for the registries with certificates of their own.
+    return {"UV_SYSTEM_CERTS": "true", **_bytecode()}
 
 
 def _bytecode() -> dict[str, str]:
@@ -91,7 +169,7 @@ def _invoke(session: nox.Session, task: str, *arguments: str) -> None:
     """
     interrupt_seconds, terminate_seconds = (None, None) if sys.stdin.isatty() else (1.0, 6.0)
     session.run(
-        "inv",
+        "shipway",
         task,
         *arguments,
         interrupt_timeout=interrupt_seconds,
@@ -114,65 +192,65 @@ def _embedded(arguments: Sequence[str]) -> bool:
         return False  # the task itself says what is wrong with the file, and where
 
 
-@nox.session
+@_session
 def build(session: nox.Session) -> None:
     """Build the image with BuildKit; no AWS account is needed."""
     run_task(session, "build", session.posargs)
 
 
-@nox.session
+@_session
 def publish(session: nox.Session) -> None:
     """Build, and push to the environment's ECR repository what it lacks."""
     run_task(session, "publish", session.posargs)
 
 
-@nox.session
+@_session
 def deploy(session: nox.Session) -> None:
     """Build, publish, roll out, watch until it holds, verify, record."""
     run_task(session, "deploy", session.posargs)
 
 
-@nox.session
+@_session
 def verify(session: nox.Session) -> None:
     """Prove that what runs is what was shipped, and that it answers."""
     run_task(session, "verify", session.posargs)
 
 
-@nox.session
+@_session
 def resume(session: nox.Session) -> None:
     """Answer the PAUSE hook that a deployment waits at, and watch what comes of it."""
     run_task(session, "resume", session.posargs)
 
 
-@nox.session
+@_session
 def sandbox(session: nox.Session) -> None:
     """Start the embedded AWS in the background, or end it with ``-- --down``."""
     prepare(session, *_SANDBOX)
     _invoke(session, "sandbox", *session.posargs)
 
 
-@nox.session
+@_session
 def rehearse(session: nox.Session) -> None:
     """Walk a whole delivery, good and bad releases, in the sandbox; no account is needed."""
     prepare(session, *_SANDBOX, *ATTESTATIONS)
     _invoke(session, "rehearse", *session.posargs)
 
 
-@nox.session
+@_session
 def contract(session: nox.Session) -> None:
     """Compare workflow and IAM documents with the release contract; ``-- --write`` renders them."""
     prepare(session)
     _invoke(session, "contract", *session.posargs)
 
 
-@nox.session
+@_session
 def bootstrap(session: nox.Session) -> None:
     """Print an environment's deploy role as CloudFormation; ``-- --apply`` makes it."""
     prepare(session, *(_SANDBOX if _embedded(session.posargs) else ()))
     _invoke(session, "bootstrap", *session.posargs)
 
 
-@nox.session
+@_session
 def audit(session: nox.Session) -> None:
     """Show what was delivered, all that is known of an image, or whether the evidence holds."""
     prepare(session)

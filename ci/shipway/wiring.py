@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from shipway.adapters.http import HttpProber
 from shipway.adapters.keyfile import KeyFile
 from shipway.adapters.syft import Syft
+from shipway.adapters.uv import Uv
 from shipway.config.environment import EnvironmentRef
 from shipway.console import Console
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
@@ -24,6 +25,7 @@ from shipway.values import Commit
 
 if TYPE_CHECKING:
     from shipway.aws.account import AwsAccount
+    from shipway.aws.inventory import AwsInventory
 
 
 def account(region: str) -> AwsAccount:
@@ -40,6 +42,22 @@ def signer(setting: str, aws: Callable[[], AwsAccount]) -> Signer:
     """The signer for ``kms:ARN`` or ``file:PATH``; ``aws`` is called for a key of KMS alone."""
     kind, _, key = setting.partition(":")
     return aws().kms(key) if kind == "kms" else KeyFile(Path(key))
+
+
+def resolver() -> Uv:
+    """What finds versions that go together, for the lock files."""
+    return Uv()
+
+
+def inventory(region: str) -> AwsInventory:
+    """What there is in the account of the credentials at hand.
+
+    boto3 is loaded when this is called and not before.
+    """
+    from shipway.aws.inventory import open_inventory  # noqa: PLC0415
+
+    # The SDK for Python reads AWS_DEFAULT_REGION alone; every other tool reads AWS_REGION first.
+    return open_inventory(region or os.environ.get("AWS_REGION", ""))
 
 
 class LocalRepository(GitHistory):

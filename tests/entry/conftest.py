@@ -58,7 +58,9 @@ class Here:
     folder: Path
     env: Mapping[str, str]
 
-    def types(self, *words: str, env: Mapping[str, str] | None = None) -> Ended:
+    def types(
+        self, *words: str, env: Mapping[str, str] | None = None, seconds: float = _SECONDS
+    ) -> Ended:
         """Type a command and wait for its end; ``inv`` is this environment's own."""
         began = time.monotonic()
         command = [{"inv": INV, "nox": NOX, "shipway": SHIPWAY}.get(words[0], words[0]), *words[1:]]
@@ -73,7 +75,7 @@ class Here:
             start_new_session=True,
         )
         try:
-            out, err = process.communicate(timeout=_SECONDS)
+            out, err = process.communicate(timeout=seconds)
         finally:
             if process.poll() is None:
                 os.killpg(process.pid, signal.SIGKILL)
@@ -133,6 +135,15 @@ def env(cache: Path) -> dict[str, str]:
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     }
+
+
+Open = Callable[[Path, Mapping[str, str]], Here]
+
+
+@pytest.fixture(scope="session")
+def open_folder() -> Open:
+    """Stand in a folder with an environment."""
+    return lambda folder, env: Here(folder=folder, env=env)
 
 
 Plant = Callable[[], Here]

@@ -18,7 +18,13 @@ if TYPE_CHECKING:
     from tests.entry.conftest import Here
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ("README.md", "CONTRIBUTING.md", "examples/shop/README.md", "examples/failures/README.md")
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/adopt.md",
+    "examples/shop/README.md",
+    "examples/failures/README.md",
+)
 _FENCE = re.compile(r"^```(?:console|sh|shell|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Programs that are not ours; nothing is claimed about them.
 _OTHERS = {"python", "python3", "pip", "git", "uv", "source", "export", "cd", "aws", "pytest"}
@@ -35,7 +41,7 @@ def commands() -> list[tuple[str, str]]:
             for line in block.splitlines()
             if line.strip() and not line.startswith("#")
         ]
-        lines += re.findall(r"`((?:inv|nox) [^`\n]+)`", text)
+        lines += re.findall(r"`((?:inv|nox|shipway) [^`\n]+)`", text)
         parts = [part for line in lines for part in re.split(r"\s*(?:&&|\|\|)\s*", line)]
         found += [(page, part) for part in parts]
     return list(dict.fromkeys(found))
@@ -68,7 +74,7 @@ def test_a_documented_command_exists(page: str, command: str, sessions: set[str]
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
         words = words[1:]
     program = words[0]
-    if program == "inv":
+    if program in {"inv", "shipway"}:
         if words[1:] != ["-l"]:
             parse(words[1:])
     elif program == "nox":

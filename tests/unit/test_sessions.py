@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
+from types import ModuleType, SimpleNamespace
+from typing import Any, NoReturn
 
 import pytest
 
@@ -27,6 +27,13 @@ class Session:
         self.installed.append(arguments)
         self.env = env
 
+    def install(self, *words: str, silent: bool) -> None:
+        assert silent
+        self.installed.append(words)
+
+    def error(self, text: str) -> NoReturn:
+        raise RuntimeError(text)
+
     def run(
         self, *arguments: str, interrupt_timeout: float | None, terminate_timeout: float | None
     ) -> None:
@@ -41,8 +48,20 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
         "[environments.local]\nsandbox = true\n[environments.staging]\n", encoding="utf-8"
     )
     (tmp_path / "uv.lock").touch()
+    (tmp_path / "ci/shipway").mkdir()
+    (tmp_path / "ci/shipway/sessions.py").touch()
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "shipway"\n', encoding="utf-8")
     monkeypatch.chdir(tmp_path)
     return Session()
+
+
+@pytest.fixture(params=["", '[project]\nname = "tally"\n', "[tool.ruff]\n", "= no TOML"])
+def foreign(session: Any, request: pytest.FixtureRequest) -> Any:
+    """The same in a repository of somebody else's, which may be a Python project or none."""
+    Path("pyproject.toml").write_text(request.param, encoding="utf-8")
+    for lock in (sessions.LOCK, sessions.SANDBOX_LOCK):
+        Path(lock).touch()
+    return session
 
 
 @pytest.mark.parametrize(("value", "compiled"), [("1", "true"), ("", None), (None, None)])
@@ -72,14 +91,14 @@ def test_the_sandbox_is_installed_where_it_is_named(
 ) -> None:
     sessions.run_task(session, "verify", arguments)
     assert ("sandbox" in session.installed[0]) is embedded
-    assert session.ran == [("inv", "verify", *arguments)]
+    assert session.ran == [("shipway", "verify", *arguments)]
 
 
 def test_an_unreadable_file_is_for_the_task_to_tell(session: Any) -> None:
     Path("ci/delivery.toml").write_text("environments = [", encoding="utf-8")
     sessions.run_task(session, "build", ["--env", "local"])
     assert "sandbox" not in session.installed[0]
-    assert session.ran == [("inv", "build", "--env", "local")]
+    assert session.ran == [("shipway", "build", "--env", "local")]
 
 
 @pytest.mark.parametrize(("terminal", "patience"), [(True, (None, None)), (False, (1.0, 6.0))])
@@ -94,3 +113,84 @@ def test_who_presses_ctrl_c_leaves_the_end_to_the_task(
     monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: terminal))
     sessions.run_task(session, "deploy", ["--env", "local"])
     assert session.patience == [patience]
+
+
+@pytest.mark.parametrize(
+    ("backend", "install"),
+    [
+        ("uv", ("uv", "pip", "sync", "--quiet", "--require-hashes")),
+        ("virtualenv", ("--quiet", "--require-hashes", "--no-deps", "-r")),
+    ],
+)
+@pytest.mark.parametrize(
+    ("words", "lock"),
+    [
+        (["--env", "local"], "ci/shipway-sandbox.lock"),
+        (["--env", "staging"], "ci/shipway.lock"),
+        ([], "ci/shipway.lock"),
+    ],
+)
+def test_a_foreign_repository_gets_what_its_lock_says(
+    foreign: Any, backend: str, install: tuple[str, ...], words: list[str], lock: str
+) -> None:
+    foreign.venv_backend = backend
+    sessions.run_task(foreign, "deploy", words)
+    assert foreign.installed == [(*install, lock)]
+    assert foreign.ran == [("shipway", "deploy", *words)]
+
+
+def test_a_lock_that_is_missing_is_told_with_its_remedy(foreign: Any) -> None:
+    Path(sessions.LOCK).unlink()
+    with pytest.raises(RuntimeError, match=r"ci/shipway\.lock is missing: .* shipway upgrade"):
+        sessions.prepare(foreign)
+    assert foreign.installed == []
+
+
+def test_without_an_environment_nothing_is_installed(foreign: Any) -> None:
+    foreign.venv_backend = "none"
+    sessions.prepare(foreign)
+    assert foreign.installed == []
+
+
+class Nox(ModuleType):
+    """What a noxfile knows of nox: the sessions that are registered, and how."""
+
+    def __init__(self, own: list[str]) -> None:
+        super().__init__("nox")
+        self.known: dict[str, Any] = {name: SimpleNamespace(func=object()) for name in own}
+        self.options: list[dict[str, Any]] = []
+        self.registry = SimpleNamespace(get=lambda: dict(self.known))
+
+    def session(self, *, name: str, **options: Any) -> Any:
+        def register(function: Any) -> None:
+            assert name not in self.known
+            self.known[name] = SimpleNamespace(func=function)
+            self.options.append(options)
+
+        return register
+
+
+def test_a_repositorys_own_sessions_stay() -> None:
+    nox = Nox(["tests", "build"])
+    own = dict(nox.known)
+    sessions.import_sessions(nox)
+    assert {name: nox.known[name] for name in own} == own
+    assert set(nox.known) - set(own) == {
+        *(name for name in sessions.__all__ if name != "build"),
+        "shipway-build",
+    }
+
+
+def test_ours_are_no_default_and_need_nothing_of_noxs_options() -> None:
+    nox = Nox([])
+    sessions.import_sessions(nox)
+    wanted = {"venv_backend": "uv|virtualenv", "reuse_venv": True, "default": False}
+    assert nox.options == [wanted] * len(sessions.__all__)
+
+
+def test_importing_them_twice_is_the_same_as_once() -> None:
+    nox = Nox(["build"])
+    sessions.import_sessions(nox)
+    once = dict(nox.known)
+    sessions.import_sessions(nox)
+    assert nox.known == once

@@ -137,7 +137,7 @@ def write_files(root: Path, compiled: CompiledContract) -> tuple[str, ...]:
         raise ConfigurationError(
             f"there is no {compiled.workflow}",
             where=_CONTRACT,
-            remedy="copy the workflow of docs/release-contract.md there, then render again",
+            remedy="write it: shipway init",
         )
     files = {compiled.workflow: drift.fill_regions(compiled.workflow, text, compiled.regions)}
     files |= compiled.documents

@@ -1,0 +1,1 @@
+"""Bringing shipway into somebody's repository: look, decide, write; and pin what was brought."""

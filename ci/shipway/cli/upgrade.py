@@ -1,0 +1,31 @@
+"""What stands behind ``shipway upgrade``: the lock files that CI and the nox sessions install."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from shipway.adoption import locks
+from shipway.adoption.change import changed, write
+from shipway.cli.run_command import run_command
+from shipway.console import Console
+from shipway.git import checkout
+from shipway.wiring import resolver
+
+
+def run(*, to: str, json: bool) -> int:
+    """Write both lock files anew; gives the exit code."""
+
+    def work(console: Console) -> int:
+        root = Path(os.path.relpath(checkout.root(Path.cwd())))
+        texts = locks.all_resolved(root, resolver(), to=to)
+        changes = [change for name, text in texts.items() for change in changed(root, name, text)]
+        write(root, changes)
+        for name in texts:
+            done = "written" if any(change.path == name for change in changes) else "no change"
+            console.say(f"{done}: {name}")
+        if note := locks.note_of(texts.values()):
+            console.say(note)
+        return 0
+
+    return run_command(work, interrupted="nothing was written", json=json)
