@@ -83,6 +83,7 @@ class Layer:
         buckets: Buckets that records are copied to.
         role: The name of the deploy role; empty where nobody but root delivers.
         access: The template of that role, as ``nox -s bootstrap`` renders it.
+        access_stack: The name of the stack that makes it.
         access_parameters: What that template asks for.
     """
 
@@ -101,12 +102,8 @@ class Layer:
     buckets: tuple[str, ...] = ()
     role: str = ""
     access: str = field(default="", repr=False)
+    access_stack: str = ""
     access_parameters: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def access_stack(self) -> str:
-        """The name of the stack that makes the deploy role."""
-        return f"{self.stack}-access"
 
     @property
     def balancers(self) -> Mapping[str, str]:

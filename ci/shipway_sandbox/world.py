@@ -23,7 +23,7 @@ from shipway.errors import SandboxError, ShipwayError
 from shipway_sandbox import locks, tokens
 from shipway_sandbox.engine import bases
 from shipway_sandbox.engine.engine import Engine
-from shipway_sandbox.plan import WorldPlan, read_plan
+from shipway_sandbox.plan import WorldPlan
 from shipway_sandbox.process import LOCK_FILE, PLAN_FILE, WORLD_FILE
 from shipway_sandbox.serve import write_secrets
 
@@ -138,8 +138,8 @@ def background(plan: WorldPlan, folder: Path, needed: Needed, tell: Tell, *, idl
     """Join the sandbox that runs in the background, or start it; one for each folder.
 
     Args:
-        plan: What it is made of. One that runs and was made of something else is ended first.
-        folder: Where it keeps its state.
+        plan: What it is made of, where it is started.
+        folder: Where it keeps its state; named by what it is made of.
         needed: What it takes from this machine.
         tell: Takes progress.
         idle: One that is started ends by itself after so many seconds without a request.
@@ -152,11 +152,8 @@ def background(plan: WorldPlan, folder: Path, needed: Needed, tell: Tell, *, idl
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     with locks.locked(folder / "lock"):
         world = running(folder)
-        if world is not None and _made_of(folder, plan):
-            return _joined(world, folder, needed, tell)
         if world is not None:
-            tell("ci/ says something else than when the sandbox was started: it starts again")
-            end(folder)
+            return _joined(world, folder, needed, tell)
         tell("starting the sandbox in the background; `shipway sandbox --down` ends it")
         process = _start(plan, folder, needed, ("--idle", str(idle)))
         try:
@@ -166,15 +163,6 @@ def background(plan: WorldPlan, folder: Path, needed: Needed, tell: Tell, *, idl
             process.terminate()
             process.wait(_END_SECONDS)
             raise
-
-
-def _made_of(folder: Path, plan: WorldPlan) -> bool:
-    """Whether the world that runs serves, by hand, what is asked for."""
-    try:
-        made_of = read_plan((folder / PLAN_FILE).read_bytes())
-    except (OSError, ValueError, LookupError, TypeError):
-        return False
-    return made_of.by_hand == plan.by_hand
 
 
 def _joined(world: World, folder: Path, needed: Needed, tell: Tell) -> World:

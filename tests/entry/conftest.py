@@ -208,9 +208,8 @@ def sandbox(clone: Here, cache: Path) -> Iterator[Running]:
     started = clone.types("inv", "sandbox")
     assert started.code == 0, started.out + started.err
     try:
-        world = json.loads(
-            (cache / "shipway" / "sandbox" / "example--shop" / "world.json").read_bytes()
-        )
+        [file] = (cache / "shipway" / "sandbox").glob("example--shop-*/world.json")
+        world = json.loads(file.read_bytes())
         yield Running(state=world["state"], variables=world["variables"])
     finally:
         ended = clone.types("inv", "sandbox", "--down")

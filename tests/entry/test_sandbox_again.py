@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from tests.entry.conftest import INV, Here
 
+from shipway.embedded.entry import embedded
 from shipway_sandbox import locks
 from shipway_sandbox.process import LOCK_FILE
 
@@ -25,6 +26,11 @@ def apart(clone: Here, cache: Path, tmp_path: Path) -> Here:
     for name in ("engine", "bases", "docker"):
         (own / name).symlink_to(cache / "shipway" / name)
     return replace(clone, env={**clone.env, "XDG_CACHE_HOME": str(own.parent)})
+
+
+def folder_of(here: Here) -> Path:
+    """Where the sandbox of this repository keeps its state."""
+    return embedded(here.folder, Path(here.env["XDG_CACHE_HOME"]) / "shipway").folder
 
 
 def left(folder: Path) -> list[str]:
@@ -49,7 +55,7 @@ def up(here: Here, folder: Path) -> int:
 
 
 def test_the_next_one_starts_at_once_after_down_and_after_a_kill(apart: Here) -> None:
-    folder = Path(apart.env["XDG_CACHE_HOME"]) / "shipway" / "sandbox"
+    folder = folder_of(apart)
     try:
         up(apart, folder)
         ended = apart.types("inv", "sandbox", "--down")
@@ -70,7 +76,7 @@ def test_one_that_is_interrupted_while_it_starts_leaves_nothing(
     apart: Here, number: signal.Signals
 ) -> None:
     """After Ctrl-C at once; after a kill of who started it, with ``--down``."""
-    folder = Path(apart.env["XDG_CACHE_HOME"]) / "shipway" / "sandbox"
+    folder = folder_of(apart)
     with subprocess.Popen(
         [INV, "sandbox"],
         cwd=apart.folder,

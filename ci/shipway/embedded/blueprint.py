@@ -425,10 +425,12 @@ class _Access:
             **dict(self._of_layer(layer)),
             **dict(self._of_source(wanted.source, declared)),
         }
+        role = self.contract.environment_policy(layer.environment).role
         return replace(
             layer,
-            role=self.contract.environment_policy(layer.environment).role,
+            role=role,
             access=access,
+            access_stack=bootstrap_template.stack_of(role),
             access_parameters={
                 name: value
                 for name, value in values.items()

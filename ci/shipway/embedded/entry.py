@@ -1,13 +1,16 @@
 """Start the embedded world, join it, end it; its packages are an extra that may be missing.
 
-There is one world for each repository, made of what that repository's ``ci/`` says.
+There is one world for each repository and each state of its ``ci/``. Where a checkout says
+something else than before, the world that was made of that is ended.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from shipway_sandbox.world import World
 
 Tell = Callable[[str], None]
+_ROOT: Final = "root"
 IDLE_SECONDS: Final = 1800.0
 """A background world that nobody asks anything for this long ends by itself."""
 
@@ -27,19 +31,30 @@ class Embedded:
     """The world of one repository, running or not.
 
     Attributes:
+        root: The repository's root.
         blueprint: What it is made of.
         cache: shipway's cache folder.
         dockerfiles: Whose base images must be at hand.
     """
 
+    root: Path
     blueprint: Blueprint
     cache: Path
     dockerfiles: tuple[Path, ...]
 
     @property
     def folder(self) -> Path:
-        """Where the background world keeps its state, named by the repository."""
-        return self.cache / "sandbox" / self.blueprint.repository.full_name.replace("/", "--")
+        """Where the background world keeps its state, named by what it is made of."""
+        made_of = json.dumps([asdict(layer) for layer in self.blueprint.plan.by_hand])
+        return self._above / f"{self._name}-{hashlib.sha256(made_of.encode()).hexdigest()[:8]}"
+
+    @property
+    def _above(self) -> Path:
+        return self.cache / "sandbox"
+
+    @property
+    def _name(self) -> str:
+        return self.blueprint.repository.full_name.replace("/", "--")
 
     def background(self, tell: Tell) -> World:
         """Join the world that runs in the background, or start it.
@@ -50,6 +65,12 @@ class Embedded:
         """
         from shipway_sandbox import world  # noqa: PLC0415  # an extra: only if asked for
 
+        for other in self._others():
+            if _root_of(other) == str(self.root.resolve()) and world.end(other):
+                tell("ci/ says something else than when the sandbox was started: it starts again")
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if not _root_of(self.folder):
+            (self.folder / _ROOT).write_text(str(self.root.resolve()), encoding="utf-8")
         return world.background(
             self.blueprint.plan,
             self.folder,
@@ -75,14 +96,31 @@ class Embedded:
         return world.owned(self.blueprint.plan, run, needed, tell)
 
     def end(self) -> bool:
-        """End the background world and all it started; whether there was one.
+        """End the background worlds of this repository and all they started; whether any ran.
 
         Raises:
             SandboxError: It did not end in time.
         """
         from shipway_sandbox import world  # noqa: PLC0415  # an extra: only if asked for
 
-        return world.end(self.folder)
+        ended = [world.end(folder) for folder in (self.folder, *self._others())]
+        return any(ended)
+
+    def _others(self) -> list[Path]:
+        """Worlds of this repository that were made of something else."""
+        return [
+            folder
+            for folder in sorted(self._above.glob(f"{self._name}-????????"))
+            if folder != self.folder
+        ]
+
+
+def _root_of(folder: Path) -> str:
+    """The checkout that a world was started from; empty where nobody knows."""
+    try:
+        return (folder / _ROOT).read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def embedded(root: Path, cache: Path) -> Embedded:
@@ -113,6 +151,7 @@ def embedded(root: Path, cache: Path) -> Embedded:
     # One that is not there is the build's to tell.
     text = dockerfile.read_text("utf-8", "replace") if dockerfile.is_file() else ""
     return Embedded(
+        root=root,
         blueprint=draw(contract, delivery, dockerfile=text),
         cache=cache,
         dockerfiles=(dockerfile,),
