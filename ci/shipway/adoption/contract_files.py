@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from shipway.adoption.answers import Answers, Place
 from shipway.adoption.look import GITHUB
-from shipway.config.models import ServiceTable
 
 DELIVERY = "ci/delivery.toml"
 RELEASE = "ci/release.toml"
@@ -75,9 +74,7 @@ def _environment(name: str, place: Place, answers: Answers) -> Iterator[str]:
 
 
 def _compute(answers: Answers) -> Iterator[str]:
-    """What the sandbox runs, where this version of shipway lets delivery.toml say it."""
-    if "compute" not in ServiceTable.model_fields:
-        return
+    """What the sandbox runs for the service."""
     live = answers.live
     table = f"environments.local.services.{answers.key}.compute"
     numbers = {
