@@ -247,10 +247,10 @@ def init(
     json: bool = False,
 ) -> None:
     """Look at this repository and its account, and write what a delivery needs; a diff first."""
-    from shipway.adoption.answers import Wanted
+    from shipway.adoption.answers import InitOptions
     from shipway.cli.init import run
 
-    wanted = Wanted(
+    wanted = InitOptions(
         name=name,
         dockerfile=dockerfile,
         context=context,

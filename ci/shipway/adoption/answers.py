@@ -24,7 +24,7 @@ _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class InitOptions:
     """What flags say; empty where they say nothing."""
 
     name: str = ""
@@ -132,7 +132,7 @@ Numbers = Callable[[], tuple[int, int]]
 
 
 def decide(
-    wanted: Wanted,
+    wanted: InitOptions,
     dockerfile: Dockerfile,
     remote: Remote,
     cloud: Cloud | None,

@@ -15,7 +15,7 @@ _LONGEST: Final = 60
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class FileChange:
     """One file.
 
     Attributes:
@@ -62,19 +62,19 @@ def read(root: Path, path: str) -> str | None:
         ) from error
 
 
-def changed(root: Path, path: str, after: str) -> tuple[Change, ...]:
+def changed(root: Path, path: str, after: str) -> tuple[FileChange, ...]:
     """The change of one file, or nothing where it is so already."""
     before = read(root, path)
-    return () if before == after else (Change(path=path, before=before, after=after),)
+    return () if before == after else (FileChange(path=path, before=before, after=after),)
 
 
-def write(root: Path, changes: Sequence[Change]) -> None:
+def write(root: Path, changes: Sequence[FileChange]) -> None:
     """Write every file; if one cannot be written, put back what was written before it.
 
     Raises:
         ConfigurationError: One could not be written; all is as it was.
     """
-    done: list[Change] = []
+    done: list[FileChange] = []
     made: list[Path] = []
     try:
         for change in changes:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
 
-from shipway.adoption.answers import Wanted
+from shipway.adoption.answers import InitOptions
 from shipway.adoption.facts import Cloud
 from shipway.adoption.ports import Inventory
 from shipway.config.inventory import LiveService
@@ -22,7 +22,9 @@ from shipway.errors import (
 _T = TypeVar("_T")
 
 
-def look(inventory: Inventory, wanted: Wanted, name: str, note: Callable[[str], None]) -> Cloud:
+def look(
+    inventory: Inventory, wanted: InitOptions, name: str, note: Callable[[str], None]
+) -> Cloud:
     """What there is, and the service that is to be delivered to.
 
     Args:

@@ -15,7 +15,7 @@ from shipway.adoption.ports import Resolver
 from shipway.adoption.source import (
     LOCK,
     SANDBOX_LOCK,
-    Source,
+    InstalledFrom,
     lock_text,
     only_here,
     requirements,
@@ -26,7 +26,7 @@ from shipway.errors import ConfigurationError
 LOCKS = (LOCK, SANDBOX_LOCK)
 
 
-def installed_from(to: str = "") -> Source:
+def installed_from(to: str = "") -> InstalledFrom:
     """Where the shipway that runs here was installed from; see :func:`source_of`.
 
     Raises:
@@ -53,7 +53,7 @@ def _direct_url() -> Mapping[str, Any] | None:
     return json.loads(text) if text else None
 
 
-def resolved(source: Source, lock: str, root: Path, resolver: Resolver) -> str:
+def resolved(source: InstalledFrom, lock: str, root: Path, resolver: Resolver) -> str:
     """One lock file's text.
 
     Raises:

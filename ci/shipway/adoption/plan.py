@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from shipway.adoption import files
-from shipway.adoption.change import Change, changed, read
+from shipway.adoption.change import FileChange, changed, read
 from shipway.adoption.contract_files import DELIVERY, RELEASE
 from shipway.adoption.facts import Dockerfile
 from shipway.errors import ConfigurationError
@@ -47,7 +47,7 @@ def changes(
     regions: Sequence[Region],
     rendered: Mapping[str, str],
     locks: Mapping[str, str],
-) -> tuple[Change, ...]:
+) -> tuple[FileChange, ...]:
     """What is to be written.
 
     Args:

@@ -24,7 +24,7 @@ _GITHUB: Final = re.compile(r"(?:https://|ssh://git@|git@)github\.com[/:](?P<nam
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Source:
+class InstalledFrom:
     """Where shipway and its sandbox are installed from.
 
     Attributes:
@@ -40,7 +40,7 @@ class Source:
     sha256: str = ""
 
 
-def source_of(version: str, direct_url: Mapping[str, Any] | None, to: str = "") -> Source:
+def source_of(version: str, direct_url: Mapping[str, Any] | None, to: str = "") -> InstalledFrom:
     """Where this shipway came from, or where another version of it lies at the same place.
 
     Args:
@@ -55,7 +55,7 @@ def source_of(version: str, direct_url: Mapping[str, Any] | None, to: str = "") 
     if to and not _VERSION.fullmatch(to):
         raise UsageError(f"{to!r} is no version", where="--to", remedy="such as --to 0.2.0")
     if direct_url is None:
-        return Source(version=to or version)
+        return InstalledFrom(version=to or version)
     url = str(direct_url.get("url", "")).partition("#")[0]
     if "vcs_info" in direct_url:
         return _of_repository(url, str(direct_url["vcs_info"].get("commit_id", "")), to)
@@ -69,7 +69,7 @@ def source_of(version: str, direct_url: Mapping[str, Any] | None, to: str = "") 
         )
     at, rest = to or file["version"], file["rest"]
     hashes = direct_url.get("archive_info", {}).get("hashes", {})
-    found = Source(
+    found = InstalledFrom(
         url=f"{folder}/shipway-{at}{rest}",
         sandbox_url=f"{folder}/shipway_sandbox-{at}{rest}",
         sha256=str(hashes.get("sha256", "")),
@@ -77,7 +77,7 @@ def source_of(version: str, direct_url: Mapping[str, Any] | None, to: str = "") 
     return found if at == file["version"] else replace(found, sha256="")
 
 
-def _of_repository(url: str, commit: str, to: str) -> Source:
+def _of_repository(url: str, commit: str, to: str) -> InstalledFrom:
     """GitHub's archive of the commit: pip checks hashes of files, not of repositories."""
     match = _GITHUB.match(url)
     if match is None:
@@ -90,10 +90,10 @@ def _of_repository(url: str, commit: str, to: str) -> Source:
     name = match["name"].removesuffix(".git")
     at = f"refs/tags/v{to}" if to else commit
     archive = f"https://github.com/{name}/archive/{at}.zip"
-    return Source(url=archive, sandbox_url=f"{archive}#subdirectory=ci/shipway_sandbox")
+    return InstalledFrom(url=archive, sandbox_url=f"{archive}#subdirectory=ci/shipway_sandbox")
 
 
-def requirements(source: Source, lock: str) -> tuple[str, ...]:
+def requirements(source: InstalledFrom, lock: str) -> tuple[str, ...]:
     """What a lock file is resolved from, a requirement each (PEP 508)."""
     if source.url:
         shipway, sandbox = f" @ {source.url}", f" @ {source.sandbox_url}"

@@ -11,8 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from shipway.adoption import cloud, contract_files, locks, look, plan
-from shipway.adoption.answers import Answers, Wanted, decide, name_of
-from shipway.adoption.change import Change, read, write
+from shipway.adoption.answers import Answers, InitOptions, decide, name_of
+from shipway.adoption.change import FileChange, read, write
 from shipway.adoption.facts import Cloud, Dockerfile, Remote
 from shipway.cli.contract import CompiledContract, render
 from shipway.cli.contract import read as read_contract
@@ -59,7 +59,7 @@ class _Person:
         return self.present and self.ask("write these files?", "yes").lower() in {"y", "yes"}
 
 
-def run(wanted: Wanted, *, yes: bool, offline: bool, json: bool) -> int:
+def run(wanted: InitOptions, *, yes: bool, offline: bool, json: bool) -> int:
     """Write what a delivery from this repository needs; gives the exit code."""
 
     def work(console: Console) -> int:
@@ -92,7 +92,9 @@ def run(wanted: Wanted, *, yes: bool, offline: bool, json: bool) -> int:
     return run_command(work, interrupted=_NOTHING, json=json)
 
 
-def _changes(root: Path, wanted: Wanted, person: _Person, *, offline: bool) -> tuple[Change, ...]:
+def _changes(
+    root: Path, wanted: InitOptions, person: _Person, *, offline: bool
+) -> tuple[FileChange, ...]:
     """Everything that is to be written, decided before anything is."""
     if plan.contract_is_there(root):
         contract, delivery = read_contract(root)
@@ -148,7 +150,7 @@ def _render(texts: Mapping[str, str]) -> CompiledContract:
             ) from error
 
 
-def _answers(root: Path, wanted: Wanted, person: _Person, *, offline: bool) -> Answers:
+def _answers(root: Path, wanted: InitOptions, person: _Person, *, offline: bool) -> Answers:
     dockerfile = look.dockerfile(root, wanted.dockerfile, wanted.context)
     remote = look.remote(root, wanted.repository, wanted.branch)
     person.console.say(_found(dockerfile, remote))
@@ -178,7 +180,7 @@ def _numbers(repository: str, person: _Person, *, offline: bool) -> tuple[int, i
         if not person.present:
             raise
         person.console.say(f"{error.what}; {error.remedy}")
-        typed = Wanted(
+        typed = InitOptions(
             repository_id=person.ask("GitHub's number for the repository", ""),
             owner_id=person.ask("GitHub's number for its owner", ""),
         )
@@ -188,7 +190,7 @@ def _numbers(repository: str, person: _Person, *, offline: bool) -> tuple[int, i
         return int(typed.repository_id), int(typed.owner_id)
 
 
-def _account(wanted: Wanted, remote: Remote, console: Console) -> Cloud | None:
+def _account(wanted: InitOptions, remote: Remote, console: Console) -> Cloud | None:
     """What there is at AWS; ``None`` where it cannot be looked at and need not be."""
     try:
         return cloud.look(inventory(wanted.region), wanted, name_of(remote.repository), console.say)
@@ -220,7 +222,7 @@ def _found_at_aws(account: Cloud) -> str:
     return f"{place}: cluster {live.cluster}, service {live.service} ({', '.join(facts)})"
 
 
-def _show(changes: tuple[Change, ...], console: Console) -> None:
+def _show(changes: tuple[FileChange, ...], console: Console) -> None:
     """The diff; of a lock file, which nobody reads, only its length."""
     for change in changes:
         if change.path in locks.LOCKS:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import pytest
 
 from shipway.adoption import contract_files
-from shipway.adoption.answers import Answers, Wanted, decide
+from shipway.adoption.answers import Answers, InitOptions, decide
 from shipway.adoption.facts import Cloud, Dockerfile, Remote
 from shipway.cli.contract import read
 from shipway.config.inventory import LiveService
@@ -51,10 +51,10 @@ def unknown() -> NoReturn:
     raise AssertionError
 
 
-def answers(wanted: Wanted | None = None, **other: Any) -> Answers:
+def answers(wanted: InitOptions | None = None, **other: Any) -> Answers:
     given = {"cloud": None, "dockerfile": DOCKERFILE, "remote": REMOTE, **other}
     return decide(
-        wanted or Wanted(),
+        wanted or InitOptions(),
         given["dockerfile"],
         given["remote"],
         given["cloud"],
@@ -102,7 +102,7 @@ def test_a_repository_is_known_by_what_is_published_beside_the_service() -> None
 
 
 def test_flags_win_and_nothing_is_asked_that_they_say() -> None:
-    wanted = Wanted(
+    wanted = InitOptions(
         name="tally",
         port="9",
         health_path="/up",
@@ -122,16 +122,16 @@ def test_flags_win_and_nothing_is_asked_that_they_say() -> None:
 @pytest.mark.parametrize(
     ("wanted", "where"),
     [
-        (Wanted(name="Not A Name"), "--name"),
-        (Wanted(name="a" * 41), "--name"),
-        (Wanted(port="http"), "--port"),
-        (Wanted(port="65536"), "--port"),
-        (Wanted(staging_account="1234"), "--staging-account"),
-        (Wanted(repository_id="0"), "--repository-id"),
-        (Wanted(health_path="ready"), "--health-path"),
+        (InitOptions(name="Not A Name"), "--name"),
+        (InitOptions(name="a" * 41), "--name"),
+        (InitOptions(port="http"), "--port"),
+        (InitOptions(port="65536"), "--port"),
+        (InitOptions(staging_account="1234"), "--staging-account"),
+        (InitOptions(repository_id="0"), "--repository-id"),
+        (InitOptions(health_path="ready"), "--health-path"),
     ],
 )
-def test_a_flag_that_cannot_be_is_named(wanted: Wanted, where: str) -> None:
+def test_a_flag_that_cannot_be_is_named(wanted: InitOptions, where: str) -> None:
     with pytest.raises(UsageError) as refused:
         wanted.check()
     assert refused.value.where == where

@@ -6,30 +6,32 @@ from pathlib import Path
 
 import pytest
 
-from shipway.adoption.change import Change, changed, write
+from shipway.adoption.change import FileChange, changed, write
 from shipway.errors import ConfigurationError
 
 
 def test_a_change_is_shown_as_a_diff() -> None:
-    lines = list(Change(path=".gitignore", before="a\n", after="a\nb\n").diff())
+    lines = list(FileChange(path=".gitignore", before="a\n", after="a\nb\n").diff())
     assert lines == ["--- .gitignore", "+++ .gitignore", "@@ -1 +1,2 @@", " a", "+b"]
-    long = Change(path="x", before=None, after="line\n" * 100)
+    long = FileChange(path="x", before=None, after="line\n" * 100)
     assert list(long.diff())[-1] == "… and 43 lines more"
 
 
 def test_what_is_so_already_is_no_change(tmp_path: Path) -> None:
     (tmp_path / "x").write_text("same\n", encoding="utf-8")
     assert changed(tmp_path, "x", "same\n") == ()
-    assert changed(tmp_path, "x/y", "new\n") == (Change(path="x/y", before=None, after="new\n"),)
+    assert changed(tmp_path, "x/y", "new\n") == (
+        FileChange(path="x/y", before=None, after="new\n"),
+    )
 
 
 def test_if_one_cannot_be_written_none_is(tmp_path: Path) -> None:
     (tmp_path / "old").write_text("before\n", encoding="utf-8")
     (tmp_path / "file").touch()
     changes = [
-        Change(path="old", before="before\n", after="after\n"),
-        Change(path="new/deep/er", before=None, after="x\n"),
-        Change(path="file/below", before=None, after="x\n"),
+        FileChange(path="old", before="before\n", after="after\n"),
+        FileChange(path="new/deep/er", before=None, after="x\n"),
+        FileChange(path="file/below", before=None, after="x\n"),
     ]
     with pytest.raises(ConfigurationError, match="nothing was changed") as refused:
         write(tmp_path, changes)

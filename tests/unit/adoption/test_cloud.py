@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from shipway.adoption.answers import Wanted
+from shipway.adoption.answers import InitOptions
 from shipway.adoption.cloud import look
 from shipway.config.inventory import LiveService
 from shipway.errors import AccessDeniedError, IdentityError, ShipwayError, UsageError
@@ -47,7 +47,7 @@ class Account:
 
 def seen(account: Account, **wanted: str) -> tuple[str, list[str]]:
     notes: list[str] = []
-    live = look(account, Wanted(**wanted), "tally", notes.append).live
+    live = look(account, InitOptions(**wanted), "tally", notes.append).live
     return (f"{live.cluster}/{live.service}" if live else ""), notes
 
 

@@ -11,7 +11,7 @@ from shipway.adoption import locks
 from shipway.adoption.source import (
     LOCK,
     SANDBOX_LOCK,
-    Source,
+    InstalledFrom,
     lock_text,
     only_here,
     requirements,
@@ -96,7 +96,7 @@ def test_a_wheel_that_changed_since_it_was_installed_is_refused(tmp_path: Any) -
     source = source_of("0.1.0", kept)
     with pytest.raises(ConfigurationError, match="has changed"):
         locks.resolved(source, LOCK, tmp_path, Resolver())
-    same = Source(url=source.url, sandbox_url=source.sandbox_url, sha256="aa")
+    same = InstalledFrom(url=source.url, sandbox_url=source.sandbox_url, sha256="aa")
     text = locks.resolved(same, LOCK, tmp_path, Resolver())
     assert text.startswith("# Written by `shipway upgrade`")
 
