@@ -53,22 +53,23 @@ class _Compiled(Task[Callable[..., None]]):
             sys.dont_write_bytecode = before
 
 
-_task = partial(task, klass=_Compiled)
+shipway_task = partial(task, klass=_Compiled)
+"""The decorator of every task here."""
 
 
-@_task(help={key: _HELP[key] for key in ("env", "json", "verbose")})
+@shipway_task(help={key: _HELP[key] for key in ("env", "json", "verbose")})
 def build(_: Context, *, env: str = "", json: bool = False, verbose: bool = False) -> None:
     """Build the image with BuildKit; no AWS account is needed."""
     _deliver("build", env, json=json, verbose=verbose)
 
 
-@_task(help={key: _HELP[key] for key in ("env", "json", "verbose")})
+@shipway_task(help={key: _HELP[key] for key in ("env", "json", "verbose")})
 def publish(_: Context, *, env: str = "", json: bool = False, verbose: bool = False) -> None:
     """Build, and push to the environment's ECR repository what it lacks."""
     _deliver("publish", env, json=json, verbose=verbose)
 
 
-@_task(
+@shipway_task(
     help={
         **_HELP,
         "rollback-to": "commit that may be older than what runs; it must be the one delivered",
@@ -93,13 +94,13 @@ def deploy(
     _leave(run("deploy", env, image=image, overrides=overrides, json=json, verbose=verbose))
 
 
-@_task(help={key: _HELP[key] for key in ("env", "json")})
+@shipway_task(help={key: _HELP[key] for key in ("env", "json")})
 def verify(_: Context, *, env: str = "", json: bool = False) -> None:
     """Prove that what runs is what was shipped, and that it answers."""
     _deliver("verify", env, json=json)
 
 
-@_task(
+@shipway_task(
     help={
         "env": _HELP["env"],
         "rollback": "put the earlier revision back instead of going on",
@@ -114,7 +115,7 @@ def resume(_: Context, *, env: str = "", rollback: bool = False, json: bool = Fa
     _leave(run("deploy", env, resume=action, json=json, verbose=False))
 
 
-@_task(
+@shipway_task(
     help={
         "down": "end the sandbox that runs in the background, and all it started",
         "json": "print one JSON object for each event",
@@ -127,7 +128,7 @@ def sandbox(_: Context, *, down: bool = False, json: bool = False) -> None:
     _leave(run(down=down, json=json))
 
 
-@_task(help={key: _HELP[key] for key in ("json", "verbose")})
+@shipway_task(help={key: _HELP[key] for key in ("json", "verbose")})
 def rehearse(_: Context, *, json: bool = False, verbose: bool = False) -> None:
     """Walk a whole delivery, good and bad releases, in the sandbox; no account is needed."""
     from shipway.cli.rehearse import run
@@ -135,7 +136,7 @@ def rehearse(_: Context, *, json: bool = False, verbose: bool = False) -> None:
     _leave(run(as_json=json, verbose=verbose))
 
 
-@_task(
+@shipway_task(
     help={
         "write": "render workflow and IAM documents from the contract",
         "json": "print one JSON object for each event",
@@ -148,7 +149,7 @@ def contract(_: Context, *, write: bool = False, json: bool = False) -> None:
     _leave(run(write=write, json=json))
 
 
-@_task(
+@shipway_task(
     help={
         "env": "environment of ci/delivery.toml that an event of the contract leads to",
         "apply": "create or update the stack, after its change set was shown and confirmed",
@@ -165,7 +166,7 @@ def bootstrap(
     _leave(run(env, apply=apply, yes=yes, json=json))
 
 
-@_task(
+@shipway_task(
     help={
         "env": "only deliveries to this environment",
         "digest": "sha256:… or its beginning: everything known of an image",
@@ -204,7 +205,7 @@ def audit(
     _leave(run(question, json=json))
 
 
-@_task(
+@shipway_task(
     help={
         "yes": "ask nothing, and write what is shown",
         "name": "what is delivered; without it the repository's name",
@@ -269,7 +270,7 @@ def init(
     _leave(run(wanted, yes=yes, offline=offline, json=json))
 
 
-@_task(
+@shipway_task(
     help={
         "to": "a version, such as 0.2.0; without it the one that is installed",
         "json": "print one JSON object for each event",

@@ -3,41 +3,48 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import pytest
+from invoke.config import Config
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from shipway import tasks
-from shipway.cli import deliver
+from shipway.tasks import shipway_task
 
 
-@pytest.fixture
-def during(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """What a task's body finds in ``sys.dont_write_bytecode``, which Invoke has set."""
-    flags: list[bool] = []
+def test_python_keeps_bytecode_for_as_long_as_a_task_lasts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Invoke has set ``sys.dont_write_bytecode`` by then."""
+    during: list[bool] = []
 
-    def run(*_words: Any, **_options: Any) -> int:
-        flags.append(sys.dont_write_bytecode)
-        return 0
+    @shipway_task()
+    def look(_: Context) -> None:
+        during.append(sys.dont_write_bytecode)
 
-    monkeypatch.setattr(deliver, "run", run)
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    return flags
-
-
-def test_python_keeps_bytecode_for_as_long_as_a_task_lasts(during: list[bool]) -> None:
-    tasks.verify(Context(), env="local")
+    look(Context())
     assert during == [bool(sys.flags.dont_write_bytecode)]
     assert sys.dont_write_bytecode
 
 
-def test_ctrl_c_before_there_is_a_console_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_words: Any, **_options: Any) -> int:
+def test_ctrl_c_before_there_is_a_console_is_told() -> None:
+    @shipway_task()
+    def deliver(_: Context) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(deliver, "run", interrupted)
     with pytest.raises(Exit, match="interrupted: nothing further is changed") as ended:
-        tasks.deploy(Context(), env="local")
+        deliver(Context())
     assert ended.value.code == 130
+
+
+def test_invokes_dry_runs_no_body() -> None:
+    bodies: list[str] = []
+
+    @shipway_task()
+    def deliver(_: Context) -> None:
+        bodies.append("ran")
+
+    with pytest.raises(Exit, match="--dry") as ended:
+        deliver(Context(Config(overrides={"run": {"dry": True}})))
+    assert (ended.value.code, bodies) == (2, [])
