@@ -53,9 +53,25 @@ def _uv() -> str:
     return found
 
 
+def _outside(**further: str) -> dict[str, str]:
+    """The environment without what nox and an active environment tell uv: where *we* are."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("UV_") and name not in {"PYTHONPATH", "VIRTUAL_ENV"}
+    }
+    return {**kept, **further}
+
+
 def _run(*words: str, env: Mapping[str, str] | None = None) -> None:
     done = subprocess.run(
-        words, check=False, capture_output=True, text=True, timeout=_SECONDS, env=env, cwd=_ROOT
+        words,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=_SECONDS,
+        env=env or _outside(),
+        cwd=_ROOT,
     )
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -85,7 +101,7 @@ def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed
     folder = tmp_path_factory.mktemp("venv")
     _run(_uv(), "venv", "--quiet", "--clear", str(folder))
     wheel = next(dist.glob("shipway-*.whl"))
-    there = {**os.environ, "VIRTUAL_ENV": str(folder)}
+    there = _outside(VIRTUAL_ENV=str(folder))
     _run(_uv(), "pip", "install", "--quiet", str(wheel), env=there)
     return Installed(programs=folder / "bin")
 
@@ -213,7 +229,7 @@ Make = Callable[[Mapping[str, str]], Foreign]
 @pytest.fixture
 def make(tmp_path: Path, env: dict[str, str], installed: Installed, open_folder: Open) -> Make:
     """Make a repository with these files, a remote at GitHub and one commit."""
-    kept = {name: value for name, value in env.items() if name not in {"PYTHONPATH", "VIRTUAL_ENV"}}
+    kept = {name: value for name, value in env.items() if name in _outside()}
     path = os.pathsep.join([str(installed.programs), str(Path(_uv()).parent), kept["PATH"]])
 
     def make(files: Mapping[str, str]) -> Foreign:
@@ -317,7 +333,7 @@ def test_a_wheel_in_the_repository_is_found_wherever_it_is_checked_out(
     shutil.copytree(dist, wheels)
     venv = tmp_path / "own"
     _run(_uv(), "venv", "--quiet", str(venv))
-    there = {**os.environ, "VIRTUAL_ENV": str(venv)}
+    there = _outside(VIRTUAL_ENV=str(venv))
     _run(_uv(), "pip", "install", "--quiet", str(next(wheels.glob("shipway-*.whl"))), env=there)
     own = Foreign(
         here=foreign.here, installed=Installed(programs=venv / "bin"), paths=foreign.paths
@@ -327,7 +343,7 @@ def test_a_wheel_in_the_repository_is_found_wherever_it_is_checked_out(
     assert re.search(r"^\./ci/wheels/shipway-\S+\.whl \\$", own.text(_LOCKS[0]), re.MULTILINE)
     moved = tmp_path / "elsewhere"
     foreign.here.folder.rename(moved)
-    there = {**os.environ, "VIRTUAL_ENV": str(venv)}
+    there = _outside(VIRTUAL_ENV=str(venv))
     words = ("pip", "install", "--quiet", "--dry-run", "--require-hashes", "--no-deps", "-r")
     done = subprocess.run(
         [_uv(), *words, _LOCKS[0]], check=False, capture_output=True, cwd=moved, env=there

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 API = (
+    "alb.answers-in-its-region",
     "cloudformation.oidc-provider",
     "cloudformation.service-whole",
     "cloudformation.task-definitions-whole",

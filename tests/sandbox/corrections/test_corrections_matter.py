@@ -15,6 +15,7 @@ import urllib.request
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError  # the tests ask as any client would
 from tests.sandbox.corrections.left_out import (
@@ -291,11 +292,31 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
     }
 
 
+def balancer_facts(world: Any) -> dict[str, bool]:
+    """A load balancer elsewhere than in the default region answers at its address."""
+    elsewhere = boto3.client(
+        "elbv2",
+        endpoint_url=world.state["endpoint"],
+        region_name="us-east-1",
+        aws_access_key_id=STAGING,
+        aws_secret_access_key=world.state["root_secret_access_key"],
+    )
+    name = "far-away"
+    made = elsewhere.create_load_balancer(Name=name, Type="application")["LoadBalancers"][0]
+    elsewhere.create_listener(
+        LoadBalancerArn=made["LoadBalancerArn"],
+        Protocol="HTTP",
+        Port=80,
+        DefaultActions=[{"Type": "fixed-response", "FixedResponseConfig": {"StatusCode": "200"}}],
+    )
+    return {"alb.answers-in-its-region": status_of(world, f"/_alb/{name}/") == 200}
+
+
 def test_api_corrections_make_the_difference(world: Any, bare_api: Any, shop: Make) -> None:
     def facts(of: Any) -> dict[str, bool]:
         return {
             **registry_facts(of), **template_facts(of), **service_facts(of, shop),
-            **identity_facts(of, shop),
+            **identity_facts(of, shop), **balancer_facts(of),
         }  # fmt: skip
 
     assert facts(world) == dict.fromkeys(API, True)
