@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import ceil
 
 from shipway.errors import (
     AccessDeniedError,
@@ -21,6 +22,7 @@ from shipway.errors import (
 )
 from shipway.observer import Noticed, Observer
 from shipway.rollout.diagnosis.diagnosis import LogTail
+from shipway.rollout.diagnosis.reasons import read
 from shipway.rollout.judge import judge
 from shipway.rollout.judge.terms import DeploymentRef, Outcome, Policy, RolloutEvent
 from shipway.rollout.ports import Ecs, Logs
@@ -32,6 +34,12 @@ LOG_LINES = 20
 # CloudWatch shows a line some seconds after it was written; a stream that is still empty is
 # asked again at the next looks, and no more often than this.
 _LOG_TRIES = 5
+# Of tasks that failed alike so many are read, so many streams at a look, and calls are left over.
+_TAILS_ALIKE = 3
+_TAILS_A_LOOK = 2
+_TAILS_KEEP = 12
+SERVICES_A_CALL = 10
+"""DescribeServices takes ten (ECS API Reference)."""
 _JITTER = 0.1
 # Half of the longest pause: services of which nothing moves fall into step, and share their calls.
 _TOGETHER = 2.5
@@ -60,6 +68,7 @@ class Watched:
     events: list[RolloutEvent] = field(default_factory=list)
     tails: dict[tuple[str, str], LogTail] = field(default_factory=dict)
     owed: dict[tuple[str, str], int] = field(default_factory=dict)
+    alike: dict[str, int] = field(default_factory=dict)
     looks: int = 0
 
 
@@ -94,6 +103,7 @@ class Watch:
         self._clock = clock
         self._observer = observer
         self._interrupted = False
+        self._budget = judge.Budget()
 
     def follow(self, watched: Sequence[Watched]) -> None:
         """Watch until every rollout has its conclusion.
@@ -104,6 +114,7 @@ class Watch:
             CancelledError: The second Ctrl-C.
             TerminatedError: SIGTERM, from the handler that the task runner set.
         """
+        self._budget = judge.Budget(services=max(1, len(watched)))
         while open_ := [one for one in watched if one.outcome is None]:
             try:
                 self._round(open_)
@@ -124,23 +135,28 @@ class Watch:
         # Who is nearly due comes along: one call for all costs less than one each.
         due = [one for one in open_ if (one.due - now).total_seconds() <= _TOGETHER]
         seen = self._ecs.services(self._cluster, [one.target.service for one in due])
+        self._spend(ceil(len(due) / SERVICES_A_CALL))
         for one in due:
             self._look(one, seen[one.target.service])
 
     def _look(self, one: Watched, glance: Snapshot) -> None:
-        fetch = judge.fetch(one.state, glance, self._clock.now())
+        fetch = judge.fetch(one.state, glance, self._clock.now(), self._budget)
         snapshot = glance
         if glance.answered and fetch.calls > 1:
             snapshot = self._ecs.complete(self._cluster, one.target.service, glance, fetch)
+            self._spend(snapshot.calls - glance.calls)
         one.last, one.looks = snapshot, one.looks + 1
         one.state, events, outcome = judge.step(one.state, snapshot, self._clock.now())
         self._heed(one, events)
         self._pay(one)
         self._observer(judge.progress(one.state, snapshot, self._clock.now()))
-        pause = judge.next_look(one.state, self._clock.now())
+        pause = judge.next_look(one.state, self._clock.now(), self._budget)
         jitter = 1 + random.uniform(-_JITTER, _JITTER)  # noqa: S311  # spreads load, hides nothing
         one.due = self._clock.now() + timedelta(seconds=pause * jitter)
         one.outcome = outcome
+
+    def _spend(self, calls: int) -> None:
+        self._budget = self._budget.after(self._clock.now(), calls)
 
     def _heed(self, one: Watched, events: Sequence[RolloutEvent]) -> None:
         for event in events:
@@ -149,10 +165,11 @@ class Watch:
             if event.kind != "concluded":
                 self._observer(judge.noticed(event, one.target.subject))
             if event.task is not None:
-                one.owed |= dict.fromkeys(_streams(event.task, one), 0)
+                self._owe(one, event.task)
             if event.action is not None:
                 action = event.action
                 trouble = self._ecs.stop(action.arn, action.stop_type)
+                self._spend(1)
                 one.state = judge.answered(one.state, trouble, self._clock.now())
                 if trouble is not None and one.state.refusal:
                     subject = one.target.subject
@@ -161,16 +178,33 @@ class Watch:
                     )
                     self._observer(refused)
 
-    def _pay(self, one: Watched) -> None:
-        """Fetch the log lines that are owed; an empty stream stays owed for some looks more."""
-        for key, tries in list(one.owed.items()):
+    def _owe(self, one: Watched, task: Task) -> None:
+        """Note whose log lines are wanted: of tasks that failed alike, those of a few."""
+        reading = read(task)
+        signature = reading.signature if reading is not None else ""
+        if one.alike.get(signature, 0) < _TAILS_ALIKE:
+            one.alike[signature] = one.alike.get(signature, 0) + 1
+            one.owed |= dict.fromkeys(_streams(task, one), 0)
+
+    def _pay(self, one: Watched, *, all_of_it: bool = False) -> None:
+        """Fetch the log lines that are owed; an empty stream stays owed for some looks more.
+
+        A look fetches few, and none with the calls that the verdict may need.
+        """
+        for key, tries in list(one.owed.items())[: None if all_of_it else _TAILS_A_LOOK]:
+            if log_place(one.definition, key[1]) is None:
+                del one.owed[key]
+                continue
+            kept = 0 if all_of_it else self._budget.reserve + _TAILS_KEEP
+            if self._budget.left(self._clock.now()) <= kept:
+                return
             tail = self._tail(one, *key)
+            self._spend(1)
+            del one.owed[key]
             if tail is not None:
                 one.tails[key] = tail
-            if tail is not None or tries + 1 >= _LOG_TRIES:
-                del one.owed[key]
-            else:
-                one.owed[key] = tries + 1
+            elif tries + 1 < _LOG_TRIES:
+                one.owed[key] = tries + 1  # behind the others
 
     def _tail(self, one: Watched, task_id: str, container: str) -> LogTail | None:
         place = log_place(one.definition, container)
@@ -191,7 +225,7 @@ class Watch:
     def _settle_debts(self, watched: Sequence[Watched]) -> None:
         for one in watched:
             if one.outcome is not None and not one.outcome.verdict.good:
-                self._pay(one)
+                self._pay(one, all_of_it=True)
 
     def _interrupt(self, open_: Sequence[Watched]) -> None:
         if self._interrupted:
