@@ -497,11 +497,11 @@ def test_a_live_service_says_everything(make: Make, sandbox: Running) -> None:
     environments = tomllib.loads(foreign.text("ci/delivery.toml"))["environments"]
     staging, production = environments["staging"], environments["production"]
     assert (staging["account"], staging["region"]) == (account, "eu-west-1")
-    assert staging["cluster"] == "cfn:shop-staging.Cluster"  # the names that are published win
+    assert staging["cluster"] == "ssm:/shop/staging/cluster"  # the names that are published win
     assert staging["repository"] == "ssm:/shop/staging/repository"
-    assert production["cluster"] == "cfn:shop-production.Cluster"
+    assert production["cluster"] == "ssm:/shop/production/cluster"
     web = staging["services"]["web"]
-    assert (web["service"], web["container"]) == ("cfn:shop-staging.Service", "web")
+    assert (web["service"], web["container"]) == ("ssm:/shop/staging/service", "web")
     assert web["path"] == "/health"  # the load balancer's
     assert web["url"].startswith("http://shop-staging-")
     assert foreign.shipway("contract").code == 0
