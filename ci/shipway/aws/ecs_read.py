@@ -34,6 +34,7 @@ def service(document: Answer) -> Snapshot:
     alarms = configuration.get("alarms")
     return Snapshot(
         status=document.get("status", ""),
+        balanced=bool(target_groups(document)),
         controller=(document.get("deploymentController") or {}).get("type", "ECS"),
         task_definition=document.get("taskDefinition", ""),
         desired=document.get("desiredCount", 0),

@@ -200,6 +200,7 @@ class Snapshot:
     tasks: tuple[Task, ...] = ()
     stopped: tuple[Task, ...] = ()
     targets: tuple[TargetHealth, ...] = ()
+    balanced: bool = False  # the service has target groups
     troubles: tuple[Trouble, ...] = ()
     breaker_enabled: bool | None = None
     breaker_rollback: bool | None = None

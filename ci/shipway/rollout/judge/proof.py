@@ -83,7 +83,8 @@ def earlier_serves(state: State, snapshot: Snapshot) -> Proof:
     running, desired = back.running, snapshot.desired or back.desired
     if running < desired:
         return Proof(holds=False, text=f"{name}: {running} of {desired} running")
-    if state.live and not snapshot.targets:
+    # A look that did not ask for them says nothing of them, also where none was seen before.
+    if (state.live or (snapshot.balanced and state.sees_targets)) and not snapshot.targets:
         return Proof(holds=None, text=f"{name}: its targets were not shown")
     live = [t for t in snapshot.targets if "draining" not in t.state and t.state != "unused"]
     bad = [t for t in live if t.state != "healthy"]
