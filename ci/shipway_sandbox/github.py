@@ -10,7 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from shipway.errors import UsageError
 
@@ -62,10 +62,6 @@ class GithubRepository:
             "clone_url": f"{_SERVER}/{self.full_name}.git",
             "owner": {"login": self.owner, "id": self.owner_id, "type": "Organization"},
         }
-
-
-GITHUB: Final = GithubRepository().full_name
-"""``owner/name`` of the repository that the sandbox's GitHub speaks for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
