@@ -21,6 +21,13 @@ _UNWELL = {
     "timeout": 1,
     "retries": 2,
 }
+# Keeps a rollout from being complete before the program has died, however slow the machine is.
+_NEVER_READY = {
+    "command": ["CMD", "/bin/busybox", "test", "-e", "/www/ready"],
+    "interval": 5,
+    "timeout": 5,
+    "retries": 10,
+}
 _SECRETS = {
     "secrets": [{"name": "PASSWORD", "valueFrom": "/tests/password"}],
     "environment": [{"name": "API_TOKEN", "value": "not-for-eyes"}],
@@ -54,7 +61,12 @@ KINDS: dict[str, dict[str, Any]] = {
         "desired": 2,
         "container": {"healthCheck": _UNWELL},
     },
-    "memory": {"script": "echo 'fills its cache'; a=x; while :; do a=$a$a; done", "desired": 2},
+    "memory": {
+        "before": f"{_ENDS} echo yes > /www/ready; {_SERVE}",
+        "script": "echo 'fills its cache'; a=x; while :; do a=$a$a; done",
+        "desired": 2,
+        "container": {"healthCheck": _NEVER_READY},
+    },
     "exits at once": {
         "script": f"echo token=not-for-eyes; {_CRASH}",
         "desired": 2,
