@@ -159,6 +159,8 @@ class _Walk:
         )
         if "deploy" in tasks:
             authorization = contract.pass_rules(authorization, gate)
+            with stage("deploy", journal, context.clock, quiet=True):
+                planning.check(aws.ecs, environment)
         with self._attestations(environment_context) as attestor:
             artifact = self._artifact(authorization, environment_context, attestor)
             image = artifact.provide(tasks, environment, order.image)

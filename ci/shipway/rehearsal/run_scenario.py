@@ -62,11 +62,12 @@ class ScenarioContext:
     context: Path
     planned: tuple[PlannedFact, ...]
 
-    def address(self, environment: str) -> str:
-        """What customers ask in an environment: the first service that has an address."""
+    def customers(self, environment: str) -> TrafficProbe:
+        """Whoever asks in an environment: the first service that has an address, for its health."""
         layer = self.blueprint.layer(environment)
         service = next(service for service in layer.services if service.port)
-        return f"{self.world.address(service.balancer)}{service.health_path}"
+        address = f"{self.world.address(service.balancer)}{service.health_path}"
+        return TrafficProbe(self.prober, address, service.answers_well)
 
     def repository(self, environment: str) -> str:
         """The image repository of an environment; empty where it has none."""
@@ -105,9 +106,7 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
         (environ.get("SHIPWAY_BUILD_CONTEXTS", ""), f"{variants.CONTEXT}={stage.context}")
     )
     oidc = _sign_in(one, stage.world, event, environ)
-    probe = (
-        TrafficProbe(stage.prober, stage.address(one.environment)) if one.traffic else nullcontext()
-    )
+    probe = stage.customers(one.environment) if one.traffic else nullcontext()
     with probe as asking:
         command = _command(one, stage.world, stage.repository(one.environment))
         code = _run(command, workspace, environ, kept, show)
