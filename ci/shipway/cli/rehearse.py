@@ -28,6 +28,7 @@ from shipway.rehearsal.checkout import Checkout
 from shipway.rehearsal.preparation import build_context, project
 from shipway.rehearsal.run_scenario import ScenarioContext, walk
 from shipway.rehearsal.scenarios import Scenario, Scenarios, scenarios
+from shipway.util.disk import writing
 from shipway.util.paths import cache_folder
 
 _BESIDE: Final = 2
@@ -53,21 +54,22 @@ def _rehearse(console: Console) -> int:
     planned = scenarios(blueprint.contract, listens=bool(blueprint.port))
     evidence = _folder(root / "evidence")
     name = evidence.name
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shipway-")))
-        sandbox = stack.enter_context(embedded.owned(scratch / "run", console.say))
-        stage = ScenarioContext(
-            world=sandbox,
-            checkout=Checkout(root, scratch / "repository", project(embedded, root, sandbox)),
-            evidence=evidence,
-            prober=HttpProber(),
-            blueprint=blueprint,
-            planned=planned.planned(),
-            context=build_context(embedded, scratch / "context", console.say),
-        )
-        _run_all(planned, stage, scratch, console)
-    judged = closing.judge(evidence)
-    report = closing.close(evidence, judged, seconds=time.monotonic() - started)
+    with writing("the rehearsal", evidence, EvidenceError, needs="about 100 MB"):
+        with ExitStack() as stack:
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shipway-")))
+            sandbox = stack.enter_context(embedded.owned(scratch / "run", console.say))
+            stage = ScenarioContext(
+                world=sandbox,
+                checkout=Checkout(root, scratch / "repository", project(embedded, root, sandbox)),
+                evidence=evidence,
+                prober=HttpProber(),
+                blueprint=blueprint,
+                planned=planned.planned(),
+                context=build_context(embedded, scratch / "context", console.say),
+            )
+            _run_all(planned, stage, scratch, console)
+        judged = closing.judge(evidence)
+        report = closing.close(evidence, judged, seconds=time.monotonic() - started)
     for line in closing.words(judged):
         console.say(line)
     acceptance = [
