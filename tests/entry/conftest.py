@@ -120,6 +120,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("engine", "bases", "docker"):
         (usual / name).mkdir(parents=True, exist_ok=True)
         (own / "shipway" / name).symlink_to(usual / name)
+    for name in ("uv", "pip"):
+        (usual.parent / name).mkdir(parents=True, exist_ok=True)
+        (own / name).symlink_to(usual.parent / name)
     return own
 
 
@@ -240,7 +243,9 @@ def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed
 @pytest.fixture
 def make(tmp_path: Path, env: dict[str, str], installed: Installed, open_folder: Open) -> Make:
     """Make a repository with these files, a remote at GitHub and one commit."""
-    kept = {name: value for name, value in env.items() if name in outside()}
+    kept = {
+        name: value for name, value in env.items() if name in outside() or name not in os.environ
+    }
     path = os.pathsep.join([str(installed.programs), str(Path(uv()).parent), kept["PATH"]])
 
     def make(files: Mapping[str, str]) -> Foreign:

@@ -169,6 +169,7 @@ _BROKEN = {**_ONE, "ci/delivery.toml": "schema = 1\n"}
         (_ONE, (), (10, "numbers of acme/foreign", "gh api repos/acme/foreign")),
         (_ONE, (*NUMBERS, "--port", "http"), (2, "no port", "65535")),
         (_ONE, (*NUMBERS, "--name", "Not A Name"), (2, "--name", "small letters")),
+        (_ONE, (*NUMBERS, "--worker", "mailer"), (2, "no worker", "--worker")),
         (_ONE, (*NUMBERS, "--production-tags", "release/**"), (10, 'holds "**"', "flag")),
         ({**_ONE, "noxfile.py": "def ("}, NUMBERS, (10, "as Python", "own sessions stay")),
         (_ONE, (*NUMBERS, "--from-service", "a/b"), (2, "without asking AWS", "--offline")),
@@ -187,6 +188,15 @@ def test_what_cannot_be_is_one_message_and_nothing_is_written(
     assert remedy in errors[0]["remedy"] + " ".join(errors[0]["details"])
     assert "/tmp/" not in json.dumps(errors)  # noqa: S108  # a folder of ours is nobody's concern
     assert foreign.state() == ""
+
+
+def test_of_several_dockerfiles_one_is_delivered_and_the_others_are_named(make: Make) -> None:
+    foreign = make({**_TWO, "web/app.py": ""})
+    words = ("--yes", "--offline", *NUMBERS, "--dockerfile", "web/Dockerfile")
+    said = foreign.shipway("init", *words)
+    assert said.code == 0, said.out
+    assert "left alone: api/Dockerfile; one image is delivered" in said.out
+    assert 'context = "web"' in foreign.text("ci/delivery.toml")
 
 
 def test_a_repository_without_a_remote_is_told(make: Make) -> None:
