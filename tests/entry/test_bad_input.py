@@ -318,6 +318,25 @@ def test_no_space_for_a_rehearsals_evidence(plant: Plant, full: Path) -> None:
     check(ended, 50, "evidence", "cannot be written", "No space left on device")
 
 
+def test_a_rehearsal_without_a_dockerfile_starts_nothing(plant: Plant) -> None:
+    here = plant()
+    (here.folder / "examples/shop/Dockerfile").unlink()
+    ended = here.types("inv", "rehearse")
+    place = "there is no file examples/shop/Dockerfile"
+    check(ended, 10, "configuration", place, "ci/delivery.toml  [image]", "`dockerfile`")
+    assert not (here.folder / "evidence").exists()
+
+
+@pytest.mark.parametrize("missing", ["release", "delivery"])
+@pytest.mark.parametrize("task", ["sandbox", "rehearse"])
+def test_a_half_written_ci(plant: Plant, missing: str, task: str) -> None:
+    here = plant()
+    (here.folder / f"ci/{missing}.toml").unlink()
+    ended = here.types("inv", task)
+    check(ended, 10, "configuration", f"ci/{missing}.toml", "docs/configuration.md")
+    assert not (here.folder / "evidence").exists()
+
+
 def test_a_port_that_the_dockerfile_does_not_expose(plant: Plant) -> None:
     here = plant()
     here.replace("ci/delivery.toml", "port = 8080", "port = 8081")

@@ -25,7 +25,7 @@ from shipway.git import checkout as git
 from shipway.observer import Concluded, Event, Observer
 from shipway.rehearsal import closing
 from shipway.rehearsal.checkout import Checkout
-from shipway.rehearsal.preparation import build_context, project
+from shipway.rehearsal.preparation import build_context, check, project
 from shipway.rehearsal.run_scenario import ScenarioContext, walk
 from shipway.rehearsal.scenarios import Scenario, Scenarios, scenarios
 from shipway.util.disk import writing
@@ -50,6 +50,7 @@ def _rehearse(console: Console) -> int:
     root = git.root(Path.cwd())
     started = time.monotonic()
     embedded = entry.embedded(root, cache_folder(os.environ))
+    check(embedded, root)
     blueprint = embedded.blueprint
     planned = scenarios(blueprint.contract, listens=bool(blueprint.port))
     evidence = _folder(root / "evidence")
