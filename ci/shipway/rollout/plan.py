@@ -74,15 +74,20 @@ def plan(ecs: Ecs, environment: Environment, image: ImageReference) -> tuple[Ste
     return tuple(steps)
 
 
-def check(ecs: Ecs, environment: Environment) -> None:
+def check(ecs: Ecs, environment: Environment) -> Mapping[str, tuple[int, ...]]:
     """See that every service can take a release, before an image is built for it.
+
+    Returns:
+        Key of each service → the ports that its live container maps.
 
     Raises:
         RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
         ConfigurationError: A task definition lacks the container that delivery.toml names.
     """
-    for _ in _live(ecs, environment):
-        pass
+    return {
+        service.key: live.container(service.container).ports
+        for service, _, live in _live(ecs, environment)
+    }
 
 
 def _live(ecs: Ecs, environment: Environment) -> Iterator[tuple[Service, Snapshot, TaskDefinition]]:
