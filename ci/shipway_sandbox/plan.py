@@ -131,6 +131,22 @@ class WorldPlan:
         return {layer.environment: layer.account for layer in self.layers}
 
     @property
+    def registries(self) -> dict[str, str]:
+        """Loopback address → ``ACCOUNT/REGION`` of each registry that needs one of its own.
+
+        Everything is pushed to ``localhost``, until two accounts or regions have a repository of
+        one name; then only an address can tell them apart, as Amazon's hosts do.
+        """
+        own: list[str] = []
+        holders: dict[str, str] = {}
+        for layer in self.layers:
+            scope = f"{layer.account}/{layer.region}"
+            holder = holders.setdefault(layer.repository, scope)
+            if scope != holder and scope not in own:
+                own.append(scope)
+        return {f"127.0.0.{number}": scope for number, scope in enumerate(own, start=2)}
+
+    @property
     def by_hand(self) -> tuple[Layer, ...]:
         """The layers to which a person at a keyboard delivers."""
         return tuple(layer for layer in self.layers if layer.environment in self.person)

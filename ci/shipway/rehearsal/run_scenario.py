@@ -31,6 +31,7 @@ from shipway.rehearsal.observation import (
 from shipway.rehearsal.scenarios import Scenario
 from shipway.rehearsal.traffic import Counted, TrafficProbe
 from shipway_sandbox import github, tokens
+from shipway_sandbox.compute import registry_of
 from shipway_sandbox.world import World
 
 # What a hosted runner has of this machine; nothing of the caller's AWS or GitHub leaks in.
@@ -69,8 +70,11 @@ class ScenarioContext:
         return f"{self.world.address(service.balancer)}{service.health_path}"
 
     def repository(self, environment: str) -> str:
-        """The image repository of an environment; empty where it has none."""
-        return self.blueprint.layer(environment).repository if environment else ""
+        """The image repository of an environment with its registry; empty where it has none."""
+        if not environment:
+            return ""
+        layer = self.blueprint.layer(environment)
+        return f"{registry_of(self.world.state, layer)}/{layer.repository}"
 
     @property
     def root(self) -> Path:
@@ -109,7 +113,7 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
         TrafficProbe(stage.prober, stage.address(one.environment)) if one.traffic else nullcontext()
     )
     with probe as asking:
-        command = _command(one, stage.world, stage.repository(one.environment))
+        command = _command(one, stage.repository(one.environment))
         code = _run(command, workspace, environ, kept, show)
     observation = Observation(
         name=one.name,
@@ -227,10 +231,9 @@ def _refused(world: World, environment: str, what: str, token: str) -> RefusedTo
     return RefusedTokenFact(what=what, refused=False)
 
 
-def _command(one: Scenario, world: World, name: str) -> list[str]:
+def _command(one: Scenario, repository: str) -> list[str]:
     command = [*_tied(), sys.executable, "-m", "shipway", "deploy", "--json"]
     if one.image:
-        repository = f"{world.state['registry']}/{name}"
         command += ["--image", f"{repository}@{one.image}"]
     return command
 
