@@ -165,18 +165,24 @@ def read_plan(content: bytes) -> WorldPlan:
         TypeError: Something is there that no plan has.
     """
     document = json.loads(content)
-    layers = tuple(_layer(layer) for layer in document["layers"])
+    layers = tuple(layer_from(layer) for layer in document["layers"])
     return WorldPlan(layers=layers, person=document["person"], variables=document["variables"])
 
 
-def _layer(document: dict[str, Any]) -> Layer:
-    services = tuple(_service(service) for service in document.pop("services"))
+def layer_from(document: Mapping[str, Any]) -> Layer:
+    """A layer as JSON holds it.
+
+    Raises:
+        LookupError: Something lacks.
+        TypeError: Something is there that no layer has.
+    """
+    services = tuple(_service(service) for service in document["services"])
     return Layer(**{**document, "services": services, "buckets": tuple(document["buckets"])})
 
 
-def _service(document: dict[str, Any]) -> ServicePlan:
+def _service(document: Mapping[str, Any]) -> ServicePlan:
     sidecars = tuple(
         SidecarPlan(**{**sidecar, "command": tuple(sidecar["command"])})
-        for sidecar in document.pop("sidecars")
+        for sidecar in document["sidecars"]
     )
     return ServicePlan(**{**document, "sidecars": sidecars})

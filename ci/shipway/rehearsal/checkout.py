@@ -29,11 +29,13 @@ class Project:
         dockerfile: The Dockerfile's path from the repository's root.
         addresses: Line of ``ci/delivery.toml`` (from 1) → an address that is written there, and
             the one of the sandbox that is asked in its place.
+        swaps: Texts of ``ci/delivery.toml``, each with what stands in its place wherever it is.
     """
 
     repository: str
     dockerfile: str = "Dockerfile"
     addresses: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    swaps: tuple[tuple[str, str], ...] = ()
 
 
 class Checkout:
@@ -125,13 +127,16 @@ class Checkout:
 
         The lines keep their places, for messages name them.
         """
-        if not self.project.addresses:
+        if not self.project.addresses and not self.project.swaps:
             return
         file = self.folder / _DELIVERY
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
         for number, (written, sandbox) in self.project.addresses.items():
             lines[number - 1] = lines[number - 1].replace(written, sandbox)
-        file.write_text("".join(lines), encoding="utf-8")
+        text = "".join(lines)
+        for written, instead in self.project.swaps:
+            text = text.replace(written, instead)
+        file.write_text(text, encoding="utf-8")
         self._commit("Addresses of the sandbox")
 
     def _commit(self, message: str) -> None:

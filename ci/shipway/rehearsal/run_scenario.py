@@ -8,9 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -41,6 +42,34 @@ _END_SECONDS: Final = 8.0
 Show = Callable[[Mapping[str, Any]], None]
 
 
+class Deliveries:
+    """The deliveries that run, so that whoever is interrupted can end those of other threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._closed = False
+
+    def begin(self, process: subprocess.Popen[str]) -> None:
+        """One has started."""
+        with self._lock:
+            self._running.add(process)
+            if self._closed:
+                process.terminate()
+
+    def ended(self, process: subprocess.Popen[str]) -> None:
+        """One has ended."""
+        with self._lock:
+            self._running.discard(process)
+
+    def end(self) -> None:
+        """Tell every one to end, with its record written; one that starts later is told at once."""
+        with self._lock:
+            self._closed = True
+            for process in self._running:
+                process.terminate()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScenarioContext:
     """What every walk is given.
@@ -53,6 +82,7 @@ class ScenarioContext:
         blueprint: What the sandbox is made of.
         context: The named build context of releases that must fail.
         planned: Everything that the rehearsal walks.
+        deliveries: What runs at the moment, of every walk.
     """
 
     world: World
@@ -62,6 +92,7 @@ class ScenarioContext:
     blueprint: Blueprint
     context: Path
     planned: tuple[PlannedFact, ...]
+    deliveries: Deliveries = field(default_factory=Deliveries)
 
     def address(self, environment: str) -> str:
         """What customers ask in an environment: the first service that has an address."""
@@ -114,7 +145,7 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
     )
     with probe as asking:
         command = _command(one, stage.repository(one.environment))
-        code = _run(command, workspace, environ, kept, show)
+        code = _run(command, workspace, environ, kept, show, deliveries=stage.deliveries)
     observation = Observation(
         name=one.name,
         title=one.title,
@@ -249,7 +280,13 @@ def _tied() -> tuple[str, ...]:
 
 
 def _run(
-    command: list[str], workspace: Path, environ: Mapping[str, str], kept: Path, show: Show
+    command: list[str],
+    workspace: Path,
+    environ: Mapping[str, str],
+    kept: Path,
+    show: Show,
+    *,
+    deliveries: Deliveries,
 ) -> int:
     """Run it, pass each event on as it comes, keep all of them; bounded by our own end."""
     with (
@@ -266,6 +303,7 @@ def _run(
             text=True,
             start_new_session=True,
         )
+        deliveries.begin(process)
         try:
             for line in process.stdout or ():
                 events.write(line)
@@ -273,6 +311,7 @@ def _run(
             return process.wait()
         finally:
             _end(process)
+            deliveries.ended(process)
 
 
 def _parsed(line: str) -> Mapping[str, Any]:
