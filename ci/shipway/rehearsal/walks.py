@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, Final
 
 from shipway.console import Console
 from shipway.console.json_lines import decode
-from shipway.observer import Concluded, Event, Observer
+from shipway.observer import Concluded, Event
 from shipway.rehearsal.checkout import Checkout
 from shipway.rehearsal.copies import Copy
 from shipway.rehearsal.run_scenario import ScenarioContext, walk
@@ -76,7 +77,7 @@ def run_all(
     """
     for scenario in planned.allowed:
         _head(scenario, console)
-        walk(scenario, stage, planned.number(scenario), _events(console, stage.root))
+        walk(scenario, stage, planned.number(scenario), _events(console.replay, stage.root))
     # Nobody may commit in a repository that is being cloned.
     started = [
         _StartedLane(lane, _own(lane, stage, scratch), planned) for lane in lanes(planned, copies)
@@ -86,8 +87,8 @@ def run_all(
         told = {name: queue for lane in started for name, queue in lane.told.items()}
         for scenario in (*planned.failing, *planned.refused):
             _head(scenario, console)
-            while (event := told[scenario.name].get()) is not None:
-                console(event)
+            while (dated := told[scenario.name].get()) is not None:
+                console.replay(*dated)
         for lane_run in running:
             lane_run.result()
 
@@ -99,7 +100,7 @@ class _StartedLane:
         self._lane = lane
         self._stage = stage
         self._planned = planned
-        self.told: dict[str, SimpleQueue[Event | None]] = {
+        self.told: dict[str, SimpleQueue[tuple[Event, datetime] | None]] = {
             scenario.name: SimpleQueue() for scenario in lane.scenarios
         }
 
@@ -109,7 +110,7 @@ class _StartedLane:
             for scenario in self._lane.scenarios:
                 told = self.told[scenario.name]
                 number = self._planned.number(scenario)
-                walk(scenario, self._stage, number, _events(told.put, self._stage.root))
+                walk(scenario, self._stage, number, _events(_into(told), self._stage.root))
                 told.put(None)
         finally:
             for told in self.told.values():
@@ -159,12 +160,20 @@ def _head(scenario: Scenario, console: Console) -> None:
     console.say(f"{scenario.name}  {scenario.title}  ({expected})")
 
 
-def _events(observer: Observer, root: Path) -> Callable[[Mapping[str, Any]], None]:
+def _into(told: SimpleQueue[tuple[Event, datetime] | None]) -> Callable[[Event, datetime], None]:
+    return lambda event, at: told.put((event, at))
+
+
+def _events(
+    tell: Callable[[Event, datetime], None], root: Path
+) -> Callable[[Mapping[str, Any]], None]:
+    """What takes a delivery's JSON lines and tells its events, each with its time."""
+
     def take(record: Mapping[str, Any]) -> None:
         event = decode(record)
         if isinstance(event, Concluded):  # a walk's own place is not where a person stands
             event = replace(event, evidence=event.evidence.removeprefix(f"{root}/"))
         if event is not None:
-            observer(event)
+            tell(event, datetime.fromisoformat(str(record["time"])))
 
     return take
