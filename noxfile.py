@@ -77,11 +77,13 @@ def alone(session: nox.Session) -> None:
 
 @nox.session
 def generate(session: nox.Session) -> None:
-    """Write the pages of docs/ that are made from the code; a test fails while one is stale."""
+    """Write the pages and schemas that are made from the code; a test fails while one is stale."""
     prepare(session)
-    for name, page in (
-        ("configuration", "configuration.md"),
-        ("exit_codes", "exit-codes.md"),
-        ("record_schema", "record.schema.json"),
+    for name, file in (
+        ("configuration", "docs/configuration.md"),
+        ("exit_codes", "docs/exit-codes.md"),
+        ("record_schema", "docs/record.schema.json"),
+        ("delivery_schema", "ci/shipway/adoption/delivery.schema.json"),
+        ("release_schema", "ci/shipway/adoption/release.schema.json"),
     ):
-        session.run("python", "-m", f"shipway.reference.{name}", f"docs/{page}")
+        session.run("python", "-m", f"shipway.reference.{name}", file)
