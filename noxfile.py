@@ -28,8 +28,8 @@ KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, the direction of imports, the contract's three places, workflows and templates."""
-    prepare(session, "--group", "lint", "--extra", "sandbox")
+    """Style, the direction of imports, the contract's three places, workflows, templates, pages."""
+    prepare(session, "--group", "lint", "--group", "docs", "--extra", "sandbox")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache")
@@ -44,6 +44,7 @@ def lint(session: nox.Session) -> None:
     session.run(
         "check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-issue-forms", *forms
     )
+    session.run("zensical", "build", "--clean", "--strict")
     templates = [str(file) for file in sorted(Path("ci/iam").glob("*.yaml"))]
     session.run("cfn-lint", "--non-zero-exit-code", "informational", "--", *templates)
 
@@ -73,6 +74,13 @@ def alone(session: nox.Session) -> None:
     """The tests that need the machine to themselves: engines and whole rehearsals, some killed."""
     prepare(session, "--group", "tests", "--extra", "sandbox", *ATTESTATIONS)
     session.run("pytest", "-q", "-m", "alone", *session.posargs, env=KEEP_BYTECODE)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The pages of docs/ as a site, in site/; a broken link fails. ``-- serve`` shows it."""
+    prepare(session, "--group", "docs")
+    session.run("zensical", *(session.posargs or ("build", "--clean", "--strict")))
 
 
 @nox.session

@@ -63,6 +63,23 @@ def test_a_broken_link_is_noticed(tmp_path: Path) -> None:
     assert broken(page) == ["#two", "nowhere.md"]
 
 
+SITE = sorted(path.name for path in (ROOT / "docs").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", SITE)
+def test_a_page_of_the_site_links_to_nothing_outside(page: str) -> None:
+    """There is nothing above ``docs/`` where the site lies; zensical itself looks at pages only."""
+    text = _FENCE.sub("", (ROOT / "docs" / page).read_text(encoding="utf-8"))
+    assert [link for link in _LINK.findall(text) if link.startswith(("../", "/"))] == []
+
+
+def test_every_page_is_in_the_sites_navigation_and_on_its_first_page() -> None:
+    settings = tomllib.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))
+    assert sorted(page for entry in settings["project"]["nav"] for page in entry.values()) == SITE
+    first = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
+    assert {*_LINK.findall(first), "index.md"} == {*SITE, "run.svg"}
+
+
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "docs/architecture.md"])
 def test_a_path_that_is_named_is_there(page: str) -> None:
     paths = named((ROOT / page).read_text(encoding="utf-8"))
