@@ -31,7 +31,8 @@ SNAKE: Final = re.compile(r"(?<![\w./:$-])[a-z][a-z0-9]*(?:_[a-z0-9]+)+(?![\w(/:
 # "shipway" is also the subject of sentences: a command is what has options, or is told to be run.
 _COMMAND: Final = re.compile(
     r"(?<![\w./-])(?:(?:nox -s|inv) [a-z\x00][^`;,:()]*"
-    r"|shipway [a-z]+(?= --)[^`;,:()]*|(?:(?<=run )|(?<=then )|(?<=: )|(?<=`))shipway [a-z]+(?=$|[;,.)`]))"
+    r"|shipway [a-z]+(?= --)[^`;,:()]*"
+    r"|(?:(?<=run )|(?<=then )|(?<=: )|(?<=`))shipway [a-z]+(?=$|[;,.)`]))"
 )
 _ALTERNATIVES: Final = re.compile(r"\S\|\S")  # a regular expression: other programs' words
 _STYLE: Final = "\n:root{"  # the report's style sheet
@@ -60,6 +61,7 @@ _FOREIGN_OPTIONS: Final = frozenset(
         "--registry-id",  # aws ecr
         "--repository-name",  # aws ecr
         "--run",  # shipway_sandbox.serve
+        "--without",  # shipway_sandbox.serve
     }
 )
 
@@ -123,6 +125,14 @@ def literals() -> frozenset[str]:
         for node in ast.walk(tree)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
     )
+
+
+@cache
+def variables() -> frozenset[str]:
+    """Every variable of ours that something reads: the product, or this repository's wiring."""
+    wired = (ROOT / "ci" / "delivery.toml").read_text(encoding="utf-8")
+    named = (text for text in literals() if _VARIABLE.fullmatch(text))
+    return frozenset({*named, *_VARIABLE.findall(wired)})
 
 
 @cache
@@ -190,7 +200,7 @@ def unknown_names(text: str) -> list[str]:
     wrong += [
         option for option in _OPTION.findall(text) if option not in options() | _FOREIGN_OPTIONS
     ]
-    wrong += [name for name in _VARIABLE.findall(text) if name not in literals()]
+    wrong += [name for name in _VARIABLE.findall(text) if name not in variables()]
     wrong += [page for page in _PAGE.findall(text) if not any(_places(page))]
     return wrong
 
@@ -198,4 +208,4 @@ def unknown_names(text: str) -> list[str]:
 def _places(page: str) -> Iterator[bool]:
     yield (ROOT / page).is_file()
     yield (ROOT / "docs" / page).is_file()
-    yield page in literals()  # one that is made
+    yield any(page in text for text in literals())  # one that is made
