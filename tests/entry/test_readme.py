@@ -22,6 +22,7 @@ PAGES = (
     "README.md",
     "CONTRIBUTING.md",
     "docs/adopt.md",
+    "docs/by-hand.md",
     "examples/shop/README.md",
     "examples/failures/README.md",
 )

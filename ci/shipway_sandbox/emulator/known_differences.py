@@ -298,6 +298,13 @@ DIFFERENCES: Final = (
         needs=("iam.ecs-resources",),
     ),
     KnownDifference(
+        name="iam.principal-arn",
+        aws="aws:PrincipalArn of a session is the ARN of its role, with the role's path",
+        page="AWS global condition context keys",
+        ministack="takes the session's own ARN, which no pattern of roles matches",
+        replaces=("iam_evaluator._resolve_condition_key",),
+    ),
+    KnownDifference(
         name="iam.wildcards-whole",
         aws="a wildcard matches the whole value, line ends included",
         page="IAM JSON policy elements: Condition operators",
