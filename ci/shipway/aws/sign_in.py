@@ -18,7 +18,7 @@ from botocore.credentials import (
     CredentialResolver,
     DeferredRefreshableCredentials,
 )
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, CredentialRetrievalError
 
 from shipway.config.environment import Profile
 
@@ -69,10 +69,15 @@ def open_session(
     """A boto3 session; the credentials of an assumed role are renewed before they run out.
 
     Raises:
-        BotoCoreError: The profile does not exist, or what it says cannot be.
+        BotoCoreError: The profile does not exist, or what it says cannot be had.
     """
     name = profile.name if profile else None
     found = botocore.session.Session(profile=name)
+    try:
+        found.get_credentials()
+    except (OSError, ValueError) as error:
+        # A credential_process that cannot be run, or whose output is no JSON.
+        raise CredentialRetrievalError(provider="the profile", error_msg=str(error)) from error
     if assumed is None:
         return boto3.Session(region_name=region, botocore_session=found)
 
