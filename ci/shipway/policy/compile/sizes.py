@@ -21,7 +21,7 @@ MANAGED: Final = 6144
 ATTACHED: Final = 10
 """Managed policies that a role may have, unless AWS was asked for more."""
 
-_UNKNOWN: Final = "n" * 64
+_UNKNOWN: Final = "n" * 48
 _PSEUDO: Final = {
     "AWS::Partition": "aws",
     "AWS::AccountId": "1" * 12,
@@ -45,7 +45,7 @@ def length(document: object, values: Mapping[str, str] | None = None) -> int:
 
 
 def _plain(value: Any, values: Mapping[str, Any]) -> Any:
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return [_plain(item, values) for item in value]
     if not isinstance(value, dict):
         return value

@@ -108,7 +108,7 @@ def _document(
     groups: Iterable[tuple[ContractEntry, ...]],
     provider: object,
 ) -> Document:
-    statements = [_statement(source, environment_policy, group, provider) for group in groups]
+    statements = [statement_of(source, environment_policy, group, provider) for group in groups]
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -158,12 +158,20 @@ def camel(name: str) -> str:
     return "".join(part[:1].upper() + part[1:] for part in name.replace("_", "-").split("-"))
 
 
-def _statement(
+def statement_of(
     source: Source,
     environment_policy: EnvironmentPolicy,
     entries: tuple[ContractEntry, ...],
     provider: object,
 ) -> Document:
+    """One statement, for all of these entries.
+
+    Args:
+        source: The repository.
+        environment_policy: Where they lead.
+        entries: At least one; no two are in each other's way (:func:`folded`).
+        provider: The OIDC provider's ARN, or what gives it in a template.
+    """
     refs = tuple(dict.fromkeys(entry.ref for entry in entries))
     exact: dict[str, object] = {
         "aud": AUDIENCE,
