@@ -12,6 +12,7 @@ from typing import Final
 from shipway_sandbox.emulator.difference import KnownDifference, Reach
 
 _SERVICE: Final = "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service]"
+_ROLE: Final = "provisioners._RESOURCE_HANDLERS[AWS::IAM::Role]"
 _PROVIDER: Final = "provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider]"
 
 DIFFERENCES: Final = (
@@ -48,6 +49,13 @@ DIFFERENCES: Final = (
         page="AWS::IAM::OIDCProvider",
         ministack="refuses the type",
         adds=(f"{_PROVIDER}[create]", f"{_PROVIDER}[delete]"),
+    ),
+    KnownDifference(
+        name="cloudformation.role-boundary",
+        aws="a role of a template is bounded by its PermissionsBoundary",
+        page="AWS::IAM::Role",
+        ministack="drops it",
+        replaces=(f"{_ROLE}[create]", f"{_ROLE}[update]"),
     ),
     KnownDifference(
         name="cloudformation.service-whole",

@@ -16,7 +16,7 @@ from shipway.policy.compile.workflow import Region
 
 _MARK: Final = re.compile(r"\s*# (>>>|<<<) (\w+)\b.*")
 _TOP_KEYS: Final = frozenset({"name", "run-name", "permissions", "jobs", "defaults"})
-_JOB_KEYS: Final = frozenset({"name", "runs-on", "steps", "env", "defaults"})
+_JOB_KEYS: Final = frozenset({"name", "runs-on", "steps", "env", "defaults", "secrets"})
 _JOB_COLUMN: Final = 2
 _KEY_COLUMN: Final = 4
 _LONGEST: Final = 100

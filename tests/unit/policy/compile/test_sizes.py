@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.errors import ConfigurationError
-from shipway.policy.compile import bootstrap_template, permissions, roles, sizes, trust
+from shipway.policy.compile import bootstrap_template, permissions, roles, sizes, trust, workflow
 from shipway.policy.compile.resources import Resources
 from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentPolicy, Source
 from shipway.policy.pattern import matches
@@ -296,6 +296,16 @@ def test_the_subject_is_spelt_as_github_spells_it(
 ) -> None:
     named = replace(POLICY, github_environment=environment)
     assert trust.subjects(source, named, "refs/heads/main") == subjects
+
+
+def test_a_workflow_that_calls_another_is_rendered_with_the_pinned_ref() -> None:
+    made = replace(contract("refs/heads/main"), source=replace(SOURCE, called_workflow=CALLED))
+    regions = workflow.regions(made, workflow.Budget(minutes=45, session=3600))
+    assert [region.name for region in regions] == ["on", "job"]
+    lines = [line.strip() for line in regions[1].lines]
+    at = lines.index("uses: corp/ci/.github/workflows/ship.yml@v1")
+    assert lines[at + 1 : at + 3] == ["with:", "environment: staging"]
+    assert not [line for line in lines if line.startswith("timeout-minutes:")]
 
 
 def test_a_called_workflow_is_the_one_that_holds_the_job() -> None:
