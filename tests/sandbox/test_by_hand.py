@@ -240,6 +240,50 @@ def test_a_profile_that_is_not_there_is_named_with_its_place(laptop: Laptop) -> 
     assert "AWS_PROFILE" in ours.text
 
 
+def limits(laptop: Laptop, *denied: str) -> str:
+    """A policy that bounds: everything but these actions; its ARN."""
+    deny = [{"Effect": "Deny", "Action": list(denied), "Resource": "*"}] if denied else []
+    allow = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [allow, *deny]})
+    iam = laptop.root("iam")
+    arn = laptop.arn("limits").replace(":role/", ":policy/")
+    try:
+        iam.create_policy(PolicyName="limits", PolicyDocument=document)
+    except iam.exceptions.EntityAlreadyExistsException:
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)
+    return arn
+
+
+def test_bootstrap_makes_it_with_a_path_and_a_boundary(laptop: Laptop) -> None:
+    where = laptop.clone("bounded", role="people-two")
+    contract = where / "ci" / "release.toml"
+    own = 'role = "ci-two"\nrole_path = "/delivery/"\npermissions_boundary = "limits"'
+    text = contract.read_text(encoding="utf-8")
+    contract.write_text(text.replace('role = "shop-deploy-staging"', own), encoding="utf-8")
+    boundary = limits(laptop, "ecs:UpdateService")
+    root = {
+        "AWS_ACCESS_KEY_ID": laptop.world.account(ENVIRONMENT),
+        "AWS_SECRET_ACCESS_KEY": str(laptop.world.state["root_secret_access_key"]),
+    }
+    home = laptop.home(laptop.person(PERMISSION_SET, may_assume="delivery/people-two"))
+    words = ("bootstrap", "--env", ENVIRONMENT, "--apply", "--yes")
+    made = laptop.types(where, home, *words, **root)
+    assert made.code == 0, made.text
+    arn = laptop.arn("delivery/people-two")
+    statement = f'{{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "{arn}"}}'
+    assert statement in "".join(made.text.split("\n")), made.text
+    for name in ("ci-two", "people-two"):
+        role = laptop.root("iam").get_role(RoleName=name)["Role"]
+        assert role["Arn"] == laptop.arn(f"delivery/{name}")
+        assert role["PermissionsBoundary"]["PermissionsBoundaryArn"] == boundary
+    bounded = laptop.types(where, home, "deploy", "--env", ENVIRONMENT)
+    assert bounded.code == AccessDeniedError.exit_code, bounded.text
+    assert names(bounded, "ecs:UpdateService"), bounded.text
+    limits(laptop)
+    free = laptop.types(where, home, "deploy", "--env", ENVIRONMENT)
+    assert free.code == 0, free.text
+
+
 def test_every_action_of_the_policy_is_tried(laptop: Laptop) -> None:
     allowed = trust.actions(laptop.policy["Statement"])
     assert {*PUBLISHES, *ROLLS_OUT, *FAILS, *RESUMES, *ATTESTATIONS} == set(allowed)
