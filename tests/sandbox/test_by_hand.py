@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -33,7 +34,9 @@ from tests.sandbox.rights import (
 )
 
 from shipway.errors import AccessDeniedError, CredentialsError, RefusedError
-from shipway.policy.compile import trust
+from shipway.policy.compile import bootstrap_template, sizes, trust
+from shipway.policy.compile.resources import Resources
+from shipway.policy.compile.trust import camel
 from shipway.rehearsal.checkout import Checkout
 from shipway_sandbox import compute
 from shipway_sandbox.world import World
@@ -47,6 +50,30 @@ PATH = "/aws-reserved/sso.amazonaws.com/eu-west-1/"
 PROFILE = "shop-staging"
 SECONDS = 90.0
 AT_ONCE = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A command of ``docs/by-hand.md``: what is set before it, and the task with its options."""
+
+    variables: dict[str, str]
+    words: tuple[str, ...]
+
+
+def page_commands(environment: str) -> list[Command]:
+    """What the page has a developer type for an environment, in order."""
+    text = (ROOT / "docs" / "by-hand.md").read_text(encoding="utf-8")
+    machine = text.partition("## On the developer's machine")[2]
+    lines = re.findall(
+        rf"^\$ ((?:[A-Z_]+=\S+ )*)nox -s (\w+) -- (--env {environment})$", machine, re.MULTILINE
+    )
+    return [
+        Command(
+            variables=dict(pair.split("=", 1) for pair in before.split()),
+            words=(task, *options.split()),
+        )
+        for before, task, options in lines
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +207,8 @@ def laptop(delivery_world: World, tmp_path_factory: pytest.TempPathFactory) -> I
 def test_a_developer_delivers_with_the_role_that_bootstrap_made(laptop: Laptop) -> None:
     home = laptop.home(laptop.person(PERMISSION_SET))
     where = laptop.clone("whole")
-    said = laptop.types(where, home, "deploy", "--env", ENVIRONMENT)
+    deploys, verifies = page_commands(ENVIRONMENT)
+    said = laptop.types(where, home, *deploys.words, **deploys.variables)
     assert said.code == 0, said.text
     assert f"assumed role {ROLE}" in said.text
     assert "is not allowed" not in said.text
@@ -188,8 +216,75 @@ def test_a_developer_delivers_with_the_role_that_bootstrap_made(laptop: Laptop) 
     identity = json.loads(record.read_bytes())["predicate"]["identity"]
     account = laptop.world.account(ENVIRONMENT)
     assert identity["arn"] == f"arn:aws:sts::{account}:assumed-role/{ROLE}/mona@example.com"
-    verified = laptop.types(where, home, "verify", "--env", ENVIRONMENT, AWS_PROFILE=PROFILE)
+    verified = laptop.types(where, home, *verifies.words, **verifies.variables)
     assert verified.code == 0, verified.text
+    quiet = laptop.types(where, home, *verifies.words)
+    assert quiet.code == 0, "delivery.toml names the profile too"
+
+
+def test_a_developer_delivers_to_an_account_of_their_own(laptop: Laptop) -> None:
+    """As whoever they are there: ``by_hand_role`` is ``*``, and nothing is assumed."""
+    account, region = laptop.world.account(ENVIRONMENT), str(laptop.world.state["region"])
+    ssm = laptop.root("ssm")
+    for key, value in (("repository", "shop-staging"), ("cluster", "shop-staging")):
+        ssm.put_parameter(Name=f"/shop/sandbox/{key}", Value=value, Type="String")
+    ssm.put_parameter(Name="/shop/sandbox/service", Value="web", Type="String")
+    balancer = next(iter(BLUEPRINT.layer(ENVIRONMENT).balancers.values()))
+    template = {
+        "Resources": {"Anchor": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
+        "Outputs": {"Url": {"Value": laptop.world.address(balancer)}},
+    }
+    stacks = laptop.root("cloudformation")
+    stacks.create_stack(StackName="shop-sandbox", TemplateBody=json.dumps(template))
+    keys = laptop.person("AWSReservedSSO_Owner_0123456789abcdef")
+    everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+    laptop.root("iam").put_role_policy(
+        RoleName="AWSReservedSSO_Owner_0123456789abcdef",
+        PolicyName="owner",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [everything]}),
+    )
+    own = {"SHIPWAY_SANDBOX_ACCOUNT": account, "SHIPWAY_SANDBOX_REGION": region}
+    [deploys] = page_commands("sandbox")
+    where, home = laptop.clone("own-account"), laptop.home(keys)
+    said = laptop.types(where, home, *deploys.words, **own, AWS_PROFILE=PROFILE)
+    assert said.code == 0, said.text
+    assert "assumed role AWSReservedSSO_Owner_0123456789abcdef" in said.text
+
+
+def test_ten_services_are_a_role_that_iam_takes(laptop: Laptop) -> None:
+    """What is too long for a role's inline policies comes as managed policies, attached to it."""
+    services = tuple(f"service-{number}" for number in range(10))
+    reached = Resources(environment=ENVIRONMENT, services=services, parameters=(), stacks=())
+    contract = replace(
+        BLUEPRINT.contract,
+        environment_policies=(
+            replace(BLUEPRINT.contract.environment_policy(ENVIRONMENT), by_hand_role="people-ten"),
+        ),
+        entries=tuple(entry for entry in BLUEPRINT.contract.entries if entry.event == "by-hand"),
+    )
+    text = bootstrap_template.compose(contract, reached, session=3600)
+    keys = ("Service", "Family", "LogGroup")
+    values = {f"{key}{camel(name)}": f"shop-{name}" for name in services for key in keys}
+    values |= {"Repository": "shop", "Cluster": "shop", "TaskRoles": laptop.arn("task")}
+    laptop.root("cloudformation").create_stack(
+        StackName="people-ten",
+        TemplateBody=text,
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+        Parameters=[
+            {"ParameterKey": name, "ParameterValue": value} for name, value in values.items()
+        ],
+    )
+    laptop.root("cloudformation").get_waiter("stack_create_complete").wait(
+        StackName="people-ten", WaiterConfig={"Delay": 1, "MaxAttempts": 20}
+    )
+    iam = laptop.root("iam")
+    attached = iam.list_attached_role_policies(RoleName="people-ten")["AttachedPolicies"]
+    assert len(attached) == text.count("AWS::IAM::ManagedPolicy")
+    assert len(attached) > 1
+    for policy in attached:
+        version = iam.get_policy(PolicyArn=policy["PolicyArn"])["Policy"]["DefaultVersionId"]
+        document = iam.get_policy_version(PolicyArn=policy["PolicyArn"], VersionId=version)
+        assert sizes.length(document["PolicyVersion"]["Document"]) <= sizes.MANAGED
 
 
 def test_production_stays_closed_by_hand(laptop: Laptop) -> None:
