@@ -457,6 +457,14 @@ CONTRADICTIONS = [
     ),
     (
         'by_hand_role = "*"\n',
+        'by_hand_role = "deploy"\n',
+        (
+            "30  environments.own.by_hand_role: is the role of GitHub's runs: no person may be "
+            "that one; name another"
+        ),
+    ),
+    (
+        'by_hand_role = "*"\n',
         'by_hand_role = "*"\nby_hand_principals = ["role/dev"]\n',
         (
             '31  environments.own.by_hand_principals: by_hand_role is "*", which nobody assumes; '
