@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.example import REPOSITORY
 
 from shipway.reference.exit_codes import exit_codes
 from shipway_sandbox import github
@@ -214,6 +215,7 @@ def triggered(
         sha=here.git("rev-parse", "HEAD"),
         folder=folder,
         workspace=here.folder,
+        repository=REPOSITORY,
         run=github.Run(environment=environment),
         head_ref="feature/x" if name == "pull_request" else "",
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
 from shipway.adoption.answers import Answers, Place, Worker
 from shipway.adoption.look import GITHUB
@@ -34,10 +35,16 @@ _RELEASE_HEAD = """\
 """
 
 
+def schema_line(file: str) -> str:
+    """The line by which an editor finds the schema of a TOML file: see ``adoption.schemas``."""
+    return f"#:schema ./{PurePosixPath(file).stem}.schema.json"
+
+
 def delivery(answers: Answers) -> str:
     """The environments."""
     dockerfile = answers.dockerfile
     parts = [
+        schema_line(DELIVERY),
         _DELIVERY_HEAD,
         "schema = 1",
         f"name = {_text(answers.name)}",
@@ -126,6 +133,7 @@ def release(answers: Answers, workflow: str) -> str:
     remote, name = answers.remote, answers.name
     issuer = () if remote.host == GITHUB else (f"https://{remote.host}/_services/token",)
     parts = [
+        schema_line(RELEASE),
         _RELEASE_HEAD,
         "schema = 1",
         "",

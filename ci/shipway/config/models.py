@@ -206,6 +206,10 @@ class ServiceTable(Table):
         default=True,
         description="Refuse a service whose deployment circuit breaker is off.",
     )
+    require_alarms: Switch = Field(
+        default=True,
+        description="Refuse a service that names deployment alarms which are switched off.",
+    )
     on_pause: Annotated[OnPause, one_of("wait", "leave")] = Field(
         default="wait",
         description="At a PAUSE hook: wait for the answer, or leave with an exit code of its own.",

@@ -55,6 +55,7 @@ def policy_of(service: Service) -> Policy:
         on_failure=service.on_failure,
         on_pause=service.on_pause,
         require_breaker=service.require_circuit_breaker,
+        require_alarms=service.require_alarms,
     )
 
 
