@@ -12,7 +12,7 @@ from shipway.adapters.http import HttpProber
 from shipway.adapters.keyfile import KeyFile
 from shipway.adapters.syft import Syft
 from shipway.adapters.uv import Uv
-from shipway.config.environment import EnvironmentRef
+from shipway.config.environment import EnvironmentRef, Profile
 from shipway.console import Console
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.git import checkout
@@ -28,14 +28,14 @@ if TYPE_CHECKING:
     from shipway.aws.inventory import AwsInventory
 
 
-def account(region: str) -> AwsAccount:
-    """One account's AWS in one region.
+def account(region: str, profile: Profile | None = None) -> AwsAccount:
+    """One account's AWS in one region, as whoever the SDK finds, or as a profile.
 
     boto3 is loaded when this is called and not before: neither a build nor a refusal needs it.
     """
     from shipway.aws.account import AwsAccount  # noqa: PLC0415
 
-    return AwsAccount(region)
+    return AwsAccount(region, profile)
 
 
 def signer(setting: str, aws: Callable[[], AwsAccount]) -> Signer:
@@ -87,7 +87,7 @@ def delivery_context(console: Console, start: Path | None = None) -> DeliveryCon
         # Buildx too takes its time to load; nothing gets here that was refused.
         from shipway.adapters.docker import Buildx  # noqa: PLC0415
 
-        aws = cache(partial(account, destination.region))
+        aws = cache(partial(account, destination.region, destination.profile))
         return EnvironmentContext(
             account=aws,
             cataloguer=Syft(),

@@ -96,7 +96,7 @@ class Layer:
         outputs: Stack → output → what it holds, likewise.
         stand_ins: SSM parameters of secrets → the stand-in that they hold.
         buckets: Buckets that records are copied to.
-        role: The name of the deploy role; empty where nobody but root delivers.
+        role: The path and the name of the deploy role; empty where nobody but root delivers.
         access: The template of that role, as ``nox -s bootstrap`` renders it.
         access_stack: The name of the stack that makes it.
         access_parameters: What that template asks for.

@@ -119,16 +119,26 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A profile of the AWS configuration, and the place that names it, for messages."""
+
+    name: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentRef:
     """What must be known before AWS can be asked anything.
 
-    ``sandbox`` says that this environment is the embedded one, which is started for it.
+    ``sandbox`` says that this environment is the embedded one, which is started for it; ``profile``
+    is who a person is there where nothing else says it.
     """
 
     name: str
     account: str
     region: str
     sandbox: bool = False
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

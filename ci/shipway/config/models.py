@@ -290,6 +290,19 @@ class EnvironmentTable(Table):
         default="",
         description="The IAM role that a delivery must have assumed. Without it any role will do.",
     )
+    profile: Annotated[
+        str,
+        Rule(
+            expected="the name of a profile of the AWS configuration",
+            shape=r"[A-Za-z0-9][A-Za-z0-9 _./@+:-]{0,127}",
+            references=EARLY,
+        ),
+    ] = Field(
+        default="",
+        description="The profile of the AWS configuration (`aws configure sso`) that a person "
+        "delivers with. `AWS_PROFILE` and keys in the environment go before it, and GitHub's runs "
+        "never ask for it. See [by hand](by-hand.md).",
+    )
     timeout: Annotated[int, number("seconds", 1, 86400)] = Field(
         default=900,
         description="Seconds that a rollout may take, for services that do not say otherwise.",

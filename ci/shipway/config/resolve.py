@@ -14,13 +14,20 @@ from shipway.config.environment import (
     EnvironmentRef,
     EvidenceSettings,
     ImageSettings,
+    Profile,
     Scanning,
     Service,
 )
 from shipway.config.load import Declared, same_services
 from shipway.config.models import HOST, DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
 from shipway.config.positions import KeyPath
-from shipway.config.problems import Problem, configuration_error, problem_lines
+from shipway.config.problems import (
+    Problem,
+    configuration_error,
+    dotted,
+    line_of,
+    problem_lines,
+)
 from shipway.config.references import Found, Missing, Reference, References, Resolution
 from shipway.config.rules import Resolved, problems_of
 from shipway.errors import UnresolvedReferenceError
@@ -45,7 +52,7 @@ def find(declared: Declared, variables: Mapping[str, str]) -> EnvironmentRef:
         UnresolvedReferenceError: An environment variable that one of them needs is not set.
         ConfigurationError: A variable holds something that is no account or no region.
     """
-    early = {(*declared.path, key) for key in ("account", "region")}
+    early = {(*declared.path, key) for key in ("account", "region", "profile")}
     needed = {path: ref for path, ref in _referring(declared).items() if path in early}
     resolutions = _from_variables(needed.values(), variables)
     _require_resolved(declared, needed, resolutions, "")
@@ -60,7 +67,15 @@ def find(declared: Declared, variables: Mapping[str, str]) -> EnvironmentRef:
         account=environment.account,
         region=environment.region,
         sandbox=environment.sandbox,
+        profile=_profile(declared, environment.profile),
     )
+
+
+def _profile(declared: Declared, name: str) -> Profile | None:
+    path = (*declared.path, "profile")
+    document = declared.document
+    where = f"{document.path}:{line_of(path, document.lines)} {dotted(path)}"
+    return Profile(name=name, where=where) if name else None
 
 
 def image(declared: Declared, variables: Mapping[str, str]) -> ImageSettings:

@@ -66,6 +66,15 @@ class Aws(Protocol):
         """The key id in use."""
         ...
 
+    def assume(self, role: str, session: str) -> None:
+        """Go on as another role, by its ARN, for every later call.
+
+        Args:
+            role: The role's ARN.
+            session: What the session is to be called: 2 to 64 of ``A-Za-z0-9+=,.@_-``.
+        """
+        ...
+
     def repository(self, environment: Environment) -> ImageStore:
         """The repository that holds the environment's images."""
         ...

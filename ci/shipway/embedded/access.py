@@ -51,12 +51,12 @@ class Access:
             **dict(self._of_layer(layer)),
             **dict(self._of_source(wanted.source, declared)),
         }
-        role = self.contract.environment_policy(layer.environment).role
+        environment_policy = self.contract.environment_policy(layer.environment)
         return replace(
             layer,
-            role=role,
+            role=f"{environment_policy.role_path}{environment_policy.role}".removeprefix("/"),
             access=access,
-            access_stack=bootstrap_template.stack_of(role),
+            access_stack=bootstrap_template.stack_name(self.contract, layer.environment),
             access_parameters={
                 name: value
                 for name, value in values.items()

@@ -79,6 +79,36 @@ def _numbers(props: Record) -> Record:
     return fixed
 
 
+@corrects("cloudformation.role-boundary", "provisioners._RESOURCE_HANDLERS[AWS::IAM::Role][create]")
+def create_role(logical_id: str, props: Record, stack: str) -> Any:
+    """AWS::IAM::Role made, its permissions boundary included."""
+    made = original("provisioners._RESOURCE_HANDLERS[AWS::IAM::Role][create]")(
+        logical_id, props, stack
+    )
+    _bound(made[0], props)
+    return made
+
+
+@corrects("cloudformation.role-boundary", "provisioners._RESOURCE_HANDLERS[AWS::IAM::Role][update]")
+def update_role(
+    physical_id: str, old: Record, new: Record, stack: str, logical_id: str | None = None
+) -> Any:
+    """AWS::IAM::Role updated, its permissions boundary included."""
+    made = original("provisioners._RESOURCE_HANDLERS[AWS::IAM::Role][update]")(
+        physical_id, old, new, stack, logical_id
+    )
+    _bound(made[0], new)
+    return made
+
+
+def _bound(name: str, props: Record) -> None:
+    role = iam._roles[name]
+    if boundary := props.get("PermissionsBoundary"):
+        role["PermissionsBoundary"] = boundary
+    else:
+        role.pop("PermissionsBoundary", None)
+
+
 @corrects(
     "cloudformation.oidc-provider",
     "provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider][create]",

@@ -12,6 +12,7 @@ from typing import Final
 from shipway_sandbox.emulator.difference import KnownDifference, Reach
 
 _SERVICE: Final = "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service]"
+_ROLE: Final = "provisioners._RESOURCE_HANDLERS[AWS::IAM::Role]"
 _PROVIDER: Final = "provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider]"
 
 DIFFERENCES: Final = (
@@ -48,6 +49,13 @@ DIFFERENCES: Final = (
         page="AWS::IAM::OIDCProvider",
         ministack="refuses the type",
         adds=(f"{_PROVIDER}[create]", f"{_PROVIDER}[delete]"),
+    ),
+    KnownDifference(
+        name="cloudformation.role-boundary",
+        aws="a role of a template is bounded by its PermissionsBoundary",
+        page="AWS::IAM::Role",
+        ministack="drops it",
+        replaces=(f"{_ROLE}[create]", f"{_ROLE}[update]"),
     ),
     KnownDifference(
         name="cloudformation.service-whole",
@@ -296,6 +304,13 @@ DIFFERENCES: Final = (
         ministack="never asks",
         replaces=("ecs._ACTION_MAP[RegisterTaskDefinition]", "ecs._ACTION_MAP[RunTask]"),
         needs=("iam.ecs-resources",),
+    ),
+    KnownDifference(
+        name="iam.principal-arn",
+        aws="aws:PrincipalArn of a session is the ARN of its role, with the role's path",
+        page="AWS global condition context keys",
+        ministack="takes the session's own ARN, which no pattern of roles matches",
+        replaces=("iam_evaluator._resolve_condition_key",),
     ),
     KnownDifference(
         name="iam.wildcards-whole",

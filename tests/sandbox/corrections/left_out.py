@@ -8,6 +8,7 @@ from typing import Any
 API = (
     "alb.answers-in-its-region",
     "cloudformation.oidc-provider",
+    "cloudformation.role-boundary",
     "cloudformation.service-whole",
     "cloudformation.task-definitions-whole",
     "ecr.image-calls",
@@ -24,6 +25,7 @@ API = (
     "iam.denials-name-the-resource",
     "iam.ecs-resources",
     "iam.pass-role",
+    "iam.principal-arn",
     "iam.wildcards-whole",
     "sts.verifies-web-identity",
 )

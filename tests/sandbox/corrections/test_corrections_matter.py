@@ -129,7 +129,17 @@ def template_facts(world: Any) -> dict[str, Any]:
     )
     check = {"Command": ["CMD", "/bin/busybox", "true"], "Interval": 7}
     container = {"Name": "web", "Image": "none", "HealthCheck": check}
+    boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    nobody = {"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}]}
     service = {
+        "Bounded": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "RoleName": "bounded",
+                "PermissionsBoundary": boundary,
+                "AssumeRolePolicyDocument": nobody,
+            },
+        },
         "Definition": {
             "Type": "AWS::ECS::TaskDefinition",
             "Properties": {"Family": "templated", "ContainerDefinitions": [container]},
@@ -145,15 +155,21 @@ def template_facts(world: Any) -> dict[str, Any]:
             },
         },
     }
-    stacks.create_stack(StackName="templated", TemplateBody=json.dumps({"Resources": service}))
+    stacks.create_stack(
+        StackName="templated",
+        TemplateBody=json.dumps({"Resources": service}),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
     stacks.get_waiter("stack_create_complete").wait(
         StackName="templated", WaiterConfig={"Delay": 1, "MaxAttempts": 10}
     )
     made = ecs.describe_task_definition(taskDefinition="templated")["taskDefinition"]
     templated = ecs.describe_services(cluster="tests", services=["templated"])["services"][0]
+    bounded = world.client("iam").get_role(RoleName="bounded")["Role"]
     check_made = made["containerDefinitions"][0].get("healthCheck", {})
     return {
         "cloudformation.oidc-provider": not refused[0],
+        "cloudformation.role-boundary": "PermissionsBoundary" in bounded,
         "cloudformation.service-whole": templated["healthCheckGracePeriodSeconds"] == 9,
         "cloudformation.task-definitions-whole": check_made.get("interval") == 7,
     }
@@ -276,6 +292,25 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
             "Condition": {"StringLike": {"sts:ExternalId": "v*-stable"}},
         },
     )
+    visitor = role_with(
+        world,
+        f"visitor-{service.name}",
+        [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}],
+    )
+    for_visitors = role_with(
+        world,
+        f"for-visitors-{service.name}",
+        [],
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+            "Condition": {"ArnLike": {"aws:PrincipalArn": visitor}},
+        },
+    )
+    visits = error_of(
+        as_role(world, visitor, "sts").assume_role, RoleArn=for_visitors, RoleSessionName="visit"
+    )
     newline = error_of(
         world.client("sts").assume_role,
         RoleArn=guarded,
@@ -287,6 +322,7 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         "iam.denials-name-the-resource": f"on resource: {arn} because" in other[1],
         "iam.ecs-resources": not updated[0],
         "iam.pass-role": "iam:PassRole on resource: " + passed in registered[1],
+        "iam.principal-arn": not visits[0],
         "iam.wildcards-whole": newline[0] == "AccessDenied",
         "sts.verifies-web-identity": forged[0] == "InvalidIdentityToken",
     }

@@ -205,8 +205,8 @@ def test_what_is_missing_or_left_over_is_named(repository: Path) -> None:
     reasons = {difference.path: difference.what for difference in differences_in(repository)}
     assert reasons == {
         WORKFLOW: "the workflow is missing",
-        PRODUCTION: "the deploy role: the file is missing",
-        "ci/iam/old.yaml": "no event leads to this environment: remove the file",
+        PRODUCTION: "the deploy roles: the file is missing",
+        "ci/iam/old.yaml": "no role is made for this environment: remove the file",
     }
     with pytest.raises(ConfigurationError, match="there is no"):
         contract_task.write_files(repository, contract_task.render(*contract_task.read(repository)))

@@ -18,6 +18,7 @@ from shipway.delivery.deliver import Order as Ordered
 from shipway.delivery.deliver import deliver
 from shipway.delivery.ending import DeliveryOutcome
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
+from shipway.errors import AccessDeniedError
 from shipway.image.build import BuildRequest
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.referrers import AttachedDocument, Referrer
@@ -434,11 +435,25 @@ class Cloud:
     account: str = ACCOUNT
     key: str = "ASIAEXAMPLE"
     fails: BaseException | None = None
+    trusts: bool = True
+    assumed: list[tuple[str, str]] = field(default_factory=list)
 
     def identity(self) -> Identity:
         if self.fails is not None:
             raise self.fails
         return Identity(account=self.account, arn=self.arn)
+
+    def assume(self, role: str, session: str) -> None:
+        if not self.trusts:
+            raise AccessDeniedError(
+                "sts:AssumeRole is not allowed: User: x is not authorized to perform: "
+                f"sts:AssumeRole on resource: {role}",
+                where=role,
+            )
+        self.assumed.append((role, session))
+        self.key, self.account = "ASIAEXAMPLE", role.split(":")[4]
+        name = role.rpartition("/")[2]
+        self.arn = f"arn:aws:sts::{self.account}:assumed-role/{name}/{session}"
 
     def access_key_id(self) -> str:
         return self.key
@@ -503,7 +518,9 @@ class World:
         )
 
     def open_environment(self, destination: EnvironmentRef) -> EnvironmentContext:
-        assert destination == EnvironmentRef(name="staging", account=ACCOUNT, region="eu-west-1")
+        assert replace(destination, sandbox=False) == EnvironmentRef(
+            name="staging", account=ACCOUNT, region="eu-west-1"
+        )
         self.opened += 1
         if self.opening is not None:
             raise self.opening

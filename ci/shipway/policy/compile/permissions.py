@@ -49,18 +49,18 @@ def promotes(resources: Resources, tasks: Sequence[Task]) -> bool:
     return bool(resources.source) and "publish" in tasks
 
 
-def source_policy(role: str) -> Document:
+def source_policy(roles: Sequence[str]) -> Document:
     """What the policy of the source's repository must allow, where it is another account's.
 
     "Cross-account policy evaluation logic" (IAM User Guide): both sides must allow it.
 
     Args:
-        role: The ARN of the deploy role.
+        roles: The ARNs of the roles that promote.
     """
     allowed = {
         "Sid": "LetImagesBePromoted",
         "Effect": "Allow",
-        "Principal": {"AWS": role},
+        "Principal": {"AWS": list(roles) if len(roles) > 1 else roles[0]},
         "Action": list(PROMOTED),
     }  # no resource: it is the policy of one repository
     return {"Version": "2012-10-17", "Statement": [allowed]}

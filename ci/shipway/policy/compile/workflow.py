@@ -104,11 +104,16 @@ def regions(contract: Contract, time: Budget) -> tuple[Region, ...]:
         Region(
             name="job", lines=tuple(_job(contract, time)), what="who passes, where, for how long"
         ),
-        Region(
-            name="session",
-            lines=(f"          role-duration-seconds: {time.session}",),
-            what="how long the credentials last",
-        ),
+        # A called workflow has the OIDC step, and its own repository says how long it lasts.
+        *(() if contract.source.called_workflow else (_session(time),)),
+    )
+
+
+def _session(time: Budget) -> Region:
+    return Region(
+        name="session",
+        lines=(f"          role-duration-seconds: {time.session}",),
+        what="how long the credentials last",
     )
 
 
@@ -156,7 +161,10 @@ def _job(contract: Contract, time: Budget) -> list[str]:
     ]
     lines += ["# compare every character.", "if: >-"]
     lines += [f"  {part}" for part in job_condition.job_condition(contract)]
-    if github_environment:
+    called = contract.source.called_workflow if contract.source else ""
+    if called:
+        lines += _call(called, github_environment)
+    elif github_environment:
         lines.append(f"environment: {github_environment}")
     lines += [
         "# One delivery at a time to each environment, and none is dropped while it waits.",
@@ -167,6 +175,22 @@ def _job(contract: Contract, time: Budget) -> list[str]:
         "permissions:",
         "  contents: read # checkout, and where a tag points now",
         "  id-token: write # the gate's proof, and AWS by OIDC: no key is stored anywhere",
-        f"timeout-minutes: {time.minutes} # build, rollout, roll-back and verification",
     ]
+    if not called:
+        lines.append(
+            f"timeout-minutes: {time.minutes} # build, rollout, roll-back and verification"
+        )
     return [f"    {line}" for line in lines]
+
+
+def _call(called: str, github_environment: str) -> list[str]:
+    """The call of the workflow that holds the job, at the very ref that the contract pins.
+
+    "Reuse workflows" (GitHub Docs): a job that calls one has neither an environment nor a time-out
+    of its own, so the environment is handed on as an input.
+    """
+    file, _, ref = called.partition("@")
+    lines = [f"uses: {file}@{ref.removeprefix(BRANCHES).removeprefix(TAGS)}"]
+    if github_environment:
+        lines += ["with:", f"  environment: {github_environment}"]
+    return lines
