@@ -275,7 +275,7 @@ container = "api"
     start = "ci/delivery.toml:"
     assert error.details == (
         f"{start}3  image.build_args.A: should be a text, not 1",
-        f'{start}3  image.build_args.a b: should be the name of a build argument, not "a b"',
+        f'{start}3  image.build_args."a b": should be the name of a build argument, not "a b"',
         f'{start}3  image.platforms[0]: should be a platform such as "linux/amd64", not "linux"',
         f'{start}3  image.platforms[1]: should be a platform such as "linux/amd64", not 3',
         (
