@@ -70,6 +70,8 @@ def seed_image(
     port: int = _PORT,
     path: str = "/health",
     status: int = _OK,
+    starts: str = "",
+    checks: str = "",
 ) -> OciImage:
     """The first version of a service: a web server from a static busybox.
 
@@ -79,6 +81,8 @@ def seed_image(
         port: What it listens on; 0 for a worker, which only waits.
         path: What is asked for its health.
         status: What it answers there.
+        starts: A program that a task definition starts instead; it is the web server then.
+        checks: A program that a container's health check runs; it finds all well.
 
     Returns:
         The same bytes for the same arguments.
@@ -93,6 +97,12 @@ def seed_image(
     if status != _OK:
         text = f"HTTP/1.1 {status} Bootstrap\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         files["www/.answer"] = (text.encode(), 0o644)
+    script = f"trap 'kill $child; exit 0' TERM; {_server(port, status)} & child=$!; wait $child"
+    files |= {
+        _place(name): (f"#!/bin/busybox sh\n{text}\n".encode(), 0o755)
+        for name, text in ((checks, "exit 0"), (starts, script))
+        if name and name != "/bin/busybox"
+    }
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
         for file, (content, mode) in files.items():
@@ -100,13 +110,15 @@ def seed_image(
             entry.size, entry.mode = len(content), mode
             archive.addfile(entry, io.BytesIO(content))
     layer = gzip.compress(plain.getvalue(), compresslevel=1, mtime=0)
-    script = f"trap 'kill $child; exit 0' TERM; {_server(port, status)} & child=$!; wait $child"
     config = json.dumps(
         {
             "architecture": "amd64",
             "os": "linux",
             "created": _CREATED,
-            "config": {"Entrypoint": ["/bin/busybox", "sh", "-c", script]},
+            "config": {
+                "Entrypoint": ["/bin/busybox", "sh", "-c", script],
+                "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"],
+            },
             "rootfs": {"type": "layers", "diff_ids": [_digest(plain.getvalue())]},
             "history": [{"created": _CREATED, "created_by": "shipway_sandbox.compute"}],
         }
@@ -120,6 +132,11 @@ def seed_image(
         }
     ).encode()
     return OciImage(manifest=manifest, blobs=(config, layer))
+
+
+def _place(program: str) -> str:
+    """Where a program lies in the image; one without a path is looked for in PATH."""
+    return program.strip("/") if "/" in program else f"usr/local/bin/{program}"
 
 
 def _server(port: int, status: int) -> str:
@@ -209,16 +226,18 @@ def create(admin: Client, layer: Layer, state: Mapping[str, Any], busybox: bytes
         endpoint = str(state["endpoint"])
         return template.render(layer, images=images, endpoint=endpoint, count=count)
 
-    _stack(cloudformation, "create", layer.stack, text(count=False))
+    run_stack(cloudformation, "create", layer.stack, text(count=False))
     for service in layer.services:
         put_image(state, layer.repository, seeds[service.key], f"{BOOTSTRAP_TAG}-{service.key}")
     if layer.access:
-        _stack(cloudformation, "create", layer.access_stack, layer.access, layer.access_parameters)
+        run_stack(
+            cloudformation, "create", layer.access_stack, layer.access, layer.access_parameters
+        )
     for stack in layer.outputs:
         if stack != layer.stack:
             own = template.render_outputs(layer, stack, endpoint=str(state["endpoint"]))
-            _stack(cloudformation, "create", stack, own)
-    _stack(cloudformation, "update", layer.stack, text(count=True))
+            run_stack(cloudformation, "create", stack, own)
+    run_stack(cloudformation, "update", layer.stack, text(count=True))
 
 
 def _seed(busybox: bytes, service: ServicePlan) -> OciImage:
@@ -226,13 +245,18 @@ def _seed(busybox: bytes, service: ServicePlan) -> OciImage:
     return seed_image(busybox, port=service.port, path=service.health_path, status=status)
 
 
-def _stack(
+def run_stack(
     cloudformation: Any,
     verb: str,
     name: str,
     body: str,
     parameters: Mapping[str, str] | None = None,
 ) -> None:
+    """Create or update a stack and wait for its end.
+
+    Raises:
+        SandboxError: It did not come up.
+    """
     call_stack = cloudformation.create_stack if verb == "create" else cloudformation.update_stack
     call_stack(
         StackName=name,

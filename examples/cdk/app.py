@@ -110,7 +110,7 @@ class Compute(cdk.Stack):
             key="web",
             port=8080,
             health_path="/health",
-            environment={"GREETING": self.node.try_get_context("greeting") or "Ahoy"},
+            environment={"GREETING": "Ahoy"},
             secrets=secrets,
         )
         DeliveredService(self, "Worker", delivered, key="worker", secrets=secrets)

@@ -106,9 +106,9 @@ class DeliveredService(Construct):
             )
         )
         # shipway never sends a count, so the scaling's count holds through a delivery.
-        self.service.auto_scale_task_count(
-            min_capacity=1, max_capacity=4
-        ).scale_on_cpu_utilization("Cpu", target_utilization_percent=60)
+        self.service.auto_scale_task_count(min_capacity=1, max_capacity=4).scale_on_cpu_utilization(
+            "Cpu", target_utilization_percent=60
+        )
         ssm.StringParameter(
             self,
             "Name",

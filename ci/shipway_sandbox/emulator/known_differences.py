@@ -108,13 +108,6 @@ DIFFERENCES: Final = (
         replaces=(f"{_SERVICE}[create]", f"{_SERVICE}[update]"),
     ),
     KnownDifference(
-        name="cloudformation.task-definitions-whole",
-        aws="every property of a container definition reaches ECS",
-        page="AWS::ECS::TaskDefinition ContainerDefinition",
-        ministack="leaves HealthCheck, Secrets and others in template spelling",
-        replaces=("provisioners._normalize_container_defs",),
-    ),
-    KnownDifference(
         name="cloudformation.takes-network-and-scaling",
         aws="rules of security groups, elastic addresses, NAT gateways, scalable targets and "
         "policies, and a cluster's capacity providers are resources of a template",
@@ -125,6 +118,13 @@ DIFFERENCES: Final = (
             for kind in _TAKEN
             for verb in ("create", "update", "delete")
         ),
+    ),
+    KnownDifference(
+        name="cloudformation.task-definitions-whole",
+        aws="every property of a container definition reaches ECS",
+        page="AWS::ECS::TaskDefinition ContainerDefinition",
+        ministack="leaves HealthCheck, Secrets and others in template spelling",
+        replaces=("provisioners._normalize_container_defs",),
     ),
     KnownDifference(
         name="cloudformation.waits-for-services",
@@ -460,6 +460,10 @@ REACHES: Final = (
             "ecs._run_task",
             "iam._create_oidc_provider",
         ),
+    ),
+    Reach(
+        because="which resource types there are is written nowhere else",
+        places=("provisioners._RESOURCE_HANDLERS",),
     ),
     Reach(
         because="whose key a request was signed with is kept nowhere else",

@@ -104,7 +104,7 @@ def _await_steady(physical_id: str) -> None:
             )
         if time.monotonic() > deadline:
             raise ValueError(
-                "Resource handler returned message: \"Exceeded attempts to wait\" "
+                'Resource handler returned message: "Exceeded attempts to wait" '
                 "(HandlerErrorCode: NotStabilized)"
             )
         time.sleep(_LOOK_SECONDS)
