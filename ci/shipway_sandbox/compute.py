@@ -270,7 +270,7 @@ def run_stack(
     _wait_for_stack(cloudformation, name)
 
 
-def _wait_for_stack(cloudformation: Any, name: str, seconds: float = 30.0) -> None:
+def _wait_for_stack(cloudformation: Any, name: str, seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while True:
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]

@@ -368,6 +368,14 @@ DIFFERENCES: Final = (
         needs=("iam.ecs-resources",),
     ),
     KnownDifference(
+        name="iam.loopback-is-secure",
+        aws="every request comes over TLS, so that a policy that denies without it denies nothing; "
+        "here no request leaves the machine",
+        page="AWS global condition context keys, aws:SecureTransport",
+        ministack="says of HTTP on this machine what is true of HTTP on a network",
+        replaces=("app.pin_request_origin",),
+    ),
+    KnownDifference(
         name="iam.wildcards-whole",
         aws="a wildcard matches the whole value, line ends included",
         page="IAM JSON policy elements: Condition operators",
