@@ -98,9 +98,11 @@ def seed_image(
         text = f"HTTP/1.1 {status} Bootstrap\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         files["www/.answer"] = (text.encode(), 0o644)
     script = f"trap 'kill $child; exit 0' TERM; {_server(port, status)} & child=$!; wait $child"
+    # Both may be the shell: what the container starts is its first process.
+    first = f"[ $$ = 1 ] || exit 0; {script}" if starts == checks else script
     files |= {
         _place(name): (f"#!/bin/busybox sh\n{text}\n".encode(), 0o755)
-        for name, text in ((checks, "exit 0"), (starts, script))
+        for name, text in ((checks, "exit 0"), (starts, first))
         if name and name != "/bin/busybox"
     }
     plain = io.BytesIO()

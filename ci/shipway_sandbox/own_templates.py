@@ -20,7 +20,7 @@ from shipway_sandbox.template import camel
 Client = Callable[[str], Any]
 Record = dict[str, Any]
 
-_SECONDS: Final = 300.0
+_SECONDS: Final = 150.0
 """CloudFormation's own patience is hours; a stack of two services takes some ten seconds here."""
 _POLL_SECONDS: Final = 0.2
 _WAITER: Final = "sidecar"
@@ -141,9 +141,26 @@ class _Templates:
             if status.endswith(("FAILED", "ROLLBACK_COMPLETE")):
                 raise self._failed(template, _reasons(cloudformation, template.stack))
             if time.monotonic() > deadline:
-                reason = f"the stack {template.stack} is still {status} after {_SECONDS:.0f} s"
-                raise self._failed(template, (reason,))
+                raise self._failed(template, tuple(self._unsteady(cloudformation, template)))
             time.sleep(_POLL_SECONDS)
+
+    def _unsteady(self, cloudformation: Any, template: OwnTemplate) -> Iterator[str]:
+        """What a stack still waits for, with ECS's last word on a service."""
+        answer = cloudformation.describe_stack_resources(StackName=template.stack)
+        for resource in answer["StackResources"]:
+            arn = str(resource.get("PhysicalResourceId", ""))
+            if resource["ResourceType"] != "AWS::ECS::Service" or ":service/" not in arn:
+                continue
+            cluster, _, name = arn.partition(":service/")[2].rpartition("/")
+            listed = self.admin("ecs").describe_services(cluster=cluster, services=[name])
+            for service in listed["services"]:
+                if service["deployments"][0]["rolloutState"] != "COMPLETED":
+                    said = service["events"][0]["message"] if service.get("events") else "nothing"
+                    yield (
+                        f"Resources.{resource['LogicalResourceId']} (AWS::ECS::Service): is not "
+                        f"steady after {_SECONDS:.0f} s; ECS says: {said}"
+                    )
+        yield f"the stack {template.stack} is not complete after {_SECONDS:.0f} s"
 
     def _failed(self, template: OwnTemplate, reasons: tuple[str, ...]) -> SandboxError:
         return SandboxError(

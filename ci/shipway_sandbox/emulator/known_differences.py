@@ -360,20 +360,20 @@ DIFFERENCES: Final = (
         ),
     ),
     KnownDifference(
-        name="iam.pass-role",
-        aws="handing a role to a task needs iam:PassRole on it, with iam:PassedToService",
-        page="Grant a user permissions to pass a role to an AWS service",
-        ministack="never asks",
-        replaces=("ecs._ACTION_MAP[RegisterTaskDefinition]", "ecs._ACTION_MAP[RunTask]"),
-        needs=("iam.ecs-resources",),
-    ),
-    KnownDifference(
         name="iam.loopback-is-secure",
         aws="every request comes over TLS, so that a policy that denies without it denies nothing; "
         "here no request leaves the machine",
         page="AWS global condition context keys, aws:SecureTransport",
         ministack="says of HTTP on this machine what is true of HTTP on a network",
         replaces=("app.pin_request_origin",),
+    ),
+    KnownDifference(
+        name="iam.pass-role",
+        aws="handing a role to a task needs iam:PassRole on it, with iam:PassedToService",
+        page="Grant a user permissions to pass a role to an AWS service",
+        ministack="never asks",
+        replaces=("ecs._ACTION_MAP[RegisterTaskDefinition]", "ecs._ACTION_MAP[RunTask]"),
+        needs=("iam.ecs-resources",),
     ),
     KnownDifference(
         name="iam.wildcards-whole",

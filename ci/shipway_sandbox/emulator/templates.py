@@ -256,7 +256,7 @@ class _Made:
                 secret["ValueFrom"] = stand_ins[secret["Name"]]
         seed = self.seeds.setdefault(key, {"port": 0, "path": "/", "status": 200})
         seed["starts"] = _program(container.get("EntryPoint"))
-        seed["checks"] = _program((container.get("HealthCheck") or {}).get("Command", [])[1:])
+        seed["checks"] = _checker((container.get("HealthCheck") or {}).get("Command"))
         ports = [mapping.get("ContainerPort") for mapping in container.get("PortMappings") or []]
         seed["port"] = next((int(port) for port in ports if str(port).isdigit()), 0)
 
@@ -299,6 +299,13 @@ def _program(words: Any) -> str:
     """What a container would start that is not in its stand-in."""
     first = words[0] if isinstance(words, list) and words else ""
     return first if isinstance(first, str) else ""
+
+
+def _checker(command: Any) -> str:
+    """What a container's health check runs: a program, or the shell."""
+    if not isinstance(command, list) or not command:
+        return ""
+    return "/bin/sh" if command[0] == "CMD-SHELL" else _program(command[1:])
 
 
 def _idle(container: Record, image: str) -> None:
