@@ -1,6 +1,6 @@
 """The CDK example: synthesised, up in the sandbox, delivered to, and its stack updated after that.
 
-The templates are what ``cdk synth`` writes, and the update sends them as they are.
+The command line is the CDK's own and knows nothing of the sandbox but its address.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import boto3  # the test plays the platform team, who update a stack
 import pytest
+from botocore.exceptions import WaiterError  # the same
 
 if TYPE_CHECKING:
     from tests.entry.conftest import Here, Open
@@ -47,7 +47,7 @@ by_hand_role = "*"
 """
 
 
-def _run(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> None:
+def _run(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
     done = subprocess.run(
         words,
         check=False,
@@ -58,6 +58,7 @@ def _run(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> None:
         env={**os.environ, **(env or {})},
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,19 +67,15 @@ class Cdk:
 
     folder: Path
 
-    def synth(self, out: Path, **context: str) -> None:
-        """``cdk synth``, as the example's README has it."""
-        words = [word for pair in context.items() for word in ("-c", "=".join(pair))]
-        _run(
+    def types(self, *words: str, env: Mapping[str, str] | None = None) -> str:
+        """``cdk``, as the example's README has it; what it says."""
+        return _run(
             str(self.folder / "node_modules" / ".bin" / "cdk"),
-            "synth",
-            "--quiet",
-            "--no-notices",
-            "--output",
-            str(out),
             *words,
+            "--no-notices",
             cwd=self.folder,
             env={
+                **(env or {}),
                 "PATH": f"{self.folder / '.venv' / 'bin'}:{os.environ['PATH']}",
                 "CDK_DISABLE_CLI_TELEMETRY": "true",
                 "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
@@ -128,26 +125,25 @@ class Account:
         [container] = live["containerDefinitions"]
         return container
 
-    def update(self, stack: str, body: str) -> str:
-        """Update a stack as ``cdk deploy`` does; its status in the end."""
-        cloudformation = self.client("cloudformation")
-        cloudformation.update_stack(
-            StackName=stack, TemplateBody=body, Capabilities=["CAPABILITY_NAMED_IAM"]
-        )
-        deadline = time.monotonic() + 120
-        while True:
-            [described] = cloudformation.describe_stacks(StackName=stack)["Stacks"]
-            if not described["StackStatus"].endswith("IN_PROGRESS"):
-                return str(described["StackStatus"])
-            assert time.monotonic() < deadline, described
-            time.sleep(0.2)
+    @property
+    def owner(self) -> dict[str, str]:
+        """The environment in which the CDK's command line reaches it."""
+        return {
+            "AWS_ENDPOINT_URL": str(self.state["endpoint"]),
+            "AWS_ACCESS_KEY_ID": str(self.state["accounts"]["local"]),
+            "AWS_SECRET_ACCESS_KEY": str(self.state["root_secret_access_key"]),
+            "AWS_REGION": str(self.state["region"]),
+            "AWS_EC2_METADATA_DISABLED": "true",
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        }
 
 
-def greeting(template: Path, word: str) -> str:
-    """What was synthesised, with another value of the one variable."""
+def change(template: Path) -> None:
+    """Another value of one variable in what was synthesised: a second synthesis takes a minute."""
     text = template.read_text(encoding="utf-8")
     assert text.count('"Ahoy"') == 1
-    return text.replace('"Ahoy"', f'"{word}"')
+    template.write_text(text.replace('"Ahoy"', '"Moin"'), encoding="utf-8")
 
 
 @pytest.fixture
@@ -159,7 +155,7 @@ def shop(cdk: Cdk, tmp_path: Path, env: dict[str, str], open_folder: Open) -> It
     shutil.copy(_EXAMPLE / "delivery.toml", here.folder / "ci" / "delivery.toml")
     (here.folder / "ci" / "release.toml").write_text(_CONTRACT, encoding="utf-8")
     (here.folder / ".gitignore").write_text("cdk.out/\nevidence/\n", encoding="utf-8")
-    cdk.synth(here.folder / "cdk.out", name="shop", environment="local")
+    cdk.types("synth", "--quiet", "-c", "environment=local", "--output", f"{here.folder}/cdk.out")
     here.git("init", "--quiet", "--initial-branch=main")
     here.git("add", "--all")
     here.git("commit", "--quiet", "--message=first")
@@ -169,7 +165,9 @@ def shop(cdk: Cdk, tmp_path: Path, env: dict[str, str], open_folder: Open) -> It
         here.types("shipway", "sandbox", "--down")
 
 
-def test_a_stack_update_keeps_the_image_that_was_delivered(shop: Here, cache: Path) -> None:
+def test_what_the_cdk_deploys_after_a_delivery_keeps_the_delivered_image(
+    shop: Here, cdk: Cdk, cache: Path
+) -> None:
     delivered = shop.types("shipway", "deploy", "--env", "local", seconds=_SECONDS)
     assert delivered.code == 0, delivered.out + delivered.err
     [file] = (cache / "shipway" / "sandbox").glob("*shop-*/world.json")
@@ -180,16 +178,33 @@ def test_a_stack_update_keeps_the_image_that_was_delivered(shop: Here, cache: Pa
     assert {account.container(key)["image"] for key in ("web", "worker")} == {image}
 
     # The platform team changes a variable, and knows nothing of the release.
-    synthesised = shop.folder / "cdk.out" / "shop-local.template.json"
-    assert account.update("shop-local", greeting(synthesised, "Moin")) == "UPDATE_COMPLETE"
+    out = ("--app", str(shop.folder / "cdk.out"))
+    change(shop.folder / "cdk.out" / "shop-local.template.json")
+    # The sandbox stood in for what bootstrap writes.
+    account.client("ssm").delete_parameter(Name="/cdk-bootstrap/hnb659fds/version")
+    place = f"aws://{account.state['accounts']['local']}/{account.state['region']}"
+    cdk.types("bootstrap", place, *out, env=account.owner)
+    cdk.types("deploy", "shop-local", "--require-approval", "never", *out, env=account.owner)
     web = account.container("web")
     assert {"name": "GREETING", "value": "Moin"} in web["environment"]
     assert web["image"] == image
+    diff = cdk.types("diff", "shop-local", *out, env=account.owner)
+    assert "Number of stacks with differences: 0" in diff
 
-    # A parameter that names no image: CloudFormation goes back to what ran.
-    account.client("ssm").put_parameter(
-        Name="/shop/local/image", Value="localhost/none:first", Overwrite=True
+    # Without the parameter's value the same deployment would put another image there.
+    parameters = account.client("ssm")
+    parameters.put_parameter(Name="/shop/local/image", Value="localhost/none:1", Overwrite=True)
+    cloudformation = account.client("cloudformation")
+    cloudformation.update_stack(
+        StackName="shop-local",
+        UsePreviousTemplate=True,
+        Capabilities=["CAPABILITY_NAMED_IAM"],
     )
-    rolled_back = account.update("shop-local", greeting(synthesised, "Servus"))
-    assert rolled_back == "UPDATE_ROLLBACK_COMPLETE"
+    with pytest.raises(WaiterError, match="UPDATE_ROLLBACK_COMPLETE"):
+        cloudformation.get_waiter("stack_update_complete").wait(
+            StackName="shop-local", WaiterConfig={"Delay": 1, "MaxAttempts": 120}
+        )
     assert account.container("web")["image"] == image
+
+    cdk.types("destroy", "--all", "--force", *out, env=account.owner)
+    assert account.client("ecs").list_clusters()["clusterArns"] == []
