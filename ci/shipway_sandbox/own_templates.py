@@ -242,17 +242,17 @@ class _Templates:
 
     def _images(self, repository: str, seeds: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
         """Container → its stand-in, put into the repository."""
-        first = ""
+        first, host = "", compute.registry_of(self.state, self.layer)
         # One with a port comes first: a parameter holds one image for all that read it.
         for container, seed in sorted(seeds.items(), key=lambda item: not item[1]["port"]):
             image = compute.seed_image(self.busybox, **seed)
             tag = f"{compute.BOOTSTRAP_TAG}-{container}"
-            reference = compute.put_image(self.state, repository, image, tag)
+            reference = compute.put_image(self.state, repository, image, tag, host=host)
             first = first or reference
             yield container, reference
         waiter = compute.seed_image(self.busybox, port=0)
         tag = f"{compute.BOOTSTRAP_TAG}-{_WAITER}"
-        yield _WAITER, compute.put_image(self.state, repository, waiter, tag)
+        yield _WAITER, compute.put_image(self.state, repository, waiter, tag, host=host)
         for name in self.layer.image_parameters:
             self._put(name, first)
 
