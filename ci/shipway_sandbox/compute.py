@@ -30,6 +30,8 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _PORT = 8080
 _CREATED = "1970-01-01T00:00:00Z"
 _POLL_SECONDS = 0.1
+_MOST_VERSIONS: Final = 100
+"""So many versions of a parameter are kept (AWS Systems Manager endpoints and quotas)."""
 _OK: Final = 200
 BOOTSTRAP_TAG = "bootstrap"
 
@@ -244,6 +246,8 @@ def create(admin: Client, layer: Layer, state: Mapping[str, Any], busybox: bytes
     for service in layer.services:
         tag = f"{BOOTSTRAP_TAG}-{service.key}"
         put_image(state, layer.repository, seeds[service.key], tag, host=host)
+    for name, selectors in layer.selectors.items():
+        select_versions(admin("ssm"), name, selectors)
     if layer.access:
         run_stack(
             cloudformation, "create", layer.access_stack, layer.access, layer.access_parameters
@@ -253,6 +257,26 @@ def create(admin: Client, layer: Layer, state: Mapping[str, Any], busybox: bytes
             own = template.render_outputs(layer, stack, endpoint=str(state["endpoint"]))
             run_stack(cloudformation, "create", stack, own)
     run_stack(cloudformation, "update", layer.stack, text(count=True))
+
+
+def select_versions(ssm: Any, name: str, selectors: Sequence[str]) -> None:
+    """Give a parameter as many versions as are asked for, and the newest one the labels.
+
+    Each version holds the same value: what the sandbox publishes does not change.
+
+    Args:
+        ssm: A client of Systems Manager.
+        name: The parameter; it is there.
+        selectors: Numbers of versions, and labels.
+    """
+    value = ssm.get_parameter(Name=name)["Parameter"]["Value"]
+    wanted = [int(selector) for selector in selectors if selector.isdigit()]
+    version = 1
+    while version < min(max(wanted, default=1), _MOST_VERSIONS):
+        version = int(ssm.put_parameter(Name=name, Value=value, Overwrite=True)["Version"])
+    labels = [selector for selector in selectors if not selector.isdigit()]
+    if labels:
+        ssm.label_parameter_version(Name=name, ParameterVersion=version, Labels=labels)
 
 
 def _seed(busybox: bytes, service: ServicePlan) -> OciImage:

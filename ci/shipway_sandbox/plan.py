@@ -104,6 +104,7 @@ class Layer:
             of the compute layer is drawn.
         template_parameters: What their parameters hold here.
         image_parameters: SSM parameters that name the delivered image.
+        selectors: SSM parameters of ``parameters`` → the versions and labels that are asked for.
         lookups: ``Repository``, ``Cluster`` and ``Service:KEY`` → what delivery.toml says there: a
             name, ``ssm:…`` or ``cfn:…``; asked once the templates are up.
     """
@@ -128,6 +129,7 @@ class Layer:
     templates: tuple[OwnTemplate, ...] = ()
     template_parameters: Mapping[str, str] = field(default_factory=dict)
     image_parameters: tuple[str, ...] = ()
+    selectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lookups: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -206,6 +208,7 @@ def layer_from(document: Mapping[str, Any]) -> Layer:
         "buckets": tuple(document["buckets"]),
         "templates": tuple(OwnTemplate(**template) for template in document["templates"]),
         "image_parameters": tuple(document["image_parameters"]),
+        "selectors": {name: tuple(each) for name, each in document["selectors"].items()},
     }
     return Layer(**{**document, **further})
 

@@ -90,6 +90,11 @@ class Reference:
         return ":".join(parts[: colons + 1])
 
     @property
+    def selector(self) -> str:
+        """The version or the label of an ``ssm:`` reference; empty where it names none."""
+        return self.parameter[len(self.unversioned) + 1 :]
+
+    @property
     def stack(self) -> str:
         """The stack's name of a ``cfn:`` reference."""
         return self.name.partition(".")[0]

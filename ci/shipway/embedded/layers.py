@@ -91,8 +91,19 @@ def layer_of(
         templates=tuple(_own(templates, stacks, own)),
         template_parameters=dict(table.get("template_parameters", {})),
         image_parameters=resources.image_parameters(table),
+        selectors=_selectors(held),
         lookups=_lookups(table),
     )
+
+
+def _selectors(held: Mapping[Reference, str]) -> dict[str, tuple[str, ...]]:
+    """Parameters of which a version or a label is asked for."""
+    selected: dict[str, tuple[str, ...]] = {}
+    for reference in held:
+        if reference.scheme == "ssm" and reference.selector:
+            name = plain(reference)
+            selected[name] = (*selected.get(name, ()), reference.selector)
+    return selected
 
 
 def _own(

@@ -73,6 +73,7 @@ def test_a_parameter_is_asked_for_as_it_is_called(
 ) -> None:
     reference = Reference("ssm", name)
     assert (reference.parameter, reference.unversioned) == (parameter, unversioned)
+    assert reference.selector == (name.rpartition(":")[2] if parameter != unversioned else "")
 
 
 def test_a_stack_reference_has_two_parts() -> None:

@@ -242,3 +242,4 @@ def test_a_drawn_layer_has_the_parameter_that_takes_the_image(tmp_path: Path) ->
     layer = drawn(tmp_path, TEMPLATED).layer("local")
     assert layer.parameters["/tally/local/image"].startswith("text:")
     assert layer.parameters["/tally/local/repository"] == "repository", "without its version"
+    assert layer.selectors == {"/tally/local/repository": ("3",)}
