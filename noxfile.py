@@ -76,6 +76,14 @@ def alone(session: nox.Session) -> None:
 
 
 @nox.session
+def foreign(session: nox.Session) -> None:
+    """Adopt, rehearse and deliver all five kinds of other people's repositories: ten minutes."""
+    prepare(session, "--group", "tests", "--extra", "sandbox", *ATTESTATIONS)
+    words = ("-q", "tests/entry/test_foreign.py", *session.posargs)
+    session.run("pytest", *words, env={**KEEP_BYTECODE, "SHIPWAY_TEST_FOREIGN": "all"})
+
+
+@nox.session
 def generate(session: nox.Session) -> None:
     """Write the pages of docs/ that are made from the code; a test fails while one is stale."""
     prepare(session)

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Iterator
 
-from shipway.adoption.answers import Answers, Place
+from shipway.adoption.answers import Answers, Place, Worker
 from shipway.adoption.look import GITHUB
+from shipway.config.convention import published
 
 DELIVERY = "ci/delivery.toml"
 RELEASE = "ci/release.toml"
@@ -71,6 +72,22 @@ def _environment(name: str, place: Place, answers: Answers) -> Iterator[str]:
         yield f"path = {_text(answers.health_path)}"
     if name == "local":
         yield from _compute(answers)
+    if answers.worker is not None:
+        yield from _worker(name, answers.worker, answers)
+
+
+def _worker(name: str, worker: Worker, answers: Answers) -> Iterator[str]:
+    """A second service of the same image, which nobody asks."""
+    table = f"environments.{name}.services.{worker.key}"
+    yield ""
+    yield f"[{table}]"
+    yield f"service = {_text(published(answers.name, name, worker.key, 'service'))}"
+    yield f"container = {_text(answers.container)}"
+    if name == "local":
+        yield ""
+        yield f"[{table}.compute]"
+        yield f"command = [{', '.join(map(_text, worker.command))}]"
+        yield "count = 1"
 
 
 def _compute(answers: Answers) -> Iterator[str]:

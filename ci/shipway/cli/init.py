@@ -151,9 +151,15 @@ def _render(texts: Mapping[str, str]) -> CompiledContract:
 
 
 def _answers(root: Path, wanted: InitOptions, person: _Person, *, offline: bool) -> Answers:
-    dockerfile = look.dockerfile(root, wanted.dockerfile, wanted.context)
+    ask = person.ask if person.present else None
+    dockerfile = look.dockerfile(root, wanted.dockerfile, wanted.context, ask)
     remote = look.remote(root, wanted.repository, wanted.branch)
     person.console.say(_found(dockerfile, remote))
+    if dockerfile.others:
+        person.console.say(
+            f"left alone: {', '.join(dockerfile.others)}; one image is delivered from a "
+            "repository, to as many services as run it (--worker NAME=COMMAND)"
+        )
     account = None if offline else _account(wanted, remote, person.console)
     if account is not None:
         person.console.say(_found_at_aws(account))
