@@ -22,6 +22,7 @@ The tree::
     ├── ScanError               25   the scan gate did not pass
     ├── RolloutError         30–39   ECS did not put our revision into service; see Verdict
     ├── VerificationError       40   what answers is not what was shipped
+    ├── ImageParameterError     42   the release holds; its parameter could not be written
     ├── EvidenceError           50   the record could not be written, or does not verify
     ├── UnmetError              60   the rehearsal left an acceptance criterion unmet
     └── CancelledError         130   Ctrl-C (TerminatedError 143: SIGTERM)
@@ -277,6 +278,13 @@ class VerificationError(ShipwayError):
 
     exit_code = 40
     kind = "verification-failed"
+
+
+class ImageParameterError(ShipwayError):
+    """The release is in service, but the parameter that a stack reads does not name its image."""
+
+    exit_code = 42
+    kind = "image-parameter"
 
 
 class EvidenceError(ShipwayError):

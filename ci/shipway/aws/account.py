@@ -6,6 +6,7 @@ from shipway.aws.ecr import EcrRepository, origin_of
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.kms import KmsSigner
 from shipway.aws.logs import CloudWatchLogs
+from shipway.aws.parameters import Parameters
 from shipway.aws.published import Published
 from shipway.aws.s3 import S3Objects
 from shipway.aws.session import Session
@@ -22,6 +23,7 @@ class AwsAccount:
         self._session = Session(region, profile)
         self.ecs = AwsEcs(self._session)
         self.logs = CloudWatchLogs(self._session)
+        self.parameters = Parameters(self._session)
         self.published = Published(self._session)
         self.objects = S3Objects(self._session)
         self.stacks = Stacks(self._session)

@@ -175,6 +175,8 @@ class Environment:
             delivery.toml says it there.
         scan: What is asked of the image's scan.
         sbom: Whether a bill of materials is made, and whether there must be one.
+        image_parameters: SSM parameters that name the image of the last release; each takes the
+            new one once that is verified.
         sign: What signs attestations: ``file:PATH``, ``kms:ARN``, or empty for nothing.
         evidence: Where records are copied to.
     """
@@ -193,6 +195,7 @@ class Environment:
     promote_repository: str = ""
     scan: Scanning = field(default_factory=Scanning)
     sbom: Sbom = "if-available"
+    image_parameters: tuple[str, ...] = ()
     sign: str = ""
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from shipway.config.environment import OnFailure, OnPause, Sbom, Severity
+from shipway.config.references import PARAMETER_NAME
 from shipway.config.rules import EARLY, Rule, Table, number, one_of
 
 _ARN = r"arn:aws[a-z-]*:"
@@ -40,8 +41,39 @@ ArgumentName = Annotated[
         references=(),
     ),
 ]
+ImageParameter = Annotated[
+    str,
+    Rule(
+        expected='the name of a parameter such as "/shop/staging/image"',
+        shape=PARAMETER_NAME,
+        references=(),
+    ),
+]
+TemplateFile = Annotated[
+    str,
+    Rule(
+        expected='a CloudFormation template such as "infra/compute.yaml"',
+        shape=r"[^\x00-\x1f]+",
+        references=(),
+    ),
+]
+ParameterName = Annotated[
+    str,
+    # "Parameters" (CloudFormation User Guide): alphanumeric.
+    Rule(
+        expected="the name of a template's parameter",
+        shape=r"[A-Za-z0-9]{1,255}",
+        references=(),
+    ),
+]
+TemplateText = Annotated[str, Rule(expected="a text", references=())]
 Text = Annotated[str, Rule(expected="a text")]
 Switch = Annotated[bool, Rule(expected="true or false")]
+
+
+def _listed(value: object) -> object:
+    """One text stands for a list of one."""
+    return [value] if isinstance(value, str) else value
 
 
 class ImageTable(Table):
@@ -214,6 +246,10 @@ class ServiceTable(Table):
         default="wait",
         description="At a PAUSE hook: wait for the answer, or leave with an exit code of its own.",
     )
+    image_parameter: ImageParameter = Field(
+        default="",
+        description="As the environment's, for a service whose stack reads a parameter of its own.",
+    )
     compute: ComputeTable = Field(
         default_factory=ComputeTable,
         description="What the embedded sandbox runs for it, where the environment is one.",
@@ -310,6 +346,17 @@ class EnvironmentTable(Table):
     sandbox: Annotated[bool, Rule(expected="true or false", references=())] = Field(
         default=False, description="Whether this is the embedded sandbox, which is started for it."
     )
+    template: Annotated[list[TemplateFile], BeforeValidator(_listed)] = Field(
+        default=[],
+        description="What the sandbox runs instead of a layer of its own: your CloudFormation "
+        "template, or what `cdk synth` wrote; several in the order in which they are made. See "
+        "[infrastructure](infrastructure.md).",
+    )
+    template_parameters: dict[ParameterName, TemplateText] = Field(
+        default={},
+        description="What the template's parameters hold in the sandbox; for one that reads the "
+        "Parameter Store, what is to be read there.",
+    )
     promote_from: Annotated[
         str,
         Rule(expected="the name of an environment", shape=r"[a-z][a-z0-9-]{0,31}", references=()),
@@ -342,6 +389,13 @@ class EnvironmentTable(Table):
         default="",
         description="What signs SBOM and provenance (DSSE). Without it they are attached unsigned. "
         "The deploy role may sign with that key of KMS and no other.",
+    )
+    image_parameter: ImageParameter = Field(
+        default="",
+        description="The SSM parameter that a stack takes the image from "
+        "(`AWS::SSM::Parameter::Value<String>`). Once a release is verified, its reference is "
+        "written there, so that the next stack update keeps it: see "
+        "[infrastructure](infrastructure.md). It must be there; the deploy role may write it.",
     )
     scan: ScanTable = Field(
         default_factory=ScanTable, description="What is asked of the image's scan."

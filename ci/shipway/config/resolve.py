@@ -33,6 +33,8 @@ from shipway.config.rules import Resolved, problems_of
 from shipway.errors import UnresolvedReferenceError
 
 _MOST_NAMED = 5
+_WRITTEN = "image_parameter"
+_WRITTEN_LEVELS = (3, 5)  # environments.NAME.KEY, environments.NAME.services.SERVICE.KEY
 _ONLY_AWS = Missing(reason="only AWS knows it, and a build asks no AWS")
 
 
@@ -127,6 +129,7 @@ def resolve(
     _require_resolved(
         declared, referring, resolutions, f"{destination.account} {destination.region}"
     )
+    _require_readable(declared, referring, resolutions)
     table, problems = _checked(declared, resolutions)
     if table is not None:
         environment = table.environments[declared.name]
@@ -140,8 +143,33 @@ def resolve(
 
 
 def _referring(declared: Declared) -> dict[KeyPath, Reference]:
-    parsed = ((path, Reference.parse(text)) for path, text in declared.leaves())
-    return {path: ref for path, ref in parsed if ref is not None}
+    """What each key refers to; a parameter that is written later must be there before."""
+    referring: dict[KeyPath, Reference] = {}
+    for path, text in declared.leaves():
+        reference = image_parameter(text) if _is_written(path) else Reference.parse(text)
+        if reference is not None:
+            referring[path] = reference
+    return referring
+
+
+def _is_written(path: KeyPath) -> bool:
+    """Whether a key names a parameter that shipway writes: an environment's, or a service's."""
+    return path[0] == "environments" and path[-1] == _WRITTEN and len(path) in _WRITTEN_LEVELS
+
+
+def image_parameter(name: str) -> Reference | None:
+    """The parameter that ``image_parameter`` names; ``None`` where it names none."""
+    return Reference("ssm", name) if name else None
+
+
+def written_parameters(environment: EnvironmentTable) -> tuple[str, ...]:
+    """Every parameter that takes the delivered image: the environment's, then its services'."""
+    names = (
+        environment.image_parameter,
+        *(s.image_parameter for s in environment.services.values()),
+    )
+    references = (image_parameter(name) for name in names)
+    return tuple(dict.fromkeys(ref.parameter for ref in references if ref))
 
 
 def _from_variables(
@@ -183,6 +211,24 @@ def _require_resolved(
         )
 
 
+def _require_readable(
+    declared: Declared,
+    referring: Mapping[KeyPath, Reference],
+    resolutions: Mapping[Reference, Resolution],
+) -> None:
+    """No template can read a parameter that is encrypted as AWS::SSM::Parameter::Value<String>."""
+    problems = [
+        Problem(path=path, text=f"{ref} is a SecureString, which no stack reads: make it a String")
+        for path, ref in referring.items()
+        if _is_written(path)
+        and isinstance(resolution := resolutions.get(ref), Found)
+        and resolution.secret
+    ]
+    if problems:
+        document = declared.document
+        raise configuration_error(problems, path=document.path, lines=document.lines)
+
+
 def _unresolved(path: KeyPath, ref: Reference, missing: Missing, where: str) -> Problem:
     published = ", ".join(missing.published[:_MOST_NAMED])
     if len(missing.published) > _MOST_NAMED:
@@ -194,6 +240,8 @@ def _unresolved(path: KeyPath, ref: Reference, missing: Missing, where: str) -> 
         return Problem(path=path, text=f"{ref} is not set{suggestion}", more=similar)
     if missing is _ONLY_AWS:
         return Problem(path=path, text=f"{ref}: {missing.reason}")
+    if missing.there:
+        return Problem(path=path, text=f"{ref} {missing.reason}", more=missing.more)
     reason = f": {missing.reason}" if missing.reason else ""
     return Problem(
         path=path,
@@ -271,6 +319,7 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
         ),
         sbom=declared.sbom,
         sign=declared.sign,
+        image_parameters=written_parameters(declared),
         evidence=EvidenceSettings(s3=table.evidence.s3, referrer=table.evidence.referrer),
     )
 

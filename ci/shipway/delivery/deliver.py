@@ -13,7 +13,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from shipway.config.environment import Environment
-from shipway.delivery import contract, exposure, facts, identity, verification
+from shipway.delivery import (
+    contract,
+    exposure,
+    facts,
+    identity,
+    image_parameter,
+    verification,
+)
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
 from shipway.delivery.image import Artifact
@@ -170,6 +177,8 @@ class _Walk:
             if "verify" in tasks:
                 deployed = image is not None and "deploy" in tasks
                 self._verify(image, environment, aws, deployed=deployed)
+            if image is not None and "deploy" in tasks:
+                self._keep(image.reference, environment, aws)
         return image.reference if image else None
 
     def _announce(self, tasks: tuple[Task, ...], *, alone: bool) -> None:
@@ -256,7 +265,15 @@ class _Walk:
             platforms = aws.repository(environment).platforms(image.digest)
             steps = tuple(paused.step for paused in waiting)
             release(steps, image, platforms, self._rollout_context(environment, aws))
+        self._keep(image, environment, aws)
         return image
+
+    def _keep(self, image: ImageReference, environment: Environment, aws: Aws) -> None:
+        """Have the next stack update find this image; after all that may still refuse it."""
+        if environment.image_parameters:
+            image_parameter.keep_image(
+                environment, image, aws.parameters, self._context.clock, self._journal
+            )
 
     def _verify(
         self,

@@ -35,6 +35,18 @@ class ImageStore(PromotionTarget, Scans, Attachments, Protocol):
         ...
 
 
+class ImageParameters(Protocol):
+    """SSM parameters that a stack takes its image from."""
+
+    def write(self, name: str, value: str) -> int:
+        """Give a parameter that is there another value; the answer is its new version.
+
+        Raises:
+            ShipwayError: It cannot be written.
+        """
+        ...
+
+
 class Aws(Protocol):
     """One account's AWS in one region, seen through the stages' own ports."""
 
@@ -51,6 +63,11 @@ class Aws(Protocol):
     @property
     def objects(self) -> ObjectStore:
         """Its buckets."""
+        ...
+
+    @property
+    def parameters(self) -> ImageParameters:
+        """The parameters that name the delivered image."""
         ...
 
     @property

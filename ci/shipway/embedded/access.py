@@ -62,6 +62,11 @@ class Access:
                 for name, value in values.items()
                 if bootstrap_template.takes(access, name)
             },
+            lookups={
+                name: text
+                for name, text in layer.lookups.items()
+                if name == "Repository" or bootstrap_template.takes(access, name)
+            },
         )
 
     def _of_layer(self, layer: Layer) -> Iterator[tuple[str, str]]:

@@ -42,6 +42,7 @@ from shipway.evidence.facts.image import (
     WaiversFileFact,
 )
 from shipway.evidence.facts.rollout import (
+    ImageParameterFact,
     ResumedFact,
     ServiceFact,
     VerificationFact,
@@ -146,6 +147,7 @@ class DeliveryFacts(Fact):
     services: tuple[ServiceFact, ...] = ()
     resumed: tuple[ResumedFact, ...] = ()
     verification: tuple[VerificationFact, ...] = ()
+    image_parameters: tuple[ImageParameterFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ministack.core.responses import get_account_id
-from ministack.services import ecs, iam
+from ministack.services import iam
 
 from shipway_sandbox.emulator.corrections import corrects, original
 
@@ -40,43 +40,6 @@ def container_definitions(definitions: list[Record]) -> list[Record]:
         for mapping in container.get("portMappings", []):
             mapping["containerPort"] = int(mapping["containerPort"])
     return made
-
-
-@corrects(
-    "cloudformation.service-whole", "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][create]"
-)
-def create_service(logical_id: str, props: Record, stack: str) -> Any:
-    """AWS::ECS::Service made, its grace period included."""
-    fixed = _numbers(props)
-    made = original("provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][create]")(
-        logical_id, fixed, stack
-    )
-    service = ecs._services.get(made[0].partition(":service/")[2])
-    if service is not None and "HealthCheckGracePeriodSeconds" in fixed:
-        service["healthCheckGracePeriodSeconds"] = fixed["HealthCheckGracePeriodSeconds"]
-    return made
-
-
-@corrects(
-    "cloudformation.service-whole", "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][update]"
-)
-def update_service(physical_id: str, old: Record, new: Record, stack: str) -> Any:
-    """AWS::ECS::Service updated: only what differs is asked of ECS."""
-    return original("provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][update]")(
-        physical_id, _numbers(old), _numbers(new), stack
-    )
-
-
-def _numbers(props: Record) -> Record:
-    fixed = dict(props)
-    for name in ("DesiredCount", "HealthCheckGracePeriodSeconds"):
-        if name in fixed:
-            fixed[name] = int(fixed[name])
-    balancers = props.get("LoadBalancers", [])
-    fixed["LoadBalancers"] = [
-        {**balancer, "ContainerPort": int(balancer["ContainerPort"])} for balancer in balancers
-    ]
-    return fixed
 
 
 @corrects("cloudformation.role-boundary", "provisioners._RESOURCE_HANDLERS[AWS::IAM::Role][create]")

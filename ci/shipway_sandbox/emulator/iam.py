@@ -188,6 +188,13 @@ def request_context(service: str, action: str, body: bytes, query: Record) -> Re
     return context
 
 
+@corrects("iam.loopback-is-secure", "app.pin_request_origin")
+def pin_request_origin(source_ip: str, secure_transport: bool) -> None:  # noqa: FBT001  # as called
+    """Where a request comes from; from this machine nobody listens on the way."""
+    local = source_ip in {"127.0.0.1", "::1"}
+    original("app.pin_request_origin")(source_ip, secure_transport or local)
+
+
 @corrects("iam.denials-name-the-resource", "iam_actions.access_denied_response")
 def access_denied(
     service: str,

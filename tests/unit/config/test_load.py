@@ -178,6 +178,35 @@ EDITS = [
         "[environments.staging]\ntimeout = 0\n",
         "5  environments.staging.timeout: should be a number of seconds from 1 to 86400, not 0",
     ),
+    (
+        "[environments.staging]\n",
+        "[environments.staging]\ntemplate = 'infra/compute.yaml'\n",
+        (
+            "5  environments.staging.template: is what the sandbox runs, and this environment is "
+            "none: sandbox = true is missing"
+        ),
+    ),
+    (
+        "[environments.staging]\n",
+        "[environments.staging]\nsandbox = true\ntemplate_parameters = { A = 'b' }\n",
+        "6  environments.staging.template_parameters: are those of `template`, which is missing",
+    ),
+    (
+        "[environments.staging]\n",
+        "[environments.staging]\nimage_parameter = 'ssm:/shop/image'\n",
+        (
+            "5  environments.staging.image_parameter: should be written out, not referred to as "
+            '"ssm:/shop/image"'
+        ),
+    ),
+    (
+        "[environments.staging]\n",
+        "[environments.staging]\nimage_parameter = '/shop/image:3'\n",
+        (
+            "5  environments.staging.image_parameter: should be the name of a parameter such as "
+            '"/shop/staging/image", not "/shop/image:3"'
+        ),
+    ),
 ]
 
 

@@ -406,14 +406,29 @@ class Buckets:
 
 
 @dataclass
+class Parameters:
+    """What a stack takes its image from: how often each was written, and what it holds."""
+
+    written: list[tuple[str, str]] = field(default_factory=list)
+    fails: BaseException | None = None
+
+    def write(self, name: str, value: str) -> int:
+        if self.fails is not None:
+            raise self.fails
+        self.written.append((name, value))
+        return len(self.written) + 1
+
+
+@dataclass
 class Infrastructure:
     """Publishes the repository."""
 
     values: dict[str, str] = field(default_factory=lambda: {"ssm:/shop/repository": URI})
+    secret: set[str] = field(default_factory=set)
 
     def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         return {
-            reference: Found(text=self.values[str(reference)])
+            reference: Found(text=self.values[str(reference)], secret=str(reference) in self.secret)
             if str(reference) in self.values
             else Missing(published=("/shop/repo",))
             for reference in references
@@ -429,6 +444,7 @@ class Cloud:
     elsewhere: Store = field(default_factory=Store)
     origins: list[Origin] = field(default_factory=list)
     logs: NoLogs = field(default_factory=NoLogs)
+    parameters: Parameters = field(default_factory=Parameters)
     published: Infrastructure = field(default_factory=Infrastructure)
     objects: Buckets = field(default_factory=Buckets)
     arn: str = ROLE

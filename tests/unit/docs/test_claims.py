@@ -36,10 +36,21 @@ _CONTAINERS = frozenset({137})  # exit codes of containers, not ours
 # Words with an underscore that are no keys of ours, each with whose they are.
 _FOREIGN = frozenset(
     {
+        "credential_process",  # the AWS SDK's configuration file
+        "from_registry",  # CDK
+        "ignore_changes",  # Terraform
+        "include_claim_keys",  # GitHub's OIDC customisation
+        "job_workflow_ref",  # a claim of GitHub's tokens
+        "login_session",  # the AWS SDK's configuration file
         "pull_request",  # GitHub's events
         "pull_request_target",
         "repository_dispatch",
+        "role_arn",  # the AWS SDK's configuration file
         "shipway_sandbox",  # the package
+        "task_definition",  # Terraform
+        "source_profile",  # the AWS SDK's configuration file
+        "sso_session",
+        "sso_start_url",
         "workflow_dispatch",
     }
 )
@@ -136,7 +147,7 @@ def test_an_example_of_python_or_json_can_be_read() -> None:
         compile(text, page, "exec")
     for _, text in blocks("json"):
         json.loads(text)
-    known = {"console", "toml", "python", "json", "mermaid", "text", "yaml", "dockerfile", "diff"}
+    known = {"console", "toml", "python", "json", "mermaid", "text", "yaml", "dockerfile", "diff", "hcl"}
     languages = {
         match["language"]
         for page in PAGES

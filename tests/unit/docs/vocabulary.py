@@ -51,16 +51,20 @@ _FOREIGN_OPTIONS: Final = frozenset(
         "--filter",  # docker ps
         "--force-reinstall",  # pip install
         "--from",  # a Dockerfile's COPY
+        "--format",  # aws configure export-credentials
         "--global",  # git config
         "--jq",  # gh api
         "--mount",  # a Dockerfile's RUN
         "--network",  # a Dockerfile's RUN
         "--options",  # how a usage line says "any"
+        "--overwrite",  # aws ssm
+        "--parameter-overrides",  # aws cloudformation
         "--privileged",  # docker run
         "--profile",  # aws
         "--registry-id",  # aws ecr
         "--repository-name",  # aws ecr
         "--run",  # shipway_sandbox.serve
+        "--value",  # aws ssm
         "--without",  # shipway_sandbox.serve
     }
 )

@@ -118,6 +118,15 @@ class ResumedFact(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageParameterFact(Fact):
+    """An SSM parameter that names the delivered image from now on; ``version`` is its newest."""
+
+    name: str
+    value: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedSettingsFact(Fact):
     """How a service was to be verified, as delivery.toml says; times in seconds."""
 

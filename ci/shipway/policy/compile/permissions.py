@@ -41,6 +41,9 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
         statements.append(statement("SignWithTheKey", ["kms:GetPublicKey", "kms:Sign"], key))
     if "deploy" in tasks:
         statements += [*_observation(resources), *_rollout(resources)]
+        if resources.image_parameters:
+            arns = [_parameter(name) for name in resources.image_parameters]
+            statements.append(statement("NameTheDeliveredImage", ["ssm:PutParameter"], arns))
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -120,12 +123,17 @@ def _published(resources: Resources) -> list[Document]:
     """What delivery.toml refers to, by its exact names."""
     statements = []
     if resources.parameters:
-        arns = [_arn("ssm", f"parameter{name}") for name in resources.parameters]
+        arns = [_parameter(name) for name in resources.parameters]
         statements.append(statement("ReadTheParameters", ["ssm:GetParameters"], arns))
     if resources.stacks:
         arns = [_arn("cloudformation", f"stack/{name}/*") for name in resources.stacks]
         statements.append(statement("ReadTheStacks", ["cloudformation:DescribeStacks"], arns))
     return statements
+
+
+def _parameter(name: str) -> object:
+    """A parameter's ARN, which has one slash before its name however that is written."""
+    return name if name.startswith("arn:") else _arn("ssm", f"parameter/{name.lstrip('/')}")
 
 
 def _source() -> Document:
