@@ -36,10 +36,18 @@ _CONTAINERS = frozenset({137})  # exit codes of containers, not ours
 # Words with an underscore that are no keys of ours, each with whose they are.
 _FOREIGN = frozenset(
     {
+        "credential_process",  # the AWS configuration
+        "include_claim_keys",  # GitHub's customised subjects
+        "job_workflow_ref",  # a claim of GitHub's tokens
+        "login_session",  # the AWS configuration
         "pull_request",  # GitHub's events
         "pull_request_target",
         "repository_dispatch",
+        "role_arn",  # the AWS configuration
         "shipway_sandbox",  # the package
+        "source_profile",  # the AWS configuration
+        "sso_session",
+        "sso_start_url",
         "workflow_dispatch",
     }
 )

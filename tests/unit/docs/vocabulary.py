@@ -50,6 +50,7 @@ _FOREIGN_OPTIONS: Final = frozenset(
         "--dry",  # inv
         "--filter",  # docker ps
         "--force-reinstall",  # pip install
+        "--format",  # aws configure export-credentials
         "--from",  # a Dockerfile's COPY
         "--global",  # git config
         "--jq",  # gh api
