@@ -87,6 +87,12 @@ DELIVERY: Mapping[str, Any] = {
     "environments": {"staging": PLACE, "production": PLACE},
 }
 CONTRACT: Mapping[str, Any] = {
+    "github": {
+        "repository": "octo/shop",
+        "repository_id": 1,
+        "owner_id": 1,
+        "workflow": ".github/workflows/deploy.yml",
+    },
     "schema": 1,
     "allow": [
         {"name": "person", "event": "by-hand", "environments": ["staging"], "tasks": ["build"]}
