@@ -97,7 +97,7 @@ CONTRACT: Mapping[str, Any] = {
     "allow": [
         {"name": "person", "event": "by-hand", "environments": ["staging"], "tasks": ["build"]}
     ],
-    "environments": {"staging": {"role": "r"}},
+    "environments": {"staging": {"by_hand_role": "*"}},
 }
 
 
