@@ -95,7 +95,7 @@ def _assume(authorization: Authorization, aws: Aws, person: Identity) -> None:
             where=denied.where,
             details=(f"it trusts {principals}; you are {person.arn}", *denied.details),
             remedy="let your own permissions hold that statement, or sign in as somebody whom "
-            f"{authorization.contract.path} names; nothing was changed. The role is made by "
+            f"{authorization.contract.path} names; nothing was changed. The role is made by: "
             f"nox -s bootstrap -- --env {destination.name} --apply",
         ) from denied
 

@@ -87,14 +87,20 @@ PLACE: Mapping[str, Any] = {
 DELIVERY: Mapping[str, Any] = {
     "schema": 1,
     "name": "web",
-    "environments": {"staging": PLACE, "production": PLACE},
+    "environments": {"local": PLACE, "staging": PLACE, "production": PLACE},
 }
 CONTRACT: Mapping[str, Any] = {
+    "github": {
+        "repository": "octo/shop",
+        "repository_id": 1,
+        "owner_id": 1,
+        "workflow": ".github/workflows/deploy.yml",
+    },
     "schema": 1,
     "allow": [
         {"name": "person", "event": "by-hand", "environments": ["staging"], "tasks": ["build"]}
     ],
-    "environments": {"staging": {"role": "r"}},
+    "environments": {"staging": {"by_hand_role": "*"}},
 }
 
 
@@ -147,7 +153,18 @@ def test_an_example_of_python_or_json_can_be_read() -> None:
         compile(text, page, "exec")
     for _, text in blocks("json"):
         json.loads(text)
-    known = {"console", "toml", "python", "json", "mermaid", "text", "yaml", "dockerfile", "diff", "hcl"}
+    known = {
+        "console",
+        "toml",
+        "python",
+        "json",
+        "mermaid",
+        "text",
+        "yaml",
+        "dockerfile",
+        "diff",
+        "hcl",
+    }
     languages = {
         match["language"]
         for page in PAGES

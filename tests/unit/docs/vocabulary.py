@@ -50,8 +50,8 @@ _FOREIGN_OPTIONS: Final = frozenset(
         "--dry",  # inv
         "--filter",  # docker ps
         "--force-reinstall",  # pip install
-        "--from",  # a Dockerfile's COPY
         "--format",  # aws configure export-credentials
+        "--from",  # a Dockerfile's COPY
         "--global",  # git config
         "--jq",  # gh api
         "--mount",  # a Dockerfile's RUN
