@@ -205,6 +205,22 @@ class ServiceTable(Table):
         default="wait",
         description="At a PAUSE hook: wait for the answer, or leave with an exit code of its own.",
     )
+    hold: Annotated[int, number("seconds", 0, 86400)] = Field(
+        default=60,
+        description="Seconds for which the release must stay good once it is in service and "
+        "verified; 0 for none. Without it the environment's `hold` holds.",
+    )
+    alarms: list[
+        Annotated[
+            str,
+            # CloudWatch API Reference, PutMetricAlarm: AlarmName.
+            Rule(expected="the name of a CloudWatch alarm", shape=r"[^\x00-\x1f]{1,255}"),
+        ]
+    ] = Field(
+        default=[],
+        description="CloudWatch alarms that must not go off during `hold`. Without any, those of "
+        "the service's deployment configuration are watched.",
+    )
     compute: ComputeTable = Field(
         default_factory=ComputeTable,
         description="What the embedded sandbox runs for it, where the environment is one.",
@@ -284,6 +300,18 @@ class EnvironmentTable(Table):
     timeout: Annotated[int, number("seconds", 1, 86400)] = Field(
         default=900,
         description="Seconds that a rollout may take, for services that do not say otherwise.",
+    )
+    hold: Annotated[int, number("seconds", 0, 86400)] = Field(
+        default=60,
+        description="Seconds for which a release must stay good once it is in service and "
+        "verified: no task stops by itself, targets stay healthy, alarms stay quiet, the address "
+        "answers. What does not is rolled back, as `on_failure` says. 0 for none; without it 60, "
+        "and 2 where the environment is the embedded sandbox.",
+    )
+    together: Switch = Field(
+        default=True,
+        description="What is delivered together succeeds together: where one service fails, those "
+        "that moved go back and those not begun are not begun.",
     )
     sandbox: Annotated[bool, Rule(expected="true or false", references=())] = Field(
         default=False, description="Whether this is the embedded sandbox, which is started for it."

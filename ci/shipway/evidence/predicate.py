@@ -42,6 +42,8 @@ from shipway.evidence.facts.image import (
     WaiversFileFact,
 )
 from shipway.evidence.facts.rollout import (
+    HoldFact,
+    PutBackFact,
     ResumedFact,
     ServiceFact,
     VerificationFact,
@@ -146,6 +148,8 @@ class DeliveryFacts(Fact):
     services: tuple[ServiceFact, ...] = ()
     resumed: tuple[ResumedFact, ...] = ()
     verification: tuple[VerificationFact, ...] = ()
+    holds: tuple[HoldFact, ...] = ()
+    put_back: tuple[PutBackFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

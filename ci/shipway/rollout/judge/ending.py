@@ -132,7 +132,7 @@ def returned(state: State, snapshot: Snapshot) -> Ended:
             rolled_back=True,
         )
     why = {
-        "interrupt": "at your request",
+        "interrupt": f"because {state.recalled}" if state.recalled else "at your request",
         "hook": "by a lifecycle hook",
         "breaker": "by the circuit breaker",
     }.get(who, "")
