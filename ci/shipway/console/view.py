@@ -77,10 +77,8 @@ class View:
                 for (name, _), run in self._running.items():
                     if name == stage:
                         run.outputs.append(line)
-            case Rolling():
-                self._roll(event, now)
-            case Holding():
-                self._hold(event, now)
+            case Rolling() | Holding():
+                self._progress(event, now)
             case Finished() | Skipped() | Failed():
                 self._end(event.stage, event.subject)
             case PutBack():
@@ -88,16 +86,19 @@ class View:
             case Concluded():
                 self._coming, self._running = {}, {}
 
+    def _progress(self, event: Rolling | Holding, now: float) -> None:
+        if isinstance(event, Rolling):
+            self._roll(event, now)
+        else:
+            run = RunningStage(since=now - event.held)
+            self._running.setdefault((describe.HOLD, event.subject), run).holding = event
+
     def _roll(self, event: Rolling, now: float) -> None:
         self._coming.pop(describe.DEPLOY, None)
         waiting = self._running.pop((describe.DEPLOY, ""), None)
         key = (describe.DEPLOY, event.subject)
         run = self._running.setdefault(key, waiting or RunningStage(since=now - event.elapsed))
         run.rolling, run.rolled_at = event, now
-
-    def _hold(self, event: Holding, now: float) -> None:
-        run = RunningStage(since=now - event.held)
-        self._running.setdefault((describe.HOLD, event.subject), run).holding = event
 
     def _end(self, stage: str, subject: str) -> None:
         """Take a stage off: the one of this service, else the one begun for all."""
