@@ -229,7 +229,13 @@ class Grounds:
             for name, value in self.variables().items():
                 if name.startswith("AWS_"):
                     patch.setenv(name, value)
-            for service, attempts in (("ecs", 5), ("ecs", 1), ("elbv2", 1), ("logs", 5)):
+            for service, attempts in (
+                ("ecs", 5),
+                ("ecs", 1),
+                ("elbv2", 1),
+                ("logs", 5),
+                ("cloudwatch", 5),
+            ):
                 made = session.client(service, attempts=attempts)
                 made.meta.events.register("before-send", self._count)
         return session
