@@ -507,6 +507,7 @@ class World:
     events: list[Event] = field(default_factory=list)
     opened: int = 0
     opening: BaseException | None = None
+    longest_hold: float | None = None
 
     @property
     def context(self) -> DeliveryContext:
@@ -531,6 +532,7 @@ class World:
             builder=self.builder,
             contexts={"base": "/elsewhere"},
             stand_ins={"python": "assembled"},
+            longest_hold=self.longest_hold,
         )
 
     def deliver(
