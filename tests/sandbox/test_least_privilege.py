@@ -20,6 +20,7 @@ import boto3  # the test makes roles as an administrator would
 import pytest
 from tests.example import BLUEPRINT, PROJECT
 
+from shipway.aws.cloudwatch import CloudWatchAlarms
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.session import Session
 from shipway.errors import AccessDeniedError
@@ -72,6 +73,8 @@ ROLLS_OUT = (
 )
 # Needed by a rollout that fails: the delivery fails by itself then, and says what it could not do.
 FAILS = ("ecs:StopServiceDeployment", "logs:GetLogEvents")
+# Needed where alarms are watched during the hold.
+WATCHES_ALARMS = ("cloudwatch:DescribeAlarms",)
 # Needed at a PAUSE hook alone.
 RESUMES = ("ecs:ContinueServiceDeployment",)
 # The labels of an earlier build: without them the image is built again.
@@ -172,7 +175,12 @@ class Account:
         done = subprocess.run(
             [sys.executable, "-m", "invoke", *words],
             cwd=where,
-            env={**kept, **variables, "XDG_CACHE_HOME": str(self._folder / "cache")},
+            env={
+                **kept,
+                **variables,
+                "XDG_CACHE_HOME": str(self._folder / "cache"),
+                "SHIPWAY_LONGEST_HOLD": "1",
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -230,7 +238,9 @@ def names(said: Said, action: str) -> bool:
 def test_every_action_of_the_policy_is_tried(account: Account) -> None:
     allowed = trust.actions(account.policy["Statement"])
     assert len(set(allowed)) == len(allowed)
-    assert {*PUBLISHES, *ROLLS_OUT, *FAILS, *RESUMES, *ATTESTATIONS} == set(allowed)
+    assert {*PUBLISHES, *ROLLS_OUT, *FAILS, *WATCHES_ALARMS, *RESUMES, *ATTESTATIONS} == set(
+        allowed
+    )
     deleting = ("Delete", "Remove", "Deregister", "Terminate", "Put*", "*")
     assert not [one for one in allowed if one.partition(":")[2].startswith(deleting)]
 
@@ -283,6 +293,19 @@ def test_the_answer_to_a_hook_is_named_too(
         AwsEcs(Session(region)).resume(arn, "hook", "CONTINUE")
     error = caught.value
     assert names(Said(code=error.exit_code, text=f"{error.what} {error.details}"), action)
+
+
+def test_the_look_at_alarms_is_named_too(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    (action,) = WATCHES_ALARMS
+    for name, value in account.variables(action).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(AccessDeniedError) as caught:
+        CloudWatchAlarms(Session(account.region)).states(["shop-5xx"])
+    error = caught.value
+    assert names(Said(code=error.exit_code, text=f"{error.what} {error.details}"), action)
+    for name, value in account.variables("").items():
+        monkeypatch.setenv(name, value)
+    assert CloudWatchAlarms(Session(account.region)).states(["shop-5xx"]) == {}
 
 
 def test_bootstrap_shows_what_it_would_change_and_makes_it_once_confirmed(
