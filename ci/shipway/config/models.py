@@ -190,7 +190,8 @@ class ServiceTable(Table):
     )
     on_failure: Annotated[OnFailure, one_of("rollback", "leave")] = Field(
         default="rollback",
-        description="Roll a failing rollout back, or leave it as it is for a person to look at.",
+        description="Roll back what fails at the rollout, the verification or the hold, or leave "
+        "it as it is for a person to look at.",
     )
     fail_fast_tasks: Annotated[int, number("tasks", 2, 3)] = Field(
         default=2,

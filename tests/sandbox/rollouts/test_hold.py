@@ -16,7 +16,7 @@ from tests.sandbox.rollouts.shop import Shop
 from shipway.adapters.http import HttpProber
 from shipway.observer import Event, Holding, Started
 
-HOLD = 20
+HOLD = 12
 _TOLD = "/bin/busybox httpd -f -p 8080 -h /www & /bin/busybox nc -l -p 9090; "
 _CRASHES = f"{_TOLD} echo 'pool exhausted'; exit 7"
 _LEAKS = f"{_TOLD} echo 'fills its cache'; a=x; while :; do a=$a$a; done"
