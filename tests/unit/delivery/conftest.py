@@ -96,7 +96,11 @@ class Repo:
     orders: dict[str, Order] = field(default_factory=dict)
     tags: dict[str, Tag | BaseException] = field(default_factory=dict)
     signed: Signature | BaseException | None = None
+    begins: tuple[str, ...] = ()
     questions: list[str] = field(default_factory=list)
+
+    def commits(self, prefix: str) -> tuple[str, ...]:
+        return tuple(sha for sha in self.begins if sha.startswith(prefix))
 
     def standing(self, sha: str, branch: str) -> Standing:
         self.questions.append(f"standing {sha} {branch}")
