@@ -40,6 +40,7 @@ class ServicePlan:
         memory: MiB; the engine ends what takes more.
         count: How many tasks are to run.
         environment: The container's variables.
+        command: What the container runs in the place of the image's CMD; empty for that.
         secrets: Variable → SSM parameter; each holds a stand-in.
         log_group: Where its containers log.
         sidecars: Its other containers.
@@ -58,8 +59,22 @@ class ServicePlan:
     count: int
     log_group: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
     sidecars: tuple[SidecarPlan, ...] = ()
+
+    def answers_well(self, status: int) -> bool:
+        """Whether its target group takes a status for healthy."""
+        return matches(self.matcher, status)
+
+
+def matches(matcher: str, status: int) -> bool:
+    """Whether a target group's matcher takes a status: ``200``, ``200,302`` or ``200-299``."""
+    for part in matcher.split(","):
+        low, _, high = part.strip().partition("-")
+        if low.isdigit() and int(low) <= status <= int(high if high.isdigit() else low):
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,4 +200,4 @@ def _service(document: Mapping[str, Any]) -> ServicePlan:
         SidecarPlan(**{**sidecar, "command": tuple(sidecar["command"])})
         for sidecar in document["sidecars"]
     )
-    return ServicePlan(**{**document, "sidecars": sidecars})
+    return ServicePlan(**{**document, "command": tuple(document["command"]), "sidecars": sidecars})

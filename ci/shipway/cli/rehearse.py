@@ -20,10 +20,11 @@ from shipway.git import checkout as git
 from shipway.rehearsal import closing
 from shipway.rehearsal.checkout import Checkout
 from shipway.rehearsal.copies import copies, with_copies
-from shipway.rehearsal.preparation import build_context, project
+from shipway.rehearsal.preparation import build_context, check, project
 from shipway.rehearsal.run_scenario import ScenarioContext
 from shipway.rehearsal.scenarios import scenarios
 from shipway.rehearsal.walks import run_all
+from shipway.util.disk import writing
 from shipway.util.paths import cache_folder
 
 
@@ -42,27 +43,29 @@ def _rehearse(console: Console) -> int:
     root = git.root(Path.cwd())
     started = time.monotonic()
     embedded = entry.embedded(root, cache_folder(os.environ))
+    check(embedded, root)
     blueprint = embedded.blueprint
     planned = scenarios(blueprint.contract, listens=bool(blueprint.port))
     apart = copies(blueprint, planned.failing)
     embedded = replace(embedded, blueprint=with_copies(blueprint, apart))
     evidence = _folder(root / "evidence")
     name = evidence.name
-    with ExitStack() as stack:
-        scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shipway-")))
-        sandbox = stack.enter_context(embedded.owned(scratch / "run", console.say))
-        stage = ScenarioContext(
-            world=sandbox,
-            checkout=Checkout(root, scratch / "repository", project(embedded, root, sandbox)),
-            evidence=evidence,
-            prober=HttpProber(),
-            blueprint=blueprint,
-            planned=planned.planned(),
-            context=build_context(embedded, scratch / "context", console.say),
-        )
-        run_all(planned, stage, apart, scratch, console)
-    judged = closing.judge(evidence)
-    report = closing.close(evidence, judged, seconds=time.monotonic() - started)
+    with writing("the rehearsal", evidence, EvidenceError, needs="about 100 MB"):
+        with ExitStack() as stack:
+            scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="shipway-")))
+            sandbox = stack.enter_context(embedded.owned(scratch / "run", console.say))
+            stage = ScenarioContext(
+                world=sandbox,
+                checkout=Checkout(root, scratch / "repository", project(embedded, root, sandbox)),
+                evidence=evidence,
+                prober=HttpProber(),
+                blueprint=blueprint,
+                planned=planned.planned(),
+                context=build_context(embedded, scratch / "context", console.say),
+            )
+            run_all(planned, stage, apart, scratch, console)
+        judged = closing.judge(evidence)
+        report = closing.close(evidence, judged, seconds=time.monotonic() - started)
     for line in closing.words(judged):
         console.say(line)
     acceptance = [

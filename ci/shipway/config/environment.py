@@ -58,6 +58,7 @@ class Service:
         on_failure: Whether a failing rollout is rolled back or left for a person to look at.
         fail_fast_tasks: Tasks that must fail in the same way before a rollout is called failing.
         require_circuit_breaker: Whether a service without a deployment circuit breaker is refused.
+        require_alarms: Whether a service is refused whose deployment alarms are switched off.
         on_pause: Whether ``deploy`` waits at a PAUSE hook or leaves with its own exit code.
         hold: Seconds for which the release must stay good once it is in service; 0 for none.
         alarms: Names of CloudWatch alarms that must not go off meanwhile; without any, those of the
@@ -76,6 +77,7 @@ class Service:
     on_failure: OnFailure = "rollback"
     fail_fast_tasks: int = 2
     require_circuit_breaker: bool = True
+    require_alarms: bool = True
     on_pause: OnPause = "wait"
     hold: float = 60.0
     alarms: tuple[str, ...] = ()

@@ -300,6 +300,7 @@ def _service(key: str, table: ServiceTable, declared: EnvironmentTable) -> Servi
         on_failure=table.on_failure,
         fail_fast_tasks=table.fail_fast_tasks,
         require_circuit_breaker=table.require_circuit_breaker,
+        require_alarms=table.require_alarms,
         on_pause=table.on_pause,
         hold=_hold(table, declared),
         alarms=tuple(table.alarms),

@@ -96,11 +96,12 @@ class ScenarioContext:
     planned: tuple[PlannedFact, ...]
     deliveries: Deliveries = field(default_factory=Deliveries)
 
-    def address(self, environment: str) -> str:
-        """What customers ask in an environment: the first service that has an address."""
+    def customers(self, environment: str) -> TrafficProbe:
+        """Whoever asks in an environment: the first service that has an address, for its health."""
         layer = self.blueprint.layer(environment)
         service = next(service for service in layer.services if service.port)
-        return f"{self.world.address(service.balancer)}{service.health_path}"
+        address = f"{self.world.address(service.balancer)}{service.health_path}"
+        return TrafficProbe(self.prober, address, service.answers_well)
 
     def repository(self, environment: str) -> str:
         """The image repository of an environment with its registry; empty where it has none."""
@@ -143,9 +144,7 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
     )
     environ["SHIPWAY_LONGEST_HOLD"] = f"{_HOLD_SECONDS:g}"
     oidc = _sign_in(one, stage.world, event, environ)
-    probe = (
-        TrafficProbe(stage.prober, stage.address(one.environment)) if one.traffic else nullcontext()
-    )
+    probe = stage.customers(one.environment) if one.traffic else nullcontext()
     with probe as asking:
         command = _command(one, stage.repository(one.environment))
         code = _run(command, workspace, environ, kept, show, deliveries=stage.deliveries)

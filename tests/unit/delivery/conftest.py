@@ -282,7 +282,7 @@ class Ecs:
         self.definitions[self.primary] = self._definition(self.primary, old)
 
     def _definition(self, arn: str, image: str) -> TaskDefinition:
-        web = ContainerDefinition(name="web", image=image)
+        web = ContainerDefinition(name="web", image=image, ports=(8080,))
         return TaskDefinition(arn=arn, family="shop", containers=(web,))
 
     def _fail(self, operation: str) -> None:
