@@ -172,7 +172,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PutBack:
-    """What ran before is in service again: ``put back to shop:41 (77d0…), 4 of 4 running``."""
+    """What ran before is in service again: ``put back to web:41 (77d0…), 4 of 4 running``."""
 
     subject: str
     text: str
