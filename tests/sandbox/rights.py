@@ -38,6 +38,8 @@ ROLLS_OUT = (
 )
 # Needed by a rollout that fails: the delivery fails by itself then, and says what it could not do.
 FAILS = ("ecs:StopServiceDeployment", "logs:GetLogEvents")
+# Needed where alarms are watched during the hold.
+WATCHES_ALARMS = ("cloudwatch:DescribeAlarms",)
 # Needed at a PAUSE hook alone.
 RESUMES = ("ecs:ContinueServiceDeployment",)
 # The labels of an earlier build: without them the image is built again.

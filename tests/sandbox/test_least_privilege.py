@@ -24,11 +24,13 @@ from tests.sandbox.rights import (
     PUBLISHES,
     RESUMES,
     ROLLS_OUT,
+    WATCHES_ALARMS,
     Said,
     lacking,
     names,
 )
 
+from shipway.aws.cloudwatch import CloudWatchAlarms
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.session import Session
 from shipway.errors import AccessDeniedError
@@ -139,7 +141,12 @@ class Account:
         done = subprocess.run(
             [sys.executable, "-m", "invoke", *words],
             cwd=where,
-            env={**kept, **variables, "XDG_CACHE_HOME": str(self._folder / "cache")},
+            env={
+                **kept,
+                **variables,
+                "XDG_CACHE_HOME": str(self._folder / "cache"),
+                "SHIPWAY_LONGEST_HOLD": "1",
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -184,7 +191,9 @@ def account(delivery_world: World, tmp_path_factory: pytest.TempPathFactory) -> 
 def test_every_action_of_the_policy_is_tried(account: Account) -> None:
     allowed = trust.actions(account.policy["Statement"])
     assert len(set(allowed)) == len(allowed)
-    assert {*PUBLISHES, *ROLLS_OUT, *FAILS, *RESUMES, *ATTESTATIONS} == set(allowed)
+    assert {*PUBLISHES, *ROLLS_OUT, *FAILS, *WATCHES_ALARMS, *RESUMES, *ATTESTATIONS} == set(
+        allowed
+    )
     deleting = ("Delete", "Remove", "Deregister", "Terminate", "Put*", "*")
     assert not [one for one in allowed if one.partition(":")[2].startswith(deleting)]
 
@@ -237,6 +246,19 @@ def test_the_answer_to_a_hook_is_named_too(
         AwsEcs(Session(region)).resume(arn, "hook", "CONTINUE")
     error = caught.value
     assert names(Said(code=error.exit_code, text=f"{error.what} {error.details}"), action)
+
+
+def test_the_look_at_alarms_is_named_too(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    (action,) = WATCHES_ALARMS
+    for name, value in account.variables(action).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(AccessDeniedError) as caught:
+        CloudWatchAlarms(Session(account.region)).states(["shop-5xx"])
+    error = caught.value
+    assert names(Said(code=error.exit_code, text=f"{error.what} {error.details}"), action)
+    for name, value in account.variables("").items():
+        monkeypatch.setenv(name, value)
+    assert CloudWatchAlarms(Session(account.region)).states(["shop-5xx"]) == {}
 
 
 def test_bootstrap_shows_what_it_would_change_and_makes_it_once_confirmed(

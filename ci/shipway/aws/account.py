@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shipway.aws.cloudwatch import CloudWatchAlarms
 from shipway.aws.ecr import EcrRepository, origin_of
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.kms import KmsSigner
@@ -24,6 +25,7 @@ class AwsAccount:
         self.ecs = AwsEcs(self._session)
         self.logs = CloudWatchLogs(self._session)
         self.parameters = Parameters(self._session)
+        self.alarms = CloudWatchAlarms(self._session)
         self.published = Published(self._session)
         self.objects = S3Objects(self._session)
         self.stacks = Stacks(self._session)

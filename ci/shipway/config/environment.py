@@ -60,6 +60,9 @@ class Service:
         require_circuit_breaker: Whether a service without a deployment circuit breaker is refused.
         require_alarms: Whether a service is refused whose deployment alarms are switched off.
         on_pause: Whether ``deploy`` waits at a PAUSE hook or leaves with its own exit code.
+        hold: Seconds for which the release must stay good once it is in service; 0 for none.
+        alarms: Names of CloudWatch alarms that must not go off meanwhile; without any, those of the
+            service's deployment configuration.
     """
 
     key: str
@@ -76,6 +79,8 @@ class Service:
     require_circuit_breaker: bool = True
     require_alarms: bool = True
     on_pause: OnPause = "wait"
+    hold: float = 60.0
+    alarms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,6 +174,7 @@ class Environment:
         role: The IAM role's name that a delivery must have assumed; empty where none is asked for.
         image: What is built for it.
         services: At least one; no two name the same ECS service.
+        together: Whether services that moved go back where another fails.
         sandbox: Whether the embedded sandbox is started for it.
         promote_from: The environment whose image is taken as it is; empty where it is built.
         promote_repository: That environment's repository as it is known here; empty where
@@ -190,6 +196,7 @@ class Environment:
     role: str
     image: ImageSettings
     services: tuple[Service, ...]
+    together: bool = True
     sandbox: bool = False
     promote_from: str = ""
     promote_repository: str = ""

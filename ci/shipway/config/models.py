@@ -227,7 +227,8 @@ class ServiceTable(Table):
     )
     on_failure: Annotated[OnFailure, one_of("rollback", "leave")] = Field(
         default="rollback",
-        description="Roll a failing rollout back, or leave it as it is for a person to look at.",
+        description="Roll back what fails at the rollout, the verification or the hold, or leave "
+        "it as it is for a person to look at.",
     )
     fail_fast_tasks: Annotated[int, number("tasks", 2, 3)] = Field(
         default=2,
@@ -249,6 +250,22 @@ class ServiceTable(Table):
     image_parameter: ImageParameter = Field(
         default="",
         description="As the environment's, for a service whose stack reads a parameter of its own.",
+    )
+    hold: Annotated[int, number("seconds", 0, 86400)] = Field(
+        default=60,
+        description="Seconds for which the release must stay good once it is in service and "
+        "verified; 0 for none. Without it the environment's `hold` holds.",
+    )
+    alarms: list[
+        Annotated[
+            str,
+            # CloudWatch API Reference, PutMetricAlarm: AlarmName.
+            Rule(expected="the name of a CloudWatch alarm", shape=r"[^\x00-\x1f]{1,255}"),
+        ]
+    ] = Field(
+        default=[],
+        description="CloudWatch alarms that must not go off during `hold`. Without any, those of "
+        "the service's deployment configuration are watched.",
     )
     compute: ComputeTable = Field(
         default_factory=ComputeTable,
@@ -342,6 +359,18 @@ class EnvironmentTable(Table):
     timeout: Annotated[int, number("seconds", 1, 86400)] = Field(
         default=900,
         description="Seconds that a rollout may take, for services that do not say otherwise.",
+    )
+    hold: Annotated[int, number("seconds", 0, 86400)] = Field(
+        default=60,
+        description="Seconds for which a release must stay good once it is in service and "
+        "verified: no task stops by itself, targets stay healthy, alarms stay quiet, the address "
+        "answers. What does not is rolled back, as `on_failure` says. 0 for none; without it 60, "
+        "and 2 where the environment is the embedded sandbox.",
+    )
+    together: Switch = Field(
+        default=True,
+        description="What is delivered together succeeds together: where one service fails, those "
+        "that moved go back and those not begun are not begun.",
     )
     sandbox: Annotated[bool, Rule(expected="true or false", references=())] = Field(
         default=False, description="Whether this is the embedded sandbox, which is started for it."

@@ -35,6 +35,8 @@ from shipway.errors import UnresolvedReferenceError
 _MOST_NAMED = 5
 _WRITTEN = "image_parameter"
 _WRITTEN_LEVELS = (3, 5)  # environments.NAME.KEY, environments.NAME.services.SERVICE.KEY
+SANDBOX_HOLD = 2
+"""Seconds of `hold` in the embedded sandbox, where somebody waits for each of them."""
 _ONLY_AWS = Missing(reason="only AWS knows it, and a build asks no AWS")
 
 
@@ -305,8 +307,9 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
         role=_last(declared.role),
         image=_image(table.name, table.image),
         services=tuple(
-            _service(key, service, declared.timeout) for key, service in declared.services.items()
+            _service(key, service, declared) for key, service in declared.services.items()
         ),
+        together=declared.together,
         sandbox=declared.sandbox,
         promote_from=declared.promote_from,
         promote_repository=declared.promote_repository,
@@ -337,7 +340,16 @@ def _image(name: str, table: ImageTable) -> ImageSettings:
     )
 
 
-def _service(key: str, table: ServiceTable, timeout: int) -> Service:
+def _hold(table: ServiceTable, declared: EnvironmentTable) -> int:
+    """A service's own, the environment's, or what is usual there."""
+    if "hold" in table.model_fields_set:
+        return table.hold
+    if "hold" in declared.model_fields_set or not declared.sandbox:
+        return declared.hold
+    return SANDBOX_HOLD
+
+
+def _service(key: str, table: ServiceTable, declared: EnvironmentTable) -> Service:
     path = table.path if table.url else ""
     return Service(
         key=key,
@@ -348,12 +360,14 @@ def _service(key: str, table: ServiceTable, timeout: int) -> Service:
         consecutive=table.consecutive,
         interval=table.interval,
         verify_timeout=table.verify_timeout,
-        timeout=table.timeout if "timeout" in table.model_fields_set else timeout,
+        timeout=table.timeout if "timeout" in table.model_fields_set else declared.timeout,
         on_failure=table.on_failure,
         fail_fast_tasks=table.fail_fast_tasks,
         require_circuit_breaker=table.require_circuit_breaker,
         require_alarms=table.require_alarms,
         on_pause=table.on_pause,
+        hold=_hold(table, declared),
+        alarms=tuple(table.alarms),
     )
 
 

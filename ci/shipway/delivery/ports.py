@@ -9,7 +9,6 @@ from typing import Protocol
 
 from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import References
-from shipway.delivery.verification import Prober
 from shipway.evidence.copies import ObjectStore
 from shipway.image.build import Builder
 from shipway.image.publish import ImageRepository, PromotionTarget
@@ -18,7 +17,7 @@ from shipway.image.sbom import Cataloguer, NoCataloguer
 from shipway.image.scan import Scans
 from shipway.image.signing import Signer, no_signer
 from shipway.policy.facts import History, TokenSource
-from shipway.rollout.ports import Ecs, Logs
+from shipway.rollout.ports import Alarms, Ecs, Logs, Prober
 from shipway.util.clock import Clock
 from shipway.values import Commit, Digest, Identity
 
@@ -58,6 +57,11 @@ class Aws(Protocol):
     @property
     def logs(self) -> Logs:
         """Its container logs."""
+        ...
+
+    @property
+    def alarms(self) -> Alarms:
+        """Its alarms."""
         ...
 
     @property
@@ -128,6 +132,8 @@ class EnvironmentContext:
         stand_ins: Base images that are not what their name says, and what they are; recorded.
         cataloguer: Finds out what is in an image.
         signer: Opens what the environment's ``sign`` names.
+        longest_hold: The most seconds of ``hold``, for rehearsals; ``None`` where delivery.toml
+            alone says it.
     """
 
     account: Callable[[], Aws]
@@ -136,6 +142,7 @@ class EnvironmentContext:
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     cataloguer: Cataloguer = field(default_factory=NoCataloguer)
     signer: Callable[[str], Signer] = no_signer
+    longest_hold: float | None = None
 
     @property
     def aws(self) -> Aws:

@@ -85,16 +85,25 @@ class Watch:
         cluster: The cluster of all services watched.
         clock: Tells the time and waits.
         observer: Is told of every happening and of progress.
+        together: Whether a service that fails has those taken back that are still under way.
     """
 
     def __init__(
-        self, *, ecs: Ecs, logs: Logs, cluster: str, clock: Clock, observer: Observer
+        self,
+        *,
+        ecs: Ecs,
+        logs: Logs,
+        cluster: str,
+        clock: Clock,
+        observer: Observer,
+        together: bool = False,
     ) -> None:
         self._ecs = ecs
         self._logs = logs
         self._cluster = cluster
         self._clock = clock
         self._observer = observer
+        self._together = together
         self._interrupted = False
 
     def follow(self, watched: Sequence[Watched]) -> None:
@@ -109,6 +118,9 @@ class Watch:
         while open_ := [rollout for rollout in watched if rollout.outcome is None]:
             try:
                 self._round(open_)
+                failing = next(filter(_fails, watched), None) if self._together else None
+                if failing is not None:
+                    self.recall(watched, f"{failing.target.subject} failed")
             except KeyboardInterrupt:
                 try:
                     self._interrupt(open_)
@@ -116,6 +128,15 @@ class Watch:
                     # The second one, while ECS was being asked.
                     raise _interrupted_twice() from again
         self._settle_debts(watched)
+
+    def recall(self, watched: Sequence[Watched], why: str) -> None:
+        """Ask ECS to take back what is under way and does not fail by itself; each once."""
+        for rollout in watched:
+            if rollout.outcome is None and rollout.state.interrupted is None:
+                rollout.state, events = judge.recall(rollout.state, why, self._clock.now())
+                self._heed(rollout, events)
+                if events:
+                    rollout.due = self._clock.now()
 
     def _round(self, open_: Sequence[Watched]) -> None:
         now = self._clock.now()
@@ -210,6 +231,13 @@ def _interrupted_twice() -> CancelledError:
         "interrupted twice: the rollout goes on without being watched",
         remedy="see the service's deployments in ECS, or run verify",
     )
+
+
+def _fails(rollout: Watched) -> bool:
+    """Whether it is certain that this service does not come to run what is released."""
+    if rollout.outcome is None:
+        return rollout.state.announced is not None
+    return rollout.outcome.verdict.fails_release
 
 
 def _streams(task: Task, rollout: Watched) -> tuple[tuple[str, str], ...]:

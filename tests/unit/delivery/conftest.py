@@ -23,8 +23,9 @@ from shipway.image.build import BuildRequest
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.referrers import AttachedDocument, Referrer
 from shipway.image.scan import Scan
-from shipway.observer import Event, Observer, Rolling
+from shipway.observer import Event, Holding, Observer, Rolling
 from shipway.policy.facts import Order, Signature, Standing, Tag
+from shipway.rollout.hold.terms import Alarm
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task, Trouble
@@ -393,6 +394,27 @@ class NoLogs:
 
 
 @dataclass
+class Alarms:
+    """CloudWatch's alarms, and how they change from one question to the next."""
+
+    now: dict[str, list[str]] = field(default_factory=dict)
+    fails: BaseException | None = None
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    def states(self, names: Sequence[str]) -> Mapping[str, Alarm]:
+        self.asked.append(tuple(names))
+        if self.fails is not None:
+            raise self.fails
+        found = {}
+        for name in names:
+            if name in self.now:
+                states = self.now[name]
+                state = states.pop(0) if len(states) > 1 else states[0]
+                found[name] = Alarm(name=name, state=state, reason="Threshold Crossed")
+        return found
+
+
+@dataclass
 class Buckets:
     """S3, where nothing is overwritten."""
 
@@ -445,6 +467,7 @@ class Cloud:
     origins: list[Origin] = field(default_factory=list)
     logs: NoLogs = field(default_factory=NoLogs)
     parameters: Parameters = field(default_factory=Parameters)
+    alarms: Alarms = field(default_factory=Alarms)
     published: Infrastructure = field(default_factory=Infrastructure)
     objects: Buckets = field(default_factory=Buckets)
     arn: str = ROLE
@@ -519,6 +542,7 @@ class World:
     events: list[Event] = field(default_factory=list)
     opened: int = 0
     opening: BaseException | None = None
+    longest_hold: float | None = None
 
     @property
     def context(self) -> DeliveryContext:
@@ -545,6 +569,7 @@ class World:
             builder=self.builder,
             contexts={"base": "/elsewhere"},
             stand_ins={"python": "assembled"},
+            longest_hold=self.longest_hold,
         )
 
     def deliver(
@@ -633,7 +658,7 @@ class World:
         """Every event but progress and output, in a few words."""
         words = []
         for event in self.events:
-            if not isinstance(event, Rolling):
+            if not isinstance(event, (Rolling, Holding)):
                 stage = getattr(event, "stage", "")
                 words.append(f"{type(event).__name__} {stage}".strip())
         return [word for word in words if not word.startswith(("Output", "Noticed", "Evidenced"))]

@@ -188,6 +188,14 @@ def _observation(resources: Resources) -> list[Document]:
         ),
         statement("SeeTheirTasks", ["ecs:DescribeTasks"], [_arn("ecs", "task/${Cluster}/*")]),
         statement("SeeTargetHealth", ["elasticloadbalancing:DescribeTargetHealth"], ["*"]),
+        # Composite alarms are shown to a permission on everything only (CloudWatch API Reference,
+        # DescribeAlarms), and the alarms of a service's own configuration are known to ECS alone.
+        statement(
+            "SeeTheAlarms",
+            ["cloudwatch:DescribeAlarms"],
+            ["*"],
+            {"StringEquals": {"aws:RequestedRegion": {"Ref": "AWS::Region"}}},
+        ),
     ]
 
 

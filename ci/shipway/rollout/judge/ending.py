@@ -132,11 +132,12 @@ def returned(state: State, snapshot: Snapshot) -> Ended:
             rolled_back=True,
         )
     why = {
-        "interrupt": "at your request",
+        "interrupt": "" if state.recalled else "at your request",
         "hook": "by a lifecycle hook",
         "breaker": "by the circuit breaker",
     }.get(who, "")
     back = " ".join(filter(None, ("rolled back", why, f"to {name}")))
+    back += f", because {state.recalled}" if state.recalled else ""
     cause = likeliest(state)
     return conclude(
         state,

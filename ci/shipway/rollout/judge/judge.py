@@ -106,6 +106,26 @@ def interrupt(state: State, now: datetime) -> tuple[State, tuple[RolloutEvent, .
     return state, tuple(events)
 
 
+def recall(state: State, why: str, now: datetime) -> tuple[State, tuple[RolloutEvent, ...]]:
+    """Another service of the same release failed: put the earlier revision back, as Ctrl-C would.
+
+    Args:
+        state: What was known.
+        why: The reason, for people: ``web failed``.
+        now: The time.
+    """
+    by_itself = state.announced is not None or state.rolling_back_since is not None
+    if by_itself or state.policy.on_failure == "leave":
+        return state, ()
+    before = state
+    state, events = interrupt(state, now)
+    if state.interrupted is before.interrupted:
+        return state, ()
+    text = f"taken back with the release: {why}"
+    told = (replace(each, text=text) if each.kind == "interrupted" else each for each in events)
+    return replace(state, recalled=why), tuple(told)
+
+
 def answered(state: State, trouble: Trouble | None, now: datetime) -> State:
     """What became of the action that was asked for: done, or why not.
 
@@ -298,5 +318,6 @@ __all__ = [
     "noticed",
     "objections",
     "progress",
+    "recall",
     "step",
 ]

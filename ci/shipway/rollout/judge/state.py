@@ -128,6 +128,7 @@ class State:
     announced: datetime | None = None
     cause: Cause | None = None
     interrupted: datetime | None = None
+    recalled: str = ""
     stop_asked_at: datetime | None = None
     asks: int = 0
     refusal: str = ""

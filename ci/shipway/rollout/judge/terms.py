@@ -25,7 +25,8 @@ class DeploymentRef:
         service: The service's name in ECS.
         task_definition: ARN of the task definition that was rolled out.
         container: Name of the container that carries our image.
-        digest: The digest the task definition pins, ``sha256:…``.
+        digest: The digest the task definition pins, ``sha256:…``; empty where what is put back
+            pins none, so that its tasks are known by their task definition alone.
         platforms: Digests of that index's platform manifests; a task may report one of these.
         deployment_id: ``ecs-svc/…`` of the PRIMARY in UpdateService's answer, with our task
             definition.
