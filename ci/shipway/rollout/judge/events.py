@@ -93,7 +93,8 @@ def _stop(state: State, task: Task, events: list[RolloutEvent], before: datetime
         RolloutEvent(at=state.now, kind="task-stopped", text=text, level="warning", task=task)
     )
     # While a task is still being torn down ECS shows no time for its end.
-    ended = task.stopped_at or before + state.skew
+    began = task.started_at or task.created_at or before + state.skew
+    ended = task.stopped_at or max(began, before + state.skew)
     return evolve(
         state,
         stopped=(*state.stopped, task),

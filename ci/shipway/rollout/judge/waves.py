@@ -29,7 +29,9 @@ def waves(state: State, tasks: Sequence[Task], *, replacements: bool = False) ->
     """
     ends = dict(state.ends)
     dated = dict(_dated(tasks))
-    left = sorted((created, ends.get(arn, created)) for arn, created in dated.items())
+    # An end that is only known by the look before may lie before the launch: never here, or what
+    # failed would follow itself for ever.
+    left = sorted((at, max(at, ends.get(arn, at))) for arn, at in dated.items())
     # A failure without a date is one of the first wave.
     undated = [ends.get(task.arn, state.now) for task in tasks if task.arn not in dated]
     border = min(undated, default=None)
