@@ -28,8 +28,8 @@ KEEP_BYTECODE = {"PYTHONDONTWRITEBYTECODE": ""}
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, the direction of imports, the contract's three places, workflows and templates."""
-    prepare(session, "--group", "lint", "--extra", "sandbox")
+    """Style, the direction of imports, the contract's three places, workflows, templates, pages."""
+    prepare(session, "--group", "lint", "--group", "docs", "--extra", "sandbox")
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("lint-imports", "--no-cache")
@@ -44,6 +44,7 @@ def lint(session: nox.Session) -> None:
     session.run(
         "check-jsonschema", "--quiet", "--builtin-schema", "vendor.github-issue-forms", *forms
     )
+    session.run("zensical", "build", "--clean", "--strict")
     templates = [str(file) for file in sorted(Path("ci/iam").glob("*.yaml"))]
     session.run("cfn-lint", "--non-zero-exit-code", "informational", "--", *templates)
 
@@ -76,12 +77,29 @@ def alone(session: nox.Session) -> None:
 
 
 @nox.session
+def foreign(session: nox.Session) -> None:
+    """Adopt, rehearse and deliver all five kinds of other people's repositories: ten minutes."""
+    prepare(session, "--group", "tests", "--extra", "sandbox", *ATTESTATIONS)
+    words = ("-q", "tests/entry/test_foreign.py", *session.posargs)
+    session.run("pytest", *words, env={**KEEP_BYTECODE, "SHIPWAY_TEST_FOREIGN": "all"})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """The pages of docs/ as a site, in site/; a broken link fails. ``-- serve`` shows it."""
+    prepare(session, "--group", "docs")
+    session.run("zensical", *(session.posargs or ("build", "--clean", "--strict")))
+
+
+@nox.session
 def generate(session: nox.Session) -> None:
-    """Write the pages of docs/ that are made from the code; a test fails while one is stale."""
+    """Write the pages and schemas that are made from the code; a test fails while one is stale."""
     prepare(session)
-    for name, page in (
-        ("configuration", "configuration.md"),
-        ("exit_codes", "exit-codes.md"),
-        ("record_schema", "record.schema.json"),
+    for name, file in (
+        ("configuration", "docs/configuration.md"),
+        ("exit_codes", "docs/exit-codes.md"),
+        ("record_schema", "docs/record.schema.json"),
+        ("delivery_schema", "ci/shipway/adoption/delivery.schema.json"),
+        ("release_schema", "ci/shipway/adoption/release.schema.json"),
     ):
-        session.run("python", "-m", f"shipway.reference.{name}", f"docs/{page}")
+        session.run("python", "-m", f"shipway.reference.{name}", file)

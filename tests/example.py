@@ -17,6 +17,7 @@ BLUEPRINT: Final = draw(
     delivery_file.load(ROOT / "ci" / "delivery.toml"),
     dockerfile=DOCKERFILE.read_text(encoding="utf-8"),
 )
+REPOSITORY: Final = BLUEPRINT.repository
 PROJECT: Final = Project(
-    repository=BLUEPRINT.repository.full_name, dockerfile=str(DOCKERFILE.relative_to(ROOT))
+    repository=REPOSITORY.full_name, dockerfile=str(DOCKERFILE.relative_to(ROOT))
 )

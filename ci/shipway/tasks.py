@@ -222,6 +222,7 @@ def audit(
         "staging-account": "twelve digits; without it the account of the credentials at hand",
         "production-account": "twelve digits",
         "from-service": "CLUSTER/SERVICE at AWS that everything is taken from",
+        "worker": 'a second service of the same image: "mailer=python mailer.py"',
         "offline": "ask neither AWS nor GitHub",
         "json": "print one JSON object for each event",
     }
@@ -244,6 +245,7 @@ def init(
     staging_account: str = "",
     production_account: str = "",
     from_service: str = "",
+    worker: str = "",
     offline: bool = False,
     json: bool = False,
 ) -> None:
@@ -266,6 +268,7 @@ def init(
         staging_account=staging_account,
         production_account=production_account,
         from_service=from_service,
+        worker=worker,
     )
     _leave(run(wanted, yes=yes, offline=offline, json=json))
 

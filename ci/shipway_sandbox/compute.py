@@ -133,7 +133,12 @@ def _server(port: int, status: int) -> str:
 
 
 def put_image(
-    state: Mapping[str, Any], repository: str, image: OciImage, tag: str = BOOTSTRAP_TAG
+    state: Mapping[str, Any],
+    repository: str,
+    image: OciImage,
+    tag: str = BOOTSTRAP_TAG,
+    *,
+    host: str = "",
 ) -> str:
     """Put an image straight into a repository of the emulator.
 
@@ -142,6 +147,7 @@ def put_image(
         repository: The repository's name.
         image: What to put there.
         tag: Under which tag.
+        host: The registry's, where it is not the one that everybody shares.
 
     Returns:
         The image pinned by digest, as a task definition names it.
@@ -151,12 +157,19 @@ def put_image(
     """
     body = {
         "repository": repository,
+        "registry": host or state["registry"],
         "tag": tag,
         "media_type": image.media_type,
         "manifest": base64.b64encode(image.manifest).decode(),
         "blobs": [base64.b64encode(blob).decode() for blob in image.blobs],
     }
     return str(call(state, "/_shipway/images", body)["image"])
+
+
+def registry_of(state: Mapping[str, Any], layer: Layer) -> str:
+    """Host and port of the registry of a layer's account and region."""
+    own: Mapping[str, str] = state.get("registries", {})
+    return own.get(f"{layer.account}/{layer.region}", str(state["registry"]))
 
 
 def call(state: Mapping[str, Any], path: str, body: Mapping[str, Any] | None = None) -> Any:
@@ -201,9 +214,8 @@ def create(admin: Client, layer: Layer, state: Mapping[str, Any], busybox: bytes
     for name, value in layer.stand_ins.items():
         admin("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
     seeds = {service.key: _seed(busybox, service) for service in layer.services}
-    images = {
-        key: f"{state['registry']}/{layer.repository}@{seed.digest}" for key, seed in seeds.items()
-    }
+    host = registry_of(state, layer)
+    images = {key: f"{host}/{layer.repository}@{seed.digest}" for key, seed in seeds.items()}
 
     def text(*, count: bool) -> str:
         endpoint = str(state["endpoint"])
@@ -211,7 +223,8 @@ def create(admin: Client, layer: Layer, state: Mapping[str, Any], busybox: bytes
 
     _stack(cloudformation, "create", layer.stack, text(count=False))
     for service in layer.services:
-        put_image(state, layer.repository, seeds[service.key], f"{BOOTSTRAP_TAG}-{service.key}")
+        tag = f"{BOOTSTRAP_TAG}-{service.key}"
+        put_image(state, layer.repository, seeds[service.key], tag, host=host)
     if layer.access:
         _stack(cloudformation, "create", layer.access_stack, layer.access, layer.access_parameters)
     for stack in layer.outputs:

@@ -26,8 +26,8 @@ class GithubRepository:
     """A repository on GitHub.
 
     Attributes:
-        owner: The owner's login.
         name: Its name.
+        owner: The owner's login.
         owner_id: The owner's number, which a rename does not change.
         id: Its own number.
         default_branch: Where pull requests go.
@@ -36,8 +36,8 @@ class GithubRepository:
             renamed since 2026-07-15.
     """
 
+    name: str
     owner: str = "example"
-    name: str = "shop"
     owner_id: int = 4242
     id: int = 424200
     default_branch: str = "main"
@@ -171,7 +171,7 @@ def event(
     sha: str,
     folder: Path,
     workspace: Path,
-    repository: GithubRepository | None = None,
+    repository: GithubRepository,
     run: Run | None = None,
     head_ref: str = "",
     head: GithubRepository | None = None,
@@ -196,7 +196,7 @@ def event(
     """
     if name not in NAMES:
         raise UsageError(f"{name!r} is no event that can be made here: {', '.join(NAMES)}")
-    repository, run = repository or GithubRepository(), run or Run()
+    run = run or Run()
     kind, short = _split(ref)
     pulled = name.startswith("pull_request")
     base_ref = repository.default_branch if pulled else ""

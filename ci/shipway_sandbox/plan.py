@@ -40,6 +40,7 @@ class ServicePlan:
         memory: MiB; the engine ends what takes more.
         count: How many tasks are to run.
         environment: The container's variables.
+        command: What the container runs in the place of the image's CMD; empty for that.
         secrets: Variable → SSM parameter; each holds a stand-in.
         log_group: Where its containers log.
         sidecars: Its other containers.
@@ -58,8 +59,22 @@ class ServicePlan:
     count: int
     log_group: str
     environment: Mapping[str, str] = field(default_factory=dict)
+    command: tuple[str, ...] = ()
     secrets: Mapping[str, str] = field(default_factory=dict)
     sidecars: tuple[SidecarPlan, ...] = ()
+
+    def answers_well(self, status: int) -> bool:
+        """Whether its target group takes a status for healthy."""
+        return matches(self.matcher, status)
+
+
+def matches(matcher: str, status: int) -> bool:
+    """Whether a target group's matcher takes a status: ``200``, ``200,302`` or ``200-299``."""
+    for part in matcher.split(","):
+        low, _, high = part.strip().partition("-")
+        if low.isdigit() and int(low) <= status <= int(high if high.isdigit() else low):
+            return True
+    return False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +146,22 @@ class WorldPlan:
         return {layer.environment: layer.account for layer in self.layers}
 
     @property
+    def registries(self) -> dict[str, str]:
+        """Loopback address → ``ACCOUNT/REGION`` of each registry that needs one of its own.
+
+        Everything is pushed to ``localhost``, until two accounts or regions have a repository of
+        one name; then only an address can tell them apart, as Amazon's hosts do.
+        """
+        own: list[str] = []
+        holders: dict[str, str] = {}
+        for layer in self.layers:
+            scope = f"{layer.account}/{layer.region}"
+            holder = holders.setdefault(layer.repository, scope)
+            if scope != holder and scope not in own:
+                own.append(scope)
+        return {f"127.0.0.{number}": scope for number, scope in enumerate(own, start=2)}
+
+    @property
     def by_hand(self) -> tuple[Layer, ...]:
         """The layers to which a person at a keyboard delivers."""
         return tuple(layer for layer in self.layers if layer.environment in self.person)
@@ -149,18 +180,24 @@ def read_plan(content: bytes) -> WorldPlan:
         TypeError: Something is there that no plan has.
     """
     document = json.loads(content)
-    layers = tuple(_layer(layer) for layer in document["layers"])
+    layers = tuple(layer_from(layer) for layer in document["layers"])
     return WorldPlan(layers=layers, person=document["person"], variables=document["variables"])
 
 
-def _layer(document: dict[str, Any]) -> Layer:
-    services = tuple(_service(service) for service in document.pop("services"))
+def layer_from(document: Mapping[str, Any]) -> Layer:
+    """A layer as JSON holds it.
+
+    Raises:
+        LookupError: Something lacks.
+        TypeError: Something is there that no layer has.
+    """
+    services = tuple(_service(service) for service in document["services"])
     return Layer(**{**document, "services": services, "buckets": tuple(document["buckets"])})
 
 
-def _service(document: dict[str, Any]) -> ServicePlan:
+def _service(document: Mapping[str, Any]) -> ServicePlan:
     sidecars = tuple(
         SidecarPlan(**{**sidecar, "command": tuple(sidecar["command"])})
-        for sidecar in document.pop("sidecars")
+        for sidecar in document["sidecars"]
     )
-    return ServicePlan(**{**document, "sidecars": sidecars})
+    return ServicePlan(**{**document, "command": tuple(document["command"]), "sidecars": sidecars})

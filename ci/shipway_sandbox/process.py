@@ -26,6 +26,7 @@ from typing import Any, Final
 
 from shipway.aws.credentials import Credentials, client
 from shipway.errors import SandboxError, ShipwayError
+from shipway.util.disk import writing
 from shipway_sandbox import compute, locks
 from shipway_sandbox.engine import bases, engine
 from shipway_sandbox.engine.busybox import program as busybox
@@ -238,11 +239,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, end)
-    options.run.mkdir(parents=True, exist_ok=True, mode=0o700)
     try:
-        lock = locks.take(options.run / LOCK_FILE, _END_SECONDS, "the sandbox before this one")
-        locks.sign(lock)
-        serve(options)
+        with writing("the sandbox's state", options.run, SandboxError, needs="about 1 GB"):
+            options.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+            lock = locks.take(options.run / LOCK_FILE, _END_SECONDS, "the sandbox before this one")
+            locks.sign(lock)
+            serve(options)
     except ShipwayError as error:
         tell(
             json.dumps(

@@ -48,17 +48,17 @@ def arguments(argv: Sequence[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def listen(port: int) -> socket.socket:
-    """A listening socket on 127.0.0.1.
+def listen(port: int, address: str = "127.0.0.1") -> socket.socket:
+    """A listening socket on an address of the loopback interface.
 
     Raises:
         SandboxError: The port is in use, or is none.
     """
     try:
-        return socket.create_server(("127.0.0.1", port), backlog=256)
+        return socket.create_server((address, port), backlog=256)
     except (OSError, OverflowError) as error:
         raise SandboxError(
-            f"127.0.0.1:{port} cannot be listened on: {error}",
+            f"{address}:{port} cannot be listened on: {error}",
             remedy="end what uses the port, or leave the port out to have a free one taken",
         ) from error
 
@@ -93,13 +93,17 @@ async def _serve(options: argparse.Namespace, listening: socket.socket) -> None:
     from shipway_sandbox.emulator import hosting  # noqa: PLC0415  # the same
 
     port = listening.getsockname()[1]
-    accounts = read_plan(options.plan.read_bytes()).accounts if options.plan else ACCOUNTS
+    plan = read_plan(options.plan.read_bytes()) if options.plan else None
+    accounts = plan.accounts if plan else ACCOUNTS
+    registries = plan.registries if plan else {}
+    further = [listen(port, address) for address in registries]
     end = threading.Event()
     run = hosting.new_run()
     hosted: list[hosting.Hosted] = []
 
     async def ready() -> None:
         state = _state(hosted[0], port, options.region, accounts)
+        state["registries"] = {scope: f"{address}:{port}" for address, scope in registries.items()}
         await asyncio.to_thread(write_secrets, options.run / _STATE_FILE, state)
 
     settings = hosting.Settings(
@@ -109,6 +113,7 @@ async def _serve(options: argparse.Namespace, listening: socket.socket) -> None:
         docker=options.docker,
         without=tuple(options.without),
         minute=options.minute,
+        registries=registries,
     )
     hosted.append(await asyncio.to_thread(hosting.start, settings, run, ready))
     loop = asyncio.get_running_loop()
@@ -125,7 +130,7 @@ async def _serve(options: argparse.Namespace, listening: socket.socket) -> None:
             await asyncio.sleep(_IDLE_LOOK_SECONDS / 5)
 
     config = Config()
-    config.bind = [f"fd://{listening.detach()}"]
+    config.bind = [f"fd://{listener.detach()}" for listener in (listening, *further)]
     config.accesslog = None
     config.errorlog = None
     config.keep_alive_timeout = 75

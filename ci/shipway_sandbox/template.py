@@ -191,6 +191,7 @@ def _task_definition(service: ServicePlan, image: str) -> Resource:
         "Image": image,
         "Essential": True,
         "StopTimeout": _SECONDS_TO_STOP,
+        "Command": list(service.command),
         "Environment": _pairs(service.environment, "Value"),
         "Secrets": _pairs(service.secrets, "ValueFrom"),
         "LogConfiguration": _logs(service, service.container),

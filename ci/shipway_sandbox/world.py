@@ -20,6 +20,7 @@ from typing import Any, Final
 from shipway import errors
 from shipway.aws.credentials import Credentials, assume_role_with_web_identity
 from shipway.errors import SandboxError, ShipwayError
+from shipway.util.disk import writing
 from shipway_sandbox import locks, tokens
 from shipway_sandbox.engine import bases
 from shipway_sandbox.engine.engine import Engine
@@ -149,8 +150,7 @@ def background(plan: WorldPlan, folder: Path, needed: Needed, tell: Tell, *, idl
         EngineError: There is no Docker engine and none can be started here, or a stand-in for a
             base image cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with locks.locked(folder / "lock"):
+    with _writing(folder), locks.locked(folder / "lock"):
         world = running(folder)
         if world is not None:
             return _joined(world, folder, needed, tell)
@@ -227,7 +227,8 @@ def owned(plan: WorldPlan, run: Path, needed: Needed, tell: Tell) -> Iterator[Wo
     """
     reading, writing = os.pipe()
     try:
-        process = _start(plan, run, needed, ("--owner-fd", str(reading)), keep=(reading,))
+        with _writing(run):
+            process = _start(plan, run, needed, ("--owner-fd", str(reading)), keep=(reading,))
     finally:
         os.close(reading)
     try:
@@ -241,6 +242,10 @@ def owned(plan: WorldPlan, run: Path, needed: Needed, tell: Tell) -> Iterator[Wo
             process.wait()
         if process.stdout is not None:
             process.stdout.close()
+
+
+def _writing(folder: Path) -> contextlib.AbstractContextManager[None]:
+    return writing("the sandbox's state", folder, SandboxError, needs="about 1 GB")
 
 
 def _start(

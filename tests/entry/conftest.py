@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.entry.foreign import Foreign, Installed, Make, outside, run, uv
 from tests.example import BLUEPRINT, PROJECT
 
 from shipway.rehearsal.checkout import Checkout
@@ -119,6 +120,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("engine", "bases", "docker"):
         (usual / name).mkdir(parents=True, exist_ok=True)
         (own / "shipway" / name).symlink_to(usual / name)
+    for name in ("uv", "pip"):
+        (usual.parent / name).mkdir(parents=True, exist_ok=True)
+        (own / name).symlink_to(usual.parent / name)
     return own
 
 
@@ -214,3 +218,48 @@ def sandbox(clone: Here, cache: Path) -> Iterator[Running]:
     finally:
         ended = clone.types("inv", "sandbox", "--down")
         assert ended.code == 0, ended.out + ended.err
+
+
+@pytest.fixture(scope="session")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Both wheels, built once."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(uv(), "build", "--quiet", "--all-packages", "--wheel", "--out-dir", str(folder))
+    names = sorted(file.name.partition("-")[0] for file in folder.glob("*.whl"))
+    assert names == ["shipway", "shipway_sandbox"]
+    return folder
+
+
+@pytest.fixture(scope="session")
+def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    folder = tmp_path_factory.mktemp("venv")
+    run(uv(), "venv", "--quiet", "--clear", str(folder))
+    wheel = next(dist.glob("shipway-*.whl"))
+    there = outside(VIRTUAL_ENV=str(folder))
+    run(uv(), "pip", "install", "--quiet", str(wheel), env=there)
+    return Installed(programs=folder / "bin")
+
+
+@pytest.fixture
+def make(tmp_path: Path, env: dict[str, str], installed: Installed, open_folder: Open) -> Make:
+    """Make a repository with these files, a remote at GitHub and one commit."""
+    kept = {
+        name: value for name, value in env.items() if name in outside() or name not in os.environ
+    }
+    path = os.pathsep.join([str(installed.programs), str(Path(uv()).parent), kept["PATH"]])
+
+    def make(files: Mapping[str, str]) -> Foreign:
+        folder = tmp_path / "foreign"
+        for name, text in files.items():
+            file = folder / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text, encoding="utf-8")
+        folder.mkdir(exist_ok=True)
+        here = open_folder(folder, kept)
+        here.git("init", "--quiet", "--initial-branch=main")
+        here.git("remote", "add", "origin", "git@github.com:acme/foreign.git")
+        here.git("add", "--all")
+        here.git("commit", "--quiet", "--allow-empty", "--message=first")
+        return Foreign(here=here, installed=installed, paths={"PATH": path})
+
+    return make

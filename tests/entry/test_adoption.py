@@ -10,257 +10,47 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tomllib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.entry.foreign import (
+    KINDS,
+    NUMBERS,
+    OWN_NOXFILE,
+    SECONDS,
+    Foreign,
+    Installed,
+    Kind,
+    Make,
+    outside,
+    run,
+    uv,
+    without_uv,
+)
 
 if TYPE_CHECKING:
-    from tests.entry.conftest import Ended, Here, Open, Running
+    from tests.entry.conftest import Running
 
 pytestmark = pytest.mark.timeout(600)
 
-_ROOT = Path(__file__).resolve().parents[2]
-_SECONDS = 240.0
 _SESSIONS = {"build", "publish", "deploy", "verify", "rehearse", "contract", "bootstrap", "audit"}
-_NUMBERS = ("--repository-id", "424242", "--owner-id", "4242")
 _LOCKS = ("ci/shipway.lock", "ci/shipway-sandbox.lock")
-_OWN_NOXFILE = '''\
-import nox
-
-
-@nox.session
-def tests(session):
-    """The tests of this repository."""
-    session.log("tests")
-
-
-@nox.session(default=False)
-def build(session):
-    """Not shipway's build."""
-    session.log("my own build")
-'''
-
-
-def _uv() -> str:
-    beside = Path(sys.executable).with_name("uv")
-    found = str(beside) if beside.is_file() else shutil.which("uv")
-    assert found is not None, "uv is in the dependency group tests"
-    return found
-
-
-def _outside(**further: str) -> dict[str, str]:
-    """The environment without what nox and an active environment tell uv: where *we* are."""
-    kept = {
-        name: value
-        for name, value in os.environ.items()
-        if not name.startswith("UV_") and name not in {"PYTHONPATH", "VIRTUAL_ENV"}
-    }
-    return {**kept, **further}
-
-
-def _run(*words: str, env: Mapping[str, str] | None = None) -> None:
-    done = subprocess.run(
-        words,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        env=env or _outside(),
-        cwd=_ROOT,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.fixture(scope="session")
-def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Both wheels, built once."""
-    folder = tmp_path_factory.mktemp("dist")
-    _run(_uv(), "build", "--quiet", "--all-packages", "--wheel", "--out-dir", str(folder))
-    names = sorted(file.name.partition("-")[0] for file in folder.glob("*.whl"))
-    assert names == ["shipway", "shipway_sandbox"]
-    return folder
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Installed:
-    """An environment that shipway's wheel was installed into, as ``pip install`` would."""
-
-    programs: Path
-
-    def __truediv__(self, name: str) -> str:
-        return str(self.programs / name)
-
-
-@pytest.fixture(scope="session")
-def installed(dist: Path, tmp_path_factory: pytest.TempPathFactory) -> Installed:
-    folder = tmp_path_factory.mktemp("venv")
-    _run(_uv(), "venv", "--quiet", "--clear", str(folder))
-    wheel = next(dist.glob("shipway-*.whl"))
-    there = _outside(VIRTUAL_ENV=str(folder))
-    _run(_uv(), "pip", "install", "--quiet", str(wheel), env=there)
-    return Installed(programs=folder / "bin")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
-    """One kind of repository.
-
-    Attributes:
-        name: What it is.
-        files: What it holds.
-        words: What ``init`` is told beside the numbers.
-        expected: What delivery.toml must hold: a line each.
-        own: The sessions that the repository has itself.
-        with_uv: Whether nox finds uv there.
-    """
-
-    name: str
-    files: Mapping[str, str]
-    words: tuple[str, ...] = ()
-    expected: tuple[str, ...] = ()
-    own: frozenset[str] = field(default_factory=frozenset)
-    with_uv: bool = True
-
-
-KINDS = (
-    Kind(
-        name="python-uv",
-        files={
-            # Overrides and groups of the host's own must not reach what shipway needs.
-            "pyproject.toml": '[project]\nname = "ledger"\nversion = "1"\n'
-            'requires-python = ">=3.11"\n[dependency-groups]\ndev = []\n'
-            '[tool.uv]\noverride-dependencies = ["rich<10"]\n'
-            'constraint-dependencies = ["boto3<1"]\n',
-            "uv.lock": 'version = 1\nrevision = 3\nrequires-python = ">=3.11"\n',
-            "noxfile.py": _OWN_NOXFILE,
-            "tasks.py": "app = 'a module of its own'\n",
-            "app.py": "print('ledger')\n",
-            "Dockerfile": "FROM python:3.13-slim\nCOPY app.py .\nUSER 1000\nEXPOSE 9000\n"
-            "HEALTHCHECK CMD curl -fsS http://localhost:9000/healthz\n",
-            ".gitignore": "*.pyc\n/evidence/\n",
-        },
-        expected=('name = "python-uv"', 'path = "/healthz"'),
-        own=frozenset({"tests", "build"}),
-    ),
-    Kind(
-        name="python-pip",
-        files={
-            "setup.py": "from setuptools import setup\n\nsetup(name='intake')\n",
-            "requirements.txt": "flask\n",
-            "app.py": "print('intake')\n",
-            "Dockerfile": "FROM python:3.13-slim\nCOPY . .\nEXPOSE 5000\n",
-        },
-        expected=('path = "/"',),
-        with_uv=False,
-    ),
-    Kind(
-        name="node",
-        files={
-            "package.json": '{"name": "tally"}\n',
-            "server.js": "require('http')\n",
-            "Dockerfile": "FROM node:22-slim\nCOPY package.json server.js ./\nEXPOSE 7010\n",
-            ".dockerignore": "node_modules\n",
-        },
-        words=("--name", "tally", "--health-path", "/ready", "--production-tags", "v*"),
-        expected=('name = "tally"', 'container = "tally"', 'path = "/ready"'),
-    ),
-    Kind(
-        name="go",
-        files={
-            "go.mod": "module example.com/worker\n",
-            "main.go": "package main\n",
-            "Dockerfile": "FROM golang:1.24 AS build\nCOPY go.mod main.go ./\nFROM scratch\n"
-            "COPY --from=build /app /app\nUSER 65532\n",
-        },
-        expected=('service = "ssm:/go/local/service"',),  # no port: a worker, no url
-    ),
-    Kind(
-        name="monorepo",
-        files={
-            "services/api/Dockerfile": "FROM scratch\nCOPY app.py /\nEXPOSE 8081\n",
-            "services/api/app.py": "",
-            "services/web/Dockerfile": "FROM scratch\nCOPY services/web/app.py /\nEXPOSE 8082\n",
-            "services/web/app.py": "",
-        },
-        words=("--dockerfile", "services/web/Dockerfile", "--name", "web"),
-        expected=('context = "."', 'dockerfile = "services/web/Dockerfile"'),
-    ),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Foreign:
-    """A repository of somebody else's, and the shipway that is installed beside it."""
-
-    here: Here
-    installed: Installed
-    paths: Mapping[str, str]
-
-    def shipway(self, *words: str, env: Mapping[str, str] | None = None) -> Ended:
-        return self._types("shipway", *words, env={**self.paths, **(env or {})})
-
-    def nox(self, *words: str, with_uv: bool = True) -> Ended:
-        path = self.paths["PATH"] if with_uv else _without_uv(self.paths["PATH"])
-        return self._types("nox", *words, env={"PATH": path})
-
-    def _types(self, program: str, *words: str, env: Mapping[str, str]) -> Ended:
-        return self.here.types(self.installed / program, *words, env=env, seconds=_SECONDS)
-
-    def text(self, name: str) -> str:
-        return (self.here.folder / name).read_text(encoding="utf-8")
-
-    def state(self) -> str:
-        return self.here.git("status", "--porcelain", "--untracked-files=all")
-
-
-def _without_uv(path: str) -> str:
-    kept = [folder for folder in path.split(os.pathsep) if not (Path(folder) / "uv").exists()]
-    return os.pathsep.join(kept)
-
-
-Make = Callable[[Mapping[str, str]], Foreign]
-
-
-@pytest.fixture
-def make(tmp_path: Path, env: dict[str, str], installed: Installed, open_folder: Open) -> Make:
-    """Make a repository with these files, a remote at GitHub and one commit."""
-    kept = {name: value for name, value in env.items() if name in _outside()}
-    path = os.pathsep.join([str(installed.programs), str(Path(_uv()).parent), kept["PATH"]])
-
-    def make(files: Mapping[str, str]) -> Foreign:
-        folder = tmp_path / "foreign"
-        for name, text in files.items():
-            file = folder / name
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
-        folder.mkdir(exist_ok=True)
-        here = open_folder(folder, kept)
-        here.git("init", "--quiet", "--initial-branch=main")
-        here.git("remote", "add", "origin", "git@github.com:acme/foreign.git")
-        here.git("add", "--all")
-        here.git("commit", "--quiet", "--allow-empty", "--message=first")
-        return Foreign(here=here, installed=installed, paths={"PATH": path})
-
-    return make
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_repository_is_adopted_at_once(make: Make, kind: Kind) -> None:
     foreign = make(kind.files)
     foreign.here.git("remote", "set-url", "origin", f"https://github.com/acme/{kind.name}.git")
-    said = foreign.shipway("init", "--yes", "--offline", *_NUMBERS, *kind.words)
+    said = foreign.shipway("init", "--yes", "--offline", *NUMBERS, *kind.words)
     assert said.code == 0, said.out + said.err
     assert said.err == ""
     assert "+++ ci/delivery.toml" in said.lines  # a diff comes first
     assert "nox -s rehearse" in said.out
     delivery = foreign.text("ci/delivery.toml").splitlines()
     assert set(kind.expected) <= set(delivery)
-    assert any(line.startswith("url = ") for line in delivery) is (kind.name != "go")
+    assert any(line.startswith("url = ") for line in delivery) is bool(kind.port)
 
     # What was there stays, but for lines that were added.
     for name, text in kind.files.items():
@@ -298,8 +88,8 @@ def test_a_repository_is_adopted_at_once(make: Make, kind: Kind) -> None:
 
 
 def test_an_own_session_of_the_same_name_is_the_one_that_runs(make: Make) -> None:
-    foreign = make({"noxfile.py": _OWN_NOXFILE, "Dockerfile": "FROM scratch\n"})
-    assert foreign.shipway("init", "--yes", "--offline", *_NUMBERS).code == 0
+    foreign = make({"noxfile.py": OWN_NOXFILE, "Dockerfile": "FROM scratch\n"})
+    assert foreign.shipway("init", "--yes", "--offline", *NUMBERS).code == 0
     ran = foreign.nox("-s", "build")
     assert (ran.code, "my own build" in ran.err) == (0, True)
     bare = foreign.nox()
@@ -317,7 +107,7 @@ def test_the_locks_are_the_same_each_time_and_their_lack_is_told(make: Make) -> 
     assert again.lines[:1] == ["no change: ci/shipway.lock"]
     assert {name: foreign.text(name) for name in _LOCKS} == first
 
-    assert foreign.shipway("init", "--yes", "--offline", *_NUMBERS).code == 0
+    assert foreign.shipway("init", "--yes", "--offline", *NUMBERS).code == 0
     (foreign.here.folder / "ci/shipway.lock").unlink()
     ran = foreign.nox("-s", "contract")
     assert ran.code == 1
@@ -332,9 +122,9 @@ def test_a_wheel_in_the_repository_is_found_wherever_it_is_checked_out(
     wheels = foreign.here.folder / "ci/wheels"
     shutil.copytree(dist, wheels)
     venv = tmp_path / "own"
-    _run(_uv(), "venv", "--quiet", str(venv))
-    there = _outside(VIRTUAL_ENV=str(venv))
-    _run(_uv(), "pip", "install", "--quiet", str(next(wheels.glob("shipway-*.whl"))), env=there)
+    run(uv(), "venv", "--quiet", str(venv))
+    there = outside(VIRTUAL_ENV=str(venv))
+    run(uv(), "pip", "install", "--quiet", str(next(wheels.glob("shipway-*.whl"))), env=there)
     own = Foreign(
         here=foreign.here, installed=Installed(programs=venv / "bin"), paths=foreign.paths
     )
@@ -343,10 +133,10 @@ def test_a_wheel_in_the_repository_is_found_wherever_it_is_checked_out(
     assert re.search(r"^\./ci/wheels/shipway-\S+\.whl \\$", own.text(_LOCKS[0]), re.MULTILINE)
     moved = tmp_path / "elsewhere"
     foreign.here.folder.rename(moved)
-    there = _outside(VIRTUAL_ENV=str(venv))
+    there = outside(VIRTUAL_ENV=str(venv))
     words = ("pip", "install", "--quiet", "--dry-run", "--require-hashes", "--no-deps", "-r")
     done = subprocess.run(
-        [_uv(), *words, _LOCKS[0]], check=False, capture_output=True, cwd=moved, env=there
+        [uv(), *words, _LOCKS[0]], check=False, capture_output=True, cwd=moved, env=there
     )
     assert done.returncode == 0, done.stderr
 
@@ -372,16 +162,17 @@ _BROKEN = {**_ONE, "ci/delivery.toml": "schema = 1\n"}
 @pytest.mark.parametrize(
     ("files", "words", "told"),
     [
-        ({}, _NUMBERS, (10, "no Dockerfile", "--dockerfile PATH")),
-        (_TWO, _NUMBERS, (10, "2 Dockerfiles", "--dockerfile api/Dockerfile")),
-        (_TWO, (*_NUMBERS, "--dockerfile", "x/Dockerfile"), (10, "no such file", "root")),
-        (_BROKEN, _NUMBERS, (10, "ci/delivery.toml is there", "ci/release.toml")),
+        ({}, NUMBERS, (10, "no Dockerfile", "--dockerfile PATH")),
+        (_TWO, NUMBERS, (10, "2 Dockerfiles", "--dockerfile api/Dockerfile")),
+        (_TWO, (*NUMBERS, "--dockerfile", "x/Dockerfile"), (10, "no such file", "root")),
+        (_BROKEN, NUMBERS, (10, "ci/delivery.toml is there", "ci/release.toml")),
         (_ONE, (), (10, "numbers of acme/foreign", "gh api repos/acme/foreign")),
-        (_ONE, (*_NUMBERS, "--port", "http"), (2, "no port", "65535")),
-        (_ONE, (*_NUMBERS, "--name", "Not A Name"), (2, "--name", "small letters")),
-        (_ONE, (*_NUMBERS, "--production-tags", "release/**"), (10, 'holds "**"', "flag")),
-        ({**_ONE, "noxfile.py": "def ("}, _NUMBERS, (10, "as Python", "own sessions stay")),
-        (_ONE, (*_NUMBERS, "--from-service", "a/b"), (2, "without asking AWS", "--offline")),
+        (_ONE, (*NUMBERS, "--port", "http"), (2, "no port", "65535")),
+        (_ONE, (*NUMBERS, "--name", "Not A Name"), (2, "--name", "small letters")),
+        (_ONE, (*NUMBERS, "--worker", "mailer"), (2, "no worker", "--worker")),
+        (_ONE, (*NUMBERS, "--production-tags", "release/**"), (10, 'holds "**"', "flag")),
+        ({**_ONE, "noxfile.py": "def ("}, NUMBERS, (10, "as Python", "own sessions stay")),
+        (_ONE, (*NUMBERS, "--from-service", "a/b"), (2, "without asking AWS", "--offline")),
     ],
 )
 def test_what_cannot_be_is_one_message_and_nothing_is_written(
@@ -399,20 +190,29 @@ def test_what_cannot_be_is_one_message_and_nothing_is_written(
     assert foreign.state() == ""
 
 
+def test_of_several_dockerfiles_one_is_delivered_and_the_others_are_named(make: Make) -> None:
+    foreign = make({**_TWO, "web/app.py": ""})
+    words = ("--yes", "--offline", *NUMBERS, "--dockerfile", "web/Dockerfile")
+    said = foreign.shipway("init", *words)
+    assert said.code == 0, said.out
+    assert "left alone: api/Dockerfile; one image is delivered" in said.out
+    assert 'context = "web"' in foreign.text("ci/delivery.toml")
+
+
 def test_a_repository_without_a_remote_is_told(make: Make) -> None:
     foreign = make(_ONE)
     foreign.here.git("remote", "remove", "origin")
-    said = foreign.shipway("init", "--yes", "--offline", *_NUMBERS)
+    said = foreign.shipway("init", "--yes", "--offline", *NUMBERS)
     assert said.code == 18
     assert "no remote called origin" in said.out
     assert foreign.state() == ""
     named = ("--repository", "acme/tally")
-    assert foreign.shipway("init", "--yes", "--offline", *named, *_NUMBERS).code == 0
+    assert foreign.shipway("init", "--yes", "--offline", *named, *NUMBERS).code == 0
 
 
 def test_nothing_is_written_without_a_yes(make: Make) -> None:
     foreign = make(_ONE)
-    said = foreign.shipway("init", "--offline", *_NUMBERS)
+    said = foreign.shipway("init", "--offline", *NUMBERS)
     assert (said.code, "--yes" in said.out, foreign.state()) == (2, True, "")
 
 
@@ -425,14 +225,14 @@ def test_a_person_is_asked_what_cannot_be_seen(make: Make, typed: str, code: int
     try:
         os.write(keyboard, typed.encode())
         done = subprocess.run(
-            [foreign.installed / "shipway", "init", "--offline", *_NUMBERS],
+            [foreign.installed / "shipway", "init", "--offline", *NUMBERS],
             check=False,
             cwd=foreign.here.folder,
             env={**foreign.here.env, **foreign.paths},
             stdin=terminal,
             capture_output=True,
             text=True,
-            timeout=_SECONDS,
+            timeout=SECONDS,
         )
     finally:
         os.close(keyboard)
@@ -456,8 +256,8 @@ def test_a_person_is_asked_what_cannot_be_seen(make: Make, typed: str, code: int
 
 def test_without_uv_one_message_says_what_to_install(make: Make) -> None:
     foreign = make(_ONE)
-    path = {"PATH": _without_uv(foreign.paths["PATH"])}
-    for words in (("upgrade",), ("init", "--yes", "--offline", *_NUMBERS)):
+    path = {"PATH": without_uv(foreign.paths["PATH"])}
+    for words in (("upgrade",), ("init", "--yes", "--offline", *NUMBERS)):
         said = foreign.shipway(*words, env=path)
         assert said.code == 10, said.out
         assert "uv is not installed" in said.out
@@ -467,7 +267,7 @@ def test_without_uv_one_message_says_what_to_install(make: Make) -> None:
 
 def test_what_was_written_before_a_failure_is_put_back(make: Make) -> None:
     foreign = make({**_ONE, ".github": "a file where a folder should be\n"})
-    said = foreign.shipway("init", "--yes", "--offline", *_NUMBERS)
+    said = foreign.shipway("init", "--yes", "--offline", *NUMBERS)
     assert said.code == 10, said.out
     assert "nothing was changed" in said.out
     assert foreign.state() == ""
@@ -484,7 +284,7 @@ def test_a_live_service_says_everything(make: Make, sandbox: Running) -> None:
     foreign = make({"Dockerfile": "FROM scratch\nEXPOSE 9999\n"})
     account = sandbox.state["accounts"]["staging"]
     env = {**sandbox.administrator("staging"), "AWS_REGION": "eu-west-1"}
-    words = ("init", "--yes", *_NUMBERS, "--from-service")
+    words = ("init", "--yes", *NUMBERS, "--from-service")
     absent = foreign.shipway(*words, "shop-staging/nosuch", env=env)
     assert (absent.code, foreign.state()) == (10, ""), absent.out
     assert "there is no service nosuch" in absent.out

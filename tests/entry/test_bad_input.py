@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import shutil
 import socket
+import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.example import REPOSITORY
 
 from shipway.reference.exit_codes import exit_codes
 from shipway_sandbox import github
@@ -212,6 +215,7 @@ def triggered(
         sha=here.git("rev-parse", "HEAD"),
         folder=folder,
         workspace=here.folder,
+        repository=REPOSITORY,
         run=github.Run(environment=environment),
         head_ref="feature/x" if name == "pull_request" else "",
     )
@@ -277,3 +281,71 @@ def test_variables_that_contradict_the_event(plant: Plant, tmp_path: Path) -> No
     ended = here.types("inv", "deploy", env={**given, "GITHUB_REF": "refs/heads/main"})
     assert ended.code == 20, ended.out + ended.err
     assert "refs/heads/feature/x" in ended.out
+
+
+# -- the disk, and a port that the image does not expose
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Iterator[Path]:
+    """A file system of its own without any room."""
+    folder = tmp_path / "full"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=4k,nr_inodes=9", "tmpfs", str(folder)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("only root may mount")
+    try:
+        (folder / "filling").write_bytes(b"x" * 4096)
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def test_no_space_for_the_sandboxs_state(plant: Plant, full: Path) -> None:
+    ended = plant().types("inv", "sandbox", env={"XDG_CACHE_HOME": str(full)})
+    said = "the sandbox's state cannot be written: No space left on device"
+    check(ended, 13, "sandbox", said, str(full), "make room there")
+
+
+def test_no_space_for_a_rehearsals_evidence(plant: Plant, full: Path) -> None:
+    here = plant()
+    (here.folder / "evidence").symlink_to(full)
+    for number in range(6):  # not even names are left: the folder of the rehearsal is the last
+        (full / str(number)).mkdir()
+    ended = here.types("inv", "rehearse")
+    check(ended, 50, "evidence", "cannot be written", "No space left on device")
+
+
+def test_a_rehearsal_without_a_dockerfile_starts_nothing(plant: Plant) -> None:
+    here = plant()
+    (here.folder / "examples/shop/Dockerfile").unlink()
+    ended = here.types("inv", "rehearse")
+    place = "there is no file examples/shop/Dockerfile"
+    check(ended, 10, "configuration", place, "ci/delivery.toml  [image]", "`dockerfile`")
+    assert not (here.folder / "evidence").exists()
+
+
+@pytest.mark.parametrize("missing", ["release", "delivery"])
+@pytest.mark.parametrize("task", ["sandbox", "rehearse"])
+def test_a_half_written_ci(plant: Plant, missing: str, task: str) -> None:
+    here = plant()
+    (here.folder / f"ci/{missing}.toml").unlink()
+    ended = here.types("inv", task)
+    check(ended, 10, "configuration", f"ci/{missing}.toml", "docs/configuration.md")
+    assert not (here.folder / "evidence").exists()
+
+
+def test_a_port_that_the_dockerfile_does_not_expose(plant: Plant) -> None:
+    here = plant()
+    here.replace("ci/delivery.toml", "port = 8080", "port = 8081")
+    lines = (here.folder / "ci/delivery.toml").read_text(encoding="utf-8").splitlines()
+    ended = here.types("inv", "deploy", "--env", "local")
+    place = f"ci/delivery.toml:{lines.index('port = 8081') + 1}"
+    key = "environments.local.services.web.compute.port: it is 8081"
+    check(ended, 10, "configuration", place, key, "EXPOSE 8080", "correct the one that is wrong")
+    [record] = here.records()
+    assert "build" not in record

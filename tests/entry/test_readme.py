@@ -1,4 +1,4 @@
-"""README and CONTRIBUTING against reality: commands, options, tasks."""
+"""Every page against reality: commands, options, tasks. What else it names: tests/unit/docs."""
 
 from __future__ import annotations
 
@@ -18,16 +18,28 @@ if TYPE_CHECKING:
     from tests.entry.conftest import Here
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = (
-    "README.md",
-    "CONTRIBUTING.md",
-    "docs/adopt.md",
-    "examples/shop/README.md",
-    "examples/failures/README.md",
+PAGES = tuple(
+    sorted(
+        page.relative_to(ROOT).as_posix()
+        for pattern in ("*.md", "docs/*.md", "examples/*/*.md", "benchmarks/*.md")
+        for page in ROOT.glob(pattern)
+    )
 )
 _FENCE = re.compile(r"^```(?:console|sh|shell|bash)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 # Programs that are not ours; nothing is claimed about them.
-_OTHERS = {"python", "python3", "pip", "git", "uv", "source", "export", "cd", "aws", "pytest"}
+_OTHERS = {
+    "apt-get",
+    "aws",
+    "cd",
+    "export",
+    "git",
+    "pip",
+    "pytest",
+    "python",
+    "python3",
+    "source",
+    "uv",
+}
 
 
 def commands() -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ from typing import Any
 
 import boto3  # the test looks at the embedded AWS as any client would
 import pytest
-from tests.example import PROJECT
+from tests.example import PROJECT, REPOSITORY
 
 from shipway.rehearsal.checkout import Checkout
 from shipway_sandbox import github, tokens
@@ -31,7 +31,7 @@ STAND_INS = Path(__file__).parent / "stand_ins"
 WORKFLOW = ".github/workflows/deploy.yml"
 ACT = str(Path(sys.executable).with_name("act"))
 SECONDS = 120.0
-FORK = github.GithubRepository(owner="mallory", owner_id=666, id=666)
+FORK = github.GithubRepository(name="shop", owner="mallory", owner_id=666, id=666)
 STABLE = "refs/tags/v1.0.0-stable"
 
 
@@ -127,7 +127,7 @@ class Bench:
             folder=own / "github",
             workspace=self.clone,
             run=github.Run(id=1, number=1, environment=case.environment),
-            **case.settings,
+            **{"repository": REPOSITORY, **case.settings},
         )
         (own / "event.json").write_text(json.dumps(event.payload), encoding="utf-8")
         # act knows no `queue` yet and refuses to read on: the one line that it is not given.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from shipway.adoption.facts import Cloud, Dockerfile, Remote
+from shipway.config.convention import published
 from shipway.config.inventory import LiveService
 from shipway.errors import UsageError
 
@@ -20,6 +22,7 @@ _HIGHEST_PORT: Final = 65535
 _NAME: Final = re.compile(r"[a-z0-9]+(?:[._-][a-z0-9]+)*")
 # An IAM role is called NAME-deploy-production, in 64 characters (IAM API Reference, CreateRole).
 _LONGEST: Final = 40
+_KEY: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _ACCOUNT: Final = re.compile(r"[0-9]{12}")
 
 
@@ -41,6 +44,7 @@ class InitOptions:
     staging_account: str = ""
     production_account: str = ""
     from_service: str = ""
+    worker: str = ""
 
     def check(self) -> None:
         """See that each flag can be.
@@ -74,6 +78,42 @@ class InitOptions:
             raise UsageError(
                 f"{self.health_path!r} is no path", where="--health-path", remedy="begin with /"
             )
+        worker_of(self.worker)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Worker:
+    """A second service that runs the same image, and that nobody asks.
+
+    Attributes:
+        key: Its key in delivery.toml.
+        command: What it runs in the place of the image's CMD.
+    """
+
+    key: str
+    command: tuple[str, ...]
+
+
+def worker_of(flag: str) -> Worker | None:
+    """What ``--worker`` says, ``NAME=COMMAND``; ``None`` where it says nothing.
+
+    Raises:
+        UsageError: It cannot be.
+    """
+    if not flag:
+        return None
+    key, _, text = flag.partition("=")
+    try:
+        command = tuple(shlex.split(text))
+    except ValueError:
+        command = ()
+    if not (_KEY.fullmatch(key) and command):
+        raise UsageError(
+            f"{flag!r} is no worker",
+            where="--worker",
+            remedy='say its name and what it runs: --worker "mailer=python mailer.py"',
+        )
+    return Worker(key=key, command=command)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +147,7 @@ class Answers:
         staging: Where the default branch publishes to.
         production: Where tags release to.
         live: The service at AWS that it was taken from.
+        worker: A second service that runs the image.
     """
 
     name: str
@@ -123,6 +164,7 @@ class Answers:
     staging: Place
     production: Place
     live: LiveService | None = None
+    worker: Worker | None = None
 
 
 Ask = Callable[[str, str], str]
@@ -154,10 +196,16 @@ def decide(
     region = wanted.region or (cloud.region if cloud else UNSEEN_REGION)
     known = (int(wanted.repository_id or 0), int(wanted.owner_id or 0))
     repository_id, owner_id = known if all(known) else numbers()
+    key = _key(live.service if live else name)
+    worker = worker_of(wanted.worker)
+    if worker is not None and worker.key == key:
+        raise UsageError(
+            f"the service is called {key} already", where="--worker", remedy="name it otherwise"
+        )
     place = _staging(name, str(staging), region, cloud, served=bool(port))
     return Answers(
         name=name,
-        key=_key(live.service if live else name),
+        key=key,
         container=live.container if live else _key(name),
         port=port,
         health_path=path,
@@ -170,19 +218,19 @@ def decide(
         staging=place,
         production=_production(name, production, region, place, served=bool(port)),
         live=live,
+        worker=worker,
     )
 
 
 def convention(name: str, environment: str, account: str, region: str, *, served: bool) -> Place:
     """What the infrastructure is asked to publish where nothing was seen of it."""
-    base = f"ssm:/{name}/{environment}"
     return Place(
         account=account,
         region=region,
-        repository=f"{base}/repository",
-        cluster=f"{base}/cluster",
-        service=f"{base}/service",
-        url=f"{base}/url" if served else "",
+        repository=published(name, environment, "repository"),
+        cluster=published(name, environment, "cluster"),
+        service=published(name, environment, "service"),
+        url=published(name, environment, "url") if served else "",
     )
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 
-from shipway.adoption.answers import Answers, Place
+from shipway.adoption.answers import Answers, Place, Worker
 from shipway.adoption.look import GITHUB
+from shipway.config.convention import published
 
 DELIVERY = "ci/delivery.toml"
 RELEASE = "ci/release.toml"
@@ -33,10 +35,16 @@ _RELEASE_HEAD = """\
 """
 
 
+def schema_line(file: str) -> str:
+    """The line by which an editor finds the schema of a TOML file: see ``adoption.schemas``."""
+    return f"#:schema ./{PurePosixPath(file).stem}.schema.json"
+
+
 def delivery(answers: Answers) -> str:
     """The environments."""
     dockerfile = answers.dockerfile
     parts = [
+        schema_line(DELIVERY),
         _DELIVERY_HEAD,
         "schema = 1",
         f"name = {_text(answers.name)}",
@@ -71,6 +79,22 @@ def _environment(name: str, place: Place, answers: Answers) -> Iterator[str]:
         yield f"path = {_text(answers.health_path)}"
     if name == "local":
         yield from _compute(answers)
+    if answers.worker is not None:
+        yield from _worker(name, answers.worker, answers)
+
+
+def _worker(name: str, worker: Worker, answers: Answers) -> Iterator[str]:
+    """A second service of the same image, which nobody asks."""
+    table = f"environments.{name}.services.{worker.key}"
+    yield ""
+    yield f"[{table}]"
+    yield f"service = {_text(published(answers.name, name, worker.key, 'service'))}"
+    yield f"container = {_text(answers.container)}"
+    if name == "local":
+        yield ""
+        yield f"[{table}.compute]"
+        yield f"command = [{', '.join(map(_text, worker.command))}]"
+        yield "count = 1"
 
 
 def _compute(answers: Answers) -> Iterator[str]:
@@ -109,6 +133,7 @@ def release(answers: Answers, workflow: str) -> str:
     remote, name = answers.remote, answers.name
     issuer = () if remote.host == GITHUB else (f"https://{remote.host}/_services/token",)
     parts = [
+        schema_line(RELEASE),
         _RELEASE_HEAD,
         "schema = 1",
         "",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -12,9 +11,9 @@ from shipway.adoption.facts import Dockerfile
 from shipway.errors import ConfigurationError
 from shipway.image.dockerfile_parser import instructions
 from shipway.image.dockerfile_words import UnsureError
+from shipway.image.final_stage import final_stage
 
 _ASKED: Final = re.compile(r"https?://[^\s/\"'$]+(?:\$\{?\w+\}?)?(?P<path>/[^\s\"',|;)\]]*)")
-_PORT: Final = re.compile(r"(?P<port>[0-9]{1,5})(?:/tcp)?")
 _WILD: Final = re.compile(r"[*?\[$]")
 
 
@@ -47,18 +46,10 @@ def choose(paths: Sequence[str], named: str) -> str:
         raise ConfigurationError(
             f"there are {len(paths)} Dockerfiles, and one image is delivered",
             where=", ".join(paths),
-            remedy=f"name the one: shipway init --dockerfile {paths[0]}",
+            remedy=f"name the one: shipway init --dockerfile {paths[0]}; a second service of its "
+            "image: --worker NAME=COMMAND",
         )
     return paths[0]
-
-
-@dataclass(slots=True)
-class _Stage:
-    """What the stage that is read says; the last one is what runs."""
-
-    exposed: list[str] = field(default_factory=list)
-    health: str = ""
-    user: str = ""
 
 
 def read(path: str, text: str, exists: Callable[[str], bool]) -> Dockerfile:
@@ -72,47 +63,29 @@ def read(path: str, text: str, exists: Callable[[str], bool]) -> Dockerfile:
     Raises:
         ConfigurationError: It is none that BuildKit would build.
     """
-    stages: dict[str, _Stage] = {}
-    stage, copied = _Stage(), list[str]()
     try:
-        for instruction in instructions(text):
-            rest = instruction.rest
-            match instruction.name:
-                case "FROM":
-                    stage = _begun(instruction.fields(), stages)
-                case "EXPOSE":
-                    stage.exposed += instruction.fields()
-                case "HEALTHCHECK":
-                    stage.health = "" if rest.strip().upper() == "NONE" else rest
-                case "USER":
-                    stage.user = rest.strip()
-                case "COPY" | "ADD" if not any(f.startswith("--from=") for f in instruction.flags):
-                    copied += _sources(instruction.fields())
+        stage = final_stage(text)
+        copied = [
+            source
+            for instruction in instructions(text)
+            if instruction.name in {"COPY", "ADD"}
+            and not any(flag.startswith("--from=") for flag in instruction.flags)
+            for source in _sources(instruction.fields())
+        ]
     except UnsureError as error:
         raise ConfigurationError(
             f"the Dockerfile is not understood: {error}",
             where=path,
             remedy="docker build would refuse it too: correct it, then run it again",
         ) from error
-    ports = [int(match["port"]) for port in stage.exposed if (match := _PORT.fullmatch(port))]
     asked = _ASKED.search(stage.health)
     return Dockerfile(
         path=path,
         context=_context(path, copied, exists),
-        port=next((port for port in ports if port), 0),
+        port=stage.port,
         health_path=asked["path"] if asked else "",
         user="" if stage.user.partition(":")[0] in {"root", "0"} else stage.user,
     )
-
-
-def _begun(words: Sequence[str], stages: dict[str, _Stage]) -> _Stage:
-    """A new stage; it has what the stage that it starts from says."""
-    base = stages.get(words[0].lower()) if words else None
-    stage = _Stage([*base.exposed], base.health, base.user) if base else _Stage()
-    match words:
-        case [_, as_, name] if as_.lower() == "as":
-            stages[name.lower()] = stage
-    return stage
 
 
 def _sources(words: Sequence[str]) -> list[str]:

@@ -18,6 +18,7 @@ class Dockerfile:
         port: The first port of EXPOSE; 0 without one.
         health_path: The path that HEALTHCHECK asks for; empty without one.
         user: USER; empty where it runs as root.
+        others: The other Dockerfiles of the repository, which this delivery leaves alone.
     """
 
     path: str
@@ -25,6 +26,7 @@ class Dockerfile:
     port: int = 0
     health_path: str = ""
     user: str = ""
+    others: tuple[str, ...] = ()
 
     @property
     def within_context(self) -> str:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
 from shipway.adoption import dockerfiles
+from shipway.adoption.answers import Ask
 from shipway.adoption.change import read
 from shipway.adoption.facts import Dockerfile, Remote
 from shipway.errors import ConfigurationError, GitError, UsageError
@@ -25,18 +27,22 @@ _NAMED: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
 GITHUB: Final = "github.com"
 
 
-def dockerfile(root: Path, named: str, context: str) -> Dockerfile:
+def dockerfile(root: Path, named: str, context: str, ask: Ask | None = None) -> Dockerfile:
     """The one Dockerfile and what it says.
 
     Args:
         root: The repository's root.
         named: What ``--dockerfile`` says; may be empty.
         context: What ``--context`` says; empty where it is to be told from the Dockerfile.
+        ask: Asks a person which one, where there are several; ``None`` where nobody sits there.
 
     Raises:
         ConfigurationError: There is none, or there are several.
     """
-    path = dockerfiles.choose(sorted(_dockerfiles(root)), named)
+    paths = sorted(_dockerfiles(root))
+    if len(paths) > 1 and not named and ask is not None:
+        named = ask(f"one image is delivered, of {', '.join(paths)}", paths[0])
+    path = dockerfiles.choose(paths, named)
     text = read(root, path)
     if text is None:
         raise ConfigurationError(
@@ -49,15 +55,8 @@ def dockerfile(root: Path, named: str, context: str) -> Dockerfile:
             remedy="name a folder that holds the Dockerfile, from the repository's root",
         )
     seen = dockerfiles.read(path, text, lambda name: (root / name).exists())
-    if not context:
-        return seen
-    return Dockerfile(
-        path=path,
-        context=context.rstrip("/"),
-        port=seen.port,
-        health_path=seen.health_path,
-        user=seen.user,
-    )
+    others = tuple(other for other in paths if other != path)
+    return replace(seen, context=context.rstrip("/") or seen.context, others=others)
 
 
 def _dockerfiles(root: Path) -> Iterator[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from shipway.adoption import files
+from shipway.adoption import files, schemas
 from shipway.adoption.change import FileChange, changed, read
 from shipway.adoption.contract_files import DELIVERY, RELEASE
 from shipway.adoption.facts import Dockerfile
@@ -78,6 +78,10 @@ def _texts(  # noqa: PLR0917  # the arguments of changes(), in its order
     yield files.NOXFILE, files.noxfile(read(root, files.NOXFILE))
     yield files.TASKS, files.tasks(read(root, files.TASKS))
     yield from contract.items()
+    named = {file: contract.get(file) or read(root, file) for file in schemas.SCHEMAS}
+    for path, text in schemas.wanted(named).items():
+        if read(root, path) is None:
+            yield path, text
     if read(root, workflow) is None:
         yield workflow, files.workflow(regions, workflow)
     for path, text in rendered.items():

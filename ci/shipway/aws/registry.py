@@ -12,6 +12,7 @@ import base64
 import hashlib
 import io
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,6 +37,7 @@ from shipway.values import Digest
 
 _PARALLEL: Final = 4
 _UPLOAD_TRIES: Final = 3
+_LOOPBACK: Final = re.compile(r"127(?:\.[0-9]{1,3}){3}")
 _OK: Final = 200
 _CREATED: Final = 201
 _ACCEPTED: Final = 202
@@ -88,7 +90,8 @@ class DistributionClient:
     def __init__(self, uri: str, token: str) -> None:
         host, _, self.name = uri.partition("/")
         # Like docker, plain HTTP is spoken with this machine alone.
-        local = urlsplit(f"//{host}").hostname in {"localhost", "127.0.0.1", "::1"}
+        name = urlsplit(f"//{host}").hostname or ""
+        local = name in {"localhost", "::1"} or _LOOPBACK.fullmatch(name) is not None
         self.base = f"{'http' if local else 'https'}://{host}"
         self.uri = uri
         self._headers = {

@@ -23,6 +23,7 @@ from shipway.policy.compile.drift import Difference
 from shipway.policy.compile.job_condition import looser_than
 from shipway.policy.compile.workflow import Region
 from shipway.policy.contract import Contract
+from shipway.policy.requirements import Runner
 
 _CONTRACT = "ci/release.toml"
 _DOCUMENTS = "ci/iam"
@@ -36,11 +37,13 @@ class CompiledContract:
         workflow: The workflow's file, from the repository's root.
         regions: What its marked regions must hold.
         documents: Every IAM template by its file, from the repository's root.
+        runner: What kind of runner must run the job.
     """
 
     workflow: str
     regions: tuple[Region, ...]
     documents: Mapping[str, str]
+    runner: Runner = "github-hosted"
 
 
 def run(*, write: bool, json: bool) -> int:
@@ -93,13 +96,19 @@ def render(contract: Contract, delivery: DeliveryFile) -> CompiledContract:
             )
             for name in trust.environments(contract)
         },
+        runner=contract.source.runner if contract.source else "any",
     )
 
 
 def differences(root: Path, compiled: CompiledContract) -> tuple[Difference, ...]:
     """Everything in the repository that is not as the contract says."""
     differing = list(
-        drift.compare_regions(compiled.workflow, _text(root / compiled.workflow), compiled.regions)
+        drift.compare_regions(
+            compiled.workflow,
+            _text(root / compiled.workflow),
+            compiled.regions,
+            runner=compiled.runner,
+        )
     )
     for name, expected in compiled.documents.items():
         differing += drift.compare_file(name, _text(root / name), expected, "the deploy role")

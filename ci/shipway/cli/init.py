@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from shipway.adoption import cloud, contract_files, locks, look, plan
+from shipway.adoption import cloud, contract_files, locks, look, plan, schemas
 from shipway.adoption.answers import Answers, InitOptions, decide, name_of
 from shipway.adoption.change import FileChange, read, write
 from shipway.adoption.facts import Cloud, Dockerfile, Remote
@@ -30,6 +30,8 @@ from shipway.github import repositories
 from shipway.wiring import inventory, resolver
 
 _NOTHING = "nothing was written"
+# Files that nobody reads line by line.
+_LONG = frozenset({*locks.LOCKS, *schemas.SCHEMAS.values()})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,9 +153,15 @@ def _render(texts: Mapping[str, str]) -> CompiledContract:
 
 
 def _answers(root: Path, wanted: InitOptions, person: _Person, *, offline: bool) -> Answers:
-    dockerfile = look.dockerfile(root, wanted.dockerfile, wanted.context)
+    ask = person.ask if person.present else None
+    dockerfile = look.dockerfile(root, wanted.dockerfile, wanted.context, ask)
     remote = look.remote(root, wanted.repository, wanted.branch)
     person.console.say(_found(dockerfile, remote))
+    if dockerfile.others:
+        person.console.say(
+            f"left alone: {', '.join(dockerfile.others)}; one image is delivered from a "
+            "repository, to as many services as run it (--worker NAME=COMMAND)"
+        )
     account = None if offline else _account(wanted, remote, person.console)
     if account is not None:
         person.console.say(_found_at_aws(account))
@@ -223,9 +231,9 @@ def _found_at_aws(account: Cloud) -> str:
 
 
 def _show(changes: tuple[FileChange, ...], console: Console) -> None:
-    """The diff; of a lock file, which nobody reads, only its length."""
+    """The diff; of a file that nobody reads only its length."""
     for change in changes:
-        if change.path in locks.LOCKS:
+        if change.path in _LONG:
             console.say(f"--- /dev/null\n+++ {change.path}  ({change.after.count(chr(10))} lines)")
         else:
             console.say("\n".join(change.diff()))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shipway.config.positions import KeyPath, positions
+from shipway.config.problems import line_of
 from shipway.errors import ConfigurationError
 
 # tomllib tells where only inside its message before Python 3.14: "… (at line 3, column 5)".
@@ -35,6 +36,9 @@ _EXPECTED: Mapping[re.Pattern[str], str] = {
         ("Invalid date", "a date such as 2026-11-22"),
     )
 }
+# TOML v1.0.0, "Integer": 64-bit signed ones are accepted.
+_LIMIT = 2**63
+_DIGITS = re.compile(r"[0-9][0-9_]{4299,}")
 _ANYTHING = "texts in double quotes, tables in [brackets]"
 
 
@@ -94,8 +98,33 @@ def read(file: Path, *, remedy: str) -> TomlDocument:
         raise ConfigurationError(
             f"{path} is nested too deeply", remedy="write it as docs/configuration.md shows"
         ) from error
+    except ValueError as error:  # what Python refuses to read as a number for its length
+        digits = _DIGITS.search(text)
+        line = text.count("\n", 0, digits.start()) + 1 if digits else 1
+        raise _too_large(f"{path}:{line}") from error
+    _check_numbers(path, table, lines)
     sha256 = hashlib.sha256(content).hexdigest()
     return TomlDocument(path=path, sha256=sha256, table=table, lines=lines)
+
+
+def _check_numbers(path: str, table: Mapping[str, Any], lines: Mapping[KeyPath, int]) -> None:
+    """No number beyond what TOML has; deeper readers would meet it as something else."""
+    waiting: list[tuple[KeyPath, Any]] = [((), table)]
+    while waiting:
+        place, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += [((*place, key), inner) for key, inner in value.items()]
+        elif isinstance(value, list):
+            waiting += [((*place, index), inner) for index, inner in enumerate(value)]
+        elif isinstance(value, int) and not -_LIMIT <= value < _LIMIT:
+            raise _too_large(f"{path}:{line_of(place, lines)}")
+
+
+def _too_large(where: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{where} holds a number that is too large: TOML's have 64 bits",
+        remedy="correct that line",
+    )
 
 
 def _syntax(path: str, text: str, message: str) -> ConfigurationError:

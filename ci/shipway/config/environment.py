@@ -59,6 +59,7 @@ class Service:
         fail_fast_tasks: Waves of tasks that must fail in the same way before a rollout is called
             failing.
         require_circuit_breaker: Whether a service without a deployment circuit breaker is refused.
+        require_alarms: Whether a service is refused whose deployment alarms are switched off.
         on_pause: Whether ``deploy`` waits at a PAUSE hook or leaves with its own exit code.
     """
 
@@ -74,6 +75,7 @@ class Service:
     on_failure: OnFailure = "rollback"
     fail_fast_tasks: int = 2
     require_circuit_breaker: bool = True
+    require_alarms: bool = True
     on_pause: OnPause = "wait"
 
 

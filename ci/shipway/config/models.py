@@ -140,6 +140,11 @@ class ComputeTable(Table):
         description="Environment variables that hold secrets at AWS, each with what stands in for "
         "it here. Never a real one.",
     )
+    command: list[Annotated[str, Rule(expected="a word of a command", references=())]] = Field(
+        default=[],
+        description="What it runs in the place of the image's CMD: so a worker and a web service "
+        "run one image.",
+    )
     sidecars: dict[Key, SidecarTable] = Field(
         default={}, description="Containers beside it, each under its name."
     )
@@ -203,6 +208,10 @@ class ServiceTable(Table):
     require_circuit_breaker: Switch = Field(
         default=True,
         description="Refuse a service whose deployment circuit breaker is off.",
+    )
+    require_alarms: Switch = Field(
+        default=True,
+        description="Refuse a service that names deployment alarms which are switched off.",
     )
     on_pause: Annotated[OnPause, one_of("wait", "leave")] = Field(
         default="wait",

@@ -17,6 +17,8 @@ KeyPath = tuple[str | int, ...]
 
 _BARE_END = frozenset(" \t\n,]}#=.")
 _BLANK = frozenset(" \t")
+_DEEPEST = 64
+"""Parts of a dotted key."""
 _WIDE_BLANK = frozenset(" \t\n\r,")
 
 
@@ -25,6 +27,9 @@ def positions(text: str) -> Mapping[KeyPath, int]:
 
     Args:
         text: A document that ``tomllib.loads`` accepts, with line feeds alone as line ends.
+
+    Raises:
+        RecursionError: It is nested too deeply.
     """
     scanner = _Scanner(text)
     scanner.document()
@@ -78,7 +83,11 @@ class _Scanner:
         self.value(path)
 
     def keys(self) -> list[str]:
-        """A dotted key; ends before ``=`` or ``]``."""
+        """A dotted key; ends before ``=`` or ``]``.
+
+        Raises:
+            RecursionError: It has more parts than any configuration.
+        """
         keys = []
         while True:
             self.skip(_BLANK)
@@ -86,6 +95,8 @@ class _Scanner:
             self.skip(_BLANK)
             if not self.take("."):
                 return keys
+            if len(keys) > _DEEPEST:
+                raise RecursionError
 
     def key(self) -> str:
         start = self.at

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -12,6 +14,13 @@ from shipway.errors import ConfigurationError
 
 _ABBREVIATED: Final = 3
 """Letters that a word must have to be taken for the beginning of another."""
+_BARE: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
+_LONGEST_KEY: Final = 80
+"""Letters of a key that are shown."""
+_LONGEST_WORD: Final = 80
+"""Nobody misspells a word of more letters; comparing it would take long."""
+_MOST: Final = 100
+"""Problems of one file that are shown; who has more has given the wrong file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +36,14 @@ def dotted(path: KeyPath) -> str:
     """``environments.staging.services.web``; array elements as ``platforms[0]``."""
     text = ""
     for part in path:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        text += f"[{part}]" if isinstance(part, int) else f".{as_key(part)}"
     return text.removeprefix(".")
+
+
+def as_key(name: str) -> str:
+    """A key as TOML writes it: bare where it may be, else quoted; ASCII, and not too long."""
+    shortened = name if len(name) <= _LONGEST_KEY else f"{name[:_LONGEST_KEY]}..."
+    return name if _BARE.fullmatch(name) else json.dumps(shortened)
 
 
 def line_of(path: KeyPath, lines: Mapping[KeyPath, int]) -> int:
@@ -47,11 +62,13 @@ def problem_lines(
         key=lambda problem: (line_of(problem.path, lines), dotted(problem.path), problem.text),
     )
     rows = []
-    for problem in ordered:
+    for problem in ordered[:_MOST]:
         start = f"{path}:{line_of(problem.path, lines)}  "
         key = dotted(problem.path)
         rows.append(f"{start}{key}: {problem.text}" if key else f"{start}{problem.text}")
         rows += [f"{'':{len(start)}}{line}" for line in problem.more]
+    if len(ordered) > _MOST:
+        rows.append(f"{path}  and {len(ordered) - _MOST} more")
     return tuple(rows)
 
 
@@ -70,6 +87,8 @@ def configuration_error(
 def closest(word: str, words: Iterable[str]) -> str:
     """The word that was probably meant, or an empty text where nothing is near."""
     candidates = list(words)
+    if len(word) > _LONGEST_WORD:
+        return ""
     close = difflib.get_close_matches(word, candidates, n=1)
     if close or len(word) < _ABBREVIATED:
         return close[0] if close else ""

@@ -30,6 +30,11 @@ _SHAPES: Mapping[Scheme, re.Pattern[str]] = {
 }
 
 
+def shape_of(scheme: Scheme) -> str:
+    """The regular expression of what follows the colon."""
+    return _SHAPES[scheme].pattern
+
+
 # difflib's own bound for a close match (get_close_matches).
 _NEAR = 0.6
 

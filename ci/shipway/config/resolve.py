@@ -288,6 +288,7 @@ def _service(key: str, table: ServiceTable, timeout: int) -> Service:
         on_failure=table.on_failure,
         fail_fast_tasks=table.fail_fast_tasks,
         require_circuit_breaker=table.require_circuit_breaker,
+        require_alarms=table.require_alarms,
         on_pause=table.on_pause,
     )
 

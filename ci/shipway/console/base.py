@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections import defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Self, TextIO
@@ -209,6 +209,16 @@ class Console(ABC):
             self._take(event)
             for printer in self._printers:
                 printer(event)
+
+    def replay(self, event: Event, at: datetime) -> None:
+        """Take an event that happened at another time, and show it with that time."""
+        with self._lock:
+            clock = self.clock
+            self.clock = replace(clock, now=lambda: at)
+            try:
+                self(event)
+            finally:
+                self.clock = clock
 
     def error(self, error: ShipwayError) -> None:
         """Print the block of an error that ended the command."""

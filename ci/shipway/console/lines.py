@@ -95,7 +95,7 @@ class TextConsole(Console):
 
 
 class LinesConsole(TextConsole):
-    """Every line starts with the time in UTC: ``23:41:07  ✓ build      shop  …  11.2 s``."""
+    """Every line starts with the time in UTC: ``23:41:07  ✓ build      web  …  11.2 s``."""
 
     def __init__(self, writer: Writer, clock: ConsoleClock, *, verbose: bool) -> None:
         super().__init__(writer, clock, verbose=verbose)

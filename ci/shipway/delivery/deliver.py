@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from shipway.config.environment import Environment
-from shipway.delivery import contract, facts, identity, verification
+from shipway.delivery import contract, exposure, facts, identity, verification
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
 from shipway.delivery.image import Artifact
@@ -159,6 +159,7 @@ class _Walk:
         )
         if "deploy" in tasks:
             authorization = contract.pass_rules(authorization, gate)
+            self._check(environment, aws)
         with self._attestations(environment_context) as attestor:
             artifact = self._artifact(authorization, environment_context, attestor)
             image = artifact.provide(tasks, environment, order.image)
@@ -206,6 +207,15 @@ class _Walk:
             raise
         finally:
             attestor.close()
+
+    def _check(self, environment: Environment, aws: Aws) -> None:
+        """What would stop the rollout is told before an image is built for it."""
+        with stage("deploy", self._journal, self._context.clock, quiet=True):
+            ports = planning.check(aws.ecs, environment)
+        if self._order.image is None and not environment.promote_from:
+            exposed = exposure.read(self._context.root, environment.image)
+            for key, text in exposure.differences(exposed, ports):
+                self._journal(Noticed(stage="deploy", subject=key, text=text, level="warning"))
 
     def _deploy(self, image: publishing.PublishedImage, environment: Environment, aws: Aws) -> None:
         with stage("deploy", self._journal, self._context.clock, quiet=True) as running:

@@ -15,18 +15,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shipway.config.convention import published
 from shipway.config.load import DeliveryFile
 from shipway.config.references import Reference
 from shipway.embedded.access import Access
 from shipway.embedded.layers import REGION, compute_tables, layer_of
 from shipway.embedded.people import claims_of, with_people
 from shipway.errors import ConfigurationError
+from shipway.image.dockerfile_words import UnsureError
+from shipway.image.final_stage import FinalStage, final_stage
 from shipway.policy.compile import trust
 from shipway.policy.contract import Contract, Source
 from shipway_sandbox.github import GithubRepository, Run
 from shipway_sandbox.plan import Layer, WorldPlan
 
-_EXPOSE: Final = re.compile(r"(?im)^\s*EXPOSE\s+([0-9]{1,5})\b")
 _PORT: Final = 8080
 _NAMED_ACCOUNT: Final = re.compile(
     r"arn:aws[a-z-]*:[a-z]+:[a-z0-9-]*:([0-9]{12}):|([0-9]{12})\.dkr\.ecr\."
@@ -76,8 +78,8 @@ def draw(contract: Contract, delivery: DeliveryFile, *, dockerfile: str = "") ->
         dockerfile: The Dockerfile's text, whose EXPOSE is the port where none is written.
 
     Raises:
-        ConfigurationError: Something in delivery.toml cannot stand in the sandbox; ``details``
-            names each place.
+        ConfigurationError: Something in delivery.toml cannot stand in the sandbox, or contradicts
+            the Dockerfile; ``details`` names each place.
     """
     source = contract.source or _source(delivery.name)
     tables = delivery.document.table["environments"]
@@ -87,8 +89,9 @@ def draw(contract: Contract, delivery: DeliveryFile, *, dockerfile: str = "") ->
     _check(delivery, sandboxes)
     accounts = dict(_accounts(tables, names))
     rendered = with_people(contract, source, sandboxes, delivery.name)
-    exposed = _EXPOSE.search(dockerfile)
-    port = int(exposed[1]) if exposed else _PORT
+    stage = _stage(dockerfile)
+    _check_ports(delivery, sandboxes, stage)
+    port = stage.port or _PORT
     layers: list[Layer] = []
     for name in names:
         drawn = layer_of(
@@ -141,13 +144,43 @@ def _check(delivery: DeliveryFile, sandboxes: tuple[str, ...]) -> None:
                 line = document.lines.get(path, 0)
                 wrong.append(
                     f"{document.path}:{line}  {'.'.join(path)}: the sandbox's address is not "
-                    f'known beforehand; write "ssm:/{delivery.name}/{name}/{key}/url"'
+                    f'known beforehand; write "{published(delivery.name, name, key, "url")}"'
                 )
     if wrong:
         raise ConfigurationError(
             "an address is written out where the sandbox must be asked for it",
             details=tuple(wrong),
             remedy="refer to a parameter: the sandbox publishes what delivery.toml refers to",
+        )
+
+
+def _stage(dockerfile: str) -> FinalStage:
+    """What runs; one that BuildKit would refuse says nothing, for the build tells it better."""
+    try:
+        return final_stage(dockerfile)
+    except UnsureError:
+        return FinalStage()
+
+
+def _check_ports(delivery: DeliveryFile, sandboxes: tuple[str, ...], stage: FinalStage) -> None:
+    """A port that the image does not expose is told now, not by a health check that fails."""
+    document = delivery.document
+    wrong = []
+    for name in sandboxes:
+        for key, service in document.table["environments"][name]["services"].items():
+            port = service.get("compute", {}).get("port", 0)
+            if port and service.get("url") and not stage.serves(port):
+                path = ("environments", name, "services", key, "compute", "port")
+                line = document.lines.get(path, 0)
+                wrong.append(
+                    f"{document.path}:{line}  {'.'.join(path)}: it is {port}, and the Dockerfile "
+                    f"has EXPOSE {' '.join(stage.exposed)}"
+                )
+    if wrong:
+        raise ConfigurationError(
+            "a service's port is not one that its Dockerfile exposes",
+            details=tuple(wrong),
+            remedy="correct the one that is wrong; without `port` the first EXPOSE holds",
         )
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from shipway.errors import SandboxError
+from shipway.util.disk import writing
 
 if TYPE_CHECKING:
     from shipway.embedded.blueprint import Blueprint
@@ -68,9 +69,10 @@ class Embedded:
         for other in self._others():
             if _root_of(other) == str(self.root.resolve()) and world.end(other):
                 tell("ci/ says something else than when the sandbox was started: it starts again")
-        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        if not _root_of(self.folder):
-            (self.folder / _ROOT).write_text(str(self.root.resolve()), encoding="utf-8")
+        with writing("the sandbox's state", self.folder, SandboxError, needs="about 1 GB"):
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if not _root_of(self.folder):
+                (self.folder / _ROOT).write_text(str(self.root.resolve()), encoding="utf-8")
         return world.background(
             self.blueprint.plan,
             self.folder,

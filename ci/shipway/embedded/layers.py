@@ -105,6 +105,7 @@ def _service(
         count=compute.count,
         log_group=f"/{project}/{environment}/{key}",
         environment=compute.environment,
+        command=tuple(compute.command),
         secrets={name: f"/{project}/{environment}/{key}/{name}" for name in compute.secrets},
         sidecars=tuple(
             SidecarPlan(name=name, command=tuple(side.command), essential=side.essential)

@@ -14,8 +14,10 @@ from typing import Final
 from shipway.errors import GitError
 from shipway.git.checkout import git_error, run_git
 from shipway.policy.facts import Order, Signature, Standing, Tag
+from shipway.policy.pattern import quoted
 
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+_PREFIX: Final = re.compile(r"[0-9a-f]{7,64}")
 _SECONDS: Final = 60.0
 _OPENPGP: Final = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
 _SIGNATURES: Final = ("-----BEGIN SSH SIGNATURE-----", "-----BEGIN PGP SIGNATURE-----")
@@ -79,11 +81,21 @@ class GitHistory:
         peeled = objects.get(f"{ref}^{{}}", "")
         return Tag(object=objects[ref], commit=peeled or objects[ref], annotated=bool(peeled))
 
+    def commits(self, prefix: str) -> tuple[str, ...]:
+        """The commits here whose ids begin with these digits (git-rev-parse(1), --disambiguate)."""
+        if _PREFIX.fullmatch(prefix) is None:
+            return ()
+        ids = self._output("rev-parse", f"--disambiguate={prefix}").split()
+        return tuple(one for one in ids if self._output("cat-file", "-t", one) == "commit")
+
     def signature(self, tag: Tag, name: str, keys: Sequence[str]) -> Signature | None:
         """Whether one of the keys in these files signed the tag; ``None`` where it is not signed.
 
-        The files are read from the commit that is checked out. The tag object is fetched from
-        origin without touching any ref here: a checkout may have put another in its place.
+        A signature counts for the name that stands in the tag object: anybody who may push could
+        give an old signed object a new name (git-tag(1), "On Re-tagging"; the object's format is
+        in git-mktag(1)). The files are read from the commit that is checked out. The tag object is
+        fetched from origin without touching any ref here: a checkout may have put another in its
+        place.
         """
         if not tag.annotated:
             return None
@@ -93,6 +105,11 @@ class GitHistory:
         kind = next((mark for mark in _SIGNATURES if mark in text), "")
         if not kind:
             return None
+        written = _name_of(text)
+        if written != name:
+            return Signature(
+                good=False, said=f"it was signed as {quoted(written)}, not as {quoted(name)}"
+            )
         files = [self._output("cat-file", "blob", f"HEAD:{path}") for path in keys]
         with tempfile.TemporaryDirectory(prefix="shipway-keys-") as path:
             folder = Path(path)
@@ -188,6 +205,12 @@ def _import(folder: Path, text: str) -> None:
             f"gpg cannot read the keys: {process.stderr.strip()[:200]}",
             remedy="see the files of signed_by in ci/release.toml",
         )
+
+
+def _name_of(tag: str) -> str:
+    """The name that a tag object was made with; its header ends at the first empty line."""
+    header = tag.partition("\n\n")[0].splitlines()
+    return next((line[4:] for line in header if line.startswith("tag ")), "")
 
 
 def _good_signature(stderr: str) -> str:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import combinations
 
 from shipway.config.positions import KeyPath
-from shipway.config.problems import Problem, line_of, nearest
+from shipway.config.problems import Problem, as_key, line_of, nearest
 from shipway.config.rules import shown
 from shipway.policy.pattern import intersect
 from shipway.policy.semantic_checks import environment_key, environments
@@ -22,25 +22,29 @@ Places = Mapping[KeyPath, int]
 def between_entries(allows: Allows, lines: Places) -> Iterator[Problem]:
     """Two entries of one name, or two that one trigger could mean."""
     for (i, first), (j, second) in combinations(allows.items(), 2):
-        at: KeyPath = ("allow", j)
-        described = f'"{first.name}" (line {lines["allow", i]})'
-        if first.name == second.name:
-            yield Problem(path=(*at, "name"), text=f"is the name of {described} too")
-        if first.event != second.event:
+        same_name, common = first.name == second.name, _common(first, second)
+        if not same_name and not common:
             continue
-        if first.event == BY_HAND:
-            for name in environments(second):
-                if name and name in environments(first):
-                    yield Problem(
-                        path=(*at, environment_key(second)),
-                        text=f"overlaps with {described}: both lead to {shown(name)} by hand",
-                    )
-        elif first.ref and second.ref and intersect(first.ref, second.ref):
-            yield Problem(
-                path=(*at, "ref"),
-                text=f"overlaps with {described}: one ref can match {shown(first.ref)} "
-                f"and {shown(second.ref)}",
-            )
+        described = f'"{first.name}" (line {lines["allow", i]})'
+        at: KeyPath = ("allow", j)
+        if same_name:
+            yield Problem(path=(*at, "name"), text=f"is the name of {described} too")
+        key = environment_key(second) if second.event == BY_HAND else "ref"
+        for what in common:
+            yield Problem(path=(*at, key), text=f"overlaps with {described}: {what}")
+
+
+def _common(first: AllowTable, second: AllowTable) -> tuple[str, ...]:
+    """What one trigger could mean by both; mostly nothing."""
+    if first.event != second.event:
+        return ()
+    if first.event == BY_HAND:
+        ours = environments(first)
+        shared = [name for name in environments(second) if name and name in ours]
+        return tuple(f"both lead to {shown(name)} by hand" for name in shared)
+    if first.ref and second.ref and intersect(first.ref, second.ref):
+        return (f"one ref can match {shown(first.ref)} and {shown(second.ref)}",)
+    return ()
 
 
 def between_tables(
@@ -63,7 +67,7 @@ def between_tables(
     for index, allow in allows.items():
         for name in environments(allow):
             if name not in environment_policies:
-                text = f"there is no [environments.{name}] that says its role"
+                text = f"there is no [environments.{as_key(name)}] that says its role"
                 path = ("allow", index, environment_key(allow))
                 yield Problem(path=path, text=f"{text}{nearest(name, environment_policies)}")
     for name, environment_policy in environment_policies.items():

@@ -129,6 +129,10 @@ class History(Protocol):
         """
         ...
 
+    def commits(self, prefix: str) -> tuple[str, ...]:
+        """The commits whose ids begin with these 7 or more hexadecimal digits."""
+        ...
+
     def signature(self, tag: Tag, name: str, keys: Sequence[str]) -> Signature | None:
         """Whether one of the keys in these files signed the tag; ``None`` where it is not signed.
 

@@ -18,6 +18,11 @@ from shipway.policy.contract import TASKS, Contract, ContractEntry
 from shipway.policy.requirements import EnvironmentPolicy, Freeze, Rules, Source
 from shipway.policy.tables import AllowTable, ContractTable, EnvironmentPolicyTable, GithubTable
 
+Lines = Mapping[KeyPath, int]
+"""Where everything stands."""
+Keys = Mapping[KeyPath, Mapping[str, int]]
+"""Where the keys of each table stand."""
+
 
 def load(file: Path) -> Contract:
     """Read and check the file.
@@ -47,13 +52,14 @@ def load(file: Path) -> Contract:
         )
     if problems:
         raise configuration_error(problems, path=document.path, lines=lines)
+    keys = _keys_by_table(lines)
     return Contract(
         path=document.path,
         sha256=document.sha256,
-        entries=tuple(_entry(index, allow, lines) for index, allow in allows.items()),
-        source=_source(document.table.get("github"), lines),
+        entries=tuple(_entry(index, allow, lines, keys) for index, allow in allows.items()),
+        source=_source(document.table.get("github"), lines, keys),
         environment_policies=tuple(
-            _environment_policy(name, environment_policy, lines)
+            _environment_policy(name, environment_policy, lines, keys)
             for name, environment_policy in environment_policies.items()
         ),
     )
@@ -97,7 +103,7 @@ def _valid_environment_policies(tables: object) -> Iterator[tuple[str, Environme
             continue
 
 
-def _entry(index: int, allow: AllowTable, lines: Mapping[KeyPath, int]) -> ContractEntry:
+def _entry(index: int, allow: AllowTable, lines: Lines, keys: Keys) -> ContractEntry:
     at: KeyPath = ("allow", index)
     return ContractEntry(
         name=allow.name,
@@ -114,11 +120,11 @@ def _entry(index: int, allow: AllowTable, lines: Mapping[KeyPath, int]) -> Contr
         ),
         line=lines[at],
         environment_line=line_of((*at, semantic_checks.environment_key(allow)), lines),
-        lines=_lines_of_keys(at, lines),
+        lines=keys.get(at, {}),
     )
 
 
-def _source(table: Any, lines: Mapping[KeyPath, int]) -> Source | None:
+def _source(table: Any, lines: Lines, keys: Keys) -> Source | None:
     if table is None:
         return None
     github = GithubTable.model_validate(table)
@@ -130,12 +136,12 @@ def _source(table: Any, lines: Mapping[KeyPath, int]) -> Source | None:
         issuer=github.issuer,
         runner=github.runner,
         line=lines[("github",)],
-        lines=_lines_of_keys(("github",), lines),
+        lines=keys.get(("github",), {}),
     )
 
 
 def _environment_policy(
-    name: str, environment_policy: EnvironmentPolicyTable, lines: Mapping[KeyPath, int]
+    name: str, environment_policy: EnvironmentPolicyTable, lines: Lines, keys: Keys
 ) -> EnvironmentPolicy:
     at: KeyPath = ("environments", name)
     default = "github_environment" not in environment_policy.model_fields_set
@@ -158,14 +164,13 @@ def _environment_policy(
             for index, freeze in enumerate(environment_policy.freeze)
         ),
         line=line_of(at, lines),
-        lines=_lines_of_keys(at, lines),
+        lines=keys.get(at, {}),
     )
 
 
-def _lines_of_keys(at: KeyPath, lines: Mapping[KeyPath, int]) -> dict[str, int]:
-    """Where the keys of one table stand."""
-    return {
-        str(path[-1]): line
-        for path, line in lines.items()
-        if len(path) == len(at) + 1 and path[: len(at)] == at
-    }
+def _keys_by_table(lines: Lines) -> Keys:
+    """Where the keys of each table stand."""
+    keys: dict[KeyPath, dict[str, int]] = {}
+    for path, line in lines.items():
+        keys.setdefault(path[:-1], {})[str(path[-1])] = line
+    return keys

@@ -35,6 +35,8 @@ def quoted(text: str, *, plain: bool = False) -> str:
 
 def matches(pattern: str, ref: str) -> bool:
     """Whether the whole of ``ref`` is what ``pattern`` describes."""
+    if "*" not in pattern:
+        return pattern == ref
     globs, parts = pattern.split("/"), ref.split("/")
     return len(globs) == len(parts) and all(map(_part_matches, globs, parts))
 
@@ -58,6 +60,12 @@ def _part_matches(glob: str, text: str) -> bool:
 
 def intersect(first: str, second: str) -> bool:
     """Whether there is a text that both patterns match."""
+    if "*" not in first:
+        return matches(second, first)
+    if "*" not in second:
+        return matches(first, second)
+    if not _beginnings_agree(first, second):
+        return False
     first_parts, second_parts = first.split("/"), second.split("/")
     return len(first_parts) == len(second_parts) and all(
         map(_parts_intersect, first_parts, second_parts)
@@ -65,28 +73,48 @@ def intersect(first: str, second: str) -> bool:
 
 
 def _parts_intersect(first: str, second: str) -> bool:
-    """Walk both globs at once: a state is how far each has been read."""
-    waiting, seen = [(0, 0)], set[tuple[int, int]]()
-    while waiting:
-        state = waiting.pop()
-        if state in seen:
-            continue
-        seen.add(state)
-        i, j = state
-        if i == len(first) and j == len(second):
-            return True
-        first_character, second_character = first[i : i + 1], second[j : j + 1]
-        if first_character == "*":
-            waiting.append((i + 1, j))
-            if second_character:
-                waiting.append((i, j + 1))
-        if second_character == "*":
-            waiting.append((i, j + 1))
-            if first_character:
-                waiting.append((i + 1, j))
-        if first_character == second_character != "":
-            waiting.append((i + 1, j + 1))
-    return False
+    """Read the first glob, and keep how far the second may have been read: a bit for each place.
+
+    Integers hold the bits, so that it takes a few operations for each character of the first.
+    """
+    if not _beginnings_agree(first, second):
+        return False
+    length = len(second)
+    everywhere = (1 << (length + 1)) - 1
+    places: dict[str, int] = {}
+    for position, character in enumerate(second):
+        places[character] = places.get(character, 0) | 1 << position
+    stars = places.get("*", 0)
+
+    def past_stars(reached: int) -> int:
+        """A star may also stand for nothing."""
+        while (further := reached | (reached & stars) << 1) != reached:
+            reached = further
+        return reached
+
+    reached = past_stars(1)
+    for character in first:
+        if character == "*":
+            # It takes whatever comes next in the second, as much as it likes.
+            lowest = reached & -reached
+            reached = everywhere & ~(lowest - 1)
+        else:
+            reached = past_stars((reached & places.get(character, 0)) << 1 | reached & stars)
+        if not reached:
+            return False
+    return bool(reached >> length & 1)
+
+
+def _beginnings_agree(first: str, second: str) -> bool:
+    """Whether what stands before each one's first star, and behind its last, can be one text.
+
+    Without a star it is the whole.
+    """
+    pairs = (
+        (first.partition("*")[0], second.partition("*")[0]),
+        (first.rpartition("*")[2][::-1], second.rpartition("*")[2][::-1]),
+    )
+    return all(one.startswith(other) or other.startswith(one) for one, other in pairs)
 
 
 def pattern_flaw(pattern: str) -> str:

@@ -1,1 +1,1 @@
-"""Pages of docs/ that are made from the code, so that they cannot drift."""
+"""Pages and schemas that are made from the code, so that they cannot drift."""

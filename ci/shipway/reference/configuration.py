@@ -14,12 +14,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from shipway.config.models import (
+    ComputeTable,
     DeliveryTable,
     EnvironmentTable,
     EvidenceTable,
     ImageTable,
     ScanTable,
     ServiceTable,
+    SidecarTable,
 )
 from shipway.config.rules import Rule, Table, fields, rule_of
 from shipway.config.waivers import WaiversTable, WaiverTable
@@ -76,6 +78,8 @@ _TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("[environments.NAME]", EnvironmentTable),
     ("[environments.NAME.scan]", ScanTable),
     ("[environments.NAME.services.KEY]", ServiceTable),
+    ("[environments.NAME.services.KEY.compute]", ComputeTable),
+    ("[environments.NAME.services.KEY.compute.sidecars.NAME]", SidecarTable),
 )
 _CONTRACT_TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("At the top", ContractTable),

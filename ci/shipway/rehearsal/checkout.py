@@ -29,15 +29,20 @@ class Project:
         dockerfile: The Dockerfile's path from the repository's root.
         addresses: Line of ``ci/delivery.toml`` (from 1) → an address that is written there, and
             the one of the sandbox that is asked in its place.
+        swaps: Texts of ``ci/delivery.toml``, each with what stands in its place wherever it is.
     """
 
     repository: str
     dockerfile: str = "Dockerfile"
     addresses: Mapping[int, tuple[str, str]] = field(default_factory=dict)
+    swaps: tuple[tuple[str, str], ...] = ()
 
 
 class Checkout:
     """A clone with its work tree as the caller's: what is not committed there is committed here.
+
+    It reads the caller's objects where they lie and writes only its own, so a long history costs
+    nothing.
 
     Its origin answers, as GitHub's would: a bare repository inside the clone's own ``.git``, which
     git is told to ask in the place of the address that everybody sees.
@@ -52,7 +57,7 @@ class Checkout:
         self.folder = folder
         self.project = project
         url = f"https://github.com/{project.repository}.git"
-        _git(source, "clone", "--quiet", "--no-hardlinks", str(source), str(folder))
+        _git(source, "clone", "--quiet", "--shared", str(source), str(folder))
         _git(folder, "remote", "set-url", "origin", url)
         _git(folder, "checkout", "--quiet", "-B", "main")
         self._take_changes(source)
@@ -60,6 +65,7 @@ class Checkout:
         self._app = self.head()
         origin = folder / ".git" / "origin.git"
         _git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(origin))
+        _borrow(origin, folder)
         _git(folder, "config", f"url.file://{origin}.insteadOf", url)
         self._push("HEAD:refs/heads/main")
 
@@ -121,18 +127,30 @@ class Checkout:
 
         The lines keep their places, for messages name them.
         """
-        if not self.project.addresses:
+        if not self.project.addresses and not self.project.swaps:
             return
         file = self.folder / _DELIVERY
         lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
         for number, (written, sandbox) in self.project.addresses.items():
             lines[number - 1] = lines[number - 1].replace(written, sandbox)
-        file.write_text("".join(lines), encoding="utf-8")
+        text = "".join(lines)
+        for written, instead in self.project.swaps:
+            text = text.replace(written, instead)
+        file.write_text(text, encoding="utf-8")
         self._commit("Addresses of the sandbox")
 
     def _commit(self, message: str) -> None:
         _git(self.folder, "add", "--all")
         _git(self.folder, *_AUTHOR, "commit", "--quiet", "--allow-empty", "--message", message)
+
+
+def _borrow(bare: Path, lender: Path) -> None:
+    """Have a bare repository read another's objects, so that no push copies them.
+
+    gitrepository-layout(5), objects/info/alternates: a path there is relative to ``objects``.
+    """
+    objects = lender / ".git" / "objects"
+    (bare / "objects" / "info" / "alternates").write_text(f"{objects}\n", encoding="utf-8")
 
 
 def _git(where: Path, *words: str) -> str:

@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 from shipway.embedded.entry import Embedded
+from shipway.errors import ConfigurationError
 from shipway.rehearsal import variants
 from shipway.rehearsal.checkout import Project
 from shipway_sandbox.engine import busybox
 from shipway_sandbox.world import World
+
+
+def check(embedded: Embedded, root: Path) -> None:
+    """See that there is something to rehearse, before anything is started for it.
+
+    Raises:
+        ConfigurationError: The Dockerfile of delivery.toml is not there.
+    """
+    [dockerfile] = embedded.dockerfiles
+    if not dockerfile.is_file():
+        raise ConfigurationError(
+            f"there is no file {os.path.relpath(dockerfile, root)}",
+            where="ci/delivery.toml  [image]",
+            remedy="a rehearsal makes its releases of it: write it, or correct `context` and "
+            "`dockerfile`, which is relative to the context",
+        )
 
 
 def project(embedded: Embedded, root: Path, sandbox: World) -> Project:

@@ -8,9 +8,10 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ from shipway.rehearsal.observation import (
 from shipway.rehearsal.scenarios import Scenario
 from shipway.rehearsal.traffic import Counted, TrafficProbe
 from shipway_sandbox import github, tokens
+from shipway_sandbox.compute import registry_of
 from shipway_sandbox.world import World
 
 # What a hosted runner has of this machine; nothing of the caller's AWS or GitHub leaks in.
@@ -38,6 +40,34 @@ _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "S
 _END_SECONDS: Final = 8.0
 
 Show = Callable[[Mapping[str, Any]], None]
+
+
+class Deliveries:
+    """The deliveries that run, so that whoever is interrupted can end those of other threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[str]] = set()
+        self._closed = False
+
+    def begin(self, process: subprocess.Popen[str]) -> None:
+        """One has started."""
+        with self._lock:
+            self._running.add(process)
+            if self._closed:
+                process.terminate()
+
+    def ended(self, process: subprocess.Popen[str]) -> None:
+        """One has ended."""
+        with self._lock:
+            self._running.discard(process)
+
+    def end(self) -> None:
+        """Tell every one to end, with its record written; one that starts later is told at once."""
+        with self._lock:
+            self._closed = True
+            for process in self._running:
+                process.terminate()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +82,7 @@ class ScenarioContext:
         blueprint: What the sandbox is made of.
         context: The named build context of releases that must fail.
         planned: Everything that the rehearsal walks.
+        deliveries: What runs at the moment, of every walk.
     """
 
     world: World
@@ -61,16 +92,21 @@ class ScenarioContext:
     blueprint: Blueprint
     context: Path
     planned: tuple[PlannedFact, ...]
+    deliveries: Deliveries = field(default_factory=Deliveries)
 
-    def address(self, environment: str) -> str:
-        """What customers ask in an environment: the first service that has an address."""
+    def customers(self, environment: str) -> TrafficProbe:
+        """Whoever asks in an environment: the first service that has an address, for its health."""
         layer = self.blueprint.layer(environment)
         service = next(service for service in layer.services if service.port)
-        return f"{self.world.address(service.balancer)}{service.health_path}"
+        address = f"{self.world.address(service.balancer)}{service.health_path}"
+        return TrafficProbe(self.prober, address, service.answers_well)
 
     def repository(self, environment: str) -> str:
-        """The image repository of an environment; empty where it has none."""
-        return self.blueprint.layer(environment).repository if environment else ""
+        """The image repository of an environment with its registry; empty where it has none."""
+        if not environment:
+            return ""
+        layer = self.blueprint.layer(environment)
+        return f"{registry_of(self.world.state, layer)}/{layer.repository}"
 
     @property
     def root(self) -> Path:
@@ -105,12 +141,10 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
         (environ.get("SHIPWAY_BUILD_CONTEXTS", ""), f"{variants.CONTEXT}={stage.context}")
     )
     oidc = _sign_in(one, stage.world, event, environ)
-    probe = (
-        TrafficProbe(stage.prober, stage.address(one.environment)) if one.traffic else nullcontext()
-    )
+    probe = stage.customers(one.environment) if one.traffic else nullcontext()
     with probe as asking:
-        command = _command(one, stage.world, stage.repository(one.environment))
-        code = _run(command, workspace, environ, kept, show)
+        command = _command(one, stage.repository(one.environment))
+        code = _run(command, workspace, environ, kept, show, deliveries=stage.deliveries)
     observation = Observation(
         name=one.name,
         title=one.title,
@@ -227,10 +261,9 @@ def _refused(world: World, environment: str, what: str, token: str) -> RefusedTo
     return RefusedTokenFact(what=what, refused=False)
 
 
-def _command(one: Scenario, world: World, name: str) -> list[str]:
+def _command(one: Scenario, repository: str) -> list[str]:
     command = [*_tied(), sys.executable, "-m", "shipway", "deploy", "--json"]
     if one.image:
-        repository = f"{world.state['registry']}/{name}"
         command += ["--image", f"{repository}@{one.image}"]
     return command
 
@@ -246,7 +279,13 @@ def _tied() -> tuple[str, ...]:
 
 
 def _run(
-    command: list[str], workspace: Path, environ: Mapping[str, str], kept: Path, show: Show
+    command: list[str],
+    workspace: Path,
+    environ: Mapping[str, str],
+    kept: Path,
+    show: Show,
+    *,
+    deliveries: Deliveries,
 ) -> int:
     """Run it, pass each event on as it comes, keep all of them; bounded by our own end."""
     with (
@@ -263,6 +302,7 @@ def _run(
             text=True,
             start_new_session=True,
         )
+        deliveries.begin(process)
         try:
             for line in process.stdout or ():
                 events.write(line)
@@ -270,6 +310,7 @@ def _run(
             return process.wait()
         finally:
             _end(process)
+            deliveries.ended(process)
 
 
 def _parsed(line: str) -> Mapping[str, Any]:

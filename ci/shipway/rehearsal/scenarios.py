@@ -82,6 +82,10 @@ class Scenarios:
         """Every one."""
         return (*self.allowed, *self.refused, *self.failing)
 
+    def number(self, scenario: Scenario) -> int:
+        """The number of GitHub's run that it is, from 1."""
+        return self.all.index(scenario) + 1
+
     def planned(self) -> tuple[PlannedFact, ...]:
         """What each observation says of all of them."""
         return tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
@@ -12,7 +13,6 @@ from shipway.values import HttpAnswer
 
 _PAUSE = 0.02
 _PATIENCE = 5.0
-_GOOD = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +30,13 @@ class TrafficProbe:
     Args:
         prober: Asks once.
         url: The address.
+        good: Says of a status whether it is the service's own.
     """
 
-    def __init__(self, prober: Prober, url: str) -> None:
+    def __init__(self, prober: Prober, url: str, good: Callable[[int], bool]) -> None:
         self._prober = prober
         self._url = url
+        self._good = good
         self._answers: Counter[str] = Counter()
         self._lost = 0
         self._end = threading.Event()
@@ -56,6 +58,6 @@ class TrafficProbe:
     def _ask(self) -> None:
         while not self._end.wait(_PAUSE):
             answer: HttpAnswer = self._prober.get(self._url, _PATIENCE)
-            if answer.status != _GOOD:
+            if answer.status is None or not self._good(answer.status):
                 self._lost += 1
             self._answers[str(answer)] += 1

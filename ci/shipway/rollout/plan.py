@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from shipway.config.environment import Environment, Service
@@ -55,6 +55,7 @@ def policy_of(service: Service) -> Policy:
         on_failure=service.on_failure,
         on_pause=service.on_pause,
         require_breaker=service.require_circuit_breaker,
+        require_alarms=service.require_alarms,
     )
 
 
@@ -65,18 +66,42 @@ def plan(ecs: Ecs, environment: Environment, image: ImageReference) -> tuple[Ste
         RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
         ConfigurationError: A task definition lacks the container that delivery.toml names.
     """
-    names = [service.service for service in environment.services]
-    seen = ecs.services(environment.cluster, names)
-    _answered(seen, environment)
     steps = []
-    for service in environment.services:
-        snapshot = seen[service.service]
-        _fit(ecs, environment, service, snapshot)
-        step = _step(ecs, environment, service, snapshot, image)
+    for service, snapshot, live in _live(ecs, environment):
+        step = _step(service, snapshot, live, image)
         if step.revision is not None:
             _can_be_watched(ecs, environment, service, snapshot)
         steps.append(step)
     return tuple(steps)
+
+
+def check(ecs: Ecs, environment: Environment) -> Mapping[str, tuple[int, ...]]:
+    """See that every service can take a release, before an image is built for it.
+
+    Returns:
+        Key of each service → the ports that its live container maps.
+
+    Raises:
+        RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
+        ConfigurationError: A task definition lacks the container that delivery.toml names.
+    """
+    return {
+        service.key: live.container(service.container).ports
+        for service, _, live in _live(ecs, environment)
+    }
+
+
+def _live(ecs: Ecs, environment: Environment) -> Iterator[tuple[Service, Snapshot, TaskDefinition]]:
+    """Every service as it stands, with its task definition; the first that does not fit raises."""
+    names = [service.service for service in environment.services]
+    seen = ecs.services(environment.cluster, names)
+    _answered(seen, environment)
+    for service in environment.services:
+        snapshot = seen[service.service]
+        _fit(ecs, environment, service, snapshot)
+        live = ecs.task_definition(snapshot.task_definition)
+        _has_container(environment, service, live)
+        yield service, snapshot, live
 
 
 def _can_be_watched(
@@ -94,12 +119,9 @@ def _can_be_watched(
             )
 
 
-def _step(
-    ecs: Ecs, environment: Environment, service: Service, snapshot: Snapshot, image: ImageReference
-) -> Step:
-    live = ecs.task_definition(snapshot.task_definition)
+def _has_container(environment: Environment, service: Service, live: TaskDefinition) -> None:
     try:
-        revision = live.with_image(service.container, image)
+        live.require(service.container)
     except ConfigurationError as error:
         raise ConfigurationError(
             error.what,
@@ -107,6 +129,12 @@ def _step(
             ".container",
             remedy=error.remedy,
         ) from error
+
+
+def _step(
+    service: Service, snapshot: Snapshot, live: TaskDefinition, image: ImageReference
+) -> Step:
+    revision = live.with_image(service.container, image)
     primary = snapshot.primary
     runs = live.pins(service.container, image)
     if not runs or primary is None or primary.rollout_state == "FAILED":

@@ -110,11 +110,9 @@ class TaskDefinition:
         Raises:
             ConfigurationError: No container has that name; the remedy names the nearest.
         """
-        names = [each.name for each in self.containers]
-        if container not in names:
-            raise self._no_container(container, names)
+        self.require(container)
         containers = list(self.containers)
-        at = names.index(container)
+        at = [each.name for each in containers].index(container)
         containers[at] = replace(containers[at], image=str(image))
         return replace(self, arn="", containers=tuple(containers))
 
@@ -133,6 +131,16 @@ class TaskDefinition:
     def secret_values(self) -> frozenset[str]:
         """Values of its variables that must never be shown."""
         return secret_values(pair for each in self.containers for pair in each.environment)
+
+    def require(self, name: str) -> None:
+        """See that it has a container of that name.
+
+        Raises:
+            ConfigurationError: It has none; the remedy names the nearest.
+        """
+        names = [each.name for each in self.containers]
+        if name not in names:
+            raise self._no_container(name, names)
 
     def _no_container(self, name: str, names: Sequence[str]) -> ConfigurationError:
         near = get_close_matches(name, names, n=1, cutoff=0.5)

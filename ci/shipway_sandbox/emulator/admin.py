@@ -53,12 +53,20 @@ def _corrections(_query: dict[str, str], _data: dict[str, Any]) -> Reply:
     return _reply(200, listed)
 
 
+def _repository(data: dict[str, Any]) -> registry.Repository | None:
+    """The repository that a call names, in the registry that it names."""
+    name, host = str(data["repository"]), str(data.get("registry", ""))
+    owned = registry.owner(name, host)
+    return registry.Repository(account=owned[0], region=owned[1], name=name) if owned else None
+
+
 def _seed_image(_query: dict[str, str], data: dict[str, Any]) -> Reply:
     """Put an image straight into a repository: blobs and manifest, without docker."""
     name = data["repository"]
-    if registry.owner(name) is None:
+    repository = _repository(data)
+    if repository is None:
         return _reply(404, {"message": f"no repository is called {name}"})
-    with registry.owner_scope(name):
+    with repository.scope():
         blobs = ecr._layer_blobs.setdefault(name, {})
         for encoded in data["blobs"]:
             blob = base64.b64decode(encoded)
@@ -70,7 +78,7 @@ def _seed_image(_query: dict[str, str], data: dict[str, Any]) -> Reply:
     if status != 201:  # noqa: PLR2004  # Created, as the registry protocol says
         return status, {"Content-Type": "application/json"}, answer
     digest = headers["Docker-Content-Digest"]
-    return _reply(201, {"digest": digest, "image": f"{registry.host()}/{name}@{digest}"})
+    return _reply(201, {"digest": digest, "image": f"{repository.reachable}@{digest}"})
 
 
 def _set_scan(_query: dict[str, str], data: dict[str, Any]) -> Reply:
@@ -85,9 +93,11 @@ def _set_scan(_query: dict[str, str], data: dict[str, Any]) -> Reply:
 
 def _lose_layer(_query: dict[str, str], data: dict[str, Any]) -> Reply:
     """Have a repository lose a layer that its manifests still name."""
-    name = data["repository"]
-    with registry.owner_scope(name):
-        lost = ecr._layer_blobs.get(name, {}).pop(data["lose"], None)
+    repository = _repository(data)
+    lost = None
+    if repository is not None:
+        with repository.scope():
+            lost = ecr._layer_blobs.get(repository.name, {}).pop(data["lose"], None)
     return _reply(200, {"lost": lost is not None})
 
 

@@ -14,7 +14,12 @@ import time
 from typing import Any
 
 from ministack.core import iam_evaluator
-from ministack.core.responses import error_response_json, get_account_id, json_response
+from ministack.core.responses import (
+    error_response_json,
+    get_account_id,
+    get_region,
+    json_response,
+)
 from ministack.services import ecr
 
 from shipway_sandbox.emulator import registry
@@ -82,7 +87,7 @@ def get_authorization_token(_data: Record) -> Any:
                 {
                     "authorizationToken": token,
                     "expiresAt": round(expires, 3),
-                    "proxyEndpoint": f"http://{registry.host()}",
+                    "proxyEndpoint": f"http://{registry.host(get_account_id(), get_region())}",
                 }
             ]
         }

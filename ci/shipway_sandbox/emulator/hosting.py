@@ -7,8 +7,8 @@ from __future__ import annotations
 import importlib
 import os
 import secrets
-from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from shipway_sandbox.emulator import state
@@ -49,6 +49,7 @@ class Settings:
         docker: The engine's address; empty takes it from the environment.
         without: Corrections to leave out.
         minute: Seconds that a minute of bake time lasts.
+        registries: Loopback address → ``ACCOUNT/REGION`` whose registry alone it is.
     """
 
     port: int
@@ -57,6 +58,7 @@ class Settings:
     docker: str = ""
     without: tuple[str, ...] = ()
     minute: float = 60.0
+    registries: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +138,7 @@ def start(settings: Settings, run: str, ready: Callable[[], Awaitable[None]]) ->
         checker=Checker(alb.settings, state.wake),
         port=settings.port,
         minute=settings.minute,
+        registries=settings.registries,
         verify_token=issuer.verify,
     )
     state.begin(emulator)

@@ -30,12 +30,12 @@ def split(image: str) -> tuple[str, str]:
 
 def resolve(image: str) -> str | None:
     """The digest that an image reference of our registry stands for, or ``None``."""
-    repository, reference = split(image)
-    name = registry.local_name(repository)
-    if name is None:
+    named, reference = split(image)
+    repository = registry.locate(named)
+    if repository is None:
         return None
-    with registry.owner_scope(name):
-        digest, manifest, _ = ecr._resolve_manifest(name, reference)
+    with repository.scope():
+        digest, manifest, _ = ecr._resolve_manifest(repository.name, reference)
     return digest if manifest else None
 
 
@@ -55,9 +55,10 @@ def fetch(task: Record, container: Record, _definition: Record) -> tuple[str, st
         StartError: ``CannotPullContainerError``, with the registry's reason.
     """
     image, name = container["image"], container["name"]
-    repository, _ = split(image)
+    named, _ = split(image)
     engine = state.engine()
-    if registry.local_name(repository) is None:
+    repository = registry.locate(named)
+    if repository is None:
         if engine.has_image(image):
             return image, ""
         raise _cannot_pull(image, "failed to do request: no route to this registry", name)
@@ -66,12 +67,12 @@ def fetch(task: Record, container: Record, _definition: Record) -> tuple[str, st
         if not pulls_afresh() and engine.has_image(image):
             return image, ""
         raise _cannot_pull(image, "not found", name)
-    local = registry.local_repository(repository)
+    local = repository.reachable
     exact = f"{local}@{digest}"
     if not engine.has_image(exact):
         error = engine.pull(local, digest, registry.task_credentials())
         if error:
-            raise _cannot_pull(f"{repository}@{digest}" if "@" in image else image, error, name)
+            raise _cannot_pull(f"{named}@{digest}" if "@" in image else image, error, name)
     return exact, digest
 
 

@@ -10,13 +10,14 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 import secrets
 import time
 from dataclasses import dataclass
 from typing import Any
 
 from ministack.core import iam_evaluator
-from ministack.core.responses import request_scope
+from ministack.core.responses import get_account_id, get_region, request_scope
 from ministack.services import ecr
 
 from shipway_sandbox.emulator import state
@@ -24,7 +25,8 @@ from shipway_sandbox.emulator.corrections import corrects, original, rule
 
 Reply = tuple[int, dict[str, Any], bytes]
 _TOKEN_SECONDS = 12 * 3600
-_AMAZON = ".amazonaws.com"
+_AMAZON = re.compile(r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.amazonaws\.com(?:\.cn)?")
+_NOBODY = ("000000000000", "eu-west-1")
 _SCHEMA_VERSION = 2
 
 checks_password = rule("ecr.registry-checks-token")
@@ -71,48 +73,84 @@ def task_credentials() -> dict[str, str]:
     return {"username": "AWS", "password": _task_password}
 
 
-def host() -> str:
-    """The registry's host and port, as docker names it."""
-    return f"localhost:{state.emulator().port}"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A repository's place: in one account and one region, by its name."""
+
+    account: str
+    region: str
+    name: str
+
+    @property
+    def arn(self) -> str:
+        """As IAM names it."""
+        return f"arn:aws:ecr:{self.region}:{self.account}:repository/{self.name}"
+
+    @property
+    def reachable(self) -> str:
+        """Where the engine on this machine finds it: ``HOST:PORT/NAME``."""
+        return f"{host(self.account, self.region)}/{self.name}"
+
+    def scope(self) -> Any:
+        """MiniStack's request scope of its account and region."""
+        return request_scope(self.account, self.region)
 
 
-def local_name(repository: str) -> str | None:
-    """The repository's name if it is in this registry, under its local or its Amazon host."""
+def host(account: str, region: str) -> str:
+    """Host and port of an account's registry in a region, as docker names it."""
+    emulator = state.emulator()
+    for address, scope in emulator.registries.items():
+        if scope == f"{account}/{region}":
+            return f"{address}:{emulator.port}"
+    return f"localhost:{emulator.port}"
+
+
+def locate(repository: str) -> Repository | None:
+    """The repository of an image reference, under its local or its Amazon host.
+
+    ``None`` for a reference that leads elsewhere. A name that nobody has made stands in an account
+    of nobody.
+    """
     first, _, name = repository.partition("/")
-    ours = first in {host(), f"127.0.0.1:{state.emulator().port}"}
-    amazon = ".dkr.ecr." in first and first.endswith(_AMAZON)
-    return name if name and (ours or amazon) else None
+    amazon = _AMAZON.fullmatch(first)
+    if not name:
+        return None
+    if amazon:
+        return Repository(account=amazon[1], region=amazon[2], name=name)
+    address, _, port = first.partition(":")
+    known = address in {"localhost", "127.0.0.1", *state.emulator().registries}
+    if port != str(state.emulator().port) or not known:
+        return None
+    account, region = owner(name, first) or _NOBODY
+    return Repository(account=account, region=region, name=name)
 
 
-def local_repository(repository: str) -> str:
-    """The repository as the engine can reach it."""
-    return f"{host()}/{local_name(repository)}"
+def owner(name: str, at: str = "") -> tuple[str, str] | None:
+    """Account and region of the repository with this name.
 
-
-def owner(name: str) -> tuple[str, str] | None:
-    """Account and region of the repository with this name; names are unique in our world."""
+    Args:
+        name: The repository's.
+        at: The host that was asked: one account's alone, or the one of all that have none.
+    """
+    registries = state.emulator().registries
+    own = registries.get(at.partition(":")[0])
     for account, region, known in ecr._repositories._data:
-        if known == name:
+        scope = f"{account}/{region}"
+        if known == name and (scope == own if own else scope not in registries.values()):
             return account, region
     return None
 
 
-def owner_scope(name: str) -> Any:
-    """MiniStack's request scope of the repository's owner."""
-    account, region = owner(name) or ("000000000000", "eu-west-1")
-    return request_scope(account, region)
-
-
 @corrects("ecr.local-host", "ecr._repo_uri")
 def repository_uri(name: str) -> str:
-    """``localhost:PORT/name``, which docker on this machine can push to."""
-    return f"{host()}/{name}"
+    """``localhost:PORT/name`` or its like, which docker on this machine can push to."""
+    return f"{host(get_account_id(), get_region())}/{name}"
 
 
 @corrects("ecr.registry-account", "ecr._select_registry_request_scope")
 def select_scope(name: str, headers: dict[str, str], query: dict[str, Any]) -> None:
     """Answer as the account that owns the repository."""
-    owned = owner(name)
+    owned = owner(name, headers.get("host", ""))
     if owned is None:
         original("ecr._select_registry_request_scope")(name, headers, query)
         return
@@ -131,14 +169,13 @@ def _password(headers: dict[str, str]) -> str | None:
     return password if user == "AWS" else None
 
 
-def shares(name: str, account: str, action: str) -> bool:
+def shares(owned: tuple[str, str], name: str, account: str, action: str) -> bool:
     """Whether a repository's policy lets another account do this with it.
 
-    The caller's own policy must allow it as well ("Repository policies vs. IAM policies", Amazon
-    ECR User Guide).
+    It is found by the account and region that own it, and its name. The caller's own policy must
+    allow it as well ("Repository policies vs. IAM policies", Amazon ECR User Guide).
     """
-    owned = owner(name)
-    if owned is None or not shares_across_accounts():
+    if not shares_across_accounts():
         return False
     with request_scope(*owned):
         try:
@@ -168,11 +205,12 @@ def refusal(  # noqa: PLR0911  # each refusal leaves where it is found
     password = _password(headers)
     parsed = ecr._parse_v2_path(path)
     verb, name, _ = parsed or ("", "", "")
+    asked = headers.get("host", "")
     if password == _task_password:
-        return None if method in {"GET", "HEAD"} else _unauthorized()
+        return None if method in {"GET", "HEAD"} else _unauthorized(asked)
     token = _tokens.get(password or "")
     if token is None:
-        return _unauthorized()
+        return _unauthorized(asked)
     if token.expires < time.time():
         return _error(
             403, "DENIED", "Your authorization token has expired. Reauthenticate and try again."
@@ -180,13 +218,15 @@ def refusal(  # noqa: PLR0911  # each refusal leaves where it is found
     action = _ACTIONS.get((method, verb))
     if action is None or not name:
         return None
-    account, region = owner(name) or (token.account, "eu-west-1")
-    resource = f"arn:aws:ecr:{region}:{account}:repository/{name}"
+    owned = owner(name, asked)
+    account, region = owned or (token.account, "eu-west-1")
+    resource = Repository(account=account, region=region, name=name).arn
     with request_scope(token.account, region):
         denied = iam_evaluator.enforce(
             token.access_key, action, "ecr", region, resource_arn=resource
         )
-    if denied is None and (account == token.account or shares(name, token.account, action)):
+    ours = account == token.account
+    if denied is None and (ours or shares((account, region), name, token.account, action)):
         return None
     who = getattr(denied, "principal_arn", "") or token.account
     return _error(
@@ -210,8 +250,8 @@ def _error(status: int, code: str, message: str, **headers: str) -> Reply:
     )
 
 
-def _unauthorized() -> Reply:
-    challenge = f'Basic realm="http://{host()}/",service="ecr.amazonaws.com"'
+def _unauthorized(at: str) -> Reply:
+    challenge = f'Basic realm="http://{at}/",service="ecr.amazonaws.com"'
     return _error(401, "UNAUTHORIZED", "Not Authorized", **{"WWW-Authenticate": challenge})
 
 

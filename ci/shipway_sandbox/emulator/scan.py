@@ -245,7 +245,7 @@ async def handle_request(
     if other and other != get_account_id() and registry.shares_across_accounts():
         name = str(data.get("repositoryName", ""))
         permission = PERMISSION_OF.get(f"ecr:{action}", f"ecr:{action}")
-        if not registry.shares(name, get_account_id(), permission):
+        if not registry.shares((other, get_region()), name, get_account_id(), permission):
             return _not_shared(permission, name, other)
         with request_scope(other, get_region()):
             if call is not None:

@@ -9,7 +9,7 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +29,7 @@ class Emulator:
         checker: Who checks targets.
         port: The port of the endpoint, which is also the registry's.
         minute: Seconds that a minute of bake time or hook time-out lasts here; 60 is AWS's.
+        registries: Loopback address → ``ACCOUNT/REGION`` whose registry alone it is.
         stopping: Set once the emulator ends: nothing is launched from then on.
         wake: Set to have the scheduler look at once.
         pins: Image digests by container name, by deployment id (version consistency).
@@ -40,6 +41,7 @@ class Emulator:
     checker: Checker
     port: int
     minute: float = 60.0
+    registries: Mapping[str, str] = field(default_factory=dict)
     stopping: threading.Event = field(default_factory=threading.Event)
     wake: threading.Event = field(default_factory=threading.Event)
     pins: dict[str, dict[str, str]] = field(default_factory=dict)

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from shipway_sandbox.plan import matches
+
 _FIRST_CHECK_RETRY_SECONDS = 0.2
 """How often a new target that does not listen yet is asked again within its first interval.
 
@@ -44,11 +46,7 @@ class Check:
 
     def accepts(self, status: int) -> bool:
         """Whether the matcher takes this code: ``200``, ``200,302`` or ``200-299``."""
-        for part in self.codes.split(","):
-            low, _, high = part.strip().partition("-")
-            if low.isdigit() and int(low) <= status <= int(high if high.isdigit() else low):
-                return True
-        return False
+        return matches(self.codes, status)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from shipway.errors import EngineError
 from shipway_sandbox.engine.base_plan import StandIn
 from shipway_sandbox.engine.engine_plan import Facts
 from shipway_sandbox.engine.packages import unpacked
+from shipway_sandbox.engine.recipes import PYTHON
 from shipway_sandbox.engine.rootfs import RootfsImage, archive, layer
 
 _LEFT_OUT: Final = re.compile(
@@ -47,36 +48,29 @@ def assemble(stand_in: StandIn, facts: Facts, cache: Path, tell: Callable[[str],
     Raises:
         EngineError: The packages cannot be had, or their Python does not run here.
     """
+    recipe = stand_in.recipe
     root = unpacked(
         (stand_in.packages,),
         facts.architecture,
         cache / "engine",
         tell,
-        label=stand_in.kind,
-        finish=_compile if stand_in.kind == "python" else _nothing,
+        label=recipe.kind,
+        finish=_compile if recipe is PYTHON else _nothing,
     )
     record = json.loads((root.parent / "packages.json").read_text())
-    links = _busybox_links(root)
-    if stand_in.kind == "python":
-        version = _version(record, r"python3\.[0-9]+")
-        content = f"{stand_in.distribution}'s Python {version}"
-        links = {path: to for path, to in links.items() if not os.path.lexists(root / path)} | {
-            "usr/local/bin/python": "/usr/bin/python3",
-            "usr/local/bin/python3": "/usr/bin/python3",
-            "usr/local/bin/pip": "/usr/bin/pip3",
-            "usr/bin/sh": "dash",
-        }
-        command: tuple[str, ...] = ("python3",)
-    else:
-        content = f"{stand_in.distribution}'s BusyBox {_version(record, 'busybox-static')}"
-        command = ("sh",)
+    version = _version(record, recipe.version_of)
+    content = f"{stand_in.distribution}'s {recipe.title} {version}"
+    content += f", {recipe.lacks}" if recipe.lacks else ""
+    applets = _busybox_links(root) if recipe.shell else {}
+    # Debian's own programs win over busybox's of the same name.
+    links = {path: to for path, to in applets.items() if not os.path.lexists(root / path)}
     tell(f"assembling {stand_in.name}")
     packed, diff_id = layer(
         root,
-        keep=lambda path: not _LEFT_OUT.match(path),
+        keep=lambda path: not (_LEFT_OUT.match(path) or re.match(recipe.left_out, path)),
         files={
-            "etc/passwd": _USERS,
-            "etc/group": _GROUP,
+            "etc/passwd": _USERS + "".join(map(_user, recipe.users.items())),
+            "etc/group": _GROUP + "".join(f"{n}:x:{i}:\n" for n, i in recipe.users.items()),
             "etc/shadow": _SHADOW,
             "etc/ssl/certs/ca-certificates.crt": _authorities(root),
             "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
@@ -91,22 +85,21 @@ def assemble(stand_in: StandIn, facts: Facts, cache: Path, tell: Callable[[str],
             "proc": 0o555,
             "sys": 0o555,
             "dev": 0o755,
+            **recipe.folders,
         },
-        links=links,
+        links={**links, **recipe.links},
     )
     labels = {
         "dev.shipway.content": content,
-        "dev.shipway.stands-in-for": stand_in.kind,
+        "dev.shipway.stands-in-for": recipe.kind,
         "org.opencontainers.image.title": f"{content}, assembled from Debian packages",
     }
     image = RootfsImage(
         name=stand_in.name,
         architecture=facts.architecture,
-        environment={
-            "PATH": "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin",
-            "LANG": "C.UTF-8",
-        },
-        command=command,
+        environment={**recipe.environment, "LANG": "C.UTF-8"},
+        command=recipe.command,
+        user=stand_in.user,
         labels=labels,
     )
     return archive(image, packed, diff_id)
@@ -118,6 +111,12 @@ def _authorities(root: Path) -> str:
         file.read_text().rstrip() + "\n"
         for file in sorted(root.glob("usr/share/ca-certificates/mozilla/*.crt"))
     )
+
+
+def _user(user: tuple[str, int]) -> str:
+    """A line of passwd(5)."""
+    name, number = user
+    return f"{name}:x:{number}:{number}:{name}:/home/{name}:/bin/sh\n"
 
 
 def _nothing(_root: Path) -> None:

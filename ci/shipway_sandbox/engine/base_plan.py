@@ -10,21 +10,10 @@ from typing import Final
 from shipway.errors import BuildError
 from shipway_sandbox.engine.apt import Suite, Wanted
 from shipway_sandbox.engine.engine_plan import Facts, engine_suite, own_suite
-
-_RECIPE: Final = 2  # raise it when the same packages give another image
-
-_PYTHONS: Final[Mapping[str, str]] = {
-    "3.11": "bookworm",
-    "3.13": "trixie",
-}
-"""Python versions that a Debian release has (packages.debian.org, python3)."""
+from shipway_sandbox.engine.recipes import HAD, Recipe, recipe_for
 
 _RELEASES: Final[Mapping[str, str]] = {"bookworm": "12", "trixie": "13"}
-
-_PYTHON_PACKAGES: Final = ("python3", "python3-pip", "passwd", "busybox-static", "dash")
-_BUSYBOX_PACKAGES: Final = ("busybox-static",)
-
-_HAD: Final = "python:* (not alpine) and busybox:* can be assembled from packages"
+_NONROOT: Final = "nonroot"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,17 +22,19 @@ class StandIn:
 
     Attributes:
         reference: As it stands in the Dockerfile.
-        kind: ``python`` or ``busybox``.
+        recipe: What it is made of.
         name: The image's name in the engine, the same for the same content.
         distribution: Such as ``Debian 13``.
         packages: What to fetch.
+        user: Whom the image runs as; empty for root.
     """
 
     reference: str
-    kind: str
+    recipe: Recipe
     name: str
     distribution: str
     packages: Wanted
+    user: str = ""
 
 
 def registry_of(reference: str) -> str:
@@ -66,16 +57,12 @@ def plan_base(reference: str, facts: Facts) -> StandIn:
     """
     name, _, _digest = reference.partition("@")
     repository, _, tag = name.partition(":") if "/" not in name else _split(name)
-    kind = repository.rpartition("/")[2]
-    official = repository.removesuffix(kind).rstrip("/")
-    known = official in {"", "library", "docker.io", "docker.io/library"} or official.endswith(
-        "docker/library"
-    )
-    if not known or kind not in {"python", "busybox"} or "alpine" in tag or "windows" in tag:
+    recipe = recipe_for(repository, tag)
+    if recipe is None:
         raise BuildError(
             f"the base image {reference} is not here, and its registry cannot be reached",
             where=registry_of(reference),
-            remedy=f"load it into the engine (docker load), or connect this machine; {_HAD}",
+            remedy=f"load it into the engine (docker load), or connect this machine; {HAD}",
         )
     if facts.distribution not in {"debian", "ubuntu"} or not facts.apt:
         raise BuildError(
@@ -84,18 +71,20 @@ def plan_base(reference: str, facts: Facts) -> StandIn:
             remedy="load it into the engine (docker load), or connect this machine; only on "
             "Debian and Ubuntu can one be assembled from packages",
         )
-    suite = _python_suite(tag, facts) if kind == "python" else engine_suite(facts)
+    suite = _suite(recipe, tag, facts)
     release = _RELEASES.get(suite.name, facts.release)
-    series = next((v for v, at in _PYTHONS.items() if at == suite.name), "3")
-    version = series if kind == "python" else "1"
+    known = (series for series, at in recipe.releases.items() if at == suite.name)
+    version = next(known, recipe.otherwise)
     distribution = "ubuntu" if facts.distribution == "ubuntu" else "debian"
-    packages = _PYTHON_PACKAGES if kind == "python" else _BUSYBOX_PACKAGES
+    user = _NONROOT if tag.startswith(_NONROOT) and _NONROOT in recipe.users else ""
+    name = f"{version}-{distribution}{release}-{recipe.raised}"
     return StandIn(
         reference=reference,
-        kind=kind,
-        name=f"shipway-sandbox/{kind}:{version}-{distribution}{release}-{_RECIPE}",
+        recipe=recipe,
+        name=f"shipway-sandbox/{recipe.kind}:{name}{f'-{user}' if user else ''}",
         distribution=f"{distribution.title()} {release}",
-        packages=Wanted(suite, packages, closure=kind == "python"),
+        packages=Wanted(suite, recipe.packages, closure=recipe.closure),
+        user=user,
     )
 
 
@@ -105,13 +94,13 @@ def _split(name: str) -> tuple[str, str, str]:
     return f"{path}{slash}{repository}", colon, tag
 
 
-def _python_suite(tag: str, facts: Facts) -> Suite:
-    """The suite whose Python is the one asked for, else the one the engine came from."""
+def _suite(recipe: Recipe, tag: str, facts: Facts) -> Suite:
+    """The suite that has the version asked for, else the one the engine came from."""
     newest = engine_suite(facts)
     if facts.distribution != "debian":
         return newest
-    match = re.match(r"3\.[0-9]{1,2}", tag)
-    codename = _PYTHONS.get(match[0], newest.name) if match else newest.name
+    match = re.match(recipe.series, tag)
+    codename = recipe.releases.get(match[0], newest.name) if match else newest.name
     if codename == newest.name:
         return newest
     own = own_suite(facts)

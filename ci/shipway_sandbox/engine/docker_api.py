@@ -121,23 +121,23 @@ def remove_everything(host: str, *, timeout: float) -> list[str]:
     return removed
 
 
-def forget_pulled(host: str, registry: str) -> None:
-    """Remove the images that came from ``registry``, and those that have no name any more.
+def forget_pulled(host: str, *registries: str) -> None:
+    """Remove the images that came from ``registries``, and those that have no name any more.
 
-    Only ever called on a private engine that has just started: the registry that they were pulled
+    Only ever called on a private engine that has just started: the registries that they were pulled
     from, on a port of its own, ended with an earlier sandbox that was killed. What cannot be
     removed stays.
 
     Args:
         host: The engine.
-        registry: How the names of such images begin.
+        registries: How the names of such images begin.
 
     Raises:
         EngineError: The engine does not answer.
     """
     for image in read_json(host, "/images/json") or ():
         names = {*(image.get("RepoTags") or ()), *(image.get("RepoDigests") or ())}
-        for name in sorted(name for name in names if name.startswith(registry)):
+        for name in sorted(name for name in names if name.startswith(registries)):
             call(host, "DELETE", f"/images/{quote(name, safe='/:@')}?force=1")
     dangling = urlencode({"filters": json.dumps({"dangling": ["true"]})})
     call(host, "POST", f"/images/prune?{dangling}")

@@ -34,7 +34,7 @@ from shipway_sandbox.engine.sources import read_os_release, read_sources
 Tell = Callable[[str], None]
 
 _ANSWER_SECONDS: Final = 2.0
-_REGISTRY: Final = "localhost:"
+_REGISTRIES: Final = ("localhost:", "127.0.0.")
 """How the names of images begin that a sandbox's own registry gave out; its port follows."""
 _PLUGIN: Final = "usr/libexec/docker/cli-plugins/docker-buildx"
 
@@ -275,5 +275,5 @@ def start(
     with daemon.running(root, cache / "docker", run) as (host, version):
         tell(f"Docker {version} answers, for this run only")
         with contextlib.suppress(EngineError):  # an engine that is slow at this may still do
-            docker_api.forget_pulled(host, _REGISTRY)
+            docker_api.forget_pulled(host, *_REGISTRIES)
         yield _describe(host, version, _client(root, host, run), private=True)

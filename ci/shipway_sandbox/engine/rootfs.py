@@ -30,6 +30,7 @@ class RootfsImage:
     environment: Mapping[str, str]
     command: tuple[str, ...]
     labels: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
 
 
 def layer(
@@ -106,6 +107,7 @@ def archive(image: RootfsImage, packed: bytes, diff_id: str) -> bytes:
                 "Cmd": list(image.command),
                 "WorkingDir": "/",
                 "Labels": dict(image.labels),
+                **({"User": image.user} if image.user else {}),
             },
             "rootfs": {"type": "layers", "diff_ids": [diff_id]},
             "history": [{"created": _EPOCH, "created_by": "shipway sandbox", "comment": ""}],

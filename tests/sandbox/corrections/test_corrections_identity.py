@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import jwt
 import pytest
 from botocore.exceptions import ClientError  # the tests ask as any client would
 from cryptography.hazmat.primitives.asymmetric import rsa
-from tests.example import BLUEPRINT
+from tests.example import BLUEPRINT, REPOSITORY
 
 from shipway_sandbox import compute, github
 
@@ -47,7 +48,7 @@ def job(world: Any, tmp_path: Path, ref: str, **settings: Any) -> github.GithubE
     place = "production" if ref.endswith("-stable") else "staging"
     event = github.event(
         settings.pop("name", "push"), ref=ref, sha=SHA, folder=tmp_path, workspace=tmp_path,
-        **{"run": github.Run(environment=place), **settings},
+        **{"repository": REPOSITORY, "run": github.Run(environment=place), **settings},
     )  # fmt: skip
     assert world.state["endpoint"]
     return event
@@ -130,9 +131,9 @@ def test_signed_token_of_main_is_the_role_of_staging(deployed: Any, tmp_path: Pa
         ("refs/tags/main", {}),
         ("refs/tags/v1.0.1", {}),
         ("refs/pull/7/merge", {"name": "pull_request", "head_ref": "feature/x"}),
-        (MAIN, {"repository": github.GithubRepository(owner="stranger", id=1)}),
-        (MAIN, {"repository": github.GithubRepository(id=1)}),
-        (MAIN, {"repository": github.GithubRepository(owner_id=1)}),
+        (MAIN, {"repository": replace(REPOSITORY, owner="stranger", id=1)}),
+        (MAIN, {"repository": replace(REPOSITORY, id=1)}),
+        (MAIN, {"repository": replace(REPOSITORY, owner_id=1)}),
         (MAIN, {"run": github.Run()}),
         (MAIN, {"run": github.Run(environment="production")}),
         (MAIN, {"run": github.Run(environment="staging", path=".github/workflows/other.yml")}),
@@ -154,7 +155,7 @@ def test_other_jobs_are_denied(
 def test_both_forms_of_the_subject_are_trusted(
     deployed: Any, tmp_path: Path, *, immutable: bool
 ) -> None:
-    repository = github.GithubRepository(immutable_subject=immutable)
+    repository = replace(REPOSITORY, immutable_subject=immutable)
     event = job(deployed, tmp_path, STABLE, repository=repository)
     answer = assume(deployed, token_for(deployed, event), PRODUCTION)
     where = "example@4242/shop@424200" if immutable else "example/shop"

@@ -269,11 +269,47 @@ def test_a_repository_cannot_name_the_program_that_verifies(
     assert look(place, "stranger-stable", "signers") == (False, "No principal matched")
 
 
+def test_a_signature_counts_for_the_name_it_was_made_for(
+    place: Place, signers: tuple[Path, Path]
+) -> None:
+    signed_with_ssh(place, "v1-rc", signers[0])
+    signed = place.git("rev-parse", "v1-rc")
+    place.git("push", "--quiet", "origin", f"{signed}:refs/tags/v1-stable")
+    place.check_out()
+    assert look(place, "v1-rc", "signers") is not None
+    assert look(place, "v1-stable", "signers") == (
+        False,
+        'it was signed as "v1-rc", not as "v1-stable"',
+    )
+
+
+def test_a_name_in_the_message_is_not_the_tags(place: Place, signers: tuple[Path, Path]) -> None:
+    place.git(
+        "-c", "gpg.format=ssh", "-c", f"user.signingkey={signers[0]}",
+        "tag", "--sign", "--message", "tag v2-stable", "v2-rc",
+    )  # fmt: skip
+    signed = place.git("rev-parse", "v2-rc")
+    place.git("push", "--quiet", "origin", f"{signed}:refs/tags/v2-stable")
+    place.check_out()
+    found = look(place, "v2-stable", "signers")
+    assert found is not None
+    assert not found[0]
+
+
+def test_the_commits_that_begin_so(place: Place, line: Line) -> None:
+    history = GitHistory(place.work, {})
+    assert history.commits(line.tip[:7]) == (line.tip,)
+    assert history.commits(line.tip[:6]) == (), "too few digits name nothing"
+    tree = place.git("rev-parse", f"{line.tip}^{{tree}}")
+    assert history.commits(tree) == (), "a tree is no commit"
+
+
 def test_a_signature_over_something_else(place: Place, signers: tuple[Path, Path]) -> None:
     signed_with_ssh(place, "good-stable", signers[0])
     text = place.git("cat-file", "tag", "good-stable")
     changed = place.folder / "changed"
-    changed.write_text(text.replace("tagger Mona", "tagger Mallory") + "\n")
+    renamed = text.replace("tag good-stable", "tag changed-stable")
+    changed.write_text(renamed.replace("tagger Mona", "tagger Mallory") + "\n")
     made = place.git("hash-object", "-t", "tag", "-w", str(changed))
     place.git("push", "--quiet", "origin", f"{made}:refs/tags/changed-stable")
     place.check_out()

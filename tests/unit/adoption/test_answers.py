@@ -129,12 +129,37 @@ def test_flags_win_and_nothing_is_asked_that_they_say() -> None:
         (InitOptions(staging_account="1234"), "--staging-account"),
         (InitOptions(repository_id="0"), "--repository-id"),
         (InitOptions(health_path="ready"), "--health-path"),
+        (InitOptions(worker="mailer"), "--worker"),
+        (InitOptions(worker="mailer="), "--worker"),
+        (InitOptions(worker="Mailer=python x.py"), "--worker"),
+        (InitOptions(worker="mailer=python 'x.py"), "--worker"),
     ],
 )
 def test_a_flag_that_cannot_be_is_named(wanted: InitOptions, where: str) -> None:
     with pytest.raises(UsageError) as refused:
         wanted.check()
     assert refused.value.where == where
+
+
+def test_a_worker_runs_the_same_image_by_another_command(tmp_path: Path) -> None:
+    made = answers(InitOptions(worker="mailer=python 'a b.py' --fast"))
+    (tmp_path / "ci").mkdir()
+    (tmp_path / contract_files.DELIVERY).write_text(contract_files.delivery(made))
+    release = contract_files.release(made, ".github/workflows/deploy.yml")
+    (tmp_path / contract_files.RELEASE).write_text(release)
+    environments = read(tmp_path)[1].document.table["environments"]
+    for name in ("local", "staging", "production"):
+        worker = environments[name]["services"]["mailer"]
+        assert worker["service"] == f"ssm:/tally-api/{name}/mailer/service"
+        assert worker["container"] == "tally-api"
+        assert "url" not in worker
+    compute = environments["local"]["services"]["mailer"]["compute"]
+    assert compute == {"command": ["python", "a b.py", "--fast"], "count": 1}
+
+
+def test_a_worker_has_a_name_of_its_own() -> None:
+    with pytest.raises(UsageError, match="called tally already"):
+        answers(InitOptions(name="tally", worker="tally=run"))
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from shipway.policy.compile.drift import Difference
 ROOT = Path(__file__).parents[3]
 WORKFLOW = ".github/workflows/deploy.yml"
 PRODUCTION = "ci/iam/production.yaml"
+DEPLOY = "      - name: Deploy\n"
 
 
 @pytest.fixture
@@ -80,6 +81,17 @@ def test_every_file_is_named_from_the_top(
         (WORKFLOW, "    steps:\n", "    if: true\n    steps:\n"),
         (WORKFLOW, "    steps:\n", "    permissions: write-all\n    steps:\n"),
         (WORKFLOW, "    steps:\n", "    continue-on-error: true\n    steps:\n"),
+        (WORKFLOW, "# <<< on\n", "# <<< on\n  workflow_dispatch:\n"),
+        (WORKFLOW, "# <<< on\n", '# <<< on\n      - "*"\n'),
+        (WORKFLOW, "    # <<< job\n", "    # <<< job\n      actions: write\n"),
+        (WORKFLOW, "    # >>> job\n", "    container: evil.example/x\n    # >>> job\n"),
+        (WORKFLOW, "ubuntu-24.04", "[self-hosted, linux]"),
+        (WORKFLOW, "ubuntu-24.04", "${{ vars.RUNNER }}"),
+        (WORKFLOW, "runs-on: ubuntu-24.04", "runs-on:\n      - self-hosted"),
+        (WORKFLOW, DEPLOY, f"{DEPLOY}        continue-on-error: true\n"),
+        (WORKFLOW, DEPLOY, f"      - continue-on-error: true\n  {DEPLOY[8:]}"),
+        (WORKFLOW, DEPLOY, f"{DEPLOY}        shell: sh -c 'sh {{0}}; true'\n"),
+        (WORKFLOW, "jobs:\n", 'defaults: {run: {shell: "sh {0} || true"}}\njobs:\n'),
         (WORKFLOW, "# >>> on", "# on"),
         (WORKFLOW, "# <<< job", "# job"),
         (PRODUCTION, '"refs/tags/*-stable"', '"refs/*-stable"'),
@@ -100,6 +112,33 @@ def test_any_edit_is_named_with_its_line(repository: Path, name: str, old: str, 
     assert isinstance(error, DriftError)
     assert error.exit_code == 19
     assert any(text.startswith(f"{name}:") for text in error.details)
+
+
+@pytest.mark.parametrize(
+    ("asked", "label", "differs"),
+    [
+        ("self-hosted", "ubuntu-24.04", True),
+        ("self-hosted", "[self-hosted, linux]", False),
+        ("self-hosted", "our-label", False),
+        ("any", "[self-hosted, linux]", False),
+        ("github-hosted", "ubuntu-latest-16-cores", False),
+        ("github-hosted", "self-hosted", True),
+    ],
+)
+def test_the_runner_is_of_the_kind_that_the_contract_asks_for(
+    repository: Path, asked: str, label: str, *, differs: bool
+) -> None:
+    edit(repository, "ci/release.toml", "[github]\n", f'[github]\nrunner = "{asked}"\n')
+    line = edit(repository, WORKFLOW, "ubuntu-24.04", label)
+    found = [difference.line for difference in differences_in(repository)]
+    assert (line in found) is differs
+
+
+def test_what_decides_nothing_may_stand_outside_the_regions(repository: Path) -> None:
+    edit(repository, WORKFLOW, "jobs:\n", "defaults:\n  run:\n    shell: bash\njobs:\n")
+    edit(repository, WORKFLOW, "    steps:\n", "    env:\n      TERM: dumb\n    steps:\n")
+    edit(repository, WORKFLOW, DEPLOY, f"      - run: echo continue-on-error\n{DEPLOY}")
+    assert differences_in(repository) == ()
 
 
 OPTIONS = """

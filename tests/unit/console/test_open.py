@@ -7,6 +7,7 @@ import io
 import json
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 import pytest
 from rich.live import Live
@@ -212,6 +213,16 @@ def test_after_the_last_word_stragglers_are_not_heard_and_a_new_run_is() -> None
     types = [json.loads(line)["type"] for line in stream.getvalue().splitlines()]
     assert types[:2] == ["concluded", "started"]
     assert "output" not in types
+
+
+def test_what_is_told_later_keeps_the_time_at_which_it_happened() -> None:
+    stream = io.StringIO()
+    with open_console(mode="json", stream=stream, env={}) as console:
+        console.replay(Started(stage="build"), datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+        console(Started(stage="publish"))
+    earlier, now = (json.loads(line) for line in stream.getvalue().splitlines()[:2])
+    assert earlier["time"] == "2026-01-02T03:04:05.000Z"
+    assert now["time"] > earlier["time"]
 
 
 def test_lines_tell_a_rollout_only_when_it_changes_or_half_a_minute_passed() -> None:

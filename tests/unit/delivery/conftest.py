@@ -95,7 +95,11 @@ class Repo:
     orders: dict[str, Order] = field(default_factory=dict)
     tags: dict[str, Tag | BaseException] = field(default_factory=dict)
     signed: Signature | BaseException | None = None
+    begins: tuple[str, ...] = ()
     questions: list[str] = field(default_factory=list)
+
+    def commits(self, prefix: str) -> tuple[str, ...]:
+        return tuple(sha for sha in self.begins if sha.startswith(prefix))
 
     def standing(self, sha: str, branch: str) -> Standing:
         self.questions.append(f"standing {sha} {branch}")
@@ -277,7 +281,7 @@ class Ecs:
         self.definitions[self.primary] = self._definition(self.primary, old)
 
     def _definition(self, arn: str, image: str) -> TaskDefinition:
-        web = ContainerDefinition(name="web", image=image)
+        web = ContainerDefinition(name="web", image=image, ports=(8080,))
         return TaskDefinition(arn=arn, family="shop", containers=(web,))
 
     def _fail(self, operation: str) -> None:

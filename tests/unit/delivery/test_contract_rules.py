@@ -293,6 +293,32 @@ def test_an_older_commit_that_was_asked_for_by_name_is_recorded(world: World) ->
     assert delivered(world)["rollbackTo"] == {"commit": SHA[:7], "by": "mona"}
 
 
+@pytest.mark.parametrize(
+    ("named", "says"),
+    [
+        (SHA[:6], "is no commit: 7 to 64 lower-case hexadecimal digits name one"),
+        (SHA[:1], "is no commit: 7 to 64 lower-case hexadecimal digits name one"),
+        ("main", '"main" is no commit'),
+        (SHA[:7].upper(), "is no commit"),
+        (SHA[:7], f"{SHA[:7]} is the beginning of more than one commit"),
+    ],
+)
+def test_what_names_no_single_commit_lets_nothing_through(
+    world: World, named: str, says: str
+) -> None:
+    ask(world, environment="not_older = true")
+    world.push()
+    runs(world, OTHER)
+    world.git.orders[OTHER] = "newer"
+    world.git.begins = (SHA, f"{SHA[:7]}{'0' * 33}")
+    world.variables["SHIPWAY_ROLLBACK_TO"] = named
+    outcome = world.deliver(env=None)
+    assert (outcome.kind, outcome.exit_code) == ("usage", 2)
+    (failed,) = [event for event in world.events if isinstance(event, Failed)]
+    assert says in failed.text
+    assert world.changed[1:] == (0, 0), "nothing was rolled out"
+
+
 def test_a_rerun_after_something_newer(world: World) -> None:
     ask(world, entry="refuse_rerun_when_newer = true")
     world.push()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.example import BLUEPRINT, ROOT
@@ -13,7 +14,7 @@ from shipway.embedded.blueprint import Blueprint, draw
 from shipway.errors import ConfigurationError
 from shipway.policy import load as contract_file
 from shipway_sandbox import template
-from shipway_sandbox.plan import Layer, read_plan
+from shipway_sandbox.plan import Layer, matches, read_plan
 
 DELIVERY = """
 schema = 1
@@ -42,6 +43,9 @@ sidecars = { proxy = {} }
 [environments.local.services.worker]
 service = "tally-worker"
 container = "app"
+
+[environments.local.services.worker.compute]
+command = ["python", "worker.py"]
 
 [environments.live]
 account = "env:LIVE_ACCOUNT"
@@ -148,6 +152,40 @@ def test_services_run_as_the_sandbox_environment_says_everywhere(tmp_path: Path)
         assert blueprint.layer(name).stand_ins == {api.secrets["DATABASE_URL"]: "stand-in"}
     worker = blueprint.layer("local").services[1]
     assert (worker.name, worker.port) == ("tally-worker", 0)
+    assert worker.command == ("python", "worker.py")
+
+
+def test_a_command_stands_in_the_task_definition_and_none_where_none_is_said(
+    tmp_path: Path,
+) -> None:
+    made = resources(drawn(tmp_path).layer("local"))
+    api, worker = (
+        made[f"TaskDefinition{key}"]["Properties"]["ContainerDefinitions"][0]
+        for key in ("Api", "Worker")
+    )
+    assert worker["Command"] == ["python", "worker.py"]
+    assert "Command" not in api
+
+
+@pytest.mark.parametrize(("port", "told"), [("7010", False), ("7011", True)])
+def test_a_port_that_the_dockerfile_does_not_expose_is_told_with_its_line(
+    tmp_path: Path, port: str, *, told: bool
+) -> None:
+    text = DELIVERY.replace("memory = 96", f"port = {port}\nmemory = 96")
+    if not told:
+        assert drawn(tmp_path, text).port == int(port)
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        drawn(tmp_path, text)
+    [detail] = caught.value.details
+    line = text.splitlines().index(f"port = {port}") + 1
+    assert f"delivery.toml:{line}  environments.local.services.api.compute.port" in detail
+    assert detail.endswith("it is 7011, and the Dockerfile has EXPOSE 7010")
+
+
+def test_what_a_target_group_takes_for_healthy() -> None:
+    taken = [code for code in (199, 200, 204, 299, 300, 302) if matches("200-299, 302", code)]
+    assert taken == [200, 204, 299, 302]
 
 
 def test_a_person_takes_a_role_of_their_own_where_any_will_do(tmp_path: Path) -> None:
@@ -167,10 +205,10 @@ def test_the_address_of_the_sandbox_cannot_be_written_out(tmp_path: Path) -> Non
     assert 'write "ssm:/tally/local/api/url"' in caught.value.details[0]
 
 
-def resources(layer: Layer) -> dict[str, dict[str, object]]:
+def resources(layer: Layer) -> dict[str, dict[str, Any]]:
     images = {service.key: f"registry/{service.key}" for service in layer.services}
     text = template.render(layer, images=images, endpoint="http://localhost:1", count=True)
-    document: dict[str, dict[str, object]] = json.loads(text)["Resources"]
+    document: dict[str, dict[str, Any]] = json.loads(text)["Resources"]
     return document
 
 

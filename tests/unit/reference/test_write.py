@@ -8,13 +8,21 @@ from pathlib import Path
 import picture
 import pytest
 
-from shipway.reference import configuration, exit_codes, record_schema
+from shipway.reference import (
+    configuration,
+    delivery_schema,
+    exit_codes,
+    record_schema,
+    release_schema,
+)
 
 Main = Callable[[list[str]], None]
 GENERATORS: tuple[Main, ...] = (
     configuration.main,
     exit_codes.main,
     record_schema.main,
+    delivery_schema.main,
+    release_schema.main,
     picture.main,
 )
 
@@ -37,6 +45,8 @@ def test_help_and_a_wrong_option_write_nothing(
         (configuration.main, configuration.reference),
         (exit_codes.main, exit_codes.page),
         (record_schema.main, record_schema.text),
+        (delivery_schema.main, delivery_schema.text),
+        (release_schema.main, release_schema.text),
     ],
 )
 def test_the_page_is_written_where_the_argument_says(

@@ -9,10 +9,19 @@ from shipway_sandbox.github import GithubEvent, GithubRepository, Run, event, su
 
 SHA = "a" * 40
 HERE = Path("/work")
+REPOSITORY = GithubRepository(name="tally")
 
 
 def made(name: str, ref: str, **settings: object) -> GithubEvent:
-    return event(name, ref=ref, sha=SHA, folder=HERE, workspace=HERE, **settings)  # type: ignore[arg-type]
+    return event(
+        name,
+        ref=ref,
+        sha=SHA,
+        folder=HERE,
+        workspace=HERE,
+        repository=REPOSITORY,
+        **settings,  # type: ignore[arg-type]
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,7 +58,7 @@ def test_runner_variables_name_the_ref_in_three_ways(ref: str, kind: str, short:
         ref, kind, short,
     )  # fmt: skip
     assert given["GITHUB_SHA"] == SHA
-    assert given["GITHUB_WORKFLOW_REF"] == f"example/shop/.github/workflows/deploy.yml@{ref}"
+    assert given["GITHUB_WORKFLOW_REF"] == f"example/tally/.github/workflows/deploy.yml@{ref}"
     assert given["GITHUB_ACTIONS"] == "true"
 
 
@@ -67,17 +76,17 @@ def test_unknown_event_is_refused() -> None:
 def test_push_payload_says_what_was_pushed() -> None:
     payload = made("push", "refs/tags/v1").payload
     assert (payload["ref"], payload["after"], payload["deleted"]) == ("refs/tags/v1", SHA, False)
-    assert payload["repository"]["full_name"] == "example/shop"
+    assert payload["repository"]["full_name"] == "example/tally"
 
 
 def test_pull_request_of_a_fork_gets_no_token() -> None:
-    fork = GithubRepository(owner="stranger", id=7)
+    fork = GithubRepository(name="tally", owner="stranger", id=7)
     pulled = made("pull_request", "refs/pull/9/merge", head_ref="evil", head=fork)
     assert not pulled.may_ask_for_tokens
     pull = pulled.payload["pull_request"]
     assert pulled.payload["number"] == 9
     assert pull["head"]["repo"]["fork"] is True
-    assert pull["base"]["repo"]["full_name"] == "example/shop"
+    assert pull["base"]["repo"]["full_name"] == "example/tally"
     assert pulled.environment["GITHUB_BASE_REF"] == "main"
     assert made("pull_request", "refs/pull/9/merge", head_ref="good").may_ask_for_tokens
 
@@ -97,7 +106,10 @@ def test_claims_and_variables_agree() -> None:
 
 
 def test_files_of_a_job_are_written(tmp_path: Path) -> None:
-    pushed = event("push", ref="refs/heads/main", sha=SHA, folder=tmp_path / "job", workspace=HERE)
+    pushed = event(
+        "push", ref="refs/heads/main", sha=SHA, folder=tmp_path / "job", workspace=HERE,
+        repository=REPOSITORY,
+    )  # fmt: skip
     pushed.write()
     assert (tmp_path / "job/event.json").read_text().startswith("{")
     assert (tmp_path / "job/output").read_text() == ""

@@ -133,6 +133,7 @@ class VerifiedSettingsFact(Fact):
     on_failure: str = ""
     fail_fast_tasks: int = 0
     require_circuit_breaker: bool = False
+    require_alarms: bool = False
     on_pause: str = ""
 
 

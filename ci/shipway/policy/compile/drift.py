@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from shipway.errors import ConfigurationError
+from shipway.policy.compile.outside import deciding_lines
 from shipway.policy.compile.workflow import Region
+from shipway.policy.requirements import Runner
 
 _MARK: Final = re.compile(r"\s*# (>>>|<<<) (\w+)\b.*")
-_TOP_KEYS: Final = frozenset({"name", "run-name", "permissions", "jobs", "defaults"})
-_JOB_KEYS: Final = frozenset({"name", "runs-on", "steps", "env", "defaults"})
-_JOB_COLUMN: Final = 2
-_KEY_COLUMN: Final = 4
 _LONGEST: Final = 100
 
 
@@ -63,9 +61,16 @@ def compare_file(path: str, text: str | None, expected: str, what: str) -> tuple
 
 
 def compare_regions(
-    path: str, text: str | None, regions: Sequence[Region]
+    path: str, text: str | None, regions: Sequence[Region], *, runner: Runner = "github-hosted"
 ) -> tuple[Difference, ...]:
-    """The differences of a file with regions of ours, and what stands in their way elsewhere."""
+    """The differences of a file with regions of ours, and what stands in their way elsewhere.
+
+    Args:
+        path: The file, from the repository's root.
+        text: What it holds; ``None`` where it is not there.
+        regions: What its regions must hold.
+        runner: What kind of runner the contract asks for.
+    """
     if text is None:
         return (Difference(path=path, line=1, what="the workflow is missing"),)
     lines = text.splitlines()
@@ -79,7 +84,10 @@ def compare_regions(
             continue
         start, end = places[region.name]
         differences += _compare_lines(path, lines[start:end], region.lines, start + 1, region.what)
-    differences += _outside_regions(path, lines, places)
+    differences += [
+        Difference(path=path, line=index + 1, what=why, actual=(lines[index],))
+        for index, why in deciding_lines(lines, places, runner)
+    ]
     return tuple(sorted(differences, key=lambda difference: difference.line))
 
 
@@ -133,48 +141,3 @@ def _compare_lines(
                 actual=tuple(actual[i:j]),
                 expected=tuple(expected[k:m]),
             )
-
-
-def _outside_regions(
-    path: str, lines: Sequence[str], places: dict[str, tuple[int, int]]
-) -> Iterator[Difference]:
-    """What is outside the regions and would decide with them: other events, jobs, conditions.
-
-    Read line by line on purpose: only the plain way to write a workflow is accepted, so nothing
-    can hide in another spelling of YAML.
-    """
-    inside = {index for start, end in places.values() for index in range(start, end)}
-    guarded, section, in_guarded_job = places.get("job", (len(lines), 0))[0], "", True
-    for index, line in enumerate(lines):
-        text = line.split(" #")[0].rstrip()
-        if index in inside or not text.strip() or text.lstrip().startswith("#"):
-            continue
-        indent, key = len(text) - len(text.lstrip()), text.strip().partition(":")[0]
-        if indent == 0:
-            section = key
-        if section == "jobs" and 0 < indent <= _JOB_COLUMN:
-            in_guarded_job = text.endswith(":") and index == _last_job_line(lines, guarded)
-        wrong = _decides_why(text, key, indent, section, in_guarded_job=in_guarded_job)
-        if wrong:
-            yield Difference(path=path, line=index + 1, what=wrong, actual=(line,))
-
-
-def _last_job_line(lines: Sequence[str], before: int) -> int:
-    """Where the job begins that stands last before a line."""
-    starts = (at for at in range(before) if re.match(rf" {{1,{_JOB_COLUMN}}}\w", lines[at]))
-    return max(starts, default=-1)
-
-
-def _decides_why(text: str, key: str, indent: int, section: str, *, in_guarded_job: bool) -> str:
-    """Why a line outside the regions would decide with them, or an empty text."""
-    if (indent == 0 and key not in _TOP_KEYS) or "\t" in text:
-        return f"{key!r} at the top is decided in the regions"
-    if section == "permissions" and text != "permissions: {}":
-        return "permissions at the top are {}: a job asks for what it needs"
-    if section == "jobs" and 0 < indent <= _JOB_COLUMN and not in_guarded_job:
-        return "only the one guarded job may be here"
-    if section == "jobs" and _JOB_COLUMN < indent <= _KEY_COLUMN and key not in _JOB_KEYS:
-        return f"{key!r} of the job is decided in the regions"
-    if section == "jobs" and indent == 0 and text != "jobs:":
-        return "jobs are written one key to a line"
-    return ""

@@ -85,7 +85,7 @@ def _of_exit(case: Case) -> str:
 
 
 def missing_variable(case: Case) -> str:
-    """``the task definition has no X; shop:41 had it from …``; empty where nothing is missing."""
+    """``the task definition has no X; web:41 had it from …``; empty where nothing is missing."""
     now = _sources(case.definition)
     before = _sources(case.before.container(case.container)) if case.before else {}
     for name in _asked_for(case.log):
@@ -110,7 +110,7 @@ def _sources(container: ContainerDefinition) -> dict[str, str]:
 
 
 def _short_source(value_from: str) -> str:
-    """``ssm:/shop/db`` or ``secretsmanager:shop/db`` for an ARN; a bare name is a parameter's."""
+    """``ssm:/web/db`` or ``secretsmanager:web/db`` for an ARN; a bare name is a parameter's."""
     if not value_from.startswith("arn:"):
         return f"ssm:{value_from}"
     parts = value_from.split(":", 5)

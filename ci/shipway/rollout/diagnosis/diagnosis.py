@@ -278,7 +278,7 @@ def _beside(facts: _Facts, name: str) -> tuple[str, ...]:
 
 
 def _short(image: str) -> str:
-    """``…/shop@sha256:9c41…``: the registry and most of the digest help no eye."""
+    """``…/web@sha256:9c41…``: the registry and most of the digest help no eye."""
     name, at, digest = image.partition("@")
     short = f"…/{name.rpartition('/')[2]}" if "/" in name else name
     return f"{short}{at}{digest[:19]}{'…' if len(digest) > 19 else ''}"  # noqa: PLR2004 - 12 digits

@@ -124,7 +124,8 @@ def objections(service: Snapshot, policy: Policy) -> tuple[str, ...]:
         )
     if policy.require_breaker and service.breaker_enabled is False:
         reasons.append(
-            "its deployment circuit breaker is disabled: enable it, or set require_breaker = false"
+            "its deployment circuit breaker is disabled: enable it, or set "
+            "require_circuit_breaker = false"
         )
     if policy.require_alarms and service.alarms and service.alarms_enabled is False:
         reasons.append(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from shipway.config.environment import Service
 from shipway.errors import UsageError
 from shipway.observer import Noticed, TaskCounts
 from shipway.rollout.judge import judge
 from shipway.rollout.judge.terms import DeploymentRef, FetchPlan, Policy, RolloutEvent
+from shipway.rollout.plan import policy_of
 from shipway.rollout.snapshot import (
     Deployment,
     RevisionSummary,
@@ -174,6 +177,16 @@ def test_no_objection_where_all_is_well_or_allowed() -> None:
     assert judge.objections(Snapshot(breaker_enabled=True), Policy()) == ()
     bare = Snapshot(breaker_enabled=False, alarms=("a",), alarms_enabled=False)
     assert judge.objections(bare, Policy(require_breaker=False, require_alarms=False)) == ()
+
+
+def test_an_objection_names_the_keys_that_let_the_service_through() -> None:
+    bare = Snapshot(breaker_enabled=False, alarms=("a",), alarms_enabled=False)
+    text = " ".join(judge.objections(bare, Policy()))
+    named = re.findall(r"set (\w+) = false", text)
+    off: Any = dict.fromkeys(named, False)
+    service = replace(Service(key="web", service="web", container="web"), **off)
+    assert named == ["require_circuit_breaker", "require_alarms"]
+    assert judge.objections(bare, policy_of(service)) == ()
 
 
 @pytest.mark.parametrize("name", ["timeout", "rollback_timeout", "stuck_after"])

@@ -25,11 +25,28 @@ BOOKWORM = Facts(
         ("public.ecr.aws/docker/library/python:3.11-slim", "bookworm",
          "shipway-sandbox/python:3.11-debian12-2"),
         ("busybox:1.36", "trixie", "shipway-sandbox/busybox:1-debian13-2"),
+        ("node:20-slim", "trixie", "shipway-sandbox/node:20-debian13-1"),
+        ("node:18.19-bookworm", "bookworm", "shipway-sandbox/node:18-debian12-1"),
+        ("node:22-slim", "trixie", "shipway-sandbox/node:20-debian13-1"),
+        ("golang:1.24", "trixie", "shipway-sandbox/golang:1.24-debian13-1"),
+        ("golang:1.19-bullseye", "bookworm", "shipway-sandbox/golang:1.19-debian12-1"),
+        ("gcr.io/distroless/static", "trixie", "shipway-sandbox/static:any-debian13-1"),
+        ("gcr.io/distroless/static-debian12:nonroot", "trixie",
+         "shipway-sandbox/static:any-debian13-1-nonroot"),
     ],
 )  # fmt: skip
 def test_the_nearest_debian_release_stands_in(reference: str, suite: str, name: str) -> None:
     stand_in = plan_base(reference, BOOKWORM)
     assert (stand_in.packages.suite.name, stand_in.name) == (suite, name)
+
+
+def test_who_an_image_runs_as_is_part_of_its_name() -> None:
+    # Else one would be taken for the other.
+    nobody = plan_base("gcr.io/distroless/static:latest", BOOKWORM)
+    nonroot = plan_base("gcr.io/distroless/static:nonroot", BOOKWORM)
+    assert (nobody.user, nonroot.user) == ("", "nonroot")
+    assert nobody.name != nonroot.name
+    assert plan_base("node:nonroot", BOOKWORM).user == ""
 
 
 def test_ubuntu_has_one_python_only() -> None:
@@ -42,8 +59,13 @@ def test_ubuntu_has_one_python_only() -> None:
 @pytest.mark.parametrize(
     "reference",
     [
-        "node:22",
         "debian:12",
+        "node:22-alpine",
+        "golang:1.24-alpine",
+        "static:1",
+        "someone/node:20",
+        "gcr.io/distroless/static:debug",
+        "gcr.io/distroless/python3",
         "python:3.13-alpine",
         "python:3.13-windowsservercore",
         "ghcr.io/someone/python:3.13",
