@@ -56,7 +56,8 @@ class Service:
         verify_timeout: Seconds within which ``consecutive`` answers must have come.
         timeout: Seconds that the rollout may take.
         on_failure: Whether a failing rollout is rolled back or left for a person to look at.
-        fail_fast_tasks: Tasks that must fail in the same way before a rollout is called failing.
+        fail_fast_tasks: Waves of tasks that must fail in the same way before a rollout is called
+            failing.
         require_circuit_breaker: Whether a service without a deployment circuit breaker is refused.
         require_alarms: Whether a service is refused whose deployment alarms are switched off.
         on_pause: Whether ``deploy`` waits at a PAUSE hook or leaves with its own exit code.

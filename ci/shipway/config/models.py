@@ -44,7 +44,7 @@ ArgumentName = Annotated[
 ImageParameter = Annotated[
     str,
     Rule(
-        expected='the name of a parameter such as "/shop/staging/image"',
+        expected='the name of a parameter such as "/acme/staging/image"',
         shape=PARAMETER_NAME,
         references=(),
     ),
@@ -222,7 +222,8 @@ class ServiceTable(Table):
     )
     timeout: Annotated[int, number("seconds", 1, 86400)] = Field(
         default=900,
-        description="Seconds that the rollout may take, bake time included. "
+        description="Seconds that the rollout may take; bake time, the wait for capacity and the "
+        "wait at a PAUSE hook included. "
         "Without it the environment's `timeout` holds.",
     )
     on_failure: Annotated[OnFailure, one_of("rollback", "leave")] = Field(
@@ -230,10 +231,12 @@ class ServiceTable(Table):
         description="Roll back what fails at the rollout, the verification or the hold, or leave "
         "it as it is for a person to look at.",
     )
-    fail_fast_tasks: Annotated[int, number("tasks", 2, 3)] = Field(
+    fail_fast_tasks: Annotated[int, number("waves", 2, 3)] = Field(
         default=2,
-        description="Tasks that must fail in the same way, none healthy, "
-        "before the rollout is called failing.",
+        description="Waves of tasks, each started after the failure of the one before, that must "
+        "fail in the same way, none healthy, before the rollout is called failing. Where others "
+        "are healthy it takes one wave more. What a second try cannot change, such as an image "
+        "that does not exist, is certain at once.",
     )
     require_circuit_breaker: Switch = Field(
         default=True,

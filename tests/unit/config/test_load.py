@@ -230,10 +230,10 @@ SERVICE = [
     ("interval = 0", "interval: should be a number of seconds from 0.1 to 60, not 0"),
     ("consecutive = 101", "consecutive: should be a number of answers from 1 to 100, not 101"),
     ("expected_status = 99", "expected_status: should be a number from 100 to 599, not 99"),
-    ("fail_fast_tasks = 4", "fail_fast_tasks: should be a number of tasks from 2 to 3, not 4"),
+    ("fail_fast_tasks = 4", "fail_fast_tasks: should be a number of waves from 2 to 3, not 4"),
     (
         "fail_fast_tasks = [2]",
-        "fail_fast_tasks: should be a number of tasks from 2 to 3, not a list",
+        "fail_fast_tasks: should be a number of waves from 2 to 3, not a list",
     ),
     ('on_failure = "panic"', 'on_failure: should be "rollback" or "leave", not "panic"'),
     ("on_failure = {}", 'on_failure: should be "rollback" or "leave", not a table'),
