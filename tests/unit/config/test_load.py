@@ -204,7 +204,7 @@ EDITS = [
         "[environments.staging]\nimage_parameter = '/shop/image:3'\n",
         (
             "5  environments.staging.image_parameter: should be the name of a parameter such as "
-            '"/shop/staging/image", not "/shop/image:3"'
+            '"/acme/staging/image", not "/shop/image:3"'
         ),
     ),
 ]
