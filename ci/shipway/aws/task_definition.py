@@ -40,6 +40,7 @@ def read(answer: Answer) -> TaskDefinition:
         memory=_text(document.get("memory")),
         execution_role=document.get("executionRoleArn", ""),
         task_role=document.get("taskRoleArn", ""),
+        registered_by=document.get("registeredBy", ""),
         document=document,
     )
 

@@ -116,14 +116,14 @@ class _Walk:
         """Every stage in order; the image that was delivered, where there is one."""
         order, context, journal = self._order, self._context, self._journal
         authorization = contract.pass_contract(
-            _required_task(order),
+            required_task(order),
             order.environment,
             context,
             self._commit,
             journal,
             overrides=order.overrides,
         )
-        tasks = _tasks(order, authorization.grant.tasks)
+        tasks = tasks_of(order, authorization.grant.tasks)
         # A build alone reaches no AWS: it works for a developer without any account.
         alone = tasks == ("build",) and authorization.trigger.by_hand
         self._announce(tasks, alone=alone)
@@ -265,7 +265,7 @@ class _Walk:
             )
 
 
-def _tasks(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
+def tasks_of(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     """What will run: the order, as far as the contract allows it."""
     if order.resume is not None:
         return ("deploy",)
@@ -273,7 +273,7 @@ def _tasks(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     return tuple(task for task in grant if task in row)
 
 
-def _required_task(order: Order) -> Task | None:
+def required_task(order: Order) -> Task | None:
     """The one task that the contract must allow; ``deploy`` is as much of the row as it allows."""
     if order.task == "deploy" and order.image is None and order.resume is None:
         return None

@@ -101,16 +101,16 @@ def running(
         if snapshot.answered and snapshot.task_definition:
             live = aws.ecs.task_definition(snapshot.task_definition)
             primary = snapshot.primary
-            released = _released(live.container(service.container), store, history, sha)
+            release = released(live.container(service.container), store, history, sha)
             since = primary.created_at if primary else None
-            now.append(replace(released, service=service.key, since=since))
+            now.append(replace(release, service=service.key, since=since))
     return tuple(now)
 
 
-def _released(
+def released(
     container: ContainerDefinition, store: ImageStore, history: History, sha: str
 ) -> LiveRelease:
-    """What release of ours a container's image is, if it is one."""
+    """What release of ours a container's image is, if it is one; ``sha`` is our commit."""
     reference = container.reference
     # One that is named by a tag is no release of ours, which are all named by digest.
     if reference is None or reference.repository != store.uri:

@@ -37,6 +37,16 @@ class AwsLogs:
         return f"{self.stream_prefix}/{container}/{task_id}" if self.stream_prefix else ""
 
 
+@dataclass(frozen=True, slots=True)
+class UnbuiltImage:
+    """The image of a plan that would be built: its repository is known, its digest is not."""
+
+    repository: str
+
+    def __str__(self) -> str:
+        return f"{self.repository}@(to be built)"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerDefinition:
     """One of ``containerDefinitions[]`` (ECS API Reference, ContainerDefinition).
@@ -79,8 +89,9 @@ class TaskDefinition:
         memory: The task's limit in MiB, as ECS writes it.
         execution_role: ARN of the role that ECS pulls images, reads secrets and logs with.
         task_role: ARN of the role that the containers act as.
+        registered_by: ARN of whoever registered it; empty where ECS does not say.
         document: What DescribeTaskDefinition answered, ``tags`` merged in. Only the adapter that
-            made it reads it.
+            made it and :mod:`shipway.rollout.difference` read it.
     """
 
     arn: str = ""
@@ -89,6 +100,7 @@ class TaskDefinition:
     memory: str = ""
     execution_role: str = ""
     task_role: str = ""
+    registered_by: str = ""
     document: Json = field(default_factory=dict, repr=False, hash=False)
 
     def container(self, name: str) -> ContainerDefinition:
@@ -96,16 +108,16 @@ class TaskDefinition:
         same = (each for each in self.containers if each.name == name)
         return next(same, ContainerDefinition(name=name))
 
-    def pins(self, container: str, image: ImageReference) -> bool:
+    def pins(self, container: str, image: ImageReference | UnbuiltImage) -> bool:
         """Whether that container has exactly this image already."""
         return self.container(container).image == str(image)
 
-    def with_image(self, container: str, image: ImageReference) -> TaskDefinition:
+    def with_image(self, container: str, image: ImageReference | UnbuiltImage) -> TaskDefinition:
         """The next revision: this one with one image replaced and nothing else touched.
 
         Args:
             container: Name of the container whose image is replaced.
-            image: The image, pinned by digest.
+            image: The image, pinned by digest; in a plan alone one that is not built yet.
 
         Raises:
             ConfigurationError: No container has that name; the remedy names the nearest.
