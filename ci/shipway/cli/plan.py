@@ -9,8 +9,8 @@ from shipway.cli.deliver import terminable
 from shipway.cli.run_command import run_command
 from shipway.console import Console
 from shipway.delivery.deliver import Order
-from shipway.delivery.plan import DeliveryPlan, plan_delivery
-from shipway.errors import RefusedError, ShipwayError
+from shipway.delivery.plan import REFUSED, DeliveryPlan, plan_delivery
+from shipway.errors import ShipwayError
 from shipway.observer import Concluded
 from shipway.policy.facts import Overrides
 from shipway.values import ImageReference
@@ -51,17 +51,8 @@ def _plan(order: Order, console: Console) -> int:
     try:
         plan = plan_delivery(order, delivery_context(console), console)
     except ShipwayError as error:
-        refused = isinstance(error, RefusedError)
-        what = "It would be refused. Nothing was changed." if refused else "There is no plan."
-        console(
-            Concluded(
-                text=what,
-                kind=error.kind,
-                exit_code=error.exit_code,
-                remedy=error.remedy,
-                details=(str(error), *error.details),
-            )
-        )
+        if not console.memory.concluded:  # before there was anything to plan
+            raise
         return error.exit_code
     document = plan.document()
     console.answer("plan", document, "\n".join(lines(document)))
@@ -71,7 +62,7 @@ def _plan(order: Order, console: Console) -> int:
 
 def _verdict(plan: DeliveryPlan) -> str:
     if plan.refusals:
-        return "It would be refused. Nothing was changed."
+        return REFUSED
     if not plan.changes:
         return "No change. Nothing was changed."
     count = "1 change" if plan.changes == 1 else f"{plan.changes} changes"

@@ -25,7 +25,7 @@ from shipway.delivery.stage import stage
 from shipway.errors import ConfigurationError, RefusedError, ShipwayError
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import Mask, secret_variables
-from shipway.observer import Noticed, Observer
+from shipway.observer import Concluded, Noticed, Observer
 from shipway.policy.asked import rules_asked
 from shipway.policy.contract import Task
 from shipway.rollout import plan as planning
@@ -35,6 +35,7 @@ from shipway.values import Commit
 
 DOCUMENT_VERSION = 1
 """Counts what was changed in the plan's JSON."""
+REFUSED = "It would be refused. Nothing was changed."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +172,9 @@ def plan_delivery(order: Order, context: DeliveryContext, observer: Observer) ->
         observer: Is told what is found out on the way.
 
     Raises:
-        RefusedError: The contract does not allow it, whatever AWS says.
+        GitError: There is no commit here; nothing was told.
+        RefusedError: The contract does not allow it, whatever AWS says. This and all below were
+            told, with the last word of the run.
         IdentityError: The credentials are not those that it asks for.
         ShipwayError: What would end the delivery before there is anything to show.
     """
@@ -182,7 +185,20 @@ def plan_delivery(order: Order, context: DeliveryContext, observer: Observer) ->
         observer=observer,
         secrets=secret_variables(context.variables),
     )
-    return _Look(order, context, commit, journal).plan()
+    try:
+        return _Look(order, context, commit, journal).plan()
+    except ShipwayError as error:
+        told = journal.reported
+        journal(
+            Concluded(
+                text=REFUSED if isinstance(error, RefusedError) else "There is no plan.",
+                kind=error.kind,
+                exit_code=error.exit_code,
+                remedy="" if told else error.remedy,
+                details=() if told else (str(error), *error.details),
+            )
+        )
+        raise
 
 
 class _Look:

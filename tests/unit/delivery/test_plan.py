@@ -11,6 +11,7 @@ from shipway.delivery.deliver import Order
 from shipway.delivery.plan import DeliveryPlan, plan_delivery
 from shipway.errors import IdentityError, ImageNotFoundError, RefusedError, RolloutError
 from shipway.image.build import REVISION
+from shipway.observer import Concluded
 from shipway.rollout.snapshot import Trouble
 from shipway.values import Digest, ImageReference
 
@@ -81,7 +82,7 @@ def test_its_steps_are_those_that_a_delivery_carries_out(world: World) -> None:
 
 
 def test_an_image_that_was_named_and_is_not_there_ends_the_plan(world: World) -> None:
-    with pytest.raises(ImageNotFoundError):
+    with pytest.raises(ImageNotFoundError, match=str(ONE)):
         planned(world, image=ImageReference(URI, ONE))
 
 
@@ -97,6 +98,9 @@ def test_a_trigger_that_is_refused_ends_with_every_reason(world: World) -> None:
     with pytest.raises(RefusedError) as refused:
         planned(world, environment=None)
     assert any("stable" in line for line in refused.value.details)
+    last = world.events[-1]
+    assert isinstance(last, Concluded)
+    assert (last.kind, last.exit_code, last.details) == ("refused", 20, ()), "told once"
 
 
 def test_a_rule_that_is_broken_at_aws_is_told_beside_the_rest(world: World) -> None:
