@@ -12,25 +12,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from shipway.redact import HIDDEN, looks_secret, redact
-from shipway.rollout.task_definition import TaskDefinition
+from shipway.rollout.task_definition import READ_ONLY, TaskDefinition
 
 # What tells the entries of a list apart, in the order of trust (ECS API Reference,
 # ContainerDefinition, PortMapping, MountPoint, Ulimit, ContainerDependency, Tag).
 _NAMES: Final = ("name", "key", "containerName", "containerPath", "containerPort", "sourceVolume")
-# What AWS alone writes; a new revision has another of each.
-_WRITTEN_BY_AWS: Final = frozenset(
-    {
-        "taskDefinitionArn",
-        "revision",
-        "status",
-        "requiresAttributes",
-        "compatibilities",
-        "registeredAt",
-        "registeredBy",
-        "deregisteredAt",
-        "deleteRequestedAt",
-    }
-)
 _VALUES: Final = {"environment": "value", "secrets": "valueFrom", "tags": "value"}
 
 
@@ -74,7 +60,7 @@ def _flat(definition: TaskDefinition) -> dict[str, str]:
     document = {
         name: value
         for name, value in definition.document.items()
-        if name not in _WRITTEN_BY_AWS and name != "containerDefinitions"
+        if name not in READ_ONLY and name != "containerDefinitions"
     }
     flat = dict(_leaves((), document))
     described = definition.document.get("containerDefinitions")

@@ -14,10 +14,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from typing import Final
 
 from shipway.errors import ConfigurationError, UsageError
 from shipway.redact import secret_values
 from shipway.values import Digest, ImageReference, Json
+
+READ_ONLY: Final = frozenset(
+    {
+        "taskDefinitionArn",
+        "revision",
+        "status",
+        "requiresAttributes",
+        "compatibilities",
+        "registeredAt",
+        "registeredBy",
+        "deregisteredAt",
+        "deleteRequestedAt",
+    }
+)
+"""What DescribeTaskDefinition answers and RegisterTaskDefinition refuses; a test asks botocore."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
