@@ -12,6 +12,7 @@ from shipway import wiring
 from shipway.adapters.keyfile import PublicKey
 from shipway.cli.run_command import run_command
 from shipway.config import load as delivery_file
+from shipway.config import resolve
 from shipway.config.environment import EnvironmentRef
 from shipway.console import Console
 from shipway.errors import (
@@ -22,20 +23,24 @@ from shipway.errors import (
     UnmetError,
     UsageError,
 )
-from shipway.evidence import archive, copies, history
+from shipway.evidence import archive, copies, history, memory, remote
 from shipway.evidence.archive import Archive
-from shipway.evidence.copies import BucketCopier, Copier, ObjectStore, ReferrerCopier
+from shipway.evidence.copies import BucketCopier, Copier, ReferrerCopier
 from shipway.evidence.facts.gate import EnvironmentFact
 from shipway.evidence.history import RecordedDelivery
+from shipway.evidence.memory import Follower
+from shipway.evidence.remote import RemoteChain
+from shipway.evidence.shared import ObjectStore, SharedPlace
 from shipway.evidence.verify import ChainFinding, Checked, check
 from shipway.git import checkout
 from shipway.image.publish import StoredImage
-from shipway.image.referrers import Attachments
+from shipway.image.referrers import Attachments, Referrer
 from shipway.rehearsal import closing
 from shipway.rollout.ports import Ecs
 from shipway.util.paths import evidence_folder
 from shipway.values import Identity, ImageReference
 
+_S3: Final = "s3://"
 _IMAGES: Final = 20
 """Images that a check looks up in their registry: the newest ones."""
 
@@ -83,8 +88,9 @@ class Question:
         verify: Check the chain.
         matrix: Judge a rehearsal's criteria anew from its records.
         offline: Ask no AWS.
-        evidence: Another folder than the repository's own.
+        evidence: Another folder than the repository's own, or ``s3://BUCKET/PREFIX``.
         key: A public key's file, with which records' signatures are checked.
+        head: A SHA-256 that a job's summary shows, which some chain must have.
     """
 
     env: str = ""
@@ -94,6 +100,7 @@ class Question:
     offline: bool = False
     evidence: str = ""
     key: str = ""
+    head: str = ""
 
 
 def run(question: Question, *, json: bool, account: Open = wiring.account) -> int:
@@ -116,21 +123,72 @@ class _Audit:
         root = self._root()
         if question.matrix:
             return self._matrix(root)
-        evidence = archive.read(root)
+        if question.head and not question.verify:
+            raise UsageError("--head asks for --verify", remedy="give both")
+        remotes = self._remotes()
+        evidence = self._folder(root, remotes)
+        every = archive.joined(evidence, {chain.place.s3: chain.archive for chain in remotes})
         if question.digest:
-            self._digest(evidence)
+            self._digest(every)
         elif not question.verify or question.env:
-            self._history(evidence)
-        return self._verify(evidence) if question.verify else 0
+            self._history(every)
+        return self._verify(evidence, remotes) if question.verify else 0
 
     def _root(self) -> Path:
-        if self._question.evidence:
-            return Path(self._question.evidence)
+        evidence = self._question.evidence
+        if evidence and not evidence.startswith(_S3):
+            return Path(evidence)
+        if evidence:
+            return Path(os.devnull)  # only what lies in S3 was asked for
         return evidence_folder(self._top(), os.environ)
+
+    @staticmethod
+    def _folder(root: Path, remotes: Sequence[RemoteChain]) -> Archive:
+        """What lies here; a fresh clone has nothing yet, and may look at what lies in S3."""
+        return archive.read(root) if root.is_dir() or not remotes else archive.empty(root)
 
     @staticmethod
     def _top() -> Path:
         return Path(os.path.relpath(checkout.root(Path.cwd())))
+
+    def _remotes(self) -> tuple[RemoteChain, ...]:
+        """The chains in S3: those that delivery.toml names, or those below ``--evidence``.
+
+        What cannot be asked is said, not judged, but for what was named on the command line.
+        """
+        named = self._question.evidence
+        if named.startswith(_S3):
+            objects = self._account(_region()).objects
+            return tuple(
+                remote.read(objects, SharedPlace(s3=named, environment=name), whole=self._whole)
+                for name in remote.environments(objects, named)
+            )
+        if named or self._question.offline:
+            return ()
+        return tuple(self._declared(self._top() / "ci" / "delivery.toml"))
+
+    @property
+    def _whole(self) -> bool:
+        return self._question.verify
+
+    def _declared(self, file: Path) -> Iterator[RemoteChain]:
+        try:
+            declared = delivery_file.load(file)
+        except ConfigurationError:
+            return  # an audit asks for records, not for it
+        s3 = declared.document.table.get("evidence", {}).get("s3", "")
+        if not s3.startswith(_S3):
+            if s3:
+                self._console.say(f"· {s3} is looked up by deliveries: give --evidence s3://…")
+            return
+        for name in declared.names:
+            place = SharedPlace(s3=s3, environment=name)
+            try:
+                destination = resolve.find(declared.environment(name), os.environ)
+                account = self._account(destination.region)
+                yield remote.read(account.objects, place, whole=self._whole)
+            except ShipwayError as error:
+                self._console.say(f"· {name}: the chain in S3 cannot be asked: {error.what}")
 
     def _history(self, evidence: Archive) -> None:
         rows = [
@@ -166,17 +224,33 @@ class _Audit:
             rows.extend(_running(digest, deliveries, self._account))
         self._console.table(digest, ("what", "how", "record"), rows)
 
-    def _verify(self, evidence: Archive) -> int:
+    def _verify(self, evidence: Archive, remotes: Sequence[RemoteChain]) -> int:
         key = PublicKey(Path(self._question.key)) if self._question.key else None
+        root = Path(evidence.root)
+        below = archive.chains(root) if root.is_dir() else ()
         checked = check(evidence, key)
-        findings = list(checked.findings)
+        others = {
+            folder.relative_to(root).as_posix(): check(archive.read(folder), key)
+            for folder in below
+        }
+        shared = {str(chain.place): remote.verify(chain, key) for chain in remotes}
+        findings = [
+            *checked.findings,
+            *self._remembered(evidence, checked, others, remotes),
+            *_named(others),
+            *_named(shared),
+        ]
+        if self._question.head:
+            everything = (checked, *others.values(), *shared.values())
+            findings.extend(memory.told(self._question.head, everything))
         if not self._question.offline:
-            findings.extend(self._registry(evidence))
+            findings.extend(self._registry(evidence, checked))
         if not findings:
             self._copy_again(evidence, checked)
-            count = len(checked.links)
-            signed = f", {checked.signed} of them signed" if key is not None else ""
-            self._console.say(f"✓ {count} records verified{signed}, last sha256:{checked.head}")
+            if checked.links or not (others or shared):
+                self._console.say(_verified("", checked, signed=key is not None))
+            for name, other in (others | shared).items():
+                self._console.say(_verified(name, other, signed=key is not None))
             return 0
         rows = [(finding.kind, finding.path, finding.why) for finding in findings]
         self._console.table("what does not hold", ("what", "file", "why"), rows)
@@ -185,10 +259,27 @@ class _Audit:
             "one thing in the evidence is not as it was written"
             if single
             else f"{len(findings)} things in the evidence are not as they were written",
-            where=evidence.root,
+            where=evidence.root if root.is_dir() else self._question.evidence,
             remedy="compare with the copies in S3 and in the registry; whoever can write that "
             "folder may have done this",
         )
+
+    @staticmethod
+    def _remembered(
+        evidence: Archive,
+        checked: Checked,
+        others: Mapping[str, Checked],
+        remotes: Sequence[RemoteChain],
+    ) -> Iterator[ChainFinding]:
+        """What copies and summaries have, and the folder has no more."""
+        root = Path(evidence.root)
+        for chain in remotes:
+            yield from memory.lost(checked.links, memory.followers(chain))
+        copied = {link.record: copies.read(root / link.folder) for link in checked.links}
+        yield from memory.forgotten(copied, remotes)
+        if (root / memory.MATRIX).is_file():
+            matrix = (root / memory.MATRIX).read_bytes()
+            yield from memory.summarised(matrix, others, checked.links)
 
     def _copy_again(self, evidence: Archive, checked: Checked) -> None:
         """Make the copies that failed when their delivery ended; only of a chain that holds."""
@@ -208,7 +299,7 @@ class _Audit:
                     why = f": {copied.why}" if copied.why else ""
                     self._console.say(f"· {link.record}: {copied.place} is {copied.state}{why}")
 
-    def _registry(self, evidence: Archive) -> Iterator[ChainFinding]:
+    def _registry(self, evidence: Archive, checked: Checked) -> Iterator[ChainFinding]:
         """Tags that point elsewhere than records say; what cannot be asked is said, not judged."""
         seen: set[str] = set()
         newest = [
@@ -225,12 +316,14 @@ class _Audit:
                 _same_account(account, place)
                 store = account.repository_at(place, image.repository.partition("/")[2])
                 stored = store.find(tag or str(image.digest))
+                beside = store.referrers(image.digest) if stored is not None else ()
             except ShipwayError as error:
                 self._console.say(f"· {place.name}: the registry cannot be asked: {error.what}")
                 return
             if stored is not None and stored.digest != image.digest:
                 why = f"the registry has {history.short(str(stored.digest))} under {tag}"
                 yield ChainFinding(kind="registry", path=recorded.record, why=why)
+            yield from memory.lost(checked.links, _attached(beside, str(image)))
 
     def _matrix(self, root: Path) -> int:
         """Judge a rehearsal anew: what was met and is no longer proven turns unmet."""
@@ -272,6 +365,37 @@ def see_declared(environment: str, file: Path) -> None:
     except ConfigurationError:
         return
     declared.environment(environment)
+
+
+def _region() -> str:
+    """The region that the environment names; S3 itself says where a bucket is."""
+    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+
+
+def _named(chains: Mapping[str, Checked]) -> Iterator[ChainFinding]:
+    """Findings of other chains, with the chain before the path."""
+    for name, checked in chains.items():
+        for finding in checked.findings:
+            path = finding.path.removeprefix(f"{name}/")
+            yield ChainFinding(kind=finding.kind, path=f"{name}: {path}", why=finding.why)
+
+
+def _verified(name: str, checked: Checked, *, signed: bool) -> str:
+    count = len(checked.links)
+    told = f", {checked.signed} of them signed" if signed else ""
+    whose = f"{name}: " if name else ""
+    last = f", last sha256:{checked.head}" if count else ""
+    return f"✓ {whose}{count} records verified{told}{last}"
+
+
+def _attached(beside: Sequence[Referrer], image: str) -> Iterator[Follower]:
+    """Records that lie beside an image, as far as they say which one they follow."""
+    for referrer in beside:
+        record = referrer.annotations.get(copies.ATTACHED, "")
+        previous = referrer.annotations.get(copies.PREVIOUS, "")
+        if record and previous:
+            where = f"the one beside {history.short(image.partition('@')[2])}"
+            yield Follower(record=record, sha256="", previous=previous, where=where)
 
 
 def _copier(where: str, place: EnvironmentRef, account: Account) -> Copier:

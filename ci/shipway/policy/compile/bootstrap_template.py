@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shipway.config.environment import Environment, Origin
@@ -67,6 +68,8 @@ def compose(
             if leading
             else "add an entry for an event; people deliver with their own credentials",
         )
+    after = contract.environment_policy(resources.environment).after
+    resources = replace(resources, after=after)
     tasks: tuple[Task, ...] = max((entry.tasks for entry in entries), key=len)
     rules = ", ".join(entry.rule for entry in entries)
     allowed = permissions.policy(resources, tasks)
@@ -123,6 +126,8 @@ def options(
         values["SourceRepository"] = origin.repository
     if resources.copies:
         values["EvidencePlace"] = required.place_of(environment.evidence.s3)
+        values["EvidenceBucket"] = required.bucket_of(environment.evidence.s3)
+        values["EvidencePrefix"] = required.prefix_of(environment.evidence.s3)
     if resources.signs:
         # A reference may stand for a file: then there is no key to be used.
         no_key = f"arn:aws:kms:{environment.region}:{environment.account}:key/none"
@@ -186,7 +191,11 @@ def _parameters(resources: Resources, tasks: Sequence[Task]) -> Document:
             text("SourceRepository", f"Name of the ECR repository of {resources.source}."),
         ]
     if resources.copies:
-        parameters.append(text("EvidencePlace", "Where records are copied to: BUCKET/PREFIX."))
+        parameters += [
+            text("EvidencePlace", "Where records are copied to: BUCKET/PREFIX."),
+            text("EvidenceBucket", "The bucket of EvidencePlace."),
+            text("EvidencePrefix", "The prefix of EvidencePlace with a / behind it; may be empty."),
+        ]
     if resources.signs:
         parameters.append(
             text("SigningKey", "ARN of the KMS key that signs; of a key, not an alias.")
