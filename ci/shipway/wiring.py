@@ -12,9 +12,10 @@ from shipway.adapters.http import HttpProber
 from shipway.adapters.keyfile import KeyFile
 from shipway.adapters.syft import Syft
 from shipway.adapters.uv import Uv
-from shipway.config.environment import EnvironmentRef
+from shipway.config.environment import EnvironmentRef, Profile
 from shipway.console import Console
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
+from shipway.errors import UsageError
 from shipway.git import checkout
 from shipway.git.history import GitHistory
 from shipway.github.oidc import GithubTokens
@@ -28,14 +29,14 @@ if TYPE_CHECKING:
     from shipway.aws.inventory import AwsInventory
 
 
-def account(region: str) -> AwsAccount:
-    """One account's AWS in one region.
+def account(region: str, profile: Profile | None = None) -> AwsAccount:
+    """One account's AWS in one region, as whoever the SDK finds, or as a profile.
 
     boto3 is loaded when this is called and not before: neither a build nor a refusal needs it.
     """
     from shipway.aws.account import AwsAccount  # noqa: PLC0415
 
-    return AwsAccount(region)
+    return AwsAccount(region, profile)
 
 
 def signer(setting: str, aws: Callable[[], AwsAccount]) -> Signer:
@@ -87,7 +88,7 @@ def delivery_context(console: Console, start: Path | None = None) -> DeliveryCon
         # Buildx too takes its time to load; nothing gets here that was refused.
         from shipway.adapters.docker import Buildx  # noqa: PLC0415
 
-        aws = cache(partial(account, destination.region))
+        aws = cache(partial(account, destination.region, destination.profile))
         return EnvironmentContext(
             account=aws,
             cataloguer=Syft(),
@@ -95,6 +96,7 @@ def delivery_context(console: Console, start: Path | None = None) -> DeliveryCon
             builder=Buildx(),
             contexts=_pairs(os.environ, "SHIPWAY_BUILD_CONTEXTS"),
             stand_ins=_pairs(os.environ, "SHIPWAY_STAND_INS"),
+            longest_hold=_seconds(os.environ, "SHIPWAY_LONGEST_HOLD"),
         )
 
     return DeliveryContext(
@@ -116,6 +118,29 @@ def _enter_sandbox(root: Path, destination: EnvironmentRef, console: Console) ->
     world = entry.embedded(root, cache_folder(os.environ)).background(console.say)
     world.enter(os.environ)
     os.environ.update(world.person(destination.name).variables())
+
+
+def _seconds(variables: Mapping[str, str], name: str) -> float | None:
+    """A number of seconds in an environment variable; ``None`` where it holds none.
+
+    ``SHIPWAY_LONGEST_HOLD`` is for rehearsals, which deliver many times: a release is then held for
+    no longer than it says, which is told and recorded.
+
+    Raises:
+        UsageError: It is no number of seconds.
+    """
+    text = variables.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise UsageError(
+            f"{text!r} is no number of seconds", where=name, remedy="give 0 or more, or unset it"
+        )
+    return seconds
 
 
 def _pairs(variables: Mapping[str, str], name: str) -> dict[str, str]:

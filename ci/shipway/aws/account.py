@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
+from shipway.aws.cloudwatch import CloudWatchAlarms
 from shipway.aws.ecr import EcrRepository, origin_of
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.kms import KmsSigner
 from shipway.aws.logs import CloudWatchLogs
+from shipway.aws.parameters import Parameters
 from shipway.aws.published import Published
 from shipway.aws.s3 import S3Objects
 from shipway.aws.session import Session
+from shipway.aws.sign_in import AssumedRole
 from shipway.aws.stacks import Stacks
-from shipway.config.environment import Environment, EnvironmentRef, Origin
+from shipway.config.environment import Environment, EnvironmentRef, Origin, Profile
 from shipway.values import Identity
 
 
 class AwsAccount:
     """One account's AWS in one region; implements :class:`shipway.delivery.ports.Aws`."""
 
-    def __init__(self, region: str) -> None:
-        self._session = Session(region)
+    def __init__(self, region: str, profile: Profile | None = None) -> None:
+        self._session = Session(region, profile)
         self.ecs = AwsEcs(self._session)
         self.logs = CloudWatchLogs(self._session)
+        self.parameters = Parameters(self._session)
+        self.alarms = CloudWatchAlarms(self._session)
         self.published = Published(self._session)
         self.objects = S3Objects(self._session)
         self.stacks = Stacks(self._session)
@@ -29,6 +34,10 @@ class AwsAccount:
     def identity(self) -> Identity:
         """Who AWS says we are."""
         return self._session.identity()
+
+    def assume(self, role: str, session: str) -> None:
+        """Go on as another role."""
+        self._session.assume(AssumedRole(arn=role, session=session))
 
     def access_key_id(self) -> str:
         """The key id in use."""
@@ -46,7 +55,7 @@ class AwsAccount:
 
     def repository_at(self, destination: EnvironmentRef, name: str) -> EcrRepository:
         """A repository of another environment, read with the credentials of this one."""
-        return EcrRepository(Session(destination.region), name, destination.account)
+        return EcrRepository(self._session.elsewhere(destination.region), name, destination.account)
 
     def origin(self, origin: Origin) -> EcrRepository:
         """The repository that promoted images come from, in its own account and region."""
