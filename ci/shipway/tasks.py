@@ -171,7 +171,7 @@ def bootstrap(
         "env": "only deliveries to this environment",
         "digest": "sha256:… or its beginning: everything known of an image",
         "verify": "check the chain, every record and every file beside one",
-        "matrix": "judge a rehearsal's criteria anew, from its records alone",
+        "matrix": "judge the acceptance criteria from records: of deliveries, or of a rehearsal",
         "offline": "ask neither ECS nor the registry",
         "evidence": "another folder than evidence/, or s3://bucket/prefix: what lies there alone",
         "key": "a public key's file (PEM): each record must be signed with it",

@@ -35,7 +35,9 @@ from shipway.evidence.verify import ChainFinding, Checked, check
 from shipway.git import checkout
 from shipway.image.publish import StoredImage
 from shipway.image.referrers import Attachments, Referrer
+from shipway.policy import load as release_file
 from shipway.rehearsal import closing
+from shipway.rehearsal.deliveries import Source
 from shipway.rollout.ports import Ecs
 from shipway.util.paths import evidence_folder
 from shipway.values import Identity, ImageReference
@@ -86,7 +88,7 @@ class Question:
         env: Only deliveries to this environment.
         digest: Everything known of this image.
         verify: Check the chain.
-        matrix: Judge a rehearsal's criteria anew from its records.
+        matrix: Judge the acceptance criteria: of a rehearsal anew, or from deliveries.
         offline: Ask no AWS.
         evidence: Another folder than the repository's own, or ``s3://BUCKET/PREFIX``.
         key: A public key's file, with which records' signatures are checked.
@@ -122,7 +124,7 @@ class _Audit:
         question = self._question
         root = self._root()
         if question.matrix:
-            return self._matrix(root)
+            return self._matrix(root if root.is_dir() else Path.cwd())
         if question.head and not question.verify:
             raise UsageError("--head asks for --verify", remedy="give both")
         remotes = self._remotes()
@@ -169,7 +171,7 @@ class _Audit:
 
     @property
     def _whole(self) -> bool:
-        return self._question.verify
+        return self._question.verify or self._question.matrix
 
     def _declared(self, file: Path) -> Iterator[RemoteChain]:
         try:
@@ -277,9 +279,10 @@ class _Audit:
             yield from memory.lost(checked.links, memory.followers(chain))
         copied = {link.record: copies.read(root / link.folder) for link in checked.links}
         yield from memory.forgotten(copied, remotes)
-        if (root / memory.MATRIX).is_file():
-            matrix = (root / memory.MATRIX).read_bytes()
-            yield from memory.summarised(matrix, others, checked.links)
+        for name, each in {"": checked, **others}.items():
+            matrix = root / name / memory.MATRIX
+            if matrix.is_file():
+                yield from memory.summarised(name, matrix.read_bytes(), each)
 
     def _copy_again(self, evidence: Archive, checked: Checked) -> None:
         """Make the copies that failed when their delivery ended; only of a chain that holds."""
@@ -326,14 +329,10 @@ class _Audit:
             yield from memory.lost(checked.links, _attached(beside, str(image)))
 
     def _matrix(self, root: Path) -> int:
-        """Judge a rehearsal anew: what was met and is no longer proven turns unmet."""
+        """Judge a rehearsal anew, or deliveries as they are: what no record proves is not met."""
         judged = closing.judge(root)
         if not judged.walks:
-            raise UsageError(
-                "no rehearsal left its walks here",
-                where=str(root),
-                remedy="name its folder: --evidence evidence/rehearsal-…",
-            )
+            judged = self._judge_deliveries(judged)
         try:
             closing.write_matrix(judged, root)
         except OSError as error:
@@ -343,13 +342,39 @@ class _Audit:
         for line in closing.words(judged):
             self._console.say(line)
         rows = [
-            ("Met" if row.met else "Unmet", row.name, f"{row.file}#{row.pointer}", row.why)
+            (
+                row.state,
+                row.type,
+                row.name,
+                f"{row.file}#{row.pointer}" if row.file else "",
+                row.why,
+            )
             for row in judged.rows
         ]
-        self._console.table(root.name, ("", "criterion", "proof", "why"), rows)
+        self._console.table(root.name, ("", "type", "criterion", "proof", "why"), rows)
         if judged.checked.findings:
             return EvidenceError.exit_code
         return 0 if judged.ready else UnmetError.exit_code
+
+    def _judge_deliveries(self, here: closing.Judged) -> closing.Judged:
+        remotes = self._remotes()
+        sources = [
+            Source(above="", archive=here.archive, checked=here.checked),
+            *(
+                Source(
+                    above=f"{chain.place.s3}/", archive=chain.archive, checked=remote.verify(chain)
+                )
+                for chain in remotes
+            ),
+        ]
+        if not any(source.archive.statements for source in sources):
+            raise UsageError(
+                "nothing was delivered or rehearsed here",
+                where=here.archive.root,
+                remedy="name a rehearsal's folder: --evidence evidence/rehearsal-…",
+            )
+        contract = release_file.load(self._top() / "ci" / "release.toml")
+        return closing.judge_deliveries(sources, contract)
 
 
 def see_declared(environment: str, file: Path) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from shipway.evidence.canonical_json import sha256
 from shipway.evidence.copies import Copy
@@ -93,27 +93,24 @@ def forgotten(
                 yield ChainFinding(kind="removed", path=f"s3: {path}", why=why)
 
 
-def summarised(
-    matrix: bytes, checked: Mapping[str, Checked], here: Sequence[LedgerEntry]
-) -> Iterator[ChainFinding]:
+def summarised(folder: str, matrix: bytes, checked: Checked) -> Iterator[ChainFinding]:
     """The chain that a matrix was judged of: its last record must still be there.
 
     Args:
+        folder: Where both lie, below the evidence folder; empty for itself.
         matrix: ``matrix.json``.
-        checked: What was found in each chain below the folder, by its path there.
-        here: The records of the folder itself, where deliveries as they are were judged.
+        checked: What was found in the chain beside it.
     """
+    above = f"{folder}/" if folder else ""
     try:
-        document: Any = json.loads(matrix)
-        name, last = str(document["evidence"]), str(document["chain"]["head"])
+        last = str(json.loads(matrix)["chain"]["head"])
     except (ValueError, LookupError, TypeError, RecursionError):
-        yield ChainFinding(kind="changed", path=MATRIX, why="it is none that shipway wrote")
+        why = "it is none that shipway wrote"
+        yield ChainFinding(kind="changed", path=f"{above}{MATRIX}", why=why)
         return
-    chain = checked.get(name)
-    links = chain.links if chain else here
-    if last and last not in {link.sha256 for link in links}:
+    if last and last not in {link.sha256 for link in checked.links}:
         why = f"{MATRIX} was judged of a chain up to sha256:{last[:12]}…, and that is gone"
-        yield ChainFinding(kind="removed", path=f"{name}/{LEDGER}", why=why)
+        yield ChainFinding(kind="removed", path=f"{above}{LEDGER}", why=why)
 
 
 def told(head: str, checked: Sequence[Checked]) -> Iterator[ChainFinding]:

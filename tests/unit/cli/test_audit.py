@@ -283,14 +283,16 @@ def test_every_chain_below_is_followed_and_a_tampered_rehearsal_is_named(
     assert output[0]["rows"][0][:2] == ["changed", f"rehearsal-x: {name}"]
 
 
-def test_a_rehearsal_that_is_gone_is_remembered_by_its_matrix(
+def test_a_rehearsal_that_was_emptied_is_remembered_by_its_matrix(
     root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rehearsal = root / "rehearsal-x"
     rolled(rehearsal, Clock(), "3")
     closing.close(rehearsal, closing.judge(rehearsal), seconds=1.0)
     assert ask(root, cloud, capsys, verify=True, offline=True)[0] == 0
-    shutil.rmtree(rehearsal)
+    shutil.rmtree(rehearsal / "production")
+    (rehearsal / "chain.jsonl").write_bytes(b"")
+    (rehearsal / ".chain.lock").unlink()
     code, output = ask(root, cloud, capsys, verify=True, offline=True)
     assert code == 50
     assert output[0]["rows"][0][:2] == ["removed", "rehearsal-x/chain.jsonl"]
@@ -366,7 +368,8 @@ def test_the_machine_readable_verdict(tmp_path: Path) -> None:
     records = walks(folder)
     judged = closing.judge(folder)
     closing.close(folder, judged, seconds=41.0)
-    for place in (folder, tmp_path):
+    assert not (tmp_path / "matrix.json").exists()  # a second one would grow stale
+    for place in (folder,):
         verdict = json.loads((place / "matrix.json").read_bytes())
         assert verdict["evidence"] == "rehearsal-x"
         assert verdict["ready"] is False
