@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from shipway import wiring
 from shipway.adapters.keyfile import PublicKey
+from shipway.cli import audit_account as asking
 from shipway.cli.run_command import run_command
 from shipway.config import load as delivery_file
 from shipway.config import resolve
-from shipway.config.environment import EnvironmentRef
 from shipway.console import Console
 from shipway.errors import (
     ConfigurationError,
@@ -25,59 +25,18 @@ from shipway.errors import (
 )
 from shipway.evidence import archive, copies, history, memory, remote
 from shipway.evidence.archive import Archive
-from shipway.evidence.copies import BucketCopier, Copier, ReferrerCopier
-from shipway.evidence.facts.gate import EnvironmentFact
-from shipway.evidence.history import RecordedDelivery
-from shipway.evidence.memory import Follower
 from shipway.evidence.remote import RemoteChain
-from shipway.evidence.shared import ObjectStore, SharedPlace
+from shipway.evidence.shared import SharedPlace
 from shipway.evidence.verify import ChainFinding, Checked, check
 from shipway.git import checkout
-from shipway.image.publish import StoredImage
-from shipway.image.referrers import Attachments, Referrer
 from shipway.policy import load as release_file
 from shipway.rehearsal import closing
 from shipway.rehearsal.deliveries import Source
-from shipway.rollout.ports import Ecs
 from shipway.util.paths import evidence_folder
-from shipway.values import Identity, ImageReference
 
 _S3: Final = "s3://"
 _IMAGES: Final = 20
 """Images that a check looks up in their registry: the newest ones."""
-
-
-class Store(Attachments, Protocol):
-    """A registry's repository."""
-
-    def find(self, reference: str) -> StoredImage | None:
-        """The image under a tag or a digest."""
-        ...
-
-
-class Account(Protocol):
-    """What an audit asks of AWS."""
-
-    @property
-    def ecs(self) -> Ecs:
-        """Its services."""
-        ...
-
-    @property
-    def objects(self) -> ObjectStore:
-        """Its buckets."""
-        ...
-
-    def identity(self) -> Identity:
-        """Who AWS says we are."""
-        ...
-
-    def repository_at(self, place: EnvironmentRef, name: str) -> Store:
-        """A repository."""
-        ...
-
-
-Open = Callable[[str], Account]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +64,7 @@ class Question:
     head: str = ""
 
 
-def run(question: Question, *, json: bool, account: Open = wiring.account) -> int:
+def run(question: Question, *, json: bool, account: asking.Open = wiring.account) -> int:
     """Answer; 50 where the evidence does not hold."""
 
     def work(console: Console) -> int:
@@ -115,7 +74,7 @@ def run(question: Question, *, json: bool, account: Open = wiring.account) -> in
 
 
 class _Audit:
-    def __init__(self, question: Question, console: Console, account: Open) -> None:
+    def __init__(self, question: Question, console: Console, account: asking.Open) -> None:
         self._question = question
         self._console = console
         self._account = account
@@ -124,7 +83,7 @@ class _Audit:
         question = self._question
         root = self._root()
         if question.matrix:
-            return self._matrix(root if root.is_dir() else Path.cwd())
+            return self._matrix(root)
         if question.head and not question.verify:
             raise UsageError("--head asks for --verify", remedy="give both")
         remotes = self._remotes()
@@ -160,7 +119,7 @@ class _Audit:
         """
         named = self._question.evidence
         if named.startswith(_S3):
-            objects = self._account(_region()).objects
+            objects = self._account(asking.region()).objects
             return tuple(
                 remote.read(objects, SharedPlace(s3=named, environment=name), whole=self._whole)
                 for name in remote.environments(objects, named)
@@ -223,7 +182,7 @@ class _Audit:
             )
         rows = [(fact.subject, fact.text, fact.record) for fact in known]
         if not self._question.offline:
-            rows.extend(_running(digest, deliveries, self._account))
+            rows.extend(asking.running(digest, deliveries, self._account))
         self._console.table(digest, ("what", "how", "record"), rows)
 
     def _verify(self, evidence: Archive, remotes: Sequence[RemoteChain]) -> int:
@@ -292,11 +251,11 @@ class _Audit:
                 self._console.say(f"· {link.record}: {copy.place} is {copy.state}: {copy.why}")
                 continue
             record = evidence.statements.get(link.record)
-            place = _place(history.row(link.record, record)) if record else None
+            place = asking.place_of(history.row(link.record, record)) if record else None
             if place is None:
                 continue
             account = self._account(place.region)
-            copier = _copier(copy.place, place, account)
+            copier = asking.copier_of(copy.place, place, account)
             for copied in copies.make(root / link.folder, link, (copier,), later=False):
                 if copied.place == copy.place:
                     why = f": {copied.why}" if copied.why else ""
@@ -306,17 +265,19 @@ class _Audit:
         """Tags that point elsewhere than records say; what cannot be asked is said, not judged."""
         seen: set[str] = set()
         newest = [
-            recorded for recorded in reversed(history.deliveries(evidence)) if _image(recorded)
+            recorded
+            for recorded in reversed(history.deliveries(evidence))
+            if asking.image_of(recorded)
         ]
         for recorded in newest[:_IMAGES]:
-            place, image = _place(recorded), _image(recorded)
+            place, image = asking.place_of(recorded), asking.image_of(recorded)
             if place is None or image is None or str(image) in seen:
                 continue
             seen.add(str(image))
             tag = recorded.delivery.image.tag if recorded.delivery.image else ""
             try:
                 account = self._account(place.region)
-                _same_account(account, place)
+                asking.same_account(account, place)
                 store = account.repository_at(place, image.repository.partition("/")[2])
                 stored = store.find(tag or str(image.digest))
                 beside = store.referrers(image.digest) if stored is not None else ()
@@ -326,10 +287,19 @@ class _Audit:
             if stored is not None and stored.digest != image.digest:
                 why = f"the registry has {history.short(str(stored.digest))} under {tag}"
                 yield ChainFinding(kind="registry", path=recorded.record, why=why)
-            yield from memory.lost(checked.links, _attached(beside, str(image)))
+            yield from memory.lost(checked.links, asking.attached(beside, str(image)))
 
     def _matrix(self, root: Path) -> int:
         """Judge a rehearsal anew, or deliveries as they are: what no record proves is not met."""
+        named = self._question.evidence
+        if named.startswith(_S3):
+            raise UsageError(
+                "a matrix is written beside records, in a folder",
+                where=f"--evidence {named}",
+                remedy="leave --evidence out: the chains of ci/delivery.toml are judged too",
+            )
+        if not named:
+            root.mkdir(parents=True, exist_ok=True)  # a fresh clone may judge what lies in S3
         judged = closing.judge(root)
         if not judged.walks:
             judged = self._judge_deliveries(judged)
@@ -392,11 +362,6 @@ def see_declared(environment: str, file: Path) -> None:
     declared.environment(environment)
 
 
-def _region() -> str:
-    """The region that the environment names; S3 itself says where a bucket is."""
-    return os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-
-
 def _named(chains: Mapping[str, Checked]) -> Iterator[ChainFinding]:
     """Findings of other chains, with the chain before the path."""
     for name, checked in chains.items():
@@ -411,24 +376,6 @@ def _verified(name: str, checked: Checked, *, signed: bool) -> str:
     whose = f"{name}: " if name else ""
     last = f", last sha256:{checked.head}" if count else ""
     return f"✓ {whose}{count} records verified{told}{last}"
-
-
-def _attached(beside: Sequence[Referrer], image: str) -> Iterator[Follower]:
-    """Records that lie beside an image, as far as they say which one they follow."""
-    for referrer in beside:
-        record = referrer.annotations.get(copies.ATTACHED, "")
-        previous = referrer.annotations.get(copies.PREVIOUS, "")
-        if record and previous:
-            where = f"the one beside {history.short(image.partition('@')[2])}"
-            yield Follower(record=record, sha256="", previous=previous, where=where)
-
-
-def _copier(where: str, place: EnvironmentRef, account: Account) -> Copier:
-    if where.startswith("s3://"):
-        return BucketCopier(objects=account.objects, place=where)
-    repository = where.removeprefix("referrer of ")
-    store = account.repository_at(place, repository.partition("/")[2])
-    return ReferrerCopier(store=store, repository=repository)
 
 
 def _digest_of(beginning: str, evidence: Archive) -> str:
@@ -449,55 +396,3 @@ def _digest_of(beginning: str, evidence: Archive) -> str:
             remedy="give more of its digits",
         )
     return matching[0] if matching else wanted
-
-
-def _running(
-    digest: str, deliveries: Sequence[RecordedDelivery], account: Open
-) -> Iterator[tuple[str, str, str]]:
-    """Where a digest runs now, of the services that it was ever rolled out to."""
-    newest: Mapping[str, RecordedDelivery] = {
-        recorded.environment: recorded
-        for recorded in deliveries
-        if recorded.delivery.services and digest in history.mentioned(recorded)
-    }
-    for name, recorded in newest.items():
-        place = _place(recorded)
-        if place is None:
-            continue
-        environment = recorded.delivery.environment or EnvironmentFact(name="")
-        services = list(environment.services.values())
-        try:
-            opened = account(place.region)
-            _same_account(opened, place)
-            seen = opened.ecs.services(environment.cluster, services)
-            for service, snapshot in seen.items():
-                live = opened.ecs.task_definition(snapshot.task_definition)
-                runs = digest in map(str, live.digests)
-                state = "still running" if runs else "no longer running"
-                count = f"{snapshot.running} of {snapshot.desired} tasks"
-                yield state, f"{name}/{service}  {count}", "asked of ECS now"
-        except ShipwayError as error:
-            yield "not asked", f"{name}: {error.what}", ""
-
-
-def _same_account(account: Account, place: EnvironmentRef) -> None:
-    actual = account.identity().account
-    if actual != place.account:
-        raise UsageError(f"these credentials are of account {actual}, not of {place.account}")
-
-
-def _place(recorded: RecordedDelivery) -> EnvironmentRef | None:
-    environment = recorded.delivery.environment
-    if environment is None or not environment.account or not environment.region:
-        return None
-    return EnvironmentRef(
-        name=recorded.environment, account=environment.account, region=environment.region
-    )
-
-
-def _image(recorded: RecordedDelivery) -> ImageReference | None:
-    reference = recorded.delivery.image.reference if recorded.delivery.image else ""
-    try:
-        return ImageReference.parse(reference) if reference else None
-    except UsageError:
-        return None

@@ -188,3 +188,8 @@ def test_the_matrix_is_judged_anew_each_time(runs: Runs) -> None:
     runs.refused()
     assert judged(runs)[1]["chain"]["head"] != head
     assert sorted(path.name for path in runs.root.glob("matrix.*")) == ["matrix.json", "matrix.md"]
+
+
+def test_a_bucket_is_no_place_for_a_matrix(capsys: pytest.CaptureFixture[str]) -> None:
+    assert audit.run(Question(matrix=True, evidence="s3://octo/shop"), json=True) == 2
+    assert "leave --evidence out" in capsys.readouterr().out
