@@ -211,10 +211,11 @@ def bootstrap(
         "env": "only deliveries to this environment",
         "digest": "sha256:… or its beginning: everything known of an image",
         "verify": "check the chain, every record and every file beside one",
-        "matrix": "judge a rehearsal's criteria anew, from its records alone",
+        "matrix": "judge the acceptance criteria from records: of deliveries, or of a rehearsal",
         "offline": "ask neither ECS nor the registry",
-        "evidence": "another folder than evidence/, such as evidence/rehearsal-…",
-        "key": "a public key's file (PEM), to check signatures with",
+        "evidence": "another folder than evidence/, or s3://bucket/prefix: what lies there alone",
+        "key": "a public key's file (PEM): each record must be signed with it",
+        "head": "a SHA-256 that a job's summary shows: some chain must have it",
         "json": "print one JSON object for each event",
     }
 )
@@ -228,6 +229,7 @@ def audit(
     offline: bool = False,
     evidence: str = "",
     key: str = "",
+    head: str = "",
     json: bool = False,
 ) -> None:
     """Show what was delivered, all that is known of an image, or whether the evidence holds."""
@@ -241,6 +243,7 @@ def audit(
         offline=offline,
         evidence=evidence,
         key=key,
+        head=head,
     )
     _leave(run(question, json=json))
 

@@ -29,6 +29,7 @@ from shipway.evidence.copies import BucketCopier, Copier, ReferrerCopier
 from shipway.evidence.facts.rollout import ResumedFact
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import secret_variables
+from shipway.evidence.signing import RecordSigner
 from shipway.image import publish as publishing
 from shipway.observer import Noticed, Observer, Planned
 from shipway.policy.contract import Task
@@ -134,9 +135,9 @@ class _Walk:
             return None
         aws = environment_context.aws
         environment = identity.pass_identity(authorization, aws, context, journal)
-        self._ending.copiers = tuple(_copiers(environment, aws))
-        if environment.sign:
-            self._ending.signer = environment_context.signer(environment.sign)
+        signer = environment_context.signer(environment.sign) if environment.sign else None
+        self._ending.signer = signer
+        self._ending.copiers = tuple(_copiers(environment, aws, signer))
         if order.resume is not None:
             release = self._release(environment, environment_context)
             return self._resume(order.resume, environment, aws, release)
@@ -291,11 +292,11 @@ def _planned(tasks: tuple[Task, ...]) -> tuple[tuple[str, str], ...]:
     return (("identity", "who AWS says we are"), *((task, words[task]) for task in tasks), *held)
 
 
-def _copiers(environment: Environment, aws: Aws) -> Iterator[Copier]:
+def _copiers(environment: Environment, aws: Aws, signer: RecordSigner | None) -> Iterator[Copier]:
     """Where records are copied to, as delivery.toml says."""
     wanted = environment.evidence
     if wanted.s3:
-        yield BucketCopier(objects=aws.objects, place=wanted.s3)
+        yield BucketCopier(objects=aws.objects, place=wanted.s3, signer=signer)
     if wanted.referrer:
         store = aws.repository(environment)
         yield ReferrerCopier(store=store, repository=environment.repository_uri)
