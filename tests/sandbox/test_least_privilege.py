@@ -228,6 +228,14 @@ def test_each_action_that_is_lacking_is_named_and_then_the_whole_delivery_passes
 
 def test_a_failing_rollout_says_what_it_could_not_do(account: Account) -> None:
     crash = account.crash()
+    # The second wave proves a crash loop: a breaker of three would have gone back before.
+    patient = {"type": "COUNT", "value": 8}
+    breaker = {"enable": True, "rollback": True, "thresholdConfiguration": patient}
+    account.client("ecs").update_service(
+        cluster=f"shop-{ENVIRONMENT}",
+        service="web",
+        deploymentConfiguration={"deploymentCircuitBreaker": breaker},
+    )
     for action in FAILS:
         said = account.delivers(action, "deploy", "--image", crash)
         assert said.code not in {0, AccessDeniedError.exit_code}, said.text
