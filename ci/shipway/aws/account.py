@@ -15,10 +15,15 @@ from shipway.values import Identity
 
 
 class AwsAccount:
-    """One account's AWS in one region; implements :class:`shipway.delivery.ports.Aws`."""
+    """One account's AWS in one region; implements :class:`shipway.delivery.ports.Aws`.
 
-    def __init__(self, region: str) -> None:
-        self._session = Session(region)
+    Args:
+        region: Where every call goes that names no other.
+        endpoint: What every client is bound to; empty for AWS.
+    """
+
+    def __init__(self, region: str, endpoint: str = "") -> None:
+        self._session = Session(region, endpoint)
         self.ecs = AwsEcs(self._session)
         self.logs = CloudWatchLogs(self._session)
         self.published = Published(self._session)
@@ -46,7 +51,7 @@ class AwsAccount:
 
     def repository_at(self, destination: EnvironmentRef, name: str) -> EcrRepository:
         """A repository of another environment, read with the credentials of this one."""
-        return EcrRepository(Session(destination.region), name, destination.account)
+        return EcrRepository(self._session.at(destination.region), name, destination.account)
 
     def origin(self, origin: Origin) -> EcrRepository:
         """The repository that promoted images come from, in its own account and region."""

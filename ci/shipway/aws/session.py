@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
@@ -77,14 +79,17 @@ class Session:
     """Clients of one region, made when they are first asked for, shared by all adapters.
 
     Endpoints and credentials come from where the SDK looks for them (environment, profile,
-    container): a rehearsal against an emulator differs from AWS only in ``AWS_ENDPOINT_URL``.
+    container), unless the session is bound to one endpoint.
 
     Args:
         region: The AWS region every client works in.
+        endpoint: What every client is bound to. No configuration file and no proxy is read then:
+            neither can lead a call elsewhere. Empty for AWS.
     """
 
-    def __init__(self, region: str) -> None:
+    def __init__(self, region: str, endpoint: str = "") -> None:
         self.region = region
+        self._endpoint = endpoint
         self._session: boto3.Session | None = None
         self._clients: dict[tuple[str, int], BaseClient] = {}
         self._lock = threading.Lock()
@@ -100,15 +105,18 @@ class Session:
             if (service, attempts) not in self._clients:
                 with translated(f"{service}: credentials"):
                     if self._session is None:
-                        self._session = boto3.Session(region_name=self.region)
+                        self._session = self._begin()
                     client = self._session.client(
                         service,
+                        endpoint_url=self._endpoint or None,
                         config=Config(
                             connect_timeout=5,
                             read_timeout=30,
                             retries={"mode": "standard", "total_max_attempts": attempts},
                             user_agent_extra=f"shipway/{__version__}",
                             max_pool_connections=16,
+                            # None has the SDK look for one; an empty one is none.
+                            proxies={} if self._endpoint else None,
                         ),
                     )
                     client.meta.events.register_first("needs-retry", _let_through)
@@ -116,6 +124,18 @@ class Session:
                         client.meta.events.register_first("needs-retry.sts", _fail_fast)
                     self._clients[service, attempts] = client
             return self._clients[service, attempts]
+
+    def at(self, region: str) -> Session:
+        """A session of another region, bound as this one is; this one for its own."""
+        return self if region == self.region else Session(region, self._endpoint)
+
+    def _begin(self) -> boto3.Session:
+        if not self._endpoint:
+            return boto3.Session(region_name=self.region)
+        core = botocore.session.Session()
+        for file in ("config_file", "credentials_file"):
+            core.set_config_variable(file, os.devnull)
+        return boto3.Session(region_name=self.region, botocore_session=core)
 
     def renew(self) -> bool:
         """Forget the credentials, so that the profile or the environment is read anew.
