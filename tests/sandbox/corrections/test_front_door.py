@@ -394,3 +394,22 @@ def test_the_door_costs_little(world: World) -> None:
             signatures.verify(asked, lambda _key: secret)
         rounds.append((time.perf_counter() - before) / 20)
     assert min(rounds) < 0.003
+
+
+def test_the_server_is_not_root_and_cannot_be_again(world: World) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("NOT TESTED: nobody but root starts a server as another user")
+    process = Path(f"/proc/{world.state['pid']}")
+    status = dict(
+        line.split(":", 1) for line in (process / "status").read_text().splitlines() if ":" in line
+    )
+    user = world.state["user"]
+    assert 61184 <= user <= 65519
+    assert status["Uid"].split() == [str(user)] * 4
+    assert status["Gid"].split() == [str(user)] * 4
+    assert {int(status[name], 16) for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")} == {0}
+    assert status["NoNewPrivs"].strip() == "1"
+    # Its parent, which is root, listens nowhere: it only keeps the file of secrets.
+    kept = Path(f"/proc/{world.process.pid}/fd")
+    sockets = [link for link in kept.iterdir() if str(link.readlink()).startswith("socket:")]
+    assert sockets == []
