@@ -11,8 +11,10 @@ Its parent stays root, holds no port, and writes the file of secrets.
 
 from __future__ import annotations
 
+import compileall
 import contextlib
 import ctypes
+import importlib.util
 import json
 import os
 import pwd
@@ -41,6 +43,10 @@ _MS_BIND_REC: Final = 0x1000 | 0x4000
 _MS_PRIVATE_REC: Final = 0x40000 | 0x4000
 _PR_SET_PDEATHSIG: Final = 1
 _PR_SET_NO_NEW_PRIVS: Final = 38
+_SERVICES: Final = (
+    "alb", "cloudformation", "cloudwatch*", "ec2", "ecr", "ecs", "iam*", "kms", "s3",
+    "secretsmanager", "ssm", "sts", "tagging",
+)  # fmt: skip
 _UNIX: Final = "unix://"
 _ENTER: Final = stat.S_IXOTH
 _READ: Final = stat.S_IXOTH | stat.S_IROTH
@@ -136,6 +142,7 @@ def serve(
         docker: The engine's address; empty for ``DOCKER_HOST``.
         sockets: What it listens on; closed here once it is the other's.
     """
+    compile_modules()
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
@@ -164,6 +171,18 @@ def serve(
             publish(json.loads(line))
         _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status)
+
+
+def compile_modules() -> None:
+    """Write down what Python makes of MiniStack, for another user cannot: it takes seconds each."""
+    found = importlib.util.find_spec("ministack")
+    for place in (found.submodule_search_locations or []) if found else []:
+        for file in (*Path(place).glob("*.py"), *Path(place, "core").glob("*.py")):
+            compileall.compile_file(file, quiet=2)
+        for name in _SERVICES:
+            for file in Path(place, "services").glob(f"{name}.py"):
+                compileall.compile_file(file, quiet=2)
+            compileall.compile_dir(Path(place, "services", name), quiet=2)
 
 
 def _as_another(work: Work, writing: int, docker: str) -> int:

@@ -405,7 +405,6 @@ REACHES: Final = (
     Reach(
         because="what no delivery uses is taken out of MiniStack: nothing public leaves a part out",
         places=(
-            "app.SERVICE_HANDLERS",
             "app._handle_alb_request",
             "app._handle_ecr_registry_request",
             "app._handle_post_body_shortcuts",
