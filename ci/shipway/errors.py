@@ -20,8 +20,9 @@ The tree::
     ├── DigestError             23   the registry holds another digest than the one built
     ├── ImageNotFoundError      24   the image asked for is not in the repository
     ├── ScanError               25   the scan gate did not pass
-    ├── RolloutError         30–39   ECS did not put our revision into service; see Verdict
+    ├── RolloutError      30–39, 41  our revision is not in service, or did not hold; see Verdict
     ├── VerificationError       40   what answers is not what was shipped
+    ├── ImageParameterError     42   the release holds; its parameter could not be written
     ├── EvidenceError           50   the record could not be written, or does not verify
     ├── UnmetError              60   the rehearsal left an acceptance criterion unmet
     └── CancelledError         130   Ctrl-C (TerminatedError 143: SIGTERM)
@@ -44,6 +45,10 @@ class ShipwayError(Exception):
         where: The place it stands in: ``ci/delivery.toml:31`` or an AWS resource; may be empty.
         remedy: One sentence: what to do next; may be empty only where nothing can be done.
         details: Further lines, already short, printed below ``what`` in order.
+
+    Attributes:
+        aftermath: What became of the services meanwhile, for the headline: ``web rolled back,
+            worker put back``. Empty where the kind of the error says it all.
     """
 
     exit_code: int = 1
@@ -57,6 +62,7 @@ class ShipwayError(Exception):
         self.where = where
         self.remedy = remedy
         self.details = details
+        self.aftermath = ""
 
 
 class UsageError(ShipwayError):
@@ -273,10 +279,44 @@ class RolloutError(ShipwayError):
 
 
 class VerificationError(ShipwayError):
-    """What answers is not what was shipped."""
+    """What answers is not what was shipped.
+
+    Args:
+        what: What is wrong.
+        where: The service, or its address.
+        remedy: What to do next.
+        details: Further lines.
+        subject: The service's name in delivery.toml.
+        at_fault: Whether it is the release that is wrong. Not where nothing could be seen, and not
+            where somebody else deployed in between.
+        log: The last lines of the tasks' log.
+    """
 
     exit_code = 40
     kind = "verification-failed"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str = "",
+        remedy: str = "",
+        details: tuple[str, ...] = (),
+        subject: str = "",
+        at_fault: bool = False,
+        log: tuple[str, ...] = (),
+    ) -> None:
+        super().__init__(what, where=where, remedy=remedy, details=details)
+        self.subject = subject
+        self.at_fault = at_fault
+        self.log = log
+
+
+class ImageParameterError(ShipwayError):
+    """The release is in service, but the parameter that a stack reads does not name its image."""
+
+    exit_code = 42
+    kind = "image-parameter"
 
 
 class EvidenceError(ShipwayError):

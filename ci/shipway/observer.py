@@ -35,7 +35,10 @@ class Planned:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """A stage began. ``stage`` is contract, identity, build, publish, deploy, verify or record."""
+    """A stage began.
+
+    ``stage`` is contract, identity, build, publish, deploy, verify, hold or record.
+    """
 
     stage: str
     subject: str = ""
@@ -147,6 +150,36 @@ class Rolling:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """How one service's hold stands; sent at every look.
+
+    Attributes:
+        subject: The service's name in delivery.toml.
+        held: Seconds for which it has been good.
+        seconds: For how long it must be.
+        running: Tasks that run; ``None`` where ECS did not say.
+        desired: Tasks that should.
+        trouble: Why the look gave less than everything.
+    """
+
+    subject: str
+    held: float
+    seconds: float
+    running: int | None = None
+    desired: int = 0
+    trouble: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBack:
+    """What ran before is in service again: ``put back to web:41 (77d0…), 4 of 4 running``."""
+
+    subject: str
+    text: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidenced:
     """The record is written: what a summary shows of it. Comes just before :class:`Concluded`.
 
@@ -193,6 +226,8 @@ Event = (
     | Noticed
     | Output
     | Rolling
+    | Holding
+    | PutBack
     | Evidenced
     | Concluded
 )

@@ -6,15 +6,17 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from shipway.adapters.http import HttpProber
 from shipway.adapters.keyfile import KeyFile
 from shipway.adapters.syft import Syft
 from shipway.adapters.uv import Uv
-from shipway.config.environment import EnvironmentRef
+from shipway.config.environment import EnvironmentRef, Profile
 from shipway.console import Console
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
+from shipway.errors import UsageError
 from shipway.git import checkout
 from shipway.git.history import GitHistory
 from shipway.github.oidc import GithubTokens
@@ -29,14 +31,17 @@ if TYPE_CHECKING:
     from shipway.aws.inventory import AwsInventory
 
 
-def account(region: str) -> AwsAccount:
-    """One account's AWS in one region.
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def account(region: str, profile: Profile | None = None) -> AwsAccount:
+    """One account's AWS in one region, as whoever the SDK finds, or as a profile.
 
     boto3 is loaded when this is called and not before: neither a build nor a refusal needs it.
     """
     from shipway.aws.account import AwsAccount  # noqa: PLC0415
 
-    return AwsAccount(region, bound_endpoint(os.environ))
+    return AwsAccount(region, profile, bound_endpoint(os.environ))
 
 
 def signer(setting: str, aws: Callable[[], AwsAccount]) -> Signer:
@@ -89,7 +94,7 @@ def delivery_context(console: Console, start: Path | None = None) -> DeliveryCon
         # Buildx too takes its time to load; nothing gets here that was refused.
         from shipway.adapters.docker import Buildx  # noqa: PLC0415
 
-        aws = cache(partial(account, destination.region))
+        aws = cache(partial(account, destination.region, destination.profile))
         return EnvironmentContext(
             account=aws,
             cataloguer=Syft(),
@@ -97,6 +102,7 @@ def delivery_context(console: Console, start: Path | None = None) -> DeliveryCon
             builder=Buildx(),
             contexts=_pairs(os.environ, "SHIPWAY_BUILD_CONTEXTS"),
             stand_ins=_pairs(os.environ, "SHIPWAY_STAND_INS"),
+            longest_hold=_seconds(os.environ, "SHIPWAY_LONGEST_HOLD"),
         )
 
     return DeliveryContext(
@@ -120,13 +126,55 @@ def _enter_sandbox(root: Path, destination: EnvironmentRef, console: Console) ->
     os.environ.update(world.person(destination.name).variables())
 
 
+def _of_the_sandbox(variables: Mapping[str, str], name: str) -> str:
+    """A variable that changes what is built or watched: the embedded sandbox sets it, for itself.
+
+    Set for anything else it would put a stranger's base image into a release, or cut its hold.
+
+    Raises:
+        UsageError: It is set, and AWS is not the embedded one.
+    """
+    text = variables.get(name, "").strip()
+    endpoint = urlsplit(variables.get("AWS_ENDPOINT_URL", ""))
+    if text and endpoint.hostname not in _LOOPBACK:
+        raise UsageError(
+            f"{name} is for the embedded sandbox alone, and this delivery goes elsewhere",
+            where=name,
+            remedy="unset it; nothing was built or changed",
+        )
+    return text
+
+
+def _seconds(variables: Mapping[str, str], name: str) -> float | None:
+    """A number of seconds in a variable of the sandbox; ``None`` where it holds none.
+
+    ``SHIPWAY_LONGEST_HOLD`` is for rehearsals, which deliver many times: a release is then held for
+    no longer than it says, which is told and recorded.
+
+    Raises:
+        UsageError: It is no number of seconds.
+    """
+    text = _of_the_sandbox(variables, name)
+    if not text:
+        return None
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise UsageError(
+            f"{text!r} is no number of seconds", where=name, remedy="give 0 or more, or unset it"
+        )
+    return seconds
+
+
 def _pairs(variables: Mapping[str, str], name: str) -> dict[str, str]:
-    """``NAME=VALUE`` lines of an environment variable.
+    """``NAME=VALUE`` lines of a variable of the sandbox.
 
     ``SHIPWAY_BUILD_CONTEXTS`` holds named build contexts, for machines that reach no hub: a base
     image is taken from the named place instead. ``SHIPWAY_STAND_INS`` says which base images the
     engine holds under a name that is not theirs; it is for the record alone.
     """
-    lines = variables.get(name, "").splitlines()
+    lines = _of_the_sandbox(variables, name).splitlines()
     pairs = (line.partition("=") for line in lines if "=" in line)
     return {key.strip(): value.strip() for key, _, value in pairs}

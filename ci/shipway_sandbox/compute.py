@@ -30,6 +30,8 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 _PORT = 8080
 _CREATED = "1970-01-01T00:00:00Z"
 _POLL_SECONDS = 0.1
+_MOST_VERSIONS: Final = 100
+"""So many versions of a parameter are kept (AWS Systems Manager endpoints and quotas)."""
 _OK: Final = 200
 BOOTSTRAP_TAG = "bootstrap"
 
@@ -70,6 +72,8 @@ def seed_image(
     port: int = _PORT,
     path: str = "/health",
     status: int = _OK,
+    starts: str = "",
+    checks: str = "",
 ) -> OciImage:
     """The first version of a service: a web server from a static busybox.
 
@@ -79,6 +83,8 @@ def seed_image(
         port: What it listens on; 0 for a worker, which only waits.
         path: What is asked for its health.
         status: What it answers there.
+        starts: A program that a task definition starts instead; it is the web server then.
+        checks: A program that a container's health check runs; it finds all well.
 
     Returns:
         The same bytes for the same arguments.
@@ -93,6 +99,14 @@ def seed_image(
     if status != _OK:
         text = f"HTTP/1.1 {status} Bootstrap\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         files["www/.answer"] = (text.encode(), 0o644)
+    script = f"trap 'kill $child; exit 0' TERM; {_server(port, status)} & child=$!; wait $child"
+    # Both may be the shell: what the container starts is its first process.
+    first = f"[ $$ = 1 ] || exit 0; {script}" if starts == checks else script
+    files |= {
+        _place(name): (f"#!/bin/busybox sh\n{text}\n".encode(), 0o755)
+        for name, text in ((checks, "exit 0"), (starts, first))
+        if name and name != "/bin/busybox"
+    }
     plain = io.BytesIO()
     with tarfile.open(fileobj=plain, mode="w") as archive:
         for file, (content, mode) in files.items():
@@ -100,13 +114,15 @@ def seed_image(
             entry.size, entry.mode = len(content), mode
             archive.addfile(entry, io.BytesIO(content))
     layer = gzip.compress(plain.getvalue(), compresslevel=1, mtime=0)
-    script = f"trap 'kill $child; exit 0' TERM; {_server(port, status)} & child=$!; wait $child"
     config = json.dumps(
         {
             "architecture": "amd64",
             "os": "linux",
             "created": _CREATED,
-            "config": {"Entrypoint": ["/bin/busybox", "sh", "-c", script]},
+            "config": {
+                "Entrypoint": ["/bin/busybox", "sh", "-c", script],
+                "Env": ["PATH=/usr/local/bin:/usr/bin:/bin"],
+            },
             "rootfs": {"type": "layers", "diff_ids": [_digest(plain.getvalue())]},
             "history": [{"created": _CREATED, "created_by": "shipway_sandbox.compute"}],
         }
@@ -120,6 +136,11 @@ def seed_image(
         }
     ).encode()
     return OciImage(manifest=manifest, blobs=(config, layer))
+
+
+def _place(program: str) -> str:
+    """Where a program lies in the image; one without a path is looked for in PATH."""
+    return program.strip("/") if "/" in program else f"usr/local/bin/{program}"
 
 
 def _server(port: int, status: int) -> str:
@@ -221,17 +242,41 @@ def create(admin: Client, layer: Layer, state: Mapping[str, Any], busybox: bytes
         endpoint = str(state["endpoint"])
         return template.render(layer, images=images, endpoint=endpoint, count=count)
 
-    _stack(cloudformation, "create", layer.stack, text(count=False))
+    run_stack(cloudformation, "create", layer.stack, text(count=False))
     for service in layer.services:
         tag = f"{BOOTSTRAP_TAG}-{service.key}"
         put_image(state, layer.repository, seeds[service.key], tag, host=host)
+    for name, selectors in layer.selectors.items():
+        select_versions(admin("ssm"), name, selectors)
     if layer.access:
-        _stack(cloudformation, "create", layer.access_stack, layer.access, layer.access_parameters)
+        run_stack(
+            cloudformation, "create", layer.access_stack, layer.access, layer.access_parameters
+        )
     for stack in layer.outputs:
         if stack != layer.stack:
             own = template.render_outputs(layer, stack, endpoint=str(state["endpoint"]))
-            _stack(cloudformation, "create", stack, own)
-    _stack(cloudformation, "update", layer.stack, text(count=True))
+            run_stack(cloudformation, "create", stack, own)
+    run_stack(cloudformation, "update", layer.stack, text(count=True))
+
+
+def select_versions(ssm: Any, name: str, selectors: Sequence[str]) -> None:
+    """Give a parameter as many versions as are asked for, and the newest one the labels.
+
+    Each version holds the same value: what the sandbox publishes does not change.
+
+    Args:
+        ssm: A client of Systems Manager.
+        name: The parameter; it is there.
+        selectors: Numbers of versions, and labels.
+    """
+    value = ssm.get_parameter(Name=name)["Parameter"]["Value"]
+    wanted = [int(selector) for selector in selectors if selector.isdigit()]
+    version = 1
+    while version < min(max(wanted, default=1), _MOST_VERSIONS):
+        version = int(ssm.put_parameter(Name=name, Value=value, Overwrite=True)["Version"])
+    labels = [selector for selector in selectors if not selector.isdigit()]
+    if labels:
+        ssm.label_parameter_version(Name=name, ParameterVersion=version, Labels=labels)
 
 
 def _seed(busybox: bytes, service: ServicePlan) -> OciImage:
@@ -239,13 +284,18 @@ def _seed(busybox: bytes, service: ServicePlan) -> OciImage:
     return seed_image(busybox, port=service.port, path=service.health_path, status=status)
 
 
-def _stack(
+def run_stack(
     cloudformation: Any,
     verb: str,
     name: str,
     body: str,
     parameters: Mapping[str, str] | None = None,
 ) -> None:
+    """Create or update a stack and wait for its end.
+
+    Raises:
+        SandboxError: It did not come up.
+    """
     call_stack = cloudformation.create_stack if verb == "create" else cloudformation.update_stack
     call_stack(
         StackName=name,
@@ -259,7 +309,7 @@ def _stack(
     _wait_for_stack(cloudformation, name)
 
 
-def _wait_for_stack(cloudformation: Any, name: str, seconds: float = 30.0) -> None:
+def _wait_for_stack(cloudformation: Any, name: str, seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     while True:
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]

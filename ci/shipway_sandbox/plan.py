@@ -78,6 +78,21 @@ def matches(matcher: str, status: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OwnTemplate:
+    """A template of the user's own, run instead of a drawn one.
+
+    Attributes:
+        stack: The name of the stack that it makes.
+        file: Where it lies, from the repository's root.
+        text: What it says: CloudFormation, as YAML or JSON.
+    """
+
+    stack: str
+    file: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Layer:
     """The compute layer of one environment, and who may deliver to it.
 
@@ -96,10 +111,17 @@ class Layer:
         outputs: Stack → output → what it holds, likewise.
         stand_ins: SSM parameters of secrets → the stand-in that they hold.
         buckets: Buckets that records are copied to.
-        role: The name of the deploy role; empty where nobody but root delivers.
+        role: The path and the name of the deploy role; empty where nobody but root delivers.
         access: The template of that role, as ``nox -s bootstrap`` renders it.
         access_stack: The name of the stack that makes it.
         access_parameters: What that template asks for.
+        templates: The user's own templates in the order in which they are made; with one, nothing
+            of the compute layer is drawn.
+        template_parameters: What their parameters hold here.
+        image_parameters: SSM parameters that name the delivered image.
+        selectors: SSM parameters of ``parameters`` → the versions and labels that are asked for.
+        lookups: ``Repository``, ``Cluster`` and ``Service:KEY`` → what delivery.toml says there: a
+            name, ``ssm:…`` or ``cfn:…``; asked once the templates are up.
     """
 
     environment: str
@@ -119,6 +141,11 @@ class Layer:
     access: str = field(default="", repr=False)
     access_stack: str = ""
     access_parameters: Mapping[str, str] = field(default_factory=dict)
+    templates: tuple[OwnTemplate, ...] = ()
+    template_parameters: Mapping[str, str] = field(default_factory=dict)
+    image_parameters: tuple[str, ...] = ()
+    selectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    lookups: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def balancers(self) -> Mapping[str, str]:
@@ -191,8 +218,14 @@ def layer_from(document: Mapping[str, Any]) -> Layer:
         LookupError: Something lacks.
         TypeError: Something is there that no layer has.
     """
-    services = tuple(_service(service) for service in document["services"])
-    return Layer(**{**document, "services": services, "buckets": tuple(document["buckets"])})
+    further = {
+        "services": tuple(_service(service) for service in document["services"]),
+        "buckets": tuple(document["buckets"]),
+        "templates": tuple(OwnTemplate(**template) for template in document["templates"]),
+        "image_parameters": tuple(document["image_parameters"]),
+        "selectors": {name: tuple(each) for name, each in document["selectors"].items()},
+    }
+    return Layer(**{**document, **further})
 
 
 def _service(document: Mapping[str, Any]) -> ServicePlan:

@@ -27,7 +27,7 @@ from typing import Any, Final
 from shipway.aws.credentials import Credentials, client
 from shipway.errors import SandboxError, ShipwayError
 from shipway.util.disk import writing
-from shipway_sandbox import compute, locks
+from shipway_sandbox import compute, locks, own_templates
 from shipway_sandbox.engine import bases, engine
 from shipway_sandbox.engine.busybox import program as busybox
 from shipway_sandbox.plan import Layer, WorldPlan, read_plan
@@ -141,12 +141,14 @@ def settle(layers: Sequence[Layer], state: Mapping[str, Any], program: bytes) ->
                 service, region=layer.region, endpoint=state["endpoint"], credentials=root
             )
 
-        compute.create(admin, layer, state, program)
+        make_layer = own_templates.create if layer.templates else compute.create
+        make_layer(admin, layer, state, program)
         return admin("ecs"), layer
 
     with ThreadPoolExecutor(len(layers)) as pool:
         services = list(pool.map(make, layers))
-    compute.wait_until_steady(services)
+    # A stack of the user's own is complete once its services are steady.
+    compute.wait_until_steady([(ecs, layer) for ecs, layer in services if not layer.templates])
 
 
 def variables(docker: engine.Engine, state: Mapping[str, Any]) -> dict[str, str]:

@@ -75,7 +75,7 @@ def _value(held: str, layer: Layer, endpoint: str) -> Any:
         case "repository":
             return {"Ref": "Repository"}
         case "service":
-            return {"Fn::GetAtt": [f"Service{_camel(rest)}", "Name"]}
+            return {"Fn::GetAtt": [f"Service{camel(rest)}", "Name"]}
         case _:
             return literal(held, layer, endpoint)
 
@@ -96,7 +96,7 @@ def _resources(
     yield "ExecutionRole", _execution_role(layer)
     yield "TaskRole", _role(layer.task_role)
     for bucket in layer.buckets:
-        yield f"Bucket{_camel(bucket)}", _of("S3::Bucket", BucketName=bucket)
+        yield f"Bucket{camel(bucket)}", _of("S3::Bucket", BucketName=bucket)
     for service in layer.services:
         yield from _service(service, images[service.key], count=count)
     for number, (name, held) in enumerate(layer.parameters.items()):
@@ -109,7 +109,7 @@ def _execution_role(layer: Layer) -> Resource:
         f"arn:aws:ssm:{layer.region}:{layer.account}:parameter{name}" for name in layer.stand_ins
     ]
     groups = [
-        {"Fn::GetAtt": [f"LogGroup{_camel(service.key)}", "Arn"]} for service in layer.services
+        {"Fn::GetAtt": [f"LogGroup{camel(service.key)}", "Arn"]} for service in layer.services
     ]
     statements = [
         _allow(["ecr:GetAuthorizationToken"], "*"),
@@ -150,7 +150,7 @@ def _allow(actions: list[str], resource: Any) -> dict[str, Any]:
 
 
 def _service(service: ServicePlan, image: str, *, count: bool) -> Iterator[tuple[str, Resource]]:
-    key = _camel(service.key)
+    key = camel(service.key)
     yield (
         f"LogGroup{key}",
         _of("Logs::LogGroup", LogGroupName=service.log_group, RetentionInDays=14),
@@ -185,7 +185,7 @@ def _service(service: ServicePlan, image: str, *, count: bool) -> Iterator[tuple
 
 
 def _task_definition(service: ServicePlan, image: str) -> Resource:
-    key = _camel(service.key)
+    key = camel(service.key)
     own: dict[str, Any] = {
         "Name": service.container,
         "Image": image,
@@ -237,7 +237,7 @@ def _logs(service: ServicePlan, container: str) -> dict[str, Any]:
 
 
 def _balancer(service: ServicePlan) -> Iterator[tuple[str, Resource]]:
-    key = _camel(service.key)
+    key = camel(service.key)
     yield (
         f"LoadBalancer{key}",
         _of(
@@ -285,5 +285,6 @@ def _pairs(values: Mapping[str, str], held: str) -> list[dict[str, str]]:
     return [{"Name": name, held: value} for name, value in values.items()]
 
 
-def _camel(name: str) -> str:
+def camel(name: str) -> str:
+    """A service's key as a logical id may be: letters and digits."""
     return "".join(part.capitalize() for part in name.replace(".", "-").split("-"))

@@ -43,7 +43,7 @@ class World:
         state: What the embedded AWS says of itself, its secrets included.
         variables: What a delivery's environment must hold; credentials come apart.
         claims: By environment: by which a person at a keyboard gets its role.
-        roles: The name of each environment's deploy role.
+        roles: The path and the name of each environment's deploy role.
         engine: What it builds with; ``None`` where nobody may add base images to it.
         bases: Every base image that was seen to → what a person is told where it is a stand-in.
     """

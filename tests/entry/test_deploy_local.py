@@ -62,7 +62,7 @@ def first(clone: Here, sandbox: Running) -> Ended:
 
 def test_the_first_delivery_walks_the_whole_row(first: Ended, clone: Here) -> None:
     done = stages(first, "finished")
-    assert list(done) == ["contract", "identity", "build", "publish", "deploy", "verify"]
+    assert list(done) == ["contract", "identity", "build", "publish", "deploy", "verify", "hold"]
     assert "pushed" in done["publish"]
     assert "2 of 2 running" in done["deploy"]
     assert first.err == ""

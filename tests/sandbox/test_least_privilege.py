@@ -10,16 +10,27 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import boto3  # the test makes roles as an administrator would
 import pytest
 from tests.example import BLUEPRINT, PROJECT
+from tests.sandbox.rights import (
+    ATTESTATIONS,
+    FAILS,
+    PUBLISHES,
+    RESUMES,
+    ROLLS_OUT,
+    WATCHES_ALARMS,
+    Said,
+    lacking,
+    names,
+)
 
+from shipway.aws.cloudwatch import CloudWatchAlarms
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.session import Session
 from shipway.errors import AccessDeniedError
@@ -42,48 +53,6 @@ tasks = ["build", "publish", "deploy", "verify"]
 [environments.{ENVIRONMENT}]
 by_hand_role = "*"
 """
-PUBLISHES = (
-    # In the order in which a push needs them: each leaves the registry as the next wants it.
-    "ecr:GetAuthorizationToken",
-    "ecr:BatchCheckLayerAvailability",
-    "ecr:InitiateLayerUpload",
-    "ecr:UploadLayerPart",
-    "ecr:CompleteLayerUpload",
-    "ecr:PutImage",
-)
-ROLLS_OUT = (
-    "cloudformation:DescribeStacks",
-    "ecr:BatchGetImage",
-    "ecr:DescribeImageScanFindings",
-    "ecr:DescribeImages",
-    "ecr:DescribeRepositories",
-    "ecs:DescribeServiceDeployments",
-    "ecs:DescribeServiceRevisions",
-    "ecs:DescribeServices",
-    "ecs:DescribeTaskDefinition",
-    "ecs:DescribeTasks",
-    "ecs:ListTasks",
-    "ecs:RegisterTaskDefinition",
-    "ecs:TagResource",
-    "ecs:UpdateService",
-    "elasticloadbalancing:DescribeTargetHealth",
-    "iam:PassRole",
-    "ssm:GetParameters",
-)
-# Needed by a rollout that fails: the delivery fails by itself then, and says what it could not do.
-FAILS = ("ecs:StopServiceDeployment", "logs:GetLogEvents")
-# Needed at a PAUSE hook alone.
-RESUMES = ("ecs:ContinueServiceDeployment",)
-# The labels of an earlier build: without them the image is built again.
-ATTESTATIONS = ("ecr:GetDownloadUrlForLayer",)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """How a command ended, and all that it said."""
-
-    code: int
-    text: str
 
 
 class Account:
@@ -172,7 +141,12 @@ class Account:
         done = subprocess.run(
             [sys.executable, "-m", "invoke", *words],
             cwd=where,
-            env={**kept, **variables, "XDG_CACHE_HOME": str(self._folder / "cache")},
+            env={
+                **kept,
+                **variables,
+                "XDG_CACHE_HOME": str(self._folder / "cache"),
+                "SHIPWAY_LONGEST_HOLD": "1",
+            },
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -196,7 +170,9 @@ class Account:
         trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": root}}
         document = {"Version": "2012-10-17", "Statement": [trusted]}
         role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))
-        policy = json.dumps({**self.policy, "Statement": list(self._lacking(without))})
+        policy = json.dumps(
+            {**self.policy, "Statement": list(lacking(self.policy["Statement"], without))}
+        )
         iam.put_role_policy(RoleName=name, PolicyName="deliver", PolicyDocument=policy)
         keys = self.client("sts").assume_role(RoleArn=role["Role"]["Arn"], RoleSessionName="tester")
         found = keys["Credentials"]
@@ -206,31 +182,18 @@ class Account:
             "AWS_SESSION_TOKEN": found["SessionToken"],
         }
 
-    def _lacking(self, action: str) -> Iterator[dict[str, Any]]:
-        for one in self.policy["Statement"]:
-            left = [name for name in trust.actions([one]) if name != action]
-            if left:
-                yield {**one, "Action": left}
-
 
 @pytest.fixture(scope="module")
 def account(delivery_world: World, tmp_path_factory: pytest.TempPathFactory) -> Account:
     return Account(delivery_world, tmp_path_factory.mktemp("roles"))
 
 
-def names(said: Said, action: str) -> bool:
-    """Whether it is said what is not allowed, and which statement would allow it."""
-    start = f'{{"Effect": "Allow", "Action": "{action}", "Resource": "'
-    resource = said.text.partition(start)[2].partition('"')[0]
-    return f"{action} is not allowed" in said.text and (
-        resource == "*" or resource.startswith("arn:aws:")
-    )
-
-
 def test_every_action_of_the_policy_is_tried(account: Account) -> None:
     allowed = trust.actions(account.policy["Statement"])
     assert len(set(allowed)) == len(allowed)
-    assert {*PUBLISHES, *ROLLS_OUT, *FAILS, *RESUMES, *ATTESTATIONS} == set(allowed)
+    assert {*PUBLISHES, *ROLLS_OUT, *FAILS, *WATCHES_ALARMS, *RESUMES, *ATTESTATIONS} == set(
+        allowed
+    )
     deleting = ("Delete", "Remove", "Deregister", "Terminate", "Put*", "*")
     assert not [one for one in allowed if one.partition(":")[2].startswith(deleting)]
 
@@ -283,6 +246,19 @@ def test_the_answer_to_a_hook_is_named_too(
         AwsEcs(Session(region)).resume(arn, "hook", "CONTINUE")
     error = caught.value
     assert names(Said(code=error.exit_code, text=f"{error.what} {error.details}"), action)
+
+
+def test_the_look_at_alarms_is_named_too(account: Account, monkeypatch: pytest.MonkeyPatch) -> None:
+    (action,) = WATCHES_ALARMS
+    for name, value in account.variables(action).items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(AccessDeniedError) as caught:
+        CloudWatchAlarms(Session(account.region)).states(["shop-5xx"])
+    error = caught.value
+    assert names(Said(code=error.exit_code, text=f"{error.what} {error.details}"), action)
+    for name, value in account.variables("").items():
+        monkeypatch.setenv(name, value)
+    assert CloudWatchAlarms(Session(account.region)).states(["shop-5xx"]) == {}
 
 
 def test_bootstrap_shows_what_it_would_change_and_makes_it_once_confirmed(

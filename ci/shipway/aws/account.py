@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from shipway.aws.cloudwatch import CloudWatchAlarms
 from shipway.aws.ecr import EcrRepository, origin_of
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.kms import KmsSigner
 from shipway.aws.logs import CloudWatchLogs
+from shipway.aws.parameters import Parameters
 from shipway.aws.published import Published
 from shipway.aws.s3 import S3Objects
 from shipway.aws.session import Session
+from shipway.aws.sign_in import AssumedRole
 from shipway.aws.stacks import Stacks
-from shipway.config.environment import Environment, EnvironmentRef, Origin
+from shipway.config.environment import Environment, EnvironmentRef, Origin, Profile
 from shipway.values import Identity
 
 
@@ -19,13 +22,16 @@ class AwsAccount:
 
     Args:
         region: Where every call goes that names no other.
+        profile: The profile that holds where the environment names nobody.
         endpoint: What every client is bound to; empty for AWS.
     """
 
-    def __init__(self, region: str, endpoint: str = "") -> None:
-        self._session = Session(region, endpoint)
+    def __init__(self, region: str, profile: Profile | None = None, endpoint: str = "") -> None:
+        self._session = Session(region, profile, endpoint)
         self.ecs = AwsEcs(self._session)
         self.logs = CloudWatchLogs(self._session)
+        self.parameters = Parameters(self._session)
+        self.alarms = CloudWatchAlarms(self._session)
         self.published = Published(self._session)
         self.objects = S3Objects(self._session)
         self.stacks = Stacks(self._session)
@@ -34,6 +40,10 @@ class AwsAccount:
     def identity(self) -> Identity:
         """Who AWS says we are."""
         return self._session.identity()
+
+    def assume(self, role: str, session: str) -> None:
+        """Go on as another role."""
+        self._session.assume(AssumedRole(arn=role, session=session))
 
     def access_key_id(self) -> str:
         """The key id in use."""
@@ -51,7 +61,7 @@ class AwsAccount:
 
     def repository_at(self, destination: EnvironmentRef, name: str) -> EcrRepository:
         """A repository of another environment, read with the credentials of this one."""
-        return EcrRepository(self._session.at(destination.region), name, destination.account)
+        return EcrRepository(self._session.elsewhere(destination.region), name, destination.account)
 
     def origin(self, origin: Origin) -> EcrRepository:
         """The repository that promoted images come from, in its own account and region."""

@@ -361,5 +361,5 @@ def origin_of(session: Session, origin: Origin) -> EcrRepository:
 
     Its URI is known and never asked for.
     """
-    there = session.at(origin.region)
+    there = session.elsewhere(origin.region)
     return EcrRepository(there, origin.repository, origin.account, uri=origin.uri)

@@ -191,7 +191,7 @@ def open_inventory(region: str, endpoint: str = "") -> AwsInventory:
         raise CredentialsError(
             "no AWS region is known", remedy="say --region, set AWS_REGION or name a profile"
         )
-    return AwsInventory(Session(known, endpoint))
+    return AwsInventory(Session(known, endpoint=endpoint))
 
 
 def _container(containers: Sequence[Answer], balanced: str) -> Answer:

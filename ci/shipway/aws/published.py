@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import islice
+from typing import Any
 
 from botocore.exceptions import ClientError
 
@@ -15,6 +16,7 @@ from shipway.errors import AccessDeniedError, AwsError, CredentialsError, UsageE
 
 # GetParameters takes at most ten names (Systems Manager API Reference, GetParameters).
 _NAMES_A_CALL = 10
+_SHORTEST_SECRET = 8  # a shorter one occurs in ordinary words (shipway.evidence.mask)
 _PAGES = 5  # of ten names each, looked through for one that is misspelt
 _SHOWN = 12
 _UNLISTED = "Names beside it cannot be listed"
@@ -51,22 +53,22 @@ class Published:
         return resolutions
 
     def _parameters(self, references: Sequence[Reference]) -> dict[Reference, Resolution]:
-        names = [reference.name for reference in references]
+        # Two ways to write one name are asked for once: GetParameters takes no name twice.
+        names = list(dict.fromkeys(reference.parameter for reference in references))
         with _reading("ssm:GetParameters", ", ".join(names)):
             response = self._session.client("ssm").get_parameters(Names=names, WithDecryption=True)
             values = {
-                parameter["Name"]: Found(
-                    text=parameter["Value"], secret=parameter["Type"] == "SecureString"
-                )
+                name: _resolution(parameter)
                 for parameter in response["Parameters"]
+                for name in _names_of(parameter)
             }
         missing: dict[str, Missing] = {}
         resolutions: dict[Reference, Resolution] = {}
         for reference in references:
-            folder = reference.name.rpartition("/")[0] or "/"
-            if reference.name in values:
-                resolutions[reference] = values[reference.name]
+            if reference.parameter in values:
+                resolutions[reference] = values[reference.parameter]
                 continue
+            folder = _path_of(reference).rpartition("/")[0] or "/"
             if folder not in missing:
                 missing[folder] = self._published_in(folder)
             resolutions[reference] = _missing(reference, missing[folder])
@@ -120,6 +122,39 @@ class Published:
             else _missing(reference, missing)
             for reference in references
         }
+
+
+def _names_of(parameter: Mapping[str, Any]) -> Iterator[str]:
+    """Every way to have asked for a parameter: its name and its ARN, as it was selected.
+
+    "Selector" of Parameter (Systems Manager API Reference) holds the version or the label, with
+    its colon.
+    """
+    selector = parameter.get("Selector", "")
+    for name in (parameter["Name"], parameter.get("ARN", "")):
+        if name:
+            yield f"{name}{selector}"
+
+
+def _resolution(parameter: Mapping[str, Any]) -> Resolution:
+    if parameter["Type"] == "StringList":
+        return Missing(
+            there=True,
+            reason="is a StringList, and one value is needed: publish it as a String of its own",
+        )
+    secret = parameter["Type"] == "SecureString"
+    if secret and len(parameter["Value"]) < _SHORTEST_SECRET:
+        return Missing(
+            there=True,
+            reason=f"is a SecureString of fewer than {_SHORTEST_SECRET} characters, which cannot "
+            "be kept out of a record: what names a thing is a String",
+        )
+    return Found(text=parameter["Value"], secret=secret)
+
+
+def _path_of(reference: Reference) -> str:
+    """A parameter's path, to see what lies beside it."""
+    return reference.unversioned.rpartition(":parameter")[2]
 
 
 @contextmanager

@@ -5,29 +5,38 @@ from __future__ import annotations
 import errno
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 import boto3
-import botocore.session
 from botocore.config import Config
 from botocore.exceptions import (
     BotoCoreError,
     ClientError,
+    ConfigParseError,
     CredentialRetrievalError,
     HTTPClientError,
+    InfiniteLoopConfigError,
+    InvalidConfigError,
+    LoginError,
+    MetadataRetrievalError,
+    MissingDependencyException,
     NoCredentialsError,
     PartialCredentialsError,
     ProfileNotFound,
-    SSOTokenLoadError,
+    RefreshWithMFAUnsupportedError,
+    SSOError,
     TokenRetrievalError,
-    UnauthorizedSSOTokenError,
+    UnknownCredentialError,
 )
 from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 
 from shipway import __version__
+from shipway.aws import sign_in
+from shipway.aws.sign_in import AssumedRole
+from shipway.config.environment import Profile
 from shipway.errors import (
     AccessDeniedError,
     AwsError,
@@ -62,13 +71,16 @@ _NO_CREDENTIALS = (
     NoCredentialsError,
     PartialCredentialsError,
     CredentialRetrievalError,
-    SSOTokenLoadError,
+    SSOError,
+    LoginError,
     TokenRetrievalError,
-    UnauthorizedSSOTokenError,
-)
-_SIGN_IN = (
-    "sign in (aws sso login, or AWS_PROFILE=…); in GitHub Actions see that the "
-    "configure-aws-credentials step ran and the job has id-token: write"
+    MetadataRetrievalError,
+    RefreshWithMFAUnsupportedError,
+    ConfigParseError,
+    InfiniteLoopConfigError,
+    InvalidConfigError,
+    UnknownCredentialError,
+    EOFError,  # the SDK asks for the code of an MFA device, and nobody sits there
 )
 _HTTP_SERVER_ERROR = 500
 _ATTEMPTS = 5
@@ -83,13 +95,16 @@ class Session:
 
     Args:
         region: The AWS region every client works in.
-        endpoint: What every client is bound to. No configuration file and no proxy is read then:
-            neither can lead a call elsewhere. Empty for AWS.
+        profile: The profile that holds where the environment names nobody.
+        endpoint: What every client is bound to, past any proxy; empty for AWS. Where a token is
+            believed beside it, no configuration file is read either.
     """
 
-    def __init__(self, region: str, endpoint: str = "") -> None:
+    def __init__(self, region: str, profile: Profile | None = None, endpoint: str = "") -> None:
         self.region = region
         self._endpoint = endpoint
+        self._profile = sign_in.default_profile(profile, os.environ)
+        self._assumed: AssumedRole | None = None
         self._session: boto3.Session | None = None
         self._clients: dict[tuple[str, int], BaseClient] = {}
         self._lock = threading.Lock()
@@ -103,9 +118,11 @@ class Session:
         """
         with self._lock:
             if (service, attempts) not in self._clients:
-                with translated(f"{service}: credentials"):
+                with translated(f"{service}: credentials", remedy=self._remedy):
                     if self._session is None:
-                        self._session = self._begin()
+                        self._session = sign_in.open_session(
+                            self.region, self._profile, self._assumed, self._endpoint
+                        )
                     client = self._session.client(
                         service,
                         endpoint_url=self._endpoint or None,
@@ -125,17 +142,37 @@ class Session:
                     self._clients[service, attempts] = client
             return self._clients[service, attempts]
 
-    def at(self, region: str) -> Session:
-        """A session of another region, bound as this one is; this one for its own."""
-        return self if region == self.region else Session(region, self._endpoint)
+    def elsewhere(self, region: str) -> Session:
+        """The same caller in another region, bound as this one is."""
+        if region == self.region:
+            return self
+        other = Session(region, endpoint=self._endpoint)
+        other._profile, other._assumed = self._profile, self._assumed
+        return other
 
-    def _begin(self) -> boto3.Session:
-        if not self._endpoint:
-            return boto3.Session(region_name=self.region)
-        core = botocore.session.Session()
-        for file in ("config_file", "credentials_file"):
-            core.set_config_variable(file, os.devnull)
-        return boto3.Session(region_name=self.region, botocore_session=core)
+    def assume(self, role: AssumedRole) -> None:
+        """Go on as a role, for every later call; its credentials are renewed as long as ours can.
+
+        Raises:
+            AccessDeniedError: The role does not trust us, or we may not ask for it.
+            CredentialsError: There are no credentials to assume it with, or they ran out.
+            AwsError: STS cannot be reached.
+        """
+        with self._lock:
+            self._assumed = role
+            self._session = None
+            self._clients.clear()
+        with translated("sts:AssumeRole", role.arn, remedy=self._remedy):
+            self.client("sts")
+            credentials = self._session.get_credentials() if self._session else None
+            if credentials is not None:
+                credentials.get_frozen_credentials()
+
+    def _remedy(self, error: BaseException | None) -> str:
+        """What a person types next, by where their credentials come from."""
+        if isinstance(error, MissingDependencyException):
+            return sign_in.export(self._profile, os.environ)
+        return sign_in.remedy(self._profile, os.environ)
 
     def renew(self) -> bool:
         """Forget the credentials, so that the profile or the environment is read anew.
@@ -166,9 +203,28 @@ class Session:
             CredentialsError: There are none, or they ran out.
             AwsError: STS cannot be reached.
         """
-        with translated("sts:GetCallerIdentity"):
+        with (
+            self._profile_known(),
+            translated("sts:GetCallerIdentity", remedy=self._remedy),
+        ):
             caller = self.client("sts").get_caller_identity()
             return Identity(account=caller["Account"], arn=caller["Arn"], user_id=caller["UserId"])
+
+    @contextmanager
+    def _profile_known(self) -> Iterator[None]:
+        """Name the place that names a profile which is not there."""
+        try:
+            yield
+        except CredentialsError as error:
+            if not isinstance(error.__cause__, ProfileNotFound):
+                raise
+            variable = "AWS_PROFILE" if os.environ.get("AWS_PROFILE") else "AWS_DEFAULT_PROFILE"
+            profile = self._profile or Profile(name=os.environ.get(variable, ""), where=variable)
+            raise CredentialsError(
+                f'there is no AWS profile "{profile.name}" on this machine',
+                where=profile.where,
+                remedy=sign_in.unknown_profile(profile.name),
+            ) from error
 
     def access_key_id(self) -> str:
         """The key id in use (never the secret), so that a long-lived ``AKIA…`` can be refused."""
@@ -212,25 +268,37 @@ def _is_refused(error: BaseException) -> bool:
 
 
 @contextmanager
-def translated(operation: str, resource: str = "") -> Iterator[None]:
+def translated(
+    operation: str,
+    resource: str = "",
+    *,
+    remedy: Callable[[BaseException | None], str] | None = None,
+) -> Iterator[None]:
     """Turn what boto3 raises into an error of ours, with ``raise … from``.
 
     Args:
         operation: IAM's name of the action, such as ``ecs:UpdateService``.
         resource: What it was done to, for the message.
+        remedy: What a person types where the credentials are at fault.
     """
     try:
         yield
     except ShipwayError:
         raise
     except ClientError as error:
-        raise _client_error(error, operation, resource) from error
+        sign_in_again = remedy(error) if remedy else sign_in.GENERAL
+        raise _client_error(error, operation, resource, sign_in_again) from error
     except _NO_CREDENTIALS as error:
         raise CredentialsError(
             "no AWS credentials were found"
             if isinstance(error, NoCredentialsError)
-            else f"the AWS credentials cannot be used: {error}",
-            remedy=_SIGN_IN,
+            else f"the AWS credentials cannot be used: {str(error).rstrip('.')}",
+            remedy=remedy(error) if remedy else sign_in.GENERAL,
+        ) from error
+    except MissingDependencyException as error:
+        raise CredentialsError(
+            "the credentials are a session of aws login, which only the AWS CLI can read here",
+            remedy=remedy(error) if remedy else sign_in.GENERAL,
         ) from error
     except ProfileNotFound as error:
         raise CredentialsError(
@@ -266,12 +334,14 @@ def message_of(error: ClientError) -> str:
     return str(error.response.get("Error", {}).get("Message", "") or error)
 
 
-def _client_error(error: ClientError, operation: str, resource: str) -> ShipwayError:
+def _client_error(
+    error: ClientError, operation: str, resource: str, sign_in_again: str
+) -> ShipwayError:
     code, message = code_of(error), message_of(error)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     if code in EXPIRED:
         return CredentialsError(
-            f"AWS refused the credentials at {operation}: {message}", remedy=_SIGN_IN
+            f"AWS refused the credentials at {operation}: {message}", remedy=sign_in_again
         )
     if code in DENIED:
         # RegisterTaskDefinition is refused for want of iam:PassRole: AWS's words say which.

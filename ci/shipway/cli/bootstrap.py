@@ -20,9 +20,9 @@ from shipway.config.environment import Environment
 from shipway.config.load import DeliveryFile
 from shipway.console import Console
 from shipway.delivery.stage import UNCHANGED
-from shipway.errors import IdentityError, UsageError
+from shipway.errors import IdentityError, UsageError, allowing
 from shipway.git import checkout
-from shipway.policy.compile import bootstrap_template, trust, workflow
+from shipway.policy.compile import bootstrap_template, roles, trust, workflow
 from shipway.policy.compile.resources import resources_of
 from shipway.policy.compile.trust import camel
 from shipway.policy.contract import Contract
@@ -62,7 +62,7 @@ def _apply(
 ) -> None:
     declared = delivery.environment(env)
     place = resolve.find(declared, os.environ)
-    aws = account(place.region)
+    aws = account(place.region, place.profile)
     identity = aws.identity()
     if identity.account != place.account:
         raise IdentityError(
@@ -72,8 +72,7 @@ def _apply(
             remedy="sign in to the other account as somebody who may make roles",
         )
     environment = resolve.resolve(declared, variables=os.environ, published=aws.published)
-    role = contract.environment_policy(declared.name).role
-    stack = bootstrap_template.stack_of(role)
+    stack = bootstrap_template.stack_name(contract, declared.name)
     values = _values(contract, environment, aws, stack, template)
     origin = None
     if bootstrap_template.takes(template, "SourceRepository"):
@@ -83,6 +82,10 @@ def _apply(
     values = {**values, **bootstrap_template.options(resources_of(declared), environment, origin)}
     for name, value in values.items():
         console.say(f"{name} = {value}")
+    made = bootstrap_template.roles_of(contract, resources_of(declared))
+    environment_policy = contract.environment_policy(declared.name)
+    for role in made:
+        roles.check(role, environment_policy, values)
     proposed = aws.stacks.propose(stack, template, values)
     if not proposed.changes:
         console.say(f"Nothing to change: the stack {stack} is what the contract says.")
@@ -96,25 +99,28 @@ def _apply(
             remedy="answer yes on a terminal, or say --yes",
         )
     outputs = aws.stacks.carry_out(proposed)
-    console.say(f"Done: {outputs.get('DeployRoleArn', stack)}")
+    arns = [outputs[f"{role.logical_id}Arn"] for role in made if f"{role.logical_id}Arn" in outputs]
+    console.say(f"Done: {', '.join(arns) or stack}")
     if policy := outputs.get(bootstrap_template.SOURCE_POLICY):
         source = f"{values['SourceAccount']} {values['SourceRegion']}"
         console.say(f"Repository {values['SourceRepository']} in {source}: its policy must hold")
         console.say(policy)
     for name, value in _variables(outputs, environment).items():
         console.say(f"GitHub environment {declared.name}: variable {name} = {value}")
+    if by_hand := outputs.get(f"{roles.BY_HAND}Arn"):
+        people = ", ".join(environment_policy.by_hand_principals)
+        console.say(f"By hand: {people} may deliver, once their own permissions hold")
+        console.say(allowing("sts:AssumeRole", by_hand).removeprefix("add "))
 
 
 def _values(
     contract: Contract, environment: Environment, aws: AwsAccount, stack: str, template: str
 ) -> Mapping[str, str]:
     """The template's parameters: what is published, and what the live services name."""
-    host = trust.host(contract.source) if contract.source else ""
-    makes = aws.stacks.makes_provider(stack, host)
-    values = {
-        "CreateProvider": "true" if makes else "false",
-        "Repository": environment.repository,
-    }
+    values = {"Repository": environment.repository}
+    if contract.source and bootstrap_template.takes(template, "CreateProvider"):
+        makes = aws.stacks.makes_provider(stack, trust.host(contract.source))
+        values = {"CreateProvider": "true" if makes else "false", **values}
     if not bootstrap_template.takes(template, "Cluster"):
         return values  # its tasks end with the image
     values["Cluster"] = environment.cluster
@@ -156,8 +162,10 @@ def _confirmed(stack: str) -> bool:
 
 
 def _variables(outputs: Mapping[str, str], environment: Environment) -> Mapping[str, str]:
+    if f"{roles.DEPLOY}Arn" not in outputs:
+        return {}
     return {
-        "AWS_ROLE_ARN": outputs.get("DeployRoleArn", ""),
+        "AWS_ROLE_ARN": outputs[f"{roles.DEPLOY}Arn"],
         "AWS_REGION": environment.region,
         "AWS_ACCOUNT_ID": environment.account,
     }

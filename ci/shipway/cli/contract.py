@@ -18,7 +18,7 @@ from shipway.console import Console
 from shipway.errors import ConfigurationError, DriftError
 from shipway.git import checkout
 from shipway.policy import load as contract_file
-from shipway.policy.compile import bootstrap_template, drift, trust, workflow
+from shipway.policy.compile import bootstrap_template, drift, roles, trust, workflow
 from shipway.policy.compile.drift import Difference
 from shipway.policy.compile.job_condition import looser_than
 from shipway.policy.compile.workflow import Region
@@ -86,15 +86,16 @@ def render(contract: Contract, delivery: DeliveryFile) -> CompiledContract:
         ConfigurationError: The contract holds something that no workflow can say.
     """
     time = workflow.budget(contract, delivery)
-    regions = workflow.regions(contract, time)
+    # People need no workflow: a contract that is about them alone has roles to render, or nothing.
+    regions = workflow.regions(contract, time) if contract.source or contract.triggers else ()
     return CompiledContract(
-        workflow=contract.source.workflow if contract.source else "",
+        workflow=contract.source.workflow if contract.source and regions else "",
         regions=regions,
         documents={
             bootstrap_template.file_of(name): bootstrap_template.render(
                 contract, delivery.environment(name), session=time.session
             )
-            for name in trust.environments(contract)
+            for name in roles.environments(contract)
         },
         runner=contract.source.runner if contract.source else "any",
     )
@@ -102,20 +103,20 @@ def render(contract: Contract, delivery: DeliveryFile) -> CompiledContract:
 
 def differences(root: Path, compiled: CompiledContract) -> tuple[Difference, ...]:
     """Everything in the repository that is not as the contract says."""
-    differing = list(
-        drift.compare_regions(
+    differing: list[Difference] = []
+    if compiled.workflow:
+        differing += drift.compare_regions(
             compiled.workflow,
             _text(root / compiled.workflow),
             compiled.regions,
             runner=compiled.runner,
         )
-    )
     for name, expected in compiled.documents.items():
-        differing += drift.compare_file(name, _text(root / name), expected, "the deploy role")
+        differing += drift.compare_file(name, _text(root / name), expected, "the deploy roles")
     for file in sorted((root / _DOCUMENTS).glob("*.yaml")):
         name = f"{_DOCUMENTS}/{file.name}"
         if name not in compiled.documents:
-            what = "no event leads to this environment: remove the file"
+            what = "no role is made for this environment: remove the file"
             differing.append(Difference(path=name, line=1, what=what))
     return tuple(differing)
 
@@ -132,7 +133,8 @@ def drift_error(differences: tuple[Difference, ...]) -> DriftError:
 
 def no_difference(compiled: CompiledContract) -> str:
     """That nothing differs, with every file from the repository's top, as differences have it."""
-    return f"No difference: {', '.join((_CONTRACT, compiled.workflow, *compiled.documents))}"
+    files = (_CONTRACT, compiled.workflow, *compiled.documents)
+    return f"No difference: {', '.join(name for name in files if name)}"
 
 
 def write_files(root: Path, compiled: CompiledContract) -> tuple[str, ...]:
@@ -141,15 +143,17 @@ def write_files(root: Path, compiled: CompiledContract) -> tuple[str, ...]:
     Raises:
         ConfigurationError: The workflow is missing, or has no place for a region.
     """
-    text = _text(root / compiled.workflow)
-    if text is None:
-        raise ConfigurationError(
-            f"there is no {compiled.workflow}",
-            where=_CONTRACT,
-            remedy="write it: shipway init",
-        )
-    files = {compiled.workflow: drift.fill_regions(compiled.workflow, text, compiled.regions)}
-    files |= compiled.documents
+    files = dict(compiled.documents)
+    if compiled.workflow:
+        text = _text(root / compiled.workflow)
+        if text is None:
+            raise ConfigurationError(
+                f"there is no {compiled.workflow}",
+                where=_CONTRACT,
+                remedy="write it: shipway init",
+            )
+        filled = drift.fill_regions(compiled.workflow, text, compiled.regions)
+        files = {compiled.workflow: filled, **files}
     changed = [name for name, content in files.items() if _text(root / name) != content]
     for name in changed:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -189,6 +193,12 @@ def table(contract: Contract) -> tuple[tuple[str, ...], ...]:
 
 
 def _say_looser(contract: Contract, compiled: CompiledContract, console: Console) -> None:
+    for name in roles.environments(contract):
+        if trust.is_folded(contract, name):
+            console.say(
+                f"{name}: its trust policy would be too long with a statement for each entry; "
+                "entries share one, and the gate compares the workflow's ref with the run's"
+            )
     for entry in contract.triggers:
         if note := looser_than(entry):
             console.say(f"{entry.name}: the guard of {compiled.workflow} is wider: {note}")

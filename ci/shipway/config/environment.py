@@ -56,10 +56,14 @@ class Service:
         verify_timeout: Seconds within which ``consecutive`` answers must have come.
         timeout: Seconds that the rollout may take.
         on_failure: Whether a failing rollout is rolled back or left for a person to look at.
-        fail_fast_tasks: Tasks that must fail in the same way before a rollout is called failing.
+        fail_fast_tasks: Waves of tasks that must fail in the same way before a rollout is called
+            failing.
         require_circuit_breaker: Whether a service without a deployment circuit breaker is refused.
         require_alarms: Whether a service is refused whose deployment alarms are switched off.
         on_pause: Whether ``deploy`` waits at a PAUSE hook or leaves with its own exit code.
+        hold: Seconds for which the release must stay good once it is in service; 0 for none.
+        alarms: Names of CloudWatch alarms that must not go off meanwhile; without any, those of the
+            service's deployment configuration.
     """
 
     key: str
@@ -76,6 +80,8 @@ class Service:
     require_circuit_breaker: bool = True
     require_alarms: bool = True
     on_pause: OnPause = "wait"
+    hold: float = 60.0
+    alarms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,16 +125,26 @@ class Waiver:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """A profile of the AWS configuration, and the place that names it, for messages."""
+
+    name: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentRef:
     """What must be known before AWS can be asked anything.
 
-    ``sandbox`` says that this environment is the embedded one, which is started for it.
+    ``sandbox`` says that this environment is the embedded one, which is started for it; ``profile``
+    is who a person is there where nothing else says it.
     """
 
     name: str
     account: str
     region: str
     sandbox: bool = False
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,12 +175,15 @@ class Environment:
         role: The IAM role's name that a delivery must have assumed; empty where none is asked for.
         image: What is built for it.
         services: At least one; no two name the same ECS service.
+        together: Whether services that moved go back where another fails.
         sandbox: Whether the embedded sandbox is started for it.
         promote_from: The environment whose image is taken as it is; empty where it is built.
         promote_repository: That environment's repository as it is known here; empty where
             delivery.toml says it there.
         scan: What is asked of the image's scan.
         sbom: Whether a bill of materials is made, and whether there must be one.
+        image_parameters: SSM parameters that name the image of the last release; each takes the
+            new one once that is verified.
         sign: What signs attestations: ``file:PATH``, ``kms:ARN``, or empty for nothing.
         evidence: Where records are copied to.
     """
@@ -178,11 +197,13 @@ class Environment:
     role: str
     image: ImageSettings
     services: tuple[Service, ...]
+    together: bool = True
     sandbox: bool = False
     promote_from: str = ""
     promote_repository: str = ""
     scan: Scanning = field(default_factory=Scanning)
     sbom: Sbom = "if-available"
+    image_parameters: tuple[str, ...] = ()
     sign: str = ""
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
 

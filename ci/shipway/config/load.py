@@ -95,6 +95,7 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[Problem]:
     environments = dict(_tables(table.get("environments")))
     for name, environment in environments.items():
         yield from _promotion(name, environment, environments)
+        yield from _templates(name, environment)
         services, prefix = environment.get("services"), ("environments", name, "services")
         yield from same_services(services, prefix)
         for key, service in _tables(services):
@@ -126,6 +127,19 @@ def _promotion(
             text=f'leads on from "{source}" to "{environments[source]["promote_from"]}": '
             "name the environment that builds",
         )
+
+
+def _templates(name: str, environment: Mapping[str, Any]) -> Iterator[Problem]:
+    """What only the sandbox runs, in an environment that is none; values without a template."""
+    for key in ("template", "template_parameters"):
+        if key in environment and not environment.get("sandbox"):
+            text = (
+                "is what the sandbox runs, and this environment is none: sandbox = true is missing"
+            )
+            yield Problem(path=("environments", name, key), text=text)
+    if "template_parameters" in environment and "template" not in environment:
+        path = ("environments", name, "template_parameters")
+        yield Problem(path=path, text="are those of `template`, which is missing")
 
 
 def same_services(services: object, prefix: KeyPath) -> Iterator[Problem]:

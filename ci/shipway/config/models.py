@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from shipway.config.environment import OnFailure, OnPause, Sbom, Severity
+from shipway.config.references import PARAMETER_NAME
 from shipway.config.rules import EARLY, Rule, Table, number, one_of
 
 _ARN = r"arn:aws[a-z-]*:"
@@ -40,8 +41,39 @@ ArgumentName = Annotated[
         references=(),
     ),
 ]
+ImageParameter = Annotated[
+    str,
+    Rule(
+        expected='the name of a parameter such as "/acme/staging/image"',
+        shape=PARAMETER_NAME,
+        references=(),
+    ),
+]
+TemplateFile = Annotated[
+    str,
+    Rule(
+        expected='a CloudFormation template such as "infra/compute.yaml"',
+        shape=r"[^\x00-\x1f]+",
+        references=(),
+    ),
+]
+ParameterName = Annotated[
+    str,
+    # "Parameters" (CloudFormation User Guide): alphanumeric.
+    Rule(
+        expected="the name of a template's parameter",
+        shape=r"[A-Za-z0-9]{1,255}",
+        references=(),
+    ),
+]
+TemplateText = Annotated[str, Rule(expected="a text", references=())]
 Text = Annotated[str, Rule(expected="a text")]
 Switch = Annotated[bool, Rule(expected="true or false")]
+
+
+def _listed(value: object) -> object:
+    """One text stands for a list of one."""
+    return [value] if isinstance(value, str) else value
 
 
 class ImageTable(Table):
@@ -190,17 +222,21 @@ class ServiceTable(Table):
     )
     timeout: Annotated[int, number("seconds", 1, 86400)] = Field(
         default=900,
-        description="Seconds that the rollout may take, bake time included. "
+        description="Seconds that the rollout may take; bake time, the wait for capacity and the "
+        "wait at a PAUSE hook included. "
         "Without it the environment's `timeout` holds.",
     )
     on_failure: Annotated[OnFailure, one_of("rollback", "leave")] = Field(
         default="rollback",
-        description="Roll a failing rollout back, or leave it as it is for a person to look at.",
+        description="Roll back what fails at the rollout, the verification or the hold, or leave "
+        "it as it is for a person to look at.",
     )
-    fail_fast_tasks: Annotated[int, number("tasks", 2, 3)] = Field(
+    fail_fast_tasks: Annotated[int, number("waves", 2, 3)] = Field(
         default=2,
-        description="Tasks that must fail in the same way, none healthy, "
-        "before the rollout is called failing.",
+        description="Waves of tasks, each started after the failure of the one before, that must "
+        "fail in the same way, none healthy, before the rollout is called failing. Where others "
+        "are healthy it takes one wave more. What a second try cannot change, such as an image "
+        "that does not exist, is certain at once.",
     )
     require_circuit_breaker: Switch = Field(
         default=True,
@@ -213,6 +249,26 @@ class ServiceTable(Table):
     on_pause: Annotated[OnPause, one_of("wait", "leave")] = Field(
         default="wait",
         description="At a PAUSE hook: wait for the answer, or leave with an exit code of its own.",
+    )
+    image_parameter: ImageParameter = Field(
+        default="",
+        description="As the environment's, for a service whose stack reads a parameter of its own.",
+    )
+    hold: Annotated[int, number("seconds", 0, 86400)] = Field(
+        default=60,
+        description="Seconds for which the release must stay good once it is in service and "
+        "verified; 0 for none. Without it the environment's `hold` holds.",
+    )
+    alarms: list[
+        Annotated[
+            str,
+            # CloudWatch API Reference, PutMetricAlarm: AlarmName.
+            Rule(expected="the name of a CloudWatch alarm", shape=r"[^\x00-\x1f]{1,255}"),
+        ]
+    ] = Field(
+        default=[],
+        description="CloudWatch alarms that must not go off during `hold`. Without any, those of "
+        "the service's deployment configuration are watched.",
     )
     compute: ComputeTable = Field(
         default_factory=ComputeTable,
@@ -290,12 +346,48 @@ class EnvironmentTable(Table):
         default="",
         description="The IAM role that a delivery must have assumed. Without it any role will do.",
     )
+    profile: Annotated[
+        str,
+        Rule(
+            expected="the name of a profile of the AWS configuration",
+            shape=r"[A-Za-z0-9][A-Za-z0-9 _./@+:-]{0,127}",
+            references=EARLY,
+        ),
+    ] = Field(
+        default="",
+        description="The profile of the AWS configuration (`aws configure sso`) that a person "
+        "delivers with. `AWS_PROFILE` and keys in the environment go before it, and GitHub's runs "
+        "never ask for it. See [by hand](by-hand.md).",
+    )
     timeout: Annotated[int, number("seconds", 1, 86400)] = Field(
         default=900,
         description="Seconds that a rollout may take, for services that do not say otherwise.",
     )
+    hold: Annotated[int, number("seconds", 0, 86400)] = Field(
+        default=60,
+        description="Seconds for which a release must stay good once it is in service and "
+        "verified: no task stops by itself, targets stay healthy, alarms stay quiet, the address "
+        "answers. What does not is rolled back, as `on_failure` says. 0 for none; without it 60, "
+        "and 2 where the environment is the embedded sandbox.",
+    )
+    together: Switch = Field(
+        default=True,
+        description="What is delivered together succeeds together: where one service fails, those "
+        "that moved go back and those not begun are not begun.",
+    )
     sandbox: Annotated[bool, Rule(expected="true or false", references=())] = Field(
         default=False, description="Whether this is the embedded sandbox, which is started for it."
+    )
+    template: Annotated[list[TemplateFile], BeforeValidator(_listed)] = Field(
+        default=[],
+        description="What the sandbox runs instead of a layer of its own: your CloudFormation "
+        "template, or what `cdk synth` wrote; several in the order in which they are made. See "
+        "[infrastructure](infrastructure.md).",
+    )
+    template_parameters: dict[ParameterName, TemplateText] = Field(
+        default={},
+        description="What the template's parameters hold in the sandbox; for one that reads the "
+        "Parameter Store, what is to be read there.",
     )
     promote_from: Annotated[
         str,
@@ -329,6 +421,13 @@ class EnvironmentTable(Table):
         default="",
         description="What signs SBOM and provenance (DSSE). Without it they are attached unsigned. "
         "The deploy role may sign with that key of KMS and no other.",
+    )
+    image_parameter: ImageParameter = Field(
+        default="",
+        description="The SSM parameter that a stack takes the image from "
+        "(`AWS::SSM::Parameter::Value<String>`). Once a release is verified, its reference is "
+        "written there, so that the next stack update keeps it: see "
+        "[infrastructure](infrastructure.md). It must be there; the deploy role may write it.",
     )
     scan: ScanTable = Field(
         default_factory=ScanTable, description="What is asked of the image's scan."

@@ -59,7 +59,11 @@ def problem_lines(
     """The problems in the order of their lines: ``ci/delivery.toml:31  a.b: unknown key``."""
     ordered = sorted(
         problems,
-        key=lambda problem: (line_of(problem.path, lines), dotted(problem.path), problem.text),
+        key=lambda problem: (
+            line_of(problem.path, lines),
+            tuple(map(str, problem.path)),
+            problem.text,
+        ),
     )
     rows = []
     for problem in ordered[:_MOST]:

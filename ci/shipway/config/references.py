@@ -1,7 +1,9 @@
 """References: values of delivery.toml that the infrastructure, or the caller, publishes.
 
 ``ssm:/path`` is a parameter of the Systems Manager Parameter Store, ``cfn:Stack.Output`` an output
-of a CloudFormation stack, ``env:NAME`` an environment variable of the process.
+of a CloudFormation stack, ``env:NAME`` an environment variable of the process. A parameter may be
+named as people and the CDK name it: by its path, by a name without a slash, with a version or a
+label behind it, or by its ARN.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from typing import Literal, Protocol, Self
+from typing import Final, Literal, Protocol, Self
 
 Scheme = Literal["ssm", "cfn", "env"]
 
@@ -21,9 +23,18 @@ SCHEMES: Mapping[Scheme, str] = {
 }
 """How each kind is written, in the words of an error message."""
 
+PARAMETER_NAME: Final = r"/?[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+){0,14}"
+"""AWS Systems Manager API Reference, PutParameter: letters, digits and . - _ in a hierarchy."""
+_PARAMETER_ARN: Final = r"arn:aws[a-z-]*:ssm:[a-z0-9-]+:[0-9]{12}:parameter/"
+# The same: "name:version" and "name:label" (GetParameters), a label's letters
+# (LabelParameterVersion).
+_SELECTOR: Final = r"(?::(?:[0-9]{1,18}|[A-Za-z_.-][A-Za-z0-9_.-]{0,99}))?"
+
 _SHAPES: Mapping[Scheme, re.Pattern[str]] = {
-    # AWS Systems Manager API Reference, PutParameter: letters, digits and . - _ in a hierarchy.
-    "ssm": re.compile(r"(?:/[A-Za-z0-9_.-]+){1,15}"),
+    "ssm": re.compile(
+        rf"(?:{PARAMETER_NAME}|{_PARAMETER_ARN}[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+){{0,14}})"
+        rf"{_SELECTOR}"
+    ),
     # CloudFormation API Reference, CreateStack: a stack's name; an output's logical id.
     "cfn": re.compile(r"[A-Za-z][A-Za-z0-9-]{0,127}\.[A-Za-z0-9]{1,255}"),
     "env": re.compile(r"[A-Za-z_][A-Za-z0-9_]*"),
@@ -64,6 +75,29 @@ class Reference:
 
     def __str__(self) -> str:
         return f"{self.scheme}:{self.name}"
+
+    @property
+    def parameter(self) -> str:
+        """The parameter of an ``ssm:`` reference as GetParameters takes it, version or label too.
+
+        A name with more than one level begins with a slash, whether or not people write it; one of
+        a single level may have none ("Creating Parameter Store parameters").
+        """
+        if self.name.startswith("arn:") or "/" not in self.name:
+            return self.name
+        return f"/{self.name.lstrip('/')}"
+
+    @property
+    def unversioned(self) -> str:
+        """The same without version or label: a policy knows a parameter by this."""
+        colons = 5 if self.name.startswith("arn:") else 0
+        parts = self.parameter.split(":")
+        return ":".join(parts[: colons + 1])
+
+    @property
+    def selector(self) -> str:
+        """The version or the label of an ``ssm:`` reference; empty where it names none."""
+        return self.parameter[len(self.unversioned) + 1 :]
 
     @property
     def stack(self) -> str:
@@ -111,11 +145,13 @@ class Missing:
         published: What is published nearby: parameters below the same path, or outputs of the same
             stack; the nearest first.
         reason: What is missing where it is not the name itself: ``the stack does not exist``.
+        there: Whether something of that name is there, and cannot be used for ``reason``.
         more: Why nothing could be listed and what would allow or show it, in lines for a person.
     """
 
     published: tuple[str, ...] = ()
     reason: str = ""
+    there: bool = False
     more: tuple[str, ...] = ()
 
 

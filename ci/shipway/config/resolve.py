@@ -14,18 +14,29 @@ from shipway.config.environment import (
     EnvironmentRef,
     EvidenceSettings,
     ImageSettings,
+    Profile,
     Scanning,
     Service,
 )
 from shipway.config.load import Declared, same_services
 from shipway.config.models import HOST, DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
 from shipway.config.positions import KeyPath
-from shipway.config.problems import Problem, configuration_error, problem_lines
+from shipway.config.problems import (
+    Problem,
+    configuration_error,
+    dotted,
+    line_of,
+    problem_lines,
+)
 from shipway.config.references import Found, Missing, Reference, References, Resolution
 from shipway.config.rules import Resolved, problems_of
 from shipway.errors import UnresolvedReferenceError
 
 _MOST_NAMED = 5
+_WRITTEN = "image_parameter"
+_WRITTEN_LEVELS = (3, 5)  # environments.NAME.KEY, environments.NAME.services.SERVICE.KEY
+SANDBOX_HOLD = 2
+"""Seconds of `hold` in the embedded sandbox, where somebody waits for each of them."""
 _ONLY_AWS = Missing(reason="only AWS knows it, and a build asks no AWS")
 
 
@@ -45,7 +56,7 @@ def find(declared: Declared, variables: Mapping[str, str]) -> EnvironmentRef:
         UnresolvedReferenceError: An environment variable that one of them needs is not set.
         ConfigurationError: A variable holds something that is no account or no region.
     """
-    early = {(*declared.path, key) for key in ("account", "region")}
+    early = {(*declared.path, key) for key in ("account", "region", "profile")}
     needed = {path: ref for path, ref in _referring(declared).items() if path in early}
     resolutions = _from_variables(needed.values(), variables)
     _require_resolved(declared, needed, resolutions, "")
@@ -60,7 +71,15 @@ def find(declared: Declared, variables: Mapping[str, str]) -> EnvironmentRef:
         account=environment.account,
         region=environment.region,
         sandbox=environment.sandbox,
+        profile=_profile(declared, environment.profile),
     )
+
+
+def _profile(declared: Declared, name: str) -> Profile | None:
+    path = (*declared.path, "profile")
+    document = declared.document
+    where = f"{document.path}:{line_of(path, document.lines)} {dotted(path)}"
+    return Profile(name=name, where=where) if name else None
 
 
 def image(declared: Declared, variables: Mapping[str, str]) -> ImageSettings:
@@ -112,6 +131,7 @@ def resolve(
     _require_resolved(
         declared, referring, resolutions, f"{destination.account} {destination.region}"
     )
+    _require_readable(declared, referring, resolutions)
     table, problems = _checked(declared, resolutions)
     if table is not None:
         environment = table.environments[declared.name]
@@ -125,8 +145,33 @@ def resolve(
 
 
 def _referring(declared: Declared) -> dict[KeyPath, Reference]:
-    parsed = ((path, Reference.parse(text)) for path, text in declared.leaves())
-    return {path: ref for path, ref in parsed if ref is not None}
+    """What each key refers to; a parameter that is written later must be there before."""
+    referring: dict[KeyPath, Reference] = {}
+    for path, text in declared.leaves():
+        reference = image_parameter(text) if _is_written(path) else Reference.parse(text)
+        if reference is not None:
+            referring[path] = reference
+    return referring
+
+
+def _is_written(path: KeyPath) -> bool:
+    """Whether a key names a parameter that shipway writes: an environment's, or a service's."""
+    return path[0] == "environments" and path[-1] == _WRITTEN and len(path) in _WRITTEN_LEVELS
+
+
+def image_parameter(name: str) -> Reference | None:
+    """The parameter that ``image_parameter`` names; ``None`` where it names none."""
+    return Reference("ssm", name) if name else None
+
+
+def written_parameters(environment: EnvironmentTable) -> tuple[str, ...]:
+    """Every parameter that takes the delivered image: the environment's, then its services'."""
+    names = (
+        environment.image_parameter,
+        *(s.image_parameter for s in environment.services.values()),
+    )
+    references = (image_parameter(name) for name in names)
+    return tuple(dict.fromkeys(ref.parameter for ref in references if ref))
 
 
 def _from_variables(
@@ -168,6 +213,24 @@ def _require_resolved(
         )
 
 
+def _require_readable(
+    declared: Declared,
+    referring: Mapping[KeyPath, Reference],
+    resolutions: Mapping[Reference, Resolution],
+) -> None:
+    """No template can read a parameter that is encrypted as AWS::SSM::Parameter::Value<String>."""
+    problems = [
+        Problem(path=path, text=f"{ref} is a SecureString, which no stack reads: make it a String")
+        for path, ref in referring.items()
+        if _is_written(path)
+        and isinstance(resolution := resolutions.get(ref), Found)
+        and resolution.secret
+    ]
+    if problems:
+        document = declared.document
+        raise configuration_error(problems, path=document.path, lines=document.lines)
+
+
 def _unresolved(path: KeyPath, ref: Reference, missing: Missing, where: str) -> Problem:
     published = ", ".join(missing.published[:_MOST_NAMED])
     if len(missing.published) > _MOST_NAMED:
@@ -179,6 +242,8 @@ def _unresolved(path: KeyPath, ref: Reference, missing: Missing, where: str) -> 
         return Problem(path=path, text=f"{ref} is not set{suggestion}", more=similar)
     if missing is _ONLY_AWS:
         return Problem(path=path, text=f"{ref}: {missing.reason}")
+    if missing.there:
+        return Problem(path=path, text=f"{ref} {missing.reason}", more=missing.more)
     reason = f": {missing.reason}" if missing.reason else ""
     return Problem(
         path=path,
@@ -242,8 +307,9 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
         role=_last(declared.role),
         image=_image(table.name, table.image),
         services=tuple(
-            _service(key, service, declared.timeout) for key, service in declared.services.items()
+            _service(key, service, declared) for key, service in declared.services.items()
         ),
+        together=declared.together,
         sandbox=declared.sandbox,
         promote_from=declared.promote_from,
         promote_repository=declared.promote_repository,
@@ -256,6 +322,7 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
         ),
         sbom=declared.sbom,
         sign=declared.sign,
+        image_parameters=written_parameters(declared),
         evidence=EvidenceSettings(s3=table.evidence.s3, referrer=table.evidence.referrer),
     )
 
@@ -273,7 +340,16 @@ def _image(name: str, table: ImageTable) -> ImageSettings:
     )
 
 
-def _service(key: str, table: ServiceTable, timeout: int) -> Service:
+def _hold(table: ServiceTable, declared: EnvironmentTable) -> int:
+    """A service's own, the environment's, or what is usual there."""
+    if "hold" in table.model_fields_set:
+        return table.hold
+    if "hold" in declared.model_fields_set or not declared.sandbox:
+        return declared.hold
+    return SANDBOX_HOLD
+
+
+def _service(key: str, table: ServiceTable, declared: EnvironmentTable) -> Service:
     path = table.path if table.url else ""
     return Service(
         key=key,
@@ -284,12 +360,14 @@ def _service(key: str, table: ServiceTable, timeout: int) -> Service:
         consecutive=table.consecutive,
         interval=table.interval,
         verify_timeout=table.verify_timeout,
-        timeout=table.timeout if "timeout" in table.model_fields_set else timeout,
+        timeout=table.timeout if "timeout" in table.model_fields_set else declared.timeout,
         on_failure=table.on_failure,
         fail_fast_tasks=table.fail_fast_tasks,
         require_circuit_breaker=table.require_circuit_breaker,
         require_alarms=table.require_alarms,
         on_pause=table.on_pause,
+        hold=_hold(table, declared),
+        alarms=tuple(table.alarms),
     )
 
 

@@ -25,9 +25,11 @@ from shipway.observer import (
     Failed,
     Finished,
     Heading,
+    Holding,
     Noticed,
     Output,
     Planned,
+    PutBack,
     Rolling,
     Skipped,
     Started,
@@ -78,10 +80,8 @@ class ActionsConsole(TextConsole):
             case Output():
                 self._open(event.stage, event.stage)
                 self._untrusted((describe.output(event.line),))
-            case Rolling():
-                if self._changes.is_new(event):
-                    self._open(describe.DEPLOY, f"{describe.DEPLOY} {event.subject}")
-                    self._put((describe.rolling_line(event),))
+            case Rolling() | Holding():
+                self._progress(event)
             case Noticed():
                 self._open(event.stage, event.stage)
                 self._notice(event)
@@ -89,10 +89,19 @@ class ActionsConsole(TextConsole):
                 self._leave_group()
                 self._untrusted(self._lasting_lines(event) or ())
                 self._annotate(event)
-            case Heading() | Finished() | Skipped() | Concluded():
+            case Heading() | Finished() | Skipped() | PutBack() | Concluded():
                 self._leave_group()
                 self._put(self._lasting_lines(event) or ())
                 self._annotate(event)
+
+    def _progress(self, event: Rolling | Holding) -> None:
+        """Say how a rollout or a hold stands, where that is news."""
+        if isinstance(event, Rolling) and self._changes.is_new(event):
+            self._open(describe.DEPLOY, f"{describe.DEPLOY} {event.subject}")
+            self._put((describe.rolling_line(event),))
+        elif isinstance(event, Holding) and self._changes.is_new_hold(event):
+            self._open(describe.HOLD, f"{describe.HOLD} {event.subject}")
+            self._put((describe.holding_line(event),))
 
     def _notice(self, event: Noticed) -> None:
         if event.level == "warning" and self._warnings < _WARNINGS:

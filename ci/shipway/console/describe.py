@@ -14,11 +14,16 @@ from shipway.observer import (
     Failed,
     Finished,
     Heading,
+    Holding,
     Noticed,
+    PutBack,
     Rolling,
     Skipped,
     TaskCounts,
 )
+
+HOLD = "hold"
+"""The stage that :class:`~shipway.observer.Holding` belongs to."""
 
 DEPLOY = "deploy"
 """The stage that :class:`~shipway.observer.Rolling` belongs to; the event does not say it."""
@@ -188,6 +193,23 @@ def _unseen(event: Rolling) -> str:
         return ""
     since = f"nothing seen since {clock(event.unseen)}"
     return f"{since}: {' '.join(clean_lines(event.trouble))}" if event.trouble else since
+
+
+def put_back(event: PutBack) -> Line:
+    """What ran before is in service again."""
+    row = head((theme.BACK, "back"), DEPLOY, event.subject, text=event.text)
+    right = clock(event.seconds) if event.seconds is not None else ""
+    return Line(row=row, right=(right, "quiet"))
+
+
+def holding_line(event: Holding, mark: Segment = (theme.BEGIN, "busy")) -> Line:
+    """A hold in one line: ``held 22 s of 60   4/4 running``."""
+    facts = [f"held {event.held:.0f} s of {event.seconds:g}"]
+    if event.running is not None:
+        facts.append(f"{event.running}/{event.desired} running")
+    if event.trouble:
+        facts.append(" ".join(clean_lines(event.trouble)))
+    return Line(row=head(mark, HOLD, event.subject, text="   ".join(facts)))
 
 
 def rolling_mark(event: Rolling) -> Segment:

@@ -18,9 +18,11 @@ from shipway.observer import (
     Failed,
     Finished,
     Heading,
+    Holding,
     Noticed,
     Output,
     Planned,
+    PutBack,
     Rolling,
     Skipped,
     Started,
@@ -35,6 +37,7 @@ class Changes:
 
     def __init__(self) -> None:
         self._last: dict[str, tuple[tuple[object, ...], float]] = {}
+        self._held: dict[str, tuple[tuple[object, ...], float]] = {}
 
     def is_new(self, event: Rolling) -> bool:
         """Whether this one differs from the last told, or is the first for half a minute."""
@@ -43,6 +46,15 @@ class Changes:
         if last and last[0] == key and event.elapsed - last[1] < _HEARTBEAT:
             return False
         self._last[event.subject] = (key, event.elapsed)
+        return True
+
+    def is_new_hold(self, event: Holding) -> bool:
+        """The same of a hold: it is told when tasks or troubles change, and each half minute."""
+        key = (event.running, event.desired, event.trouble)
+        last = self._held.get(event.subject)
+        if last and last[0] == key and 0 <= event.held - last[1] < _HEARTBEAT:
+            return False
+        self._held[event.subject] = (key, event.held)
         return True
 
 
@@ -64,9 +76,11 @@ class TextConsole(Console):
                 lines = (describe.noticed(event, rolling_back=rolling_back),)
             case Failed():
                 lines = describe.failed(event, tuple(self.memory.outputs.pop(event.stage, ())))
+            case PutBack():
+                lines = (describe.put_back(event),)
             case Concluded():
                 lines = describe.concluded(event)
-            case Planned() | Started() | Output() | Rolling() | Evidenced():
+            case Planned() | Started() | Output() | Rolling() | Holding() | Evidenced():
                 lines = None
         return lines
 
@@ -116,6 +130,8 @@ class LinesConsole(TextConsole):
             yield describe.output(event.line)
         elif isinstance(event, Rolling) and self._changes.is_new(event):
             yield describe.rolling_line(event)
+        elif isinstance(event, Holding) and self._changes.is_new_hold(event):
+            yield describe.holding_line(event)
 
     def _stamped(self, lines: Iterable[Line]) -> None:
         stamp = clean(f"{self.clock.now():%H:%M:%S} ")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from shipway.console import describe, theme
 from shipway.console.layout import Line, Row, cut, fit
@@ -12,8 +12,10 @@ from shipway.observer import (
     Event,
     Failed,
     Finished,
+    Holding,
     Output,
     Planned,
+    PutBack,
     Rolling,
     Skipped,
     Started,
@@ -34,6 +36,7 @@ class RunningStage:
         text: What the plan said of it.
         rolling: How its rollout stood last.
         rolled_at: When that was reported, on the same clock.
+        holding: How its hold stood last.
         outputs: The last lines of the foreign tool.
     """
 
@@ -41,6 +44,7 @@ class RunningStage:
     text: str = ""
     rolling: Rolling | None = None
     rolled_at: float = 0.0
+    holding: Holding | None = None
     outputs: deque[str] = field(default_factory=lambda: deque(maxlen=_OUTPUTS))
 
 
@@ -66,23 +70,28 @@ class View:
         match event:
             case Planned(stages=stages):
                 self._coming = dict(stages)
-            case Started(stage=stage, subject=subject):
+            case Started(stage=stage):
                 text = self._coming.pop(stage, "")
-                self._running[stage, subject] = RunningStage(since=now, text=text)
+                self._running[stage, event.subject] = RunningStage(since=now, text=text)
             case Output(stage=stage, line=line):
                 for (name, _), run in self._running.items():
                     if name == stage:
                         run.outputs.append(line)
-            case Rolling():
-                self._roll(event, now)
-            case Finished(stage=stage, subject=subject) | Skipped(stage=stage, subject=subject):
-                self._end(stage, subject)
-            case Failed(stage=stage, subject=subject):
-                self._end(stage, subject)
+            case Rolling() | Holding():
+                self._progress(event, now)
+            case Finished() | Skipped() | Failed():
+                self._end(event.stage, event.subject)
+            case PutBack():
+                self._end(describe.DEPLOY, event.subject)
             case Concluded():
                 self._coming, self._running = {}, {}
-            case _:
-                pass
+
+    def _progress(self, event: Rolling | Holding, now: float) -> None:
+        if isinstance(event, Rolling):
+            self._roll(event, now)
+        else:
+            run = RunningStage(since=now - event.held)
+            self._running.setdefault((describe.HOLD, event.subject), run).holding = event
 
     def _roll(self, event: Rolling, now: float) -> None:
         self._coming.pop(describe.DEPLOY, None)
@@ -120,5 +129,13 @@ class View:
         if run.rolling:
             elapsed = run.rolling.elapsed + now - run.rolled_at
             return describe.rolling_block(run.rolling, spin=spin, elapsed=elapsed)
+        if run.holding:
+            return (self._held(run.holding, now - run.since, spin),)
         row = describe.head((spin, "busy"), stage, subject, text=run.text)
         return (Line(row=row, right=(describe.clock(now - run.since), "quiet")),)
+
+    @staticmethod
+    def _held(event: Holding, elapsed: float, spin: str) -> Line:
+        """A hold as it stands between two looks: time goes on, as far as it is to last."""
+        now = replace(event, held=min(max(event.held, elapsed), event.seconds))
+        return describe.holding_line(now, (spin, "busy"))

@@ -126,9 +126,16 @@ def pass_contract(
             broken += _other_commit(decision, trigger, commit)
             raise _refused(journal, rules.refusal(contract, trigger, broken))
         _same_commit(trigger, commit)
+        destination = resolve.find(declared.environment(decision.environment), context.variables)
+        automated = (
+            None
+            if destination.sandbox
+            else rules.by_hand_is_a_person(contract, decision, trigger, context.variables)
+        )
+        if automated is not None:
+            raise _refused(journal, automated)
         journal.note(facts.allowed_fact(decision))
         journal.environment = decision.environment
-        destination = resolve.find(declared.environment(decision.environment), context.variables)
         journal(_heading(trigger, destination, commit))
         authorization = Authorization(
             trigger=trigger,

@@ -1,6 +1,6 @@
 """A delivery, from the commit to the evidence, stage by stage, in order.
 
-trigger → release contract → environment → image → rollout → verification → evidence
+trigger → release contract → environment → image → rollout → verification → hold → evidence
 
 Every stage takes frozen values and gives frozen values; what reaches the outside is the context's.
 Whatever happens, the record is written and the last event says how it ended.
@@ -8,16 +8,17 @@ Whatever happens, the record is written and the last event says how it ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from shipway.config.environment import Environment
-from shipway.delivery import contract, exposure, facts, identity, verification
+from shipway.delivery import contract, exposure, facts, identity, image_parameter
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
 from shipway.delivery.image import Artifact
 from shipway.delivery.ports import Aws, DeliveryContext, EnvironmentContext
+from shipway.delivery.release import Release
 from shipway.delivery.stage import UNCHANGED, stage
 from shipway.errors import (
     CancelledError,
@@ -25,17 +26,15 @@ from shipway.errors import (
     TerminatedError,
 )
 from shipway.evidence.copies import BucketCopier, Copier, ReferrerCopier
-from shipway.evidence.facts.rollout import ResumedFact, ServiceFact, VerificationFact
+from shipway.evidence.facts.rollout import ResumedFact
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import secret_variables
 from shipway.image import publish as publishing
-from shipway.observer import Event, Noticed, Observer, Planned
+from shipway.observer import Noticed, Observer, Planned
 from shipway.policy.contract import Task
 from shipway.policy.facts import Overrides
 from shipway.rollout import plan as planning
 from shipway.rollout import resume as resuming
-from shipway.rollout.deploy import RolloutContext, release
-from shipway.rollout.report import ServiceReport
 from shipway.rollout.resume import HookAction
 from shipway.values import Commit, ImageReference
 
@@ -46,7 +45,6 @@ _ROWS: Mapping[Task, tuple[Task, ...]] = {
     "verify": ("verify",),
 }
 _IMAGE_ROW: tuple[Task, ...] = ("deploy", "verify")
-_UNVERIFIED = "the new revision is in service and was not verified: run verify to prove it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,19 +95,6 @@ def deliver(order: Order, context: DeliveryContext, observer: Observer) -> Deliv
     return ending.close("Delivered." if image else "Done.", image=image)
 
 
-@dataclass(frozen=True, slots=True)
-class _RolloutNotes:
-    """The journal, as a rollout knows it."""
-
-    journal: Journal
-
-    def __call__(self, event: Event) -> None:
-        self.journal(event)
-
-    def keep(self, reports: Sequence[ServiceReport]) -> None:
-        self.journal.note_all(ServiceFact, map(facts.service_fact, reports))
-
-
 class _Walk:
     """One delivery on its way."""
 
@@ -153,7 +138,8 @@ class _Walk:
         if environment.sign:
             self._ending.signer = environment_context.signer(environment.sign)
         if order.resume is not None:
-            return self._resume(order.resume, environment, aws)
+            release = self._release(environment, environment_context)
+            return self._resume(order.resume, environment, aws, release)
         gate = contract.GateContext(
             environment=environment, aws=aws, context=context, journal=journal
         )
@@ -163,13 +149,16 @@ class _Walk:
         with self._attestations(environment_context) as attestor:
             artifact = self._artifact(authorization, environment_context, attestor)
             image = artifact.provide(tasks, environment, order.image)
+            release = self._release(environment, environment_context)
             if image is not None and "deploy" in tasks:
                 named = order.image is not None
                 contract.pass_again(authorization, gate, image, named=named)
-                self._deploy(image, environment, aws)
+                self._deploy(image, environment, aws, release)
             if "verify" in tasks:
-                deployed = image is not None and "deploy" in tasks
-                self._verify(image, environment, aws, deployed=deployed)
+                release.verify(image.reference if image else None)
+            release.hold()
+            if image is not None and "deploy" in tasks:
+                self._keep(image.reference, environment, aws)
         return image.reference if image else None
 
     def _announce(self, tasks: tuple[Task, ...], *, alone: bool) -> None:
@@ -217,32 +206,41 @@ class _Walk:
             for key, text in exposure.differences(exposed, ports):
                 self._journal(Noticed(stage="deploy", subject=key, text=text, level="warning"))
 
-    def _deploy(self, image: publishing.PublishedImage, environment: Environment, aws: Aws) -> None:
+    def _release(
+        self, environment: Environment, environment_context: EnvironmentContext
+    ) -> Release:
+        return Release(
+            environment,
+            environment_context.aws,
+            self._context,
+            self._journal,
+            longest_hold=environment_context.longest_hold,
+        )
+
+    def _deploy(
+        self,
+        image: publishing.PublishedImage,
+        environment: Environment,
+        aws: Aws,
+        release: Release,
+    ) -> None:
         with stage("deploy", self._journal, self._context.clock, quiet=True) as running:
             steps = planning.plan(aws.ecs, environment, image.reference)
             for step in steps:
                 self._journal.hide(step.live.secret_values)
+            release.check_alarms(steps)
             # From here on the release tells how each service fares, failures with their cause.
             running.reported = True
-            release(
-                steps, image.reference, image.platforms, self._rollout_context(environment, aws)
-            )
-
-    def _rollout_context(self, environment: Environment, aws: Aws) -> RolloutContext:
-        return RolloutContext(
-            ecs=aws.ecs,
-            logs=aws.logs,
-            cluster=environment.cluster,
-            clock=self._context.clock,
-            journal=_RolloutNotes(self._journal),
-        )
+            release.roll_out(steps, image.reference, image.platforms)
 
     def _resume(
-        self, action: HookAction, environment: Environment, aws: Aws
+        self, action: HookAction, environment: Environment, aws: Aws, release: Release
     ) -> ImageReference | None:
         """Answer every PAUSE hook of the environment, and watch what comes of it."""
         with stage("deploy", self._journal, self._context.clock) as running:
             waiting = resuming.waiting(aws.ecs, environment)
+            steps = tuple(paused.step for paused in waiting)
+            release.check_alarms(steps)
             for paused in waiting:
                 resuming.answer(aws.ecs, paused, action)
                 text = f"answered hook {paused.hook.id} at {paused.stage}: {action}"
@@ -254,31 +252,17 @@ class _Walk:
             self._journal.about(image)
             self._journal.note_all(ResumedFact, map(facts.resumed_fact, waiting))
             platforms = aws.repository(environment).platforms(image.digest)
-            steps = tuple(paused.step for paused in waiting)
-            release(steps, image, platforms, self._rollout_context(environment, aws))
+            release.roll_out(steps, image, platforms)
+        release.hold()
+        self._keep(image, environment, aws)
         return image
 
-    def _verify(
-        self,
-        image: publishing.PublishedImage | None,
-        environment: Environment,
-        aws: Aws,
-        *,
-        deployed: bool,
-    ) -> None:
-        # Ctrl-C takes back no rollout that is done; whoever pressed it may think so.
-        after = _UNVERIFIED if deployed else UNCHANGED
-        with stage("verify", self._journal, self._context.clock, quiet=True, interrupted=after):
-            verified = verification.verify(
-                environment,
-                ecs=aws.ecs,
-                images=aws.repository(environment),
-                prober=self._context.prober,
-                clock=self._context.clock,
-                observer=self._journal,
-                shipped=image.reference if image else None,
+    def _keep(self, image: ImageReference, environment: Environment, aws: Aws) -> None:
+        """Have the next stack update find this image; after all that may still refuse it."""
+        if environment.image_parameters:
+            image_parameter.keep_image(
+                environment, image, aws.parameters, self._context.clock, self._journal
             )
-        self._journal.note_all(VerificationFact, map(facts.verification_fact, verified))
 
 
 def _tasks(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
@@ -303,7 +287,8 @@ def _planned(tasks: tuple[Task, ...]) -> tuple[tuple[str, str], ...]:
         "deploy": "pinned by digest, watched until it holds",
         "verify": "the running tasks' digests, then the address",
     }
-    return (("identity", "who AWS says we are"), *((task, words[task]) for task in tasks))
+    held = (("hold", "whether it stays good"),) if "deploy" in tasks else ()
+    return (("identity", "who AWS says we are"), *((task, words[task]) for task in tasks), *held)
 
 
 def _copiers(environment: Environment, aws: Aws) -> Iterator[Copier]:

@@ -97,4 +97,6 @@ def last_words(error: ShipwayError) -> str:
     if isinstance(error, RefusedError):
         late = "Refused: nothing was rolled out."
         return late if error.late else "Refused: nothing was built or changed."
+    if error.aftermath:
+        return f"Release failed: {error.aftermath}."
     return f"Release failed: {error.kind.replace('-', ' ')}."

@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
 from shipway.config import resolve
 from shipway.config.environment import Environment
+from shipway.config.references import Found, Reference, References, Resolution
 from shipway.delivery.contract import Authorization
 from shipway.delivery.facts import environment_fact
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.evidence.journal import Journal
+
+
+@dataclass(frozen=True, slots=True)
+class _Unrecorded:
+    """What is published, with every SecureString hidden from all that is told or recorded."""
+
+    published: References
+    journal: Journal
+
+    def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
+        resolutions = self.published.resolve(references)
+        self.journal.hide(
+            resolution.text
+            for resolution in resolutions.values()
+            if isinstance(resolution, Found) and resolution.secret
+        )
+        return resolutions
 
 
 def resolve_environment(
@@ -20,6 +41,7 @@ def resolve_environment(
         ConfigurationError: A published value is not what it must be.
     """
     declared = authorization.declared.environment(authorization.destination.name)
-    environment = resolve.resolve(declared, variables=context.variables, published=aws.published)
+    published = _Unrecorded(aws.published, journal)
+    environment = resolve.resolve(declared, variables=context.variables, published=published)
     journal.note(environment_fact(environment))
     return environment

@@ -31,9 +31,12 @@ from shipway.evidence.facts.image import (
     WaiverFact,
 )
 from shipway.evidence.facts.rollout import (
+    CauseFact,
     ConclusionFact,
     DiagnosisFact,
+    HoldFact,
     LastSeenFact,
+    PutBackFact,
     ResumedFact,
     RolloutVerdictFact,
     ServiceFact,
@@ -45,6 +48,9 @@ from shipway.image.scan import Decision, Scan
 from shipway.policy.contract import Grant, Refused
 from shipway.policy.facts import BeforeBuild, LiveRelease, VerifiedRelease
 from shipway.policy.trigger import Trigger
+from shipway.rollout.diagnosis.diagnosis import Block
+from shipway.rollout.hold.judge import HoldState
+from shipway.rollout.put_back import Return
 from shipway.rollout.report import ServiceReport
 from shipway.rollout.resume import Waiting
 
@@ -202,16 +208,51 @@ def service_fact(report: ServiceReport) -> ServiceFact:
         conclusion=same(ConclusionFact, outcome) if outcome else None,
         announced_at=to_json(outcome.announced) if outcome and seen is None else None,
         looks=report.looks,
-        diagnosis=tuple(
-            DiagnosisFact(kind=block.kind, title=block.title, details=block.details)
-            for block in report.diagnosis
-        ),
+        diagnosis=_diagnosis_facts(report.diagnosis),
         last_seen=same(
             LastSeenFact,
             {"running": seen.running, "pending": seen.pending, "deployments": seen.deployments},
         )
         if seen
         else None,
+    )
+
+
+def _diagnosis_facts(blocks: Sequence[Block]) -> tuple[DiagnosisFact, ...]:
+    return tuple(
+        DiagnosisFact(kind=block.kind, title=block.title, details=block.details) for block in blocks
+    )
+
+
+def hold_fact(state: HoldState, asked: float, blocks: Sequence[Block]) -> HoldFact:
+    """Whether a service stayed good; ``asked`` is for how many seconds delivery.toml wants it."""
+    outcome = state.outcome
+    return HoldFact(
+        key=state.target.subject,
+        asked=asked,
+        seconds=state.target.seconds,
+        held=round(state.held, 1),
+        end=outcome.end if outcome else "",
+        text=outcome.text if outcome else "",
+        cause=same(CauseFact, outcome.cause) if outcome and outcome.cause else None,
+        alarms=state.target.alarms,
+        looks=state.looks,
+        diagnosis=_diagnosis_facts(blocks),
+    )
+
+
+def put_back_fact(returned: Return) -> PutBackFact:
+    """What became of a service that was to go back."""
+    return PutBackFact(
+        key=returned.subject,
+        service=returned.service,
+        left=returned.left,
+        task_definition=returned.task_definition,
+        why=returned.why,
+        end=returned.end,
+        text=returned.text,
+        deployment_id=returned.deployment_id,
+        conclusion=same(ConclusionFact, returned.outcome) if returned.outcome else None,
     )
 
 

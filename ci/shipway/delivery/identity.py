@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
+
 from shipway.config.environment import Environment
 from shipway.delivery.contract import Authorization
 from shipway.delivery.environment import resolve_environment
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
-from shipway.errors import ConfigurationError, IdentityError
+from shipway.errors import AccessDeniedError, ConfigurationError, IdentityError
 from shipway.evidence.facts.gate import IdentityFact
 from shipway.evidence.journal import Journal
+from shipway.policy.compile import people
 from shipway.policy.requirements import ANYBODY
 from shipway.values import Identity
 
 # STS and IAM key prefixes: IAM User Guide, "IAM identifiers", "Understanding unique ID prefixes".
 _SHORT_LIVED = "ASIA"
+# STS API Reference, AssumeRole: RoleSessionName.
+_NO_SESSION = re.compile(r"[^A-Za-z0-9+=,.@_-]+")
+_LONGEST_SESSION_NAME = 64
 
 
 def pass_identity(
@@ -24,13 +30,19 @@ def pass_identity(
 
     Gives the environment with every reference resolved against what its infrastructure publishes.
 
+    A person whom the contract names as one of its people goes on as the role that it gives them.
+
     Raises:
+        AccessDeniedError: That role does not take the person, or one of their rights lacks.
         IdentityError: Another account or role, or a long-lived key where none may be.
         CredentialsError: There are no credentials, or they ran out.
         UnresolvedReferenceError: Something that delivery.toml refers to is not published.
         ConfigurationError: A published value is not what it must be.
     """
     with stage("identity", journal, context.clock) as running:
+        person = aws.identity()
+        if _assumes(authorization, person):
+            _assume(authorization, aws, person)
         identity, key = aws.identity(), aws.access_key_id()
         short = _short_lived(identity, key)
         journal.note(
@@ -53,6 +65,48 @@ def pass_identity(
         _same_role(environment, identity, authorization)
         running.text = f"assumed role {identity.role}" if identity.role else identity.arn
     return environment
+
+
+def _assumes(authorization: Authorization, person: Identity) -> bool:
+    """Whether a person is still to become the role that the contract gives to people."""
+    environment_policy = authorization.environment_policy
+    return (
+        authorization.trigger.by_hand
+        and environment_policy.makes_by_hand_role
+        and person.role != environment_policy.by_hand_role
+    )
+
+
+def _assume(authorization: Authorization, aws: Aws, person: Identity) -> None:
+    environment_policy, destination = authorization.environment_policy, authorization.destination
+    if person.account not in people.accounts_of(environment_policy):
+        _right_account(person, authorization)
+    if not _short_lived(person, aws.access_key_id()):
+        _may_be_long_lived(person, authorization)
+    partition = person.arn.split(":")[1]
+    path, name = environment_policy.role_path, environment_policy.by_hand_role
+    role = f"arn:{partition}:iam::{destination.account}:role{path}{name}"
+    try:
+        aws.assume(role, _session_name(person))
+    except AccessDeniedError as denied:
+        principals = ", ".join(environment_policy.by_hand_principals)
+        raise AccessDeniedError(
+            denied.what,
+            where=denied.where,
+            details=(f"it trusts {principals}; you are {person.arn}", *denied.details),
+            remedy="let your own permissions hold that statement, or sign in as somebody whom "
+            f"{authorization.contract.path} names; nothing was changed. The role is made by: "
+            f"nox -s bootstrap -- --env {destination.name} --apply",
+        ) from denied
+
+
+def _session_name(person: Identity) -> str:
+    """The person's own name in the role's session, and so in CloudTrail and in the record.
+
+    The session of a permission set has the name of whoever signed in; a user has their own.
+    """
+    name = _NO_SESSION.sub("-", person.arn.rpartition("/")[2])[:_LONGEST_SESSION_NAME]
+    return name if len(name) > 1 else f"{name or 'person'}-by-hand"
 
 
 def _short_lived(identity: Identity, key: str) -> bool:

@@ -9,7 +9,6 @@ from typing import Protocol
 
 from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import References
-from shipway.delivery.verification import Prober
 from shipway.evidence.copies import ObjectStore
 from shipway.image.build import Builder
 from shipway.image.publish import ImageRepository, PromotionTarget
@@ -18,7 +17,7 @@ from shipway.image.sbom import Cataloguer, NoCataloguer
 from shipway.image.scan import Scans
 from shipway.image.signing import Signer, no_signer
 from shipway.policy.facts import History, TokenSource
-from shipway.rollout.ports import Ecs, Logs
+from shipway.rollout.ports import Alarms, Ecs, Logs, Prober
 from shipway.util.clock import Clock
 from shipway.values import Commit, Digest, Identity
 
@@ -32,6 +31,18 @@ class ImageStore(PromotionTarget, Scans, Attachments, Protocol):
 
     def tags(self, digest: Digest) -> tuple[str, ...]:
         """The tags of an image, sorted; none where it is not there."""
+        ...
+
+
+class ImageParameters(Protocol):
+    """SSM parameters that a stack takes its image from."""
+
+    def write(self, name: str, value: str) -> int:
+        """Give a parameter that is there another value; the answer is its new version.
+
+        Raises:
+            ShipwayError: It cannot be written.
+        """
         ...
 
 
@@ -49,8 +60,18 @@ class Aws(Protocol):
         ...
 
     @property
+    def alarms(self) -> Alarms:
+        """Its alarms."""
+        ...
+
+    @property
     def objects(self) -> ObjectStore:
         """Its buckets."""
+        ...
+
+    @property
+    def parameters(self) -> ImageParameters:
+        """The parameters that name the delivered image."""
         ...
 
     @property
@@ -64,6 +85,15 @@ class Aws(Protocol):
 
     def access_key_id(self) -> str:
         """The key id in use."""
+        ...
+
+    def assume(self, role: str, session: str) -> None:
+        """Go on as another role, by its ARN, for every later call.
+
+        Args:
+            role: The role's ARN.
+            session: What the session is to be called: 2 to 64 of ``A-Za-z0-9+=,.@_-``.
+        """
         ...
 
     def repository(self, environment: Environment) -> ImageStore:
@@ -102,6 +132,8 @@ class EnvironmentContext:
         stand_ins: Base images that are not what their name says, and what they are; recorded.
         cataloguer: Finds out what is in an image.
         signer: Opens what the environment's ``sign`` names.
+        longest_hold: The most seconds of ``hold``, for rehearsals; ``None`` where delivery.toml
+            alone says it.
     """
 
     account: Callable[[], Aws]
@@ -110,6 +142,7 @@ class EnvironmentContext:
     stand_ins: Mapping[str, str] = field(default_factory=dict)
     cataloguer: Cataloguer = field(default_factory=NoCataloguer)
     signer: Callable[[str], Signer] = no_signer
+    longest_hold: float | None = None
 
     @property
     def aws(self) -> Aws:

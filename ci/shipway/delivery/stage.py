@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shipway.errors import CancelledError, RefusedError, ShipwayError
+from shipway.errors import CancelledError, RefusedError, ShipwayError, VerificationError
 from shipway.observer import Detail, Failed, Finished, Observer, Started
 from shipway.util.clock import Clock
 
@@ -74,9 +74,11 @@ def details_of(error: ShipwayError) -> tuple[Detail, ...]:
     """An error's place, its further lines, and what to do, each under its label."""
     # A refusal's table of rules stands by itself, as the console draws an empty label.
     details_label = "" if isinstance(error, RefusedError) else "said"
+    log = error.log if isinstance(error, VerificationError) else ()
     parts = (
         ("where", (error.where,) if error.where else ()),
         (details_label, error.details),
+        ("log", log),
         ("next", (error.remedy,) if error.remedy else ()),
     )
     return tuple(Detail(label=label, lines=lines) for label, lines in parts if lines)

@@ -18,19 +18,12 @@ from shipway.errors import VerificationError
 from shipway.observer import Finished, Noticed, Observer, Started
 from shipway.rollout.diagnosis.reasons import read
 from shipway.rollout.judge.terms import FetchPlan
-from shipway.rollout.ports import Ecs
+from shipway.rollout.log_tails import last_lines
+from shipway.rollout.ports import Ecs, Logs, Prober
 from shipway.rollout.snapshot import Snapshot, Task
 from shipway.rollout.task_definition import TaskDefinition
 from shipway.util.clock import Clock
 from shipway.values import Digest, HttpAnswer, ImageReference
-
-
-class Prober(Protocol):
-    """Asks an address once."""
-
-    def get(self, url: str, seconds: float) -> HttpAnswer:
-        """One GET without following redirects; never raises for what the network does."""
-        ...
 
 
 class PlatformIndex(Protocol):
@@ -61,6 +54,7 @@ def verify(
     clock: Clock,
     observer: Observer,
     shipped: ImageReference | None = None,
+    logs: Logs | None = None,
 ) -> tuple[VerifiedService, ...]:
     """Verify every service of an environment.
 
@@ -72,6 +66,7 @@ def verify(
         clock: The time.
         observer: Is told of every service.
         shipped: What must run; without it, what each service's task definition pins.
+        logs: Where the reason may stand; without it none is told.
 
     Raises:
         VerificationError: A task carries another digest, nothing is pinned, a task failed while
@@ -92,13 +87,17 @@ def verify(
         image = _pinned(definition, service, shipped)
         platforms = images.platforms(image.digest)
         running = _same_digest(snapshot, service, image, platforms, named=shipped is not None)
-        answers, silent = _answers(service, prober, clock, observer)
-        if answers:
-            fetch = FetchPlan(stopped=True)
-            later = ecs.complete(environment.cluster, service.service, glance, fetch)
-            _stayed_up(later, service, running)
-        if silent is not None:
-            raise silent
+        answers: tuple[HttpAnswer, ...] = ()
+        if snapshot.desired:
+            reading = _LogReader(logs, definition, service.container, clock)
+            answers, silent = _answers(service, prober, clock, observer)
+            if answers:
+                fetch = FetchPlan(stopped=True)
+                later = ecs.complete(environment.cluster, service.service, glance, fetch)
+                _stayed_up(later, service, running, reading)
+            if silent is not None:
+                silent.log = reading.last_lines(running)
+                raise silent
         seconds = (clock.now() - began).total_seconds()
         verified.append(
             VerifiedService(
@@ -108,6 +107,22 @@ def verify(
         text = _describe(verified[-1], named=shipped is not None)
         observer(Finished(stage="verify", subject=service.key, text=text, seconds=seconds))
     return tuple(verified)
+
+
+@dataclass(frozen=True, slots=True)
+class _LogReader:
+    """Reads what the tasks of one service said last."""
+
+    logs: Logs | None
+    definition: TaskDefinition
+    container: str
+    clock: Clock
+
+    def last_lines(self, tasks: Sequence[Task]) -> tuple[str, ...]:
+        """As people read them; none where there are none, or no log to read."""
+        if self.logs is None:
+            return ()
+        return last_lines(self.logs, self.definition, self.container, tasks, self.clock)
 
 
 def _in_service(glance: Snapshot, service: Service) -> None:
@@ -164,6 +179,8 @@ def _same_digest(
         raise VerificationError(
             f"no task of {service.key} is running where {snapshot.desired} should be",
             where=service.service,
+            subject=service.key,
+            at_fault=True,
             remedy="see the service's events in ECS",
         )
     good = {image.digest.value, *(digest.value for digest in platforms)}
@@ -179,6 +196,8 @@ def _same_digest(
         raise VerificationError(
             f"{len(strays)} of {len(running)} tasks of {service.key} do not run {due}",
             where=service.service,
+            subject=service.key,
+            at_fault=True,
             details=(f"task {task.id} runs {digest or 'an unknown digest'}", f"{label}: {image}"),
             remedy="an older deployment may still be draining; verify again, then see the tasks",
         )
@@ -194,7 +213,9 @@ def _seen(snapshot: Snapshot, service: Service) -> None:
         )
 
 
-def _stayed_up(later: Snapshot, service: Service, running: Sequence[Task]) -> None:
+def _stayed_up(
+    later: Snapshot, service: Service, running: Sequence[Task], reading: _LogReader
+) -> None:
     """None of the tasks that ran when it began has failed by now.
 
     One that ECS stopped to scale or to replace it has not failed.
@@ -207,6 +228,9 @@ def _stayed_up(later: Snapshot, service: Service, running: Sequence[Task]) -> No
         raise VerificationError(
             f"{len(failed)} of {len(before)} tasks of {service.key} failed while it was verified",
             where=service.service,
+            subject=service.key,
+            at_fault=True,
+            log=reading.last_lines([task for task, _ in failed]),
             details=tuple(f"task {task.id}: {why.text} ({why.ecs})" for task, why in failed),
             remedy="it came up and does not stay up: see its logs, "
             "then roll back by deploying the earlier image with --image",
@@ -250,6 +274,8 @@ def _answers(
                 f"{service.key} did not answer {service.expected_status} "
                 f"{service.consecutive} times in a row within {service.verify_timeout} s",
                 where=service.url,
+                subject=service.key,
+                at_fault=True,
                 details=_counted(answers),
                 remedy="the new revision is in service and answers wrongly: see its logs, "
                 "then roll back by deploying the earlier image with --image",
@@ -270,7 +296,8 @@ def _describe(verified: VerifiedService, *, named: bool) -> str:
         # Nothing was shipped here: the service's own task definition is all that is known.
         tasks += f"{verified.image.digest.short}, the service's task definition"
     if not verified.answers:
-        return f"{tasks}; no url to ask"
+        unasked = "desired count 0: not asked" if verified.service.url else "no url to ask"
+        return f"{tasks}; {unasked}"
     return (
         f"{tasks}; GET {verified.service.url} {verified.service.expected_status}, "
         f"{verified.service.consecutive} in a row"

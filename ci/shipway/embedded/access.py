@@ -51,16 +51,21 @@ class Access:
             **dict(self._of_layer(layer)),
             **dict(self._of_source(wanted.source, declared)),
         }
-        role = self.contract.environment_policy(layer.environment).role
+        environment_policy = self.contract.environment_policy(layer.environment)
         return replace(
             layer,
-            role=role,
+            role=f"{environment_policy.role_path}{environment_policy.role}".removeprefix("/"),
             access=access,
-            access_stack=bootstrap_template.stack_of(role),
+            access_stack=bootstrap_template.stack_name(self.contract, layer.environment),
             access_parameters={
                 name: value
                 for name, value in values.items()
                 if bootstrap_template.takes(access, name)
+            },
+            lookups={
+                name: text
+                for name, text in layer.lookups.items()
+                if name == "Repository" or bootstrap_template.takes(access, name)
             },
         )
 

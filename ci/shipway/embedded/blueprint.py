@@ -69,13 +69,21 @@ class Blueprint:
         return next(layer for layer in self.plan.layers if layer.environment == environment)
 
 
-def draw(contract: Contract, delivery: DeliveryFile, *, dockerfile: str = "") -> Blueprint:
+def draw(
+    contract: Contract,
+    delivery: DeliveryFile,
+    *,
+    dockerfile: str = "",
+    templates: Mapping[str, Mapping[str, str]] | None = None,
+) -> Blueprint:
     """Plan the world for a repository.
 
     Args:
         contract: The release contract.
         delivery: What delivery.toml says.
         dockerfile: The Dockerfile's text, whose EXPOSE is the port where none is written.
+        templates: Environment → file → text of the templates that it runs instead of a layer of
+            the sandbox's own.
 
     Raises:
         ConfigurationError: Something in delivery.toml cannot stand in the sandbox, or contradicts
@@ -99,6 +107,7 @@ def draw(contract: Contract, delivery: DeliveryFile, *, dockerfile: str = "") ->
             name,
             account=accounts[name],
             compute=compute_tables(tables, sandboxes, port),
+            templates=(templates or {}).get(name, {}),
         )
         first = all(layer.account != drawn.account for layer in layers)
         access = Access(contract=rendered, accounts=accounts, provider=first)

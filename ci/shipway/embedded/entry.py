@@ -18,6 +18,7 @@ from shipway.errors import SandboxError
 from shipway.util.disk import writing
 
 if TYPE_CHECKING:
+    from shipway.config.load import DeliveryFile
     from shipway.embedded.blueprint import Blueprint
     from shipway_sandbox.world import World
 
@@ -154,7 +155,32 @@ def embedded(root: Path, cache: Path) -> Embedded:
     text = dockerfile.read_text("utf-8", "replace") if dockerfile.is_file() else ""
     return Embedded(
         root=root,
-        blueprint=draw(contract, delivery, dockerfile=text),
+        blueprint=draw(contract, delivery, dockerfile=text, templates=_templates(root, delivery)),
         cache=cache,
         dockerfiles=(dockerfile,),
     )
+
+
+def _templates(root: Path, delivery: DeliveryFile) -> dict[str, dict[str, str]]:
+    """Environment → file → text of every template that delivery.toml names.
+
+    Raises:
+        ConfigurationError: A file is not there or cannot be read; ``details`` names the key.
+    """
+    from shipway.config.problems import Problem, configuration_error  # noqa: PLC0415  # as above
+
+    document = delivery.document
+    texts: dict[str, dict[str, str]] = {}
+    problems = []
+    for name in delivery.names:
+        files = document.table["environments"][name].get("template", [])
+        for file in [files] if isinstance(files, str) else files:
+            try:
+                texts.setdefault(name, {})[file] = (root / file).read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as error:
+                reason = getattr(error, "strerror", None) or "is no text in UTF-8"
+                text = f"{file} cannot be read: {reason}; write it first (cdk synth), or correct it"
+                problems.append(Problem(path=("environments", name, "template"), text=text))
+    if problems:
+        raise configuration_error(problems, path=document.path, lines=document.lines)
+    return texts

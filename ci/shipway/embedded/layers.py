@@ -12,10 +12,13 @@ from shipway.config.load import DeliveryFile
 from shipway.config.models import ComputeTable, ServiceTable
 from shipway.config.references import Reference
 from shipway.policy.compile import resources
-from shipway_sandbox.plan import Layer, ServicePlan, SidecarPlan
+from shipway.policy.compile.trust import camel
+from shipway_sandbox.plan import Layer, OwnTemplate, ServicePlan, SidecarPlan
 
 REGION: Final = "eu-west-1"
 """Where an environment is whose region only a variable says."""
+_STACK: Final = r"[A-Za-z][A-Za-z0-9-]{0,127}"
+"""CloudFormation API Reference, CreateStack: StackName."""
 _BALANCER_LENGTH: Final = 32
 """Elastic Load Balancing API Reference, CreateLoadBalancer: Name."""
 
@@ -36,7 +39,12 @@ def compute_tables(
 
 
 def layer_of(
-    delivery: DeliveryFile, name: str, *, account: str, compute: Mapping[str, ComputeTable]
+    delivery: DeliveryFile,
+    name: str,
+    *,
+    account: str,
+    compute: Mapping[str, ComputeTable],
+    templates: Mapping[str, str],
 ) -> Layer:
     """The compute layer of an environment; its deploy role is added by :mod:`.access`.
 
@@ -45,6 +53,7 @@ def layer_of(
         name: The environment.
         account: Its account: twelve digits.
         compute: What the sandbox runs for each service, by its key.
+        templates: The environment's own templates: file → text.
     """
     table = delivery.document.table["environments"][name]
     own = f"{delivery.name}-{name}"
@@ -71,7 +80,7 @@ def layer_of(
         execution_role=f"{own}-execution",
         task_role=f"{own}-task",
         services=services,
-        parameters={ref.name: value for ref, value in held.items() if ref.scheme == "ssm"},
+        parameters={plain(ref): value for ref, value in held.items() if ref.scheme == "ssm"},
         outputs=stacks,
         stand_ins={
             parameter: value
@@ -79,7 +88,64 @@ def layer_of(
             for parameter, value in _stand_ins(service, compute.get(service.key))
         },
         buckets=_buckets(delivery),
+        templates=tuple(_own(templates, stacks, own)),
+        template_parameters=dict(table.get("template_parameters", {})),
+        image_parameters=resources.image_parameters(table),
+        selectors=_selectors(held),
+        lookups=_lookups(table),
     )
+
+
+def _selectors(held: Mapping[Reference, str]) -> dict[str, tuple[str, ...]]:
+    """Parameters of which a version or a label is asked for."""
+    selected: dict[str, tuple[str, ...]] = {}
+    for reference in held:
+        if reference.scheme == "ssm" and reference.selector:
+            name = plain(reference)
+            selected[name] = (*selected.get(name, ()), reference.selector)
+    return selected
+
+
+def _own(
+    templates: Mapping[str, str], stacks: Mapping[str, object], own: str
+) -> Iterator[OwnTemplate]:
+    """Templates with the names of their stacks.
+
+    ``cdk synth`` names a file as its stack; of another one, the stack is what delivery.toml refers
+    to, where that is one stack alone.
+    """
+    for file, text in templates.items():
+        name = file.rpartition("/")[2]
+        stem = name.partition(".")[0]
+        if name.endswith(".template.json") or stem in stacks:
+            stack = stem
+        else:
+            stack = next(iter(stacks)) if len(stacks) == 1 and len(templates) == 1 else ""
+        if not re.fullmatch(_STACK, stack):
+            stack = own if len(templates) == 1 else re.sub(r"[^A-Za-z0-9]+", "-", f"{own}-{stem}")
+        yield OwnTemplate(stack=stack, file=file, text=text)
+
+
+def _lookups(table: Mapping[str, Any]) -> dict[str, str]:
+    """What an environment says of the things that a deploy role is about."""
+    named = {"Repository": str(table["repository"]), "Cluster": str(table["cluster"])}
+    for key, service in table["services"].items():
+        named[f"Service{camel(key)}"] = str(service["service"])
+    return {name: _as_asked(text) for name, text in named.items()}
+
+
+def _as_asked(text: str) -> str:
+    """A reference as AWS is asked for it; anything else as it is."""
+    reference = Reference.parse(text)
+    if reference is None or reference.scheme != "ssm":
+        return text
+    return f"ssm:{reference.parameter}"
+
+
+def plain(reference: Reference) -> str:
+    """A parameter's name as PutParameter takes it: no ARN, no version, no label."""
+    name = reference.unversioned.rpartition(":parameter")[2]
+    return name.removeprefix("/") if name.count("/") == 1 else name
 
 
 def named(text: str, own: str, shape: Any) -> str:
@@ -149,6 +215,8 @@ def _buckets(delivery: DeliveryFile) -> tuple[str, ...]:
 def _held(delivery: DeliveryFile, name: str) -> Iterator[tuple[Reference, str]]:
     """Every reference of an environment that AWS answers, and what the world publishes there."""
     declared = delivery.environment(name)
+    for parameter in resources.image_parameters(delivery.document.table["environments"][name]):
+        yield Reference("ssm", parameter), "text:no-release-yet"
     for path, text in declared.leaves():
         reference = Reference.parse(text)
         if reference is None or reference.scheme == "env":

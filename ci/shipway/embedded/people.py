@@ -43,7 +43,9 @@ def with_people(
         asked = policies.get(name, EnvironmentPolicy(environment=name))
         by_hand = "" if asked.by_hand_role == ANYBODY else asked.by_hand_role
         role = by_hand or asked.role or f"{project}-deploy-{name}"
-        policies[name] = replace(asked, role=role, github_environment=name)
+        policies[name] = replace(
+            asked, role=role, by_hand_role="", by_hand_principals=(), github_environment=name
+        )
     return replace(
         contract,
         source=source,

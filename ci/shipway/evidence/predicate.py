@@ -42,6 +42,9 @@ from shipway.evidence.facts.image import (
     WaiversFileFact,
 )
 from shipway.evidence.facts.rollout import (
+    HoldFact,
+    ImageParameterFact,
+    PutBackFact,
     ResumedFact,
     ServiceFact,
     VerificationFact,
@@ -146,6 +149,9 @@ class DeliveryFacts(Fact):
     services: tuple[ServiceFact, ...] = ()
     resumed: tuple[ResumedFact, ...] = ()
     verification: tuple[VerificationFact, ...] = ()
+    image_parameters: tuple[ImageParameterFact, ...] = ()
+    holds: tuple[HoldFact, ...] = ()
+    put_back: tuple[PutBackFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from typing import Any, Final, Self, get_args
 
 from shipway.evidence import codec
 from shipway.evidence.canonical_json import moment, to_json
-from shipway.observer import Event, Output, Rolling
+from shipway.observer import Event, Holding, Output, Rolling
 from shipway.util.clock import Clock
 
 KINDS: Final[Mapping[str, type[Event]]] = {
@@ -61,7 +61,7 @@ class Timeline:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._entries: list[TimelineEntry] = []
-        self._rolling: dict[str, Rolling] = {}
+        self._progress: dict[tuple[type, str], Rolling | Holding] = {}
         self._lock = Lock()
 
     @property
@@ -70,17 +70,22 @@ class Timeline:
         return tuple(self._entries)
 
     def add(self, event: Event) -> None:
-        """Keep an event; of a rollout's progress only what moved."""
+        """Keep an event; of the progress of a rollout or a hold only what moved."""
         at = moment(self._clock.now())
         with self._lock:
-            if isinstance(event, Rolling) and not self._moved(event):
+            if isinstance(event, (Rolling, Holding)) and not self._moved(event):
                 return
             kind = type(event).__name__.lower()
             self._entries.append(TimelineEntry(at=at, kind=kind, event=event))
 
-    def _moved(self, event: Rolling) -> bool:
+    def _moved(self, event: Rolling | Holding) -> bool:
         """Whether progress differs from the last one of that service, elapsed time aside."""
-        still = replace(event, elapsed=0.0)
-        moved = self._rolling.get(event.subject) != still
-        self._rolling[event.subject] = still
+        still: Rolling | Holding
+        if isinstance(event, Rolling):
+            still = replace(event, elapsed=0.0)
+        else:
+            still = replace(event, held=0.0)
+        key = (type(event), event.subject)
+        moved = self._progress.get(key) != still
+        self._progress[key] = still
         return moved

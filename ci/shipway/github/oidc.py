@@ -34,10 +34,15 @@ from shipway import __version__
 from shipway.errors import RefusedError
 from shipway.policy.claims import AUDIENCE
 from shipway.util.authorities import machine_context
-from shipway.util.loopback import SANDBOX_ISSUER, bound_endpoint, is_loopback, parts
+from shipway.util.loopback import (
+    REQUEST_TOKEN,
+    REQUEST_URL,
+    SANDBOX_ISSUER,
+    bound_endpoint,
+    is_loopback,
+    parts,
+)
 
-REQUEST_URL: Final = "ACTIONS_ID_TOKEN_REQUEST_URL"
-REQUEST_TOKEN: Final = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105  # a variable's name
 _LARGEST_ANSWER: Final = 256 * 1024
 _SECONDS: Final = 10.0
 _ATTEMPTS: Final = 3

@@ -10,6 +10,7 @@ from shipway.config.positions import KeyPath
 from shipway.config.problems import Problem, as_key, line_of, nearest
 from shipway.config.rules import shown
 from shipway.policy.pattern import intersect
+from shipway.policy.requirements import ANYBODY, RESERVED
 from shipway.policy.semantic_checks import environment_key, environments
 from shipway.policy.tables import AllowTable, EnvironmentPolicyTable, FreezeTable
 from shipway.policy.trigger import BY_HAND
@@ -72,15 +73,16 @@ def between_tables(
                 yield Problem(path=path, text=f"{text}{nearest(name, environment_policies)}")
     for name, environment_policy in environment_policies.items():
         at: KeyPath = ("environments", name)
-        yield from _roles(at, environment_policy, allows, lines)
+        yield from _roles(at, environment_policies, allows, lines)
         yield from _after(at, environment_policy, allows, environment_policies)
         yield from _freezes(at, environment_policy.freeze, lines)
 
 
 def _roles(
-    at: KeyPath, environment_policy: EnvironmentPolicyTable, allows: Allows, lines: Places
+    at: KeyPath, environment_policies: PolicyTables, allows: Allows, lines: Places
 ) -> Iterator[Problem]:
-    name = at[-1]
+    name = str(at[-1])
+    environment_policy = environment_policies[name]
     leading = [(i, allow) for i, allow in allows.items() if name in environments(allow)]
     events = [(i, allow) for i, allow in leading if allow.event != BY_HAND]
     by_hand = [allow for _, allow in leading if allow.event == BY_HAND]
@@ -91,12 +93,39 @@ def _roles(
         whose = f'"{allow.name}" (line {line_of(("allow", index), lines)})'
         text = f"is missing; it should be the name of the IAM role that {whose} assumes"
         yield Problem(path=(*at, "role"), text=text)
-    elif not environment_policy.role and not environment_policy.by_hand_role:
-        text = 'is missing; it should be the name of an IAM role, or by_hand_role = "*"'
+    elif not events and environment_policy.role:
+        text = "only GitHub's runs assume it, and no event leads here: write by_hand_role"
         yield Problem(path=(*at, "role"), text=text)
-    if leading and environment_policy.by_hand_role and not by_hand:
-        text = "nobody comes here by hand; take it away"
+    if leading and by_hand:
+        by_github = {table.role for table in environment_policies.values() if table.role}
+        yield from _people(at, environment_policy, by_github)
+    elif leading:
+        for key in ("by_hand_role", "by_hand_principals"):
+            if key in environment_policy.model_fields_set:
+                yield Problem(path=(*at, key), text="nobody comes here by hand; take it away")
+
+
+def _people(
+    at: KeyPath, environment_policy: EnvironmentPolicyTable, by_github: set[str]
+) -> Iterator[Problem]:
+    """The role of people: one of their own, for CI's must stay CI's, in whichever environment."""
+    role, principals = environment_policy.by_hand_role, environment_policy.by_hand_principals
+    if not role:
+        text = 'is missing; it should be the role of people, which is not role, or "*"'
         yield Problem(path=(*at, "by_hand_role"), text=text)
+    elif role in by_github:
+        text = "is the role of GitHub's runs: no person may be that one; name another"
+        yield Problem(path=(*at, "by_hand_role"), text=text)
+    elif role == ANYBODY and principals:
+        text = 'by_hand_role is "*", which nobody assumes; name a role, or take this away'
+        yield Problem(path=(*at, "by_hand_principals"), text=text)
+    elif principals and role.startswith(RESERVED):
+        text = "only IAM Identity Center makes such a role; name another, or take this away"
+        yield Problem(path=(*at, "by_hand_principals"), text=text)
+    for index, principal in enumerate(principals):
+        if principal in principals[:index]:
+            path = (*at, "by_hand_principals", index)
+            yield Problem(path=path, text=f"{shown(principal)} stands twice")
 
 
 def _after(

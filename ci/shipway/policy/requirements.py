@@ -16,9 +16,30 @@ GITHUB_ISSUER: Final = "https://token.actions.githubusercontent.com"
 ANYBODY: Final = "*"
 """As ``by_hand_role``: any identity of the environment's account."""
 
+RESERVED: Final = "AWSReservedSSO_"
+"""How IAM Identity Center's roles for permission sets begin; nobody else can make one."""
+
+TRUST_POLICY: Final = 2048
+"""Characters of a role's trust policy that IAM takes by default; white space is not counted."""
+
 TagKind = Literal["", "annotated"]
 Runner = Literal["github-hosted", "self-hosted", "any"]
+SubjectClaim = Literal[
+    "repo",
+    "context",
+    "ref",
+    "environment",
+    "job_workflow_ref",
+    "repository",
+    "repository_id",
+    "repository_owner",
+    "repository_owner_id",
+]
 Lines = Mapping[str, int]
+
+
+SUBJECT_CLAIMS: Final[tuple[SubjectClaim, ...]] = ("repo", "context")
+"""What ``sub`` is made of where nobody customised it (GitHub Docs, OpenID Connect reference)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +90,12 @@ class EnvironmentPolicy:
     Attributes:
         environment: Its name.
         role: The IAM role that GitHub's runs must have assumed; empty where none may come.
-        by_hand_role: The role that a person must have assumed; ``*`` is any identity.
+        by_hand_role: The role that a person must have assumed; ``*`` is any identity; empty where
+            nobody may come by hand, or where the environment is the embedded one.
+        by_hand_principals: Who may assume it; empty where it is made elsewhere.
+        role_path: The IAM path of both roles, with a slash at both ends.
+        trust_policy_quota: Characters that the account takes in a role's trust policy.
+        permissions_boundary: Name or ARN of the policy that bounds both; empty for none.
         github_environment: The GitHub environment that the job must run in; empty for none.
         short_lived_keys_only: Refuse users, root and long-lived keys of people too.
         after: The environment in which the same image must have been verified before.
@@ -82,6 +108,10 @@ class EnvironmentPolicy:
     environment: str
     role: str = ""
     by_hand_role: str = ""
+    by_hand_principals: tuple[str, ...] = ()
+    role_path: str = "/"
+    permissions_boundary: str = ""
+    trust_policy_quota: int = TRUST_POLICY
     github_environment: str = ""
     short_lived_keys_only: bool = False
     after: str = ""
@@ -94,6 +124,11 @@ class EnvironmentPolicy:
         """The role that must have been assumed; ``*`` where any identity will do."""
         return self.by_hand_role if by_hand else self.role
 
+    @property
+    def makes_by_hand_role(self) -> bool:
+        """Whether the role of people is made with the environment's own, for those it names."""
+        return bool(self.by_hand_principals) and self.by_hand_role not in {"", ANYBODY}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -104,6 +139,9 @@ class Source:
         repository_id: GitHub's number for it: no rename and no namesake has it.
         owner_id: GitHub's number for the owner.
         workflow: The workflow's file, from the root of the repository.
+        called_workflow: ``OWNER/NAME/FILE@REF`` of the reusable workflow that holds the job; empty
+            where the job is in the workflow itself.
+        subject_claims: The claims that make up ``sub``, in order.
         issuer: Who signs the tokens.
         runner: What kind of runner must have run the job.
         line: Where it stands in the file; 0 where it was not read from one.
@@ -114,6 +152,8 @@ class Source:
     repository_id: int
     owner_id: int
     workflow: str
+    called_workflow: str = ""
+    subject_claims: tuple[SubjectClaim, ...] = SUBJECT_CLAIMS
     issuer: str = GITHUB_ISSUER
     runner: Runner = "github-hosted"
     line: int = 0

@@ -6,9 +6,10 @@ Pure. The facts come from git, from origin and from AWS through the ports of
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
+from shipway.policy.automation import build_service
 from shipway.policy.contract import Contract, Grant, Reason, Refused
 from shipway.policy.facts import BeforeBuild, LiveRelease, Overrides, Standing, VerifiedRelease
 from shipway.policy.pattern import quoted
@@ -49,7 +50,7 @@ def source_differences(
     ]
     if trigger.proven:
         # A reusable workflow runs in the caller's name, but is not the caller's file.
-        pairs.append(("job_workflow_ref", file, trigger.job_workflow_ref))
+        pairs.append(("job_workflow_ref", source.called_workflow or file, trigger.job_workflow_ref))
     if source.runner != "any":
         pairs.append(("runner", source.runner, trigger.runner))
     return tuple(
@@ -80,6 +81,30 @@ def before_build(
         *_frozen(environment_policy, facts.now, overrides),
     ]
     return _reasons(entry.name, broken)
+
+
+def by_hand_is_a_person(
+    contract: Contract, grant: Grant, trigger: Trigger, variables: Mapping[str, str]
+) -> Refused | None:
+    """The refusal of a machine that says it is a person; ``None`` where none asks.
+
+    Args:
+        contract: The contract.
+        grant: What its entry allows people.
+        trigger: Who asks.
+        variables: The process's environment.
+    """
+    automation = build_service(variables) if trigger.by_hand else None
+    if automation is None:
+        return None
+    service, name = automation
+    why = f"{service} runs this: {name} is set"
+    return Refused(
+        what=f"by hand is for a person, and no person asks for {grant.environment}",
+        reasons=_reasons(grant.entry.name, [("by hand", why)]),
+        remedy=f"deliver by an event that {contract.path} allows; on your own machine unset "
+        f"{name}. {_NOTHING}",
+    )
 
 
 def at_aws(

@@ -11,7 +11,14 @@ from shipway.config.models import Key
 from shipway.config.rules import Rule, Table, one_of
 from shipway.policy.contract import TASKS
 from shipway.policy.events import RELEASABLE
-from shipway.policy.requirements import GITHUB_ISSUER, Runner, TagKind
+from shipway.policy.requirements import (
+    GITHUB_ISSUER,
+    SUBJECT_CLAIMS,
+    TRUST_POLICY,
+    Runner,
+    SubjectClaim,
+    TagKind,
+)
 
 Word = Annotated[str, Rule(expected="a text", references=())]
 Switch = Annotated[bool, Rule(expected="true or false", references=())]
@@ -21,6 +28,19 @@ Number = Annotated[
 ]
 # IAM API Reference, CreateRole: RoleName.
 _ROLE = r"[A-Za-z0-9+=,.@_-]{1,64}"
+_PATH = r"(?:[A-Za-z0-9+=,.@_-]+/)*"
+_RESERVED = r"AWSReservedSSO_[A-Za-z0-9+=,.@_-]{1,32}_\*"
+_IAM = r"arn:aws[a-z-]*:iam::[0-9]{12}:"
+Principal = Annotated[
+    str,
+    Rule(
+        expected='"AWSReservedSSO_NAME_*" for a permission set, "role/NAME", "user/NAME", or the '
+        "ARN of one",
+        shape=rf"{_RESERVED}|(?:{_IAM})?(?:role|user)/{_PATH}{_ROLE}"
+        rf"|{_IAM}role/aws-reserved/sso\.amazonaws\.com/(?:[a-z0-9-]+/|\*/)?{_RESERVED}",
+        references=(),
+    ),
+]
 Moment = Annotated[
     datetime, Rule(expected="a time in UTC such as 2026-12-20T00:00:00Z", references=())
 ]
@@ -110,8 +130,39 @@ class EnvironmentPolicyTable(Table):
         Rule(expected='the name of an IAM role, or "*"', shape=rf"{_ROLE}|\*", references=()),
     ] = Field(
         default="",
-        description="The role that a person assumes; without it `role`. "
-        '`"*"` is any identity of the account.',
+        description="The role that a person must be, needed where people deliver; never that of "
+        'GitHub\'s runs. `"*"` is any identity of the account. See [by hand](by-hand.md).',
+    )
+    by_hand_principals: list[Principal] = Field(
+        default=[],
+        description="Who may assume `by_hand_role`: then `bootstrap` makes that role, and a "
+        'delivery assumes it. `"AWSReservedSSO_NAME_*"` is whoever signed in with the permission '
+        'set NAME, `"role/NAME"` and `"user/NAME"` one of the environment\'s account, with its '
+        "path; an ARN is for another account. Without it somebody else makes the role, and people "
+        "sign in as it.",
+    )
+    role_path: Annotated[
+        str,
+        Rule(expected='a path such as "/delivery/"', shape=r"/(?:[!-.0-~]+/)*", references=()),
+    ] = Field(default="/", description="The IAM path of the roles that `bootstrap` makes.")
+    permissions_boundary: Annotated[
+        str,
+        Rule(
+            expected="the name or ARN of an IAM policy",
+            shape=rf"(?:arn:aws[a-z-]*:iam::(?:[0-9]{{12}}|aws):policy/)?{_PATH}[A-Za-z0-9+=,.@_-]{{1,128}}",
+            references=(),
+        ),
+    ] = Field(
+        default="",
+        description="The permissions boundary of those roles: the name of a policy of the "
+        "environment's account, with its path, or an ARN.",
+    )
+    trust_policy_quota: Annotated[
+        int, Rule(expected="characters", low=TRUST_POLICY, high=8192, references=())
+    ] = Field(
+        default=TRUST_POLICY,
+        description="Characters that the account takes in a role's trust policy; more than the "
+        "default only where AWS was asked for it. `contract` says what would not fit.",
     )
     github_environment: Word = Field(
         default="",
@@ -165,7 +216,42 @@ class GithubTable(Table):
             shape=r"\.github/workflows/[A-Za-z0-9_-][A-Za-z0-9._-]*\.ya?ml",
             references=(),
         ),
-    ] = Field(description="The workflow's file; the job itself must be in it, not in one it calls.")
+    ] = Field(description="The workflow's file; the job itself is in it, or in `called_workflow`.")
+    called_workflow: Annotated[
+        str,
+        Rule(
+            expected='a workflow at a ref, "OWNER/NAME/.github/workflows/FILE.yml@refs/heads/main"',
+            shape=r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}/"
+            r"\.github/workflows/[A-Za-z0-9_-][A-Za-z0-9._-]*\.ya?ml"
+            r"@(?:refs/(?:heads|tags)/[A-Za-z0-9_./-]+|[0-9a-f]{40})",
+            references=(),
+        ),
+    ] = Field(
+        default="",
+        description="The reusable workflow that holds the job, at the ref that the job calls it "
+        "at, as `job_workflow_ref` has it. Without it a job of a called workflow is refused.",
+    )
+    subject_claims: list[
+        Annotated[
+            SubjectClaim,
+            one_of(
+                "repo",
+                "context",
+                "ref",
+                "environment",
+                "job_workflow_ref",
+                "repository",
+                "repository_id",
+                "repository_owner",
+                "repository_owner_id",
+            ),
+        ]
+    ] = Field(
+        default=list(SUBJECT_CLAIMS),
+        min_length=1,
+        description="What GitHub makes `sub` of, where it was customised (`include_claim_keys`): "
+        "`gh api repos/OWNER/NAME/actions/oidc/customization/sub` prints it.",
+    )
     issuer: Annotated[
         str,
         Rule(

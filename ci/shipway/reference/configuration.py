@@ -49,7 +49,7 @@ A value may be written out, or refer to what the infrastructure publishes:
 
 | written | is looked up as |
 |---|---|
-| `"ssm:/path"` | a parameter in the Systems Manager Parameter Store |
+| `"ssm:/path"` | a parameter of the Parameter Store: [its names](infrastructure.md#names) |
 | `"cfn:Stack.Output"` | an output of a CloudFormation stack |
 | `"env:NAME"` | an environment variable; an empty one counts as not set |
 

@@ -72,7 +72,8 @@ class Copy:
 def copies(blueprint: Blueprint, failing: Sequence[Scenario]) -> tuple[Copy, ...]:
     """One for each rollout that must fail but the first, which has the environment itself.
 
-    None where the environment is too large to run several times on one machine.
+    None where the environment is too large to run several times on one machine, or is made of
+    templates, which name their load balancers themselves: two of one name answer at one address.
     """
     rolling = [scenario for scenario in failing if scenario.variant]
     if not rolling:
@@ -81,7 +82,7 @@ def copies(blueprint: Blueprint, failing: Sequence[Scenario]) -> tuple[Copy, ...
     layer = blueprint.layer(environment)
     tasks = sum(service.count for service in layer.services)
     memory = sum(service.count * service.memory for service in layer.services)
-    if tasks > _TASKS or memory > _MEBIBYTES:
+    if layer.templates or tasks > _TASKS or memory > _MEBIBYTES:
         return ()
     return tuple(
         Copy(environment=environment, layer=_copied(layer, index), original=layer.account)

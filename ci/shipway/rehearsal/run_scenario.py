@@ -15,7 +15,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
-from shipway.delivery.verification import Prober
 from shipway.embedded.blueprint import Blueprint
 from shipway.errors import SandboxError, ShipwayError
 from shipway.evidence.store import RecordStore
@@ -31,6 +30,7 @@ from shipway.rehearsal.observation import (
 )
 from shipway.rehearsal.scenarios import Scenario
 from shipway.rehearsal.traffic import Counted, TrafficProbe
+from shipway.rollout.ports import Prober
 from shipway_sandbox import github, tokens
 from shipway_sandbox.compute import registry_of
 from shipway_sandbox.world import World
@@ -38,6 +38,8 @@ from shipway_sandbox.world import World
 # What a hosted runner has of this machine; nothing of the caller's AWS or GitHub leaks in.
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "SSL_CERT_FILE")
 _END_SECONDS: Final = 8.0
+_HOLD_SECONDS: Final = 1.0
+"""For how long a good release is held: what a rehearsal's releases do, they do at once."""
 
 Show = Callable[[Mapping[str, Any]], None]
 
@@ -140,6 +142,7 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
     environ["SHIPWAY_BUILD_CONTEXTS"] = "\n".join(
         (environ.get("SHIPWAY_BUILD_CONTEXTS", ""), f"{variants.CONTEXT}={stage.context}")
     )
+    environ["SHIPWAY_LONGEST_HOLD"] = f"{_HOLD_SECONDS:g}"
     oidc = _sign_in(one, stage.world, event, environ)
     probe = stage.customers(one.environment) if one.traffic else nullcontext()
     with probe as asking:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Self
 
-from shipway.delivery.verification import Prober
+from shipway.rollout.ports import Prober
 from shipway.values import HttpAnswer
 
 _PAUSE = 0.02

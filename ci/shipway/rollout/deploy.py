@@ -7,12 +7,21 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from shipway.errors import CancelledError, RolloutError, ShipwayError
-from shipway.observer import Detail, Event, Failed, Finished, Started
+from shipway.observer import Detail, Event, Failed, Finished, Noticed, Skipped, Started
 from shipway.rollout.diagnosis.diagnosis import Block, DiagnosedImages, diagnose
 from shipway.rollout.execute import Rolled, roll
-from shipway.rollout.judge.verdict import STOPPED
+from shipway.rollout.judge.verdict import ROLLBACK_FAILED, STOPPED
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs, Logs
+from shipway.rollout.put_back import (
+    PutBackContext,
+    Return,
+    aftermath,
+    moved,
+    put_back,
+    returned_by_ecs,
+    unwell,
+)
 from shipway.rollout.report import ServiceReport
 from shipway.rollout.watch import Watched
 from shipway.util.clock import Clock
@@ -30,16 +39,35 @@ class RolloutJournal(Protocol):
         """Keep how every service's rollout went."""
         ...
 
+    def went_back(self, returns: Sequence[Return]) -> None:
+        """Keep what became of the services that were to go back to what ran before."""
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutContext:
-    """Where a rollout happens and what watches it."""
+    """Where a rollout happens and what watches it.
+
+    ``together`` is whether services that moved go back where another fails.
+    """
 
     ecs: Ecs
     logs: Logs
     cluster: str
     clock: Clock
     journal: RolloutJournal
+    together: bool = False
+
+    @property
+    def put_back(self) -> PutBackContext:
+        """The same, for putting back what ran before."""
+        return PutBackContext(
+            ecs=self.ecs,
+            logs=self.logs,
+            cluster=self.cluster,
+            clock=self.clock,
+            observer=self.journal,
+        )
 
 
 def release(
@@ -57,7 +85,9 @@ def release(
     """
     for step in steps:
         rollout_context.journal(Started(stage="deploy", subject=step.service.key))
+        _doubt(step, rollout_context)
     began: list[Watched] = []
+    refused: list[ShipwayError] = []
     try:
         rolled = roll(
             steps,
@@ -69,6 +99,7 @@ def release(
             clock=rollout_context.clock,
             observer=rollout_context.journal,
             began=began,
+            refused=refused if rollout_context.together else None,
         )
     except ShipwayError as error:
         rollout_context.journal.keep([_unfinished(watched) for watched in began])
@@ -91,16 +122,86 @@ def release(
         reports.append(_report(rollout, blocks))
         _tell(rollout, blocks, rollout_context)
     rollout_context.journal.keep(reports)
+    if refused:
+        raise _begun_in_part(refused[0], steps[len(rolled) :], rolled, rollout_context)
     bad = [rollout for rollout in rolled if not rollout.outcome.verdict.good]
     if bad:
-        worst = bad[0].outcome
-        raise RolloutError(
-            worst.text,
-            verdict=worst.verdict,
-            where=bad[0].step.service.service,
-            remedy=worst.remedy,
-        )
+        raise _failed(bad, rolled, rollout_context)
     return rolled
+
+
+def _doubt(step: Step, rollout_context: RolloutContext) -> None:
+    """Say before anything is changed that a roll-back would not lead to anything good."""
+    objection = unwell(step.before) if step.service.on_failure == "rollback" else ""
+    if objection and step.revision is not None:
+        rollout_context.journal(
+            Noticed(
+                stage="deploy",
+                subject=step.service.key,
+                text=f"a roll-back would lead to {short(step.before.task_definition)}, "
+                f"which is not well itself: {objection}",
+                level="warning",
+            )
+        )
+
+
+def _failed(
+    bad: Sequence[Rolled], rolled: Sequence[Rolled], rollout_context: RolloutContext
+) -> RolloutError:
+    """The error about the service that failed first, once the others are back."""
+    worst = next((rollout for rollout in bad if not _is_recalled(rollout)), bad[0])
+    service, outcome = worst.step.service, worst.outcome
+    returns: tuple[Return, ...] = ()
+    if rollout_context.together and outcome.verdict.fails_release:
+        returns = _back_together(rolled, f"{service.key} failed", rollout_context)
+    verdict = outcome.verdict
+    if any(each.end == "not put back" for each in returns):
+        verdict = ROLLBACK_FAILED
+    error = RolloutError(
+        outcome.text, verdict=verdict, where=service.service, remedy=outcome.remedy
+    )
+    if returns:
+        error.aftermath = aftermath(f"{service.key} {verdict_words(outcome.verdict.name)}", returns)
+    return error
+
+
+def _begun_in_part(
+    error: ShipwayError,
+    left_out: Sequence[Step],
+    rolled: Sequence[Rolled],
+    rollout_context: RolloutContext,
+) -> ShipwayError:
+    """The error about a service that could not be updated, once those before it are back."""
+    first, *others = (step.service.key for step in left_out)
+    rollout_context.journal(
+        Failed(stage="deploy", subject=first, text=error.what, details=_details(error))
+    )
+    for other in others:
+        text = f"not begun: {first} could not be updated"
+        rollout_context.journal(Skipped(stage="deploy", subject=other, text=text))
+    returns = _back_together(rolled, f"{first} could not be updated", rollout_context)
+    error.aftermath = aftermath(f"{first} could not be updated", returns)
+    return error
+
+
+def _back_together(
+    rolled: Sequence[Rolled], why: str, rollout_context: RolloutContext
+) -> tuple[Return, ...]:
+    returns = (
+        *returned_by_ecs(rolled, why),
+        *put_back(moved(rolled), why, rollout_context.put_back),
+    )
+    rollout_context.journal.went_back(returns)
+    return returns
+
+
+def _is_recalled(rollout: Rolled) -> bool:
+    return rollout.watched is not None and bool(rollout.watched.state.recalled)
+
+
+def verdict_words(name: str) -> str:
+    """A verdict's name as people read it."""
+    return name.replace("-", " ")
 
 
 def _explained(rollout: Rolled, image: ImageReference) -> tuple[Block, ...]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from shipway.errors import ShipwayError
 from shipway.observer import Observer
 from shipway.rollout.judge.terms import DeploymentRef, Outcome
 from shipway.rollout.judge.verdict import ALREADY_RUNNING
@@ -49,11 +50,16 @@ def roll(
     clock: Clock,
     observer: Observer,
     began: list[Watched],
+    refused: list[ShipwayError] | None = None,
 ) -> tuple[Rolled, ...]:
     """Roll out and watch to the end.
 
     Every task definition is registered before the first service is updated, so that a refusal
     half-way leaves all services as they were.
+
+    Where services are delivered together, one that fails has the others taken back while they are
+    under way. One that cannot be updated ends the beginning: those begun are taken back, those
+    after it are not begun, and neither they nor it are in the result.
 
     Args:
         steps: The plan.
@@ -66,9 +72,11 @@ def roll(
         observer: Is told of everything.
         began: Receives what is being watched as soon as it is, so that a record can be written
             when this is interrupted.
+        refused: Receives why a service after the first could not be updated. ``None`` where each
+            service stands for itself.
 
     Raises:
-        AccessDeniedError: IAM refused to register or to update.
+        AccessDeniedError: IAM refused to register, or to update the first service.
         CancelledError: Ctrl-C was pressed twice.
     """
     registered = [
@@ -76,12 +84,24 @@ def roll(
         for step in steps
     ]
     by_step: dict[str, Watched] = {}
-    for step, arn in registered:
-        watched = _start(step, arn, image, platforms, ecs=ecs, cluster=cluster, clock=clock)
+    together = refused is not None
+    watch = Watch(
+        ecs=ecs, logs=logs, cluster=cluster, clock=clock, observer=observer, together=together
+    )
+    for number, (step, arn) in enumerate(registered):
+        try:
+            watched = _start(step, arn, image, platforms, ecs=ecs, cluster=cluster, clock=clock)
+        except ShipwayError as error:
+            if refused is None or not began:
+                raise
+            refused.append(error)
+            watch.recall(began, f"{step.service.key} could not be updated")
+            registered = registered[:number]
+            break
         if watched is not None:
             by_step[step.service.key] = watched
             began.append(watched)
-    Watch(ecs=ecs, logs=logs, cluster=cluster, clock=clock, observer=observer).follow(began)
+    watch.follow(began)
     return tuple(
         _rolled(step, arn, by_step.get(step.service.key), clock) for step, arn in registered
     )

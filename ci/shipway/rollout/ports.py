@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
+from shipway.rollout.hold.terms import Alarm
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.snapshot import Snapshot, Trouble
 from shipway.rollout.task_definition import TaskDefinition
+from shipway.values import HttpAnswer
 
 LogLines = tuple[tuple[datetime, str], ...]
 
@@ -24,6 +26,27 @@ class Updated:
     deployment_id: str
     service_deployment: str = ""
     earlier: frozenset[str] = frozenset()
+
+
+class Prober(Protocol):
+    """Asks an address once."""
+
+    def get(self, url: str, seconds: float) -> HttpAnswer:
+        """One GET without following redirects; never raises for what the network does."""
+        ...
+
+
+class Alarms(Protocol):
+    """CloudWatch's alarms."""
+
+    def states(self, names: Sequence[str]) -> Mapping[str, Alarm]:
+        """DescribeAlarms, metric and composite ones; one that does not exist is left out.
+
+        Raises:
+            AccessDeniedError: The role may not cloudwatch:DescribeAlarms.
+            AwsError: CloudWatch does not answer.
+        """
+        ...
 
 
 class Ecs(Protocol):

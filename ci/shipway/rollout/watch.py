@@ -11,6 +11,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from math import ceil
 
 from shipway.errors import (
     AccessDeniedError,
@@ -21,6 +22,7 @@ from shipway.errors import (
 )
 from shipway.observer import Noticed, Observer
 from shipway.rollout.diagnosis.diagnosis import LogTail
+from shipway.rollout.diagnosis.reasons import read
 from shipway.rollout.judge import judge
 from shipway.rollout.judge.terms import DeploymentRef, Outcome, Policy, RolloutEvent
 from shipway.rollout.ports import Ecs, Logs
@@ -32,6 +34,12 @@ LOG_LINES = 20
 # CloudWatch shows a line some seconds after it was written; a stream that is still empty is
 # asked again at the next looks, and no more often than this.
 _LOG_TRIES = 5
+# Of tasks that failed alike so many are read, so many streams at a look, and calls are left over.
+_TAILS_ALIKE = 3
+_TAILS_A_LOOK = 2
+_TAILS_KEEP = 12
+SERVICES_A_CALL = 10
+"""DescribeServices takes ten (ECS API Reference)."""
 _JITTER = 0.1
 # Half of the longest pause: services of which nothing moves fall into step, and share their calls.
 _TOGETHER = 2.5
@@ -60,6 +68,7 @@ class Watched:
     events: list[RolloutEvent] = field(default_factory=list)
     tails: dict[tuple[str, str], LogTail] = field(default_factory=dict)
     owed: dict[tuple[str, str], int] = field(default_factory=dict)
+    alike: dict[str, int] = field(default_factory=dict)
     looks: int = 0
 
 
@@ -85,17 +94,27 @@ class Watch:
         cluster: The cluster of all services watched.
         clock: Tells the time and waits.
         observer: Is told of every happening and of progress.
+        together: Whether a service that fails has those taken back that are still under way.
     """
 
     def __init__(
-        self, *, ecs: Ecs, logs: Logs, cluster: str, clock: Clock, observer: Observer
+        self,
+        *,
+        ecs: Ecs,
+        logs: Logs,
+        cluster: str,
+        clock: Clock,
+        observer: Observer,
+        together: bool = False,
     ) -> None:
         self._ecs = ecs
         self._logs = logs
         self._cluster = cluster
         self._clock = clock
         self._observer = observer
+        self._together = together
         self._interrupted = False
+        self._budget = judge.Budget()
 
     def follow(self, watched: Sequence[Watched]) -> None:
         """Watch until every rollout has its conclusion.
@@ -106,9 +125,13 @@ class Watch:
             CancelledError: The second Ctrl-C.
             TerminatedError: SIGTERM, from the handler that the task runner set.
         """
+        self._budget = judge.Budget(services=max(1, len(watched)))
         while open_ := [rollout for rollout in watched if rollout.outcome is None]:
             try:
                 self._round(open_)
+                failing = next(filter(_fails, watched), None) if self._together else None
+                if failing is not None:
+                    self.recall(watched, f"{failing.target.subject} failed")
             except KeyboardInterrupt:
                 try:
                     self._interrupt(open_)
@@ -116,6 +139,15 @@ class Watch:
                     # The second one, while ECS was being asked.
                     raise _interrupted_twice() from again
         self._settle_debts(watched)
+
+    def recall(self, watched: Sequence[Watched], why: str) -> None:
+        """Ask ECS to take back what is under way and does not fail by itself; each once."""
+        for rollout in watched:
+            if rollout.outcome is None and rollout.state.interrupted is None:
+                rollout.state, events = judge.recall(rollout.state, why, self._clock.now())
+                self._heed(rollout, events)
+                if events:
+                    rollout.due = self._clock.now()
 
     def _round(self, open_: Sequence[Watched]) -> None:
         now = self._clock.now()
@@ -126,23 +158,28 @@ class Watch:
         # Who is nearly due comes along: one call for all costs less than one each.
         due = [rollout for rollout in open_ if (rollout.due - now).total_seconds() <= _TOGETHER]
         seen = self._ecs.services(self._cluster, [rollout.target.service for rollout in due])
+        self._spend(ceil(len(due) / SERVICES_A_CALL))
         for rollout in due:
             self._look(rollout, seen[rollout.target.service])
 
     def _look(self, rollout: Watched, glance: Snapshot) -> None:
-        fetch = judge.fetch(rollout.state, glance, self._clock.now())
+        fetch = judge.fetch(rollout.state, glance, self._clock.now(), self._budget)
         snapshot = glance
         if glance.answered and fetch.calls > 1:
             snapshot = self._ecs.complete(self._cluster, rollout.target.service, glance, fetch)
+            self._spend(snapshot.calls - glance.calls)
         rollout.last, rollout.looks = snapshot, rollout.looks + 1
         rollout.state, events, outcome = judge.step(rollout.state, snapshot, self._clock.now())
         self._heed(rollout, events)
         self._pay(rollout)
         self._observer(judge.progress(rollout.state, snapshot, self._clock.now()))
-        pause = judge.next_look(rollout.state, self._clock.now())
+        pause = judge.next_look(rollout.state, self._clock.now(), self._budget)
         jitter = 1 + random.uniform(-_JITTER, _JITTER)  # noqa: S311  # spreads load, hides nothing
         rollout.due = self._clock.now() + timedelta(seconds=pause * jitter)
         rollout.outcome = outcome
+
+    def _spend(self, calls: int) -> None:
+        self._budget = self._budget.after(self._clock.now(), calls)
 
     def _heed(self, rollout: Watched, events: Sequence[RolloutEvent]) -> None:
         for event in events:
@@ -151,10 +188,11 @@ class Watch:
             if event.kind != "concluded":
                 self._observer(judge.noticed(event, rollout.target.subject))
             if event.task is not None:
-                rollout.owed |= dict.fromkeys(_streams(event.task, rollout), 0)
+                self._owe(rollout, event.task)
             if event.action is not None:
                 action = event.action
                 trouble = self._ecs.stop(action.arn, action.stop_type)
+                self._spend(1)
                 rollout.state = judge.answered(rollout.state, trouble, self._clock.now())
                 if trouble is not None and rollout.state.refusal:
                     subject = rollout.target.subject
@@ -163,24 +201,38 @@ class Watch:
                     )
                     self._observer(refused)
 
-    def _pay(self, rollout: Watched) -> None:
-        """Fetch the log lines that are owed; an empty stream stays owed for some looks more."""
-        for key, tries in list(rollout.owed.items()):
-            tail = self._tail(rollout, *key)
+    def _owe(self, rollout: Watched, task: Task) -> None:
+        """Note whose log lines are wanted: of tasks that failed alike, those of a few."""
+        reading = read(task)
+        signature = reading.signature if reading is not None else ""
+        if rollout.alike.get(signature, 0) < _TAILS_ALIKE:
+            rollout.alike[signature] = rollout.alike.get(signature, 0) + 1
+            rollout.owed |= dict.fromkeys(_streams(task, rollout), 0)
+
+    def _pay(self, rollout: Watched, *, all_of_it: bool = False) -> None:
+        """Fetch the log lines that are owed; an empty stream stays owed for some looks more.
+
+        A look fetches few, and none with the calls that the verdict may need.
+        """
+        for key, tries in list(rollout.owed.items())[: None if all_of_it else _TAILS_A_LOOK]:
+            place = _log_place(rollout, *key)
+            if place is None:
+                del rollout.owed[key]
+                continue
+            kept = 0 if all_of_it else self._budget.reserve + _TAILS_KEEP
+            if self._budget.left(self._clock.now()) <= kept:
+                return
+            tail = self._tail(place, *key)
+            self._spend(1)
+            del rollout.owed[key]
             if tail is not None:
                 rollout.tails[key] = tail
-            if tail is not None or tries + 1 >= _LOG_TRIES:
-                del rollout.owed[key]
-            else:
-                rollout.owed[key] = tries + 1
+            elif tries + 1 < _LOG_TRIES:
+                rollout.owed[key] = tries + 1  # behind the others
 
-    def _tail(self, rollout: Watched, task_id: str, container: str) -> LogTail | None:
-        logs = rollout.definition.container(container).logs
-        stream = logs.stream(container, task_id) if logs else ""
-        if logs is None or not stream:
-            return None
+    def _tail(self, place: tuple[str, str], task_id: str, container: str) -> LogTail | None:
         try:
-            lines = self._logs.tail(logs.group, stream, LOG_LINES)
+            lines = self._logs.tail(*place, LOG_LINES)
         except AccessDeniedError as error:
             # Told where the log would stand, with the statement that the role lacks.
             now = self._clock.now()
@@ -193,7 +245,7 @@ class Watch:
     def _settle_debts(self, watched: Sequence[Watched]) -> None:
         for rollout in watched:
             if rollout.outcome is not None and not rollout.outcome.verdict.good:
-                self._pay(rollout)
+                self._pay(rollout, all_of_it=True)
 
     def _interrupt(self, open_: Sequence[Watched]) -> None:
         if self._interrupted:
@@ -210,6 +262,20 @@ def _interrupted_twice() -> CancelledError:
         "interrupted twice: the rollout goes on without being watched",
         remedy="see the service's deployments in ECS, or run verify",
     )
+
+
+def _fails(rollout: Watched) -> bool:
+    """Whether it is certain that this service does not come to run what is released."""
+    if rollout.outcome is None:
+        return rollout.state.announced is not None
+    return rollout.outcome.verdict.fails_release
+
+
+def _log_place(rollout: Watched, task_id: str, container: str) -> tuple[str, str] | None:
+    """Log group and stream of one task's container; ``None`` where they cannot be known."""
+    logs = rollout.definition.container(container).logs
+    stream = logs.stream(container, task_id) if logs is not None else ""
+    return (logs.group, stream) if logs is not None and stream else None
 
 
 def _streams(task: Task, rollout: Watched) -> tuple[tuple[str, str], ...]:

@@ -8,6 +8,8 @@ from urllib.parse import SplitResult, urlsplit
 
 from shipway.errors import RefusedError
 
+REQUEST_URL: Final = "ACTIONS_ID_TOKEN_REQUEST_URL"
+REQUEST_TOKEN: Final = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105  # a variable's name
 SANDBOX_ISSUER: Final = "SHIPWAY_TOKEN_ISSUER"
 _ENDPOINT: Final = "AWS_ENDPOINT_URL"
 _IGNORE: Final = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
@@ -45,6 +47,11 @@ def bound_endpoint(variables: Mapping[str, str]) -> str:
             remedy="only the sandbox sets it; take it away. Nothing was built or changed.",
         )
     return variables[_ENDPOINT]
+
+
+def may_ask_for_token(variables: Mapping[str, str]) -> bool:
+    """Whether this is a job that can have a token, and be believed by it."""
+    return bool(variables.get(REQUEST_URL) or variables.get(REQUEST_TOKEN))
 
 
 def parts(url: str) -> SplitResult:

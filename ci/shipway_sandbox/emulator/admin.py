@@ -13,9 +13,10 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from ministack.core.responses import request_scope
 from ministack.services import ecr, ecs
 
-from shipway_sandbox.emulator import registry, state
+from shipway_sandbox.emulator import registry, state, templates
 from shipway_sandbox.emulator.known_differences import DIFFERENCES
 
 Reply = tuple[int, dict[str, Any], bytes]
@@ -101,6 +102,17 @@ def _lose_layer(_query: dict[str, str], data: dict[str, Any]) -> Reply:
     return _reply(200, {"lost": lost is not None})
 
 
+def _template(_query: dict[str, str], data: dict[str, Any]) -> Reply:
+    """Make a template of the user's own ready, or say what of it cannot run here."""
+    wanted = templates.Wanted(**{**data["wanted"], **_tuples(data["wanted"])})
+    with request_scope(data["account"], data["region"]):
+        return _reply(200, templates.adapt(data["text"], wanted).written)
+
+
+def _tuples(wanted: dict[str, Any]) -> dict[str, Any]:
+    return {name: tuple(wanted[name]) for name in ("image_parameters", "containers")}
+
+
 def _tasks(_query: dict[str, str], _data: dict[str, Any]) -> Reply:
     listed = [ecs._sanitize(task) for task in ecs._tasks.all_values()]
     return _reply(200, listed)
@@ -113,4 +125,5 @@ _CALLS: dict[tuple[str, str], Callable[[dict[str, str], dict[str, Any]], Reply]]
     ("POST", "/images"): _seed_image,
     ("POST", "/layers"): _lose_layer,
     ("POST", "/scans"): _set_scan,
+    ("POST", "/templates"): _template,
 }

@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from ministack.core.responses import get_account_id
-from ministack.services import ecs, iam
+from ministack.services import iam
 
 from shipway_sandbox.emulator.corrections import corrects, original
 
@@ -42,41 +42,34 @@ def container_definitions(definitions: list[Record]) -> list[Record]:
     return made
 
 
-@corrects(
-    "cloudformation.service-whole", "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][create]"
-)
-def create_service(logical_id: str, props: Record, stack: str) -> Any:
-    """AWS::ECS::Service made, its grace period included."""
-    fixed = _numbers(props)
-    made = original("provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][create]")(
-        logical_id, fixed, stack
+@corrects("cloudformation.role-boundary", "provisioners._RESOURCE_HANDLERS[AWS::IAM::Role][create]")
+def create_role(logical_id: str, props: Record, stack: str) -> Any:
+    """AWS::IAM::Role made, its permissions boundary included."""
+    made = original("provisioners._RESOURCE_HANDLERS[AWS::IAM::Role][create]")(
+        logical_id, props, stack
     )
-    service = ecs._services.get(made[0].partition(":service/")[2])
-    if service is not None and "HealthCheckGracePeriodSeconds" in fixed:
-        service["healthCheckGracePeriodSeconds"] = fixed["HealthCheckGracePeriodSeconds"]
+    _bound(made[0], props)
     return made
 
 
-@corrects(
-    "cloudformation.service-whole", "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][update]"
-)
-def update_service(physical_id: str, old: Record, new: Record, stack: str) -> Any:
-    """AWS::ECS::Service updated: only what differs is asked of ECS."""
-    return original("provisioners._RESOURCE_HANDLERS[AWS::ECS::Service][update]")(
-        physical_id, _numbers(old), _numbers(new), stack
+@corrects("cloudformation.role-boundary", "provisioners._RESOURCE_HANDLERS[AWS::IAM::Role][update]")
+def update_role(
+    physical_id: str, old: Record, new: Record, stack: str, logical_id: str | None = None
+) -> Any:
+    """AWS::IAM::Role updated, its permissions boundary included."""
+    made = original("provisioners._RESOURCE_HANDLERS[AWS::IAM::Role][update]")(
+        physical_id, old, new, stack, logical_id
     )
+    _bound(made[0], new)
+    return made
 
 
-def _numbers(props: Record) -> Record:
-    fixed = dict(props)
-    for name in ("DesiredCount", "HealthCheckGracePeriodSeconds"):
-        if name in fixed:
-            fixed[name] = int(fixed[name])
-    balancers = props.get("LoadBalancers", [])
-    fixed["LoadBalancers"] = [
-        {**balancer, "ContainerPort": int(balancer["ContainerPort"])} for balancer in balancers
-    ]
-    return fixed
+def _bound(name: str, props: Record) -> None:
+    role = iam._roles[name]
+    if boundary := props.get("PermissionsBoundary"):
+        role["PermissionsBoundary"] = boundary
+    else:
+        role.pop("PermissionsBoundary", None)
 
 
 @corrects(

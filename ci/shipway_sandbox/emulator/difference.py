@@ -14,6 +14,7 @@ MINISTACK_VERSION: Final = "1.5.33"
 MODULES: Final = {
     "alb": "ministack.services.alb",
     "app": "ministack.app",
+    "ec2": "ministack.services.ec2",
     "ecr": "ministack.services.ecr",
     "ecs": "ministack.services.ecs",
     "iam": "ministack.services.iam",
@@ -21,6 +22,7 @@ MODULES: Final = {
     "iam_evaluator": "ministack.core.iam_evaluator",
     "provisioners": "ministack.services.cloudformation.provisioners",
     "responses": "ministack.core.responses",
+    "stacks": "ministack.services.cloudformation.stacks",
     "sts": "ministack.services.sts",
 }
 """The modules of MiniStack by the names that a place begins with."""

@@ -31,6 +31,8 @@ _CORRECTED = (
     "rollout",
     "scan",
     "scheduler",
+    "stack_resources",
+    "stack_services",
     "sts",
     "task_health",
     "task_start",

@@ -15,7 +15,7 @@ from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import error_response_json, get_account_id, get_region
-from ministack.services import ecs
+from ministack.services import ecs, iam
 
 from shipway_sandbox.emulator.corrections import corrects, original
 from shipway_sandbox.emulator.door import isolation
@@ -189,6 +189,13 @@ def request_context(service: str, action: str, body: bytes, query: Record) -> Re
     return context
 
 
+@corrects("iam.loopback-is-secure", "app.pin_request_origin")
+def pin_request_origin(source_ip: str, secure_transport: bool) -> None:  # noqa: FBT001  # as called
+    """Where a request comes from; from this machine nobody listens on the way."""
+    local = source_ip in {"127.0.0.1", "::1"}
+    original("app.pin_request_origin")(source_ip, secure_transport or local)
+
+
 @corrects("iam.denials-name-the-resource", "iam_actions.access_denied_response")
 def access_denied(
     service: str,
@@ -225,6 +232,23 @@ def wildcard(pattern: str, ignore_case: bool) -> re.Pattern[str]:  # noqa: FBT00
     parts = {"*": ".*", "?": "."}
     whole = "".join(parts.get(char) or re.escape(char) for char in pattern)
     return re.compile(rf"{whole}\Z", re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+
+
+@corrects("iam.principal-arn", "iam_evaluator._resolve_condition_key")
+def condition_key(key: str, context: Any) -> Any:
+    """``aws:PrincipalArn`` of a session is its role, with the role's path."""
+    if key.lower() == "aws:principalarn":
+        return _principal(str(context.principal_arn))
+    return original("iam_evaluator._resolve_condition_key")(key, context)
+
+
+def _principal(arn: str) -> str:
+    account, _, resource = arn.partition(":sts::")[2].partition(":")
+    kind, _, role_and_session = resource.partition("/")
+    if kind != "assumed-role":
+        return arn
+    role = iam._roles.get_scoped(account, None, role_and_session.partition("/")[0])
+    return str(role["Arn"]) if role else arn
 
 
 def _denial(action: str, resource: str, context: Record) -> Any:

@@ -11,10 +11,33 @@ from typing import Final
 
 from shipway_sandbox.emulator.difference import KnownDifference, Reach
 
-_SERVICE: Final = "provisioners._RESOURCE_HANDLERS[AWS::ECS::Service]"
-_PROVIDER: Final = "provisioners._RESOURCE_HANDLERS[AWS::IAM::OIDCProvider]"
+_HANDLERS: Final = "provisioners._RESOURCE_HANDLERS"
+_SERVICE: Final = f"{_HANDLERS}[AWS::ECS::Service]"
+_ROLE: Final = f"{_HANDLERS}[AWS::IAM::Role]"
+_PROVIDER: Final = f"{_HANDLERS}[AWS::IAM::OIDCProvider]"
+_SECRET: Final = f"{_HANDLERS}[AWS::SecretsManager::Secret]"
+_TAKEN: Final = (
+    "AWS::ApplicationAutoScaling::ScalableTarget",
+    "AWS::ApplicationAutoScaling::ScalingPolicy",
+    "AWS::EC2::EIP",
+    "AWS::EC2::NatGateway",
+    "AWS::EC2::SecurityGroupEgress",
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::ECS::ClusterCapacityProviderAssociations",
+)
 
 DIFFERENCES: Final = (
+    KnownDifference(
+        name="alb.answers-at-its-name",
+        aws="a load balancer answers at its DNS name; here, and this difference is wanted, the "
+        "name is an address of this machine",
+        page="Elastic Load Balancing API Reference, LoadBalancer",
+        ministack="gives a name of Amazon's, where nothing of ours listens",
+        replaces=(
+            "alb._ACTION_MAP[CreateLoadBalancer]",
+            f"{_HANDLERS}[AWS::ElasticLoadBalancingV2::LoadBalancer][create]",
+        ),
+    ),
     KnownDifference(
         name="alb.answers-in-its-region",
         aws="a load balancer's address leads to its region, whoever asks: no request is signed",
@@ -43,11 +66,47 @@ DIFFERENCES: Final = (
         ),
     ),
     KnownDifference(
+        name="cloudformation.handlers-may-wait",
+        aws="a resource is complete once it is stable, however long that takes",
+        page="CloudFormation User Guide, How CloudFormation works",
+        ministack="gives a thread of its own to some types only",
+        replaces=("stacks._runs_on_worker_thread",),
+    ),
+    KnownDifference(
         name="cloudformation.oidc-provider",
         aws="a template can make an OpenID Connect provider",
         page="AWS::IAM::OIDCProvider",
         ministack="refuses the type",
         adds=(f"{_PROVIDER}[create]", f"{_PROVIDER}[delete]"),
+    ),
+    KnownDifference(
+        name="cloudformation.parameter-names",
+        aws="a parameter without a name gets one that begins with CFN- and has no slash",
+        page="AWS::SSM::Parameter, Return values",
+        ministack="makes a path of the stack's name",
+        replaces=(f"{_HANDLERS}[AWS::SSM::Parameter][create]",),
+    ),
+    KnownDifference(
+        name="cloudformation.role-boundary",
+        aws="a role of a template is bounded by its PermissionsBoundary",
+        page="AWS::IAM::Role",
+        ministack="drops it",
+        replaces=(f"{_ROLE}[create]", f"{_ROLE}[update]"),
+    ),
+    KnownDifference(
+        name="cloudformation.secret-by-arn",
+        aws="Ref of a secret gives its ARN",
+        page="AWS::SecretsManager::Secret, Return values",
+        ministack="gives its name",
+        replaces=(f"{_SECRET}[create]", f"{_SECRET}[update]", f"{_SECRET}[delete]"),
+    ),
+    KnownDifference(
+        name="cloudformation.service-sends-all",
+        aws="an update of a service sends every property that the template holds, so that the "
+        "template's task definition is put back whatever runs",
+        page="aws-cloudformation/cloudformation-coverage-roadmap, issue 1529",
+        ministack="sends what differs between two templates",
+        needs=("cloudformation.service-whole",),
     ),
     KnownDifference(
         name="cloudformation.service-whole",
@@ -57,11 +116,30 @@ DIFFERENCES: Final = (
         replaces=(f"{_SERVICE}[create]", f"{_SERVICE}[update]"),
     ),
     KnownDifference(
+        name="cloudformation.takes-network-and-scaling",
+        aws="rules of security groups, elastic addresses, NAT gateways, scalable targets and "
+        "policies, and a cluster's capacity providers are resources of a template",
+        page="AWS resource and property types reference",
+        ministack="refuses the types",
+        adds=tuple(
+            f"{_HANDLERS}[{kind}][{verb}]"
+            for kind in _TAKEN
+            for verb in ("create", "update", "delete")
+        ),
+    ),
+    KnownDifference(
         name="cloudformation.task-definitions-whole",
         aws="every property of a container definition reaches ECS",
         page="AWS::ECS::TaskDefinition ContainerDefinition",
         ministack="leaves HealthCheck, Secrets and others in template spelling",
         replaces=("provisioners._normalize_container_defs",),
+    ),
+    KnownDifference(
+        name="cloudformation.waits-for-services",
+        aws="a stack waits until its services are steady, and rolls back when a deployment fails",
+        page="aws/containers-roadmap, issue 1205",
+        ministack="is complete as soon as the service is made",
+        needs=("cloudformation.service-whole", "cloudformation.handlers-may-wait"),
     ),
     KnownDifference(
         name="ecr.image-calls",
@@ -290,12 +368,27 @@ DIFFERENCES: Final = (
         ),
     ),
     KnownDifference(
+        name="iam.loopback-is-secure",
+        aws="every request comes over TLS, so that a policy that denies without it denies nothing; "
+        "here no request leaves the machine",
+        page="AWS global condition context keys, aws:SecureTransport",
+        ministack="says of HTTP on this machine what is true of HTTP on a network",
+        replaces=("app.pin_request_origin",),
+    ),
+    KnownDifference(
         name="iam.pass-role",
         aws="handing a role to a task needs iam:PassRole on it, with iam:PassedToService",
         page="Grant a user permissions to pass a role to an AWS service",
         ministack="never asks",
         replaces=("ecs._ACTION_MAP[RegisterTaskDefinition]", "ecs._ACTION_MAP[RunTask]"),
         needs=("iam.ecs-resources",),
+    ),
+    KnownDifference(
+        name="iam.principal-arn",
+        aws="aws:PrincipalArn of a session is the ARN of its role, with the role's path",
+        page="AWS global condition context keys",
+        ministack="takes the session's own ARN, which no pattern of roles matches",
+        replaces=("iam_evaluator._resolve_condition_key",),
     ),
     KnownDifference(
         name="iam.wildcards-whole",
@@ -332,6 +425,7 @@ REACHES: Final = (
             "alb._rules",
             "alb._tg_attrs",
             "alb._tgs",
+            "ec2._security_groups",
             "ecr._images",
             "ecr._layer_blobs",
             "ecr._manifest_blobs",
@@ -390,6 +484,10 @@ REACHES: Final = (
         ),
     ),
     Reach(
+        because="which resource types there are is written nowhere else",
+        places=("provisioners._RESOURCE_HANDLERS",),
+    ),
+    Reach(
         because="whose key a request was signed with is kept nowhere else",
         places=("iam_evaluator._verified_key",),
     ),
@@ -411,7 +509,6 @@ REACHES: Final = (
             "app._handle_pre_body_request",
             "app._handle_s3_vhost_request",
             "app._handle_special_data_plane_request",
-            "provisioners._RESOURCE_HANDLERS",
         ),
     ),
     Reach(

@@ -6,10 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 API = (
+    "alb.answers-at-its-name",
     "alb.answers-in-its-region",
     "cloudformation.oidc-provider",
+    "cloudformation.role-boundary",
+    "cloudformation.parameter-names",
+    "cloudformation.secret-by-arn",
+    "cloudformation.service-sends-all",
     "cloudformation.service-whole",
+    "cloudformation.takes-network-and-scaling",
     "cloudformation.task-definitions-whole",
+    "cloudformation.waits-for-services",
+    "cloudformation.handlers-may-wait",
     "ecr.image-calls",
     "ecr.local-host",
     "ecr.refuses-incomplete-manifests",
@@ -23,7 +31,9 @@ API = (
     "ecs.service-deployments",
     "iam.denials-name-the-resource",
     "iam.ecs-resources",
+    "iam.loopback-is-secure",
     "iam.pass-role",
+    "iam.principal-arn",
     "iam.wildcards-whole",
     "sts.verifies-web-identity",
 )

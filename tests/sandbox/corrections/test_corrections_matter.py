@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import json
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -129,7 +130,17 @@ def template_facts(world: Any) -> dict[str, Any]:
     )
     check = {"Command": ["CMD", "/bin/busybox", "true"], "Interval": 7}
     container = {"Name": "web", "Image": "none", "HealthCheck": check}
+    boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    nobody = {"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}]}
     service = {
+        "Bounded": {
+            "Type": "AWS::IAM::Role",
+            "Properties": {
+                "RoleName": "bounded",
+                "PermissionsBoundary": boundary,
+                "AssumeRolePolicyDocument": nobody,
+            },
+        },
         "Definition": {
             "Type": "AWS::ECS::TaskDefinition",
             "Properties": {"Family": "templated", "ContainerDefinitions": [container]},
@@ -145,17 +156,151 @@ def template_facts(world: Any) -> dict[str, Any]:
             },
         },
     }
-    stacks.create_stack(StackName="templated", TemplateBody=json.dumps({"Resources": service}))
+    stacks.create_stack(
+        StackName="templated",
+        TemplateBody=json.dumps({"Resources": service}),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
     stacks.get_waiter("stack_create_complete").wait(
         StackName="templated", WaiterConfig={"Delay": 1, "MaxAttempts": 10}
     )
     made = ecs.describe_task_definition(taskDefinition="templated")["taskDefinition"]
     templated = ecs.describe_services(cluster="tests", services=["templated"])["services"][0]
+    bounded = world.client("iam").get_role(RoleName="bounded")["Role"]
     check_made = made["containerDefinitions"][0].get("healthCheck", {})
     return {
         "cloudformation.oidc-provider": not refused[0],
+        "cloudformation.role-boundary": "PermissionsBoundary" in bounded,
         "cloudformation.service-whole": templated["healthCheckGracePeriodSeconds"] == 9,
         "cloudformation.task-definitions-whole": check_made.get("interval") == 7,
+    }
+
+
+STACK = {
+    "Group": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "g"}},
+    "Secret": {
+        "Type": "AWS::SecretsManager::Secret",
+        "Properties": {"GenerateSecretString": {"PasswordLength": 20}},
+    },
+    "Named": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "v"}},
+    "Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Name": "b"}},
+}
+NETWORK = {
+    "Rule": {
+        "Type": "AWS::EC2::SecurityGroupIngress",
+        "Properties": {
+            "GroupId": {"Fn::GetAtt": ["Group", "GroupId"]},
+            "IpProtocol": "tcp",
+            "FromPort": 80,
+            "ToPort": 80,
+            "CidrIp": "0.0.0.0/0",
+        },
+    },
+    "Address": {"Type": "AWS::EC2::EIP"},
+    "Gateway": {
+        "Type": "AWS::EC2::NatGateway",
+        "Properties": {
+            "SubnetId": "subnet-1",
+            "AllocationId": {"Fn::GetAtt": ["Address", "AllocationId"]},
+        },
+    },
+    "Target": {
+        "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
+        "Properties": {
+            "ResourceId": "service/tests/templated",
+            "ScalableDimension": "ecs:service:DesiredCount",
+            "ServiceNamespace": "ecs",
+            "MinCapacity": 1,
+            "MaxCapacity": 2,
+        },
+    },
+    "Policy": {
+        "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "Properties": {
+            "PolicyName": "cpu",
+            "PolicyType": "TargetTrackingScaling",
+            "ScalingTargetId": {"Ref": "Target"},
+        },
+    },
+}
+OUTPUTS = {
+    "Secret": {"Value": {"Ref": "Secret"}},
+    "Name": {"Value": {"Ref": "Named"}},
+    "Address": {"Value": {"Fn::GetAtt": ["Balancer", "DNSName"]}},
+}
+
+
+def settled(stacks: Any, name: str, seconds: float = 30) -> Any:
+    """A stack once CloudFormation has done with it."""
+    deadline = time.monotonic() + seconds
+    while True:
+        stack = stacks.describe_stacks(StackName=name)["Stacks"][0]
+        if not stack["StackStatus"].endswith("IN_PROGRESS"):
+            return stack
+        assert time.monotonic() < deadline, stack
+        time.sleep(0.1)
+
+
+def infrastructure_facts(world: Any) -> dict[str, Any]:
+    """Whether a stack such as the CDK writes goes up, and what its names are."""
+    stacks = world.client("cloudformation")
+    document = json.dumps({"Resources": STACK, "Outputs": OUTPUTS})
+    stacks.create_stack(StackName="infra", TemplateBody=document)
+    outputs = {
+        output["OutputKey"]: output["OutputValue"] for output in settled(stacks, "infra")["Outputs"]
+    }
+    network = json.dumps({"Resources": {**STACK, **NETWORK}, "Outputs": OUTPUTS})
+    refused = error_of(stacks.update_stack, StackName="infra", TemplateBody=network)
+    if not refused[0]:
+        assert settled(stacks, "infra")["StackStatus"] == "UPDATE_COMPLETE"
+    settled(stacks, "infra")
+    stacks.delete_stack(StackName="infra")
+    return {
+        "alb.answers-at-its-name": outputs["Address"].startswith("localhost:"),
+        "cloudformation.parameter-names": outputs["Name"].startswith("CFN-Named-"),
+        "cloudformation.secret-by-arn": outputs["Secret"].startswith("arn:aws:secretsmanager:"),
+        "cloudformation.takes-network-and-scaling": not refused[0],
+    }
+
+
+def stack_service_facts(world: Any, shop: Make) -> dict[str, Any]:
+    """Whether a stack waits for its service, and puts back what somebody changed beside it."""
+    stacks = world.client("cloudformation")
+    service = shop(world, balanced=False, desired=0)
+    ours = service.definition()
+    name = f"stacked-{service.name}"
+
+    def body(desired: int, definition: str) -> str:
+        properties = {
+            "Cluster": "tests",
+            "ServiceName": name,
+            "DesiredCount": desired,
+            "TaskDefinition": definition,
+            "DeploymentConfiguration": {
+                "DeploymentCircuitBreaker": {"Enable": True, "Rollback": False}
+            },
+        }
+        resource = {"Type": "AWS::ECS::Service", "Properties": properties}
+        return json.dumps({"Resources": {"Service": resource}})
+
+    stacks.create_stack(StackName=name, TemplateBody=body(0, ours))
+    settled(stacks, name)
+    # Somebody delivers; then the stack changes another property, and its definition comes back.
+    service.ecs.update_service(
+        cluster="tests", service=name, taskDefinition=service.definition("sleep 99")
+    )
+    stacks.update_stack(StackName=name, TemplateBody=body(1, ours))
+    settled(stacks, name)
+    described = service.ecs.describe_services(cluster="tests", services=[name])["services"][0]
+    sent, waited = described["taskDefinition"] == ours, described["runningCount"] == 1
+    crashes = service.definition("exit 1")
+    stacks.update_stack(StackName=name, TemplateBody=body(1, crashes))
+    status = settled(stacks, name, 60)["StackStatus"]
+    service.ecs.update_service(cluster="tests", service=name, desiredCount=0, taskDefinition=ours)
+    return {
+        "cloudformation.handlers-may-wait": waited,
+        "cloudformation.service-sends-all": sent,
+        "cloudformation.waits-for-services": status == "UPDATE_ROLLBACK_COMPLETE",
     }
 
 
@@ -276,17 +421,55 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
             "Condition": {"StringLike": {"sts:ExternalId": "v*-stable"}},
         },
     )
+    visitor = role_with(
+        world,
+        f"visitor-{service.name}",
+        [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": "*"}],
+    )
+    for_visitors = role_with(
+        world,
+        f"for-visitors-{service.name}",
+        [],
+        {
+            "Effect": "Allow",
+            "Action": "sts:AssumeRole",
+            "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
+            "Condition": {"ArnLike": {"aws:PrincipalArn": visitor}},
+        },
+    )
+    visits = error_of(
+        as_role(world, visitor, "sts").assume_role, RoleArn=for_visitors, RoleSessionName="visit"
+    )
     newline = error_of(
         world.client("sts").assume_role,
         RoleArn=guarded,
         RoleSessionName="newline",
         ExternalId="v1-stable\n",
     )
+    secured = as_role(
+        world,
+        role_with(
+            world,
+            f"secured-{service.name}",
+            [
+                {
+                    "Effect": "Deny",
+                    "Action": "*",
+                    "Resource": "*",
+                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+                },
+                {"Effect": "Allow", "Action": "ecs:ListClusters", "Resource": "*"},
+            ],
+        ),
+        "ecs",
+    )
     arn = f"{where}:service/tests/{service.name}"
     return {
+        "iam.loopback-is-secure": not error_of(secured.list_clusters)[0],
         "iam.denials-name-the-resource": f"on resource: {arn} because" in other[1],
         "iam.ecs-resources": not updated[0],
         "iam.pass-role": "iam:PassRole on resource: " + passed in registered[1],
+        "iam.principal-arn": not visits[0],
         "iam.wildcards-whole": newline[0] == "AccessDenied",
         "sts.verifies-web-identity": forged[0] == "InvalidIdentityToken",
     }
@@ -317,6 +500,7 @@ def test_api_corrections_make_the_difference(world: Any, bare_api: Any, shop: Ma
         return {
             **registry_facts(of), **template_facts(of), **service_facts(of, shop),
             **identity_facts(of, shop), **balancer_facts(of),
+            **infrastructure_facts(of), **stack_service_facts(of, shop),
         }  # fmt: skip
 
     assert facts(world) == dict.fromkeys(API, True)

@@ -20,6 +20,7 @@ from shipway.aws.session import Session
 from shipway.errors import ShipwayError
 from shipway.observer import Detail, Event, Failed, Finished, Noticed
 from shipway.rollout.judge.terms import Outcome
+from shipway.rollout.put_back import Return
 from shipway.rollout.report import ServiceReport
 from shipway_sandbox import compute
 
@@ -81,12 +82,16 @@ class Collected:
 
     events: list[Event] = field(default_factory=list)
     reports: list[ServiceReport] = field(default_factory=list)
+    returns: list[Return] = field(default_factory=list)
 
     def __call__(self, event: Event) -> None:
         self.events.append(event)
 
     def keep(self, reports: Sequence[ServiceReport]) -> None:
         self.reports = list(reports)
+
+    def went_back(self, returns: Sequence[Return]) -> None:
+        self.returns = list(returns)
 
 
 @dataclass(kw_only=True)
@@ -204,9 +209,11 @@ class Grounds:
 
     def variables(self) -> dict[str, str]:
         """What a person's shell needs to be the administrator here."""
-        kept = {key: value for key, value in os.environ.items() if not key.startswith("AWS_")}
+        # By hand is a person: where a build service runs these tests, its variables stay behind.
+        services = ("AWS_", "GITHUB_", "RUNNER_", "CI")
+        kept = {key: value for key, value in os.environ.items() if not key.startswith(services)}
         return {
-            **{key: value for key, value in kept.items() if not key.startswith("GITHUB_")},
+            **kept,
             "AWS_ENDPOINT_URL": str(self.state["endpoint"]),
             "AWS_ACCESS_KEY_ID": self.account,
             "AWS_SECRET_ACCESS_KEY": str(self.state["root_secret_access_key"]),
@@ -224,7 +231,13 @@ class Grounds:
             for name, value in self.variables().items():
                 if name.startswith("AWS_"):
                     patch.setenv(name, value)
-            for service, attempts in (("ecs", 5), ("ecs", 1), ("elbv2", 1), ("logs", 5)):
+            for service, attempts in (
+                ("ecs", 5),
+                ("ecs", 1),
+                ("elbv2", 1),
+                ("logs", 5),
+                ("cloudwatch", 5),
+            ):
                 made = session.client(service, attempts=attempts)
                 made.meta.events.register("before-send", self._count)
         return session

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -25,6 +25,8 @@ class Cloud:
 
     parameters: tuple[str, ...] = ()
     stacks: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    types: dict[str, str] = field(default_factory=dict)
+    values: dict[str, str] = field(default_factory=dict)
     refusal: str = ""
     unreadable: str = ""
     listed_paths: list[str] = field(default_factory=list)
@@ -36,8 +38,20 @@ class Cloud:
     def get_parameters(self, **request: Any) -> dict[str, Any]:
         if self.unreadable:
             raise refused("AccessDeniedException", self.unreadable)
-        names = [name for name in request["Names"] if name in self.parameters]
-        return {"Parameters": [{"Name": name, "Value": "v", "Type": "String"} for name in names]}
+        assert len(set(request["Names"])) == len(request["Names"]), "AWS takes no name twice"
+        return {"Parameters": [*self._selected(request["Names"])]}
+
+    def _selected(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+        for asked in names:
+            name, _, selector = asked.removeprefix(PARAMETER).partition(":")
+            if name in self.parameters:
+                yield {
+                    "Name": name,
+                    "ARN": f"{PARAMETER}/{name.lstrip('/')}",
+                    "Value": self.values.get(name, "v"),
+                    "Type": self.types.get(name, "String"),
+                    **({"Selector": f":{selector}"} if selector else {}),
+                }
 
     def get_parameters_by_path(self, **request: Any) -> dict[str, Any]:
         self.listed_paths.append(request["Path"])
@@ -76,6 +90,41 @@ def test_the_nearest_names_come_first_wherever_they_are_listed() -> None:
     assert isinstance(missing, Missing)
     assert missing.published[0] == "/shop/cluster", "it is on the third page"
     assert sorted(missing.published) == sorted(cloud.parameters)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ssm:/shop/url",
+        "ssm:shop/url",
+        "ssm:/shop/url:3",
+        "ssm:shop/url:live",
+        f"ssm:{PARAMETER}/shop/url",
+        f"ssm:{PARAMETER}/shop/url:3",
+    ],
+)
+def test_a_parameter_is_found_however_it_is_called(text: str) -> None:
+    cloud = Cloud(parameters=("/shop/url",))
+    assert resolutions_of(cloud, text, "ssm:/shop/url") == [Found(text="v"), Found(text="v")]
+
+
+def test_a_name_without_a_slash_is_found() -> None:
+    assert resolutions_of(Cloud(parameters=("CFN-Url-1",)), "ssm:CFN-Url-1") == [Found(text="v")]
+
+
+def test_a_list_is_no_value_and_a_short_secret_cannot_be_hidden() -> None:
+    cloud = Cloud(
+        parameters=("/a/list", "/a/short", "/a/long"),
+        types={"/a/list": "StringList", "/a/short": "SecureString", "/a/long": "SecureString"},
+        values={"/a/long": "long-enough"},
+    )
+    listed, short, long = resolutions_of(cloud, "ssm:/a/list", "ssm:/a/short", "ssm:/a/long")
+    assert isinstance(listed, Missing)
+    assert listed.there
+    assert listed.reason.startswith("is a StringList, and one value is needed")
+    assert isinstance(short, Missing)
+    assert short.reason.startswith("is a SecureString of fewer than 8 characters")
+    assert long == Found(text="long-enough", secret=True)
 
 
 def test_a_path_is_listed_once_and_only_where_a_name_is_missing() -> None:

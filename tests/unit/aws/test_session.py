@@ -21,7 +21,7 @@ from urllib3.exceptions import NewConnectionError
 
 from shipway import wiring
 from shipway.aws.session import Session
-from shipway.errors import AwsError, RefusedError
+from shipway.errors import AwsError, CredentialsError, RefusedError
 
 URL = "http://127.0.0.1:9/"
 NOBODY = ConnectionRefusedError(111, "Connection refused")
@@ -139,13 +139,32 @@ def test_clients_beside_the_sandboxs_issuer_are_bound_whatever_a_file_says(
     monkeypatch.setenv("SHIPWAY_TOKEN_ISSUER", f"{SANDBOX}/_github")
     account = wiring.account("eu-west-1")
     there = account._session
-    for bound in (there, there.at("eu-central-1"), there.at("eu-west-1")):
+    for bound in (there, there.elsewhere("eu-central-1"), there.elsewhere("eu-west-1")):
         for service in USED:
             client = bound.client(service)
             assert client.meta.endpoint_url == SANDBOX, service
             assert client._endpoint.http_session._proxy_config.proxy_url_for(SANDBOX) is None
     assert there.renew() is False
     assert there.client("ecs").meta.endpoint_url == SANDBOX
+
+
+def test_a_job_beside_that_issuer_reads_no_configuration_file(
+    session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\ncredential_process = /bin/false\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", SANDBOX)
+    monkeypatch.setenv("SHIPWAY_TOKEN_ISSUER", f"{SANDBOX}/_github")
+    with pytest.raises(CredentialsError):  # by hand, a profile says who we are
+        wiring.account("eu-west-1").access_key_id()
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"{SANDBOX}/_github/idtoken?a")
+    assert wiring.account("eu-west-1").access_key_id() == ""
+    assert session.region == "eu-west-1"
 
 
 def test_no_client_is_made_where_the_issuer_stands_alone(monkeypatch: pytest.MonkeyPatch) -> None:

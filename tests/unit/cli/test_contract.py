@@ -205,8 +205,8 @@ def test_what_is_missing_or_left_over_is_named(repository: Path) -> None:
     reasons = {difference.path: difference.what for difference in differences_in(repository)}
     assert reasons == {
         WORKFLOW: "the workflow is missing",
-        PRODUCTION: "the deploy role: the file is missing",
-        "ci/iam/old.yaml": "no event leads to this environment: remove the file",
+        PRODUCTION: "the deploy roles: the file is missing",
+        "ci/iam/old.yaml": "no role is made for this environment: remove the file",
     }
     with pytest.raises(ConfigurationError, match="there is no"):
         contract_task.write_files(repository, contract_task.render(*contract_task.read(repository)))
@@ -233,3 +233,20 @@ def test_an_event_that_the_contract_cannot_time_is_refused_with_its_line(reposit
     with pytest.raises(ConfigurationError, match="schedule") as caught:
         contract_task.render(*contract_task.read(repository))
     assert caught.value.where.endswith(f"ci/release.toml:{line}")
+
+
+@pytest.mark.parametrize(("seconds", "fits"), [(3600, True), (20_000, False)])
+def test_a_hold_that_no_job_lasts_to_the_end_of_is_refused_with_its_line(
+    repository: Path, seconds: int, *, fits: bool
+) -> None:
+    name = "ci/delivery.toml"
+    line = edit(repository, name, "consecutive = 10\n", f"hold = {seconds}\nconsecutive = 10\n")
+    if fits:
+        contract_task.render(*contract_task.read(repository))
+        return
+    with pytest.raises(ConfigurationError) as caught:
+        contract_task.render(*contract_task.read(repository))
+    text = "\n".join((str(caught.value), *caught.value.details))
+    assert f"ci/delivery.toml:{line}" in text
+    assert "environments.production.services.web.hold: 20000 seconds cannot be held" in text
+    assert "a job of a GitHub-hosted runner ends after 21600 s" in text

@@ -178,6 +178,35 @@ EDITS = [
         "[environments.staging]\ntimeout = 0\n",
         "5  environments.staging.timeout: should be a number of seconds from 1 to 86400, not 0",
     ),
+    (
+        "[environments.staging]\n",
+        "[environments.staging]\ntemplate = 'infra/compute.yaml'\n",
+        (
+            "5  environments.staging.template: is what the sandbox runs, and this environment is "
+            "none: sandbox = true is missing"
+        ),
+    ),
+    (
+        "[environments.staging]\n",
+        "[environments.staging]\nsandbox = true\ntemplate_parameters = { A = 'b' }\n",
+        "6  environments.staging.template_parameters: are those of `template`, which is missing",
+    ),
+    (
+        "[environments.staging]\n",
+        "[environments.staging]\nimage_parameter = 'ssm:/shop/image'\n",
+        (
+            "5  environments.staging.image_parameter: should be written out, not referred to as "
+            '"ssm:/shop/image"'
+        ),
+    ),
+    (
+        "[environments.staging]\n",
+        "[environments.staging]\nimage_parameter = '/shop/image:3'\n",
+        (
+            "5  environments.staging.image_parameter: should be the name of a parameter such as "
+            '"/acme/staging/image", not "/shop/image:3"'
+        ),
+    ),
 ]
 
 
@@ -201,10 +230,10 @@ SERVICE = [
     ("interval = 0", "interval: should be a number of seconds from 0.1 to 60, not 0"),
     ("consecutive = 101", "consecutive: should be a number of answers from 1 to 100, not 101"),
     ("expected_status = 99", "expected_status: should be a number from 100 to 599, not 99"),
-    ("fail_fast_tasks = 4", "fail_fast_tasks: should be a number of tasks from 2 to 3, not 4"),
+    ("fail_fast_tasks = 4", "fail_fast_tasks: should be a number of waves from 2 to 3, not 4"),
     (
         "fail_fast_tasks = [2]",
-        "fail_fast_tasks: should be a number of tasks from 2 to 3, not a list",
+        "fail_fast_tasks: should be a number of waves from 2 to 3, not a list",
     ),
     ('on_failure = "panic"', 'on_failure: should be "rollback" or "leave", not "panic"'),
     ("on_failure = {}", 'on_failure: should be "rollback" or "leave", not a table'),
@@ -275,7 +304,7 @@ container = "api"
     start = "ci/delivery.toml:"
     assert error.details == (
         f"{start}3  image.build_args.A: should be a text, not 1",
-        f'{start}3  image.build_args.a b: should be the name of a build argument, not "a b"',
+        f'{start}3  image.build_args."a b": should be the name of a build argument, not "a b"',
         f'{start}3  image.platforms[0]: should be a platform such as "linux/amd64", not "linux"',
         f'{start}3  image.platforms[1]: should be a platform such as "linux/amd64", not 3',
         (

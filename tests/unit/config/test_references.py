@@ -4,6 +4,8 @@ import pytest
 
 from shipway.config.references import Reference
 
+ARN = "arn:aws:ssm:eu-west-1:123456789012:parameter"
+
 
 @pytest.mark.parametrize(
     ("text", "reference"),
@@ -11,6 +13,12 @@ from shipway.config.references import Reference
         ("ssm:/a/b", Reference("ssm", "/a/b")),
         ("cfn:Stack-1.Out", Reference("cfn", "Stack-1.Out")),
         ("env:A_1", Reference("env", "A_1")),
+        ("ssm:a", Reference("ssm", "a")),
+        ("ssm:a/b", Reference("ssm", "a/b")),
+        ("ssm:/a/b:3", Reference("ssm", "/a/b:3")),
+        ("ssm:/a/b:live", Reference("ssm", "/a/b:live")),
+        (f"ssm:{ARN}/a/b", Reference("ssm", f"{ARN}/a/b")),
+        (f"ssm:{ARN}/a/b:3", Reference("ssm", f"{ARN}/a/b:3")),
         ("shop", None),
         ("https://x", None),
         ("SSM:/a", None),
@@ -25,8 +33,12 @@ def test_a_reference_is_known_by_how_it_begins(text: str, reference: Reference |
     "text",
     [
         "ssm:",
-        "ssm:a",
         "ssm:/",
+        "ssm:/a:",
+        "ssm:/a:3:4",
+        "ssm:/a:3a",
+        "ssm:arn:aws:ssm:eu-west-1:123456789012:document/a",
+        "ssm:arn:aws:ssm:eu-west-1:1234:parameter/a",
         "ssm:/a//b",
         "ssm:/a\n",
         "cfn:A",
@@ -41,6 +53,27 @@ def test_a_reference_is_known_by_how_it_begins(text: str, reference: Reference |
 def test_a_malformed_reference_is_an_error(text: str) -> None:
     with pytest.raises(ValueError, match=r"^(ssm:/path|cfn:Stack\.Output|env:NAME)"):
         Reference.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "unversioned"),
+    [
+        ("/a/b", "/a/b", "/a/b"),
+        ("a/b", "/a/b", "/a/b"),
+        ("a", "a", "a"),
+        ("/a", "/a", "/a"),
+        ("a/b:3", "/a/b:3", "/a/b"),
+        ("a:live", "a:live", "a"),
+        (f"{ARN}/a/b", f"{ARN}/a/b", f"{ARN}/a/b"),
+        (f"{ARN}/a/b:live", f"{ARN}/a/b:live", f"{ARN}/a/b"),
+    ],
+)
+def test_a_parameter_is_asked_for_as_it_is_called(
+    name: str, parameter: str, unversioned: str
+) -> None:
+    reference = Reference("ssm", name)
+    assert (reference.parameter, reference.unversioned) == (parameter, unversioned)
+    assert reference.selector == (name.rpartition(":")[2] if parameter != unversioned else "")
 
 
 def test_a_stack_reference_has_two_parts() -> None:

@@ -9,7 +9,7 @@ import pytest
 from shipway.config.environment import Environment, EnvironmentRef, ImageSettings, Service
 from shipway.config.load import Declared, load
 from shipway.config.references import Found, Missing, Reference, Resolution
-from shipway.config.resolve import find, references, resolve
+from shipway.config.resolve import SANDBOX_HOLD, find, references, resolve
 from shipway.errors import ConfigurationError, UnresolvedReferenceError
 
 FILE = """\
@@ -380,3 +380,40 @@ def test_a_text_for_a_switch_must_be_true_or_false(declared: Declared) -> None:
             'not "1" (from env:BREAKER)'
         ),
     )
+
+
+@pytest.mark.parametrize(
+    ("environment", "service", "seconds"),
+    [
+        ("", "", 60),
+        ("hold = 10", "", 10),
+        ("hold = 10", "hold = 0", 0),
+        ("sandbox = true", "", SANDBOX_HOLD),
+        ("sandbox = true\nhold = 60", "", 60),
+        ("sandbox = true", "hold = 5", 5),
+    ],
+)
+def test_how_long_a_release_must_hold(
+    tmp_path: Path, environment: str, service: str, seconds: int
+) -> None:
+    file = tmp_path / "delivery.toml"
+    file.write_text(
+        f"""schema = 1
+name = "shop"
+[environments.staging]
+account = "111122223333"
+region = "eu-west-1"
+repository = "shop"
+cluster = "shop"
+{environment}
+[environments.staging.services.web]
+service = "web"
+container = "web"
+{service}
+""",
+        encoding="utf-8",
+    )
+    declared = load(file).environment("staging")
+    resolved = resolve(declared, variables={}, published=Infrastructure({}))
+    assert [each.hold for each in resolved.services] == [seconds]
+    assert resolved.together

@@ -7,15 +7,25 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.console import theme
-from shipway.console.describe import clock, duration, rolling_block, rolling_key, rolling_line
+from shipway.console.describe import (
+    clock,
+    duration,
+    put_back,
+    rolling_block,
+    rolling_key,
+    rolling_line,
+)
 from shipway.console.layout import Line, cells, cut, fit
+from shipway.console.lines import Changes
 from shipway.console.tables import table
 from shipway.console.view import View
 from shipway.observer import (
     Failed,
     Finished,
+    Holding,
     Output,
     Planned,
+    PutBack,
     Rolling,
     Skipped,
     Started,
@@ -185,3 +195,38 @@ def test_a_stage_that_is_skipped_is_no_longer_to_come() -> None:
     view.take(Planned(stages=(("publish", ""), ("verify", ""))), 0)
     view.take(Skipped(stage="publish", text="the digest is there"), 0)
     assert [row.split()[1] for row in screen(view, now=0)] == ["verify"]
+
+
+def test_a_hold_counts_on_between_two_looks_and_no_further_than_its_end() -> None:
+    view = View()
+    view.take(Planned(stages=(("hold", "whether it stays good"),)), 0)
+    view.take(Started(stage="hold", subject="web"), 0)
+    view.take(Holding(subject="web", held=16, seconds=60, running=4, desired=4), 16)
+    (row,) = screen(view, now=22)
+    assert row.endswith("hold       web   held 22 s of 60   4/4 running")
+    assert screen(view, now=90)[0].endswith("held 60 s of 60   4/4 running")
+    view.take(Finished(stage="hold", subject="web", text="held 60 s"), 60)
+    assert view.empty
+
+
+def test_a_hold_is_told_again_when_its_tasks_change_and_each_half_minute() -> None:
+    changes = Changes()
+
+    def is_new(held: float, running: int | None = 4) -> bool:
+        return changes.is_new_hold(
+            Holding(subject="web", held=held, seconds=60, running=running, desired=4)
+        )
+
+    assert [is_new(0), is_new(8), is_new(16, 3), is_new(24, 3), is_new(48, 3)] == [
+        True, False, True, False, True,
+    ]  # fmt: skip
+
+
+def test_what_was_put_back_ends_its_rollout_in_the_view() -> None:
+    view = View()
+    view.take(rolling(old="shop:42", new="shop:41"), 3)
+    event = PutBack(subject="web", text="put back to shop:41 (77d0…), 4 of 4 running", seconds=31)
+    view.take(event, 31)
+    assert view.empty
+    text = put_back(event).text
+    assert text == " ↩ deploy     web   put back to shop:41 (77d0…), 4 of 4 running  0:31"

@@ -18,12 +18,14 @@ from shipway.delivery.deliver import Order as Ordered
 from shipway.delivery.deliver import deliver
 from shipway.delivery.ending import DeliveryOutcome
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
+from shipway.errors import AccessDeniedError
 from shipway.image.build import BuildRequest
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.referrers import AttachedDocument, Referrer
 from shipway.image.scan import Scan
-from shipway.observer import Event, Observer, Rolling
+from shipway.observer import Event, Holding, Observer, Rolling
 from shipway.policy.facts import Order, Signature, Standing, Tag
+from shipway.rollout.hold.terms import Alarm
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task, Trouble
@@ -392,6 +394,27 @@ class NoLogs:
 
 
 @dataclass
+class Alarms:
+    """CloudWatch's alarms, and how they change from one question to the next."""
+
+    now: dict[str, list[str]] = field(default_factory=dict)
+    fails: BaseException | None = None
+    asked: list[tuple[str, ...]] = field(default_factory=list)
+
+    def states(self, names: Sequence[str]) -> Mapping[str, Alarm]:
+        self.asked.append(tuple(names))
+        if self.fails is not None:
+            raise self.fails
+        found = {}
+        for name in names:
+            if name in self.now:
+                states = self.now[name]
+                state = states.pop(0) if len(states) > 1 else states[0]
+                found[name] = Alarm(name=name, state=state, reason="Threshold Crossed")
+        return found
+
+
+@dataclass
 class Buckets:
     """S3, where nothing is overwritten."""
 
@@ -405,14 +428,29 @@ class Buckets:
 
 
 @dataclass
+class Parameters:
+    """What a stack takes its image from: how often each was written, and what it holds."""
+
+    written: list[tuple[str, str]] = field(default_factory=list)
+    fails: BaseException | None = None
+
+    def write(self, name: str, value: str) -> int:
+        if self.fails is not None:
+            raise self.fails
+        self.written.append((name, value))
+        return len(self.written) + 1
+
+
+@dataclass
 class Infrastructure:
     """Publishes the repository."""
 
     values: dict[str, str] = field(default_factory=lambda: {"ssm:/shop/repository": URI})
+    secret: set[str] = field(default_factory=set)
 
     def resolve(self, references: Sequence[Reference]) -> Mapping[Reference, Resolution]:
         return {
-            reference: Found(text=self.values[str(reference)])
+            reference: Found(text=self.values[str(reference)], secret=str(reference) in self.secret)
             if str(reference) in self.values
             else Missing(published=("/shop/repo",))
             for reference in references
@@ -428,17 +466,33 @@ class Cloud:
     elsewhere: Store = field(default_factory=Store)
     origins: list[Origin] = field(default_factory=list)
     logs: NoLogs = field(default_factory=NoLogs)
+    parameters: Parameters = field(default_factory=Parameters)
+    alarms: Alarms = field(default_factory=Alarms)
     published: Infrastructure = field(default_factory=Infrastructure)
     objects: Buckets = field(default_factory=Buckets)
     arn: str = ROLE
     account: str = ACCOUNT
     key: str = "ASIAEXAMPLE"
     fails: BaseException | None = None
+    trusts: bool = True
+    assumed: list[tuple[str, str]] = field(default_factory=list)
 
     def identity(self) -> Identity:
         if self.fails is not None:
             raise self.fails
         return Identity(account=self.account, arn=self.arn)
+
+    def assume(self, role: str, session: str) -> None:
+        if not self.trusts:
+            raise AccessDeniedError(
+                "sts:AssumeRole is not allowed: User: x is not authorized to perform: "
+                f"sts:AssumeRole on resource: {role}",
+                where=role,
+            )
+        self.assumed.append((role, session))
+        self.key, self.account = "ASIAEXAMPLE", role.split(":")[4]
+        name = role.rpartition("/")[2]
+        self.arn = f"arn:aws:sts::{self.account}:assumed-role/{name}/{session}"
 
     def access_key_id(self) -> str:
         return self.key
@@ -488,6 +542,7 @@ class World:
     events: list[Event] = field(default_factory=list)
     opened: int = 0
     opening: BaseException | None = None
+    longest_hold: float | None = None
 
     @property
     def context(self) -> DeliveryContext:
@@ -503,7 +558,9 @@ class World:
         )
 
     def open_environment(self, destination: EnvironmentRef) -> EnvironmentContext:
-        assert destination == EnvironmentRef(name="staging", account=ACCOUNT, region="eu-west-1")
+        assert replace(destination, sandbox=False) == EnvironmentRef(
+            name="staging", account=ACCOUNT, region="eu-west-1"
+        )
         self.opened += 1
         if self.opening is not None:
             raise self.opening
@@ -512,6 +569,7 @@ class World:
             builder=self.builder,
             contexts={"base": "/elsewhere"},
             stand_ins={"python": "assembled"},
+            longest_hold=self.longest_hold,
         )
 
     def deliver(
@@ -600,7 +658,7 @@ class World:
         """Every event but progress and output, in a few words."""
         words = []
         for event in self.events:
-            if not isinstance(event, Rolling):
+            if not isinstance(event, (Rolling, Holding)):
                 stage = getattr(event, "stage", "")
                 words.append(f"{type(event).__name__} {stage}".strip())
         return [word for word in words if not word.startswith(("Output", "Noticed", "Evidenced"))]

@@ -42,6 +42,7 @@ BUILD = ["Started build", "Finished build"]
 PUBLISH = ["Started publish", "Finished publish"]
 DEPLOY = ["Started deploy", "Finished deploy"]
 VERIFY = ["Started verify", "Finished verify"]
+HOLD = ["Started hold", "Finished hold"]
 
 
 def verdict(world: World, outcome: DeliveryOutcome) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def finished(world: World, stage: str) -> Finished:
     [
         ("build", [*BEGIN, *BUILD], (0, 0, 0)),
         ("publish", [*BEGIN, *IDENTITY, *BUILD, *PUBLISH], (1, 0, 0)),
-        ("deploy", [*BEGIN, *IDENTITY, *BUILD, *PUBLISH, *DEPLOY, *VERIFY], (1, 1, 1)),
+        ("deploy", [*BEGIN, *IDENTITY, *BUILD, *PUBLISH, *DEPLOY, *VERIFY, *HOLD], (1, 1, 1)),
         ("verify", [*BEGIN, *IDENTITY, *VERIFY], (0, 0, 0)),
     ],
 )
@@ -174,7 +175,7 @@ def test_an_image_that_exists_is_rolled_out_without_a_build(world: World) -> Non
     world.cloud.store.keep("old", ONE, TWO)
     outcome = world.deliver(image=ImageReference("shop", ONE))
     assert (outcome.kind, outcome.image) == ("succeeded", ImageReference(URI, ONE))
-    assert world.story() == [*BEGIN, *IDENTITY, *PUBLISH, *DEPLOY, *VERIFY, "Concluded"]
+    assert world.story() == [*BEGIN, *IDENTITY, *PUBLISH, *DEPLOY, *VERIFY, *HOLD, "Concluded"]
     assert (world.builder.requests, world.changed) == ([], (0, 1, 1))
     assert finished(world, "publish").text == (
         f"shop@{ONE.short}  nothing built, nothing pushed: it is there"

@@ -94,16 +94,125 @@ def test_a_person_has_a_role_of_their_own(world: World) -> None:
     assert world.deliver("publish").kind == "succeeded"
 
 
-def test_without_one_it_is_the_role_of_githubs_runs(world: World) -> None:
+def test_without_one_no_person_may_come_least_of_all_as_githubs_runs(world: World) -> None:
     ask(world, 'by_hand_role = "*"\n', "")
+    outcome = world.deliver("publish")
+    assert (outcome.kind, outcome.exit_code) == ("configuration", 10)
+    assert (world.changed, world.builder.requests) == ((0, 0, 0), [])
+
+
+PEOPLE = (
+    'by_hand_role = "by-hand"\nby_hand_principals = ["AWSReservedSSO_Dev_*"]\n'
+    'role_path = "/delivery/"\nshort_lived_keys_only = true'
+)
+SSO = f"arn:aws:sts::{ACCOUNT}:assumed-role/AWSReservedSSO_Dev_0123456789abcdef/mona@example.com"
+
+
+def test_a_person_goes_on_as_the_role_that_the_contract_gives_to_people(world: World) -> None:
+    ask(world, 'by_hand_role = "*"', PEOPLE)
+    world.cloud.arn = SSO
+    outcome = world.deliver()
+    assert outcome.kind == "succeeded"
+    role = f"arn:aws:iam::{ACCOUNT}:role/delivery/by-hand"
+    assert world.cloud.assumed == [(role, "mona@example.com")]
+    identity = world.record(outcome)["predicate"]["identity"]
+    assert identity["arn"] == f"arn:aws:sts::{ACCOUNT}:assumed-role/by-hand/mona@example.com"
+    assert identity["expectedRole"] == "by-hand"
+
+
+def test_whoever_is_that_role_already_assumes_nothing(world: World) -> None:
+    ask(world, 'by_hand_role = "*"', PEOPLE)
+    world.cloud.arn = f"arn:aws:sts::{ACCOUNT}:assumed-role/by-hand/mona"
     assert world.deliver("publish").kind == "succeeded"
-    world.cloud.store.pushes.clear()
-    world.builder.requests.clear()
-    world.events.clear()
-    world.cloud.key, world.cloud.arn = "AKIAEXAMPLE", USER
-    assert turned_away(world) == (
-        "staging is delivered by role shop-deploy-staging, not by who you are"
-    )
+    assert world.cloud.assumed == []
+
+
+def test_a_person_whom_the_role_does_not_trust_reads_whom_it_does(world: World) -> None:
+    ask(world, 'by_hand_role = "*"', PEOPLE)
+    world.cloud.arn = SSO
+    world.cloud.trusts = False
+    outcome = world.deliver()
+    assert (outcome.kind, outcome.exit_code) == ("access-denied", 16)
+    assert (world.changed, world.builder.requests) == ((0, 0, 0), [])
+    (failed,) = [event for event in world.events if isinstance(event, Failed)]
+    told = "\n".join(line for detail in failed.details for line in detail.lines)
+    assert f"it trusts AWSReservedSSO_Dev_*; you are {SSO}" in told
+    assert '"Action": "sts:AssumeRole"' in told
+    assert "nox -s bootstrap -- --env staging --apply" in told
+
+
+@pytest.mark.parametrize(
+    ("key", "arn", "text"),
+    [
+        ("AKIAEXAMPLE", USER, SHORT),
+        (
+            "ASIAEXAMPLE",
+            SSO.replace(ACCOUNT, "999988887777"),
+            f"these credentials belong to account 999988887777, but staging is {ACCOUNT}",
+        ),
+    ],
+)
+def test_what_a_person_comes_with_is_looked_at_before_the_role_is_assumed(
+    world: World, key: str, arn: str, text: str
+) -> None:
+    ask(world, 'by_hand_role = "*"', PEOPLE)
+    world.cloud.key, world.cloud.arn = key, arn
+    world.cloud.account = arn.split(":")[4]
+    outcome = world.deliver()
+    assert (outcome.kind, world.cloud.assumed) == ("identity", [])
+    (failed,) = [event for event in world.events if isinstance(event, Failed)]
+    assert failed.text == text
+
+
+def test_people_of_another_account_may_be_named(world: World) -> None:
+    role = "arn:aws:iam::999988887777:role/team/leads"
+    ask(world, 'by_hand_role = "*"', PEOPLE.replace('"AWSReservedSSO_Dev_*"', f'"{role}"'))
+    world.cloud.account = "999988887777"
+    world.cloud.arn = "arn:aws:sts::999988887777:assumed-role/leads/x"
+    assert world.deliver("publish").kind == "succeeded"
+    assert [session for _, session in world.cloud.assumed] == ["x-by-hand"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "service"),
+    [
+        ("CI", "true", "a build service"),
+        ("GITLAB_CI", "true", "GitLab CI"),
+        ("JENKINS_URL", "https://ci.example/", "Jenkins"),
+        ("BUILDKITE", "true", "Buildkite"),
+        ("CIRCLECI", "true", "CircleCI"),
+        ("TF_BUILD", "True", "Azure Pipelines"),
+        ("TEAMCITY_VERSION", "2026.1", "TeamCity"),
+        ("BITBUCKET_BUILD_NUMBER", "7", "Bitbucket Pipelines"),
+        ("TRAVIS", "true", "Travis CI"),
+        ("CODEBUILD_BUILD_ID", "shop:1", "AWS CodeBuild"),
+        ("DRONE", "true", "Drone"),
+        ("GITHUB_ACTIONS", "1", "GitHub Actions"),
+    ],
+)
+@pytest.mark.parametrize("task", ["build", "deploy", "verify"])
+def test_by_hand_is_a_person_and_no_build_service(
+    world: World, task: str, name: str, value: str, service: str
+) -> None:
+    world.variables[name] = value
+    outcome = world.deliver(task)
+    assert (outcome.kind, outcome.exit_code) == ("refused", 20)
+    assert (world.opened, world.builder.requests) == (0, [])
+    reasons = world.record(outcome)["predicate"]["decision"]["reasons"]
+    assert [reason["why"] for reason in reasons] == [f"{service} runs this: {name} is set"]
+
+
+def test_a_build_service_may_deliver_to_the_embedded_sandbox_by_hand(world: World) -> None:
+    delivery = world.root / "ci" / "delivery.toml"
+    text = delivery.read_text()
+    delivery.write_text(text.replace('cluster = "shop"', 'cluster = "shop"\nsandbox = true'))
+    world.variables["CI"] = "true"
+    assert world.deliver("publish").kind == "succeeded"
+
+
+def test_a_variable_that_says_no_is_none(world: World) -> None:
+    world.variables |= {"CI": "false", "TRAVIS": "0", "GITLAB_CI": "", "GITHUB_TOKEN": "x"}
+    assert world.deliver("publish").kind == "succeeded"
 
 
 def test_two_files_may_not_name_two_roles(world: World) -> None:

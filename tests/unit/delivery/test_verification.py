@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pytest
@@ -13,9 +13,9 @@ from shipway.delivery.verification import VerifiedService, verify
 from shipway.errors import VerificationError
 from shipway.observer import Event, Finished, Noticed, Started
 from shipway.rollout.judge.terms import FetchPlan
-from shipway.rollout.ports import Updated
+from shipway.rollout.ports import LogLines, Updated
 from shipway.rollout.snapshot import Container, Snapshot, Task, Trouble
-from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition
+from shipway.rollout.task_definition import AwsLogs, ContainerDefinition, TaskDefinition
 from shipway.values import Digest, HttpAnswer, ImageReference
 
 INDEX, PLATFORM, OTHER = (Digest(f"sha256:{digit * 64}") for digit in "123")
@@ -212,6 +212,16 @@ def test_without_anything_shipped_nothing_is_called_shipped() -> None:
 def test_a_service_of_no_tasks_is_as_it_should_be() -> None:
     (verified,) = run(Ecs(glance=replace(GLANCE, desired=0), tasks=()))
     assert verified.tasks == 0
+
+
+def test_an_address_is_not_asked_where_nothing_is_to_run() -> None:
+    prober = Prober(503)
+    events: list[Event] = []
+    (verified,) = run(Ecs(glance=replace(GLANCE, desired=0), tasks=()), prober, events=events)
+    assert (verified.tasks, verified.answers, prober.requests) == (0, (), [])
+    last = events[-1]
+    assert isinstance(last, Finished)
+    assert "desired count 0: not asked" in last.text
 
 
 @pytest.mark.parametrize("image", [f"{URI}:latest", URI, "shop"])
@@ -412,3 +422,52 @@ def test_stopped_tasks_that_may_not_be_looked_at() -> None:
     trouble = Trouble(kind="access-denied", text="ecs:DescribeTasks is not allowed: no")
     what, *_ = refused(Ecs(late=(trouble,)))
     assert what == "the tasks of web cannot be looked at: ecs:DescribeTasks is not allowed: no"
+
+
+class Logs:
+    """The last lines of a task."""
+
+    def tail(self, group: str, stream: str, lines: int) -> LogLines:
+        assert (group, lines) == ("/shop", 20)
+        return ((datetime(2026, 11, 22, 3, 12, tzinfo=UTC), f"{stream}: no such table"),)
+
+
+class LoggingEcs(Ecs):
+    """Its container has a log."""
+
+    def task_definition(self, arn: str) -> TaskDefinition:
+        logs = AwsLogs(group="/shop", stream_prefix="ecs")
+        web = ContainerDefinition(name="web", image=self.image, logs=logs)
+        return TaskDefinition(arn=arn, containers=(web,))
+
+
+def test_what_answers_wrongly_is_told_with_its_log_and_is_the_releases_fault() -> None:
+    with pytest.raises(VerificationError) as caught:
+        verify(
+            place(WEB),
+            ecs=LoggingEcs(),
+            images=Images(),
+            prober=Prober(500),
+            clock=Clock(),
+            observer=lambda _: None,
+            shipped=IMAGE,
+            logs=Logs(),
+        )
+    error = caught.value
+    assert (error.subject, error.at_fault) == ("web", True)
+    assert error.log == ("2026-11-22 03:12:00  ecs/web/a: no such table",)
+
+
+@pytest.mark.parametrize(
+    "ecs",
+    [
+        Ecs(troubles=(Trouble(kind="throttled", text="slow down"),)),
+        Ecs(glance=Snapshot(answered=False)),
+        Ecs(image=f"registry/shop@{OTHER}"),
+    ],
+    ids=["tasks not shown", "no answer", "somebody else's"],
+)
+def test_what_is_not_the_releases_fault_does_not_call_for_a_roll_back(ecs: Ecs) -> None:
+    with pytest.raises(VerificationError) as caught:
+        run(ecs)
+    assert not caught.value.at_fault

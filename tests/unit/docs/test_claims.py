@@ -36,10 +36,21 @@ _CONTAINERS = frozenset({137})  # exit codes of containers, not ours
 # Words with an underscore that are no keys of ours, each with whose they are.
 _FOREIGN = frozenset(
     {
+        "credential_process",  # the AWS SDK's configuration file
+        "from_registry",  # CDK
+        "ignore_changes",  # Terraform
+        "include_claim_keys",  # GitHub's OIDC customisation
+        "job_workflow_ref",  # a claim of GitHub's tokens
+        "login_session",  # the AWS SDK's configuration file
         "pull_request",  # GitHub's events
         "pull_request_target",
         "repository_dispatch",
+        "role_arn",  # the AWS SDK's configuration file
         "shipway_sandbox",  # the package
+        "task_definition",  # Terraform
+        "source_profile",  # the AWS SDK's configuration file
+        "sso_session",
+        "sso_start_url",
         "workflow_dispatch",
     }
 )
@@ -76,14 +87,20 @@ PLACE: Mapping[str, Any] = {
 DELIVERY: Mapping[str, Any] = {
     "schema": 1,
     "name": "web",
-    "environments": {"staging": PLACE, "production": PLACE},
+    "environments": {"local": PLACE, "staging": PLACE, "production": PLACE},
 }
 CONTRACT: Mapping[str, Any] = {
+    "github": {
+        "repository": "octo/shop",
+        "repository_id": 1,
+        "owner_id": 1,
+        "workflow": ".github/workflows/deploy.yml",
+    },
     "schema": 1,
     "allow": [
         {"name": "person", "event": "by-hand", "environments": ["staging"], "tasks": ["build"]}
     ],
-    "environments": {"staging": {"role": "r"}},
+    "environments": {"staging": {"by_hand_role": "*"}},
 }
 
 
@@ -136,7 +153,18 @@ def test_an_example_of_python_or_json_can_be_read() -> None:
         compile(text, page, "exec")
     for _, text in blocks("json"):
         json.loads(text)
-    known = {"console", "toml", "python", "json", "mermaid", "text", "yaml", "dockerfile", "diff"}
+    known = {
+        "console",
+        "toml",
+        "python",
+        "json",
+        "mermaid",
+        "text",
+        "yaml",
+        "dockerfile",
+        "diff",
+        "hcl",
+    }
     languages = {
         match["language"]
         for page in PAGES

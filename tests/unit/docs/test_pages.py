@@ -52,7 +52,8 @@ def missing(paths: set[str]) -> list[str]:
     Words in capitals, as in ``ci/iam/ENVIRONMENT.yaml``, stand for any name.
     """
     folders = (ROOT, ROOT / "ci" / "shipway")
-    made = ("evidence/", "prefix/")  # by the first delivery, in the folder and in the bucket
+    # By the first delivery, in the folder and in the bucket; and by the session that makes pages.
+    made = ("evidence/", "prefix/", "site/")
     here = {path for path in paths if not path.startswith(("/", "~", "refs/", *made))}
     return sorted(
         path

@@ -12,6 +12,9 @@ from tests.unit.docs.vocabulary import SNAKE, keys, sentences, unknown_names
 _FOREIGN = frozenset(
     {
         "buildx_buildkit",  # buildx's containers
+        "credential_process",  # the AWS SDK's configuration file
+        "include_claim_keys",  # GitHub's OIDC customisation
+        "job_workflow_ref",  # a claim of GitHub's tokens
         "services_stable",  # botocore's waiter
         "shipway_sandbox",  # the package
         "workflow_dispatch",  # GitHub's event

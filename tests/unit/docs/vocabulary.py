@@ -50,17 +50,21 @@ _FOREIGN_OPTIONS: Final = frozenset(
         "--dry",  # inv
         "--filter",  # docker ps
         "--force-reinstall",  # pip install
+        "--format",  # aws configure export-credentials
         "--from",  # a Dockerfile's COPY
         "--global",  # git config
         "--jq",  # gh api
         "--mount",  # a Dockerfile's RUN
         "--network",  # a Dockerfile's RUN
         "--options",  # how a usage line says "any"
+        "--overwrite",  # aws ssm
+        "--parameter-overrides",  # aws cloudformation
         "--privileged",  # docker run
         "--profile",  # aws
         "--registry-id",  # aws ecr
         "--repository-name",  # aws ecr
         "--run",  # shipway_sandbox.serve
+        "--value",  # aws ssm
         "--without",  # shipway_sandbox.serve
     }
 )

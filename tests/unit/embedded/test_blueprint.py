@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from shipway.embedded.blueprint import Blueprint, draw
 from shipway.errors import ConfigurationError
 from shipway.policy import load as contract_file
 from shipway_sandbox import template
-from shipway_sandbox.plan import Layer, matches, read_plan
+from shipway_sandbox.plan import Layer, WorldPlan, matches, read_plan
 
 DELIVERY = """
 schema = 1
@@ -90,13 +91,18 @@ role = "tally-live"
 """
 
 
-def drawn(folder: Path, delivery: str = DELIVERY) -> Blueprint:
+def drawn(
+    folder: Path,
+    delivery: str = DELIVERY,
+    templates: Mapping[str, Mapping[str, str]] | None = None,
+) -> Blueprint:
     (folder / "delivery.toml").write_text(delivery, encoding="utf-8")
     (folder / "release.toml").write_text(CONTRACT, encoding="utf-8")
     return draw(
         contract_file.load(folder / "release.toml"),
         delivery_file.load(folder / "delivery.toml"),
         dockerfile="FROM scratch\nEXPOSE 7010\n",
+        templates=templates,
     )
 
 
@@ -219,3 +225,59 @@ def test_a_worker_has_no_load_balancer_and_names_are_not_too_long(tmp_path: Path
     assert kinds.count("AWS::ECS::Service") == 2
     assert kinds.count("AWS::ElasticLoadBalancingV2::LoadBalancer") == 1
     assert all(len(service.balancer) <= 32 for service in layer.services)
+
+
+TEMPLATED = DELIVERY.replace(
+    'repository = "ssm:/tally/local/repository"',
+    'repository = "ssm:tally/local/repository:3"\nimage_parameter = "tally/local/image"\n'
+    'template_parameters = { Vpc = "vpc-1" }\ntemplate = "cdk.out/Acme-Tally.template.json"',
+)
+
+
+def test_templates_of_ones_own_are_handed_on_with_the_names_of_their_stacks(tmp_path: Path) -> None:
+    files = {"cdk.out/Acme-Tally.template.json": "{}"}
+    layer = drawn(tmp_path, TEMPLATED, {"local": files}).layer("local")
+    [template] = layer.templates
+    assert (template.stack, template.text) == ("Acme-Tally", "{}")
+    assert layer.template_parameters == {"Vpc": "vpc-1"}
+    assert layer.image_parameters == ("/tally/local/image",)
+    assert layer.lookups == {
+        "Repository": "ssm:/tally/local/repository:3",
+        "Cluster": "ssm:/tally/local/cluster",
+        "ServiceApi": "ssm:/tally/local/service",
+        "ServiceWorker": "tally-worker",
+    }
+    assert read_plan(json.dumps(layer_plan(layer)).encode()).layers == (layer,)
+
+
+def layer_plan(layer: Layer) -> dict[str, object]:
+    return WorldPlan(layers=(layer,), person={}).written()
+
+
+@pytest.mark.parametrize(
+    ("files", "stacks"),
+    [
+        (("infra/compute.yaml",), ("tally-local",)),
+        (("a/base.yaml", "a/compute.yaml"), ("tally-local-base", "tally-local-compute")),
+        (("cdk.out/A.template.json", "cdk.out/B.template.json"), ("A", "B")),
+    ],
+)
+def test_a_stack_is_called_as_its_template_or_its_environment(
+    tmp_path: Path, files: tuple[str, ...], stacks: tuple[str, ...]
+) -> None:
+    texts = dict.fromkeys(files, "{}")
+    layer = drawn(tmp_path, DELIVERY, {"local": texts}).layer("local")
+    assert tuple(template.stack for template in layer.templates) == stacks
+
+
+def test_a_stack_that_delivery_toml_refers_to_is_the_templates(tmp_path: Path) -> None:
+    text = DELIVERY.replace("ssm:/tally/local/cluster", "cfn:AcmeTally.Cluster")
+    layer = drawn(tmp_path, text, {"local": {"compute.yaml": "{}"}}).layer("local")
+    assert layer.templates[0].stack == "AcmeTally"
+
+
+def test_a_drawn_layer_has_the_parameter_that_takes_the_image(tmp_path: Path) -> None:
+    layer = drawn(tmp_path, TEMPLATED).layer("local")
+    assert layer.parameters["/tally/local/image"].startswith("text:")
+    assert layer.parameters["/tally/local/repository"] == "repository", "without its version"
+    assert layer.selectors == {"/tally/local/repository": ("3",)}

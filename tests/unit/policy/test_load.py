@@ -38,6 +38,7 @@ by_hand_role = "*"
 
 [environments.staging]
 role = "shop-deploy-staging"
+by_hand_role = "shop-by-hand-staging"
 """
 GUARDS = """
 [environments.production]
@@ -263,7 +264,7 @@ tasks = ["build"]
 def test_two_entries_that_one_push_could_mean_are_refused(file: Path, ref: str) -> None:
     assert refusal(file, GOOD + SECOND.format(ref=ref) + GUARDS).details == (
         (
-            'ci/release.toml:31  allow[2].ref: overlaps with "main" (line 3): one ref can match '
+            'ci/release.toml:32  allow[2].ref: overlaps with "main" (line 3): one ref can match '
             f'"refs/heads/main" and "{ref}"'
         ),
     )
@@ -285,7 +286,7 @@ def test_two_entries_by_hand_cannot_lead_to_one_environment(file: Path) -> None:
     more = '[[allow]]\nname = "x"\nevent = "by-hand"\nenvironment = "local"\ntasks = ["build"]\n'
     assert refusal(file, GOOD + more).details == (
         (
-            'ci/release.toml:30  allow[2].environment: overlaps with "by-hand" (line 10): '
+            'ci/release.toml:31  allow[2].environment: overlaps with "by-hand" (line 10): '
             'both lead to "local" by hand'
         ),
     )
@@ -383,7 +384,7 @@ def test_every_rule_is_read_with_its_line(file: Path) -> None:
     assert (contract.source.repository_id, contract.source.line) == (123, 2)
     assert (contract.source.owner, contract.source.name) == ("octo", "shop")
     production = contract.environment_policy("production")
-    assert (production.role, production.by_hand_role) == ("deploy", "deploy")
+    assert (production.role, production.by_hand_role) == ("deploy", ""), "never CI's role"
     assert (production.github_environment, production.after) == ("production", "staging")
     assert (production.not_older, production.short_lived_keys_only) == (True, True)
     assert [(freeze.name, freeze.line) for freeze in production.freeze] == [("a", 40), ("b", 41)]
@@ -406,8 +407,8 @@ CONTRADICTIONS = [
         'by_hand_role = "*"\n',
         "",
         (
-            "29  environments.own.role: is missing; it should be the name of an IAM role, or "
-            'by_hand_role = "*"'
+            "29  environments.own.by_hand_role: is missing; it should be the role of people, "
+            'which is not role, or "*"'
         ),
     ),
     (
@@ -422,6 +423,79 @@ CONTRADICTIONS = [
         'role = "deploy"\nshort',
         'role = "deploy"\nby_hand_role = "*"\nshort',
         "36  environments.production.by_hand_role: nobody comes here by hand; take it away",
+    ),
+    (
+        'by_hand_role = "*"\n',
+        'role = "deploy"\nby_hand_role = "*"\n',
+        (
+            "30  environments.own.role: only GitHub's runs assume it, and no event leads here: "
+            "write by_hand_role"
+        ),
+    ),
+    (
+        'environment = "own"',
+        'environments = ["own", "staging"]',
+        (
+            "31  environments.staging.by_hand_role: is missing; it should be the role of people, "
+            'which is not role, or "*"'
+        ),
+    ),
+    (
+        (
+            'environment = "own"\ntasks = ["build"]\n[environments.own]\nby_hand_role = "*"\n'
+            '[environments.staging]\nrole = "deploy"\n'
+        ),
+        (
+            'environments = ["own", "staging"]\ntasks = ["build"]\n[environments.own]\n'
+            'by_hand_role = "*"\n[environments.staging]\nrole = "deploy"\n'
+            'by_hand_role = "deploy"\n'
+        ),
+        (
+            "33  environments.staging.by_hand_role: is the role of GitHub's runs: no person may be "
+            "that one; name another"
+        ),
+    ),
+    (
+        'by_hand_role = "*"\n',
+        'by_hand_role = "deploy"\n',
+        (
+            "30  environments.own.by_hand_role: is the role of GitHub's runs: no person may be "
+            "that one; name another"
+        ),
+    ),
+    (
+        'by_hand_role = "*"\n',
+        'by_hand_role = "*"\nby_hand_principals = ["role/dev"]\n',
+        (
+            '31  environments.own.by_hand_principals: by_hand_role is "*", which nobody assumes; '
+            "name a role, or take this away"
+        ),
+    ),
+    (
+        'by_hand_role = "*"\n',
+        'by_hand_role = "AWSReservedSSO_Dev_0123456789abcdef"\nby_hand_principals = ["role/dev"]\n',
+        (
+            "31  environments.own.by_hand_principals: only IAM Identity Center makes such a role; "
+            "name another, or take this away"
+        ),
+    ),
+    (
+        'by_hand_role = "*"\n',
+        'by_hand_role = "people"\nby_hand_principals = ["role/dev", "role/dev"]\n',
+        '31  environments.own.by_hand_principals[1]: "role/dev" stands twice',
+    ),
+    (
+        'by_hand_role = "*"\n',
+        'by_hand_role = "people"\nby_hand_principals = ["*"]\n',
+        (
+            '31  environments.own.by_hand_principals[0]: should be "AWSReservedSSO_NAME_*" for a '
+            'permission set, "role/NAME", "user/NAME", or the ARN of one, not "*"'
+        ),
+    ),
+    (
+        'role = "deploy"\nshort',
+        'role = "deploy"\nby_hand_principals = ["user/mona"]\nshort',
+        "36  environments.production.by_hand_principals: nobody comes here by hand; take it away",
     ),
     (
         'role = "deploy"\nshort',

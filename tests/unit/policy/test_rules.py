@@ -37,6 +37,7 @@ from shipway.values import Digest
 SHA, OBJECT, OTHER = "3f9c2ab" + "0" * 33, "7a9" + "0" * 37, "a81be02" + "0" * 33
 NOW = datetime(2026, 12, 24, 12, tzinfo=UTC)
 WORKFLOW = "octo/shop/.github/workflows/deploy.yml@refs/tags/v1-stable"
+CALLED = "corp/ci/.github/workflows/ship.yml@refs/tags/v1"
 SOURCE = Source(
     repository="octo/shop", repository_id=123, owner_id=45, workflow=".github/workflows/deploy.yml"
 )
@@ -455,3 +456,22 @@ RUNNING = st.builds(
 def test_what_nobody_knows_is_never_taken_for_older(running: LiveRelease) -> None:
     allowed = at_aws(running=(running,), not_older=True) == []
     assert allowed == (running.order in {"same", "older"})
+
+
+@pytest.mark.parametrize(
+    ("called", "holds", "refused"),
+    [
+        ("", WORKFLOW, []),
+        ("", "corp/ci/.github/workflows/ship.yml@refs/tags/v1", ["job_workflow_ref"]),
+        (CALLED, CALLED, []),
+        (CALLED, WORKFLOW, ["job_workflow_ref"]),
+        (CALLED, CALLED.replace("v1", "v2"), ["job_workflow_ref"]),
+    ],
+)
+def test_the_job_is_in_the_workflow_or_in_the_one_that_it_may_call(
+    called: str, holds: str, refused: list[str]
+) -> None:
+    source = replace(SOURCE, called_workflow=called)
+    trigger = replace(TRIGGER, job_workflow_ref=holds)
+    differences = rules.source_differences(source, trigger, trigger.ref)
+    assert [rule for rule, _ in differences] == refused

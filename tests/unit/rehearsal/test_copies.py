@@ -11,6 +11,7 @@ from shipway.embedded.blueprint import Blueprint
 from shipway.rehearsal.copies import copies, with_copies
 from shipway.rehearsal.scenarios import scenarios
 from shipway.rehearsal.walks import lanes
+from shipway_sandbox.plan import OwnTemplate
 
 PLANNED = scenarios(BLUEPRINT.contract, listens=True)
 COPIES = copies(BLUEPRINT, PLANNED.failing)
@@ -67,6 +68,13 @@ def test_what_is_large_is_not_copied(count: int, memory: int) -> None:
     tasks = count * len(BLUEPRINT.layer("production").services)
     made = copies(_with(count, memory), PLANNED.failing)
     assert bool(made) is (tasks <= 4 and tasks * memory <= 1024)
+
+
+def test_templates_of_ones_own_are_not_copied() -> None:
+    template = OwnTemplate(stack="shop", file="infra/compute.yaml", text="{}")
+    layers = tuple(replace(layer, templates=(template,)) for layer in BLUEPRINT.plan.layers)
+    templated = replace(BLUEPRINT, plan=replace(BLUEPRINT.plan, layers=layers))
+    assert copies(templated, PLANNED.failing) == ()
 
 
 def test_each_scenario_is_walked_once_and_no_two_rollouts_share_an_environment() -> None:

@@ -101,3 +101,49 @@ class Crashing:
 def test_service_that_is_not_steady_says_its_last_event() -> None:
     with pytest.raises(SandboxError, match="deployment failed"):
         compute.wait_until_steady([(Crashing(), LAYER)], seconds=0.0)
+
+
+class Store:
+    """A Parameter Store with one parameter."""
+
+    def __init__(self) -> None:
+        self.version = 1
+        self.labelled: dict[int, list[str]] = {}
+
+    def get_parameter(self, **_request: Any) -> Any:
+        return {"Parameter": {"Value": "v"}}
+
+    def put_parameter(self, **request: Any) -> Any:
+        assert request == {"Name": "/a", "Value": "v", "Overwrite": True}
+        self.version += 1
+        return {"Version": self.version}
+
+    def label_parameter_version(self, **request: Any) -> None:
+        self.labelled[request["ParameterVersion"]] = request["Labels"]
+
+
+@pytest.mark.parametrize(
+    ("selectors", "version", "labelled"),
+    [
+        (("3", "2"), 3, {}),
+        (("live",), 1, {1: ["live"]}),
+        (("live", "2"), 2, {2: ["live"]}),
+        (("900",), 100, {}),
+    ],
+)
+def test_a_parameter_has_the_versions_that_are_asked_for(
+    selectors: tuple[str, ...], version: int, labelled: dict[int, list[str]]
+) -> None:
+    store = Store()
+    compute.select_versions(store, "/a", selectors)
+    assert (store.version, store.labelled) == (version, labelled)
+
+
+def test_a_stand_in_is_started_and_checked_by_the_programs_of_its_template() -> None:
+    image = compute.seed_image(b"program", port=0, starts="gunicorn", checks="/bin/sh")
+    with tarfile.open(fileobj=io.BytesIO(gzip.decompress(image.blobs[1]))) as archive:
+        assert archive.getmember("usr/local/bin/gunicorn").mode == 0o755
+        check = archive.extractfile("bin/sh")
+        assert check is not None
+        assert check.read() == b"#!/bin/busybox sh\nexit 0\n"
+    assert b"PATH=/usr/local/bin" in image.blobs[0]

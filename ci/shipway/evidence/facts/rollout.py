@@ -118,6 +118,15 @@ class ResumedFact(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ImageParameterFact(Fact):
+    """An SSM parameter that names the delivered image from now on; ``version`` is its newest."""
+
+    name: str
+    value: str
+    version: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedSettingsFact(Fact):
     """How a service was to be verified, as delivery.toml says; times in seconds."""
 
@@ -135,6 +144,8 @@ class VerifiedSettingsFact(Fact):
     require_circuit_breaker: bool = False
     require_alarms: bool = False
     on_pause: str = ""
+    hold: float = 0.0
+    alarms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,3 +165,59 @@ class VerificationFact(Fact):
     tasks: int
     answers: tuple[AnswerFact, ...]
     seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldFact(Fact):
+    """Whether a service stayed good after its rollout; times in seconds.
+
+    Attributes:
+        key: Its name in delivery.toml.
+        asked: For how long it was to stay good, as delivery.toml says.
+        seconds: For how long it was watched to that end: shorter where a rehearsal says so.
+        held: For how long it was good.
+        end: ``held``, ``broken``, ``superseded``, ``missing``, ``unseen``, or ``cut`` where another
+            service did not hold.
+        text: What ended it; empty where it held.
+        alarms: The alarms that were watched.
+        looks: How often ECS was asked.
+        diagnosis: Why it broke.
+    """
+
+    key: str
+    asked: float = 0.0
+    seconds: float = 0.0
+    held: float = 0.0
+    end: str = ""
+    text: str = ""
+    cause: CauseFact | None = None
+    alarms: tuple[str, ...] = ()
+    looks: int = 0
+    diagnosis: tuple[DiagnosisFact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PutBackFact(Fact):
+    """A service that was to go back to what ran before, because its release failed.
+
+    Attributes:
+        key: Its name in delivery.toml.
+        service: Its name in ECS.
+        left: The task definition that it was to leave.
+        task_definition: The one that was to be put back; empty where there was none.
+        why: The reason.
+        end: ``put back``, ``left`` as is right, or ``not put back`` though it should have been.
+        text: How it ended.
+        deployment_id: The entry of ``deployments[]``; empty where ECS took its own one back.
+        conclusion: The verdict of that rollout, where there was one.
+    """
+
+    key: str
+    service: str = ""
+    left: str = ""
+    task_definition: str = ""
+    why: str = ""
+    end: str = ""
+    text: str = ""
+    deployment_id: str = ""
+    conclusion: ConclusionFact | None = None

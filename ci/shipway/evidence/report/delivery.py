@@ -10,7 +10,13 @@ from shipway.evidence.archive import parsed
 from shipway.evidence.canonical_json import sha256
 from shipway.evidence.facts.gate import ContractFact, EnvironmentFact, TriggerFact
 from shipway.evidence.facts.image import BuildFact, ImageFact
-from shipway.evidence.facts.rollout import RolloutVerdictFact, ServiceFact, VerificationFact
+from shipway.evidence.facts.rollout import (
+    HoldFact,
+    PutBackFact,
+    RolloutVerdictFact,
+    ServiceFact,
+    VerificationFact,
+)
 from shipway.evidence.history import row
 from shipway.evidence.predicate import CommitFact, Delivery, PreviousRecordFact, Statement
 from shipway.evidence.report.drawing import clock, legend, picture
@@ -47,10 +53,12 @@ def report(content: bytes, files: Mapping[str, bytes]) -> bytes:
         section("Time line", *time_line(delivery)),
         section("Decision", *_decision(delivery)),
         section("Services", _services(delivery.services)),
+        section("Put back", _put_back(delivery.put_back)),
         section("Scan", *scanned(delivery)),
         section("Software bill of materials", *inventory(files)),
         section("Build and supply", _supply(delivery)),
         section("Verification", _verification(delivery.verification)),
+        section("Hold", _holds(delivery.holds)),
         section("Evidence", *_evidence(delivery, about, files)),
         section("Everything that happened", _events(delivery.timeline)),
         tag(
@@ -171,6 +179,33 @@ def _services(services: Sequence[ServiceFact]) -> Html | None:
             )
         )
     return table(("service", "verdict", "task definition", "!how it ended"), rows)
+
+
+def _put_back(returned: Sequence[PutBackFact]) -> Html | None:
+    rows = [
+        (
+            each.key,
+            mark(good=each.end != "not put back", text=each.end),
+            f"{each.left.rpartition('/')[2]} → {each.task_definition.rpartition('/')[2]}",
+            joined((each.text, tag("br"), f"because {each.why}")),
+        )
+        for each in returned
+    ]
+    return table(("service", "end", "task definition", "!how it ended"), rows)
+
+
+def _holds(holds: Sequence[HoldFact]) -> Html | None:
+    rows = [
+        (
+            held.key,
+            mark(good=held.end == "held", text=held.end),
+            f"{held.held:g} of {held.seconds:g} s",
+            ", ".join(held.alarms),
+            held.text,
+        )
+        for held in holds
+    ]
+    return table(("service", "end", "good for", "alarms", "!what ended it"), rows)
 
 
 def _supply(delivery: Delivery) -> Html | None:

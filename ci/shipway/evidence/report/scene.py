@@ -8,7 +8,16 @@ from datetime import datetime
 from typing import Literal
 
 from shipway.evidence.predicate import Delivery
-from shipway.observer import Event, Failed, Finished, Noticed, Rolling, Skipped, Started
+from shipway.observer import (
+    Event,
+    Failed,
+    Finished,
+    Noticed,
+    PutBack,
+    Rolling,
+    Skipped,
+    Started,
+)
 
 Ended = Literal["good", "bad", "skip", "open"]
 
@@ -128,6 +137,8 @@ def _take(build: _Build, event: Event, at: float) -> None:
         case Noticed():
             level: Literal["info", "warn"] = "warn" if event.level == "warning" else "info"
             build.marks.append(Mark(at=at, text=event.text, kind=level, subject=event.subject))
+        case PutBack():
+            build.marks.append(Mark(at=at, text=event.text, kind="warn", subject=event.subject))
         case Rolling():
             build.rollouts.setdefault(event.subject, []).append(_sample(event, at))
         case _:

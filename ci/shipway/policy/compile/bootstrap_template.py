@@ -6,16 +6,16 @@ sandbox's roles are made from the same text, so that a rehearsal proves what wil
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from shipway.config.environment import Environment, Origin
 from shipway.errors import ConfigurationError
-from shipway.policy.compile import permissions, trust
+from shipway.policy.compile import permissions, roles, trust
 from shipway.policy.compile import resources as required
 from shipway.policy.compile.cfn_yaml import dump
 from shipway.policy.compile.resources import Resources
+from shipway.policy.compile.roles import RoleDocument
 from shipway.policy.compile.trust import camel
 from shipway.policy.contract import Contract, Source, Task
 
@@ -25,6 +25,8 @@ if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
 Document = dict[str, Any]
 SOURCE_POLICY = "SourceRepositoryPolicy"
 """The output that says what another account must allow before its images are promoted."""
+_DESCRIPTION = 1000
+"""Characters; CloudFormation takes 1,024 bytes (User Guide, "CloudFormation template quotas")."""
 LONGEST_SESSION = 43200
 """Seconds; the most that IAM allows a role (IAM API Reference, CreateRole)."""
 
@@ -57,45 +59,36 @@ def compose(
     contract: Contract, resources: Resources, *, session: int, further: Sequence[Document] = ()
 ) -> str:
     """As :func:`render`, from what the environment needs; ``further`` statements are added."""
-    entries = trust.leading_to(contract, resources.environment)
-    if contract.source is None or not entries:
-        leading = trust.environments(contract)
-        raise ConfigurationError(
-            f"no event leads to {resources.environment}, so it needs no deploy role",
-            where=contract.path,
-            remedy=f"name one of {', '.join(leading)}; people deliver with their own credentials"
-            if leading
-            else "add an entry for an event; people deliver with their own credentials",
+    made = roles_of(contract, resources, further=further)
+    environment_policy = contract.environment_policy(resources.environment)
+    for role in made:
+        roles.check(role, environment_policy)
+    tasks: tuple[Task, ...] = max((role.tasks for role in made), key=len)
+    promoting = [role for role in made if permissions.promotes(resources, role.tasks)]
+    by_github = any(role.logical_id == roles.DEPLOY for role in made)
+    conditions: Document = {
+        **(_WITH_PROVIDER if by_github else {}),
+        **(_FROM_ANOTHER_ACCOUNT if promoting else {}),
+    }
+    resources_made: Document = {}
+    if by_github and contract.source is not None:
+        resources_made["Provider"] = _provider(contract.source)
+    for role in made:
+        resources_made |= roles.template(
+            role, environment_policy, session=min(session, LONGEST_SESSION)
         )
-    tasks: tuple[Task, ...] = max((entry.tasks for entry in entries), key=len)
-    rules = ", ".join(entry.rule for entry in entries)
-    allowed = permissions.policy(resources, tasks)
-    allowed["Statement"] += further
     body: Document = {
         "AWSTemplateFormatVersion": "2010-09-09",
-        "Description": f"Deploy role of {resources.environment}: {rules} may {', '.join(tasks)}.",
-        "Parameters": _parameters(resources, tasks),
-        "Conditions": {
-            "WithProvider": {"Fn::Equals": [{"Ref": "CreateProvider"}, "true"]},
-            **(_FROM_ANOTHER_ACCOUNT if permissions.promotes(resources, tasks) else {}),
-        },
-        "Resources": {
-            "Provider": _provider(contract.source),
-            "DeployRole": {
-                "Type": "AWS::IAM::Role",
-                "Properties": {
-                    "RoleName": contract.environment_policy(resources.environment).role,
-                    "MaxSessionDuration": min(session, LONGEST_SESSION),
-                    "AssumeRolePolicyDocument": trust.policy(
-                        contract, resources.environment, _provider_arn(contract.source)
-                    ),
-                    "Policies": [{"PolicyName": "deliver", "PolicyDocument": allowed}],
-                },
-            },
-        },
+        "Description": _description(resources, made),
+        "Parameters": _parameters(resources, tasks, provider=by_github),
+        **({"Conditions": conditions} if conditions else {}),
+        "Resources": resources_made,
         "Outputs": {
-            "DeployRoleArn": {"Value": {"Fn::GetAtt": "DeployRole.Arn"}},
-            **(_source_policy() if permissions.promotes(resources, tasks) else {}),
+            **{
+                f"{role.logical_id}Arn": {"Value": {"Fn::GetAtt": f"{role.logical_id}.Arn"}}
+                for role in made
+            },
+            **(_source_policy(promoting) if promoting else {}),
         },
     }
     head = (
@@ -104,6 +97,44 @@ def compose(
         "",
     )
     return "\n".join(head) + dump(body)
+
+
+def roles_of(
+    contract: Contract, resources: Resources, *, further: Sequence[Document] = ()
+) -> tuple[RoleDocument, ...]:
+    """The roles that the environment's template makes: GitHub's, people's, or both.
+
+    Raises:
+        ConfigurationError: None is made for it.
+    """
+    provider = _provider_arn(contract.source) if contract.source else ""
+    made = roles.of(contract, resources, provider, further)
+    if not made:
+        leading = roles.environments(contract)
+        raise ConfigurationError(
+            f"no role is made for {resources.environment}: no event leads there, and no "
+            "by_hand_principals are named",
+            where=contract.path,
+            remedy=f"name one of {', '.join(leading)}; people deliver with their own credentials"
+            if leading
+            else "add an entry for an event; people deliver with their own credentials",
+        )
+    return made
+
+
+def stack_name(contract: Contract, environment: str) -> str:
+    """The name of an environment's stack: that of the first role it makes."""
+    environment_policy = contract.environment_policy(environment)
+    by_github = trust.leading_to(contract, environment)
+    return stack_of(environment_policy.role if by_github else environment_policy.by_hand_role)
+
+
+def _description(resources: Resources, made: Sequence[RoleDocument]) -> str:
+    """Which roles, for which entries; at most what a template's description may hold."""
+    what = "; ".join(f"{', '.join(role.rules)} may {', '.join(role.tasks)}" for role in made)
+    head = "Deploy role of" if len(made) == 1 else "Deploy roles of"
+    text = f"{head} {resources.environment}: {what}."
+    return text if len(text) <= _DESCRIPTION else f"{text[: _DESCRIPTION - 1]}…"
 
 
 def options(
@@ -135,6 +166,7 @@ def takes(template: str, parameter: str) -> bool:
     return f"\n  {parameter}:\n" in template
 
 
+_WITH_PROVIDER: Document = {"WithProvider": {"Fn::Equals": [{"Ref": "CreateProvider"}, "true"]}}
 _FROM_ANOTHER_ACCOUNT: Document = {
     "FromAnotherAccount": {
         "Fn::Not": [{"Fn::Equals": [{"Ref": "SourceAccount"}, {"Ref": "AWS::AccountId"}]}]
@@ -142,43 +174,31 @@ _FROM_ANOTHER_ACCOUNT: Document = {
 }
 
 
-def _source_policy() -> Document:
-    text = json.dumps(permissions.source_policy("${DeployRole.Arn}"), separators=(",", ":"))
+def _source_policy(promoting: Sequence[RoleDocument]) -> Document:
     description = "The repository policy that the account of the promoted images must set."
     return {
         SOURCE_POLICY: {
             "Condition": "FromAnotherAccount",
             "Description": description,
-            "Value": permissions.sub(text),
+            "Value": permissions.sub(roles.source_policy(promoting)),
         }
     }
 
 
 def _provider_arn(source: Source) -> Document:
     """The OIDC provider's ARN, whether this stack makes it or the account has it."""
-    arn = f"arn:${{AWS::Partition}}:iam::${{AWS::AccountId}}:oidc-provider/{trust.host(source)}"
-    return {"Fn::If": ["WithProvider", {"Ref": "Provider"}, permissions.sub(arn)]}
+    return {"Fn::If": ["WithProvider", {"Ref": "Provider"}, trust.provider_arn(source)]}
 
 
-def _parameters(resources: Resources, tasks: Sequence[Task]) -> Document:
+def _parameters(resources: Resources, tasks: Sequence[Task], *, provider: bool) -> Document:
     written = dict(resources.written)
 
     def text(name: str, description: str) -> tuple[str, Document]:
         default = {"Default": written[name]} if name in written else {}
         return name, {"Type": "String", **default, "Description": description}
 
-    parameters = [
-        (
-            "CreateProvider",
-            {
-                "Type": "String",
-                "AllowedValues": ["true", "false"],
-                "Default": "true",
-                "Description": "An account has one OIDC provider for GitHub: false if it is there.",
-            },
-        ),
-        text("Repository", "Name of the ECR repository."),
-    ]
+    parameters = [_CREATE_PROVIDER] if provider else []
+    parameters.append(text("Repository", "Name of the ECR repository."))
     if permissions.promotes(resources, tasks):
         parameters += [
             text("SourceAccount", f"Account of the ECR repository of {resources.source}."),
@@ -202,6 +222,17 @@ def _parameters(resources: Resources, tasks: Sequence[Task]) -> Document:
         roles = "ARNs of the execution role and the task role, the only ones handed to tasks."
         parameters.append(("TaskRoles", {"Type": "CommaDelimitedList", "Description": roles}))
     return dict(parameters)
+
+
+_CREATE_PROVIDER: tuple[str, Document] = (
+    "CreateProvider",
+    {
+        "Type": "String",
+        "AllowedValues": ["true", "false"],
+        "Default": "true",
+        "Description": "An account has one OIDC provider for GitHub: false if it is there.",
+    },
+)
 
 
 def _provider(source: Source) -> Document:

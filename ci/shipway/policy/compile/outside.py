@@ -14,7 +14,7 @@ from typing import Final
 from shipway.policy.requirements import Runner
 
 _TOP_KEYS: Final = frozenset({"name", "run-name", "permissions", "jobs", "defaults"})
-_JOB_KEYS: Final = frozenset({"name", "runs-on", "steps", "env", "defaults"})
+_JOB_KEYS: Final = frozenset({"name", "runs-on", "steps", "env", "defaults", "secrets"})
 _JOB_COLUMN: Final = 2
 _KEY_COLUMN: Final = 4
 # GitHub Docs, "Choosing the runner for a job": the labels that GitHub's own machines have.

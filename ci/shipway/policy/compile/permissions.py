@@ -41,6 +41,9 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
         statements.append(statement("SignWithTheKey", ["kms:GetPublicKey", "kms:Sign"], key))
     if "deploy" in tasks:
         statements += [*_observation(resources), *_rollout(resources)]
+        if resources.image_parameters:
+            arns = [_parameter(name) for name in resources.image_parameters]
+            statements.append(statement("NameTheDeliveredImage", ["ssm:PutParameter"], arns))
     return {"Version": "2012-10-17", "Statement": statements}
 
 
@@ -49,18 +52,18 @@ def promotes(resources: Resources, tasks: Sequence[Task]) -> bool:
     return bool(resources.source) and "publish" in tasks
 
 
-def source_policy(role: str) -> Document:
+def source_policy(roles: Sequence[str]) -> Document:
     """What the policy of the source's repository must allow, where it is another account's.
 
     "Cross-account policy evaluation logic" (IAM User Guide): both sides must allow it.
 
     Args:
-        role: The ARN of the deploy role.
+        roles: The ARNs of the roles that promote.
     """
     allowed = {
         "Sid": "LetImagesBePromoted",
         "Effect": "Allow",
-        "Principal": {"AWS": role},
+        "Principal": {"AWS": list(roles) if len(roles) > 1 else roles[0]},
         "Action": list(PROMOTED),
     }  # no resource: it is the policy of one repository
     return {"Version": "2012-10-17", "Statement": [allowed]}
@@ -120,12 +123,17 @@ def _published(resources: Resources) -> list[Document]:
     """What delivery.toml refers to, by its exact names."""
     statements = []
     if resources.parameters:
-        arns = [_arn("ssm", f"parameter{name}") for name in resources.parameters]
+        arns = [_parameter(name) for name in resources.parameters]
         statements.append(statement("ReadTheParameters", ["ssm:GetParameters"], arns))
     if resources.stacks:
         arns = [_arn("cloudformation", f"stack/{name}/*") for name in resources.stacks]
         statements.append(statement("ReadTheStacks", ["cloudformation:DescribeStacks"], arns))
     return statements
+
+
+def _parameter(name: str) -> object:
+    """A parameter's ARN, which has one slash before its name however that is written."""
+    return name if name.startswith("arn:") else _arn("ssm", f"parameter/{name.lstrip('/')}")
 
 
 def _source() -> Document:
@@ -180,6 +188,14 @@ def _observation(resources: Resources) -> list[Document]:
         ),
         statement("SeeTheirTasks", ["ecs:DescribeTasks"], [_arn("ecs", "task/${Cluster}/*")]),
         statement("SeeTargetHealth", ["elasticloadbalancing:DescribeTargetHealth"], ["*"]),
+        # Composite alarms are shown to a permission on everything only (CloudWatch API Reference,
+        # DescribeAlarms), and the alarms of a service's own configuration are known to ECS alone.
+        statement(
+            "SeeTheAlarms",
+            ["cloudwatch:DescribeAlarms"],
+            ["*"],
+            {"StringEquals": {"aws:RequestedRegion": {"Ref": "AWS::Region"}}},
+        ),
     ]
 
 

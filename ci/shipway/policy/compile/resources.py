@@ -28,7 +28,8 @@ class Resources:
     Attributes:
         environment: Its name.
         services: The keys of its services.
-        parameters: Names of the SSM parameters it refers to.
+        parameters: Names or ARNs of the SSM parameters it refers to.
+        image_parameters: Names of the SSM parameters that take the delivered image.
         stacks: Names of the CloudFormation stacks it refers to.
         written: Values that the file spells out, by the template parameter that takes them.
         copies: Whether records are copied to a bucket (``evidence.s3``).
@@ -40,6 +41,7 @@ class Resources:
     services: tuple[str, ...]
     parameters: tuple[str, ...]
     stacks: tuple[str, ...]
+    image_parameters: tuple[str, ...] = ()
     written: tuple[tuple[str, str], ...] = ()
     copies: bool = False
     signs: bool = False
@@ -58,6 +60,7 @@ def resources_of(declared: Declared) -> Resources:
     copies = declared.document.table.get("evidence", {}).get("s3", "")
     key = table.get("sign", "")
     signs = key.startswith(_KMS) or Reference.parse(key) is not None
+    kept = image_parameters(table)
     values: list[tuple[str, str, Callable[[str], str]]] = [
         ("Repository", table["repository"], name_of),
         ("Cluster", table["cluster"], last_of),
@@ -71,7 +74,10 @@ def resources_of(declared: Declared) -> Resources:
     return Resources(
         environment=declared.name,
         services=tuple(table["services"]),
-        parameters=tuple(sorted({ref.name for ref in references if ref.scheme == "ssm"})),
+        parameters=tuple(
+            sorted({*(ref.unversioned for ref in references if ref.scheme == "ssm"), *kept})
+        ),
+        image_parameters=kept,
         stacks=tuple(sorted({ref.stack for ref in references if ref.scheme == "cfn"})),
         written=(
             *((name, shape(text)) for name, text, shape in values if _is_written(text)),
@@ -81,6 +87,17 @@ def resources_of(declared: Declared) -> Resources:
         signs=signs,
         source=source,
     )
+
+
+def image_parameters(table: Mapping[str, Any]) -> tuple[str, ...]:
+    """What takes the delivered image; read once before, so that a wrong name is told early.
+
+    Args:
+        table: An environment of delivery.toml.
+    """
+    tables = (table, *table["services"].values())
+    names = (each["image_parameter"] for each in tables if each.get("image_parameter"))
+    return tuple(sorted({Reference("ssm", name).parameter for name in names}))
 
 
 def place_of(s3: str) -> str:

@@ -7,11 +7,13 @@ all else is the repository's, as long as it stays out of what the regions decide
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from shipway.config.load import DeliveryFile
+from shipway.config.positions import KeyPath
+from shipway.config.problems import Problem, configuration_error
 from shipway.errors import ConfigurationError
 from shipway.policy.compile import job_condition, trust
 from shipway.policy.contract import Contract
@@ -23,6 +25,9 @@ ROLLBACK_SECONDS: Final = 600
 """What a roll-back may take after a rollout used its time up (``Policy.rollback_timeout``)."""
 _DEFAULT_TIMEOUT: Final = 900
 _DEFAULT_VERIFY: Final = 60
+_DEFAULT_HOLD: Final = 60
+_LONGEST_JOB: Final = 21600
+"""Seconds after which GitHub ends a job of a runner of its own ("Actions limits", GitHub Docs)."""
 _STEP_MINUTES: Final = 5
 _SHORTEST_SESSION: Final = 3600
 _LONGEST_SESSION: Final = 43200
@@ -62,22 +67,66 @@ class Budget:
 def budget(contract: Contract, delivery: DeliveryFile) -> Budget:
     """Derived from the time-outs in delivery.toml of every environment an event leads to.
 
-    All services of an environment roll out at once and are verified one after the other.
+    All services of an environment roll out at once, are verified one after the other, and held at
+    once.
+
+    Raises:
+        ConfigurationError: A hold is so long that neither a job nor a role's session lasts to its
+            end.
     """
     longest = 0
     for name in trust.environments(contract):
         table = delivery.document.table["environments"][name]
-        services: Iterable[dict[str, Any]] = table["services"].values()
+        services: Collection[dict[str, Any]] = table["services"].values()
         default = _seconds(table.get("timeout"), _DEFAULT_TIMEOUT)
         rollout = max(_seconds(service.get("timeout"), default) for service in services)
         verify = sum(
             _seconds(service.get("verify_timeout"), _DEFAULT_VERIFY) for service in services
         )
-        longest = max(longest, rollout + verify)
+        hold = max(_hold(table, service) for service in services)
+        rest = BUILD_SECONDS + rollout + verify + ROLLBACK_SECONDS
+        _check_hold(contract, delivery, name, rest=rest)
+        longest = max(longest, rollout + verify + hold)
     seconds = BUILD_SECONDS + longest + ROLLBACK_SECONDS
     minutes = math.ceil(seconds / 60 / _STEP_MINUTES) * _STEP_MINUTES
     session = min(_LONGEST_SESSION, max(_SHORTEST_SESSION, minutes * 60))
     return Budget(minutes=minutes, session=session)
+
+
+def _hold(table: Mapping[str, Any], service: Mapping[str, Any]) -> int:
+    return _seconds(service.get("hold"), _seconds(table.get("hold"), _DEFAULT_HOLD))
+
+
+def _check_hold(contract: Contract, delivery: DeliveryFile, name: str, *, rest: int) -> None:
+    """Refuse a hold that is written out and cannot be watched to its end.
+
+    Raises:
+        ConfigurationError: It, with everything before and after, outlasts a job or a session.
+    """
+    document = delivery.document
+    environment = document.table["environments"][name]
+    hosted = contract.source is not None and contract.source.runner == "github-hosted"
+    limit, what = (
+        (_LONGEST_JOB, "a job of a GitHub-hosted runner")
+        if hosted
+        else (_LONGEST_SESSION, "the longest session of a role")
+    )
+    path: KeyPath = ("environments", name)
+    written = [((*path, "hold"), environment.get("hold"))] + [
+        ((*path, "services", key, "hold"), service.get("hold"))
+        for key, service in environment["services"].items()
+    ]
+    problems = [
+        Problem(
+            path=at,
+            text=f"{seconds} seconds cannot be held: {what} ends after {limit} s, and build, "
+            f"rollout, verification and roll-back may take {rest} s of them",
+        )
+        for at, value in written
+        if value is not None and (seconds := _seconds(value, 0)) and seconds + rest > limit
+    ]
+    if problems:
+        raise configuration_error(problems, path=document.path, lines=document.lines)
 
 
 def _seconds(value: object, otherwise: int) -> int:
@@ -104,11 +153,16 @@ def regions(contract: Contract, time: Budget) -> tuple[Region, ...]:
         Region(
             name="job", lines=tuple(_job(contract, time)), what="who passes, where, for how long"
         ),
-        Region(
-            name="session",
-            lines=(f"          role-duration-seconds: {time.session}",),
-            what="how long the credentials last",
-        ),
+        # A called workflow has the OIDC step, and its own repository says how long it lasts.
+        *(() if contract.source.called_workflow else (_session(time),)),
+    )
+
+
+def _session(time: Budget) -> Region:
+    return Region(
+        name="session",
+        lines=(f"          role-duration-seconds: {time.session}",),
+        what="how long the credentials last",
     )
 
 
@@ -156,7 +210,10 @@ def _job(contract: Contract, time: Budget) -> list[str]:
     ]
     lines += ["# compare every character.", "if: >-"]
     lines += [f"  {part}" for part in job_condition.job_condition(contract)]
-    if github_environment:
+    called = contract.source.called_workflow if contract.source else ""
+    if called:
+        lines += _call(called, github_environment)
+    elif github_environment:
         lines.append(f"environment: {github_environment}")
     lines += [
         "# One delivery at a time to each environment, and none is dropped while it waits.",
@@ -167,6 +224,22 @@ def _job(contract: Contract, time: Budget) -> list[str]:
         "permissions:",
         "  contents: read # checkout, and where a tag points now",
         "  id-token: write # the gate's proof, and AWS by OIDC: no key is stored anywhere",
-        f"timeout-minutes: {time.minutes} # build, rollout, roll-back and verification",
     ]
+    if not called:
+        lines.append(
+            f"timeout-minutes: {time.minutes} # build, rollout, roll-back and verification"
+        )
     return [f"    {line}" for line in lines]
+
+
+def _call(called: str, github_environment: str) -> list[str]:
+    """The call of the workflow that holds the job, at the very ref that the contract pins.
+
+    "Reuse workflows" (GitHub Docs): a job that calls one has neither an environment nor a time-out
+    of its own, so the environment is handed on as an input.
+    """
+    file, _, ref = called.partition("@")
+    lines = [f"uses: {file}@{ref.removeprefix(BRANCHES).removeprefix(TAGS)}"]
+    if github_environment:
+        lines += ["with:", f"  environment: {github_environment}"]
+    return lines

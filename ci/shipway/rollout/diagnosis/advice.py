@@ -191,6 +191,9 @@ def _of_platform(case: Case) -> str:
         "role": f"check the trust policy of {name or 'the role'}: "
         "it must trust ecs-tasks.amazonaws.com",
         "log-group": "create the log group, or let the execution role create it",
+        "container": "read its log: the task goes on without it, or with it started anew",
+        "alarm": "see what the alarm measures, and the service's log of these seconds",
+        "address": "see the service's log: it answered well at first",
         "capacity": "add capacity, or ask for less CPU and memory",
         "volume": "check the file system's mount targets and security groups",
     }

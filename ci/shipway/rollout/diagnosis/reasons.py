@@ -7,6 +7,7 @@ ECS tells it in three places that must be read together: ``stopCode``, ``stopped
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -66,6 +67,7 @@ def read_text(text: str) -> tuple[str, Weight, str] | None:
     return None
 
 
+@functools.lru_cache(maxsize=4096)
 def read(task: Task) -> Reading | None:
     """Why ``task`` stopped, or ``None`` while that cannot be known yet.
 

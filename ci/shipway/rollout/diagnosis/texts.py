@@ -154,7 +154,7 @@ TEXTS: tuple[tuple[str, Weight, str, str], ...] = (
     ),
     (
         "command",
-        "repeated",
+        "certain",
         (
             r"executable file not found|exec format error|"
             r"no such file or directory.*(?:exec|start)|"

@@ -7,11 +7,16 @@ counts is what became of *our* id.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from shipway.rollout.judge.ending import Ended, left, returned, success, superseded
 from shipway.rollout.judge.progress import describe_newer
-from shipway.rollout.judge.state import State, is_newer, is_older, ours_in, seconds_since
+from shipway.rollout.judge.state import (
+    State,
+    evolve,
+    is_newer,
+    is_older,
+    ours_in,
+    seconds_since,
+)
 from shipway.rollout.snapshot import Deployment, Snapshot
 
 _GONE_LOOKS = 3
@@ -52,7 +57,7 @@ def _previous(state: State) -> str:
 
 
 def _going_back(state: State) -> State:
-    return replace(state, rolling_back_since=state.rolling_back_since or state.now)
+    return evolve(state, rolling_back_since=state.rolling_back_since or state.now)
 
 
 def _absent(  # noqa: PLR0911 - one return for each way to vanish
@@ -89,7 +94,7 @@ def _failed(  # noqa: PLR0911 - one return for each way a failure can go on
         return state, None
     if snapshot.breaker_rollback is False:
         return left(state, "the circuit breaker opened; no roll-back is configured")
-    state = replace(state, failed_since=state.failed_since or state.now)
+    state = evolve(state, failed_since=state.failed_since or state.now)
     if seconds_since(state.failed_since, state.now) < _ROLLBACK_PATIENCE:
         return state, None
     return left(state, "the circuit breaker opened; ECS began no roll-back")

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from shipway.rollout.judge import verdict as v
-from shipway.rollout.judge.ending import Ended, conclude, halted, returned, success, superseded
-from shipway.rollout.judge.progress import describe_newer
-from shipway.rollout.judge.state import ROLLING_BACK, State, is_newer
+from shipway.rollout.judge.ending import (
+    PAUSE_REMEDY,
+    Ended,
+    conclude,
+    halted,
+    returned,
+    success,
+    superseded,
+)
+from shipway.rollout.judge.progress import describe_newer, describe_pause
+from shipway.rollout.judge.state import ROLLING_BACK, State, evolve, is_newer
 from shipway.rollout.judge.terms import RolloutEvent
-from shipway.rollout.snapshot import LifecycleHook, ServiceDeployment, Snapshot
+from shipway.rollout.snapshot import ServiceDeployment, Snapshot
 
 _STOPPING = frozenset({"STOP_REQUESTED", "STOPPED"})
 _SUCCESSOR_PATIENCE = 3
@@ -28,8 +34,8 @@ def follow(  # noqa: PLR0911 - one return for each status
         return conclude(
             state,
             v.PAUSED,
-            _waits(state.paused, sd),
-            remedy="nox -s resume continues it; with --rollback it goes back",
+            describe_pause(state.paused, sd),
+            remedy=PAUSE_REMEDY,
         )
     if sd.status == "SUCCESSFUL":
         return success(state, snapshot)
@@ -51,7 +57,7 @@ def follow(  # noqa: PLR0911 - one return for each status
 
 
 def _back(state: State) -> State:
-    return replace(state, rolling_back_since=state.rolling_back_since or state.now)
+    return evolve(state, rolling_back_since=state.rolling_back_since or state.now)
 
 
 def _stopped(state: State, snapshot: Snapshot, sd: ServiceDeployment) -> Ended:
@@ -77,7 +83,7 @@ def _stopped(state: State, snapshot: Snapshot, sd: ServiceDeployment) -> Ended:
     if sd.status == "STOP_REQUESTED":
         return state, None
     looks = state.extra_looks + 1
-    state = replace(state, extra_looks=looks)
+    state = evolve(state, extra_looks=looks)
     if current not in known and not older and looks < _SUCCESSOR_PATIENCE:
         return state, None
     if current not in known and not older:
@@ -94,26 +100,17 @@ def _pause(state: State, sd: ServiceDeployment, events: list[RolloutEvent]) -> S
     if waiting is None:
         if state.paused_since is None:
             return state
-        spent = (state.now - state.paused_since).total_seconds()
         events.append(RolloutEvent(at=state.now, kind="event", text="the pause is over"))
-        return replace(
+        return evolve(
             state,
             paused=None,
             paused_since=None,
-            paused_seconds=state.paused_seconds + spent,
             progressed=state.now,
         )
     if state.paused is None or state.paused.id != waiting.id:
         events.append(
-            RolloutEvent(at=state.now, kind="paused", text=_waits(waiting, sd), level="warning")
+            RolloutEvent(
+                at=state.now, kind="paused", text=describe_pause(waiting, sd), level="warning"
+            )
         )
-    return replace(state, paused=waiting, paused_since=state.paused_since or state.now)
-
-
-def _waits(hook: LifecycleHook, sd: ServiceDeployment) -> str:
-    """``paused at POST_SCALE_UP by hook h-1 until 10:30 UTC, then ROLLBACK``."""
-    stage = hook.stage or sd.lifecycle_stage or ""
-    at = f" at {stage}" if stage else ""
-    until = f" until {hook.expires_at:%Y-%m-%d %H:%M} UTC" if hook.expires_at else ""
-    then = f", then {hook.timeout_action}" if hook.timeout_action else ""
-    return f"paused{at} by hook {hook.id}{until}{then}"
+    return evolve(state, paused=waiting, paused_since=state.paused_since or state.now)

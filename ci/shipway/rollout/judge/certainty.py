@@ -1,17 +1,19 @@
 """When a failure is certain: what can be said before ECS says it.
 
 One stop is certainty only where a second try cannot end otherwise: no such image, no such secret, a
-role that cannot be assumed. Anything else must strike distinct tasks in the same way, and in either
-case no task of ours may be healthy: a single flapping task is shown and not judged.
+role that cannot be assumed, a command that cannot be run. Anything else must strike replacements in
+the same way (:mod:`.waves`) while no task of ours is healthy. One wave more proves it though others
+are healthy: a rollout that replaces its tasks for ever does not come to an end.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
+from datetime import datetime
 
 from shipway.rollout.diagnosis.reasons import Reading, exit_meaning, read, says_more
-from shipway.rollout.judge.state import State, running_ours, seconds_since
+from shipway.rollout.judge.state import State, evolve, running_ours, seconds_since
 from shipway.rollout.judge.terms import Cause
+from shipway.rollout.judge.waves import lived, waves
 from shipway.rollout.snapshot import Task
 
 _TITLES = {
@@ -22,22 +24,36 @@ _TITLES = {
     "command": "cannot start",
     "start": "cannot start",
 }
+_HEALTH = frozenset({"target-health", "container-health"})
 
 
 def certain(state: State) -> Cause | None:
     """The failure that is certain now, or ``None``."""
-    groups = by_failure(state.stopped)
-    total = sum(len(tasks) for tasks, _ in groups)
-    if not is_fresh(state):
-        return None
-    if state.launch_error is not None and not healthy(state, "role"):
+    return suspect(state, blind=False) if is_fresh(state) else None
+
+
+def suspect(state: State, *, blind: bool = True) -> Cause | None:
+    """The failure that is certain unless tasks of ours are healthy.
+
+    Args:
+        state: What is known.
+        blind: Whether to suppose that none is, because nobody has looked.
+    """
+    if state.launch_error is not None and (blind or not healthy(state, "role")):
         return state.launch_error
+    groups = [group for group in by_failure(state.stopped) if group[1].weight != "transient"]
+    total = sum(len(tasks) for tasks, _ in by_failure(state.stopped))
+    enough = state.policy.same_failure
     for tasks, reading in groups:
-        enough = 1 if reading.weight == "certain" else state.policy.same_failure
-        if reading.weight != "transient" and len(tasks) >= enough:
-            alive = healthy(state, reading.kind)
-            if not alive:
-                return cause_of(tasks, reading, total)
+        proven = reading.weight == "certain" or waves(state, tasks) >= enough
+        if proven and (blind or not healthy(state, reading.kind, tasks)):
+            return cause_of(tasks, reading, total)
+    if groups:
+        every = tuple(task for tasks, _ in groups for task in tasks)
+        churning = waves(state, every, replacements=True) > enough
+        alone = waves(state, every) > enough and (blind or not healthy(state, "", every))
+        if churning or alone:
+            return cause_of(*groups[0], total)
     return None
 
 
@@ -92,24 +108,28 @@ def cause_of(tasks: tuple[Task, ...], reading: Reading, total: int) -> Cause:
     )
 
 
-def healthy(state: State, kind: str) -> tuple[Task, ...]:
-    """Tasks of ours that count as healthy when the failure in question is of ``kind``.
+def healthy(state: State, kind: str, failed: tuple[Task, ...] = ()) -> tuple[Task, ...]:
+    """Tasks of ours that count as healthy when ``failed`` ones failed in the way of ``kind``.
 
     A task behind a load balancer is healthy when its target is; one with a container health check
-    when that passes; one with neither when it has run for ``settle`` seconds, by our own watch.
+    when that passes; one with neither when it has run for ``settle`` seconds. What is not checked
+    yet is healthy as far as a crash goes when it has run twice as long as those that crashed.
     """
+    outlived = max(state.policy.settle, 2 * lived(state, failed) + 5)
     dead = {task.arn for task in state.stopped}
     since = dict(state.since)
     alive = [t for t in running_ours(state, state.tasks) if t.arn not in dead]
     good = []
     for task in alive:
         states = {t.state for t in state.live if t.id in task.private_ips}
-        settled = seconds_since(since.get(task.arn), state.now) >= state.policy.settle
+        settled = _age(state, task, since.get(task.arn)) >= outlived
         if task.health == "UNHEALTHY":
             continue
         if states:
-            ok = states == {"healthy"}
-        elif kind in {"target-health", "container-health"}:
+            ok = states == {"healthy"} or (
+                kind not in _HEALTH and states <= {"healthy", "initial"} and settled
+            )
+        elif kind in _HEALTH:
             # Whether it answers is the very question: running long is no answer.
             # Targets of instances cannot be told apart by task: there, running long must do.
             instances = any(t.id.startswith("i-") for t in state.live)
@@ -123,11 +143,17 @@ def healthy(state: State, kind: str) -> tuple[Task, ...]:
     return tuple(good)
 
 
+def _age(state: State, task: Task, since: datetime | None) -> float:
+    """Seconds that ``task`` has run, by our own watch or by ECS's clock, whichever knows more."""
+    seen = seconds_since(since, state.now)
+    return max(seen, seconds_since(task.started_at, state.now + state.skew))
+
+
 def announce(state: State, cause: Cause) -> State:
     """Remember that failure is certain, since when, and why; the first reason stays."""
     if state.announced is not None:
-        return replace(state, cause=state.cause or cause)
-    return replace(state, announced=state.now, cause=cause)
+        return evolve(state, cause=state.cause or cause)
+    return evolve(state, announced=state.now, cause=cause)
 
 
 def _quickly(tasks: tuple[Task, ...]) -> str:

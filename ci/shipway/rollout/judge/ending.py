@@ -6,13 +6,11 @@ DescribeServices does, bound by id. Time and troubles speak last.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from shipway.rollout.judge import verdict as v
 from shipway.rollout.judge.certainty import announce, likeliest
-from shipway.rollout.judge.progress import last_seen, unseen
+from shipway.rollout.judge.progress import describe_pause, last_seen, unseen
 from shipway.rollout.judge.proof import earlier_serves, guarded, our_digest
-from shipway.rollout.judge.state import State, label, seconds_since
+from shipway.rollout.judge.state import State, evolve, label, seconds_since
 from shipway.rollout.judge.terms import Cause, Outcome
 from shipway.rollout.judge.verdict import Verdict
 from shipway.rollout.snapshot import Snapshot
@@ -20,10 +18,15 @@ from shipway.rollout.snapshot import Snapshot
 _PROOF_PATIENCE = 30.0
 """Seconds that a success may wait for the tasks that prove it: reads may be stale."""
 
+_UNSEEN_PATIENCE = 120.0
+"""The same where nobody could list the tasks since: throttled, or too many services at once."""
+
 _RETURN_PATIENCE = 120.0
 """Seconds that a finished roll-back may wait for the earlier tasks and targets to be seen."""
 
 _TOO_LATE = "the wish to roll back came too late: ECS had finished"
+
+PAUSE_REMEDY = "nox -s resume continues it; with --rollback it goes back"
 
 Ended = tuple[State, Outcome | None]
 
@@ -52,12 +55,12 @@ def conclude(
         by=by,
         remedy=remedy,
     )
-    return replace(state, outcome=outcome), outcome
+    return evolve(state, outcome=outcome), outcome
 
 
 def success(state: State, snapshot: Snapshot) -> Ended:
     """ECS reports success: say so once what runs proves it."""
-    state = replace(state, succeeded_since=state.succeeded_since or state.now)
+    state = evolve(state, succeeded_since=state.succeeded_since or state.now)
     objection = guarded(state, snapshot)
     if objection:
         return conclude(
@@ -75,11 +78,12 @@ def success(state: State, snapshot: Snapshot) -> Ended:
     proof = our_digest(state, snapshot)
     if proof.holds:
         # Targets of an earlier look would be told as they are no more: "2 initial" of a success.
-        state = state if snapshot.targets else replace(state, live=())
+        state = state if snapshot.targets else evolve(state, live=())
         text = f"{last_seen(state)}; {_TOO_LATE}" if _wanted_back(state) else last_seen(state)
         return conclude(state, v.SUCCEEDED, text, proof=proof.text)
     waited = seconds_since(state.succeeded_since, state.now)
-    if waited < _PROOF_PATIENCE:
+    looked = state.tasks_at is not None and seconds_since(state.tasks_at, state.now) <= waited
+    if waited < (_PROOF_PATIENCE if looked else _UNSEEN_PATIENCE):
         return state, None
     return conclude(
         state,
@@ -102,7 +106,7 @@ def _wanted_back(state: State) -> bool:
 
 def returned(state: State, snapshot: Snapshot) -> Ended:
     """ECS reports that the roll-back is done: end once the earlier revision is seen serving."""
-    state = replace(state, returned_since=state.returned_since or state.now)
+    state = evolve(state, returned_since=state.returned_since or state.now)
     proof = earlier_serves(state, snapshot)
     name = proof.name or label(state.target.previous_task_definition) or "the earlier revision"
     if not proof.holds:
@@ -132,11 +136,12 @@ def returned(state: State, snapshot: Snapshot) -> Ended:
             rolled_back=True,
         )
     why = {
-        "interrupt": "at your request",
+        "interrupt": "" if state.recalled else "at your request",
         "hook": "by a lifecycle hook",
         "breaker": "by the circuit breaker",
     }.get(who, "")
     back = " ".join(filter(None, ("rolled back", why, f"to {name}")))
+    back += f", because {state.recalled}" if state.recalled else ""
     cause = likeliest(state)
     return conclude(
         state,
@@ -258,6 +263,11 @@ def out_of_time(state: State) -> Ended:  # noqa: PLR0911 - one return for each b
         )
     if not over:
         return state, None
+    if state.paused is not None and state.described is not None:
+        waiting = describe_pause(state.paused, state.described)
+        unanswered = f"nobody answered within {state.elapsed:.0f} s: {waiting}"
+        text = "; ".join(filter(None, (unanswered, hidden)))
+        return conclude(state, v.PAUSED, text, remedy=then(PAUSE_REMEDY))
     cause = likeliest(state)
     if cause is not None and cause.kind == "capacity" and started == 0:
         return conclude(

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
+from datetime import datetime
 
 from shipway.rollout.diagnosis.reasons import read, read_text
-from shipway.rollout.judge.state import State, is_ours, running_ours
+from shipway.rollout.judge.state import State, evolve, is_ours, running_ours
 from shipway.rollout.judge.terms import Cause, RolloutEvent
 from shipway.rollout.snapshot import ServiceEvent, Snapshot, TargetHealth, Task
 
@@ -23,21 +23,43 @@ _CODES = (
 )
 
 
-def take_tasks(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> State:
-    """Keep the tasks of ours that run and those that failed, and tell of each new stop once."""
+def take_tasks(
+    state: State, snapshot: Snapshot, events: list[RolloutEvent], before: datetime
+) -> State:
+    """Keep the tasks of ours that run and those that failed, and tell of each new stop once.
+
+    Args:
+        state: What is known.
+        snapshot: This look.
+        events: What happened is added here.
+        before: When the look before this one was taken: what is new ended after it.
+    """
     if snapshot.targets:
-        state = replace(state, live=snapshot.targets, sick=_sick(state, snapshot))
+        state = evolve(
+            state, live=snapshot.targets, targets_at=state.now, sick=_sick(state, snapshot)
+        )
     if snapshot.tasks or snapshot.tasks_listed:
         mine = running_ours(state, snapshot.tasks)
         known = dict(state.since)
         since = tuple((task.arn, known.get(task.arn, state.now)) for task in mine)
-        state = replace(state, tasks=snapshot.tasks, tasks_at=state.now, since=since)
+        state = evolve(state, tasks=snapshot.tasks, tasks_at=state.now, since=since)
     for task in (*snapshot.stopped, *snapshot.tasks):
         if is_ours(state, task) and (
             task.last_status == "STOPPED" or task.desired_status == "STOPPED"
         ):
-            state = _stop(state, task, events)
-    return state
+            state = _stop(state, task, events, before)
+    return _filled(state)
+
+
+def _filled(state: State) -> State:
+    """Note when every place had a task of ours for the first time: later ones are replacements."""
+    mine = state.deployment
+    if state.filled is not None or mine is None or not mine.desired:
+        return state
+    ended = sum(key.startswith("stopped ") for key in state.noted)
+    if mine.running + mine.pending + ended < mine.desired:
+        return state
+    return evolve(state, filled=state.now + state.skew)
 
 
 def _sick(state: State, snapshot: Snapshot) -> tuple[TargetHealth, ...]:
@@ -51,7 +73,7 @@ def _sick(state: State, snapshot: Snapshot) -> tuple[TargetHealth, ...]:
     return tuple(known.values())
 
 
-def _stop(state: State, task: Task, events: list[RolloutEvent]) -> State:
+def _stop(state: State, task: Task, events: list[RolloutEvent], before: datetime) -> State:
     reading = read(task)
     key = f"stopped {task.arn}"
     if reading is None:
@@ -61,8 +83,8 @@ def _stop(state: State, task: Task, events: list[RolloutEvent]) -> State:
             task if old.arn == task.arn and old.last_status != "STOPPED" else old
             for old in state.stopped
         )
-        return replace(state, stopped=fuller)
-    state = replace(state, noted=state.noted | {key})
+        return evolve(state, stopped=fuller)
+    state = evolve(state, noted=state.noted | {key})
     text = f"task {task.id[:8]}: {reading.text}"
     if reading.weight == "ignored":
         events.append(RolloutEvent(at=state.now, kind="event", text=text))
@@ -70,15 +92,23 @@ def _stop(state: State, task: Task, events: list[RolloutEvent]) -> State:
     events.append(
         RolloutEvent(at=state.now, kind="task-stopped", text=text, level="warning", task=task)
     )
-    return replace(state, stopped=(*state.stopped, task))
+    # While a task is still being torn down ECS shows no time for its end.
+    began = task.started_at or task.created_at or before + state.skew
+    ended = task.stopped_at or max(began, before + state.skew)
+    return evolve(
+        state,
+        stopped=(*state.stopped, task),
+        ends=(*state.ends, (task.arn, ended)),
+        struck=state.now,
+    )
 
 
 def take_events(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> State:
     """Tell of each of ECS's own lines once, and keep what they prove."""
     fresh = [e for e in snapshot.events if e.id not in state.events]
-    state = replace(state, events=state.events | {e.id for e in fresh})
+    state = evolve(state, events=state.events | {e.id for e in fresh})
     if not state.baseline:
-        state = replace(state, baseline=True)
+        state = evolve(state, baseline=True)
         if not state.target.known_events:
             # Nobody noted what was there before; ECS's own clock tells (both times are its).
             since = state.deployment.created_at if state.deployment is not None else None
@@ -94,13 +124,13 @@ def _event(state: State, event: ServiceEvent, events: list[RolloutEvent]) -> Sta
         known = read_text(text)
         events.append(RolloutEvent(at=state.now, kind="placement", text=text, level="warning"))
         if known is not None and known[1] == "certain":
-            return replace(state, launch_error=Cause(kind=known[0], text=known[2], ecs=text))
-        return replace(state, unplaced=text, unplaced_since=state.unplaced_since or state.now)
+            return evolve(state, launch_error=Cause(kind=known[0], text=known[2], ecs=text))
+        return evolve(state, unplaced=text, unplaced_since=state.unplaced_since or state.now)
     if state.deployment_id and state.deployment_id in text and "deployment failed" in text:
-        state = replace(state, failed=True)
+        state = evolve(state, failed=True)
     unhealthy = _UNHEALTHY.search(text)
     if unhealthy is not None and state.returned_since is None:
-        state = replace(state, sick=(*state.sick, _told_of(unhealthy)))
+        state = evolve(state, sick=(*state.sick, _told_of(unhealthy)))
     quiet = "unable to consistently start" not in text and "unhealthy" not in text
     events.append(
         RolloutEvent(at=state.now, kind="event", text=text, level="info" if quiet else "warning")

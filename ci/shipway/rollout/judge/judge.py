@@ -9,9 +9,9 @@ an :class:`~shipway.rollout.judge.terms.Action`.
     state = begin(target, policy, now())
     while conclusion is None:
         glance = DescribeServices
-        snapshot = glance completed with wants(state, glance, now())
+        snapshot = glance completed with fetch(state, glance, now(), budget)
         state, happenings, conclusion = step(state, snapshot, now())
-        sleep(next_look(state, now()))
+        sleep(next_look(state, now(), budget))
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from shipway.rollout.judge import verdict as v
+from shipway.rollout.judge.budget import Budget
 from shipway.rollout.judge.by_deployments_list import follow_listed
 from shipway.rollout.judge.by_service_deployment import follow
 from shipway.rollout.judge.certainty import announce, certain, likeliest
 from shipway.rollout.judge.ending import conclude, left, out_of_time
-from shipway.rollout.judge.pace import fetch, next_look
+from shipway.rollout.judge.fetch import fetch
+from shipway.rollout.judge.pace import next_look
 from shipway.rollout.judge.progress import last_seen, noticed, objections, progress
 from shipway.rollout.judge.proof import check_digest
-from shipway.rollout.judge.state import STATUS_RANK, TERMINAL, State, label
+from shipway.rollout.judge.state import STATUS_RANK, TERMINAL, State, evolve, label
 from shipway.rollout.judge.terms import Action, Cause, DeploymentRef, Outcome, Policy, RolloutEvent
-from shipway.rollout.judge.update_state import absorb, refill
+from shipway.rollout.judge.update_state import absorb, moved_to
 from shipway.rollout.snapshot import Snapshot, Trouble
 
 _MISSING_LOOKS = 2
@@ -73,7 +75,7 @@ def step(state: State, snapshot: Snapshot, now: datetime) -> Step:
     """
     if state.outcome is not None:
         return state, (), state.outcome
-    state, events = absorb(refill(state, now), snapshot)
+    state, events = absorb(moved_to(state, now), snapshot)
     state, outcome = _judge(state, snapshot, events)
     if outcome is not None:
         events.append(
@@ -95,8 +97,8 @@ def interrupt(state: State, now: datetime) -> tuple[State, tuple[RolloutEvent, .
     """
     if state.outcome is not None or state.interrupted is not None:
         return state, ()
-    state = refill(state, now)
-    state = replace(state, interrupted=state.now)
+    state = moved_to(state, now)
+    state = evolve(state, interrupted=state.now)
     events = [RolloutEvent(at=state.now, kind="interrupted", text=_INTERRUPTED, level="warning")]
     why = _cannot_ask(state)
     if why:
@@ -106,18 +108,38 @@ def interrupt(state: State, now: datetime) -> tuple[State, tuple[RolloutEvent, .
     return state, tuple(events)
 
 
+def recall(state: State, why: str, now: datetime) -> tuple[State, tuple[RolloutEvent, ...]]:
+    """Another service of the same release failed: put the earlier revision back, as Ctrl-C would.
+
+    Args:
+        state: What was known.
+        why: The reason, for people: ``web failed``.
+        now: The time.
+    """
+    by_itself = state.announced is not None or state.rolling_back_since is not None
+    if by_itself or state.policy.on_failure == "leave":
+        return state, ()
+    before = state
+    state, events = interrupt(state, now)
+    if state.interrupted is before.interrupted:
+        return state, ()
+    text = f"taken back with the release: {why}"
+    told = (replace(each, text=text) if each.kind == "interrupted" else each for each in events)
+    return evolve(state, recalled=why), tuple(told)
+
+
 def answered(state: State, trouble: Trouble | None, now: datetime) -> State:
     """What became of the action that was asked for: done, or why not.
 
     A passing trouble is asked for again at the next look, a few times; any other refusal stands.
     """
-    state = refill(state, now)
+    state = moved_to(state, now)
     if trouble is None:
         return state
     if trouble.kind in _PASSING and state.asks < _ASKS:
-        return replace(state, stop_asked_at=None)
+        return evolve(state, stop_asked_at=None)
     why = f"ECS refused to roll back: {trouble.text or trouble.kind}"
-    return replace(state, stop_asked_at=None, refusal=why)
+    return evolve(state, stop_asked_at=None, refusal=why)
 
 
 def _judge(
@@ -140,7 +162,7 @@ def _judge(
             return state, outcome
     outcome = _unseeing(state, snapshot)
     if outcome is not None:
-        return replace(state, outcome=outcome), outcome
+        return evolve(state, outcome=outcome), outcome
     return out_of_time(state)
 
 
@@ -218,7 +240,7 @@ def _react(state: State, events: list[RolloutEvent]) -> tuple[State, Outcome | N
                     at=state.now, kind="waiting", text="the circuit breaker will roll back"
                 )
             )
-        return replace(state, noted=state.noted | {"breaker"}), None
+        return evolve(state, noted=state.noted | {"breaker"}), None
     return left(state, why)
 
 
@@ -266,7 +288,7 @@ def _ask(state: State, why: str, events: list[RolloutEvent]) -> State:
             action=action,
         )
     )
-    return replace(state, stop_asked_at=state.now, asks=state.asks + 1)
+    return evolve(state, stop_asked_at=state.now, asks=state.asks + 1)
 
 
 def _unseeing(state: State, snapshot: Snapshot) -> Outcome | None:
@@ -289,6 +311,7 @@ def _unseeing(state: State, snapshot: Snapshot) -> Outcome | None:
 
 
 __all__ = [
+    "Budget",
     "State",
     "answered",
     "begin",
@@ -298,5 +321,6 @@ __all__ = [
     "noticed",
     "objections",
     "progress",
+    "recall",
     "step",
 ]

@@ -8,7 +8,7 @@ from datetime import datetime
 from shipway.observer import Noticed, Rolling, TaskCounts
 from shipway.rollout.judge.state import ROLLING_BACK, State, label, ours_in, seconds_since
 from shipway.rollout.judge.terms import Policy, RolloutEvent
-from shipway.rollout.snapshot import Deployment, Snapshot
+from shipway.rollout.snapshot import Deployment, LifecycleHook, ServiceDeployment, Snapshot
 
 _BLIND_AFTER = 10.0
 """Seconds without an answer before the last numbers no longer pass for news; a blip is shorter."""
@@ -152,6 +152,15 @@ def describe_newer(state: State, snapshot: Snapshot) -> str:
     if at is not None:
         parts.append(f"at {at:%H:%M:%S} UTC")
     return " ".join(parts)
+
+
+def describe_pause(hook: LifecycleHook, sd: ServiceDeployment) -> str:
+    """``paused at POST_SCALE_UP by hook h-1 until 10:30 UTC, then ROLLBACK``."""
+    stage = hook.stage or sd.lifecycle_stage or ""
+    at = f" at {stage}" if stage else ""
+    until = f" until {hook.expires_at:%Y-%m-%d %H:%M} UTC" if hook.expires_at else ""
+    then = f", then {hook.timeout_action}" if hook.timeout_action else ""
+    return f"paused{at} by hook {hook.id}{until}{then}"
 
 
 def _stage(state: State, mine: Deployment | None) -> str:

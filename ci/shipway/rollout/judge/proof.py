@@ -29,6 +29,9 @@ def our_digest(state: State, snapshot: Snapshot) -> Proof:
     mine = running_ours(state, snapshot.tasks)
     if not mine:
         return Proof(holds=None, text="no running task of ours was seen")
+    count = f"{len(mine)} running task{'' if len(mine) == 1 else 's'}"
+    if not state.target.digest:
+        return Proof(holds=True, text=f"{count} of {label(state.target.task_definition)}")
     wrong: list[str] = []
     for task in mine:
         of_it = [c for c in task.containers if c.name == state.target.container]
@@ -37,7 +40,6 @@ def our_digest(state: State, snapshot: Snapshot) -> Proof:
             wrong.append(f"task {task.id[:8]} runs {seen}")
     if wrong:
         return Proof(holds=False, text="; ".join(wrong[:3]))
-    count = f"{len(mine)} running task{'' if len(mine) == 1 else 's'}"
     verb = "carries" if len(mine) == 1 else "carry"
     return Proof(holds=True, text=f"{count} {verb} {_short(state.target.digest)}")
 
@@ -61,6 +63,8 @@ def _alone(state: State) -> bool:
 
 
 def _by_revision(state: State) -> Proof:
+    if not state.target.digest:
+        return Proof(holds=True, text="its image is not pinned; the tasks may not be listed")
     accepted = state.target.platforms | {state.target.digest}
     pinned = [image for image in state.images if any(image.endswith(digest) for digest in accepted)]
     if state.images and not pinned:
@@ -111,6 +115,7 @@ def check_digest(digest: str) -> None:
     """Refuse a malformed digest before anything is changed.
 
     Raises:
-        UsageError: ``digest`` is no ``sha256:…``.
+        UsageError: ``digest`` is no ``sha256:…``, and not empty either.
     """
-    Digest(digest)
+    if digest:
+        Digest(digest)

@@ -25,7 +25,8 @@ class DeploymentRef:
         service: The service's name in ECS.
         task_definition: ARN of the task definition that was rolled out.
         container: Name of the container that carries our image.
-        digest: The digest the task definition pins, ``sha256:…``.
+        digest: The digest the task definition pins, ``sha256:…``; empty where what is put back
+            pins none, so that its tasks are known by their task definition alone.
         platforms: Digests of that index's platform manifests; a task may report one of these.
         deployment_id: ``ecs-svc/…`` of the PRIMARY in UpdateService's answer, with our task
             definition.
@@ -61,14 +62,14 @@ class Policy:
     """How patient and how strict to be. Times are seconds.
 
     Attributes:
-        timeout: For the whole rollout, from :func:`~shipway.rollout.judge.judge.begin`; time spent
-            waiting at a PAUSE hook does not count.
+        timeout: For the whole rollout, from :func:`~shipway.rollout.judge.judge.begin`, the time
+            at a PAUSE hook and for capacity included.
         rollback_timeout: For a roll-back, from the moment it began.
         stuck_after: Without any progress for this long, "slow" becomes "stuck" in the text.
         no_capacity_after: Nothing placed for this long while ECS says it cannot place.
         settle: How long a task without any health check must run to count as healthy.
-        same_failure: So many distinct tasks with one and the same failure, none healthy, are
-            certainty.
+        same_failure: So many launches, each after the failure of the one before, whose tasks fail
+            in the same way while none is healthy, are certainty; one more where some are.
         on_failure: Once failure is certain: ask ECS to roll back, or leave everything as it is.
         on_pause: At a PAUSE hook: wait for the answer, or leave with the verdict ``paused``.
         require_breaker: Success needs a circuit breaker that is not disabled.

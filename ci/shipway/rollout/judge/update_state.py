@@ -7,45 +7,53 @@ ECS has forgotten stays known.
 
 from __future__ import annotations
 
-from dataclasses import replace
+import re
 from datetime import datetime
 
 from shipway.rollout.judge.events import take_events, take_tasks
 from shipway.rollout.judge.state import (
-    BURST,
-    CALLS_PER_SECOND,
     STAGES,
     STATUS_RANK,
     TERMINAL,
     State,
+    evolve,
     ours_in,
 )
 from shipway.rollout.judge.terms import RolloutEvent
-from shipway.rollout.snapshot import ServiceDeployment, Snapshot
+from shipway.rollout.snapshot import Deployment, ServiceDeployment, Snapshot
 
 _TASK_READS = frozenset({"ListTasks", "DescribeTasks"})
 _DEPLOYMENT_READS = frozenset(
     {"DescribeServiceDeployments", "ListServiceDeployments", "DescribeServiceRevisions"}
 )
+_SETTLED = 5.0
+"""Seconds after which a list of stopped tasks shows all that the counts told of."""
 _CLOSED = frozenset({"unsupported", "access-denied"})
+_HINTS = re.compile(r"has stopped|unable to consistently", re.IGNORECASE)
+# What is started while no more tasks of ours live than before replaces one that died.
+_STARTED = re.compile(r"has started", re.IGNORECASE)
 
 
 def absorb(state: State, snapshot: Snapshot) -> tuple[State, list[RolloutEvent]]:
     """Add what ``snapshot`` shows to ``state``; ``state.now`` is the time of the look."""
     events: list[RolloutEvent] = []
-    state = _spend(state, snapshot)
     state = _troubles(state, snapshot, events)
     if not snapshot.answered:
         return state, events
-    state = replace(state, answered_at=state.now)
+    before = state.answered_at or state.started
+    state = evolve(state, answered_at=state.now)
     gone = not snapshot.exists or snapshot.status in {"INACTIVE", "DRAINING"}
-    state = replace(state, missing_looks=state.missing_looks + 1 if gone else 0)
+    state = evolve(state, missing_looks=state.missing_looks + 1 if gone else 0)
     if not snapshot.exists:
         return state, events
-    state = replace(state, service=snapshot)
+    state = evolve(state, service=snapshot)
+    mine = ours_in(state, snapshot)
+    stopped = upset(state, snapshot, mine) if mine is not None and state.seen else 0
     state = _deployment(state, snapshot, events)
     state = _described(state, snapshot, events)
-    state = take_tasks(state, snapshot, events)
+    seen = len(state.noted)
+    state = take_tasks(state, snapshot, events, before)
+    state = _unread(state, snapshot, stopped, len(state.noted) - seen)
     state = take_events(state, snapshot, events)
     return _movement(state, snapshot), events
 
@@ -68,15 +76,38 @@ def _counts(snapshot: Snapshot) -> list[tuple[object, ...]]:
     ]
 
 
-def _spend(state: State, snapshot: Snapshot) -> State:
-    return replace(state, tokens=max(state.tokens - snapshot.calls, -BURST))
+def _unread(state: State, snapshot: Snapshot, stopped: int, seen: int) -> State:
+    """Count the stops that the counts told of and no list has shown yet."""
+    unread = max(0, state.unread + stopped - seen)
+    settled = (state.now - (state.upset_at or state.now)).total_seconds() > _SETTLED
+    if snapshot.stopped and not (seen or stopped) and settled:
+        unread = 0  # the list has been shown, and it held no more
+    return evolve(state, unread=unread, upset_at=state.now if stopped else state.upset_at)
 
 
-def refill(state: State, now: datetime) -> State:
-    """Move the clock to ``now``, never back, and save up calls for the time that passed."""
-    now = max(now, state.now)
-    saved = (now - state.now).total_seconds() * CALLS_PER_SECOND
-    return replace(state, now=now, tokens=min(BURST, state.tokens + saved))
+def moved_to(state: State, now: datetime) -> State:
+    """Move the clock to ``now``, never back."""
+    return evolve(state, now=max(now, state.now))
+
+
+def upset(state: State, glance: Snapshot, mine: Deployment) -> int:
+    """How many tasks of ours stopped since the last look, as far as counts and events hint.
+
+    ``failedTasks`` alone does not: a task that reached RUNNING and then exits may not be counted
+    (aws/containers-roadmap #1206).
+    """
+    last = state.deployment
+    if last is None:
+        return mine.failed
+    fewer = last.running + last.pending - mine.running - mine.pending
+    hints = any(
+        (_STARTED if fewer >= 0 and mine.id == last.id else _HINTS).search(event.message)
+        or _HINTS.search(event.message)
+        for event in glance.events
+        if event.id not in state.events
+    )
+    # What ran and does not run any more has ended, even where its replacement is there already.
+    return max(fewer, last.running - mine.running, mine.failed - last.failed, int(hints))
 
 
 def _troubles(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> State:
@@ -84,7 +115,7 @@ def _troubles(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> S
     if not passing:
         if state.trouble and snapshot.answered:
             events.append(RolloutEvent(at=state.now, kind="trouble", text="ECS answers again"))
-        state = replace(state, troubled_looks=0, trouble="")
+        state = evolve(state, troubled_looks=0, trouble="")
     noted = set(state.noted)
     for trouble in snapshot.troubles:
         key = f"trouble {trouble.kind} {trouble.operation}"
@@ -94,15 +125,15 @@ def _troubles(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> S
             events.append(RolloutEvent(at=state.now, kind="trouble", text=text, level="warning"))
         noted.add(key)
         if trouble.kind in _CLOSED and trouble.operation in _DEPLOYMENT_READS:
-            state = replace(state, describes=False)
+            state = evolve(state, describes=False)
         if trouble.kind in _CLOSED and trouble.operation in _TASK_READS:
-            state = replace(state, lists_tasks=False)
+            state = evolve(state, lists_tasks=False)
         if trouble.kind in _CLOSED and trouble.operation == "DescribeTargetHealth":
-            state = replace(state, sees_targets=False)
-    state = replace(state, noted=frozenset(noted))
+            state = evolve(state, sees_targets=False)
+    state = evolve(state, noted=frozenset(noted))
     if not passing:
         return state
-    return replace(
+    return evolve(
         state,
         troubled_looks=state.troubled_looks + 1,
         trouble=passing[-1].text or passing[-1].kind,
@@ -116,7 +147,7 @@ def _deployment(state: State, snapshot: Snapshot, events: list[RolloutEvent]) ->
         known = state.target.earlier | {state.target.previous_deployment}
         ours = state.target.task_definition
         if first is not None and first.id not in known and first.task_definition == ours:
-            state = replace(state, deployment_id=first.id)
+            state = evolve(state, deployment_id=first.id)
     mine = ours_in(state, snapshot)
     if mine is None:
         if not state.seen and "waiting" not in state.noted:
@@ -125,16 +156,16 @@ def _deployment(state: State, snapshot: Snapshot, events: list[RolloutEvent]) ->
                     at=state.now, kind="waiting", text="ECS does not show our deployment yet"
                 )
             )
-            state = replace(state, noted=state.noted | {"waiting"})
-        return replace(state, gone_looks=state.gone_looks + 1 if state.seen else 0)
+            state = evolve(state, noted=state.noted | {"waiting"})
+        return evolve(state, gone_looks=state.gone_looks + 1 if state.seen else 0)
     failed = state.failed or mine.rollout_state == "FAILED"
-    return replace(state, deployment=mine, seen=True, gone_looks=0, failed=failed)
+    return evolve(state, deployment=mine, seen=True, gone_looks=0, failed=failed)
 
 
 def _described(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> State:
     if snapshot.newest is not None and snapshot.newest.arn != state.service_deployment:
         definition = _definition(snapshot, snapshot.newest)
-        state = replace(
+        state = evolve(
             state,
             newest=snapshot.newest,
             newest_definition=definition or state.newest_definition,
@@ -144,7 +175,7 @@ def _described(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> 
             state = _bind(state, snapshot, candidate, events)
     bound = bool(state.service_deployment)
     unbound = 0 if bound or not state.seen else state.unbound_looks + 1
-    return replace(state, unbound_looks=unbound)
+    return evolve(state, unbound_looks=unbound)
 
 
 def _bind(
@@ -161,9 +192,9 @@ def _bind(
     )
     if definition and not ours:
         # A stale answer may have named somebody else's deployment as ours: let go of it.
-        state = replace(state, strangers=state.strangers | {candidate.arn})
+        state = evolve(state, strangers=state.strangers | {candidate.arn})
         if state.service_deployment == candidate.arn:
-            state = replace(state, service_deployment="", verified=False, described=None)
+            state = evolve(state, service_deployment="", verified=False, described=None)
         return state
     if not state.service_deployment and definition:
         events.append(
@@ -171,7 +202,7 @@ def _bind(
                 at=state.now, kind="bound", text=f"follows service deployment {_id(candidate.arn)}"
             )
         )
-        state = replace(state, service_deployment=candidate.arn)
+        state = evolve(state, service_deployment=candidate.arn)
     if candidate.arn != state.service_deployment:
         return state
     images = tuple(
@@ -182,7 +213,7 @@ def _bind(
         if image.container == state.target.container
     )
     return _advance(
-        replace(state, verified=state.verified or bool(definition), images=images or state.images),
+        evolve(state, verified=state.verified or bool(definition), images=images or state.images),
         candidate,
         events,
     )
@@ -202,6 +233,7 @@ def _advance(state: State, deployment: ServiceDeployment, events: list[RolloutEv
         last is None or last.lifecycle_stage != deployment.lifecycle_stage
     ):
         events.append(RolloutEvent(at=state.now, kind="stage", text=deployment.lifecycle_stage))
+        state = evolve(state, staged=state.now)
     for hook in deployment.hooks:
         key = f"hook {hook.id} {hook.status}"
         if hook.type != "PAUSE" and key not in state.noted:
@@ -212,8 +244,8 @@ def _advance(state: State, deployment: ServiceDeployment, events: list[RolloutEv
                     at=state.now, kind="event", text=text, level="warning" if bad else "info"
                 )
             )
-            state = replace(state, noted=state.noted | {key})
-    return replace(
+            state = evolve(state, noted=state.noted | {key})
+    return evolve(
         state,
         described=deployment,
         described_at=state.now,
@@ -259,7 +291,7 @@ def _movement(state: State, snapshot: Snapshot) -> State:
         tuple(sorted((t.id, t.state) for t in state.live)),
     )
     if print_ != state.fingerprint:
-        state = replace(state, fingerprint=print_, changed=state.now)
+        state = evolve(state, fingerprint=print_, changed=state.now)
     running = max(mine.running if mine else 0, new.running if new else 0)
     stage = described.lifecycle_stage if described and described.lifecycle_stage else ""
     others = sum(d.running for d in snapshot.deployments if d.id != state.deployment_id)
@@ -273,8 +305,8 @@ def _movement(state: State, snapshot: Snapshot) -> State:
     )
     best = state.best or (float("-inf"),) * len(reached)
     if any(now > then for now, then in zip(reached, best, strict=True)):
-        state = replace(state, progressed=state.now)
+        state = evolve(state, progressed=state.now)
     if running:
-        state = replace(state, unplaced_since=None)
+        state = evolve(state, unplaced_since=None)
     top = tuple(max(now, then) for now, then in zip(reached, best, strict=True))
-    return replace(state, best=top)
+    return evolve(state, best=top)

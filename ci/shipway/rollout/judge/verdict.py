@@ -1,8 +1,8 @@
 """Every way a rollout can end, each with a name, an exit code and a sentence.
 
 A verdict is about one service deployment, ours. It is said once and never changes. Codes 30 to 39
-belong to rollouts alone; ``access-denied`` and ``credentials`` share the code of the error of the
-same name, because the remedy is the same wherever they strike.
+and 41 belong to rollouts alone; ``access-denied`` and ``credentials`` share the code of the error
+of the same name, because the remedy is the same wherever they strike.
 """
 
 from __future__ import annotations
@@ -29,9 +29,19 @@ class Verdict:
         """Whether our revision is in service."""
         return self.exit_code == 0
 
+    @property
+    def fails_release(self) -> bool:
+        """Whether what is delivered together with this service has to go back with it.
+
+        Not where somebody still has to answer, somebody else deployed, or nothing could be seen.
+        """
+        return not self.good and self.name not in _UNDECIDED
+
     def __str__(self) -> str:
         return self.name
 
+
+_UNDECIDED = frozenset({"paused", "superseded", "access-denied", "credentials"})
 
 SUCCEEDED = Verdict(
     "succeeded", 0, "ECS put our revision into service and its running tasks carry our digest."
@@ -64,6 +74,11 @@ NO_CAPACITY = Verdict("no-capacity", 38, "ECS found no place to run a single tas
 SERVICE_MISSING = Verdict(
     "service-missing", 39, "The service is not in the cluster, or is being deleted."
 )
+DID_NOT_HOLD = Verdict(
+    "did-not-hold",
+    41,
+    "Our revision came into service and did not stay good for as long as `hold` asks.",
+)
 ACCESS_DENIED = Verdict(
     "access-denied", 16, "IAM refused to show the service; the rollout goes on unwatched."
 )
@@ -85,6 +100,7 @@ VERDICTS: tuple[Verdict, ...] = (
     PAUSED,
     NO_CAPACITY,
     SERVICE_MISSING,
+    DID_NOT_HOLD,
     ACCESS_DENIED,
     CREDENTIALS,
 )

@@ -59,10 +59,16 @@ def resources_with(
     return resources_of(load(file).environment("production"))
 
 
+def named(resources: Resources, tasks: tuple[Task, ...] = TASKS) -> dict[str, dict[str, Any]]:
+    """Every statement by its name."""
+    statements = permissions.policy(resources, tasks)["Statement"]
+    return {statement["Sid"]: statement for statement in statements}
+
+
 def added(resources: Resources, tasks: tuple[Task, ...] = TASKS) -> dict[str, dict[str, Any]]:
     """The statements that options add, by their names."""
-    statements = permissions.policy(resources, tasks)["Statement"]
-    return {statement["Sid"]: statement for statement in statements if statement["Sid"] in SIDS}
+    statements = named(resources, tasks).items()
+    return {name: statement for name, statement in statements if name in SIDS}
 
 
 def template(resources: Resources, tasks: tuple[Task, ...] = TASKS) -> str:
@@ -136,6 +142,30 @@ def test_the_one_key_may_sign(tmp_path: Path) -> None:
     }
     assert dict(resources.written)["SigningKey"] == KEY
     assert f"    Default: {KEY}\n" in template(resources)
+
+
+def test_the_image_is_named_in_these_parameters_and_no_other(tmp_path: Path) -> None:
+    resources = resources_with(tmp_path, own='image_parameter = "/shop/image"')
+    assert resources.parameters == ("/shop/image",), "it is looked for before a build"
+    where = "${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}"
+    assert named(resources)["NameTheDeliveredImage"] == {
+        "Sid": "NameTheDeliveredImage",
+        "Effect": "Allow",
+        "Action": "ssm:PutParameter",
+        "Resource": {"Fn::Sub": f"arn:{where}:parameter/shop/image"},
+    }
+    assert "NameTheDeliveredImage" not in named(resources, ("build", "publish"))
+
+
+def test_a_parameter_is_allowed_whatever_its_name_looks_like(tmp_path: Path) -> None:
+    arn = "arn:aws:ssm:eu-west-1:111122223333:parameter/shop/key"
+    resources = resources_with(
+        tmp_path, evidence='[evidence]\ns3 = "ssm:copies:3"', own=f'sign = "ssm:{arn}:live"'
+    )
+    assert resources.parameters == (arn, "copies")
+    statement = named(resources)["ReadTheParameters"]
+    where = "${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}"
+    assert statement["Resource"] == [arn, {"Fn::Sub": f"arn:{where}:parameter/copies"}]
 
 
 def test_a_key_in_a_file_needs_no_rights(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Where half a second is worth a call: at the start, and after a roll-back was asked for."""
+"""What a call is worth: at the start, on the way, near the end, and when the minute is spent."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from shipway.rollout.judge import judge
-from shipway.rollout.judge.terms import DeploymentRef, Policy
-from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task
+from shipway.rollout.judge.terms import DeploymentRef, FetchPlan, Policy
+from shipway.rollout.snapshot import Container, Deployment, LifecycleHook, Snapshot, Task
 
 T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
 TARGET = DeploymentRef(
@@ -57,12 +57,12 @@ def test_the_first_second_is_looked_at_twice_and_the_next_ones_once() -> None:
     assert judge.next_look(after(UNDER_WAY, 1.2), at(1.2)) >= 1.0
 
 
-def test_an_asked_roll_back_is_looked_for_soon_though_calls_were_borrowed() -> None:
-    spent = replace(after(UNDER_WAY, 10), tokens=-5.0)
-    waiting = replace(spent, stop_asked_at=at(10))
-    assert judge.next_look(spent, at(10)) > 1.0
-    assert judge.next_look(waiting, at(10.5)) == 0.5
-    assert judge.next_look(waiting, at(13)) > 1.0
+def test_an_asked_roll_back_is_looked_for_soon() -> None:
+    under_way = after(UNDER_WAY, 10)
+    stopping = replace(under_way, stop_asked_at=at(10))
+    assert judge.next_look(under_way, at(10)) > 1.0
+    assert judge.next_look(stopping, at(10.5)) == 0.5
+    assert judge.next_look(stopping, at(13)) > 1.0
 
 
 def test_a_roll_back_that_was_over_before_it_was_seen_is_proven_in_one_look() -> None:
@@ -74,32 +74,29 @@ def test_the_state_before_the_update_is_no_roll_back() -> None:
     assert not judge.fetch(never_seen, BACK, at(0.1)).targets
 
 
-def test_what_is_borrowed_has_an_end_however_much_moves() -> None:
-    """Tasks that die one after another, never twice in the same way: every look wants everything.
-
-    Nothing is ever certain, so the watch goes on; 20 calls saved, 20 borrowed, 30 a minute.
-    """
-    state, second, spent, dead = judge.begin(TARGET, Policy(), T0), 0.1, 0, 0
-    asked_for_tasks: list[float] = []
+def test_a_minute_has_an_end_however_much_moves() -> None:
+    """Tasks that die one after another, each in its own way: every look wants everything."""
+    state, second, dead, budget = judge.begin(TARGET, Policy(), T0), 0.1, 0, judge.Budget()
+    looks: list[float] = []
     while second < 300:
         dead += 1
         stopped = tuple(stopped_task(number) for number in range(dead))
         failing = replace(NEW, running=1, pending=0, failed=dead)
         glance = Snapshot(desired=2, running=3, deployments=(failing, OLD))
-        fetch = judge.fetch(state, glance, at(second))
+        budget = budget.after(at(second), 1)
+        fetch = judge.fetch(state, glance, at(second), budget)
+        budget = budget.after(at(second), fetch.calls - 1)
         tasks = (running_task(dead),) if fetch.tasks else ()
         stopped = stopped if fetch.stopped else ()
         look = replace(
             glance, tasks=tasks, tasks_listed=fetch.tasks, stopped=stopped, calls=fetch.calls
         )
-        spent += fetch.calls
-        assert spent <= 40 + second / 2, (second, spent)
-        asked_for_tasks += [second] if fetch.tasks else []
+        assert budget.left(at(second)) >= 0, second
+        looks += [second]
         state, _, outcome = judge.step(state, look, at(second))
         assert outcome is None
-        second += judge.next_look(state, at(second))
-    late = [b - a for a, b in itertools.pairwise(asked_for_tasks)]
-    assert max(late) <= 30, "what the verdict hangs on must still be asked for"
+        second += judge.next_look(state, at(second), budget)
+    assert max(b - a for a, b in itertools.pairwise(looks)) <= 5.1, "it must not look away"
 
 
 def stopped_task(number: int) -> Task:
@@ -123,8 +120,45 @@ def running_task(number: int) -> Task:
 
 def test_a_look_that_cannot_be_paid_asks_for_less_and_waits_for_the_rest() -> None:
     fewer = replace(UNDER_WAY, deployments=(replace(NEW, pending=1, failed=1), OLD))
-    rich = after(UNDER_WAY, 1)
-    assert judge.fetch(rich, fewer, at(1)).stopped
-    poor = replace(rich, tokens=-18.0)
-    assert 1 <= judge.fetch(poor, fewer, at(1)).calls <= 2
-    assert judge.next_look(replace(rich, tokens=-20.0), at(1)) >= 2.0
+    state = after(UNDER_WAY, 1)
+    assert judge.fetch(state, fewer, at(1)).stopped
+    poor = judge.Budget().after(at(1), 51)
+    assert judge.fetch(state, fewer, at(1), poor) == FetchPlan()
+    assert judge.next_look(state, at(2), poor) >= 4.0
+    spent = judge.Budget().after(at(1), 60)
+    assert judge.next_look(state, at(2), spent) == 59.0, "not before the minute is over"
+
+
+def test_what_is_kept_for_the_end_is_spent_there() -> None:
+    state = after(UNDER_WAY, 1)
+    done = replace(NEW, rollout_state="COMPLETED", running=2, pending=0)
+    over = Snapshot(desired=2, running=2, deployments=(done,))
+    poor = judge.Budget().after(at(1), 54)
+    assert judge.fetch(state, over, at(2), poor).tasks
+    state, _, outcome = judge.step(state, over, at(2))
+    assert outcome is None
+    assert judge.next_look(state, at(2), poor) < 0.1, "the proof is made at once"
+
+
+def test_every_second_where_the_end_may_be_near_and_every_other_before() -> None:
+    full = replace(NEW, running=2, pending=0)
+    drained = Snapshot(desired=2, running=2, deployments=(full, replace(OLD, desired=0, running=0)))
+    draining = replace(drained, deployments=(full, replace(OLD, desired=1, running=1)))
+    assert judge.next_look(after(UNDER_WAY, 60), at(60)) == 2.0
+    assert judge.next_look(after(draining, 60), at(60)) == 2.0
+    assert judge.next_look(after(drained, 60), at(60)) == 1.0
+
+
+def test_a_hook_and_the_time_out_are_not_slept_through() -> None:
+    hook = LifecycleHook(id="h", type="PAUSE", status="AWAITING_ACTION", expires_at=at(100))
+    paused = replace(after(UNDER_WAY, 10), paused=hook, paused_since=at(10))
+    assert judge.next_look(paused, at(20)) == 10.0
+    assert 2.0 <= judge.next_look(paused, at(98)) <= 2.5
+    assert 3.0 <= judge.next_look(paused, at(897)) <= 3.5
+
+
+def test_services_that_are_watched_together_share_a_minute() -> None:
+    alone, ten = judge.Budget(), judge.Budget(services=10)
+    assert (alone.most, ten.most) == (60, 78)
+    assert ten.after(at(0), 70).left(at(30)) == 8
+    assert ten.after(at(0), 70).left(at(60)) == 78

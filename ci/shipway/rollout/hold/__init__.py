@@ -1,0 +1,1 @@
+"""After success: whether a release is still good some time later."""

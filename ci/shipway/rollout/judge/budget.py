@@ -1,0 +1,60 @@
+"""How many API calls a watch may make: of all services together, in any minute.
+
+ECS allows an account many more ("Request throttling for the Amazon ECS API"); what is left belongs
+to autoscaling, to consoles and to the other deliveries.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+CALLS_A_MINUTE = 60
+FURTHER = 2
+"""Calls a minute that each service after the first may add."""
+_RESERVE = 8
+_WINDOW = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """The calls of the last minute.
+
+    Attributes:
+        services: How many services are watched together, all with these calls.
+        spent: When calls were made and how many, oldest first.
+    """
+
+    services: int = 1
+    spent: tuple[tuple[datetime, int], ...] = ()
+
+    @property
+    def most(self) -> int:
+        """Calls in any minute."""
+        return CALLS_A_MINUTE + FURTHER * (self.services - 1)
+
+    @property
+    def reserve(self) -> int:
+        """Calls that are kept for the end: what proves it, for each service."""
+        return _RESERVE + self.services - 1
+
+    def after(self, now: datetime, calls: int) -> Budget:
+        """The budget once ``calls`` were made at ``now``."""
+        kept = tuple(spent for spent in self.spent if spent[0] > now - _WINDOW)
+        return replace(self, spent=(*kept, (now, calls)) if calls else kept)
+
+    def left(self, now: datetime) -> int:
+        """Calls that may be made at once, the reserve included."""
+        return self.most - sum(calls for at, calls in self.spent if at > now - _WINDOW)
+
+    def until(self, now: datetime, calls: int) -> float:
+        """Seconds until so many calls may be made."""
+        left = self.left(now)
+        for at, spent in self.spent:
+            if left >= calls:
+                break
+            if at > now - _WINDOW:
+                left += spent
+                if left >= calls:
+                    return (at + _WINDOW - now).total_seconds()
+        return 0.0

@@ -1,0 +1,267 @@
+"""How much to ask for in one look: what an answer can tell that is not known yet.
+
+One DescribeServices is shared by all services and tells by its counts and events whether the dearer
+questions are worth asking.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from math import ceil, log2
+
+from shipway.rollout.judge.budget import Budget
+from shipway.rollout.judge.pace import bake_ends, doubted, near, tells
+from shipway.rollout.judge.state import (
+    STATUS_RANK,
+    TERMINAL,
+    State,
+    is_older,
+    ours_in,
+    seconds_since,
+)
+from shipway.rollout.judge.terms import FetchPlan
+from shipway.rollout.judge.update_state import fingerprint, upset
+from shipway.rollout.snapshot import Deployment, Snapshot
+
+_UNREAD_FOR = 15.0
+_RETRY = 4.0
+_RETRY_LATER = 20.0
+_ALONE_FOR = 8.0
+_DESCRIBE = {"near": 0.0, "back": 4.0, "shifting": 5.0, "usual": 5.0}
+_COUNTS_EVERY = 4.0
+_HEALTH_EVERY = 15.0
+_TOLD_EVERY = 6.0
+_SLOTS_FROM = 5.0
+_A_PAGE = 100
+_STOPS = 3
+_RARER = 0.25
+_PLENTY = 8
+_LOOKS_ON = 2
+_LOOKS = 6
+"""Calls beyond the reserve that are kept for looking on while evidence, or less, is asked for."""
+FULL = Budget()
+
+
+def fetch(state: State, glance: Snapshot, now: datetime, budget: Budget = FULL) -> FetchPlan:
+    """What this look should fetch besides ``glance``, which is its DescribeServices part.
+
+    Args:
+        state: What is known.
+        glance: The look so far.
+        now: The time.
+        budget: The calls of the last minute, that for ``glance`` among them.
+    """
+    if state.outcome is not None or not (glance.answered and glance.exists):
+        return FetchPlan()
+    ending = _ending(state, glance)
+    # Some of the services may have to be stopped at the end of this look.
+    left = budget.left(now) - min(budget.services, _STOPS) - (0 if ending else budget.reserve)
+    # What is only for show, or is likely to tell nothing new, is asked the more seldom the more
+    # services share the calls and the fewer calls are left.
+    rarer = (1 + _RARER * (budget.services - 1)) * (1 if left >= _PLENTY else 2)
+    best = _wanted(state, glance, now, ending=ending, rarer=rarer)
+    return _affordable(best, state, left, kept=0 if ending else _LOOKS_ON if best.tasks else _LOOKS)
+
+
+def _wanted(
+    state: State, glance: Snapshot, now: datetime, *, ending: bool, rarer: float
+) -> FetchPlan:
+    mine = ours_in(state, glance)
+    proving = state.succeeded_since is not None or (
+        mine is not None and mine.rollout_state == "COMPLETED"
+    )
+    current = glance.current_service_deployment
+    known = {None, state.service_deployment, state.target.replaced_service_deployment}
+    newest = bool(state.describes and state.service_deployment and current not in known)
+    dear = newest or (state.describes and _dear(state, glance, now, ending=ending, rarer=rarer))
+    arn = _to_describe(state, glance) if dear else ""
+    look = state.lists_tasks and mine is not None
+    # Ours failed, was rolled back and left between two looks: why is still to be found out.
+    gone = mine is None and state.seen and state.announced is None and state.lists_tasks
+    open_ = state.rolling_back_since is None and state.succeeded_since is None
+    undecided = open_ and state.announced is None
+    fallen = upset(state, glance, mine) if mine is not None else 0
+    struck = fallen > 0
+    replaced = mine is not None and bool(state.stopped) and _relaunched(state, mine, fallen)
+    doubtful = undecided and (doubted(state, now) or (struck and replaced))
+    unread = _unread(state, now, struck=struck, replaced=replaced, rarer=rarer)
+    stopped = open_ and (unread or _listing_due(state, now, mine))
+    shown = open_ and _health_due(state, mine, now, rarer)
+    return FetchPlan(
+        service_deployment=arn,
+        newest=newest,
+        revisions=bool(arn) and (not state.verified or newest),
+        tasks=look and (proving or doubtful),
+        stopped=gone or (look and stopped),
+        targets=state.sees_targets and (_returned(state, glance) or doubtful or shown),
+    )
+
+
+def _affordable(best: FetchPlan, state: State, left: int, *, kept: int) -> FetchPlan:
+    """``best``, or what is left of it when what can wait longest goes first.
+
+    ECS remembers a stopped task for an hour, so that it can be asked for at a later look.
+    """
+    if best.tasks:
+        fewer = replace(best, service_deployment="", newest=False, revisions=False)
+        plans = (best, fewer, replace(fewer, targets=False))
+        affordable = next((plan for plan in plans if cost(plan, state) <= left - kept), None)
+        if affordable is not None:
+            return affordable
+    least = replace(best, tasks=False, targets=False)
+    plans = (replace(best, tasks=False), least, replace(least, stopped=False))
+    keeps = (kept, min(kept, _LOOKS_ON) if state.stopped else 0, 0)
+    return next(
+        (plan for plan, keep in zip(plans, keeps, strict=True) if cost(plan, state) <= left - keep),
+        FetchPlan(),
+    )
+
+
+def cost(plan: FetchPlan, state: State) -> int:
+    """Calls beside DescribeServices: a page of a list and its description for each 100 tasks."""
+    service = state.service
+    count = sum(d.running + d.pending for d in service.deployments) if service is not None else 0
+    running = max(1, ceil(count / _A_PAGE))
+    stopped = max(1, ceil(len(state.ends) / _A_PAGE))
+    return plan.calls - 1 + 2 * plan.tasks * (running - 1) + 2 * plan.stopped * (stopped - 1)
+
+
+def _ending(state: State, glance: Snapshot) -> bool:
+    """Whether this look can be the one that proves the end."""
+    mine = ours_in(state, glance)
+    return (
+        state.succeeded_since is not None
+        or (mine is not None and mine.rollout_state in {"COMPLETED", "FAILED"})
+        or _returned(state, glance)
+        or _alone(state, glance, mine)
+    )
+
+
+def _alone(state: State, glance: Snapshot, mine: Deployment | None) -> bool:
+    """Whether ours has just become the only deployment, with every task: ECS is about to say so."""
+    if mine is None or len(glance.deployments) > 1 or mine.running < mine.desired:
+        return False
+    last = state.service
+    if last is not None and len(last.deployments) > 1:
+        return True
+    return seconds_since(state.changed, max(state.now, state.answered_at or state.now)) < _ALONE_FOR
+
+
+def _returned(state: State, glance: Snapshot) -> bool:
+    """Whether the roll-back may be over, so that the earlier targets are worth a call.
+
+    It may be over before its beginning was seen: an earlier PRIMARY after ours tells it.
+    """
+    if state.returned_since is not None:
+        return True
+    back = glance.primary
+    if state.deployment is None or back is None or not is_older(state, back):
+        return False
+    finished = back.rollout_state == "COMPLETED" or ours_in(state, glance) is None
+    return finished and back.running >= back.desired
+
+
+def _dear(state: State, glance: Snapshot, now: datetime, *, ending: bool, rarer: float) -> bool:
+    """Whether our service deployment is worth describing again."""
+    described, service = state.described, state.service
+    if described is None or not state.verified or service is None:
+        return True
+    last = fingerprint(service)
+    changed = fingerprint(glance) != last
+    if STATUS_RANK.get(described.status, 1) == TERMINAL:
+        return changed and described.status == "STOPPED"
+    since = seconds_since(state.described_at, now)
+    mine = ours_in(state, glance)
+    if mine is not None and changed and not state.stopped and upset(state, glance, mine):
+        return True
+    if ending or _states(glance) != _states(service) or _full(glance) != _full(service):
+        return True
+    if state.paused is not None or bake_ends(state, now):
+        return True
+    every = min(_COUNTS_EVERY, _every(state)) if changed else _every(state)
+    return since >= every * rarer
+
+
+def _every(state: State) -> float:
+    described, service = state.described, state.service
+    if state.rolling_back_since is not None or state.stop_asked_at is not None:
+        return _DESCRIBE["back"]
+    mine = state.deployment
+    if near(state):
+        return _DESCRIBE["usual" if mine is not None and tells(mine) else "near"]
+    strategy = service.strategy if service is not None else None
+    shifting = (strategy or (described and described.strategy) or "ROLLING") != "ROLLING"
+    return _DESCRIBE["shifting" if shifting else "usual"]
+
+
+def _states(glance: Snapshot) -> tuple[object, ...]:
+    """What changes where the rollout turns, counts aside."""
+    entries = sorted((d.id, d.status, d.rollout_state or "") for d in glance.deployments)
+    return (glance.status, glance.current_service_deployment, tuple(entries))
+
+
+def _full(glance: Snapshot) -> tuple[object, ...]:
+    """Which deployments have every task that they want, and which have none."""
+    return tuple(
+        sorted(
+            (d.id, d.running >= d.desired and not d.pending, d.running > 0)
+            for d in glance.deployments
+        )
+    )
+
+
+def _relaunched(state: State, mine: Deployment, fallen: int) -> bool:
+    """Whether replacements run: only what they do can prove a failure that one wave does not."""
+    ended = sum(key.startswith("stopped ") for key in state.noted)
+    return mine.running + mine.pending + ended + state.unread + fallen > mine.desired
+
+
+def _unread(state: State, now: datetime, *, struck: bool, replaced: bool, rarer: float) -> bool:
+    """Whether tasks of ours stopped, by the counts, that were not seen yet."""
+    since, before = seconds_since(state.upset_at, now), seconds_since(state.upset_at, state.now)
+    every = _RETRY if since < _UNREAD_FOR else _RETRY_LATER
+    again = since < _RETRY or since // every > before // every
+    if not (struck or (state.unread and again)):
+        return False
+    # Further failures of the first wave prove nothing; they can be told a little later.
+    decisive = not state.stopped or replaced
+    pages = max(1, ceil(len(state.ends) / _A_PAGE))
+    return decisive or seconds_since(state.struck, now) >= _TOLD_EVERY * pages * rarer
+
+
+def _listing_due(state: State, now: datetime, mine: Deployment | None) -> bool:
+    """A task that dies between two looks may leave all counts as they were.
+
+    So stopped tasks are asked for without an occasion too, ever more seldom the longer nothing
+    happens.
+    """
+    if mine is None or (mine.running >= mine.desired and not mine.pending):
+        return False
+    return _slot(state, now) > _slot(state, state.now)
+
+
+def _slot(state: State, at: datetime) -> int:
+    quiet = max(0.0, seconds_since(state.changed or state.started, at))
+    return 0 if quiet < _SLOTS_FROM else 1 + int(log2(quiet / _SLOTS_FROM))
+
+
+def _health_due(state: State, mine: Deployment | None, now: datetime, rarer: float) -> bool:
+    """Whether the targets' health is worth showing again: a task is new, or not healthy."""
+    if mine is None or not mine.running:
+        return False
+    last = state.deployment.running if state.deployment is not None else 0
+    if mine.running != last and seconds_since(state.targets_at, now) >= _COUNTS_EVERY * rarer:
+        return True
+    waiting = any(t.state not in {"healthy", "draining"} for t in state.live) or not state.live
+    due = state.targets_at is None or seconds_since(state.targets_at, now) >= _HEALTH_EVERY * rarer
+    return waiting and due
+
+
+def _to_describe(state: State, glance: Snapshot) -> str:
+    if state.service_deployment:
+        return state.service_deployment
+    current = glance.current_service_deployment
+    if current in {None, state.target.replaced_service_deployment} | state.strangers:
+        return ""
+    return "current"
