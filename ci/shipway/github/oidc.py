@@ -6,10 +6,10 @@ that is reviewed, never the job's environment. There is one exception, for rehea
 before this one, so the variable is believed only where it can do no harm: where every client of
 the SDK is bound to that very server on this machine's own loopback address
 (:func:`shipway.util.loopback.bound_endpoint`, which :mod:`shipway.wiring` asks as well). A client
-gets the endpoint as an argument; in a job it reads no configuration file, where a profile could name
-another ("Service-specific endpoints", AWS SDKs and Tools Reference Guide). Whoever forges it is
-believed by the gate and then delivers to a server of their own. Anywhere else the variable is
-refused, not ignored: nobody sets it by accident.
+gets the endpoint as an argument, and in a job it reads no configuration file, where a profile
+could name another ("Service-specific endpoints", AWS SDKs and Tools Reference Guide). Whoever
+forges it is believed by the gate and then delivers to a server of their own. Anywhere else the
+variable is refused, not ignored: nobody sets it by accident.
 
 GitHub's certificate is checked with the authorities of the machine; no variable replaces them.
 
