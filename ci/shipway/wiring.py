@@ -22,6 +22,7 @@ from shipway.git.history import GitHistory
 from shipway.github.oidc import GithubTokens
 from shipway.image.signing import Signer
 from shipway.util.clock import SystemClock
+from shipway.util.loopback import bound_endpoint
 from shipway.util.paths import cache_folder
 from shipway.values import Commit
 
@@ -40,7 +41,7 @@ def account(region: str, profile: Profile | None = None) -> AwsAccount:
     """
     from shipway.aws.account import AwsAccount  # noqa: PLC0415
 
-    return AwsAccount(region, profile)
+    return AwsAccount(region, profile, bound_endpoint(os.environ))
 
 
 def signer(setting: str, aws: Callable[[], AwsAccount]) -> Signer:
@@ -62,7 +63,8 @@ def inventory(region: str) -> AwsInventory:
     from shipway.aws.inventory import open_inventory  # noqa: PLC0415
 
     # The SDK for Python reads AWS_DEFAULT_REGION alone; every other tool reads AWS_REGION first.
-    return open_inventory(region or os.environ.get("AWS_REGION", ""))
+    known = region or os.environ.get("AWS_REGION", "")
+    return open_inventory(known, bound_endpoint(os.environ))
 
 
 class LocalRepository(GitHistory):

@@ -182,6 +182,8 @@ def serve(options: argparse.Namespace) -> None:
                 emulator(run, docker, port=options.port, idle=options.idle)
             )
             tell(f"AWS answers at {state['endpoint']} (embedded; no account is used)")
+            if state["user"] == 0:
+                tell("it runs as root: this machine lets no other user run it")
             settle(plan.layers, state, program)
             adopted = wanted.result()
         names = ", ".join(layer.environment for layer in plan.layers)

@@ -17,12 +17,14 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from shipway.errors import SandboxError, ShipwayError
-from shipway_sandbox.plan import read_plan
+from shipway_sandbox import lowered
+from shipway_sandbox.lowered import Publish
+from shipway_sandbox.plan import WorldPlan, read_plan
 
 ACCOUNTS = {"local": "123456789012", "staging": "111122223333", "production": "444455556666"}
 """The account of each environment, where no plan says it."""
@@ -86,17 +88,20 @@ def watch_owner(descriptor: int, end: threading.Event) -> None:
     threading.Thread(target=watch, name="owner", daemon=True).start()
 
 
-async def _serve(options: argparse.Namespace, listening: socket.socket) -> None:
+async def _serve(
+    options: argparse.Namespace,
+    plan: WorldPlan | None,
+    listening: Sequence[socket.socket],
+    publish: Publish,
+) -> None:
     from hypercorn.asyncio import serve  # noqa: PLC0415  # in the extra, like ministack
     from hypercorn.config import Config  # noqa: PLC0415  # the same
 
     from shipway_sandbox.emulator import hosting  # noqa: PLC0415  # the same
 
-    port = listening.getsockname()[1]
-    plan = read_plan(options.plan.read_bytes()) if options.plan else None
+    port = listening[0].getsockname()[1]
     accounts = plan.accounts if plan else ACCOUNTS
     registries = plan.registries if plan else {}
-    further = [listen(port, address) for address in registries]
     end = threading.Event()
     run = hosting.new_run()
     hosted: list[hosting.Hosted] = []
@@ -104,7 +109,7 @@ async def _serve(options: argparse.Namespace, listening: socket.socket) -> None:
     async def ready() -> None:
         state = _state(hosted[0], port, options.region, accounts)
         state["registries"] = {scope: f"{address}:{port}" for address, scope in registries.items()}
-        await asyncio.to_thread(write_secrets, options.run / _STATE_FILE, state)
+        await asyncio.to_thread(publish, state)
 
     settings = hosting.Settings(
         port=port,
@@ -130,7 +135,7 @@ async def _serve(options: argparse.Namespace, listening: socket.socket) -> None:
             await asyncio.sleep(_IDLE_LOOK_SECONDS / 5)
 
     config = Config()
-    config.bind = [f"fd://{listener.detach()}" for listener in (listening, *further)]
+    config.bind = [f"fd://{listener.detach()}" for listener in listening]
     config.accesslog = None
     config.errorlog = None
     config.keep_alive_timeout = 75
@@ -140,10 +145,42 @@ async def _serve(options: argparse.Namespace, listening: socket.socket) -> None:
     try:
         await serve(hosted[0].application, config, shutdown_trigger=ended)
     finally:
-        (options.run / _STATE_FILE).unlink(missing_ok=True)
         stopper = threading.Thread(target=hosting.stop, daemon=True)
         stopper.start()
         await asyncio.to_thread(stopper.join, _CLEAN_SECONDS)
+
+
+def _until_its_end(serving: Coroutine[Any, Any, None]) -> int:
+    asyncio.run(serving)
+    return 0
+
+
+def _do(options: argparse.Namespace) -> int:
+    """Serve, as another user where root started this; the answer is the exit code."""
+    if options.corrections:
+        sys.stdout.write(_list_corrections())
+        return 0
+    if options.run is None:
+        raise SandboxError("--run names the folder for sandbox.json")
+    options.run.mkdir(parents=True, exist_ok=True)
+    file: Path = options.run / _STATE_FILE
+    plan = read_plan(options.plan.read_bytes()) if options.plan else None
+    first = listen(options.port)
+    port = first.getsockname()[1]
+    listening = [first, *(listen(port, address) for address in (plan.registries if plan else ()))]
+
+    def publish(state: dict[str, Any]) -> None:
+        write_secrets(file, state)
+
+    def work(told: Publish) -> int:
+        return _told_of(lambda: _until_its_end(_serve(options, plan, listening, told)))
+
+    try:
+        if os.geteuid() == 0:
+            return lowered.serve(work, publish, docker=options.docker, sockets=listening)
+        return work(publish)
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def _state(hosted: Any, port: int, region: str, accounts: Mapping[str, str]) -> dict[str, Any]:
@@ -151,6 +188,7 @@ def _state(hosted: Any, port: int, region: str, accounts: Mapping[str, str]) -> 
     return {
         "run": hosted.run,
         "pid": os.getpid(),
+        "user": os.geteuid(),
         "port": port,
         "endpoint": endpoint,
         "registry": f"localhost:{port}",
@@ -172,14 +210,13 @@ def _list_corrections() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the server until it ends; the answer is the exit code."""
     options = arguments(argv)
+    return _told_of(lambda: _do(options))
+
+
+def _told_of(work: Callable[[], int]) -> int:
+    """Do something; the answer is an exit code, with what went wrong on standard error."""
     try:
-        if options.corrections:
-            sys.stdout.write(_list_corrections())
-            return 0
-        if options.run is None:
-            raise SandboxError("--run names the folder for sandbox.json")
-        options.run.mkdir(parents=True, exist_ok=True)
-        asyncio.run(_serve(options, listen(options.port)))
+        return work()
     except ShipwayError as error:
         sys.stderr.write("\n".join((str(error), *error.details, error.remedy, "")))
         return error.exit_code
@@ -189,7 +226,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         sys.stderr.write(f"{missing}\n{missing.remedy}\n")
         return missing.exit_code
-    return 0
 
 
 if __name__ == "__main__":

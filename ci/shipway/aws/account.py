@@ -18,10 +18,16 @@ from shipway.values import Identity
 
 
 class AwsAccount:
-    """One account's AWS in one region; implements :class:`shipway.delivery.ports.Aws`."""
+    """One account's AWS in one region; implements :class:`shipway.delivery.ports.Aws`.
 
-    def __init__(self, region: str, profile: Profile | None = None) -> None:
-        self._session = Session(region, profile)
+    Args:
+        region: Where every call goes that names no other.
+        profile: The profile that holds where the environment names nobody.
+        endpoint: What every client is bound to; empty for AWS.
+    """
+
+    def __init__(self, region: str, profile: Profile | None = None, endpoint: str = "") -> None:
+        self._session = Session(region, profile, endpoint)
         self.ecs = AwsEcs(self._session)
         self.logs = CloudWatchLogs(self._session)
         self.parameters = Parameters(self._session)

@@ -175,11 +175,12 @@ class AwsInventory:
             more = {"NextToken": answer["NextToken"]}
 
 
-def open_inventory(region: str) -> AwsInventory:
+def open_inventory(region: str, endpoint: str = "") -> AwsInventory:
     """The account of the credentials that there are.
 
     Args:
         region: A region; empty for the one of the environment or the profile.
+        endpoint: What every client is bound to; empty for AWS.
 
     Raises:
         CredentialsError: No region is known.
@@ -190,7 +191,7 @@ def open_inventory(region: str) -> AwsInventory:
         raise CredentialsError(
             "no AWS region is known", remedy="say --region, set AWS_REGION or name a profile"
         )
-    return AwsInventory(Session(known))
+    return AwsInventory(Session(known, endpoint=endpoint))
 
 
 def _container(containers: Sequence[Answer], balanced: str) -> Answer:

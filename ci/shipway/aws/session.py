@@ -91,15 +91,18 @@ class Session:
     """Clients of one region, made when they are first asked for, shared by all adapters.
 
     Endpoints and credentials come from where the SDK looks for them (environment, profile,
-    container): a rehearsal against an emulator differs from AWS only in ``AWS_ENDPOINT_URL``.
+    container), unless the session is bound to one endpoint.
 
     Args:
         region: The AWS region every client works in.
         profile: The profile that holds where the environment names nobody.
+        endpoint: What every client is bound to, past any proxy; empty for AWS. Where a token is
+            believed beside it, no configuration file is read either.
     """
 
-    def __init__(self, region: str, profile: Profile | None = None) -> None:
+    def __init__(self, region: str, profile: Profile | None = None, endpoint: str = "") -> None:
         self.region = region
+        self._endpoint = endpoint
         self._profile = sign_in.default_profile(profile, os.environ)
         self._assumed: AssumedRole | None = None
         self._session: boto3.Session | None = None
@@ -118,16 +121,19 @@ class Session:
                 with translated(f"{service}: credentials", remedy=self._remedy):
                     if self._session is None:
                         self._session = sign_in.open_session(
-                            self.region, self._profile, self._assumed
+                            self.region, self._profile, self._assumed, self._endpoint
                         )
                     client = self._session.client(
                         service,
+                        endpoint_url=self._endpoint or None,
                         config=Config(
                             connect_timeout=5,
                             read_timeout=30,
                             retries={"mode": "standard", "total_max_attempts": attempts},
                             user_agent_extra=f"shipway/{__version__}",
                             max_pool_connections=16,
+                            # None has the SDK look for one; an empty one is none.
+                            proxies={} if self._endpoint else None,
                         ),
                     )
                     client.meta.events.register_first("needs-retry", _let_through)
@@ -137,10 +143,10 @@ class Session:
             return self._clients[service, attempts]
 
     def elsewhere(self, region: str) -> Session:
-        """The same caller in another region."""
+        """The same caller in another region, bound as this one is."""
         if region == self.region:
             return self
-        other = Session(region)
+        other = Session(region, endpoint=self._endpoint)
         other._profile, other._assumed = self._profile, self._assumed
         return other
 

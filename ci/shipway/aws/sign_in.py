@@ -6,6 +6,7 @@ holds where the environment names none, as the SDK itself has it between a defau
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +22,7 @@ from botocore.credentials import (
 from botocore.exceptions import BotoCoreError, CredentialRetrievalError
 
 from shipway.config.environment import Profile
+from shipway.util.loopback import may_ask_for_token
 
 _CHAINED_SECONDS: Final = 3600
 """The most that a role may last which another role assumed ("Methods to assume a role", IAM)."""
@@ -64,15 +66,21 @@ def default_profile(profile: Profile | None, variables: Mapping[str, str]) -> Pr
 
 
 def open_session(
-    region: str, profile: Profile | None, assumed: AssumedRole | None
+    region: str, profile: Profile | None, assumed: AssumedRole | None, endpoint: str = ""
 ) -> boto3.Session:
     """A boto3 session; the credentials of an assumed role are renewed before they run out.
+
+    Args:
+        region: Where its clients work.
+        profile: Whose credentials; ``None`` leaves it to the SDK.
+        assumed: The role to go on as.
+        endpoint: What the session is bound to; empty for AWS.
 
     Raises:
         BotoCoreError: The profile does not exist, or what it says cannot be had.
     """
     name = profile.name if profile else None
-    found = botocore.session.Session(profile=name)
+    found = _core(name, endpoint)
     try:
         found.get_credentials()
     except (OSError, ValueError) as error:
@@ -82,7 +90,8 @@ def open_session(
         return boto3.Session(region_name=region, botocore_session=found)
 
     def create_client(service: str, **keys: Any) -> Any:
-        return found.create_client(service, region_name=region, **keys)
+        bound = endpoint or None
+        return found.create_client(service, region_name=region, endpoint_url=bound, **keys)
 
     fetcher = AssumeRoleCredentialFetcher(
         client_creator=create_client,
@@ -90,10 +99,22 @@ def open_session(
         role_arn=assumed.arn,
         extra_args={"RoleSessionName": assumed.session, "DurationSeconds": _CHAINED_SECONDS},
     )
-    own = botocore.session.Session(profile=name)
+    own = _core(name, endpoint)
     resolver = CredentialResolver([_Provider(fetcher.fetch_credentials)])
     own.register_component("credential_provider", resolver)
     return boto3.Session(region_name=region, botocore_session=own)
+
+
+def _core(profile: str | None, endpoint: str) -> botocore.session.Session:
+    """A session of botocore; one that is bound, in a job whose token is believed, reads no file.
+
+    A profile there could have the SDK ignore endpoints, or fetch credentials from elsewhere.
+    """
+    core = botocore.session.Session(profile=profile)
+    if endpoint and may_ask_for_token(os.environ):
+        for file in ("config_file", "credentials_file"):
+            core.set_config_variable(file, os.devnull)
+    return core
 
 
 class _Provider(CredentialProvider):

@@ -3,13 +3,15 @@
 Which issuer is believed comes from ``[github]`` in release.toml, GitHub's own by default: a file
 that is reviewed, never the job's environment. There is one exception, for rehearsals:
 ``SHIPWAY_TOKEN_ISSUER`` names the sandbox's issuer. A job's environment can be forged by any step
-before this one, so the variable is believed only where it can do no harm: issuer and AWS endpoint
-are one and the same server on this machine's own loopback address, and no other variable leads the
-SDK elsewhere ("Service-specific endpoints", AWS SDKs and Tools Reference Guide: the environment's
-``AWS_ENDPOINT_URL`` wins over all but ``AWS_ENDPOINT_URL_<SERVICE>`` and
-``AWS_IGNORE_CONFIGURED_ENDPOINT_URLS``). Whoever forges it is believed by the gate and then
-delivers to a server of their own; nothing of it reaches AWS. Anywhere else the variable is refused,
-not ignored: nobody sets it by accident.
+before this one, so the variable is believed only where it can do no harm: where every client of
+the SDK is bound to that very server on this machine's own loopback address
+(:func:`shipway.util.loopback.bound_endpoint`, which :mod:`shipway.wiring` asks as well). A client
+gets the endpoint as an argument, and in a job it reads no configuration file, where a profile
+could name another ("Service-specific endpoints", AWS SDKs and Tools Reference Guide). Whoever
+forges it is believed by the gate and then delivers to a server of their own. Anywhere else the
+variable is refused, not ignored: nobody sets it by accident.
+
+GitHub's certificate is checked with the authorities of the machine; no variable replaces them.
 
 The gate is one lock of three. Whoever runs code of their own in the job can change this program
 too; the role's trust policy at AWS, which reads the same claims, is out of their reach.
@@ -18,6 +20,7 @@ too; the role's trust policy at AWS, which reads the same claims, is out of thei
 from __future__ import annotations
 
 import json
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -25,17 +28,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPException, HTTPMessage
 from typing import IO, Any, Final
-from urllib.parse import SplitResult, quote, urlsplit
+from urllib.parse import quote
 
 from shipway import __version__
 from shipway.errors import RefusedError
 from shipway.policy.claims import AUDIENCE
+from shipway.util.authorities import machine_context
+from shipway.util.loopback import (
+    REQUEST_TOKEN,
+    REQUEST_URL,
+    SANDBOX_ISSUER,
+    bound_endpoint,
+    is_loopback,
+    parts,
+)
 
-REQUEST_URL: Final = "ACTIONS_ID_TOKEN_REQUEST_URL"
-REQUEST_TOKEN: Final = "ACTIONS_ID_TOKEN_REQUEST_TOKEN"  # noqa: S105  # a variable's name
-SANDBOX_ISSUER: Final = "SHIPWAY_TOKEN_ISSUER"
-_ENDPOINT: Final = "AWS_ENDPOINT_URL"
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _LARGEST_ANSWER: Final = 256 * 1024
 _SECONDS: Final = 10.0
 _ATTEMPTS: Final = 3
@@ -76,7 +83,7 @@ class GithubTokens:
         return verified(token, _keys(expected), expected)
 
     def _token(self, url: str, secret: str, *, sandbox: bool) -> str:
-        if not (_parts(url).scheme == "https" or (sandbox and _loopback(_parts(url)))):
+        if not (parts(url).scheme == "https" or (sandbox and is_loopback(parts(url)))):
             raise _refusal(f"{REQUEST_URL} is no https:// address", remedy=_AGAIN)
         # The URL holds a query already (GitHub Docs, OpenID Connect reference, custom actions).
         address = f"{url}{'&' if '?' in url else '?'}audience={quote(AUDIENCE)}"
@@ -93,34 +100,17 @@ def expected_issuer(issuer: str, variables: Mapping[str, str]) -> str:
     Raises:
         RefusedError: ``SHIPWAY_TOKEN_ISSUER`` is set where it could lead a delivery to AWS.
     """
-    issuer_override = variables.get(SANDBOX_ISSUER, "")
-    if not issuer_override:
-        return issuer
-    wrong = [
-        name
-        for name in sorted(variables)
-        if name == "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS"
-        or (name.startswith(f"{_ENDPOINT}_") and variables[name])
-    ]
-    override, endpoint = _parts(issuer_override), _parts(variables.get(_ENDPOINT, ""))
-    same_server = _loopback(override) and _loopback(endpoint) and override.port == endpoint.port
-    if wrong or not same_server or override.port is None:
-        why = f"{wrong[0]} is set" if wrong else f"{_ENDPOINT} is not that very server"
-        raise _refusal(
-            f"{SANDBOX_ISSUER} names the sandbox's issuer, but {why}",
-            remedy="only the sandbox sets it; take it away. Nothing was built or changed.",
-        )
-    return issuer_override
+    return variables[SANDBOX_ISSUER] if bound_endpoint(variables) else issuer
 
 
 def _keys(issuer: str) -> Mapping[str, object]:
     """The issuer's public keys, by its discovery document (OpenID Connect Discovery 1.0, 4)."""
     document = _get(f"{issuer}/.well-known/openid-configuration", issuer, {})
     where = document.get("jwks_uri")
-    ours, parts = _parts(issuer), _parts(where if isinstance(where, str) else "")
+    ours, theirs = parts(issuer), parts(where if isinstance(where, str) else "")
     if document.get("issuer") != issuer or (ours.scheme, ours.netloc) != (
-        parts.scheme,
-        parts.netloc,
+        theirs.scheme,
+        theirs.netloc,
     ):
         raise _refusal(f"{issuer} does not describe itself", remedy=_AGAIN)
     return _get(str(where), issuer, {})
@@ -144,8 +134,10 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def _get(url: str, server: str, headers: Mapping[str, str]) -> Mapping[str, Any]:
     """One GET of a JSON object, tried again where ``server``, its name in errors, fails."""
     through: list[urllib.request.BaseHandler] = [_NoRedirect()]
-    if _loopback(_parts(url)):
+    if is_loopback(parts(url)):
         through.append(urllib.request.ProxyHandler({}))
+    else:
+        through.append(urllib.request.HTTPSHandler(context=_authorities(server)))
     opener = urllib.request.build_opener(*through)
     agent = {"User-Agent": f"shipway/{__version__}", "Accept": "application/json"}
     request = urllib.request.Request(url, headers={**agent, **headers})  # noqa: S310  # checked by the callers
@@ -166,6 +158,16 @@ def _get(url: str, server: str, headers: Mapping[str, str]) -> Mapping[str, Any]
     raise _refusal(f"{server} cannot be asked: {problem}", remedy=_AGAIN)
 
 
+def _authorities(server: str) -> ssl.SSLContext:
+    try:
+        return machine_context()
+    except OSError as error:
+        raise _refusal(
+            f"{server} cannot be asked: {error}",
+            remedy="install the machine's certificate authorities (ca-certificates)",
+        ) from error
+
+
 def _object(content: bytes, server: str) -> Mapping[str, Any]:
     try:
         document = json.loads(content) if len(content) <= _LARGEST_ANSWER else None
@@ -174,21 +176,6 @@ def _object(content: bytes, server: str) -> Mapping[str, Any]:
     if not isinstance(document, dict):
         raise _refusal(f"{server} answered no JSON object", remedy=_AGAIN)
     return document
-
-
-def _parts(url: str) -> SplitResult:
-    """The parts of an address; none for what is no address."""
-    try:
-        parts = urlsplit(url)
-        _ = parts.port
-    except ValueError:
-        return urlsplit("")
-    return parts
-
-
-def _loopback(parts: SplitResult) -> bool:
-    anonymous = parts.username is None and parts.password is None
-    return anonymous and parts.scheme == "http" and parts.hostname in _LOOPBACK
 
 
 def _refusal(what: str, *, remedy: str) -> RefusedError:

@@ -23,12 +23,16 @@ _PARALLEL = 8
 
 
 def process_start(pid: int) -> str:
-    """When a process started, in clock ticks since boot; empty if there is none (proc(5))."""
+    """When a process started, in clock ticks since boot; empty if none runs (proc(5)).
+
+    One that has ended and that nobody asked about, as in a container without an init, runs no more.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-    return stat.rpartition(")")[2].split()[19]
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] in "ZX" else fields[19]
 
 
 def _is_alive(run: str) -> bool:

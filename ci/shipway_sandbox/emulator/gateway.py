@@ -1,4 +1,7 @@
-"""The ASGI layer around MiniStack: GitHub's issuer, our admin calls, the registry's door."""
+"""The ASGI layer around MiniStack: its door, GitHub's issuer, our admin calls, the registry's.
+
+Nothing is answered with headers of CORS: no page may read what the sandbox says.
+"""
 
 # ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
 
@@ -17,6 +20,8 @@ from ministack import app as ministack_app
 
 from shipway_sandbox.emulator import admin, registry
 from shipway_sandbox.emulator import alb as balancers
+from shipway_sandbox.emulator.door import guard, visitors
+from shipway_sandbox.emulator.door.visitors import BALANCERS, Request
 from shipway_sandbox.issuer import Issuer
 
 Scope = MutableMapping[str, Any]
@@ -25,7 +30,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Reply = tuple[int, dict[str, Any], bytes]
 
 _THREADS = 48
-_LARGEST_BODY = 1024 * 1024
+_LARGEST_BODY = 256 * 1024 * 1024
+_CORS = b"access-control-"
 
 
 class Gateway:
@@ -34,12 +40,16 @@ class Gateway:
     Args:
         issuer: GitHub's token service.
         secret: What admin calls must send as ``Authorization: Bearer``.
+        port: Where the server listens.
         ready: Called once, on the server's event loop, when requests can be served.
     """
 
-    def __init__(self, issuer: Issuer, secret: str, ready: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, issuer: Issuer, secret: str, port: int, ready: Callable[[], Awaitable[None]]
+    ) -> None:
         self._issuer = issuer
         self._secret = secret
+        self._port = port
         self._ready = ready
         self.last_request = time.monotonic()
 
@@ -50,12 +60,20 @@ class Gateway:
             return
         if scope["type"] != "http":
             return
+        try:
+            request = Request.read(scope)
+        except ValueError as error:
+            await _answer(send, _json(400, {"message": str(error)}))
+            return
+        if turned_away := visitors.refusal(request, self._port):
+            await _drain(receive)
+            await _answer(send, _json(403, {"message": turned_away}))
+            return
         self.last_request = time.monotonic()
-        headers = {
-            name.decode("latin-1").lower(): value.decode("latin-1")
-            for name, value in scope.get("headers", [])
-        }
-        path = scope["path"]
+        await self._serve(request, scope, receive, _without_cors(send))
+
+    async def _serve(self, request: Request, scope: Scope, receive: Receive, send: Send) -> None:
+        path, headers = request.path, dict(request.headers)
         if path.startswith("/_github/"):
             body = await _body(receive)
             await _answer(send, self._github(scope, path, headers, body))
@@ -69,10 +87,23 @@ class Gateway:
                 await _answer(send, refused)
             else:
                 await ministack_app.app(scope, receive, send)
-        else:
-            if path.startswith("/_alb/"):
-                balancers.enter(path.split("/")[2])
+        elif path.startswith(BALANCERS):
+            balancers.enter(path.split("/")[2])
             await ministack_app.app(scope, receive, send)
+        elif path.startswith("/_"):
+            await _drain(receive)
+            await _answer(send, _json(404, {"message": f"nothing stands at {path}"}))
+        else:
+            await self._aws(scope, receive, send)
+
+    async def _aws(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """A call of an AWS service, by someone who is known, about something that is served."""
+        body = await _body(receive)
+        refused = guard.refusal(Request.read(scope, body))
+        if refused is not None:
+            await _answer(send, refused)
+            return
+        await ministack_app.app(scope, _again(body, receive), send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         """MiniStack's own start would sweep other people's containers; this is all it needs."""
@@ -116,12 +147,42 @@ def _json(status: int, value: Any) -> Reply:
 
 
 async def _body(receive: Receive) -> bytes:
-    parts = bytearray()
+    """All of a body; what is beyond the largest is left out, and no signature fits the rest."""
+    parts: list[bytes] = []
+    size = 0
     while True:
         message = await receive()
-        parts += message.get("body", b"")
-        if not message.get("more_body") or len(parts) > _LARGEST_BODY * 64:
-            return bytes(parts)
+        if size <= _LARGEST_BODY:
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """A body that was read, for the next one who reads it; then what comes after it."""
+    messages: list[MutableMapping[str, Any]] = [{"type": "http.request", "body": body}]
+
+    async def next_message() -> MutableMapping[str, Any]:
+        return messages.pop() if messages else await receive()
+
+    return next_message
+
+
+def _without_cors(send: Send) -> Send:
+    """Answers as they are, but for what would let a page of another origin read them."""
+
+    async def pass_on(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            kept = [
+                (name, value)
+                for name, value in message.get("headers", [])
+                if not name.lower().startswith(_CORS)
+            ]
+            message = {**message, "headers": kept}
+        await send(message)
+
+    return pass_on
 
 
 async def _drain(receive: Receive) -> None:

@@ -131,6 +131,8 @@ def start(settings: Settings, run: str, ready: Callable[[], Awaitable[None]]) ->
     engine = ContainerEngine(run, settings.docker or None)
     engine.sweep()
     load(settings.without)
+    narrow = importlib.import_module(_OURS + "door.narrow")
+    narrow.narrow()
     from shipway_sandbox.emulator import alb, gateway, scheduler, tasks  # noqa: PLC0415  # see top
 
     ecs = importlib.import_module("ministack.services.ecs")
@@ -156,7 +158,7 @@ def start(settings: Settings, run: str, ready: Callable[[], Awaitable[None]]) ->
     state.in_background(tasks.watch_engine, find, name="engine-events")
     state.in_background(scheduler.run, name="ecs-scheduler")
     return Hosted(
-        application=gateway.Gateway(issuer, admin_secret, ready),
+        application=gateway.Gateway(issuer, admin_secret, settings.port, ready),
         run=run,
         root_secret=root_secret,
         admin_secret=admin_secret,

@@ -14,10 +14,11 @@ import re
 from typing import Any
 
 from ministack.core import iam_actions, iam_evaluator
-from ministack.core.responses import get_account_id, get_region
+from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import ecs, iam
 
 from shipway_sandbox.emulator.corrections import corrects, original
+from shipway_sandbox.emulator.door import isolation
 
 Record = dict[str, Any]
 _TASKS_SERVICE = "ecs-tasks.amazonaws.com"
@@ -286,7 +287,12 @@ def may_pass(roles: list[str]) -> Any:
 
 @corrects("iam.pass-role", "ecs._ACTION_MAP[RegisterTaskDefinition]")
 def register_task_definition(data: Record) -> Any:
-    """RegisterTaskDefinition by someone who may pass its roles and set its tags."""
+    """RegisterTaskDefinition by someone who may pass its roles and set its tags.
+
+    One that wants more of this machine than Fargate gives is refused as Fargate does it.
+    """
+    if wants := isolation.refusal(data):
+        return error_response_json("ClientException", wants, 400)
     refused = may_pass([data.get("executionRoleArn", ""), data.get("taskRoleArn", "")])
     if refused is None and data.get("tags"):
         family = _arn(f"task-definition/{data.get('family', '')}:*")

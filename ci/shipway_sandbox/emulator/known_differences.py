@@ -477,7 +477,6 @@ REACHES: Final = (
             "alb._proxy_http_target",
             "ecs._SecretResolutionError",
             "ecs._awslogs_config",
-            "ecs._docker_binds_from_taskdef",
             "ecs._forward_awslogs",
             "ecs._register_task_definition",
             "ecs._run_task",
@@ -500,6 +499,27 @@ REACHES: Final = (
     Reach(
         because="MiniStack's own start, which would set it, also sweeps other people's containers",
         places=("app._MAIN_LOOP",),
+    ),
+    Reach(
+        because="what no delivery uses is taken out of MiniStack: nothing public leaves a part out",
+        places=(
+            "app._handle_alb_request",
+            "app._handle_ecr_registry_request",
+            "app._handle_post_body_shortcuts",
+            "app._handle_pre_body_request",
+            "app._handle_s3_vhost_request",
+            "app._handle_special_data_plane_request",
+        ),
+    ),
+    Reach(
+        because="the door asks what MiniStack will make of a request, whose key signed it, and "
+        "refuses in the protocol of the service",
+        places=(
+            "app._credential_failure",
+            "app._routing_params",
+            "iam_actions._s3_action",
+            "responses._account_from_sts_session",
+        ),
     ),
 )
 """What is reached into besides; a name that a correction replaces is not listed again."""

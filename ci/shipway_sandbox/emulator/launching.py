@@ -10,6 +10,7 @@ from ministack.services import ecs
 
 from shipway_sandbox.emulator import state
 from shipway_sandbox.emulator.corrections import corrects, original, rule
+from shipway_sandbox.emulator.door import isolation
 
 Record = dict[str, Any]
 _MEBIBYTE = 1024 * 1024
@@ -105,12 +106,16 @@ def create_arguments(
     values: dict[str, str],
     reference: str,
 ) -> Record:
-    """Arguments of docker-py's ``create_container``; memory in bytes, times in nanoseconds."""
+    """Arguments of docker-py's ``create_container``; memory in bytes, times in nanoseconds.
+
+    Raises:
+        StartError: The definition wants more of this machine than a task gets.
+    """
+    if refused := isolation.refusal(definition):
+        raise StartError(f"CannotCreateContainerError: {refused}", container["name"])
     engine = state.engine()
     override = override_of(overrides, container["name"])
-    settings: Record = {"network_mode": engine.network, "binds": None, "privileged": False}
-    settings["binds"] = ecs._docker_binds_from_taskdef(definition, container) or None
-    settings["privileged"] = bool(container.get("privileged"))
+    settings: Record = {"network_mode": engine.network, "privileged": False}
     arguments: Record = {
         "image": reference,
         "name": f"shipway-{task['taskArn'].rpartition('/')[2][:12]}-{container['name']}",

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from shipway.errors import RefusedError
 from shipway.github.oidc import GithubTokens
 from shipway.policy.requirements import GITHUB_ISSUER
+from shipway.util.authorities import machine_context
 from shipway_sandbox.issuer import Issuer
 
 CLAIMS = {"sub": "repo:octo/shop:ref:refs/heads/main", "repository_owner": "octo"}
@@ -220,3 +228,86 @@ def test_a_service_that_is_not_there(service: Service) -> None:
     nowhere = "http://127.0.0.1:1/idtoken?a=b"
     said = refusal(service, ACTIONS_ID_TOKEN_REQUEST_URL=nowhere)
     assert said == "GitHub's token service cannot be asked: [Errno 111] Connection refused"
+
+
+@pytest.fixture
+def forger(tmp_path: Path) -> Iterator[tuple[str, Path]]:
+    """A server that has a certificate for this machine's name, of an authority of its own."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = tmp_path / "authority.pem"
+    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    private = tmp_path / "key.pem"
+    private.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, private)
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b'{"value": "a.b.c"}'
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # its own name
+            assert format, args
+
+    class Server(ThreadingHTTPServer):
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """A handshake that is refused is what is asked here."""
+            assert request, client_address
+
+    server = Server(("127.0.0.1", 0), Handler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"https://localhost:{server.server_address[1]}", pem
+    server.shutdown()
+    server.server_close()
+    thread.join(timeout=5)
+
+
+def test_no_variable_replaces_the_authorities_of_the_machine(
+    forger: tuple[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, pem = forger
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "AWS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+        monkeypatch.setenv(name, str(pem))
+    monkeypatch.setenv("SSL_CERT_DIR", str(pem.parent))
+    monkeypatch.setattr("time.sleep", lambda _seconds: None)
+    # What Python believes by itself: the variable does replace them there.
+    with urllib.request.urlopen(address, timeout=5) as answer:  # noqa: S310  # our own server
+        assert answer.status == 200
+    variables = {
+        "ACTIONS_ID_TOKEN_REQUEST_URL": f"{address}/idtoken?api-version=2.0",
+        "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token",
+    }
+    with pytest.raises(RefusedError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+        GithubTokens(variables).claims(GITHUB_ISSUER)
+    assert "cannot be asked" in caught.value.what
+
+
+def test_the_machines_authorities_are_believed_and_their_lack_is_told(tmp_path: Path) -> None:
+    assert machine_context().get_ca_certs()
+    with pytest.raises(OSError, match=r"no certificate authorities: .*nowhere\.pem"):
+        machine_context([str(tmp_path / "nowhere.pem")])

@@ -1,10 +1,11 @@
-"""How often AWS is asked again; what answers is made up before anything is sent."""
+"""How often AWS is asked again, and where; what answers is made up before anything is sent."""
 
 from __future__ import annotations
 
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +19,9 @@ from botocore.exceptions import (
 )
 from urllib3.exceptions import NewConnectionError
 
+from shipway import wiring
 from shipway.aws.session import Session
-from shipway.errors import AwsError
+from shipway.errors import AwsError, CredentialsError, RefusedError
 
 URL = "http://127.0.0.1:9/"
 NOBODY = ConnectionRefusedError(111, "Connection refused")
@@ -104,3 +106,69 @@ def test_what_may_pass_is_asked_as_often_as_ever(session: Session, outcome: obje
 def test_every_other_client_is_as_patient_as_ever(session: Session) -> None:
     ask = session.client("ecs").list_clusters
     assert attempts(session, "ecs", ask, unconnected(NOBODY)) == 5
+
+
+SANDBOX = "http://127.0.0.1:4566"
+ELSEWHERE = """\
+[default]
+region = eu-west-1
+ignore_configured_endpoint_urls = true
+endpoint_url = https://attacker.example
+services = elsewhere
+
+[services elsewhere]
+ecs =
+  endpoint_url = https://ecs.attacker.example
+sts =
+  endpoint_url = https://sts.attacker.example
+"""
+USED = ("cloudformation", "cloudwatch", "ecr", "ecs", "elbv2", "iam", "kms", "logs", "s3", "ssm",
+        "sts")  # fmt: skip
+
+
+def test_clients_beside_the_sandboxs_issuer_are_bound_whatever_a_file_says(
+    session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text(ELSEWHERE)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", SANDBOX)
+    monkeypatch.setenv("HTTP_PROXY", "http://attacker.example:3128")
+    # As long as nobody binds it, the SDK does as the file says.
+    assert session.client("ecs").meta.endpoint_url != SANDBOX
+    monkeypatch.setenv("SHIPWAY_TOKEN_ISSUER", f"{SANDBOX}/_github")
+    account = wiring.account("eu-west-1")
+    there = account._session
+    for bound in (there, there.elsewhere("eu-central-1"), there.elsewhere("eu-west-1")):
+        for service in USED:
+            client = bound.client(service)
+            assert client.meta.endpoint_url == SANDBOX, service
+            assert client._endpoint.http_session._proxy_config.proxy_url_for(SANDBOX) is None
+    assert there.renew() is False
+    assert there.client("ecs").meta.endpoint_url == SANDBOX
+
+
+def test_a_job_beside_that_issuer_reads_no_configuration_file(
+    session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    config = tmp_path / "config"
+    config.write_text("[default]\ncredential_process = /bin/false\n")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_ENDPOINT_URL", SANDBOX)
+    monkeypatch.setenv("SHIPWAY_TOKEN_ISSUER", f"{SANDBOX}/_github")
+    with pytest.raises(CredentialsError):  # by hand, a profile says who we are
+        wiring.account("eu-west-1").access_key_id()
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", f"{SANDBOX}/_github/idtoken?a")
+    assert wiring.account("eu-west-1").access_key_id() == ""
+    assert session.region == "eu-west-1"
+
+
+def test_no_client_is_made_where_the_issuer_stands_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SHIPWAY_TOKEN_ISSUER", f"{SANDBOX}/_github")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with pytest.raises(RefusedError, match="is not that very server"):
+        wiring.account("eu-west-1")

@@ -17,8 +17,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from shipway.errors import RefusedError
 from shipway.github.jws import verified
-from shipway.github.oidc import SANDBOX_ISSUER, GithubTokens, expected_issuer
+from shipway.github.oidc import GithubTokens, expected_issuer
 from shipway.policy.requirements import GITHUB_ISSUER
+from shipway.util.loopback import SANDBOX_ISSUER
 
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 STRANGER = rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -44,7 +44,7 @@ def private_names_in(tree: ast.Module) -> Iterator[str]:
 
 
 def used() -> set[str]:
-    files = [ast.parse(file.read_text(encoding="utf-8")) for file in FOLDER.glob("*.py")]
+    files = [ast.parse(file.read_text(encoding="utf-8")) for file in FOLDER.rglob("*.py")]
     return {name for tree in files for name in private_names_in(tree)}
 
 
