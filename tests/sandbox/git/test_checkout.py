@@ -11,6 +11,8 @@ import pytest
 
 from shipway.errors import GitError
 from shipway.git import checkout
+from shipway.git.history import GitHistory
+from shipway.rehearsal.checkout import Checkout, Project
 
 WHEN = "2026-11-22T23:40:58+00:00"
 PEOPLE = {
@@ -198,3 +200,26 @@ def test_who_works_here(repo: Path) -> None:
     assert checkout.user(repo) == ""
     run(repo, "config", "user.email", "mona@example.org")
     assert checkout.user(repo) == "mona@example.org"
+
+
+def test_which_rule_ignores_a_file(repo: Path) -> None:
+    wheels = repo / "ci" / "wheels"
+    wheels.mkdir(parents=True)
+    (wheels / "shop.whl").write_bytes(b"")
+    assert checkout.ignored_by(repo, "ci/wheels/shop.whl") == ""
+    (wheels / ".gitignore").write_text("*")  # as `uv build --out-dir` leaves it
+    assert checkout.ignored_by(repo, "ci/wheels/shop.whl") == "ci/wheels/.gitignore:1:*"
+    run(repo, "add", "--force", "ci/wheels/shop.whl")
+    assert checkout.ignored_by(repo, "ci/wheels/shop.whl") == ""
+
+
+@pytest.mark.parametrize("branches", [("main",), ("trunk",), ("develop", "release/1")])
+def test_a_rehearsed_release_is_on_every_branch_that_the_contract_asks_about(
+    repo: Path, tmp_path: Path, branches: tuple[str, ...]
+) -> None:
+    run(repo, "branch", "--move", branches[0])
+    project = Project(repository="acme/shop", dockerfile="app.py", branches=branches)
+    clone = Checkout(repo, tmp_path / "clone", project)
+    release = clone.release("", "a release")
+    history = GitHistory(clone.folder, {})
+    assert [history.standing(release, branch) for branch in branches] == ["on"] * len(branches)
