@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from shipway.adoption import look
 from shipway.errors import GitError
 from shipway.git import checkout
 from shipway.git.history import GitHistory
@@ -223,3 +224,29 @@ def test_a_rehearsed_release_is_on_every_branch_that_the_contract_asks_about(
     release = clone.release("", "a release")
     history = GitHistory(clone.folder, {})
     assert [history.standing(release, branch) for branch in branches] == ["on"] * len(branches)
+
+
+@pytest.mark.parametrize(
+    ("branches", "expected"),
+    [
+        ((), "main"),
+        (("feature/init",), "main"),
+        (("trunk",), "trunk"),
+        (("master", "topic"), "master"),
+    ],
+)
+def test_releases_come_from_the_default_branch_whatever_is_checked_out(
+    repo: Path, branches: tuple[str, ...], expected: str
+) -> None:
+    """``main`` is made by the fixture; the first name that is no feature branch takes its place."""
+    if branches and branches[0] in {"trunk", "master"}:
+        run(repo, "branch", "--move", branches[0])
+    for branch in branches[-1:]:
+        run(repo, "checkout", "--quiet", "-B", branch)
+    assert look.remote(repo, "acme/shop", "").branch == expected
+
+
+def test_the_default_branch_of_origin_goes_before_a_usual_name(repo: Path) -> None:
+    run(repo, "update-ref", "refs/remotes/origin/develop", "HEAD")
+    run(repo, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/develop")
+    assert look.remote(repo, "acme/shop", "").branch == "develop"
