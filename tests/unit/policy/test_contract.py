@@ -6,6 +6,7 @@ import pytest
 
 from shipway.policy.contract import TASKS, Contract, ContractEntry, Grant, Refused, Task, decide
 from shipway.policy.load import load
+from shipway.policy.requirements import Rules
 from shipway.policy.trigger import Trigger, by_hand
 
 SHIPPED = load(Path(__file__).parents[3] / "ci" / "release.toml")
@@ -195,3 +196,17 @@ def test_the_example_tag_would_be_allowed(pattern: str, ref: str, why: str, exam
     assert lines[1] == f"t   push {pattern}   no: {why}"
     assert lines[2] == f"To release this commit, push a tag such as {example}. {NOTHING}"
     assert isinstance(decide(contract, push(f"refs/tags/{example}"), environment=None), Grant)
+
+
+def test_the_kind_of_tag_that_is_asked_for_is_said() -> None:
+    rules = Rules(tag_kind="annotated")
+    entry = ContractEntry(
+        name="t",
+        event="push",
+        ref="refs/tags/v*",
+        environments=("e",),
+        tasks=TASKS,
+        rules=rules,
+    )
+    lines = refusal(push("refs/tags/1.0"), contract=Contract(path="x", entries=(entry,)))
+    assert lines[2] == f"To release this commit, push an annotated tag such as v1.0. {NOTHING}"
