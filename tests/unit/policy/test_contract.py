@@ -67,7 +67,7 @@ def test_a_tag_that_is_not_stable() -> None:
         "main      push refs/heads/main      no: the ref is a tag",
         'stable    push refs/tags/*-stable   no: "v1.0.1" does not end in "-stable"',
         "by-hand   by hand                   no: this was started by GitHub",
-        f"To release this commit, push a tag such as v1.0.1-stable. {NOTHING}",
+        f"To release this commit, push an annotated tag such as v1.0.1-stable. {NOTHING}",
     )
 
 
@@ -77,8 +77,10 @@ def test_a_branch() -> None:
         'main      push refs/heads/main      no: "feature/x" is not "main"',
         "stable    push refs/tags/*-stable   no: the ref is a branch",
         "by-hand   by hand                   no: this was started by GitHub",
-        "To release this commit, push a tag such as v1.0.0-stable or merge it into main. "
-        + NOTHING,
+        (
+            "To release this commit, push an annotated tag such as v1.0.0-stable or merge it into "
+            f"main. {NOTHING}"
+        ),
     )
 
 
@@ -158,7 +160,7 @@ def test_by_hand_to_production() -> None:
             "by-hand   by hand                   no: it leads to local, sandbox or staging, "
             "not to production"
         ),
-        f"To release to production, push a tag such as v2-stable. {NOTHING}",
+        f"To release to production, push an annotated tag such as v2-stable. {NOTHING}",
     )
 
 
