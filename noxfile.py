@@ -99,6 +99,7 @@ def generate(session: nox.Session) -> None:
         ("configuration", "docs/configuration.md"),
         ("exit_codes", "docs/exit-codes.md"),
         ("record_schema", "docs/record.schema.json"),
+        ("matrix_schema", "docs/matrix.schema.json"),
         ("delivery_schema", "ci/shipway/adoption/delivery.schema.json"),
         ("release_schema", "ci/shipway/adoption/release.schema.json"),
     ):

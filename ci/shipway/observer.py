@@ -200,6 +200,10 @@ class Evidenced:
     spans: tuple[tuple[str, str, float, float, str], ...] = ()
 
 
+ANSWERS = frozenset({"changes", "not-as-recorded"})
+"""Kinds of an end that answer a question with an exit code of their own; nothing went wrong."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concluded:
     """The last word of a run.
@@ -214,6 +218,11 @@ class Concluded:
     evidence: str = ""
     remedy: str = ""
     details: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether something went wrong; a plan with changes has an exit code, and is no failure."""
+        return self.exit_code != 0 and self.kind not in ANSWERS
 
 
 Event = (

@@ -27,10 +27,12 @@ __all__ = [
     "build",
     "contract",
     "deploy",
+    "plan",
     "publish",
     "rehearse",
     "resume",
     "sandbox",
+    "status",
     "verify",
 ]
 
@@ -208,6 +210,18 @@ def publish(session: nox.Session) -> None:
 def deploy(session: nox.Session) -> None:
     """Build, publish, roll out, watch until it holds, verify, record."""
     run_task(session, "deploy", session.posargs)
+
+
+@_session
+def plan(session: nox.Session) -> None:
+    """Show what deploy would do, and change nothing; 3 for changes reaches a shell as 1."""
+    run_task(session, "plan", session.posargs)
+
+
+@_session
+def status(session: nox.Session) -> None:
+    """Show what runs where since when by whom, and whether it is what the last record says."""
+    run_task(session, "status", session.posargs)
 
 
 @_session

@@ -39,8 +39,8 @@ class _Compiled(Task[Callable[..., None]]):
         if any(isinstance(given, Context) and given.config.run.dry for given in args):
             # Invoke's own --dry reaches only Context.run: the delivery would take place.
             raise Exit(
-                "Invoke's --dry reaches no task of shipway, which would run for real: "
-                "leave it out; nothing was done",
+                "Invoke's --dry reaches no task of shipway, which would run for real: nothing was "
+                "done. The task `plan` shows what deploy would do, and changes nothing",
                 code=2,
             )
         before = sys.dont_write_bytecode
@@ -94,10 +94,50 @@ def deploy(
     _leave(run("deploy", env, image=image, overrides=overrides, json=json, verbose=verbose))
 
 
+@shipway_task(
+    help={
+        "env": _HELP["env"],
+        "image": _HELP["image"],
+        "rollback-to": "commit that may be older than what runs; it must be the one delivered",
+        "through-freeze": '"NAME: why" of the one freeze that is to be gone through',
+        "json": _HELP["json"],
+    }
+)
+def plan(
+    _: Context,
+    *,
+    env: str = "",
+    image: str = "",
+    rollback_to: str = "",
+    through_freeze: str = "",
+    json: bool = False,
+) -> None:
+    """Show what deploy would do, and change nothing: exit code 3 for changes, 0 for none."""
+    from shipway.cli.plan import run
+    from shipway.policy.facts import Overrides
+
+    overrides = Overrides(rollback_to=rollback_to, through_freeze=through_freeze)
+    _leave(run(env, image=image, overrides=overrides, json=json))
+
+
 @shipway_task(help={key: _HELP[key] for key in ("env", "json")})
 def verify(_: Context, *, env: str = "", json: bool = False) -> None:
     """Prove that what runs is what was shipped, and that it answers."""
     _deliver("verify", env, json=json)
+
+
+@shipway_task(
+    help={
+        "env": "environment of ci/delivery.toml",
+        "evidence": "another folder with records than evidence/",
+        "json": _HELP["json"],
+    }
+)
+def status(_: Context, *, env: str, evidence: str = "", json: bool = False) -> None:
+    """Show what runs where since when by whom, and whether it is what the last record says."""
+    from shipway.cli.status import run
+
+    _leave(run(env, evidence=evidence, json=json))
 
 
 @shipway_task(
@@ -171,10 +211,11 @@ def bootstrap(
         "env": "only deliveries to this environment",
         "digest": "sha256:… or its beginning: everything known of an image",
         "verify": "check the chain, every record and every file beside one",
-        "matrix": "judge a rehearsal's criteria anew, from its records alone",
+        "matrix": "judge the acceptance criteria from records: of deliveries, or of a rehearsal",
         "offline": "ask neither ECS nor the registry",
-        "evidence": "another folder than evidence/, such as evidence/rehearsal-…",
-        "key": "a public key's file (PEM), to check signatures with",
+        "evidence": "another folder than evidence/, or s3://bucket/prefix: what lies there alone",
+        "key": "a public key's file (PEM): each record must be signed with it",
+        "head": "a SHA-256 that a job's summary shows: some chain must have it",
         "json": "print one JSON object for each event",
     }
 )
@@ -188,6 +229,7 @@ def audit(
     offline: bool = False,
     evidence: str = "",
     key: str = "",
+    head: str = "",
     json: bool = False,
 ) -> None:
     """Show what was delivered, all that is known of an image, or whether the evidence holds."""
@@ -201,6 +243,7 @@ def audit(
         offline=offline,
         evidence=evidence,
         key=key,
+        head=head,
     )
     _leave(run(question, json=json))
 
@@ -303,8 +346,10 @@ namespace = Collection(
     init,
     build,
     publish,
+    plan,
     deploy,
     verify,
+    status,
     resume,
     sandbox,
     rehearse,

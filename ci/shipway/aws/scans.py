@@ -29,7 +29,10 @@ def read(digest: Digest, ask: Callable[[str], Page]) -> Scan:
     while (token := str(page.get("nextToken") or "")) and pages < _MOST_PAGES:
         page, pages = ask(token), pages + 1
         findings += _findings(page)
-    status = first.get("imageScanStatus") or {}
+    status = dict(first.get("imageScanStatus") or {})
+    if token:  # what was not read may be the worst of it
+        more = f"more than {_MOST_PAGES} pages of findings, and not all were read"
+        status = {"status": "FINDINGS_UNAVAILABLE", "description": more}
     summary = first.get("imageScanFindings") or {}
     completed = summary.get("imageScanCompletedAt")
     return Scan(

@@ -7,26 +7,16 @@ images that the value names and the fields that AWS alone writes.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
-from shipway.rollout.task_definition import AwsLogs, ContainerDefinition, TaskDefinition
+from shipway.rollout.task_definition import (
+    READ_ONLY,
+    AwsLogs,
+    ContainerDefinition,
+    TaskDefinition,
+)
 
 Answer = Mapping[str, Any]
-
-READ_ONLY: Final = frozenset(
-    {
-        "taskDefinitionArn",
-        "revision",
-        "status",
-        "requiresAttributes",
-        "compatibilities",
-        "registeredAt",
-        "registeredBy",
-        "deregisteredAt",
-        "deleteRequestedAt",
-    }
-)
-"""What DescribeTaskDefinition answers and RegisterTaskDefinition refuses; a test asks botocore."""
 
 
 def read(answer: Answer) -> TaskDefinition:
@@ -40,6 +30,7 @@ def read(answer: Answer) -> TaskDefinition:
         memory=_text(document.get("memory")),
         execution_role=document.get("executionRoleArn", ""),
         task_role=document.get("taskRoleArn", ""),
+        registered_by=document.get("registeredBy", ""),
         document=document,
     )
 

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from shipway import wiring
 from shipway.adapters.keyfile import PublicKey
+from shipway.cli import audit_account as asking
 from shipway.cli.run_command import run_command
 from shipway.config import load as delivery_file
-from shipway.config.environment import EnvironmentRef
+from shipway.config import resolve
 from shipway.console import Console
 from shipway.errors import (
     ConfigurationError,
@@ -22,55 +23,20 @@ from shipway.errors import (
     UnmetError,
     UsageError,
 )
-from shipway.evidence import archive, copies, history
+from shipway.evidence import archive, copies, history, memory, remote
 from shipway.evidence.archive import Archive
-from shipway.evidence.copies import BucketCopier, Copier, ObjectStore, ReferrerCopier
-from shipway.evidence.facts.gate import EnvironmentFact
-from shipway.evidence.history import RecordedDelivery
+from shipway.evidence.remote import RemoteChain
+from shipway.evidence.shared import SharedPlace
 from shipway.evidence.verify import ChainFinding, Checked, check
 from shipway.git import checkout
-from shipway.image.publish import StoredImage
-from shipway.image.referrers import Attachments
+from shipway.policy import load as release_file
 from shipway.rehearsal import closing
-from shipway.rollout.ports import Ecs
+from shipway.rehearsal.deliveries import Source
 from shipway.util.paths import evidence_folder
-from shipway.values import Identity, ImageReference
 
+_S3: Final = "s3://"
 _IMAGES: Final = 20
 """Images that a check looks up in their registry: the newest ones."""
-
-
-class Store(Attachments, Protocol):
-    """A registry's repository."""
-
-    def find(self, reference: str) -> StoredImage | None:
-        """The image under a tag or a digest."""
-        ...
-
-
-class Account(Protocol):
-    """What an audit asks of AWS."""
-
-    @property
-    def ecs(self) -> Ecs:
-        """Its services."""
-        ...
-
-    @property
-    def objects(self) -> ObjectStore:
-        """Its buckets."""
-        ...
-
-    def identity(self) -> Identity:
-        """Who AWS says we are."""
-        ...
-
-    def repository_at(self, place: EnvironmentRef, name: str) -> Store:
-        """A repository."""
-        ...
-
-
-Open = Callable[[str], Account]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +47,11 @@ class Question:
         env: Only deliveries to this environment.
         digest: Everything known of this image.
         verify: Check the chain.
-        matrix: Judge a rehearsal's criteria anew from its records.
+        matrix: Judge the acceptance criteria: of a rehearsal anew, or from deliveries.
         offline: Ask no AWS.
-        evidence: Another folder than the repository's own.
+        evidence: Another folder than the repository's own, or ``s3://BUCKET/PREFIX``.
         key: A public key's file, with which records' signatures are checked.
+        head: A SHA-256 that a job's summary shows, which some chain must have.
     """
 
     env: str = ""
@@ -94,9 +61,10 @@ class Question:
     offline: bool = False
     evidence: str = ""
     key: str = ""
+    head: str = ""
 
 
-def run(question: Question, *, json: bool, account: Open = wiring.account) -> int:
+def run(question: Question, *, json: bool, account: asking.Open = wiring.account) -> int:
     """Answer; 50 where the evidence does not hold."""
 
     def work(console: Console) -> int:
@@ -106,7 +74,7 @@ def run(question: Question, *, json: bool, account: Open = wiring.account) -> in
 
 
 class _Audit:
-    def __init__(self, question: Question, console: Console, account: Open) -> None:
+    def __init__(self, question: Question, console: Console, account: asking.Open) -> None:
         self._question = question
         self._console = console
         self._account = account
@@ -116,21 +84,72 @@ class _Audit:
         root = self._root()
         if question.matrix:
             return self._matrix(root)
-        evidence = archive.read(root)
+        if question.head and not question.verify:
+            raise UsageError("--head asks for --verify", remedy="give both")
+        remotes = self._remotes()
+        evidence = self._folder(root, remotes)
+        every = archive.joined(evidence, {chain.place.s3: chain.archive for chain in remotes})
         if question.digest:
-            self._digest(evidence)
+            self._digest(every)
         elif not question.verify or question.env:
-            self._history(evidence)
-        return self._verify(evidence) if question.verify else 0
+            self._history(every)
+        return self._verify(evidence, remotes) if question.verify else 0
 
     def _root(self) -> Path:
-        if self._question.evidence:
-            return Path(self._question.evidence)
+        evidence = self._question.evidence
+        if evidence and not evidence.startswith(_S3):
+            return Path(evidence)
+        if evidence:
+            return Path(os.devnull)  # only what lies in S3 was asked for
         return evidence_folder(self._top(), os.environ)
+
+    @staticmethod
+    def _folder(root: Path, remotes: Sequence[RemoteChain]) -> Archive:
+        """What lies here; a fresh clone has nothing yet, and may look at what lies in S3."""
+        return archive.read(root) if root.is_dir() or not remotes else archive.empty(root)
 
     @staticmethod
     def _top() -> Path:
         return Path(os.path.relpath(checkout.root(Path.cwd())))
+
+    def _remotes(self) -> tuple[RemoteChain, ...]:
+        """The chains in S3: those that delivery.toml names, or those below ``--evidence``.
+
+        What cannot be asked is said, not judged, but for what was named on the command line.
+        """
+        named = self._question.evidence
+        if named.startswith(_S3):
+            objects = self._account(asking.region()).objects
+            return tuple(
+                remote.read(objects, SharedPlace(s3=named, environment=name), whole=self._whole)
+                for name in remote.environments(objects, named)
+            )
+        if named or self._question.offline:
+            return ()
+        return tuple(self._declared(self._top() / "ci" / "delivery.toml"))
+
+    @property
+    def _whole(self) -> bool:
+        return self._question.verify or self._question.matrix
+
+    def _declared(self, file: Path) -> Iterator[RemoteChain]:
+        try:
+            declared = delivery_file.load(file)
+        except ConfigurationError:
+            return  # an audit asks for records, not for it
+        s3 = declared.document.table.get("evidence", {}).get("s3", "")
+        if not s3.startswith(_S3):
+            if s3:
+                self._console.say(f"· {s3} is looked up by deliveries: give --evidence s3://…")
+            return
+        for name in declared.names:
+            place = SharedPlace(s3=s3, environment=name)
+            try:
+                destination = resolve.find(declared.environment(name), os.environ)
+                account = self._account(destination.region)
+                yield remote.read(account.objects, place, whole=self._whole)
+            except ShipwayError as error:
+                self._console.say(f"· {name}: the chain in S3 cannot be asked: {error.what}")
 
     def _history(self, evidence: Archive) -> None:
         rows = [
@@ -163,20 +182,36 @@ class _Audit:
             )
         rows = [(fact.subject, fact.text, fact.record) for fact in known]
         if not self._question.offline:
-            rows.extend(_running(digest, deliveries, self._account))
+            rows.extend(asking.running(digest, deliveries, self._account))
         self._console.table(digest, ("what", "how", "record"), rows)
 
-    def _verify(self, evidence: Archive) -> int:
+    def _verify(self, evidence: Archive, remotes: Sequence[RemoteChain]) -> int:
         key = PublicKey(Path(self._question.key)) if self._question.key else None
+        root = Path(evidence.root)
+        below = archive.chains(root) if root.is_dir() else ()
         checked = check(evidence, key)
-        findings = list(checked.findings)
+        others = {
+            folder.relative_to(root).as_posix(): check(archive.read(folder), key)
+            for folder in below
+        }
+        shared = {str(chain.place): remote.verify(chain, key) for chain in remotes}
+        findings = [
+            *checked.findings,
+            *self._remembered(evidence, checked, others, remotes),
+            *_named(others),
+            *_named(shared),
+        ]
+        if self._question.head:
+            everything = (checked, *others.values(), *shared.values())
+            findings.extend(memory.told(self._question.head, everything))
         if not self._question.offline:
-            findings.extend(self._registry(evidence))
+            findings.extend(self._registry(evidence, checked))
         if not findings:
             self._copy_again(evidence, checked)
-            count = len(checked.links)
-            signed = f", {checked.signed} of them signed" if key is not None else ""
-            self._console.say(f"✓ {count} records verified{signed}, last sha256:{checked.head}")
+            if checked.links or not (others or shared):
+                self._console.say(_verified("", checked, signed=key is not None))
+            for name, other in (others | shared).items():
+                self._console.say(_verified(name, other, signed=key is not None))
             return 0
         rows = [(finding.kind, finding.path, finding.why) for finding in findings]
         self._console.table("what does not hold", ("what", "file", "why"), rows)
@@ -185,10 +220,28 @@ class _Audit:
             "one thing in the evidence is not as it was written"
             if single
             else f"{len(findings)} things in the evidence are not as they were written",
-            where=evidence.root,
+            where=evidence.root if root.is_dir() else self._question.evidence,
             remedy="compare with the copies in S3 and in the registry; whoever can write that "
             "folder may have done this",
         )
+
+    @staticmethod
+    def _remembered(
+        evidence: Archive,
+        checked: Checked,
+        others: Mapping[str, Checked],
+        remotes: Sequence[RemoteChain],
+    ) -> Iterator[ChainFinding]:
+        """What copies and summaries have, and the folder has no more."""
+        root = Path(evidence.root)
+        for chain in remotes:
+            yield from memory.lost(checked.links, memory.followers(chain))
+        copied = {link.record: copies.read(root / link.folder) for link in checked.links}
+        yield from memory.forgotten(copied, remotes)
+        for name, each in {"": checked, **others}.items():
+            matrix = root / name / memory.MATRIX
+            if matrix.is_file():
+                yield from memory.summarised(name, matrix.read_bytes(), each)
 
     def _copy_again(self, evidence: Archive, checked: Checked) -> None:
         """Make the copies that failed when their delivery ended; only of a chain that holds."""
@@ -198,49 +251,58 @@ class _Audit:
                 self._console.say(f"· {link.record}: {copy.place} is {copy.state}: {copy.why}")
                 continue
             record = evidence.statements.get(link.record)
-            place = _place(history.row(link.record, record)) if record else None
+            place = asking.place_of(history.row(link.record, record)) if record else None
             if place is None:
                 continue
             account = self._account(place.region)
-            copier = _copier(copy.place, place, account)
+            copier = asking.copier_of(copy.place, place, account)
             for copied in copies.make(root / link.folder, link, (copier,), later=False):
                 if copied.place == copy.place:
                     why = f": {copied.why}" if copied.why else ""
                     self._console.say(f"· {link.record}: {copied.place} is {copied.state}{why}")
 
-    def _registry(self, evidence: Archive) -> Iterator[ChainFinding]:
+    def _registry(self, evidence: Archive, checked: Checked) -> Iterator[ChainFinding]:
         """Tags that point elsewhere than records say; what cannot be asked is said, not judged."""
         seen: set[str] = set()
         newest = [
-            recorded for recorded in reversed(history.deliveries(evidence)) if _image(recorded)
+            recorded
+            for recorded in reversed(history.deliveries(evidence))
+            if asking.image_of(recorded)
         ]
         for recorded in newest[:_IMAGES]:
-            place, image = _place(recorded), _image(recorded)
+            place, image = asking.place_of(recorded), asking.image_of(recorded)
             if place is None or image is None or str(image) in seen:
                 continue
             seen.add(str(image))
             tag = recorded.delivery.image.tag if recorded.delivery.image else ""
             try:
                 account = self._account(place.region)
-                _same_account(account, place)
+                asking.same_account(account, place)
                 store = account.repository_at(place, image.repository.partition("/")[2])
                 stored = store.find(tag or str(image.digest))
+                beside = store.referrers(image.digest) if stored is not None else ()
             except ShipwayError as error:
                 self._console.say(f"· {place.name}: the registry cannot be asked: {error.what}")
                 return
             if stored is not None and stored.digest != image.digest:
                 why = f"the registry has {history.short(str(stored.digest))} under {tag}"
                 yield ChainFinding(kind="registry", path=recorded.record, why=why)
+            yield from memory.lost(checked.links, asking.attached(beside, str(image)))
 
     def _matrix(self, root: Path) -> int:
-        """Judge a rehearsal anew: what was met and is no longer proven turns unmet."""
+        """Judge a rehearsal anew, or deliveries as they are: what no record proves is not met."""
+        named = self._question.evidence
+        if named.startswith(_S3):
+            raise UsageError(
+                "a matrix is written beside records, in a folder",
+                where=f"--evidence {named}",
+                remedy="leave --evidence out: the chains of ci/delivery.toml are judged too",
+            )
+        if not named:
+            root.mkdir(parents=True, exist_ok=True)  # a fresh clone may judge what lies in S3
         judged = closing.judge(root)
         if not judged.walks:
-            raise UsageError(
-                "no rehearsal left its walks here",
-                where=str(root),
-                remedy="name its folder: --evidence evidence/rehearsal-…",
-            )
+            judged = self._judge_deliveries(judged)
         try:
             closing.write_matrix(judged, root)
         except OSError as error:
@@ -250,13 +312,39 @@ class _Audit:
         for line in closing.words(judged):
             self._console.say(line)
         rows = [
-            ("Met" if row.met else "Unmet", row.name, f"{row.file}#{row.pointer}", row.why)
+            (
+                row.state,
+                row.type,
+                row.name,
+                f"{row.file}#{row.pointer}" if row.file else "",
+                row.why,
+            )
             for row in judged.rows
         ]
-        self._console.table(root.name, ("", "criterion", "proof", "why"), rows)
+        self._console.table(root.name, ("", "type", "criterion", "proof", "why"), rows)
         if judged.checked.findings:
             return EvidenceError.exit_code
         return 0 if judged.ready else UnmetError.exit_code
+
+    def _judge_deliveries(self, here: closing.Judged) -> closing.Judged:
+        remotes = self._remotes()
+        sources = [
+            Source(above="", archive=here.archive, checked=here.checked),
+            *(
+                Source(
+                    above=f"{chain.place.s3}/", archive=chain.archive, checked=remote.verify(chain)
+                )
+                for chain in remotes
+            ),
+        ]
+        if not any(source.archive.statements for source in sources):
+            raise UsageError(
+                "nothing was delivered or rehearsed here",
+                where=here.archive.root,
+                remedy="name a rehearsal's folder: --evidence evidence/rehearsal-…",
+            )
+        contract = release_file.load(self._top() / "ci" / "release.toml")
+        return closing.judge_deliveries(sources, contract)
 
 
 def see_declared(environment: str, file: Path) -> None:
@@ -274,12 +362,20 @@ def see_declared(environment: str, file: Path) -> None:
     declared.environment(environment)
 
 
-def _copier(where: str, place: EnvironmentRef, account: Account) -> Copier:
-    if where.startswith("s3://"):
-        return BucketCopier(objects=account.objects, place=where)
-    repository = where.removeprefix("referrer of ")
-    store = account.repository_at(place, repository.partition("/")[2])
-    return ReferrerCopier(store=store, repository=repository)
+def _named(chains: Mapping[str, Checked]) -> Iterator[ChainFinding]:
+    """Findings of other chains, with the chain before the path."""
+    for name, checked in chains.items():
+        for finding in checked.findings:
+            path = finding.path.removeprefix(f"{name}/")
+            yield ChainFinding(kind=finding.kind, path=f"{name}: {path}", why=finding.why)
+
+
+def _verified(name: str, checked: Checked, *, signed: bool) -> str:
+    count = len(checked.links)
+    told = f", {checked.signed} of them signed" if signed else ""
+    whose = f"{name}: " if name else ""
+    last = f", last sha256:{checked.head}" if count else ""
+    return f"✓ {whose}{count} records verified{told}{last}"
 
 
 def _digest_of(beginning: str, evidence: Archive) -> str:
@@ -300,55 +396,3 @@ def _digest_of(beginning: str, evidence: Archive) -> str:
             remedy="give more of its digits",
         )
     return matching[0] if matching else wanted
-
-
-def _running(
-    digest: str, deliveries: Sequence[RecordedDelivery], account: Open
-) -> Iterator[tuple[str, str, str]]:
-    """Where a digest runs now, of the services that it was ever rolled out to."""
-    newest: Mapping[str, RecordedDelivery] = {
-        recorded.environment: recorded
-        for recorded in deliveries
-        if recorded.delivery.services and digest in history.mentioned(recorded)
-    }
-    for name, recorded in newest.items():
-        place = _place(recorded)
-        if place is None:
-            continue
-        environment = recorded.delivery.environment or EnvironmentFact(name="")
-        services = list(environment.services.values())
-        try:
-            opened = account(place.region)
-            _same_account(opened, place)
-            seen = opened.ecs.services(environment.cluster, services)
-            for service, snapshot in seen.items():
-                live = opened.ecs.task_definition(snapshot.task_definition)
-                runs = digest in map(str, live.digests)
-                state = "still running" if runs else "no longer running"
-                count = f"{snapshot.running} of {snapshot.desired} tasks"
-                yield state, f"{name}/{service}  {count}", "asked of ECS now"
-        except ShipwayError as error:
-            yield "not asked", f"{name}: {error.what}", ""
-
-
-def _same_account(account: Account, place: EnvironmentRef) -> None:
-    actual = account.identity().account
-    if actual != place.account:
-        raise UsageError(f"these credentials are of account {actual}, not of {place.account}")
-
-
-def _place(recorded: RecordedDelivery) -> EnvironmentRef | None:
-    environment = recorded.delivery.environment
-    if environment is None or not environment.account or not environment.region:
-        return None
-    return EnvironmentRef(
-        name=recorded.environment, account=environment.account, region=environment.region
-    )
-
-
-def _image(recorded: RecordedDelivery) -> ImageReference | None:
-    reference = recorded.delivery.image.reference if recorded.delivery.image else ""
-    try:
-        return ImageReference.parse(reference) if reference else None
-    except UsageError:
-        return None

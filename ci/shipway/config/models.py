@@ -281,8 +281,10 @@ class ScanTable(Table):
 
     required: Switch = Field(
         default=False,
-        description="Refuse an image without a finished, fresh scan. Without this it is told, "
-        "recorded as not available, and never called clean.",
+        description="Refuse an image without a finished, fresh scan: not scanned, failed, "
+        "unsupported, limit exceeded, still pending after `wait`, not readable. Where `max` is "
+        "set it is true unless `false` is written: then such an image goes on, recorded as not "
+        "available, and never called clean.",
     )
     most: dict[
         Annotated[
@@ -294,7 +296,8 @@ class ScanTable(Table):
         default={},
         alias="max",
         description="The most findings of a severity: `{ critical = 0, high = 3 }`. More of them "
-        "refuse the image, required or not. A severity that is not named has no limit.",
+        "refuse the image, required or not, and where it is set a scan is required unless "
+        "`required = false` is written. A severity that is not named has no limit.",
     )
     only_fixable: Switch = Field(
         default=False,
@@ -450,7 +453,8 @@ class EvidenceTable(Table):
     ] = Field(
         default="",
         description="A bucket and a prefix. Nothing there is ever overwritten; where the bucket "
-        "has object lock with a default retention, that holds for every copy. The deploy role may "
+        "has object lock with a default retention, that holds for every copy. There each "
+        "environment has one chain, which every machine's deliveries continue. The deploy role may "
         "put new objects there and read them.",
     )
     referrer: Switch = Field(

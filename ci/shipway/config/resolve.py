@@ -329,7 +329,11 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
         promote_from=declared.promote_from,
         promote_repository=declared.promote_repository,
         scan=Scanning(
-            required=declared.scan.required,
+            # A threshold that nothing was measured against is not kept: unless it is said
+            # otherwise, where there is one a scan must be there.
+            required=declared.scan.required
+            if "required" in declared.scan.model_fields_set
+            else bool(declared.scan.most),
             most=dict(declared.scan.most),
             only_fixable=declared.scan.only_fixable,
             wait=declared.scan.wait,

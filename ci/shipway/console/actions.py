@@ -123,7 +123,7 @@ class ActionsConsole(TextConsole):
             self._annotated = True
         elif isinstance(event, Concluded):
             message = list(filter(None, (event.text, *event.details, event.remedy)))
-            if event.exit_code == 0:
+            if not event.failed:
                 self._command("notice", "\n".join(message), title="shipway")
             elif not self._annotated:
                 self._command("error", "\n".join(message), title=event.text)

@@ -238,6 +238,17 @@ class Console(ABC):
         with self._lock:
             self._show_table(title, columns, rows)
 
+    def answer(self, kind: str, document: Mapping[str, object], text: str) -> None:
+        """Print what a question came to: ``text`` for a person, a JSON object for a machine.
+
+        Args:
+            kind: The object's ``type``, such as ``plan``.
+            document: Its other fields.
+            text: The same in words, a line for each of its lines.
+        """
+        with self._lock:
+            self._show_answer(kind, document, text)
+
     def acceptance(self, rows: Sequence[Acceptance], *, seconds: float, report: str = "") -> None:
         """Print the rehearsal's table: ``seconds`` it took, ``report`` the page to open."""
         with self._lock:
@@ -259,6 +270,9 @@ class Console(ABC):
 
     @abstractmethod
     def _show_text(self, text: str) -> None: ...
+
+    def _show_answer(self, kind: str, document: Mapping[str, object], text: str) -> None:  # noqa: ARG002  # a machine's part
+        self._show_text(text)
 
     @abstractmethod
     def _show_table(

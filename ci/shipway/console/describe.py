@@ -296,8 +296,8 @@ def rolling_key(event: Rolling) -> tuple[object, ...]:
 
 def concluded(event: Concluded) -> tuple[Line, ...]:
     """The last word: verdict, evidence, what to do, exit code."""
-    style = "good" if event.exit_code == 0 else "bad"
-    row: list[Segment] = [(" ", ""), (clean(event.text), style)]
+    good = "good" if event.exit_code == 0 else "title"
+    row: list[Segment] = [(" ", ""), (clean(event.text), "bad" if event.failed else good)]
     if event.evidence:
         row.append((f" Evidence: {clean(event.evidence)}", ""))
     lines = [Line(row=tuple(row), hang=1)]

@@ -120,6 +120,9 @@ class JsonConsole(Console):
     def _show_text(self, text: str) -> None:
         self._write("say", {"text": text})
 
+    def _show_answer(self, kind: str, document: Mapping[str, object], text: str) -> None:  # noqa: ARG002  # a person's part
+        self._write(kind, document)
+
     def _show_table(
         self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     ) -> None:

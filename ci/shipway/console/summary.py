@@ -178,7 +178,7 @@ def summary(
     record: Evidenced | None = None,
 ) -> str:
     """Write the job summary: verdict, cause, stages, what was recorded, where the evidence is."""
-    mark = theme.GOOD if end.exit_code == 0 else theme.BAD
+    mark = theme.BAD if end.failed else theme.GOOD
     parts = [f"## {mark} {_cell(end.text)}", ""]
     for failure in failures:
         parts += _explained(failure)

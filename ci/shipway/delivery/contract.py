@@ -269,7 +269,8 @@ def _verified(authorization: Authorization, gate: GateContext) -> tuple[Verified
     declared = authorization.declared.environment(before)
     destination = resolve.find(declared, context.variables)
     folder = evidence_folder(context.root, context.variables)
-    return live_facts.verified(folder, destination, gate.aws, authorization.trigger.sha)
+    s3 = gate.environment.evidence.s3
+    return live_facts.verified(folder, destination, gate.aws, authorization.trigger.sha, s3=s3)
 
 
 def _at_aws(

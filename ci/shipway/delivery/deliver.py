@@ -29,6 +29,7 @@ from shipway.evidence.copies import BucketCopier, Copier, ReferrerCopier
 from shipway.evidence.facts.rollout import ResumedFact
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import secret_variables
+from shipway.evidence.signing import RecordSigner
 from shipway.image import publish as publishing
 from shipway.observer import Noticed, Observer, Planned
 from shipway.policy.contract import Task
@@ -116,14 +117,14 @@ class _Walk:
         """Every stage in order; the image that was delivered, where there is one."""
         order, context, journal = self._order, self._context, self._journal
         authorization = contract.pass_contract(
-            _required_task(order),
+            required_task(order),
             order.environment,
             context,
             self._commit,
             journal,
             overrides=order.overrides,
         )
-        tasks = _tasks(order, authorization.grant.tasks)
+        tasks = tasks_of(order, authorization.grant.tasks)
         # A build alone reaches no AWS: it works for a developer without any account.
         alone = tasks == ("build",) and authorization.trigger.by_hand
         self._announce(tasks, alone=alone)
@@ -134,9 +135,9 @@ class _Walk:
             return None
         aws = environment_context.aws
         environment = identity.pass_identity(authorization, aws, context, journal)
-        self._ending.copiers = tuple(_copiers(environment, aws))
-        if environment.sign:
-            self._ending.signer = environment_context.signer(environment.sign)
+        signer = environment_context.signer(environment.sign) if environment.sign else None
+        self._ending.signer = signer
+        self._ending.copiers = tuple(_copiers(environment, aws, signer))
         if order.resume is not None:
             release = self._release(environment, environment_context)
             return self._resume(order.resume, environment, aws, release)
@@ -265,7 +266,7 @@ class _Walk:
             )
 
 
-def _tasks(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
+def tasks_of(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     """What will run: the order, as far as the contract allows it."""
     if order.resume is not None:
         return ("deploy",)
@@ -273,7 +274,7 @@ def _tasks(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     return tuple(task for task in grant if task in row)
 
 
-def _required_task(order: Order) -> Task | None:
+def required_task(order: Order) -> Task | None:
     """The one task that the contract must allow; ``deploy`` is as much of the row as it allows."""
     if order.task == "deploy" and order.image is None and order.resume is None:
         return None
@@ -291,11 +292,11 @@ def _planned(tasks: tuple[Task, ...]) -> tuple[tuple[str, str], ...]:
     return (("identity", "who AWS says we are"), *((task, words[task]) for task in tasks), *held)
 
 
-def _copiers(environment: Environment, aws: Aws) -> Iterator[Copier]:
+def _copiers(environment: Environment, aws: Aws, signer: RecordSigner | None) -> Iterator[Copier]:
     """Where records are copied to, as delivery.toml says."""
     wanted = environment.evidence
     if wanted.s3:
-        yield BucketCopier(objects=aws.objects, place=wanted.s3)
+        yield BucketCopier(objects=aws.objects, place=wanted.s3, signer=signer)
     if wanted.referrer:
         store = aws.repository(environment)
         yield ReferrerCopier(store=store, repository=environment.repository_uri)

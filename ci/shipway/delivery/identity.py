@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from shipway.config.environment import Environment
+from shipway.config.environment import Environment, EnvironmentRef
 from shipway.delivery.contract import Authorization
 from shipway.delivery.environment import resolve_environment
 from shipway.delivery.ports import Aws, DeliveryContext
@@ -13,7 +13,7 @@ from shipway.errors import AccessDeniedError, ConfigurationError, IdentityError
 from shipway.evidence.facts.gate import IdentityFact
 from shipway.evidence.journal import Journal
 from shipway.policy.compile import people
-from shipway.policy.requirements import ANYBODY
+from shipway.policy.requirements import ANYBODY, EnvironmentPolicy
 from shipway.values import Identity
 
 # STS and IAM key prefixes: IAM User Guide, "IAM identifiers", "Understanding unique ID prefixes".
@@ -83,11 +83,8 @@ def _assume(authorization: Authorization, aws: Aws, person: Identity) -> None:
         _right_account(person, authorization)
     if not _short_lived(person, aws.access_key_id()):
         _may_be_long_lived(person, authorization)
-    partition = person.arn.split(":")[1]
-    path, name = environment_policy.role_path, environment_policy.by_hand_role
-    role = f"arn:{partition}:iam::{destination.account}:role{path}{name}"
     try:
-        aws.assume(role, _session_name(person))
+        aws.assume(hand_role(environment_policy, destination, person), session_name(person))
     except AccessDeniedError as denied:
         principals = ", ".join(environment_policy.by_hand_principals)
         raise AccessDeniedError(
@@ -100,7 +97,16 @@ def _assume(authorization: Authorization, aws: Aws, person: Identity) -> None:
         ) from denied
 
 
-def _session_name(person: Identity) -> str:
+def hand_role(
+    environment_policy: EnvironmentPolicy, destination: EnvironmentRef, person: Identity
+) -> str:
+    """ARN of the role that the contract makes for people."""
+    partition = person.arn.split(":")[1]
+    path, name = environment_policy.role_path, environment_policy.by_hand_role
+    return f"arn:{partition}:iam::{destination.account}:role{path}{name}"
+
+
+def session_name(person: Identity) -> str:
     """The person's own name in the role's session, and so in CloudTrail and in the record.
 
     The session of a permission set has the name of whoever signed in; a user has their own.

@@ -11,7 +11,7 @@ from typing import Final
 
 from shipway.config import origin as origins
 from shipway.config import waivers as waivers_file
-from shipway.config.environment import Environment, ImageSettings
+from shipway.config.environment import Environment, ImageSettings, Origin
 from shipway.config.load import DeliveryFile
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.facts import image_fact, scan_fact, waiver_fact
@@ -28,7 +28,7 @@ from shipway.evidence.facts.image import (
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import secret_variables
 from shipway.image import build as building
-from shipway.image import content_key
+from shipway.image import content_key, promotion
 from shipway.image import publish as publishing
 from shipway.image import scan as scanning
 from shipway.image.content_key import ContentKey
@@ -75,7 +75,7 @@ class Artifact:
             return None
         store = self.environment_context.aws.repository(environment)
         if reference is not None:
-            image: PublishedImage | None = self._existing(reference, environment, store)
+            image: PublishedImage | None = self.existing(reference, environment, store)
         elif environment.promote_from:
             image = self._promote(environment, store) if "publish" in tasks else None
             if image is None:
@@ -90,7 +90,7 @@ class Artifact:
         self.journal.note(image_fact(image))
         if self.attestor is not None:
             self.attestor.attach(image, environment, store)
-        self._scan(image, environment, store, gate="deploy" in tasks)
+        self.scan(image, environment, store, gate="deploy" in tasks)
         if self.attestor is not None and "deploy" in tasks:
             self.attestor.require(environment)
         return image
@@ -98,20 +98,17 @@ class Artifact:
     def build(self, wanted: ImageSettings) -> building.BuiltImage:
         """Build, whatever a registry may hold: no AWS is asked."""
         with stage("build", self.journal, self.context.clock) as running:
-            return self._built(wanted, self._request(wanted, {}), None, running)
+            return self._built(wanted, self.request(wanted, {}), None, running)
 
     def _make(
         self, tasks: tuple[Task, ...], environment: Environment, store: ImageStore
     ) -> PublishedImage | None:
         wanted = environment.image
-        request = self._request(wanted, _logins(wanted, store))
+        request = self.request(wanted, _logins(wanted, store))
         key: ContentKey | None = None
         with stage("build", self.journal, self.context.clock) as running:
             if "publish" in tasks and wanted.reuse:
-                key, why = content_key.of(
-                    request,
-                    lambda base: self.environment_context.builder.resolve(base, request.builder),
-                )
+                key, why = self.content_key(request)
                 image = publishing.reuse(store, key, self.commit) if key else None
                 if key and image:
                     running.text = self._reused(image, key, wanted)
@@ -156,7 +153,8 @@ class Artifact:
         done = "nothing pushed: it is there"
         return f"{wanted.name}  {short(image.reference)}  tag {_short_tag(image.tag)}  {done}"
 
-    def _request(self, wanted: ImageSettings, logins: dict[str, str]) -> building.BuildRequest:
+    def request(self, wanted: ImageSettings, logins: dict[str, str]) -> building.BuildRequest:
+        """What BuildKit is asked for; ``logins`` are passwords by registry host."""
         build_context = self.context.root / wanted.context
         # A build argument should never be a secret; what looks like one is told nowhere.
         self.journal.hide(secret_variables(wanted.build_args))
@@ -237,16 +235,27 @@ class Artifact:
             ),
         )
 
+    def origin(self, environment: Environment) -> Origin:
+        """Where the image comes from that ``promote_from`` names; see :mod:`.config.origin`."""
+        return origins.origin(
+            self.declared,
+            environment,
+            variables=self.context.variables,
+            published=self.environment_context.aws.published,
+        )
+
+    def content_key(self, request: building.BuildRequest) -> tuple[ContentKey | None, str]:
+        """What an image is known by that was built from the same source, or why nothing is."""
+        return content_key.of(
+            request,
+            lambda base: self.environment_context.builder.resolve(base, request.builder),
+        )
+
     def _promote(self, environment: Environment, store: ImageStore) -> PublishedImage:
         with stage("publish", self.journal, self.context.clock) as running:
-            origin = origins.origin(
-                self.declared,
-                environment,
-                variables=self.context.variables,
-                published=self.environment_context.aws.published,
-            )
+            origin = self.origin(environment)
             source = self.environment_context.aws.origin(origin)
-            image = publishing.promote(self.commit, origin, source, store)
+            image = promotion.promote(self.commit, origin, source, store)
             moved = image.pushed
             blobs, size = (moved.blobs, moved.bytes) if moved else (0, 0)
             self.journal.note(
@@ -266,7 +275,7 @@ class Artifact:
             )
         return image
 
-    def _existing(
+    def existing(
         self, reference: ImageReference, environment: Environment, store: ImageStore
     ) -> PublishedImage:
         """The image that ``--image`` names, which must be in the environment's own repository."""
@@ -295,10 +304,20 @@ class Artifact:
             platforms=stored.platforms,
         )
 
-    def _scan(
+    def scan(
         self, image: PublishedImage, environment: Environment, store: ImageStore, *, gate: bool
-    ) -> None:
-        """Ask what the scan found; where a rollout follows, nothing that is refused goes on."""
+    ) -> scanning.Decision:
+        """Ask what the scan found; where a rollout follows, nothing that is refused goes on.
+
+        Args:
+            image: The image.
+            environment: Says what is asked of it.
+            store: Where it lies.
+            gate: Whether a rollout hangs on it: a scan is then waited for.
+
+        Raises:
+            ScanError: The gate does not let it pass.
+        """
         policy, clock = environment.scan, self.context.clock
         platforms = sorted(image.platforms)
         with stage("scan", self.journal, clock, quiet=True) as running:
@@ -331,6 +350,7 @@ class Artifact:
         if len(decision.rows) > _SHOWN_ROWS:
             text = f"and {len(decision.rows) - _SHOWN_ROWS} more, all in the record"
             self.journal(Noticed(stage="scan", text=text))
+        return decision
 
 
 def _logins(wanted: ImageSettings, store: ImageStore) -> dict[str, str]:

@@ -14,10 +14,13 @@ from typing import Final
 from shipway.config.environment import Environment, EnvironmentRef
 from shipway.delivery.ports import Aws, DeliveryContext, ImageStore
 from shipway.errors import GitError, ShipwayError, UsageError
+from shipway.evidence import ledger, shared
 from shipway.evidence.archive import parsed
+from shipway.evidence.canonical_json import sha256
 from shipway.evidence.facts.image import ImageFact
-from shipway.evidence.ledger import RECORD
+from shipway.evidence.ledger import LEDGER, RECORD
 from shipway.evidence.predicate import PREDICATE, Delivery, Statement
+from shipway.evidence.shared import SharedPlace
 from shipway.policy.contract import Grant
 from shipway.policy.facts import (
     BeforeBuild,
@@ -35,6 +38,8 @@ from shipway.values import Digest, ImageReference
 
 # An image's tag is its commit, marked where the work tree differed: shipway.values.Commit.tag.
 _TAG: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:-dirty)?")
+_SHORT: Final = 7
+"""Digits of a commit in the name of its record's folder: shipway.values.Commit.short."""
 _NEAREST: Final[tuple[Order, ...]] = ("same", "older", "newer", "apart", "unknown")
 
 
@@ -101,16 +106,16 @@ def running(
         if snapshot.answered and snapshot.task_definition:
             live = aws.ecs.task_definition(snapshot.task_definition)
             primary = snapshot.primary
-            released = _released(live.container(service.container), store, history, sha)
+            release = released(live.container(service.container), store, history, sha)
             since = primary.created_at if primary else None
-            now.append(replace(released, service=service.key, since=since))
+            now.append(replace(release, service=service.key, since=since))
     return tuple(now)
 
 
-def _released(
+def released(
     container: ContainerDefinition, store: ImageStore, history: History, sha: str
 ) -> LiveRelease:
-    """What release of ours a container's image is, if it is one."""
+    """What release of ours a container's image is, if it is one; ``sha`` is our commit."""
     reference = container.reference
     # One that is named by a tag is no release of ours, which are all named by digest.
     if reference is None or reference.repository != store.uri:
@@ -131,34 +136,83 @@ def _released(
 
 
 def verified(
-    folder: Path, destination: EnvironmentRef, aws: Aws, sha: str
+    folder: Path, destination: EnvironmentRef, aws: Aws, sha: str, *, s3: str = ""
 ) -> tuple[VerifiedRelease, ...]:
     """Every record of a commit that was verified in an environment, and whether it still holds.
 
-    Two things must agree: a record under ``evidence/`` says that the image was rolled out and
-    answered, and the registry of that environment still has that very digest.
+    Three things must agree: a record under ``evidence/`` or in the environment's chain in S3 says
+    that the image was rolled out and answered, its chain has it with that very SHA-256, and the
+    registry of that environment still has that very digest.
 
     Args:
         folder: ``evidence/``.
         destination: The environment.
-        aws: Our AWS; its credentials must be allowed to read that environment's repository.
+        aws: Our AWS; its credentials must be allowed to read that environment's repository, and
+            its records in S3.
         sha: The commit.
+        s3: ``s3://BUCKET/PREFIX``, where other machines' records are; empty for none.
     """
-    return tuple(
-        _held(path, record.predicate, destination, aws)
-        for path, record in _records(folder / destination.name)
+    here = tuple(
+        _held(str(path), record.predicate, destination, aws)
+        if chained
+        else VerifiedRelease(
+            record=str(path), digests=frozenset(), why=f"{path} is not what {folder / LEDGER} has"
+        )
+        for path, record, chained in _records(folder, destination.name)
         if _speaks(record, destination.name, sha)
+    )
+    if any(not release.why for release in here) or not s3:
+        return here
+    return (
+        *here,
+        *_shared(SharedPlace(s3=s3, environment=destination.name), destination, aws, sha),
     )
 
 
-def _records(folder: Path) -> Iterator[tuple[Path, Statement]]:
-    for path in sorted(folder.glob(f"*/{RECORD}")):
+def _shared(
+    place: SharedPlace, destination: EnvironmentRef, aws: Aws, sha: str
+) -> Iterator[VerifiedRelease]:
+    """The same of the environment's chain in S3; every entry up to the head must follow.
+
+    Read from the head on, and no further than the newest record that speaks of the commit.
+    """
+    objects = aws.objects
+    try:
+        for entry in shared.entries_back(objects, place):
+            if f"-{sha[:_SHORT]}" not in entry.folder:
+                continue  # a record's folder is named by its commit: shipway.evidence.record
+            where = f"s3://{place.bucket}/{place.above}{entry.record}"
+            content = objects.get(place.bucket, f"{place.above}{entry.record}")
+            record = parsed(content) if content is not None else None
+            if content is None or record is None or sha256(content) != entry.sha256:
+                why = f"{where} is not what entry {entry.sequence} of the chain has"
+                yield VerifiedRelease(record=where, digests=frozenset(), why=why)
+            elif _speaks(record, destination.name, sha):
+                release = _held(where, record.predicate, destination, aws)
+                yield release
+                if not release.why:
+                    return
+    except ShipwayError as error:
+        why = f"the chain of {destination.name} in S3 cannot be used: {error}"
+        yield VerifiedRelease(record=str(place), digests=frozenset(), why=why)
+
+
+def _records(folder: Path, environment: str) -> Iterator[tuple[Path, Statement, bool]]:
+    """Records under ``evidence/``, and whether the ledger has each of them as it is."""
+    try:
+        links = ledger.read((folder / LEDGER).read_bytes()).links
+    except OSError:
+        links = ()
+    known = {(link.record, link.sha256) for link in links}
+    for path in sorted(folder.glob(f"{environment}/*/{RECORD}")):
         try:
-            record = parsed(path.read_bytes())
+            content = path.read_bytes()
         except OSError:
             continue
+        record = parsed(content)
         if record is not None:  # cut off or not ours: it proves nothing
-            yield path, record
+            name = path.relative_to(folder).as_posix()
+            yield path, record, (name, sha256(content)) in known
 
 
 def _speaks(record: Statement, environment: str, sha: str) -> bool:
@@ -177,9 +231,8 @@ def _speaks(record: Statement, environment: str, sha: str) -> bool:
     )
 
 
-def _held(path: Path, delivery: Delivery, destination: EnvironmentRef, aws: Aws) -> VerifiedRelease:
+def _held(shown: str, delivery: Delivery, destination: EnvironmentRef, aws: Aws) -> VerifiedRelease:
     image = delivery.image or ImageFact(reference="", pushed=None, platforms=())
-    shown = str(path)
     try:
         reference = ImageReference.parse(image.reference)
         listed = {Digest(digest) for digest in image.platforms}

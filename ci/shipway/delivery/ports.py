@@ -9,7 +9,7 @@ from typing import Protocol
 
 from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import References
-from shipway.evidence.copies import ObjectStore
+from shipway.evidence.shared import ObjectStore
 from shipway.image.build import Builder
 from shipway.image.publish import ImageRepository, PromotionTarget
 from shipway.image.referrers import Attachments

@@ -6,13 +6,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from shipway.errors import EvidenceError
 from shipway.evidence import codec, vsa
-from shipway.evidence.ledger import LEDGER, RECORD, WRITING
+from shipway.evidence.ledger import LEDGER, LOCK, RECORD, WRITING
 from shipway.evidence.predicate import Statement
 from shipway.evidence.signing import ENVELOPE
 
@@ -32,6 +32,7 @@ class Archive:
         envelopes: Signatures' bytes.
         summaries: The gate's decisions (``vsa.json``).
         unfinished: Files that a writer left under their scratch names.
+        written: Whether some delivery wrote here, whatever is left of it.
     """
 
     root: str
@@ -42,6 +43,38 @@ class Archive:
     envelopes: Mapping[str, bytes]
     summaries: Mapping[str, bytes]
     unfinished: tuple[str, ...] = ()
+    written: bool = False
+
+
+def empty(root: Path) -> Archive:
+    """A folder that nothing was ever written in."""
+    nothing: dict[str, bytes] = {}
+    return Archive(
+        root=str(root),
+        ledger=None,
+        records=nothing,
+        statements={},
+        hashes={},
+        envelopes=nothing,
+        summaries=nothing,
+    )
+
+
+def joined(here: Archive, others: Mapping[str, Archive]) -> Archive:
+    """An archive with the records of others, for a history: each record once.
+
+    Args:
+        here: The folder.
+        others: Other archives, by what stands before their paths.
+    """
+    known = {hashlib.sha256(content).hexdigest() for content in here.records.values()}
+    further = {
+        f"{above}/{path}": statement
+        for above, other in others.items()
+        for path, statement in other.statements.items()
+        if hashlib.sha256(other.records[path]).hexdigest() not in known
+    }
+    return replace(here, statements={**here.statements, **further})
 
 
 def read(root: Path) -> Archive:
@@ -91,7 +124,29 @@ def read(root: Path) -> Archive:
         envelopes=envelopes,
         summaries=summaries,
         unfinished=tuple(unfinished),
+        written=(root / LOCK).exists(),
     )
+
+
+def chains(root: Path) -> tuple[Path, ...]:
+    """Every folder below this one that has a chain of its own, sorted; not this one itself.
+
+    A folder whose ledger is gone is still one where a writer left its lock.
+
+    Raises:
+        EvidenceError: A folder cannot be read.
+    """
+
+    def refused(error: OSError) -> None:
+        raise EvidenceError(
+            f"the evidence cannot be read: {error.strerror or error}",
+            where=str(error.filename or root),
+            remedy="see the folder's owner and mode",
+        ) from error
+
+    walk = os.walk(root, onerror=refused)
+    below = (Path(folder) for folder, _, files in walk if {LEDGER, LOCK} & set(files))
+    return tuple(sorted(folder for folder in below if folder != root))
 
 
 def parsed(content: bytes) -> Statement | None:
@@ -108,10 +163,14 @@ def parsed(content: bytes) -> Statement | None:
 def _files(root: Path) -> Iterator[Path]:
     for folder, names, files in os.walk(root):
         here = Path(folder)
-        names[:] = sorted(name for name in names if not (here / name / LEDGER).is_file())
+        names[:] = sorted(name for name in names if not _is_chain(here / name))
         yield from (
             here / name for name in sorted(files) if here != root and (here / name).is_file()
         )
+
+
+def _is_chain(folder: Path) -> bool:
+    return (folder / LEDGER).is_file() or (folder / LOCK).is_file()
 
 
 def _sha256(path: Path) -> str:

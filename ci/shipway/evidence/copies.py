@@ -14,38 +14,39 @@ from typing import Any, Final, Literal, Protocol
 
 from shipway.errors import EvidenceError, ShipwayError
 from shipway.evidence import codec
+from shipway.evidence import shared as shared_chain
 from shipway.evidence.archive import parsed
+from shipway.evidence.canonical_json import sha256
 from shipway.evidence.history import digest_of
 from shipway.evidence.ledger import RECORD, LedgerEntry
+from shipway.evidence.shared import ObjectStore, SharedPlace
+from shipway.evidence.signing import RecordSigner
 from shipway.image.referrers import IN_TOTO, AttachedDocument, Attachments
 from shipway.values import Digest
 
 NAME: Final = "copies.json"
+ATTACHED: Final = "dev.shipway.record"
+"""The annotation with the path of the record that is attached."""
+PREVIOUS: Final = "dev.shipway.previous"
+"""The annotation with the SHA-256 of the record before the one that is attached."""
 State = Literal["done", "failed", "pending", "not applicable"]
-_S3: Final = "s3://"
-
-
-class ObjectStore(Protocol):
-    """A store of objects that are never overwritten."""
-
-    def put(self, bucket: str, key: str, content: bytes) -> None:
-        """Put an object; done as well where the same bytes are there already.
-
-        Raises:
-            EvidenceError: Other bytes are there under that key.
-            AccessDeniedError: IAM refused it.
-            AwsError: S3 cannot be reached.
-        """
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Copy:
-    """How one copy went: where it is to be, and why it is not there yet."""
+    """How one copy went.
+
+    Attributes:
+        place: Where it is to be.
+        state: How it went.
+        why: Why it is not there yet.
+        entry: Its number in the environment's chain there, and that entry's SHA-256.
+    """
 
     place: str
     state: State
     why: str = ""
+    entry: str = ""
 
 
 class Copier(Protocol):
@@ -56,28 +57,40 @@ class Copier(Protocol):
         """Where: ``s3://…``, or ``referrer`` of a repository."""
         ...
 
-    def copy(self, link: LedgerEntry, files: Mapping[str, bytes]) -> State:
+    def copy(self, link: LedgerEntry, files: Mapping[str, bytes]) -> Copy:
         """Copy; raises what the other side says."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BucketCopier:
-    """Every file below a prefix, and the ledger's line, which names the record by its number."""
+    """Every file below a prefix, then the record's entry in its environment's chain.
+
+    Attributes:
+        objects: The bucket.
+        place: ``s3://BUCKET/PREFIX``.
+        signer: Signs the entry; ``None`` where nothing is signed.
+    """
 
     objects: ObjectStore
     place: str
+    signer: RecordSigner | None = None
 
-    def copy(self, link: LedgerEntry, files: Mapping[str, bytes]) -> State:
-        """Put every file where it lies here; the record last."""
-        bucket, _, prefix = self.place.removeprefix(_S3).partition("/")
-        above = f"{prefix}/" if prefix else ""
+    def copy(self, link: LedgerEntry, files: Mapping[str, bytes]) -> Copy:
+        """Put every file, the record last; the entry is written once all of them are there."""
+        environment = link.folder.partition("/")[0]
+        shared = SharedPlace(s3=self.place, environment=environment)
+        # Two machines may deliver one commit in one second: what a record says tells them apart.
+        folder = f"{link.folder}-{link.sha256[:12]}"
         names = sorted(files, key=lambda name: (name == RECORD, name))
         for name in names:
-            self.objects.put(bucket, f"{above}{link.folder}/{name}", files[name])
-        number = f"{link.sequence:08}-{link.sha256[:12]}"
-        self.objects.put(bucket, f"{above}chain/{number}.json", link.written())
-        return "done"
+            self.objects.put(shared.bucket, f"{shared.above}{folder}/{name}", files[name])
+        beside = {name: sha256(body) for name, body in sorted(files.items()) if name != RECORD}
+        there = LedgerEntry(
+            sequence=0, record=f"{folder}/{RECORD}", sha256=link.sha256, files=beside
+        )
+        entry = shared_chain.append(self.objects, shared, there, self.signer)
+        return Copy(place=self.place, state="done", entry=entry.described)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,17 +105,19 @@ class ReferrerCopier:
         """The repository."""
         return f"referrer of {self.repository}"
 
-    def copy(self, link: LedgerEntry, files: Mapping[str, bytes]) -> State:
+    def copy(self, link: LedgerEntry, files: Mapping[str, bytes]) -> Copy:
         """Attach the record; a delivery that came to no image has nothing to attach it to."""
         record = parsed(files[RECORD])
         digest = digest_of(record) if record else ""
         image = record.predicate.image if record else None
         if not digest or image is None or not image.reference:
-            return "not applicable"
-        notes = {"dev.shipway.record": link.record, "dev.shipway.sequence": str(link.sequence)}
+            return Copy(place=self.place, state="not applicable")
+        notes = {ATTACHED: link.record, "dev.shipway.sequence": str(link.sequence)}
+        if record is not None and record.predicate.chain.previous is not None:
+            notes[PREVIOUS] = record.predicate.chain.previous.sha256
         attached = AttachedDocument(artifact_type=IN_TOTO, content=files[RECORD], annotations=notes)
         self.store.attach(Digest(digest), (attached,))
-        return "done"
+        return Copy(place=self.place, state="done")
 
 
 def make(
@@ -134,7 +149,7 @@ def _copied(copier: Copier, link: LedgerEntry, files: Mapping[str, bytes], *, la
     if later:
         return Copy(place=copier.place, state="pending", why="the delivery was ended")
     try:
-        return Copy(place=copier.place, state=copier.copy(link, files))
+        return copier.copy(link, files)
     except ShipwayError as error:
         return Copy(place=copier.place, state="failed", why=str(error))
 
@@ -167,7 +182,13 @@ def _files(folder: Path) -> dict[str, bytes]:
 
 def _write(folder: Path, copies: Sequence[Copy]) -> None:
     content = [
-        {"place": copied.place, "state": copied.state, "why": copied.why} for copied in copies
+        {
+            "place": copied.place,
+            "state": copied.state,
+            "why": copied.why,
+            **({"entry": copied.entry} if copied.entry else {}),
+        }
+        for copied in copies
     ]
     scratch = folder / f".{NAME}.writing"
     try:

@@ -97,10 +97,17 @@ class FileFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PreviousRecordFact(Fact):
-    """The record before this one."""
+    """The record before this one, and the ledger as it was then.
+
+    Attributes:
+        record: Its path below the evidence folder.
+        sha256: Its SHA-256.
+        ledger: The SHA-256 of the ledger; empty in records of before it was noted.
+    """
 
     record: str
     sha256: str
+    ledger: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -161,6 +161,10 @@ class RecordCopies:
                 again = "nox -s audit -- --verify tries again"
                 text = f"the copy to {copy.place} is {copy.state}: {copy.why}; {again}"
                 self._observer(_warning(text))
+            elif copy.entry:
+                number, _, head = copy.entry.partition(" ")
+                text = f"record {number} of the chain in {copy.place}, head {head}"
+                self._observer(Noticed(stage="record", text=text))
 
 
 def unbroken(work: Callable[[], _T]) -> _T:

@@ -20,11 +20,10 @@ from typing import Final
 from shipway.errors import EvidenceError
 from shipway.evidence import ledger as chain
 from shipway.evidence.canonical_json import sha256
-from shipway.evidence.ledger import LEDGER, RECORD, WRITING, Ledger, LedgerEntry
+from shipway.evidence.ledger import LEDGER, LOCK, RECORD, WRITING, Ledger, LedgerEntry
 from shipway.evidence.predicate import ChainFact
 from shipway.util import lockfile
 
-LOCK: Final = ".chain.lock"
 _PATIENCE: Final = 10.0
 
 Compose = Callable[[ChainFact], Mapping[str, bytes]]
@@ -65,16 +64,17 @@ class RecordStore:
 
         Raises:
             OSError: It cannot be written; nothing is left of it, and the chain is as it was.
-            EvidenceError: Another writer holds the chain, or its ledger is not one of ours.
+            EvidenceError: Another writer holds the chain.
         """
         with self._alone():
             ledger = self._mended()
+            last = ledger.last
             folder = _own(self.root / place)
             name = folder.relative_to(self.root).as_posix()
             try:
-                files = compose(chain.place_of(ledger.last))
+                files = compose(chain.place_of(last, self._ledger_sha256()))
                 link = LedgerEntry(
-                    sequence=ledger.last.sequence + 1 if ledger.last else 1,
+                    sequence=last.sequence + 1 if last else 1,
                     record=f"{name}/{RECORD}",
                     sha256=sha256(files[RECORD]),
                     files={key: sha256(content) for key, content in files.items() if key != RECORD},
@@ -132,24 +132,28 @@ class RecordStore:
         raise EvidenceError("the chain has no such record", where=record)
 
     def _mended(self) -> Ledger:
-        """The ledger, after what a writer that died left undone is finished or taken back."""
+        """The ledger, after what a writer that died left undone is finished or taken back.
+
+        Lines that are none of ours stay where they are: the audit names them, and a delivery of
+        today is recorded whatever became of those of yesterday.
+        """
         path = self.root / LEDGER
         try:
             content = path.read_bytes()
         except FileNotFoundError:
             return Ledger()
         ledger = chain.read(content)
-        if ledger.wrong:
-            raise EvidenceError(
-                f"line {ledger.wrong[0]} of the ledger is none that shipway wrote",
-                where=str(path),
-                remedy="see what changed it: nox -s audit -- --verify",
-            )
         if ledger.torn:
             os.truncate(path, len(content) - ledger.torn)
         if ledger.last is not None:
             _finish(self.root / ledger.last.folder, ledger.last)
         return ledger
+
+    def _ledger_sha256(self) -> str:
+        try:
+            return sha256((self.root / LEDGER).read_bytes())
+        except FileNotFoundError:
+            return ""
 
     def _append(self, line: bytes) -> None:
         """Add a line; where the disk is full, what came of it is taken back."""

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import Final, Literal
 
 from shipway.errors import EvidenceError
 from shipway.evidence import ledger as chain
@@ -20,6 +20,9 @@ from shipway.evidence.signing import ENVELOPE, Verifier
 Kind = Literal[
     "changed", "removed", "reordered", "added", "cut off", "form", "signature", "registry"
 ]
+
+_UNHASHED: Final = frozenset({RECORD, "copies.json"})
+"""The record has a hash of its own; how its copies went changes until each of them is made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,16 +64,25 @@ class Checked:
         )
 
 
-def check(archive: Archive, verifier: Verifier | None = None) -> Checked:
-    """Check ledger, records, their links, the files beside them and the signatures."""
+def check(archive: Archive, verifier: Verifier | None = None, *, foreign: bool = False) -> Checked:
+    """Check ledger, records, their links, the files beside them and the signatures.
+
+    Args:
+        archive: What lies there.
+        verifier: Checks signatures; with one, a record that is not signed is a finding.
+        foreign: The records come from several folders: what each says of its place is of its own.
+    """
     ledger = chain.read(archive.ledger) if archive.ledger is not None else Ledger()
     findings = list(_ledger(archive, ledger))
     for link in ledger.links:
         findings.extend(_record(archive, link, ledger))
     findings.extend(_added(archive, ledger))
-    findings.extend(_links(archive, ledger))
+    if not foreign:
+        findings.extend(_links(archive, ledger))
     signed, bad = _signatures(archive, verifier)
     findings.extend(bad)
+    if verifier is not None:
+        findings.extend(_unsigned(archive, ledger))
     last = ledger.last
     return Checked(
         links=ledger.links,
@@ -83,6 +95,8 @@ def check(archive: Archive, verifier: Verifier | None = None) -> Checked:
 def _ledger(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
     if archive.ledger is None and archive.records:
         yield ChainFinding(kind="removed", path=LEDGER, why="there are records, and no ledger")
+    elif not ledger.links and archive.written:
+        yield ChainFinding(kind="removed", path=LEDGER, why="a delivery wrote here, and it is gone")
     for line in ledger.wrong:
         yield ChainFinding(
             kind="changed", path=LEDGER, why=f"line {line} is none that shipway wrote"
@@ -193,16 +207,37 @@ def _added(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
         sequence = record.predicate.chain.sequence if record else 0
         claim = f"; it calls itself record {sequence}" if sequence else ""
         yield ChainFinding(kind="added", path=path, why=f"the ledger does not have it{claim}")
+    yield from _strangers(archive, ledger)
+
+
+def _strangers(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
+    """Files beside a record that neither it nor the ledger knows."""
+    known: dict[str, set[str]] = {}
+    for link in ledger.links:
+        record = archive.statements.get(link.record)
+        own = {file.name for file in record.predicate.files} if record else set()
+        known.setdefault(link.folder, set()).update(own, link.files, _UNHASHED)
+    for path in archive.hashes:
+        folder, _, name = path.rpartition("/")
+        if folder in known and name not in known[folder] and path not in archive.unfinished:
+            why = "it was not written with the record, and the ledger does not have it"
+            yield ChainFinding(kind="added", path=path, why=why)
 
 
 def _links(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
-    """What each record says of the one before it, against the ledger."""
+    """What each record says of the one before it and of the ledger then, against the ledger."""
+    lines = {link.line for link in ledger.links}
+    prefixes = chain.prefixes(archive.ledger or b"", lines)
     for before, link in zip((None, *ledger.links), ledger.links, strict=False):
         record = archive.statements.get(link.record)
         if record is None or sha256(archive.records[link.record]) != link.sha256:
             continue  # told of already; what it says proves nothing
         place = record.predicate.chain
-        if place == chain.place_of(before):
+        ledger_before = place.previous.ledger if place.previous else ""
+        if place == chain.place_of(before, ledger_before):
+            if ledger_before and ledger_before != prefixes[link.line]:
+                why = f"its lines before record {link.sequence} are not those that it vouches for"
+                yield ChainFinding(kind="changed", path=LEDGER, why=why)
             continue
         previous = place.previous.record if place.previous else ""
         yield ChainFinding(
@@ -229,6 +264,13 @@ def _signatures(archive: Archive, verifier: Verifier | None) -> tuple[int, list[
         except EvidenceError as error:
             findings.append(ChainFinding(kind="signature", path=path, why=error.what))
     return signed, findings
+
+
+def _unsigned(archive: Archive, ledger: Ledger) -> Iterator[ChainFinding]:
+    """Records without a signature: with a key in hand, nothing less will do."""
+    for link in ledger.links:
+        if link.record in archive.records and f"{link.folder}/{ENVELOPE}" not in archive.envelopes:
+            yield ChainFinding(kind="signature", path=link.record, why="it is not signed")
 
 
 def _payload(envelope: bytes) -> bytes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
 from shipway.config.environment import Origin
-from shipway.errors import DigestError, ImageNotFoundError
+from shipway.errors import DigestError
 from shipway.image.build import REVISION, BuiltImage
 from shipway.image.content_key import SOURCE, ContentKey
 from shipway.values import Commit, Digest, ImageReference
@@ -176,7 +176,7 @@ def standing(
     names = {name for name, _ in stored.named}
     if names and names != {name for name, _ in built.platforms}:
         return None
-    return _published(repository, stored, built.tag, None)
+    return published(repository, stored, built.tag, None)
 
 
 def _of(
@@ -206,7 +206,7 @@ def publish(built: BuiltImage, repository: ImageRepository) -> PublishedImage:
     """
     stored = repository.find(built.tag)
     if stored is not None and already_there(built, stored):
-        return _published(repository, stored, built.tag, None)
+        return published(repository, stored, built.tag, None)
     pushed = repository.push(built.folder, built.tag)
     stored = repository.find(built.tag)
     if pushed.digest != built.digest:
@@ -223,7 +223,7 @@ def publish(built: BuiltImage, repository: ImageRepository) -> PublishedImage:
             where=repository.uri,
             remedy="somebody else may push to this tag; nothing was rolled out",
         )
-    return _published(repository, stored, built.tag, pushed)
+    return published(repository, stored, built.tag, pushed)
 
 
 def reuse(
@@ -242,39 +242,95 @@ def reuse(
         DigestError: The commit's own tag stands for another source's image; nothing is overwritten.
         ImageNotFoundError: What has the key's tag is no image.
     """
+    found = _earlier(repository, content, commit)
+    if found is None:
+        return None
+    stored, name = found
+    built_by = repository.labels(stored.digest).get(REVISION, "")
+    if commit.clean:
+        now = repository.tag(stored.digest, commit.sha)
+        if now and now != stored.digest:
+            # Built from this source by this commit, and another build was faster with the key's
+            # tag; or something else, which raises.
+            own = _own_of(commit, content, stored, repository, now)
+            return published(repository, own, commit.sha, None)
+        name = commit.sha if now else name
+    return PublishedImage(
+        reference=ImageReference(repository.uri, stored.digest),
+        tag=name,
+        pushed=None,
+        platforms=stored.platforms,
+        named=stored.named,
+        built_by=built_by,
+    )
+
+
+def foresee(
+    repository: ImageRepository, content: ContentKey | None, commit: Commit
+) -> PublishedImage | None:
+    """The image that :func:`reuse` or :func:`standing` would come to; nothing is changed.
+
+    Args:
+        repository: Where it would lie.
+        content: What would be built; ``None`` where nobody knows.
+        commit: The commit.
+
+    Returns:
+        The image; ``None`` where only a build can tell.
+
+    Raises:
+        DigestError: The commit's own tag stands for another source's image.
+        ImageNotFoundError: What has the key's tag is no image.
+    """
+    found = _earlier(repository, content, commit) if content is not None else None
+    own = repository.find(commit.sha) if commit.clean else None
+    if content is None or found is None:
+        if own is None or not _of(commit, content, own, repository):
+            return None
+        return published(repository, own, commit.sha, None)
+    stored, name = found
+    if own is not None and own.digest != stored.digest:
+        stored = _own_of(commit, content, stored, repository, own.digest)
+    return replace(
+        published(repository, stored, commit.sha if commit.clean else name, None),
+        built_by=repository.labels(stored.digest).get(REVISION, ""),
+    )
+
+
+def _earlier(
+    repository: ImageRepository, content: ContentKey, commit: Commit
+) -> tuple[StoredImage, str] | None:
+    """What an earlier build of the same source left, and the tag that it is found by."""
     tags = [content.tag] if commit.clean else [content.tag, f"{content.tag}{DIRTY}"]
     for tag in tags:
         stored = repository.find(tag)
-        if stored is None:
-            continue
-        built_by = repository.labels(stored.digest).get(REVISION, "")
-        name = tag
-        if commit.clean:
-            now = repository.tag(stored.digest, commit.sha)
-            name = commit.sha if now else tag
-            if now and now != stored.digest:
-                own = repository.find(commit.sha)
-                if own is not None and _of(commit, content, own, repository):
-                    # Built from this source by this commit, and another build was faster with the
-                    # key's tag.
-                    return _published(repository, own, commit.sha, None)
-                raise DigestError(
-                    f"tag {commit.sha} is already in the repository, but the same source was "
-                    "built as another image",
-                    details=(f"{commit.short}:  {now}", f"{tag[:16]}…:  {stored.digest}"),
-                    where=repository.uri,
-                    remedy="nothing was overwritten; deliver the right one with --image, or make "
-                    "a new commit",
-                )
-        return PublishedImage(
-            reference=ImageReference(repository.uri, stored.digest),
-            tag=name,
-            pushed=None,
-            platforms=stored.platforms,
-            named=stored.named,
-            built_by=built_by,
-        )
+        if stored is not None:
+            return stored, tag
     return None
+
+
+def _own_of(
+    commit: Commit,
+    content: ContentKey,
+    stored: StoredImage,
+    repository: ImageRepository,
+    now: Digest,
+) -> StoredImage:
+    """The commit's own image, where it is another than the one that has the key's tag.
+
+    Raises:
+        DigestError: It was not built from this source by this commit.
+    """
+    own = repository.find(commit.sha)
+    if own is not None and _of(commit, content, own, repository):
+        return own
+    raise DigestError(
+        f"tag {commit.sha} is already in the repository, but the same source was "
+        "built as another image",
+        details=(f"{commit.short}:  {now}", f"{content.tag[:16]}…:  {stored.digest}"),
+        where=repository.uri,
+        remedy="nothing was overwritten; deliver the right one with --image, or make a new commit",
+    )
 
 
 def remember(
@@ -292,57 +348,10 @@ def remember(
     repository.tag(image.reference.digest, f"{content.tag}{suffix}")
 
 
-def promote(
-    commit: Commit, origin: Origin, source: ImageRepository, repository: PromotionTarget
-) -> PublishedImage:
-    """Take the image of a commit from another environment as it is; nothing is built.
-
-    Raises:
-        ImageNotFoundError: The other environment has no image of this commit, or it is none.
-        DigestError: The tag stands for other content here, or the copy has another digest.
-        PublishError: A registry refused something, lost a layer, or cannot be reached.
-    """
-    found = source.find(commit.sha)
-    if found is None:
-        raise ImageNotFoundError(
-            f"{origin.environment} has no image of {commit.short} to promote",
-            where=origin.uri,
-            remedy=f"deliver this commit to {origin.environment} first; nothing was built or "
-            "changed",
-        )
-    stored = repository.find(commit.sha)
-    if stored is not None and stored.digest != found.digest:
-        raise DigestError(
-            f"tag {commit.sha} is already in the repository with other content",
-            details=(f"there:  {stored.digest}", f"{origin.environment}:  {found.digest}"),
-            where=repository.uri,
-            remedy="nothing was overwritten; find out who put it there, then deliver the right one "
-            "with --image, or make a new commit",
-        )
-    pushed = None
-    if stored is None:
-        pushed = repository.take(origin, found.digest, commit.sha)
-        stored = repository.find(commit.sha)
-    if stored is None or stored.digest != found.digest:
-        raise DigestError(
-            f"promoted {found.digest}, but tag {commit.sha} answers "
-            f"{stored.digest if stored else 'nothing'}",
-            where=repository.uri,
-            remedy="somebody else may push to this tag; nothing was rolled out",
-        )
-    return PublishedImage(
-        reference=ImageReference(repository.uri, stored.digest),
-        tag=commit.sha,
-        pushed=pushed,
-        platforms=stored.platforms,
-        named=stored.named,
-        promoted_from=f"{origin.uri}@{found.digest}",
-    )
-
-
-def _published(
+def published(
     repository: ImageRepository, stored: StoredImage, tag: str, pushed: Pushed | None
 ) -> PublishedImage:
+    """What the repository holds, as an image that a delivery goes on with."""
     return PublishedImage(
         reference=ImageReference(repository.uri, stored.digest),
         tag=tag,

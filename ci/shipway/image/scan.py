@@ -102,6 +102,7 @@ class Decision:
         waived: The waivers that were used.
         rows: One row for each finding, most severe first, under :data:`COLUMNS`.
         judged: The same as values: finding, a platform that has it, the waiver that was used.
+        unscanned: Whether it is refused for want of a scan that can be judged.
     """
 
     allowed: bool
@@ -111,6 +112,7 @@ class Decision:
     waived: tuple[Waiver, ...]
     rows: tuple[tuple[str, ...], ...]
     judged: tuple[tuple[ScanFinding, Digest, Waiver | None], ...] = ()
+    unscanned: bool = False
 
     def error(self) -> ScanError:
         """The refusal, with the table."""
@@ -124,9 +126,18 @@ class Decision:
             self.reasons[0] if len(self.reasons) == 1 else f"{len(self.reasons)} objections",
             where="the scan gate",
             details=(*(self.reasons if len(self.reasons) > 1 else ()), *table),
-            remedy="nothing was rolled out; mend the packages, or waive a finding in "
+            remedy=_ALLOW
+            if self.unscanned
+            else "nothing was rolled out; mend the packages, or waive a finding in "
             "ci/waivers.toml with an owner and a reason",
         )
+
+
+_ALLOW: Final = (
+    "nothing was rolled out; scan the image (aws ecr start-image-scan, or scan on push), or let "
+    "what was not scanned through on purpose: required = false below [environments.NAME.scan] in "
+    "ci/delivery.toml"
+)
 
 
 def state_of(scan: Scan, policy: Scanning, now: datetime) -> State:
@@ -212,6 +223,7 @@ def decide(
     ]
     if policy.required and not platform_scans:
         reasons.append("there is no platform that a scan could be about")
+    unscanned = bool(reasons)
     counted: Counter[str] = Counter()
     used: dict[Waiver, None] = {}
     expired: dict[Waiver, None] = {}
@@ -253,6 +265,7 @@ def decide(
         waived=tuple(used),
         rows=tuple(rows),
         judged=tuple(judged),
+        unscanned=unscanned,
     )
 
 

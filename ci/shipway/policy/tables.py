@@ -177,7 +177,7 @@ class EnvironmentPolicyTable(Table):
     after: Word = Field(
         default="",
         description="The environment in which the same image must have been verified before: its "
-        "repository holds it, and a record under `evidence/` says that it was.",
+        "repository holds it, and a record under `evidence/`, or in its chain in S3, says so.",
     )
     not_older: Switch = Field(
         default=False,

@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from shipway.delivery.status import NOT_AS_RECORDED
 from shipway.errors import RolloutError, ShipwayError
 from shipway.reference.write import write_page
 from shipway.rollout.judge.verdict import VERDICTS
+from shipway.rollout.plan import CHANGES, NO_CHANGE
+
+ANSWERS = (NO_CHANGE, CHANGES, NOT_AS_RECORDED)
+"""What ends a task that answers a question: nothing went wrong."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -24,7 +29,7 @@ class ExitCode:
 
 def exit_codes() -> tuple[ExitCode, ...]:
     """All of them, by code; verdicts and errors of one code and one name make one row."""
-    rows = {(v.exit_code, v.name): v.sentence for v in VERDICTS}
+    rows = {(v.exit_code, v.name): v.sentence for v in (*VERDICTS, *ANSWERS)}
     for error in _errors(ShipwayError):
         if error is not RolloutError:  # it has the code and the name of its verdict
             first = (error.__doc__ or "").strip().splitlines()[0]
@@ -43,7 +48,8 @@ def page() -> str:
         "What `inv` ends with. Nox turns every failure into 1, so machines that run `nox` read the",
         "name instead: in the evidence, in `$GITHUB_OUTPUT`, in `--json`.",
         "A task or an option that does not exist ends with Invoke's own sentence and 1. Made from",
-        "`ci/shipway/errors.py` and `ci/shipway/rollout/judge/verdict.py` by `nox -s generate`.",
+        "`ci/shipway/errors.py`, `ci/shipway/rollout/judge/verdict.py` and the answers of `plan`",
+        "and `status` by `nox -s generate`.",
         "",
         "| code | name | meaning |",
         "| ---: | --- | --- |",

@@ -3,38 +3,46 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from shipway.errors import EvidenceError
 from shipway.evidence import archive as archives
 from shipway.evidence import report as reports
 from shipway.evidence.archive import Archive
 from shipway.evidence.verify import Checked, check
+from shipway.policy.contract import Contract
+from shipway.rehearsal import criteria, deliveries
 from shipway.rehearsal.criteria import Row, ScenarioResult, matrix
+from shipway.rehearsal.deliveries import Source
 from shipway.rehearsal.report import ReportedScenario, rehearsal
 from shipway.rehearsal.results import walked
 
-SCHEMA: Final = "https://shipway.dev/matrix/v1"
+SCHEMA: Final = "https://shipway.dev/matrix/v2"
+
+
+Of = Literal["rehearsal", "deliveries"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """What lies in a rehearsal's folder, and what it proves.
+    """What lies in a folder, and what it proves.
 
     Attributes:
         archive: What lies there.
         checked: What a check of the chain found.
-        walks: The walks, by name.
+        walks: A rehearsal's walks, or the deliveries that were judged, by name.
         rows: The matrix.
+        of: Whether a rehearsal was judged or deliveries as they are.
     """
 
     archive: Archive
     checked: Checked
     walks: Mapping[str, ScenarioResult]
     rows: tuple[Row, ...]
+    of: Of = "rehearsal"
 
     @property
     def ready(self) -> bool:
@@ -54,11 +62,34 @@ def judge(root: Path) -> Judged:
     return Judged(archive=archive, checked=checked, walks=walks, rows=matrix(walks))
 
 
+def judge_deliveries(sources: Sequence[Source], contract: Contract) -> Judged:
+    """Judge deliveries as they are: those of a folder, and those of chains in S3.
+
+    Args:
+        sources: The folder first; then the chains.
+        contract: What is allowed, whose entries the criteria are about.
+    """
+    here, *others = sources
+    results = deliveries.results(contract, sources)
+    hashes = {
+        f"{source.above}{path}": sha256
+        for source in others
+        for path, sha256 in source.archive.hashes.items()
+    }
+    findings = (finding for source in sources for finding in source.checked.findings)
+    return Judged(
+        archive=replace(here.archive, hashes={**here.archive.hashes, **hashes}),
+        checked=replace(here.checked, findings=tuple(findings)),
+        walks=results,
+        rows=criteria.delivered(deliveries.planned(contract), results),
+        of="deliveries",
+    )
+
+
 def close(root: Path, judged: Judged, *, seconds: float) -> Path:
     """Write ``matrix.json``, ``matrix.md`` and the report; gives the report's path.
 
-    The matrix is written a second time above the rehearsal's folder, where a production readiness
-    gate finds the newest one.
+    The matrix lies there alone: a second one elsewhere would grow stale.
 
     Raises:
         EvidenceError: They cannot be written.
@@ -79,7 +110,7 @@ def close(root: Path, judged: Judged, *, seconds: float) -> Path:
     report = root / reports.NAME
     try:
         report.write_bytes(page)
-        write_matrix(judged, root, root.parent)
+        write_matrix(judged, root)
     except OSError as error:
         raise EvidenceError(
             f"the rehearsal's report cannot be written: {error.strerror or error}",
@@ -89,17 +120,18 @@ def close(root: Path, judged: Judged, *, seconds: float) -> Path:
     return report
 
 
-def write_matrix(judged: Judged, root: Path, *others: Path) -> None:
-    """The matrix for machines and for people, in the rehearsal's folder and others.
+def write_matrix(judged: Judged, root: Path) -> None:
+    """The matrix for machines and for people, beside the records that it was judged from.
 
     Raises:
         OSError: It cannot be written.
     """
-    verdict = json.dumps(machine(root.name, judged), indent=1) + "\n"
+    verdict = json.dumps(machine(root.resolve().name, judged), indent=1) + "\n"
     page = "\n".join(markdown(judged)) + "\n"
-    for folder in (root, *others):
-        (folder / "matrix.json").write_text(verdict, encoding="utf-8")
-        (folder / "matrix.md").write_text(page, encoding="utf-8")
+    for name, text in (("matrix.json", verdict), ("matrix.md", page)):
+        scratch = root / f".{name}.writing"
+        scratch.write_text(text, encoding="utf-8")
+        scratch.replace(root / name)
 
 
 def machine(name: str, judged: Judged) -> dict[str, Any]:
@@ -107,6 +139,7 @@ def machine(name: str, judged: Judged) -> dict[str, Any]:
     hashes = judged.archive.hashes
     return {
         "schema": SCHEMA,
+        "judged": judged.of,
         "ready": judged.ready,
         "met": sum(row.met for row in judged.rows),
         "of": len(judged.rows),
@@ -123,6 +156,8 @@ def machine(name: str, judged: Judged) -> dict[str, Any]:
         "rows": [
             {
                 "name": row.name,
+                "type": row.type,
+                "state": row.state,
                 "met": row.met,
                 "file": row.file,
                 "pointer": row.pointer,
@@ -136,10 +171,10 @@ def machine(name: str, judged: Judged) -> dict[str, Any]:
 
 def markdown(judged: Judged) -> Iterator[str]:
     """The matrix for people."""
-    yield from ("| Criterion | | Proof |", "| --- | --- | --- |")
+    yield from ("| Criterion | Type | State | Proof | Why |", "| --- | --- | --- | --- | --- |")
     for row in judged.rows:
-        state = "Met" if row.met else f"Unmet: {row.why}"
-        cells = (row.name, state, f"`{row.file}#{row.pointer}`" if row.file else "")
+        proof = f"`{row.file}#{row.pointer}`" if row.file else ""
+        cells = (row.name, row.type, row.state, proof, row.why)
         yield f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"
     yield ""
     yield f"{words(judged)[0]} Last record: `sha256:{judged.checked.head}`."

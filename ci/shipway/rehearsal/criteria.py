@@ -1,8 +1,12 @@
-"""The acceptance matrix: every criterion met or unmet, judged from records alone.
+"""The acceptance matrix: every criterion judged from records alone.
+
+A criterion is Met where a record proves it, Partial where a record proves some of it, Unmet where a
+record says otherwise or does not hold, Unverified where no record is about it. It is of type AC
+(acceptance criterion: what the pipeline does) or DoD (definition of done: what is evidenced of it).
 
 Pure: what lies in the evidence folder goes in, rows come out. Each row names the record, and the
 place in it, that proves it (a JSON pointer, RFC 6901). A criterion whose record is missing, was
-altered or says something else is unmet, and the row says which.
+altered or says something else is not met, and the row says which.
 """
 
 from __future__ import annotations
@@ -10,12 +14,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 from shipway.evidence import codec
 from shipway.evidence.facts import Fact
 from shipway.evidence.predicate import Delivery, Statement
-from shipway.image.scan import NOT_AVAILABLE
 from shipway.observer import Rolling
 from shipway.rehearsal.observation import Observation, PlannedFact, TrafficFact
 
@@ -57,30 +60,42 @@ class CriterionProof:
     pointer: str = ""
 
 
+State = Literal["Met", "Partial", "Unmet", "Unverified"]
+Type = Literal["AC", "DoD"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """One criterion: whether it is met, what proves it, and why not where it is unmet."""
+    """One criterion: its state, what proves it, and why it is not met."""
 
     name: str
-    met: bool
+    type: Type
+    state: State
     file: str = ""
     pointer: str = ""
     why: str = ""
+
+    @property
+    def met(self) -> bool:
+        """Whether it is proven whole."""
+        return self.state == "Met"
 
 
 _NOWHERE: Final = CriterionProof()
 
 
 class _Unmet(Exception):  # noqa: N818  # a verdict on a criterion, not an error
-    """A criterion is unmet; the text says why, ``proof`` where it was looked for."""
+    """A criterion is not met; the text says why, ``proof`` where it was looked for."""
 
-    def __init__(self, why: str, proof: CriterionProof = _NOWHERE) -> None:
+    def __init__(self, why: str, proof: CriterionProof = _NOWHERE, state: State = "Unmet") -> None:
         super().__init__(why)
         self.proof = proof
+        self.state: State = state
 
 
 ScenarioResults = Mapping[str, ScenarioResult]
 Judge = Callable[[ScenarioResults], CriterionProof]
+OidcJudge = Callable[[Sequence[PlannedFact], ScenarioResults], CriterionProof]
 
 _BEFORE: Final = (
     PlannedFact(
@@ -111,48 +126,69 @@ _BEFORE: Final = (
 
 
 def matrix(walks: ScenarioResults) -> tuple[Row, ...]:
-    """Judge every criterion from what the walks left, keyed by the walk's name."""
+    """Judge every criterion from what a rehearsal's walks left, keyed by the walk's name."""
     planned = next((result.walk.planned for result in walks.values() if result.walk.planned), ())
-    return tuple(_row(name, judge, walks) for name, judge in _criteria(planned or _BEFORE))
+    return _rows(planned or _BEFORE, _oidc, walks)
 
 
-def _criteria(planned: Sequence[PlannedFact]) -> Iterator[tuple[str, Judge]]:
+def delivered(planned: Sequence[PlannedFact], deliveries: ScenarioResults) -> tuple[Row, ...]:
+    """Judge every criterion from deliveries as they are, keyed as what is planned is named.
+
+    Args:
+        planned: What the release contract allows, and one name each for what was refused and for
+            what failed.
+        deliveries: What there is of them.
+    """
+    return _rows(planned, _signed_in, deliveries)
+
+
+def _rows(
+    planned: Sequence[PlannedFact], oidc: OidcJudge, walks: ScenarioResults
+) -> tuple[Row, ...]:
+    return tuple(_row(kind, name, judge, walks) for kind, name, judge in _criteria(planned, oidc))
+
+
+def _criteria(planned: Sequence[PlannedFact], oidc: OidcJudge) -> Iterator[tuple[Type, str, Judge]]:
     """The acceptance criteria of what was planned, in the order of a delivery."""
     allowed = [scenario for scenario in planned if scenario.role in {"publish", "deploy"}]
     deploying = [scenario for scenario in allowed if scenario.role == "deploy"]
     refused = [scenario.name for scenario in planned if scenario.role == "refused"]
     failing = [scenario for scenario in planned if scenario.role == "failing"]
-    yield "OIDC authentication works, no long-lived keys", partial(_oidc, allowed)
+    yield "AC", "OIDC authentication works, no long-lived keys", partial(oidc, allowed)
     for scenario in allowed:
         judge = _deployed if scenario.role == "deploy" else _published
-        yield scenario.criterion, partial(judge, scenario)
+        yield "AC", scenario.criterion, partial(judge, scenario)
     if deploying:
-        yield "ECS services are updated", partial(_updates, deploying[-1].name)
-        yield "the workflow waits for health", partial(_waits, deploying[-1])
-        yield "failed deployments fail the workflow, no request is lost", partial(_fails, failing)
+        yield "AC", "ECS services are updated", partial(_updates, deploying[-1].name)
+        yield "AC", "the workflow waits for health", partial(_waits, deploying[-1])
+        lost = ", no request is lost" if any(scenario.asked for scenario in failing) else ""
+        fails = f"failed deployments fail the workflow{lost}"
+        yield "AC", fails, partial(_fails, failing)
     for scenario in allowed:
-        yield f"{scenario.entry} run is evidenced", partial(_evidenced, scenario)
+        yield "DoD", f"{scenario.entry} run is evidenced", partial(_evidenced, scenario)
     near = (deploying or allowed)[-1].entry.rpartition("-")[0] if allowed else "contract"
     yield (
+        "DoD",
         f"invalid and non-{near} triggers are refused, with evidence",
         partial(_refusals, refused),
     )
     if allowed:
         last = (deploying or allowed)[-1].name
-        yield "image digest and scan are evidenced", partial(_digest_and_scan, last)
+        yield "DoD", "image digest and scan are evidenced", partial(_digest_and_scan, last)
 
 
-def _row(name: str, judge: Judge, walks: ScenarioResults) -> Row:
+def _row(kind: Type, name: str, judge: Judge, walks: ScenarioResults) -> Row:
+    state: State = "Met"
     try:
-        proof, met, why = judge(walks), True, ""
+        proof, why = judge(walks), ""
     except _Unmet as unmet:
-        proof, met, why = unmet.proof, False, str(unmet)
-    return Row(name=name, met=met, file=proof.file, pointer=proof.pointer, why=why)
+        proof, state, why = unmet.proof, unmet.state, str(unmet)
+    return Row(name=name, type=kind, state=state, file=proof.file, pointer=proof.pointer, why=why)
 
 
 def _walk(walks: ScenarioResults, name: str) -> ScenarioResult:
     if name not in walks:
-        raise _Unmet(f"there is no evidence of {name}")
+        raise _Unmet(f"there is no evidence of {name}", state="Unverified")
     result = walks[name]
     if result.broken:
         raise _Unmet(f"the evidence of {name} does not hold: {result.broken}", result.proof(""))
@@ -161,9 +197,15 @@ def _walk(walks: ScenarioResults, name: str) -> ScenarioResult:
     return result
 
 
-def _need(result: ScenarioResult, condition: object, why: str, file: str = RECORD) -> None:
+def _need(
+    result: ScenarioResult,
+    condition: object,
+    why: str,
+    file: str = RECORD,
+    state: State = "Unmet",
+) -> None:
     if not condition:
-        raise _Unmet(why, result.proof("", file))
+        raise _Unmet(why, result.proof("", file), state)
 
 
 def _oidc(allowed: Sequence[PlannedFact], walks: ScenarioResults) -> CriterionProof:
@@ -182,6 +224,25 @@ def _oidc(allowed: Sequence[PlannedFact], walks: ScenarioResults) -> CriterionPr
         accepted = [token.what for token in oidc.refused if not token.refused]
         _need(result, not accepted, f"STS accepted {', '.join(accepted)}", WALK)
     return _walk(walks, names[-1]).proof("/oidc/refused", WALK)
+
+
+def _signed_in(allowed: Sequence[PlannedFact], walks: ScenarioResults) -> CriterionProof:
+    """The same of deliveries as they are: nobody tried tokens that must be refused."""
+    names = [scenario.name for scenario in allowed if scenario.name in walks]
+    if not names:
+        raise _Unmet("no delivery of GitHub's reached AWS", state="Unverified")
+    for name in names:
+        result = _walk(walks, name)
+        identity, claims = result.delivery.identity, result.delivery.claims
+        arn = identity.arn if identity else ""
+        _need(result, ":assumed-role/" in arn, f"{name} ran as {arn or 'nobody'}, no assumed role")
+        _need(result, identity and identity.short_lived, f"{name} used a long-lived key")
+        _need(result, claims and claims.extra, f"{name} shows no signed token", state="Partial")
+    lacking = [scenario.name for scenario in allowed if scenario.name not in walks]
+    if lacking:
+        proof = walks[names[-1]].proof("/predicate/identity")
+        raise _Unmet(f"there is no evidence of {', '.join(lacking)}", proof, "Partial")
+    return _walk(walks, names[-1]).proof("/predicate/identity")
 
 
 def _published(scenario: PlannedFact, walks: ScenarioResults) -> CriterionProof:
@@ -243,24 +304,31 @@ def _waits(scenario: PlannedFact, walks: ScenarioResults) -> CriterionProof:
 
 
 def _fails(failing: Sequence[PlannedFact], walks: ScenarioResults) -> CriterionProof:
+    """Only a rollout that began can fail: what was refused before is no failed deployment."""
     names = [scenario.name for scenario in failing]
     _at_least(names, 1, "failing releases")
+    begun = []
     for scenario in failing:
         name = scenario.name
         result = _ended(walks, name)
         _need(result, result.walk.exit_code, f"{name} did not fail its command", WALK)
+        if any(service.deployment_id or service.verdict for service in result.delivery.services):
+            begun.append(name)
         if not scenario.asked:
             continue
         traffic = result.walk.traffic or TrafficFact(asked=0, lost=0)
         _need(result, traffic.asked, f"nobody asked the service during {name}", WALK)
         lost = f"{traffic.lost} of {traffic.asked} requests lost in {name}"
         _need(result, traffic.lost == 0, lost, WALK)
-    return _walk(walks, names[0]).proof("/predicate/verdict")
+    if not begun:
+        why = f"{', '.join(names)} ended before a rollout began: that is no failed deployment"
+        raise _Unmet(why, walks[names[0]].proof(""), "Unverified")
+    return _walk(walks, begun[0]).proof("/predicate/verdict")
 
 
 def _at_least(names: Sequence[str], count: int, what: str) -> None:
     if len(names) < count:
-        raise _Unmet(f"{len(names)} of {count} {what} were walked")
+        raise _Unmet(f"{len(names)} of {count} {what} were walked", state="Unverified")
 
 
 def _evidenced(scenario: PlannedFact, walks: ScenarioResults) -> CriterionProof:
@@ -275,7 +343,8 @@ def _evidenced(scenario: PlannedFact, walks: ScenarioResults) -> CriterionProof:
     for field in fields:
         fact = getattr(result.delivery, field)
         blank = isinstance(fact, Fact) and fact == codec.read(type(fact), {})
-        _need(result, fact and not blank, f"the record of {name} lacks {field}")
+        lacks = f"the record of {name} lacks {field}"
+        _need(result, fact and not blank, lacks, state="Partial")
     return result.proof(f"/predicate/{fields[-1]}")
 
 
@@ -300,8 +369,10 @@ def _digest_and_scan(name: str, walks: ScenarioResults) -> CriterionProof:
     reference = result.delivery.image.reference if result.delivery.image else ""
     _need(result, digest and reference.endswith(digest), "the record is not about the image")
     platforms = result.delivery.scan.platforms if result.delivery.scan else ()
-    _need(result, platforms, "the record says nothing of a scan")
+    _need(result, platforms, "the record says nothing of a scan", state="Partial")
     for platform in platforms:
-        known = platform.status in {"COMPLETE", "ACTIVE", NOT_AVAILABLE}
-        _need(result, known, f"the scan of {platform.digest} is {platform.status}")
+        scanned = platform.status in {"COMPLETE", "ACTIVE"}
+        # The digest is evidenced; what was not scanned is not.
+        why = f"the scan of {platform.digest} is {platform.status}"
+        _need(result, scanned, why, state="Partial")
     return result.proof("/predicate/scan/platforms")

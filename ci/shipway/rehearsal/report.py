@@ -59,7 +59,7 @@ def rehearsal(
                 ("", "!criterion", "!proof"),
                 (
                     (
-                        mark(good=row.met, text="Met" if row.met else "Unmet"),
+                        mark(good=row.met, text=row.state),
                         joined((row.name, tag("p", row.why, class_="bad") if row.why else None)),
                         joined((link(row.file, row.file), tag("br"), code(row.pointer))),
                     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from shipway.config.environment import Environment, Service
 from shipway.errors import (
@@ -14,13 +15,19 @@ from shipway.errors import (
     CredentialsError,
     RolloutError,
 )
+from shipway.rollout.difference import FieldChange, differences
 from shipway.rollout.judge.judge import objections
 from shipway.rollout.judge.terms import FetchPlan, Policy
-from shipway.rollout.judge.verdict import SERVICE_MISSING
+from shipway.rollout.judge.verdict import SERVICE_MISSING, Verdict
 from shipway.rollout.ports import Ecs
 from shipway.rollout.snapshot import Deployment, Snapshot
-from shipway.rollout.task_definition import TaskDefinition
+from shipway.rollout.task_definition import TaskDefinition, UnbuiltImage
 from shipway.values import ImageReference
+
+NO_CHANGE: Final = Verdict("no-change", 0, "`plan`: everything is as it would be delivered.")
+CHANGES: Final = Verdict(
+    "changes", 3, "`plan`: a delivery would build, copy or roll out something; no failure."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +49,16 @@ class Step:
     adopt: Deployment | None = None
 
     @property
+    def changes(self) -> bool:
+        """Whether anything is to be done: a revision registered, or a rollout watched."""
+        return self.revision is not None or self.adopt is not None
+
+    @property
+    def differences(self) -> tuple[FieldChange, ...]:
+        """Every field in which the next revision differs; none where there is no next one."""
+        return () if self.revision is None else differences(self.live, self.revision)
+
+    @property
     def policy(self) -> Policy:
         """How this service's rollout is judged."""
         return policy_of(self.service)
@@ -59,8 +76,17 @@ def policy_of(service: Service) -> Policy:
     )
 
 
-def plan(ecs: Ecs, environment: Environment, image: ImageReference) -> tuple[Step, ...]:
+def plan(
+    ecs: Ecs, environment: Environment, image: ImageReference | UnbuiltImage
+) -> tuple[Step, ...]:
     """Look at every service and decide; nothing is changed.
+
+    The task ``plan`` shows these very steps; ``deploy`` carries them out.
+
+    Args:
+        ecs: Looks.
+        environment: Where it goes.
+        image: What is to run; one that is not built yet where the steps are only to be shown.
 
     Raises:
         RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
@@ -132,7 +158,10 @@ def _has_container(environment: Environment, service: Service, live: TaskDefinit
 
 
 def _step(
-    service: Service, snapshot: Snapshot, live: TaskDefinition, image: ImageReference
+    service: Service,
+    snapshot: Snapshot,
+    live: TaskDefinition,
+    image: ImageReference | UnbuiltImage,
 ) -> Step:
     revision = live.with_image(service.container, image)
     primary = snapshot.primary

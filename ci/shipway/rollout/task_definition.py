@@ -14,10 +14,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
+from typing import Final
 
 from shipway.errors import ConfigurationError, UsageError
 from shipway.redact import secret_values
 from shipway.values import Digest, ImageReference, Json
+
+READ_ONLY: Final = frozenset(
+    {
+        "taskDefinitionArn",
+        "revision",
+        "status",
+        "requiresAttributes",
+        "compatibilities",
+        "registeredAt",
+        "registeredBy",
+        "deregisteredAt",
+        "deleteRequestedAt",
+    }
+)
+"""What DescribeTaskDefinition answers and RegisterTaskDefinition refuses; a test asks botocore."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +51,16 @@ class AwsLogs:
         CloudWatch").
         """
         return f"{self.stream_prefix}/{container}/{task_id}" if self.stream_prefix else ""
+
+
+@dataclass(frozen=True, slots=True)
+class UnbuiltImage:
+    """The image of a plan that would be built: its repository is known, its digest is not."""
+
+    repository: str
+
+    def __str__(self) -> str:
+        return f"{self.repository}@(to be built)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +105,9 @@ class TaskDefinition:
         memory: The task's limit in MiB, as ECS writes it.
         execution_role: ARN of the role that ECS pulls images, reads secrets and logs with.
         task_role: ARN of the role that the containers act as.
+        registered_by: ARN of whoever registered it; empty where ECS does not say.
         document: What DescribeTaskDefinition answered, ``tags`` merged in. Only the adapter that
-            made it reads it.
+            made it and :mod:`shipway.rollout.difference` read it.
     """
 
     arn: str = ""
@@ -89,6 +116,7 @@ class TaskDefinition:
     memory: str = ""
     execution_role: str = ""
     task_role: str = ""
+    registered_by: str = ""
     document: Json = field(default_factory=dict, repr=False, hash=False)
 
     def container(self, name: str) -> ContainerDefinition:
@@ -96,16 +124,16 @@ class TaskDefinition:
         same = (each for each in self.containers if each.name == name)
         return next(same, ContainerDefinition(name=name))
 
-    def pins(self, container: str, image: ImageReference) -> bool:
+    def pins(self, container: str, image: ImageReference | UnbuiltImage) -> bool:
         """Whether that container has exactly this image already."""
         return self.container(container).image == str(image)
 
-    def with_image(self, container: str, image: ImageReference) -> TaskDefinition:
+    def with_image(self, container: str, image: ImageReference | UnbuiltImage) -> TaskDefinition:
         """The next revision: this one with one image replaced and nothing else touched.
 
         Args:
             container: Name of the container whose image is replaced.
-            image: The image, pinned by digest.
+            image: The image, pinned by digest; in a plan alone one that is not built yet.
 
         Raises:
             ConfigurationError: No container has that name; the remedy names the nearest.

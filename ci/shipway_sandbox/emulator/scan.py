@@ -1,7 +1,8 @@
 """ECR's scan and referrer calls, answered in recorded shapes.
 
-What a scan found is set for each digest by an admin call; a digest for which nothing was set has no
-scan, and says so: it is never clean by default (ECR API Reference, DescribeImageScanFindings).
+What a scan found is set for each digest by an admin call. A digest for which nothing was set is
+scanned where its repository scans on push, by a scanner that knows no vulnerability and says so;
+elsewhere it has no scan, as at ECR (ECR API Reference, DescribeImageScanFindings).
 """
 
 # ruff: noqa: SLF001  # corrections reach into the private names of one pinned MiniStack
@@ -80,6 +81,8 @@ def _no_scan(image: Record) -> Any:
 def _now(image: Record) -> tuple[str, list[Record]] | None:
     """Status and findings at this look; a scan with ``polls`` is PENDING that many times first."""
     known = state.emulator().scans.get(image["imageDigest"])
+    if known is None and _on_push(image):
+        return "COMPLETE", []
     if known is None or known["outcome"] == "NOT_FOUND":
         return None
     if known["polls"] > 0:
@@ -88,6 +91,11 @@ def _now(image: Record) -> tuple[str, list[Record]] | None:
     outcome = "COMPLETE" if known["outcome"] == "CLEAN" else known["outcome"]
     findings = known["findings"] if known["outcome"] != "CLEAN" else []
     return outcome, list(findings) if outcome in _FINISHED else []
+
+
+def _on_push(image: Record) -> bool:
+    settings = ecr._repositories[image["repositoryName"]].get("imageScanningConfiguration") or {}
+    return bool(settings.get("scanOnPush"))
 
 
 def basic(finding: Record) -> Record:
@@ -159,6 +167,9 @@ def describe_image_scan_findings(data: Record) -> Any:
         "imageId": {"imageDigest": image["imageDigest"]},
         "imageScanStatus": {"status": status, "description": _REASONS.get(status, "")},
     }
+    if image["imageDigest"] not in state.emulator().scans:
+        why = "The embedded scanner knows no vulnerability: set what it finds."
+        answer["imageScanStatus"]["description"] = why
     if status in _FINISHED:
         start, size = int(data.get("nextToken") or 0), int(data.get("maxResults") or 100)
         page = findings[start : start + size]

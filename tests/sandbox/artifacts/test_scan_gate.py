@@ -1,4 +1,4 @@
-"""Eight outcomes of a scan, each asked of the embedded ECR, each with the right decision."""
+"""Eleven outcomes of a scan, each asked of the embedded ECR, each with the right decision."""
 
 from __future__ import annotations
 
@@ -68,6 +68,9 @@ OUTCOMES = (
         "UNSUPPORTED_IMAGE",
         refused="cannot be judged: scan UNSUPPORTED_IMAGE",
     ),
+    Outcome("failed", "FAILED", refused="cannot be judged: scan FAILED"),
+    Outcome("limit exceeded", "LIMIT_EXCEEDED", refused="cannot be judged: scan LIMIT_EXCEEDED"),
+    Outcome("still pending", "PENDING", refused="is still PENDING after 1 s"),
     Outcome("not found", "NOT_FOUND", refused="a scan is required, and"),
 )
 

@@ -10,8 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shipway.aws.task_definition import READ_ONLY, read, registration
-from shipway.rollout.task_definition import AwsLogs, ContainerDefinition, TaskDefinition
+from shipway.aws.task_definition import read, registration
+from shipway.rollout.task_definition import (
+    READ_ONLY,
+    AwsLogs,
+    ContainerDefinition,
+    TaskDefinition,
+)
 from shipway.values import Digest, ImageReference
 
 IMAGE = ImageReference(
@@ -77,6 +82,7 @@ def test_every_field_is_read() -> None:
         ),
         memory="512",
         execution_role="arn:aws:iam::111122223333:role/execution",
+        registered_by="arn:aws:sts::111122223333:assumed-role/x/y",
         document={**LIVE, "tags": TAGS},
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from shipway.evidence.predicate import VerdictFact
 from shipway.evidence.recorder import RecordWriter
 from shipway.evidence.store import RecordStore
 from shipway.image.publish import StoredImage
+from shipway.image.referrers import IN_TOTO, Referrer
 from shipway.rehearsal import closing
 from shipway.rehearsal.criteria import matrix
 from shipway.rollout.snapshot import Snapshot
@@ -43,6 +45,7 @@ class Cloud:
     stored: str = ONE
     refuses: bool = False
     opened: list[str] = field(default_factory=list)
+    beside: dict[str, tuple[Referrer, ...]] = field(default_factory=dict)
 
     @property
     def ecs(self) -> Any:
@@ -69,6 +72,9 @@ class Cloud:
     def find(self, reference: str) -> StoredImage | None:
         assert reference == "v1"
         return StoredImage(digest=Digest(self.stored), platforms=frozenset())
+
+    def referrers(self, digest: Digest) -> tuple[Referrer, ...]:
+        return self.beside.get(digest.value, ())
 
     def open(self, region: str) -> Any:
         self.opened.append(region)
@@ -227,6 +233,71 @@ def test_a_tag_that_points_elsewhere_is_named(
     assert path.startswith("production/2026-11-22T23-40-58Z")
 
 
+def test_a_record_that_only_the_registry_still_has_is_named(
+    root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The folder's end was cut off, cleanly: the record beside the image follows one of ours."""
+    lines = (root / "chain.jsonl").read_bytes().splitlines(keepends=True)
+    first = json.loads(lines[0])
+    (root / "chain.jsonl").write_bytes(lines[0])
+    last = json.loads(lines[-1])["record"]
+    shutil.rmtree((root / last).parent)
+    assert ask(root, cloud, capsys, verify=True)[0] == 0
+    notes = {"dev.shipway.record": last, "dev.shipway.previous": first["sha256"]}
+    attached = Referrer(digest=Digest(TWO), artifact_type=IN_TOTO, annotations=notes)
+    cloud.beside = {ONE: (attached,)}
+    code, output = ask(root, cloud, capsys, verify=True)
+    assert code == 50
+    assert output[0]["rows"][0][:2] == ["removed", last]
+
+
+def test_the_head_that_a_summary_shows_must_be_there(
+    root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = (root / "chain.jsonl").read_bytes().splitlines(keepends=True)
+    head = json.loads(lines[-1])["sha256"]
+    found = {"verify": True, "offline": True, "head": f"sha256:{head}"}
+    assert ask(root, cloud, capsys, **found)[0] == 0
+    (root / "chain.jsonl").write_bytes(lines[0])
+    shutil.rmtree((root / json.loads(lines[-1])["record"]).parent)
+    code, output = ask(root, cloud, capsys, **found)
+    assert (code, output[0]["rows"][0][2]) == (50, f"no chain here has sha256:{head}")
+
+
+def test_every_chain_below_is_followed_and_a_tampered_rehearsal_is_named(
+    root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rehearsal = root / "rehearsal-x"
+    rolled(rehearsal, Clock(), "1")
+    code, output = ask(root, cloud, capsys, verify=True, offline=True)
+    assert code == 0
+    assert [line["text"].partition(", last")[0] for line in output] == [
+        "✓ 2 records verified",
+        "✓ rehearsal-x: 1 records verified",
+    ]
+    (record,) = rehearsal.rglob("record.json")
+    record.write_bytes(record.read_bytes().replace(b"succeeded", b"Succeeded", 1))
+    code, output = ask(root, cloud, capsys, verify=True, offline=True)
+    assert code == 50
+    name = record.relative_to(rehearsal).as_posix()
+    assert output[0]["rows"][0][:2] == ["changed", f"rehearsal-x: {name}"]
+
+
+def test_a_rehearsal_that_was_emptied_is_remembered_by_its_matrix(
+    root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rehearsal = root / "rehearsal-x"
+    rolled(rehearsal, Clock(), "3")
+    closing.close(rehearsal, closing.judge(rehearsal), seconds=1.0)
+    assert ask(root, cloud, capsys, verify=True, offline=True)[0] == 0
+    shutil.rmtree(rehearsal / "production")
+    (rehearsal / "chain.jsonl").write_bytes(b"")
+    (rehearsal / ".chain.lock").unlink()
+    code, output = ask(root, cloud, capsys, verify=True, offline=True)
+    assert code == 50
+    assert output[0]["rows"][0][:2] == ["removed", "rehearsal-x/chain.jsonl"]
+
+
 def test_no_registry_is_no_finding(
     root: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -297,7 +368,8 @@ def test_the_machine_readable_verdict(tmp_path: Path) -> None:
     records = walks(folder)
     judged = closing.judge(folder)
     closing.close(folder, judged, seconds=41.0)
-    for place in (folder, tmp_path):
+    assert not (tmp_path / "matrix.json").exists()  # a second one would grow stale
+    for place in (folder,):
         verdict = json.loads((place / "matrix.json").read_bytes())
         assert verdict["evidence"] == "rehearsal-x"
         assert verdict["ready"] is False

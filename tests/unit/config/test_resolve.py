@@ -418,3 +418,24 @@ container = "web"
     resolved = resolve(declared, variables={}, published=Infrastructure({}))
     assert [each.hold for each in resolved.services] == [seconds]
     assert resolved.together
+
+
+@pytest.mark.parametrize(
+    ("scan", "required"),
+    [
+        ("", False),
+        ("max = { critical = 0 }", True),
+        ("max = { critical = 0 }\nrequired = false", False),
+        ("max = {}", False),
+        ("required = true", True),
+    ],
+)
+def test_the_scan_gate_is_closed_where_there_is_a_threshold(
+    tmp_path: Path, scan: str, *, required: bool
+) -> None:
+    file = tmp_path / "delivery.toml"
+    file.write_text(f"{FILE}[environments.staging.scan]\n{scan}\n", encoding="utf-8")
+    infrastructure = Infrastructure(PUBLISHED)
+    staging = load(file).environment("staging")
+    environment = resolve(staging, variables=VARIABLES, published=infrastructure)
+    assert environment.scan.required is required

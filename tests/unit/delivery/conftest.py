@@ -424,7 +424,22 @@ class Buckets:
     def put(self, bucket: str, key: str, content: bytes) -> None:
         if self.fails is not None:
             raise self.fails
-        assert self.contents.setdefault(f"s3://{bucket}/{key}", content) == content
+        assert self.create(bucket, key, content) or self.get(bucket, key) == content
+
+    def create(self, bucket: str, key: str, content: bytes) -> bool:
+        if self.fails is not None:
+            raise self.fails
+        return self.contents.setdefault(f"s3://{bucket}/{key}", content) is content
+
+    def get(self, bucket: str, key: str) -> bytes | None:
+        return self.contents.get(f"s3://{bucket}/{key}")
+
+    def keys(self, bucket: str, prefix: str) -> tuple[str, ...]:
+        if self.fails is not None:
+            raise self.fails
+        above = f"s3://{bucket}/"
+        names = (name.removeprefix(above) for name in self.contents if name.startswith(above))
+        return tuple(sorted(name for name in names if name.startswith(prefix)))
 
 
 @dataclass

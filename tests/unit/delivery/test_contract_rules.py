@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shipway.errors import AccessDeniedError, GitError, RefusedError
+from shipway.evidence.store import RecordStore
 from shipway.image.publish import StoredImage
 from shipway.observer import Concluded, Failed, Noticed
 from shipway.policy.facts import Signature, Tag
@@ -381,10 +382,20 @@ def before(world: World, **changes: Any) -> dict[str, Any]:
         **changes,
     }
     record = {"predicateType": "https://shipway.dev/delivery/v1", "predicate": predicate}
-    folder = world.root / "evidence" / "before" / "2026-11-22T20-00-00Z-3f9c2ab"
-    folder.mkdir(parents=True)
-    (folder / "record.json").write_text(json.dumps(record))
+    content = json.dumps(record).encode()
+    place = "before/2026-11-22T20-00-00Z-3f9c2ab"
+    RecordStore(world.root / "evidence").keep(place, lambda _: {"record.json": content})
     return predicate
+
+
+def test_a_record_that_its_chain_does_not_have_proves_nothing(world: World) -> None:
+    world.push()
+    before(world, image={"reference": f"{world.cloud.store.uri}@{OLD}", "platforms": []})
+    world.cloud.elsewhere.keep("x", OLD, OLD)
+    (path,) = world.root.glob("evidence/before/*/record.json")
+    path.write_bytes(path.read_bytes().replace(b"[]", b"[ ]", 1))
+    (why,) = broken(world)
+    assert why.endswith(f"record.json is not what {world.root / 'evidence' / 'chain.jsonl'} has")
 
 
 NOT_VERIFIED = 'after = "before": no image of 3f9c2ab was verified in before'

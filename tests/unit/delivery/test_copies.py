@@ -40,7 +40,7 @@ def warnings(world: World) -> list[str]:
     return [
         event.text
         for event in world.events
-        if isinstance(event, Noticed) and event.stage == "record"
+        if isinstance(event, Noticed) and event.stage == "record" and event.level == "warning"
     ]
 
 
@@ -48,20 +48,15 @@ def test_everything_that_belongs_to_a_record_is_copied(configured: World) -> Non
     outcome = configured.deliver()
     assert outcome.evidence is not None
     objects = configured.cloud.objects.contents
-    name = outcome.evidence.name
+    content = (outcome.evidence / "record.json").read_bytes()
+    folder = f"staging/{outcome.evidence.name}-{sha256(content)[:12]}"
     beside = {path.name for path in outcome.evidence.iterdir()} - {"copies.json"}
-    lies = {
-        destination.rpartition("/")[2]
-        for destination in objects
-        if f"/staging/{name}/" in destination
-    }
+    lies = {name.rpartition("/")[2] for name in objects if name.startswith(f"{PLACE}/{folder}/")}
     assert lies == beside
     assert {"record.json", "vsa.json", "report.html"} <= lies
-    (line,) = [
-        destination for destination in objects if destination.startswith(f"{PLACE}/chain/00000001-")
-    ]
-    entry = json.loads(objects[line])
-    assert entry["record"] == f"staging/{name}/record.json"
+    entry = json.loads(objects[f"{PLACE}/staging/chain/00000001.json"])
+    assert (entry["sequence"], entry["previous"]) == (1, "")
+    assert (entry["record"], entry["sha256"]) == (f"{folder}/record.json", sha256(content))
     assert set(entry["files"]) == beside - {"record.json"}
     assert states(outcome.evidence) == {PLACE: "done"}
     assert warnings(configured) == []

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,7 +15,8 @@ from shipway.errors import EvidenceError
 from shipway.evidence import archive
 from shipway.evidence import ledger as chain
 from shipway.evidence.canonical_json import canonical, sha256
-from shipway.evidence.store import LOCK
+from shipway.evidence.ledger import LOCK
+from shipway.evidence.store import RecordStore
 from shipway.evidence.verify import ChainFinding, Checked, check
 
 if TYPE_CHECKING:
@@ -45,8 +47,9 @@ def test_a_chain_that_nobody_touched_holds(
 
 
 def test_each_record_carries_the_hash_of_the_one_before_it(
-    filled: tuple[StoredRecord, ...],
+    tmp_path: Path, filled: tuple[StoredRecord, ...]
 ) -> None:
+    lines = (tmp_path / LEDGER).read_bytes().splitlines(keepends=True)
     places = [json.loads(record(stored).read_bytes())["predicate"]["chain"] for stored in filled]
     assert places[0] == {"sequence": 1, "previous": None}
     for number, place in enumerate(places[1:], 1):
@@ -56,6 +59,7 @@ def test_each_record_carries_the_hash_of_the_one_before_it(
             "previous": {
                 "record": before.link.record,
                 "sha256": sha256(record(before).read_bytes()),
+                "ledger": sha256(b"".join(lines[:number])),
             },
         }
 
@@ -126,6 +130,7 @@ def _line_taken(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str,
     del lines[1]
     (root / LEDGER).write_bytes(b"".join(lines))
     return {
+        ("changed", LEDGER),
         ("added", records[1].link.record),
         ("removed", records[2].link.record),
         ("reordered", records[2].link.record),
@@ -159,6 +164,7 @@ def _record_and_line(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple
     (root / LEDGER).write_text(ledger.replace(records[1].link.sha256, sha256(content)))
     summary = records[1].folder / "vsa.json"
     return {
+        ("changed", LEDGER),
         ("reordered", records[2].link.record),
         ("changed", summary.relative_to(root).as_posix()),
     }
@@ -176,7 +182,7 @@ def _attached_and_line(root: Path, records: tuple[StoredRecord, ...]) -> set[tup
     path.write_text("{}")
     ledger = (root / LEDGER).read_text()
     (root / LEDGER).write_text(ledger.replace(before, sha256(b"{}")))
-    changed = {("changed", path.relative_to(root).as_posix())}
+    changed = {("changed", path.relative_to(root).as_posix()), ("changed", LEDGER)}
     # All four hold the same bytes: the ledger now lies about each of them.
     assert {path for kind, path in findings(root) if kind == "changed"} == {
         path for _, path in changed
@@ -197,7 +203,7 @@ def _decision_turned(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple
     ledger = (root / LEDGER).read_text()
     turned = ledger.replace(sha256(before), sha256(path.read_bytes()))
     (root / LEDGER).write_text(turned)
-    return {("changed", path.relative_to(root).as_posix())}
+    return {("changed", path.relative_to(root).as_posix()), ("changed", LEDGER)}
 
 
 def _foreign_line(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
@@ -325,20 +331,86 @@ def test_a_torn_line_is_taken_back_by_the_next(
     assert checked(tmp_path).findings == ()
 
 
-def test_a_ledger_that_is_not_ours_stays_as_it_is(
-    tmp_path: Path, filled: tuple[StoredRecord, ...], monkeypatch: pytest.MonkeyPatch
+def _report_and_line(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+    """A report that came later stands in the ledger alone; the next record vouches for that."""
+    RecordStore(root).add(records[3].link.record, {"report.html": b"<p>good</p>"})
+    deliver(root, "staging", Clock())
+    (records[3].folder / "report.html").write_bytes(b"<p>best</p>")
+    ledger = (root / LEDGER).read_text()
+    (root / LEDGER).write_text(ledger.replace(sha256(b"<p>good</p>"), sha256(b"<p>best</p>")))
+    return {("changed", LEDGER)}
+
+
+def _report_unknown(root: Path, records: tuple[StoredRecord, ...]) -> set[tuple[str, str]]:
+    path = records[1].folder / "report.html"
+    path.write_bytes(b"<p>best</p>")
+    return {("added", path.relative_to(root).as_posix())}
+
+
+LATER = (_report_and_line, _report_unknown)
+
+
+@pytest.mark.parametrize("tamper", LATER, ids=[each.__name__[1:] for each in LATER])
+def test_a_file_that_came_later_is_covered_too(
+    tmp_path: Path,
+    filled: tuple[StoredRecord, ...],
+    tamper: Callable[[Path, tuple[StoredRecord, ...]], set[tuple[str, str]]],
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
-    _foreign_line(tmp_path, filled)
+    expected = tamper(tmp_path, filled)
+    assert findings(tmp_path) == expected
+
+
+HOSTILE = (
+    b'{"sequence": "five"}',
+    b'{"files": {}, "of": 99}',
+    b'{"files": {}, "record": "../../etc/record.json", "sequence": 5, "sha256": ""}',
+    b'{"files": {}, "record": "/etc/record.json", "sequence": 5, "sha256": ""}',
+    b'{"files": {"../../x": ""}, "record": "a/record.json", "sequence": 5, "sha256": ""}',
+    b'{"files": {}, "record": "a\\u0000/record.json", "sequence": 5, "sha256": ""}',
+    b'{"files": {}, "record": "a/record.json", "sequence": 1e999, "sha256": ""}',
+    b'{"files": {}, "record": "a/record.json", "sequence": ' + b"9" * 5000 + b', "sha256": ""}',
+    b'{"files": [], "record": 1}',
+    b"\xff\xfe",
+    b"[" * 9000,
+    b"null",
+)
+
+
+@pytest.mark.parametrize("line", HOSTILE, ids=range(len(HOSTILE)))
+def test_a_line_that_is_not_ours_is_told_and_the_next_record_is_written(
+    tmp_path: Path, filled: tuple[StoredRecord, ...], line: bytes
+) -> None:
+    assert filled
+    with (tmp_path / LEDGER).open("ab") as stream:
+        stream.write(line + b"\n")
     before = (tmp_path / LEDGER).read_bytes()
-    with pytest.raises(EvidenceError) as caught:
-        deliver(tmp_path, "staging", Clock())
-    assert caught.value.what == (
-        "the record cannot be written: line 5 of the ledger is none that shipway wrote"
-    )
-    assert "nox -s audit -- --verify" in caught.value.remedy
-    assert (tmp_path / LEDGER).read_bytes() == before
-    assert len(list(tmp_path.rglob("record.json"))) == 4
+    assert findings(tmp_path) == {("changed", LEDGER)}
+    stored = deliver(tmp_path, "staging", Clock())
+    assert stored.link.sequence == 5
+    assert (tmp_path / LEDGER).read_bytes().startswith(before)
+    assert findings(tmp_path) == {("changed", LEDGER)}
+
+
+def test_after_lines_that_were_moved_the_next_record_follows_the_newest(
+    tmp_path: Path, filled: tuple[StoredRecord, ...]
+) -> None:
+    lines = (tmp_path / LEDGER).read_bytes().splitlines(keepends=True)
+    (tmp_path / LEDGER).write_bytes(b"".join(reversed(lines)))
+    stored = deliver(tmp_path, "staging", Clock())
+    assert stored.link.sequence == 5
+    place = json.loads(stored.content)["predicate"]["chain"]
+    assert place["previous"]["record"] == filled[3].link.record
+    assert findings(tmp_path)
+
+
+@pytest.mark.usefixtures("filled")
+def test_a_folder_that_was_emptied_is_told(tmp_path: Path) -> None:
+    for folder in ("staging", "production"):
+        shutil.rmtree(tmp_path / folder, ignore_errors=True)
+    (tmp_path / LEDGER).unlink()
+    assert findings(tmp_path) == {("removed", LEDGER)}
+    (tmp_path / LEDGER).write_bytes(b"")
+    assert findings(tmp_path) == {("removed", LEDGER)}
 
 
 @pytest.mark.parametrize("at", [1, 2, 3, 4])

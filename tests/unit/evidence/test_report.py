@@ -205,8 +205,8 @@ def test_a_rehearsal_shows_rows_and_opens_what_failed(failed: dict[str, Any]) ->
     )
     record = codec.read(Statement, failed)
     rows = (
-        Row(name="one", met=True, file="a/record.json", pointer="/predicate/verdict"),
-        Row(name="two", met=False, file="b/record.json", why="it was changed"),
+        Row(name="one", type="AC", state="Met", file="a/record.json", pointer="/predicate/verdict"),
+        Row(name="two", type="DoD", state="Unmet", file="b/record.json", why="it was changed"),
     )
     content = rehearsal(
         rows,

@@ -89,6 +89,14 @@ def test_every_word_of_the_sdk_is_known() -> None:
     assert words <= {*BLOCKED, "COMPLETE", "ACTIVE", "PENDING", "IN_PROGRESS"}
 
 
+@pytest.mark.parametrize("status", [*BLOCKED, NOT_AVAILABLE, "PENDING", "IN_PROGRESS"])
+def test_a_refusal_for_want_of_a_scan_says_how_it_is_allowed_on_purpose(status: str) -> None:
+    error = decide([scan(status, reason="throttled")], REQUIRED, (), NOW, INDEX).error()
+    assert "required = false below [environments.NAME.scan]" in error.remedy
+    blocked = decide([scan("COMPLETE", CRITICAL)], REQUIRED, (), NOW, INDEX).error()
+    assert "required = false" not in blocked.remedy
+
+
 def test_a_word_that_nobody_knows_is_blocked() -> None:
     assert state_of(scan("SPOTLESS"), REQUIRED, NOW) == "blocked"
 

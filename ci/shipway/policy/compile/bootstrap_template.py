@@ -7,6 +7,7 @@ sandbox's roles are made from the same text, so that a rehearsal proves what wil
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shipway.config.environment import Environment, Origin
@@ -108,6 +109,7 @@ def roles_of(
         ConfigurationError: None is made for it.
     """
     provider = _provider_arn(contract.source) if contract.source else ""
+    resources = replace(resources, after=contract.environment_policy(resources.environment).after)
     made = roles.of(contract, resources, provider, further)
     if not made:
         leading = roles.environments(contract)
@@ -154,6 +156,8 @@ def options(
         values["SourceRepository"] = origin.repository
     if resources.copies:
         values["EvidencePlace"] = required.place_of(environment.evidence.s3)
+        values["EvidenceBucket"] = required.bucket_of(environment.evidence.s3)
+        values["EvidencePrefix"] = required.prefix_of(environment.evidence.s3)
     if resources.signs:
         # A reference may stand for a file: then there is no key to be used.
         no_key = f"arn:aws:kms:{environment.region}:{environment.account}:key/none"
@@ -206,7 +210,11 @@ def _parameters(resources: Resources, tasks: Sequence[Task], *, provider: bool) 
             text("SourceRepository", f"Name of the ECR repository of {resources.source}."),
         ]
     if resources.copies:
-        parameters.append(text("EvidencePlace", "Where records are copied to: BUCKET/PREFIX."))
+        parameters += [
+            text("EvidencePlace", "Where records are copied to: BUCKET/PREFIX."),
+            text("EvidenceBucket", "The bucket of EvidencePlace."),
+            text("EvidencePrefix", "The prefix of EvidencePlace with a / behind it; may be empty."),
+        ]
     if resources.signs:
         parameters.append(
             text("SigningKey", "ARN of the KMS key that signs; of a key, not an alias.")

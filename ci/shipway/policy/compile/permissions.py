@@ -142,19 +142,24 @@ def _source() -> Document:
 
 
 def _copies(resources: Resources) -> list[Document]:
-    """Records of this environment, and the ledger's lines, which lie together for all of them.
+    """Records of this environment and its chain, and the chain of the one that it comes after.
 
-    Evidence folders begin with the environment's name (:mod:`shipway.evidence.record`).
+    Evidence folders begin with the environment's name (:mod:`shipway.evidence.record`), and so
+    does the chain (:mod:`shipway.evidence.shared`).
     """
-    folders = (resources.environment, "chain")
+    names = [resources.environment, *([resources.after] if resources.after else [])]
     place = "arn:${AWS::Partition}:s3:::${EvidencePlace}"
-    objects = [sub(f"{place}/{folder}/*") for folder in folders]
+    objects = [sub(f"{place}/{name}/*") for name in names]
     # "Enforce conditional writes on Amazon S3 buckets" (Amazon S3 User Guide): whoever must send
     # If-None-Match overwrites nothing, not even with other tools than ours.
     new = {"Null": {"s3:if-none-match": "false"}}
+    bucket = sub("arn:${AWS::Partition}:s3:::${EvidenceBucket}")
+    chains = [sub(f"${{EvidencePrefix}}{name}/chain/") for name in names]
+    listed = {"StringEquals": {"s3:prefix": chains if len(chains) > 1 else chains[0]}}
     return [
-        statement("CopyRecordsOnce", ["s3:PutObject"], objects, new),
-        statement("CompareTheirCopies", ["s3:GetObject"], objects),  # one that is there already
+        statement("CopyRecordsOnce", ["s3:PutObject"], objects[:1], new),
+        statement("ReadTheRecords", ["s3:GetObject"], objects),
+        statement("FindTheHeadOfTheChain", ["s3:ListBucket"], [bucket], listed),
     ]
 
 

@@ -35,6 +35,7 @@ class Resources:
         copies: Whether records are copied to a bucket (``evidence.s3``).
         signs: Whether ``sign`` names a key of KMS, or refers to what may be one.
         source: The environment whose images are taken (``promote_from``); empty where it builds.
+        after: The environment whose records are read (``after`` in the release contract).
     """
 
     environment: str
@@ -46,6 +47,7 @@ class Resources:
     copies: bool = False
     signs: bool = False
     source: str = ""
+    after: str = ""
 
 
 def resources_of(declared: Declared) -> Resources:
@@ -69,7 +71,12 @@ def resources_of(declared: Declared) -> Resources:
             for service, settings in table["services"].items()
         ),
     ]
-    values += [("EvidencePlace", copies, place_of)] if copies else []
+    if copies:
+        values += [
+            ("EvidencePlace", copies, place_of),
+            ("EvidenceBucket", copies, bucket_of),
+            ("EvidencePrefix", copies, prefix_of),
+        ]
     values += [("SigningKey", key, key_of)] if signs else []
     return Resources(
         environment=declared.name,
@@ -107,6 +114,17 @@ def place_of(s3: str) -> str:
     ("IAM policy elements: Variables and tags", IAM User Guide).
     """
     return s3.removeprefix(_S3).replace("*", "${*}")
+
+
+def bucket_of(s3: str) -> str:
+    """``BUCKET`` of ``s3://BUCKET/PREFIX``."""
+    return place_of(s3).partition("/")[0]
+
+
+def prefix_of(s3: str) -> str:
+    """``PREFIX/`` of ``s3://BUCKET/PREFIX``: what stands before every key; empty without one."""
+    prefix = place_of(s3).partition("/")[2]
+    return f"{prefix}/" if prefix else ""
 
 
 def key_of(sign: str) -> str:

@@ -21,9 +21,13 @@ from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentP
 
 ADAPTERS = Path(__file__).parents[4] / "ci" / "shipway" / "aws"
 KEY = "arn:aws:kms:eu-west-1:444455556666:key/1234-abcd"
-SIDS = {"CopyRecordsOnce", "CompareTheirCopies", "SignWithTheKey", "ReadPromotedImages"}
+RIGHTS = {"ListObjectsV2": "ListBucket"}
+"""Operations whose right has another name (Service Authorization Reference)."""
+COPIES = {"CopyRecordsOnce", "ReadTheRecords", "FindTheHeadOfTheChain"}
+SIDS = COPIES | {"SignWithTheKey", "ReadPromotedImages"}
 PARAMETERS = {
-    "EvidencePlace", "SigningKey", "SourceAccount", "SourceRegion", "SourceRepository",
+    "EvidencePlace", "EvidenceBucket", "EvidencePrefix",
+    "SigningKey", "SourceAccount", "SourceRegion", "SourceRepository",
 }  # fmt: skip
 DELIVERY = """
 schema = 1
@@ -100,28 +104,54 @@ def test_without_options_nothing_is_added(tmp_path: Path) -> None:
 
 def test_copies_are_put_once_below_the_environments_own_prefix(tmp_path: Path) -> None:
     resources = resources_with(tmp_path, evidence='[evidence]\ns3 = "s3://keep/shop/records"')
-    objects = [
-        {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidencePlace}/production/*"},
-        {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidencePlace}/chain/*"},
-    ]
+    own = {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidencePlace}/production/*"}
     assert added(resources) == {
         "CopyRecordsOnce": {
             "Sid": "CopyRecordsOnce",
             "Effect": "Allow",
             "Action": "s3:PutObject",
-            "Resource": objects,
+            "Resource": own,
             "Condition": {"Null": {"s3:if-none-match": "false"}},
         },
-        "CompareTheirCopies": {
-            "Sid": "CompareTheirCopies",
+        "ReadTheRecords": {
+            "Sid": "ReadTheRecords",
             "Effect": "Allow",
             "Action": "s3:GetObject",
-            "Resource": objects,
+            "Resource": own,
+        },
+        "FindTheHeadOfTheChain": {
+            "Sid": "FindTheHeadOfTheChain",
+            "Effect": "Allow",
+            "Action": "s3:ListBucket",
+            "Resource": {"Fn::Sub": "arn:${AWS::Partition}:s3:::${EvidenceBucket}"},
+            "Condition": {
+                "StringEquals": {"s3:prefix": {"Fn::Sub": "${EvidencePrefix}production/chain/"}}
+            },
         },
     }
-    assert dict(resources.written)["EvidencePlace"] == "keep/shop/records"
+    written = dict(resources.written)
+    assert written["EvidencePlace"] == "keep/shop/records"
+    assert (written["EvidenceBucket"], written["EvidencePrefix"]) == ("keep", "shop/records/")
     # Every run keeps a record, one that only builds too.
-    assert set(added(resources, ("build",))) == {"CopyRecordsOnce", "CompareTheirCopies"}
+    assert set(added(resources, ("build",))) == COPIES
+
+
+def test_the_records_of_the_environment_before_are_read_and_never_written(tmp_path: Path) -> None:
+    resources = resources_with(tmp_path, evidence='[evidence]\ns3 = "s3://keep"')
+    statements = added(replace(resources, after="staging"))
+    place = "arn:${AWS::Partition}:s3:::${EvidencePlace}"
+    own, before = ({"Fn::Sub": f"{place}/{name}/*"} for name in ("production", "staging"))
+    assert statements["CopyRecordsOnce"]["Resource"] == own
+    assert statements["ReadTheRecords"]["Resource"] == [own, before]
+    assert statements["FindTheHeadOfTheChain"]["Condition"] == {
+        "StringEquals": {
+            "s3:prefix": [
+                {"Fn::Sub": "${EvidencePrefix}production/chain/"},
+                {"Fn::Sub": "${EvidencePrefix}staging/chain/"},
+            ]
+        }
+    }
+    assert dict(resources.written)["EvidencePrefix"] == ""
 
 
 def test_a_star_in_a_prefix_is_no_wildcard_in_the_policy(tmp_path: Path) -> None:
@@ -286,13 +316,14 @@ def test_another_account_is_told_what_to_allow(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("module", "sid"),
-    [("kms", {"SignWithTheKey"}), ("s3", {"CopyRecordsOnce", "CompareTheirCopies"})],
+    [("kms", {"SignWithTheKey"}), ("s3", COPIES)],
 )
 def test_the_actions_are_the_calls_that_the_adapter_makes(module: str, sid: set[str]) -> None:
     source = (ADAPTERS / f"{module}.py").read_text(encoding="utf-8")
     operations = botocore.session.get_session().get_service_model(module).operation_names
-    called = set(re.findall(r"\.([a-z_]+)\(", source))
-    calls = {f"{module}:{name}" for name in operations if botocore.xform_name(name) in called}
+    called = set(re.findall(r"\.([a-z0-9_]+)\(", source))
+    made = {name for name in operations if botocore.xform_name(name) in called}
+    calls = {f"{module}:{RIGHTS.get(name, name)}" for name in made}
     statements = added(replace(PLAIN, copies=True, signs=True))
     actions = {action for name in sid for action in _listed(statements[name]["Action"])}
     assert actions == calls
@@ -336,6 +367,8 @@ def test_parameters_are_filled_with_what_the_references_stand_for() -> None:
         "SourceRegion": "eu-west-1",
         "SourceRepository": "team/shop",
         "EvidencePlace": "keep/a${*}",
+        "EvidenceBucket": "keep",
+        "EvidencePrefix": "a${*}/",
         "SigningKey": KEY,
     }
     text = template(every)

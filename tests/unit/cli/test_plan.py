@@ -1,0 +1,96 @@
+"""A plan and a status in words, from what their JSON says."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from shipway.cli import plan, status
+from shipway.delivery.status import ServiceStatus
+from shipway.evidence.standing import RecordedRelease
+
+ONE, TWO = (f"host/shop@sha256:{digit * 64}" for digit in "12")
+WEB: dict[str, Any] = {
+    "key": "web",
+    "task_definition": "arn:aws:ecs:eu-west-1:1:task-definition/shop:41",
+    "action": "new-revision",
+    "changes": [{"field": "web.image", "before": ONE, "after": TWO}],
+    "strategy": "ROLLING",
+    "desired": 4,
+    "running": 3,
+    "circuit_breaker": True,
+    "on_failure": "leave",
+    "hold": 60,
+    "alarms": ["shop-5xx"],
+}
+PLAN: dict[str, Any] = {
+    "decision": {"rules": [{"rule": "not_older", "holds": False}]},
+    "image": {"text": "shop of 3f9c2ab would be built and pushed"},
+    "services": [WEB, {**WEB, "key": "worker", "action": "none", "changes": []}],
+    "image_parameters": ["/shop/image"],
+    "refusals": [
+        {"what": "breaks a rule", "exit_code": 20, "details": ["web is newer"], "remedy": "wait"}
+    ],
+}
+LIVE = ServiceStatus(
+    key="web",
+    service="shop-web",
+    task_definition="td/shop:42",
+    image=ONE,
+    commit="3f9c2ab1d2",
+    since=datetime(2026, 11, 28, 3, 12, tzinfo=UTC),
+    by="mona",
+    desired=4,
+    running=4,
+    healthy=4,
+    rollout="COMPLETED",
+    recorded=RecordedRelease(
+        task_definition="td/shop:42", image="", commit="", by="mona", record="r", at=""
+    ),
+)
+
+
+def test_a_plan_names_every_field_and_what_would_end_it() -> None:
+    assert list(plan.lines(PLAN)) == [
+        "   rule       not_older  BROKEN",
+        "   image      shop of 3f9c2ab would be built and pushed",
+        "   web        shop:41 → new revision",
+        "              web.image     …@sha256:111111111111… → …@sha256:222222222222…",
+        "              strategy      ROLLING, 3 of 4 tasks run, circuit breaker, on failure leave",
+        "   worker     shop:41  no change",
+        "   hold       60 s, alarms: shop-5xx",
+        "   parameter  /shop/image would name the image",
+        "   refused    breaks a rule  (exit 20)",
+        "              web is newer",
+        "              wait",
+    ]
+
+
+def test_a_rollout_under_way_and_one_that_failed_are_told() -> None:
+    again = {**PLAN, "services": [{**WEB, "changes": []}], "refusals": []}
+    assert "              the same again: its last deployment failed" in plan.lines(again)
+    watched = {**PLAN, "services": [{**WEB, "action": "watch"}]}
+    told = "   web        shop:41 is being rolled out already: watched to its end"
+    assert told in plan.lines(watched)
+
+
+def test_a_status_is_a_line_for_each_service_and_one_for_drift() -> None:
+    drifted = replace(
+        LIVE, key="mailer", healthy=None, rollout="IN_PROGRESS", drift="shop:43 runs, not shop:42"
+    )
+    gone = ServiceStatus(key="cron", service="shop-cron", exists=False, drift="gone")
+    common = "@sha256:111111111111…  3f9c2ab  since 2026-11-28 03:12 UTC  by mona  4/4"
+    assert list(status.lines([LIVE, drifted, gone])) == [
+        f" web     {common} healthy  as recorded",
+        f" mailer  {common} running  in progress  NOT as recorded",
+        "         shop:43 runs, not shop:42",
+        " cron    shop-cron is not there",
+    ]
+
+
+def test_what_no_record_tells_is_no_claim() -> None:
+    assert LIVE.recorded is not None
+    unknown = replace(LIVE, recorded=replace(LIVE.recorded, task_definition=""))
+    assert next(status.lines([unknown])).endswith("how r ended is not known")
+    assert next(status.lines([replace(LIVE, recorded=None)])).endswith("no record")
