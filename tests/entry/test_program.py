@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shipway import __version__
+from shipway.errors import SandboxError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,3 +71,19 @@ def test_a_reader_that_has_seen_enough_is_no_traceback(clone: Here) -> None:
         ("sh", "-c", command), capture_output=True, text=True, timeout=60, check=True, env=clone.env
     )
     assert "Traceback" not in seen.stderr
+
+
+@pytest.mark.parametrize("task", [("rehearse",), ("sandbox",), ("sandbox", "--down")])
+def test_a_task_that_needs_the_sandbox_says_how_to_get_it(
+    clone: Here, task: tuple[str, ...]
+) -> None:
+    program = (
+        "import sys\n"
+        'sys.modules["shipway_sandbox"] = None\n'  # as where the extra is not installed
+        "from shipway.__main__ import main\n"
+        "main()\n"
+    )
+    ended = clone.types(sys.executable, "-c", program, *task)
+    assert ended.code == SandboxError.exit_code
+    assert "the embedded sandbox needs shipway_sandbox" in ended.err + ended.out
+    assert "Traceback" not in ended.err + ended.out

@@ -58,7 +58,9 @@ def read(root: Path, path: str) -> str | None:
         return None
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
-            f"it cannot be read: {error}", where=path, remedy="see that it is a text of yours"
+            f"it cannot be read: {getattr(error, 'strerror', None) or 'it is no text in UTF-8'}",
+            where=path,
+            remedy="see that it is a text file in UTF-8, which you may read",
         ) from error
 
 

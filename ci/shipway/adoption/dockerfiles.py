@@ -13,7 +13,10 @@ from shipway.image.dockerfile_parser import instructions
 from shipway.image.dockerfile_words import UnsureError
 from shipway.image.final_stage import final_stage
 
-_ASKED: Final = re.compile(r"https?://[^\s/\"'$]+(?:\$\{?\w+\}?)?(?P<path>/[^\s\"',|;)\]]*)")
+# It ends where the shell's word or a program's text does.
+_ASKED: Final = re.compile(
+    r"https?://[^\s/\"'$]+(?:\$\{?\w+\}?)?(?P<path>/(?:(?!&&)[^\s\"'`,|;)\]\\])*)"
+)
 _WILD: Final = re.compile(r"[*?\[$]")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +16,7 @@ from shipway.adoption.source import (
     LOCK,
     SANDBOX_LOCK,
     InstalledFrom,
+    in_repository,
     lock_text,
     only_here,
     requirements,
@@ -86,12 +87,23 @@ def all_resolved(
         return dict(zip(wanted, texts, strict=True))
 
 
-def note_of(texts: Iterable[str]) -> str:
-    """What a person should know who commits locks; empty where they hold everywhere."""
-    files = [unquote(file) for text in texts for file in only_here(text)]
-    if not files:
-        return ""
-    return (
-        f"The locks name files of this machine alone, such as {files[0]}: for CI put the wheels "
-        "into the repository, such as ci/wheels/, install from there, and run shipway upgrade"
-    )
+def note_of(texts: Sequence[str], ignored: Callable[[str], str] = lambda _: "") -> str:
+    """What a person should know who commits locks; empty where they hold everywhere.
+
+    Args:
+        texts: The lock files' texts.
+        ignored: Says which rule has git ignore a path of the repository; empty where none does.
+    """
+    if files := [unquote(file) for text in texts for file in only_here(text)]:
+        return (
+            f"The locks name files of this machine alone, such as {files[0]}: for CI put the "
+            "wheels into the repository, such as ci/wheels/, install from there, and run "
+            "shipway upgrade"
+        )
+    for file in in_repository(texts):
+        if rule := ignored(file):
+            return (
+                f"The locks name {file}, which git ignores ({rule}), so that CI would not have "
+                "it: take that rule away, then commit the wheels with the locks"
+            )
+    return ""

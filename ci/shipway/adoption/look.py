@@ -23,6 +23,8 @@ _URL: Final = re.compile(
     r"(?:https?://|ssh://)?(?:[^@/]+@)?(?P<host>[A-Za-z0-9.-]+)(?::[0-9]+)?[:/]+"
     r"(?P<repository>[\w.-]+/[\w.-]+?)(?:\.git)?/?"
 )
+# What git and GitHub call a first branch, now and before ("git init", init.defaultBranch).
+_USUAL: Final = ("main", "master")
 _NAMED: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
 GITHUB: Final = "github.com"
 
@@ -118,11 +120,21 @@ def address_of(url: str) -> tuple[str, str] | None:
 
 
 def _default_branch(root: Path) -> str:
-    """What the remote calls its HEAD, else what is checked out, else ``main``."""
+    """What releases come from, as far as the work tree knows.
+
+    What the remote calls its HEAD; where nobody fetched that, a branch that is called as default
+    branches are; else what is checked out. A person may well stand on a branch for this very work.
+    """
     head = _line(root, "symbolic-ref", "--short", "refs/remotes/origin/HEAD")
     if head:
         return head.removeprefix("origin/")
-    return _line(root, "symbolic-ref", "--short", "HEAD") or "main"
+    listed = _line(root, "for-each-ref", "--format=%(refname)", "refs/heads", "refs/remotes/origin")
+    branches = {
+        ref.removeprefix("refs/heads/").removeprefix("refs/remotes/origin/")
+        for ref in listed.splitlines()
+    }
+    usual = next((branch for branch in _USUAL if branch in branches), "")
+    return usual or _line(root, "symbolic-ref", "--short", "HEAD") or _USUAL[0]
 
 
 def _line(root: Path, *words: str) -> str:

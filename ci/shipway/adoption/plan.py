@@ -27,8 +27,8 @@ def contract_is_there(root: Path) -> bool:
             raise ConfigurationError(
                 f"{name} is there and {other} is not: somebody began and did not end",
                 where="ci/",
-                remedy=f"write {other} (docs/configuration.md), or move {name} away and run it "
-                "again",
+                remedy=f"write {other} (docs/configuration.md of shipway), or move {name} away "
+                "and run it again",
             )
     return False
 

@@ -7,9 +7,10 @@ beside what it installed from a file, an address or a repository, and none for a
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
+from urllib.parse import unquote
 
 from shipway.errors import ConfigurationError, UsageError
 
@@ -20,6 +21,8 @@ _WHEELS: Final = "build wheels there (uv build --all-packages) and install the o
 _VERSION: Final = re.compile(r"[0-9][0-9A-Za-z.+!_-]*")
 # "Binary distribution format" and "Source distribution file name" (PyPA specifications).
 _FILE: Final = re.compile(r"shipway-(?P<version>[^-/]+)(?P<rest>-[^/]+\.whl|\.tar\.gz|\.zip)")
+_FROM_FILE: Final = re.compile(r"^shipway(?:-sandbox)? @ file://(?P<path>/\S+)", re.MULTILINE)
+"""A wheel on this machine; the address is percent-encoded (RFC 8089), a folder's name is not."""
 _GITHUB: Final = re.compile(r"(?:https://|ssh://git@|git@)github\.com[/:](?P<name>[^/]+/[^/]+)")
 
 
@@ -114,16 +117,26 @@ def lock_text(lock: str, resolved: str, root: str) -> str:
     """
     what = "shipway and its sandbox" if lock == SANDBOX_LOCK else "shipway"
     who = "rehearsals and the local environment install" if lock == SANDBOX_LOCK else "CI installs"
-    own = re.compile(
-        rf"^shipway(?:-sandbox)? @ file://{re.escape(root.rstrip('/'))}/", re.MULTILINE
-    )
+
+    def from_root(match: re.Match[str]) -> str:
+        path = unquote(match["path"])
+        below = path.removeprefix(f"{root.rstrip('/')}/")
+        # A path in a requirements file ends at white space: such a one stays an address.
+        return match[0] if below == path or " " in below else f"./{below}"
+
     head = (
         f"# Written by `shipway upgrade`: what {who},",
         f"# {what} and all it needs, each with its hashes. Do not edit it; commit it.",
     )
-    return "\n".join(head) + "\n" + own.sub("./", resolved).rstrip("\n") + "\n"
+    return "\n".join(head) + "\n" + _FROM_FILE.sub(from_root, resolved).rstrip("\n") + "\n"
 
 
 def only_here(text: str) -> tuple[str, ...]:
     """Files that a lock names on this machine alone, so that no other can install it."""
     return tuple(dict.fromkeys(re.findall(r"^\S+ @ (file://\S+)", text, re.MULTILINE)))
+
+
+def in_repository(texts: Iterable[str]) -> tuple[str, ...]:
+    """Files of the repository that locks install from, as paths from its root."""
+    files = (re.findall(r"^\./(\S+)", text, re.MULTILINE) for text in texts)
+    return tuple(dict.fromkeys(file for found in files for file in found))

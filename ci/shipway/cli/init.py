@@ -86,7 +86,8 @@ def run(wanted: InitOptions, *, yes: bool, offline: bool, json: bool) -> int:
             )
         write(root, changes)
         console.say(f"written: {', '.join(change.path for change in changes)}")
-        if note := locks.note_of(change.after for change in changes if change.path in locks.LOCKS):
+        texts = [change.after for change in changes if change.path in locks.LOCKS]
+        if note := locks.note_of(texts, partial(checkout.ignored_by, root)):
             console.say(note)
         _next(console)
         return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 from shipway import __version__
@@ -20,7 +21,7 @@ def run(*, to: str, json: bool) -> int:
     def work(console: Console) -> int:
         root = Path(os.path.relpath(checkout.root(Path.cwd())))
         texts = dict(locks.all_resolved(root, resolver(), to=to))
-        note = locks.note_of(texts.values())
+        note = locks.note_of(list(texts.values()), partial(checkout.ignored_by, root))
         if to in {"", __version__}:  # another version has schemas of its own
             texts |= schemas.wanted({file: read(root, file) for file in schemas.SCHEMAS})
         changes = [change for name, text in texts.items() for change in changed(root, name, text)]

@@ -96,7 +96,8 @@ def read(file: Path, *, remedy: str) -> TomlDocument:
         raise _syntax(path, text, str(error)) from error
     except RecursionError as error:
         raise ConfigurationError(
-            f"{path} is nested too deeply", remedy="write it as docs/configuration.md shows"
+            f"{path} is nested too deeply",
+            remedy="write it as docs/configuration.md of shipway shows",
         ) from error
     except ValueError as error:  # what Python refuses to read as a number for its length
         digits = _DIGITS.search(text)

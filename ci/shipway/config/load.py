@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from shipway.config.document import TomlDocument, read
 from shipway.config.models import DeliveryTable
 from shipway.config.positions import KeyPath
-from shipway.config.problems import Problem, configuration_error, dotted, nearest
+from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, dotted, nearest
 from shipway.config.rules import problems_of, shown
 from shipway.errors import ConfigurationError
 
@@ -76,9 +76,7 @@ def load(file: Path) -> DeliveryFile:
         ConfigurationError: It is not there, not TOML, or says something wrong; ``details`` holds
             one line for each problem.
     """
-    document = read(
-        file, remedy="run it in the repository's root, or write the file: docs/configuration.md"
-    )
+    document = read(file, remedy=NOT_WRITTEN)
     problems: list[Problem] = []
     try:
         DeliveryTable.model_validate(document.table)

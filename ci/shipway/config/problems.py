@@ -12,6 +12,9 @@ from typing import Final
 from shipway.config.positions import KeyPath
 from shipway.errors import ConfigurationError
 
+EVERY_KEY: Final = "every key and what it may be: docs/configuration.md of shipway"
+"""The page is not in the repository of whoever reads this, but in shipway's."""
+NOT_WRITTEN: Final = f"shipway init writes it; {EVERY_KEY}"
 _ABBREVIATED: Final = 3
 """Letters that a word must have to be taken for the beginning of another."""
 _BARE: Final = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -84,7 +87,7 @@ def configuration_error(
     return ConfigurationError(
         f"{count} in {path}",
         details=problem_lines(problems, path=path, lines=lines),
-        remedy="every key and what it may be: docs/configuration.md",
+        remedy=EVERY_KEY,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
 
@@ -209,8 +209,23 @@ def _require_resolved(
         raise UnresolvedReferenceError(
             f"{count} of environment {declared.name} cannot be resolved",
             details=problem_lines(problems, path=document.path, lines=document.lines),
-            remedy="correct the name in the file, or publish the value",
+            remedy=_remedy([ref for ref in referring.values() if _is_missing(ref, resolutions)]),
         )
+
+
+def _is_missing(ref: Reference, resolutions: Mapping[Reference, Resolution]) -> bool:
+    return isinstance(resolutions.get(ref), Missing)
+
+
+def _remedy(missing: Sequence[Reference]) -> str:
+    """What to do: a variable is set by whoever starts this, all else by the infrastructure."""
+    if any(ref.scheme != "env" for ref in missing):
+        return "correct the name in the file, or publish the value"
+    names = " ".join(f"{name}=…" for name in dict.fromkeys(ref.name for ref in missing))
+    return (
+        f"export {names} here, and make it a variable of the GitHub environment for CI; "
+        "or write the value out in the file"
+    )
 
 
 def _require_readable(

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Protocol
+from typing import Final, Protocol
 
 from shipway.config.environment import Environment, Service
 from shipway.errors import VerificationError
@@ -24,6 +24,8 @@ from shipway.rollout.snapshot import Snapshot, Task
 from shipway.rollout.task_definition import TaskDefinition
 from shipway.util.clock import Clock
 from shipway.values import Digest, HttpAnswer, ImageReference
+
+_EARLIER: Final = "where the earlier revision is not put back, deploy its image with --image"
 
 
 class PlatformIndex(Protocol):
@@ -232,8 +234,7 @@ def _stayed_up(
             at_fault=True,
             log=reading.last_lines([task for task, _ in failed]),
             details=tuple(f"task {task.id}: {why.text} ({why.ecs})" for task, why in failed),
-            remedy="it came up and does not stay up: see its logs, "
-            "then roll back by deploying the earlier image with --image",
+            remedy=f"it came up and does not stay up: see its logs; {_EARLIER}",
         )
 
 
@@ -277,8 +278,7 @@ def _answers(
                 subject=service.key,
                 at_fault=True,
                 details=_counted(answers),
-                remedy="the new revision is in service and answers wrongly: see its logs, "
-                "then roll back by deploying the earlier image with --image",
+                remedy=f"the new revision came up and answers wrongly: see its logs; {_EARLIER}",
             )
         clock.sleep(service.interval)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from shipway_sandbox.world import World
 
 Tell = Callable[[str], None]
+SANDBOX_LOCK: Final = "ci/shipway-sandbox.lock"
+"""What a repository that adopted shipway installs the extra from."""
 _ROOT: Final = "root"
 IDLE_SECONDS: Final = 1800.0
 """A background world that nobody asks anything for this long ends by itself."""
@@ -126,6 +128,33 @@ def _root_of(folder: Path) -> str:
         return ""
 
 
+@contextmanager
+def extra_needed(root: Path) -> Iterator[None]:
+    """Tell a module of the extra that is not installed, and how to get it.
+
+    Where the repository has its lock file, that is what gets it: a version of its own, with
+    hashes, from where this shipway came from.
+
+    Args:
+        root: The repository's root.
+
+    Raises:
+        SandboxError: An import within finds a module missing.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        lock = root / SANDBOX_LOCK
+        remedy = (
+            f"python -m pip install -r {SANDBOX_LOCK}, from the repository's root; the nox "
+            "sessions have it: nox -s rehearse, nox -s deploy -- --env ENVIRONMENT"
+            if lock.is_file()
+            else "pip install 'shipway[sandbox]'"
+        )
+        raise SandboxError(f"the embedded sandbox needs {package}", remedy=remedy) from error
+
+
 def embedded(root: Path, cache: Path) -> Embedded:
     """The world of a repository.
 
@@ -137,12 +166,8 @@ def embedded(root: Path, cache: Path) -> Embedded:
         SandboxError: A package lacks.
         ConfigurationError: ``ci/`` says something that cannot stand in the sandbox.
     """
-    try:
+    with extra_needed(root):
         from shipway.embedded.blueprint import draw  # noqa: PLC0415  # an extra: only if asked for
-    except ImportError as error:
-        raise SandboxError(
-            f"the embedded sandbox needs {error.name}", remedy="pip install 'shipway[sandbox]'"
-        ) from error
     from shipway.config import load as delivery_file  # noqa: PLC0415  # needs pydantic
     from shipway.policy import load as contract_file  # noqa: PLC0415  # the same
 

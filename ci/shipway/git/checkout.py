@@ -89,6 +89,15 @@ def user(start: Path) -> str:
         return ""
 
 
+def ignored_by(start: Path, path: str) -> str:
+    """The rule that has git ignore a path, ``FILE:LINE:PATTERN``; empty where none does.
+
+    git-check-ignore(1): what git tracks already is not ignored, whatever the rules say.
+    """
+    process = run_git(start, "check-ignore", "--verbose", "--", path)
+    return process.stdout.partition("\t")[0] if process.returncode == 0 else ""
+
+
 def _remote(start: Path) -> str:
     try:
         url = _git(start, "config", "--get", "remote.origin.url")

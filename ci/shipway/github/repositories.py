@@ -31,8 +31,7 @@ def numbers(repository: str) -> tuple[int, int]:
         document = json.loads(_by_gh(repository) or _by_http(repository))
         return int(document["id"]), int(document["owner"]["id"])
     except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
-        why = f"HTTP {error.code}" if isinstance(error, urllib.error.HTTPError) else str(error)
-        raise _unknown(repository, f"GitHub does not say them: {why}") from error
+        raise _unknown(repository, f"GitHub does not say them: {_reason(error)}") from error
 
 
 def unasked(repository: str) -> NoReturn:
@@ -51,6 +50,14 @@ def _unknown(repository: str, why: str) -> ConfigurationError:
         remedy=f"gh api repos/{repository} --jq '.id, .owner.id' prints the two: say them as "
         "--repository-id and --owner-id",
     )
+
+
+def _reason(error: Exception) -> str:
+    """Why GitHub gave no answer that can be used, without Python's own brackets and numbers."""
+    if isinstance(error, urllib.error.HTTPError):
+        return f"HTTP {error.code}"
+    cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    return str(getattr(cause, "strerror", None) or cause)
 
 
 def _by_gh(repository: str) -> str:

@@ -300,7 +300,8 @@ def _alternatives(contract: Contract, trigger: Trigger, environment: str | None)
     ]
     tags = [entry for entry in pushes if entry.ref.startswith(TAGS)]
     for entry in tags:
-        yield f"push a tag such as {_example(entry.ref, trigger.ref)}"
+        kind = "an annotated tag" if entry.rules.tag_kind == "annotated" else "a tag"
+        yield f"push {kind} such as {_example(entry.ref, trigger.ref)}"
     if tags and trigger.ref.startswith(TAGS):
         return
     for entry in pushes:

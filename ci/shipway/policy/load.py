@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from shipway.config.document import read
 from shipway.config.positions import KeyPath
-from shipway.config.problems import Problem, configuration_error, line_of, nearest
+from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, line_of, nearest
 from shipway.config.rules import problems_of, shown
 from shipway.errors import ConfigurationError
 from shipway.policy import contradictions, semantic_checks
@@ -31,9 +31,7 @@ def load(file: Path) -> Contract:
         ConfigurationError: It is not there, not TOML, or says something wrong or contradictory;
             ``details`` holds one line for each problem.
     """
-    document = read(
-        file, remedy="run it in the repository's root, or write the file: docs/configuration.md"
-    )
+    document = read(file, remedy=NOT_WRITTEN)
     lines = document.lines
     problems: list[Problem] = []
     try:

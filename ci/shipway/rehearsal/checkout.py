@@ -16,6 +16,8 @@ _AUTHOR: Final = (
     "-c", "user.name=rehearsal", "-c", "user.email=rehearsal@example.invalid",
     "-c", "commit.gpgsign=false", "-c", "tag.gpgsign=false", "-c", "core.hooksPath=/dev/null",
 )  # fmt: skip
+DEFAULT_BRANCH: Final = "main"
+"""What the clone's branch is called where the contract asks about none."""
 _DELIVERY: Final = "ci/delivery.toml"
 _SECONDS: Final = 60.0
 
@@ -27,6 +29,8 @@ class Project:
     Attributes:
         repository: ``OWNER/NAME`` at GitHub.
         dockerfile: The Dockerfile's path from the repository's root.
+        branches: The branches that hold every release: those whose history the contract asks
+            about. The first one is checked out.
         addresses: Line of ``ci/delivery.toml`` (from 1) → an address that is written there, and
             the one of the sandbox that is asked in its place.
         swaps: Texts of ``ci/delivery.toml``, each with what stands in its place wherever it is.
@@ -34,6 +38,7 @@ class Project:
 
     repository: str
     dockerfile: str = "Dockerfile"
+    branches: tuple[str, ...] = (DEFAULT_BRANCH,)
     addresses: Mapping[int, tuple[str, str]] = field(default_factory=dict)
     swaps: tuple[tuple[str, str], ...] = ()
 
@@ -59,22 +64,23 @@ class Checkout:
         url = f"https://github.com/{project.repository}.git"
         _git(source, "clone", "--quiet", "--shared", str(source), str(folder))
         _git(folder, "remote", "set-url", "origin", url)
-        _git(folder, "checkout", "--quiet", "-B", "main")
+        _git(folder, "checkout", "--quiet", "-B", project.branches[0])
         self._take_changes(source)
         self._point_at_the_sandbox()
         self._app = self.head()
         origin = folder / ".git" / "origin.git"
-        _git(folder, "init", "--quiet", "--bare", "--initial-branch=main", str(origin))
+        initial = f"--initial-branch={project.branches[0]}"
+        _git(folder, "init", "--quiet", "--bare", initial, str(origin))
         _borrow(origin, folder)
         _git(folder, "config", f"url.file://{origin}.insteadOf", url)
-        self._push("HEAD:refs/heads/main")
+        self._push_branches()
 
     def head(self) -> str:
         """The commit that is checked out."""
         return _git(self.folder, "rev-parse", "HEAD")
 
     def release(self, variant: str, message: str) -> str:
-        """Commit a release on main and push it; the commit's id.
+        """Commit a release and push it to every branch; the commit's id.
 
         Args:
             variant: How the release fails, see :mod:`.variants`; empty for the repository's own.
@@ -88,7 +94,7 @@ class Checkout:
             changed = variants.dockerfile(text, variant)
             path.write_text(changed, encoding="utf-8", errors="surrogateescape")
         self._commit(message)
-        self._push("HEAD:refs/heads/main")
+        self._push_branches()
         return self.head()
 
     def tag(self, ref: str) -> str:
@@ -104,8 +110,11 @@ class Checkout:
         self._push(ref)
         return _git(self.folder, "rev-parse", ref)
 
-    def _push(self, refspec: str) -> None:
-        _git(self.folder, "push", "--quiet", "origin", refspec)
+    def _push_branches(self) -> None:
+        self._push(*(f"HEAD:refs/heads/{branch}" for branch in self.project.branches))
+
+    def _push(self, *refspecs: str) -> None:
+        _git(self.folder, "push", "--quiet", "origin", *refspecs)
 
     def _take_changes(self, source: Path) -> None:
         listed = _git(source, "ls-files", "-z", "--cached", "--others", "--exclude-standard")

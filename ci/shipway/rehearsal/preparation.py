@@ -8,8 +8,9 @@ from pathlib import Path
 
 from shipway.embedded.entry import Embedded
 from shipway.errors import ConfigurationError
+from shipway.policy.contract import Contract
 from shipway.rehearsal import variants
-from shipway.rehearsal.checkout import Project
+from shipway.rehearsal.checkout import DEFAULT_BRANCH, Project
 from shipway_sandbox.engine import busybox
 from shipway_sandbox.world import World
 
@@ -36,11 +37,18 @@ def project(embedded: Embedded, root: Path, sandbox: World) -> Project:
     return Project(
         repository=blueprint.repository.full_name,
         dockerfile=str(embedded.dockerfiles[0].relative_to(root)),
+        branches=branches(blueprint.contract),
         addresses={
             line: (url, sandbox.address(blueprint.layer(environment).balancers[key]))
             for line, (environment, key, url) in blueprint.written_addresses.items()
         },
     )
+
+
+def branches(contract: Contract) -> tuple[str, ...]:
+    """The branches whose history the contract asks about: a release is on all of them."""
+    asked = (entry.rules.first_parent_of for entry in contract.entries)
+    return tuple(dict.fromkeys(filter(None, asked))) or (DEFAULT_BRANCH,)
 
 
 def build_context(embedded: Embedded, folder: Path, tell: Callable[[str], None]) -> Path:

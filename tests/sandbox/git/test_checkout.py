@@ -9,8 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from shipway.adoption import look
 from shipway.errors import GitError
 from shipway.git import checkout
+from shipway.git.history import GitHistory
+from shipway.rehearsal.checkout import Checkout, Project
 
 WHEN = "2026-11-22T23:40:58+00:00"
 PEOPLE = {
@@ -211,3 +214,52 @@ def test_who_works_here(repo: Path) -> None:
     assert checkout.user(repo) == ""
     run(repo, "config", "user.email", "mona@example.org")
     assert checkout.user(repo) == "mona@example.org"
+
+
+def test_which_rule_ignores_a_file(repo: Path) -> None:
+    wheels = repo / "ci" / "wheels"
+    wheels.mkdir(parents=True)
+    (wheels / "shop.whl").write_bytes(b"")
+    assert checkout.ignored_by(repo, "ci/wheels/shop.whl") == ""
+    (wheels / ".gitignore").write_text("*")  # as `uv build --out-dir` leaves it
+    assert checkout.ignored_by(repo, "ci/wheels/shop.whl") == "ci/wheels/.gitignore:1:*"
+    run(repo, "add", "--force", "ci/wheels/shop.whl")
+    assert checkout.ignored_by(repo, "ci/wheels/shop.whl") == ""
+
+
+@pytest.mark.parametrize("branches", [("main",), ("trunk",), ("develop", "release/1")])
+def test_a_rehearsed_release_is_on_every_branch_that_the_contract_asks_about(
+    repo: Path, tmp_path: Path, branches: tuple[str, ...]
+) -> None:
+    run(repo, "branch", "--move", branches[0])
+    project = Project(repository="acme/shop", dockerfile="app.py", branches=branches)
+    clone = Checkout(repo, tmp_path / "clone", project)
+    release = clone.release("", "a release")
+    history = GitHistory(clone.folder, {})
+    assert [history.standing(release, branch) for branch in branches] == ["on"] * len(branches)
+
+
+@pytest.mark.parametrize(
+    ("branches", "expected"),
+    [
+        ((), "main"),
+        (("feature/init",), "main"),
+        (("trunk",), "trunk"),
+        (("master", "topic"), "master"),
+    ],
+)
+def test_releases_come_from_the_default_branch_whatever_is_checked_out(
+    repo: Path, branches: tuple[str, ...], expected: str
+) -> None:
+    """``main`` is made by the fixture; the first name that is no feature branch takes its place."""
+    if branches and branches[0] in {"trunk", "master"}:
+        run(repo, "branch", "--move", branches[0])
+    for branch in branches[-1:]:
+        run(repo, "checkout", "--quiet", "-B", branch)
+    assert look.remote(repo, "acme/shop", "").branch == expected
+
+
+def test_the_default_branch_of_origin_goes_before_a_usual_name(repo: Path) -> None:
+    run(repo, "update-ref", "refs/remotes/origin/develop", "HEAD")
+    run(repo, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/develop")
+    assert look.remote(repo, "acme/shop", "").branch == "develop"

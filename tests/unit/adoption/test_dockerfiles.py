@@ -31,6 +31,9 @@ def test_the_last_stage_is_what_runs_with_what_it_starts_from() -> None:
     ("line", "path"),
     [
         ("HEALTHCHECK CMD curl -f http://127.0.0.1:8080/health || exit 1", "/health"),
+        ('HEALTHCHECK CMD node -e "fetch(\\"http://localhost:3000/up\\")"', "/up"),
+        ("HEALTHCHECK CMD node -e 'fetch(`http://localhost:3000/up`)'", "/up"),
+        ("HEALTHCHECK CMD wget -q http://localhost:3000/up&& true", "/up"),
         ("HEALTHCHECK CMD curl -f http://localhost/a/b?c=d; true", "/a/b?c=d"),
         ("HEALTHCHECK CMD curl -f http://localhost:${PORT}/up", "/up"),
         ("HEALTHCHECK CMD /bin/check", ""),

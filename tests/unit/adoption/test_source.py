@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -109,3 +110,22 @@ def test_a_wheel_of_the_repository_is_named_from_its_root() -> None:
     foreign = lock_text(LOCK, resolved, "/work/other")
     assert only_here(foreign) == ("file:///work/tally/ci/wheels/shipway-0.1.0.whl",)
     assert "CI" in locks.note_of([own, foreign])
+
+
+@pytest.mark.parametrize("root", ["/work/mein Gerät/Zähl Dienst", "/work/100%/c++"])
+def test_a_wheel_of_the_repository_is_found_whatever_its_folder_is_called(root: str) -> None:
+    url = Path(root, "ci", "wheels", "shipway-0.1.0.whl").as_uri()
+    resolved = f"shipway @ {url} \\\n    --hash=sha256:aa\n"
+    own = lock_text(LOCK, resolved, root)
+    assert "\n./ci/wheels/shipway-0.1.0.whl \\\n" in own
+    assert locks.note_of([own]) == ""
+
+
+def test_a_wheel_that_git_ignores_is_told_for_ci_would_lack_it() -> None:
+    resolved = "shipway @ file:///work/tally/ci/wheels/shipway-0.1.0.whl \\\n    --hash=sha256:aa\n"
+    own = lock_text(LOCK, resolved, "/work/tally")
+    rules = {"ci/wheels/shipway-0.1.0.whl": "ci/wheels/.gitignore:1:*"}
+    note = locks.note_of([own], lambda path: rules.get(path, ""))
+    assert "ci/wheels/shipway-0.1.0.whl" in note
+    assert "ci/wheels/.gitignore:1:*" in note
+    assert locks.note_of([own], lambda _: "") == ""

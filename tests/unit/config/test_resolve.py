@@ -212,7 +212,8 @@ def test_a_variable_that_is_not_set_is_told_with_the_nearest(
             'did you mean "env:ACOUNT"?'
         ),
     )
-    assert caught.value.remedy == "correct the name in the file, or publish the value"
+    assert "export ACCOUNT=…" in caught.value.remedy
+    assert "publish" not in caught.value.remedy
     assert caught.value.exit_code == 11
 
 

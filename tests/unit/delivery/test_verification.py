@@ -347,8 +347,8 @@ def test_an_address_that_never_answers_ends_with_its_time() -> None:
         "59 × ConnectionRefusedError: refused",
     )
     assert caught.value.remedy == (
-        "the new revision is in service and answers wrongly: see its logs, "
-        "then roll back by deploying the earlier image with --image"
+        "the new revision came up and answers wrongly: see its logs; "
+        "where the earlier revision is not put back, deploy its image with --image"
     )
     assert clock.now() - began == timedelta(seconds=60)
 
@@ -395,7 +395,7 @@ def test_a_task_that_fails_while_the_address_answers() -> None:
     assert detail.startswith("task b: ")
     assert "code 7" in detail
     assert "Essential container in task exited" in detail
-    assert caught.value.remedy.startswith("it came up and does not stay up: see its logs, ")
+    assert caught.value.remedy.startswith("it came up and does not stay up: see its logs; ")
 
 
 def test_a_task_that_failed_is_a_truer_cause_than_an_address_that_is_silent() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from shipway.policy.contract import TASKS, Contract, ContractEntry, Grant, Refused, Task, decide
 from shipway.policy.load import load
+from shipway.policy.requirements import Rules
 from shipway.policy.trigger import Trigger, by_hand
 
 SHIPPED = load(Path(__file__).parents[3] / "ci" / "release.toml")
@@ -66,7 +67,7 @@ def test_a_tag_that_is_not_stable() -> None:
         "main      push refs/heads/main      no: the ref is a tag",
         'stable    push refs/tags/*-stable   no: "v1.0.1" does not end in "-stable"',
         "by-hand   by hand                   no: this was started by GitHub",
-        f"To release this commit, push a tag such as v1.0.1-stable. {NOTHING}",
+        f"To release this commit, push an annotated tag such as v1.0.1-stable. {NOTHING}",
     )
 
 
@@ -76,8 +77,10 @@ def test_a_branch() -> None:
         'main      push refs/heads/main      no: "feature/x" is not "main"',
         "stable    push refs/tags/*-stable   no: the ref is a branch",
         "by-hand   by hand                   no: this was started by GitHub",
-        "To release this commit, push a tag such as v1.0.0-stable or merge it into main. "
-        + NOTHING,
+        (
+            "To release this commit, push an annotated tag such as v1.0.0-stable or merge it into "
+            f"main. {NOTHING}"
+        ),
     )
 
 
@@ -157,7 +160,7 @@ def test_by_hand_to_production() -> None:
             "by-hand   by hand                   no: it leads to local, sandbox or staging, "
             "not to production"
         ),
-        f"To release to production, push a tag such as v2-stable. {NOTHING}",
+        f"To release to production, push an annotated tag such as v2-stable. {NOTHING}",
     )
 
 
@@ -195,3 +198,17 @@ def test_the_example_tag_would_be_allowed(pattern: str, ref: str, why: str, exam
     assert lines[1] == f"t   push {pattern}   no: {why}"
     assert lines[2] == f"To release this commit, push a tag such as {example}. {NOTHING}"
     assert isinstance(decide(contract, push(f"refs/tags/{example}"), environment=None), Grant)
+
+
+def test_the_kind_of_tag_that_is_asked_for_is_said() -> None:
+    rules = Rules(tag_kind="annotated")
+    entry = ContractEntry(
+        name="t",
+        event="push",
+        ref="refs/tags/v*",
+        environments=("e",),
+        tasks=TASKS,
+        rules=rules,
+    )
+    lines = refusal(push("refs/tags/1.0"), contract=Contract(path="x", entries=(entry,)))
+    assert lines[2] == f"To release this commit, push an annotated tag such as v1.0. {NOTHING}"
