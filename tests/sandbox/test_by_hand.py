@@ -137,13 +137,15 @@ class Laptop:
         return home
 
     def clone(self, name: str, *, role: str = ROLE) -> Path:
-        """A clone of its own, whose contract names another role for people."""
+        """A clone of its own, with a source of its own; its contract names a role for people."""
         own = self.folder / name
         source = str(self.checkout.folder)
         subprocess.run(["git", "clone", "--quiet", source, str(own)], check=True, timeout=60)
         contract = own / "ci" / "release.toml"
         text = contract.read_text(encoding="utf-8")
         contract.write_text(text.replace(ROLE, role), encoding="utf-8")
+        app = own / "examples" / "shop" / "app.py"
+        app.write_text(f"{app.read_text(encoding='utf-8')}# {name}\n", encoding="utf-8")
         return own
 
     def types(self, where: Path, home: Path, *words: str, **variables: str) -> Said:
