@@ -60,6 +60,7 @@ class View:
         self.arn = f"sd42/{name}"
         self._tasks: dict[tuple[int, str], Task] = {}
         self._glance: tuple[int, Snapshot] | None = None
+        self._lists: tuple[int, tuple[tuple[Task, ...], tuple[Task, ...]]] | None = None
 
     def glance(self) -> Snapshot:
         """The DescribeServices part."""
@@ -194,17 +195,22 @@ class View:
 
     def running(self) -> tuple[Task, ...]:
         """ListTasks and DescribeTasks with the desired status RUNNING."""
-        now = self.world.now
-        both = (*self.world.tasks, *self.world.earlier)
-        return tuple(
-            self._task(task, now) for task in both if task.created <= now < self._end(task)
-        )
+        return self._listed()[0]
 
     def stopped(self) -> tuple[Task, ...]:
         """The same with STOPPED."""
-        now = self.world.now
-        both = (*self.world.tasks, *self.world.earlier)
-        return tuple(self._task(task, now) for task in both if self._end(task) <= now)
+        return self._listed()[1]
+
+    def _listed(self) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
+        """Tasks that run and tasks that stopped: the same ones until something happens."""
+        version, now = self.world.version, self.world.now
+        if self._lists is None or self._lists[0] != version:
+            running, stopped = [], []
+            for task in (*self.world.tasks, *self.world.earlier):
+                shown = stopped if self._end(task) <= now else running
+                shown.append(self._task(task, now))
+            self._lists = (version, (tuple(running), tuple(stopped)))
+        return self._lists[1]
 
     def _end(self, task: SimTask) -> float:
         return min(task.down, task.draining)

@@ -77,3 +77,9 @@ def test_long_after_the_failure_it_is_a_later_one_unless_only_replacements_count
     late = ((0.0, 8.0), (30.0, 40.0))
     assert counted(*late, filled=60) == 2
     assert counted(*late, filled=60, strict=True) == 1
+
+
+def test_an_end_before_its_launch_is_no_wave_after_itself() -> None:
+    """Where ECS shows no end yet, the look before is taken for it: that may be before the launch."""
+    assert counted((10.0, 5.0)) == 1
+    assert counted((10.0, 5.0), (11.0, 5.0)) == 2
