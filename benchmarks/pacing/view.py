@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, timedelta
 from math import ceil, inf
 
@@ -60,6 +61,7 @@ class View:
         self.arn = f"sd42/{name}"
         self._tasks: dict[tuple[int, str], Task] = {}
         self._glance: tuple[int, Snapshot] | None = None
+        self._health: tuple[int, tuple[TargetHealth, ...]] | None = None
         self._lists: tuple[int, tuple[tuple[Task, ...], tuple[Task, ...]]] | None = None
 
     def glance(self) -> Snapshot:
@@ -73,8 +75,7 @@ class View:
             desired=script.desired,
             deployments=self._deployments(),
             events=tuple(
-                ServiceEvent(id=f"{second:.3f} {text[:60]}", at=at(second), message=text)
-                for second, text in world.events
+                _event(second, text) for second, text in world.events
             ),
             current_service_deployment=self._current(),
             breaker_enabled=script.breaker.enabled,
@@ -257,8 +258,12 @@ class View:
 
     def targets(self) -> tuple[TargetHealth, ...]:
         """DescribeTargetHealth; empty without a load balancer."""
-        if not self.world.script.balanced:
-            return ()
+        version = self.world.version
+        if self._health is None or self._health[0] != version:
+            self._health = (version, self._targets() if self.world.script.balanced else ())
+        return self._health[1]
+
+    def _targets(self) -> tuple[TargetHealth, ...]:
         now = self.world.now
         shown = []
         for task in (*self.world.tasks, *self.world.earlier):
@@ -272,6 +277,11 @@ class View:
                 state = "healthy" if task.well <= now else "initial"
             shown.append(TargetHealth(group="tg", id=address(task), port=8080, state=state))
         return tuple(shown)
+
+
+@functools.lru_cache(maxsize=512)
+def _event(second: float, text: str) -> ServiceEvent:
+    return ServiceEvent(id=f"{second:.3f} {text[:60]}", at=at(second), message=text)
 
 
 REVISIONS = (

@@ -6,7 +6,7 @@ to autoscaling, to consoles and to the other deliveries.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 CALLS_A_MINUTE = 60
@@ -23,10 +23,12 @@ class Budget:
     Attributes:
         services: How many services are watched together, all with these calls.
         spent: When calls were made and how many, oldest first.
+        total: All of them.
     """
 
     services: int = 1
     spent: tuple[tuple[datetime, int], ...] = ()
+    total: int = 0
 
     @property
     def most(self) -> int:
@@ -40,12 +42,21 @@ class Budget:
 
     def after(self, now: datetime, calls: int) -> Budget:
         """The budget once ``calls`` were made at ``now``."""
-        kept = tuple(spent for spent in self.spent if spent[0] > now - _WINDOW)
-        return replace(self, spent=(*kept, (now, calls)) if calls else kept)
+        kept, total, begin = self.spent, self.total + calls, now - _WINDOW
+        while kept and kept[0][0] <= begin:
+            total -= kept[0][1]
+            kept = kept[1:]
+        spent = (*kept, (now, calls)) if calls else kept
+        return Budget(services=self.services, spent=spent, total=total)
 
     def left(self, now: datetime) -> int:
         """Calls that may be made at once, the reserve included."""
-        return self.most - sum(calls for at, calls in self.spent if at > now - _WINDOW)
+        left, begin = self.most - self.total, now - _WINDOW
+        for at, calls in self.spent:
+            if at > begin:
+                break
+            left += calls
+        return left
 
     def until(self, now: datetime, calls: int) -> float:
         """Seconds until so many calls may be made."""

@@ -43,6 +43,8 @@ def take_tasks(
         known = dict(state.since)
         since = tuple((task.arn, known.get(task.arn, state.now)) for task in mine)
         state = evolve(state, tasks=snapshot.tasks, tasks_at=state.now, since=since)
+    if snapshot.stopped:
+        state = evolve(state, listed=len(snapshot.stopped))
     open_ = {task.arn for task in state.stopped if task.last_status != "STOPPED"}
     for task in (*snapshot.stopped, *snapshot.tasks):
         if f"stopped {task.arn}" in state.noted and task.arn not in open_:

@@ -16,6 +16,7 @@ from shipway.rollout.judge.state import (
     STATUS_RANK,
     TERMINAL,
     State,
+    is_newer,
     is_older,
     ours_in,
     seconds_since,
@@ -139,10 +140,12 @@ def _affordable(best: FetchPlan, state: State, left: int) -> FetchPlan:
 
 def _ending(state: State, glance: Snapshot) -> bool:
     """Whether this look can be the one that proves the end."""
-    mine = ours_in(state, glance)
+    mine, first = ours_in(state, glance), glance.primary
+    told = {"COMPLETED"} if state.rolling_back_since is not None else {"COMPLETED", "FAILED"}
     return (
         state.succeeded_since is not None
-        or (mine is not None and mine.rollout_state in {"COMPLETED", "FAILED"})
+        or (mine is not None and mine.rollout_state in told)
+        or (first is not None and is_newer(state, first))
         or _returned(state, glance)
         or _alone(state, glance, mine)
     )
@@ -195,13 +198,16 @@ def _dear(state: State, glance: Snapshot, now: datetime, *, ending: bool, rarer:
 def _every(state: State) -> float:
     described, service = state.described, state.service
     if state.rolling_back_since is not None or state.stop_asked_at is not None:
-        return _DESCRIBE["back"]
-    mine = state.deployment
+        return _DESCRIBE["near" if near(state) and not _told(state) else "back"]
     if near(state):
-        return _DESCRIBE["usual" if mine is not None and tells(mine) else "near"]
+        return _DESCRIBE["usual" if _told(state) else "near"]
     strategy = service.strategy if service is not None else None
     shifting = (strategy or (described and described.strategy) or "ROLLING") != "ROLLING"
     return _DESCRIBE["shifting" if shifting else "usual"]
+
+
+def _told(state: State) -> bool:
+    return state.deployment is not None and tells(state.deployment)
 
 
 def _states(glance: Snapshot) -> tuple[object, ...]:

@@ -39,6 +39,8 @@ _WINDOW = 12.0
 """Seconds around the end of a bake time in which it may come: its beginning was seen late."""
 _LISTING_EVERY = 20.0
 _SPARE = 3
+_TOGETHER, _TOGETHER_MOST = 2, 18
+"""Calls more that are kept for each further service: they may come to their end together."""
 _FIRST = 1.5
 _FIRST_FOR = 180.0
 """Seconds after the update in which a task that cannot even start shows it."""
@@ -90,20 +92,24 @@ def kept(state: State, budget: Budget) -> int:
         return 0
     if _undecided(state) and doubted(state, state.now):
         return cost(FetchPlan(tasks=True, targets=True), state) + 1
+    together = min(_TOGETHER * (budget.services - 1), _TOGETHER_MOST)
     evidence = cost(FetchPlan(tasks=True, stopped=True, targets=True), state)
     if _undecided(state) and due(state, state.now):
-        return evidence + _SPARE
+        return evidence + _SPARE + together
     if near(state):
-        return cost(FetchPlan(service_deployment="ours", tasks=True), state) + _SPARE
+        proof = cost(FetchPlan(service_deployment="ours", tasks=True), state)
+        return proof + _SPARE + together
     return budget.reserve + (evidence if state.announced is None else 0)
 
 
 def cost(plan: FetchPlan, state: State) -> int:
     """Calls beside DescribeServices: a page of a list and its description for each 100 tasks."""
-    service = state.service
-    count = sum(d.running + d.pending for d in service.deployments) if service is not None else 0
-    running = max(1, ceil(count / A_PAGE))
-    stopped = max(1, ceil(len(state.ends) / A_PAGE))
+    entries = state.service.deployments if state.service is not None else ()
+    live = sum(entry.running + entry.pending for entry in entries)
+    others = sum(entry.running for entry in entries if entry.id != state.deployment_id)
+    # The earlier tasks that are gone are listed among the stopped ones too.
+    ended = max(state.listed, len(state.ends)) + state.unread + max(0, state.desired - others)
+    running, stopped = max(1, ceil(live / A_PAGE)), max(1, ceil(ended / A_PAGE))
     return plan.calls - 1 + 2 * plan.tasks * (running - 1) + 2 * plan.stopped * (stopped - 1)
 
 

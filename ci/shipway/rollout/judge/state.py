@@ -113,6 +113,8 @@ class State:
     """The failure that is certain unless tasks of ours are healthy."""
     struck: datetime | None = None
     """When a failed task of ours was seen last."""
+    listed: int = 0
+    """Tasks in the last list of stopped ones, others' included."""
     unread: int = 0
     """Tasks of ours that stopped, by the counts, and were not seen among the stopped ones yet."""
     upset_at: datetime | None = None
