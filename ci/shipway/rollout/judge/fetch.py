@@ -11,7 +11,7 @@ from datetime import datetime
 from math import ceil, log2
 
 from shipway.rollout.judge.budget import Budget
-from shipway.rollout.judge.pace import A_PAGE, bake_ends, cost, doubted, kept, near, tells
+from shipway.rollout.judge.pace import A_PAGE, STOPS, bake_ends, cost, doubted, kept, near, tells
 from shipway.rollout.judge.state import (
     STATUS_RANK,
     TERMINAL,
@@ -35,7 +35,6 @@ _COUNTS_EVERY = 6.0
 _HEALTH_EVERY = 15.0
 _TOLD_EVERY = 8.0
 _SLOTS_FROM = 10.0
-_STOPS = 3
 _RARER = 0.25
 _LAST = 2
 """Calls that even evidence leaves, for looking on after it."""
@@ -54,7 +53,7 @@ def fetch(state: State, glance: Snapshot, now: datetime, budget: Budget = FULL) 
     if state.outcome is not None or not (glance.answered and glance.exists):
         return FetchPlan()
     # Some of the services may have to be stopped at the end of this look.
-    left = budget.left(now) - min(budget.services, _STOPS)
+    left = budget.left(now) - min(budget.services, STOPS)
     ending = _ending(state, glance)
     # What is only for show, or is likely to tell nothing new, is asked the more seldom the more
     # services share the calls and the fewer calls are left.
@@ -65,7 +64,7 @@ def fetch(state: State, glance: Snapshot, now: datetime, budget: Budget = FULL) 
     if _decides(state, glance, now):
         if state.verified and not wanted.newest:
             wanted = replace(wanted, service_deployment="", targets=wanted.tasks and wanted.targets)
-        return _affordable(wanted, state, left - _LAST)
+        return _affordable(wanted, state, left if wanted.tasks else left - _LAST)
     return _affordable(wanted, state, left - kept(state, budget))
 
 
@@ -86,16 +85,21 @@ def _wanted(
     fallen = upset(state, glance, mine) if mine is not None else 0
     undecided = open_ and state.announced is None
     doubtful = undecided and doubted(state, now)
+    # What proves it is read at once with what may complete it, now and then.
+    decisive = undecided and fallen > 0 and mine is not None and mine.running > 0
+    recent = state.tasks_at is not None and seconds_since(state.tasks_at, now) < _COUNTS_EVERY
+    both = decisive and not recent and due(state, now)
     unread = _unread(state, now, struck=fallen > 0, rarer=rarer)
-    stopped = open_ and (unread or _listing_due(state, now, mine))
+    # Where only the health of the others is in doubt, further stops prove nothing more.
+    stopped = open_ and not doubtful and (unread or _listing_due(state, now, mine))
     shown = open_ and _health_due(state, mine, now, rarer)
     return FetchPlan(
         service_deployment=arn,
         newest=newest,
         revisions=bool(arn) and (not state.verified or newest),
-        tasks=look and (proving or doubtful),
+        tasks=look and (proving or doubtful or both),
         stopped=gone or (look and stopped),
-        targets=state.sees_targets and (_returned(state, glance) or doubtful or shown),
+        targets=state.sees_targets and (_returned(state, glance) or doubtful or both or shown),
     )
 
 
@@ -129,12 +133,15 @@ def _affordable(best: FetchPlan, state: State, left: int) -> FetchPlan:
     plans = [best]
     if state.succeeded_since is None and best.service_deployment and not state.stopped:
         plans.append(replace(best, tasks=False))  # whether it is over comes before its proof
-    if best.tasks:
-        plans.append(replace(best, service_deployment="", newest=False, revisions=False))
-        plans.append(replace(plans[-1], targets=False))
-    plans.append(replace(best, tasks=False, targets=False))
-    plans.append(replace(plans[-1], service_deployment="", newest=False, revisions=False))
-    plans.append(replace(best, tasks=False, targets=False, stopped=False))
+    bare = replace(best, service_deployment="", newest=False, revisions=False)
+    if best.tasks and best.stopped:
+        plans.append(bare)  # else what stopped comes first: only after it the others matter
+    elif best.tasks:
+        plans += [bare, replace(bare, targets=False)]
+    fewer = replace(best, tasks=False, targets=False)
+    plans.append(fewer)
+    plans.append(replace(bare, tasks=False, targets=False))
+    plans.append(replace(fewer, stopped=False))
     return next((plan for plan in plans if cost(plan, state) <= left), FetchPlan())
 
 

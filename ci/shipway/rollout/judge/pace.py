@@ -41,11 +41,13 @@ _LISTING_EVERY = 20.0
 _SPARE = 3
 _TOGETHER, _TOGETHER_MOST = 2, 18
 """Calls more that are kept for each further service: they may come to their end together."""
-_FIRST = 1.5
+_FIRST = 1.2
 _FIRST_FOR = 180.0
 """Seconds after the update in which a task that cannot even start shows it."""
 _SCARCE = 5.0
 """Seconds between two looks where no call is left for what cannot decide anything yet."""
+STOPS = 3
+"""Service deployments that a look may have to stop at once."""
 A_PAGE = 100
 """Tasks that ListTasks names in one answer, and DescribeTasks takes."""
 FULL = Budget()
@@ -91,10 +93,10 @@ def kept(state: State, budget: Budget) -> int:
     if _proving(state):
         return 0
     if _undecided(state) and doubted(state, state.now):
-        return cost(FetchPlan(tasks=True, targets=True), state) + 1
+        return cost(FetchPlan(tasks=True, targets=True), state) + min(budget.services, STOPS)
     together = min(_TOGETHER * (budget.services - 1), _TOGETHER_MOST)
     evidence = cost(FetchPlan(tasks=True, stopped=True, targets=True), state)
-    if _undecided(state) and due(state, state.now):
+    if _undecided(state) and (due(state, state.now) or _first_outcome(state)):
         return evidence + _SPARE + together
     if near(state):
         proof = cost(FetchPlan(service_deployment="ours", tasks=True), state)
