@@ -92,7 +92,7 @@ def _wanted(
     unread = _unread(state, now, struck=fallen > 0, rarer=rarer)
     # Where only the health of the others is in doubt, further stops prove nothing more.
     stopped = open_ and not doubtful and (unread or _listing_due(state, now, mine))
-    shown = open_ and _health_due(state, mine, now, rarer)
+    shown = open_ and not due(state, now) and _health_due(state, mine, now, rarer)
     return FetchPlan(
         service_deployment=arn,
         newest=newest,
@@ -209,6 +209,8 @@ def _every(state: State) -> float:
     if near(state):
         return _DESCRIBE["usual" if _told(state) else "near"]
     strategy = service.strategy if service is not None else None
+    if due(state, state.now) and state.announced is None:
+        return _DESCRIBE["usual"]
     shifting = (strategy or (described and described.strategy) or "ROLLING") != "ROLLING"
     return _DESCRIBE["shifting" if shifting else "usual"]
 

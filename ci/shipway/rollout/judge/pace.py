@@ -48,6 +48,10 @@ _SCARCE = 5.0
 """Seconds between two looks where no call is left for what cannot decide anything yet."""
 STOPS = 3
 """Service deployments that a look may have to stop at once."""
+_SCARCE_DUE = 2.0
+_PLENTY = 24
+_PLENTIFUL = 0.8
+"""Seconds between two looks where evidence is due and so many calls are left."""
 A_PAGE = 100
 """Tasks that ListTasks names in one answer, and DescribeTasks takes."""
 FULL = Budget()
@@ -80,7 +84,10 @@ def next_look(state: State, now: datetime, budget: Budget = FULL) -> float:
     state = moved_to(state, now)
     wait = _worth(state)
     if not _proving(state):
-        wait = max(wait, min(_SCARCE, budget.until(state.now, 1 + kept(state, budget))))
+        if wait in {_FIRST, _NEAR} and _undecided(state) and budget.left(state.now) >= _PLENTY:
+            wait = _PLENTIFUL
+        scarce = _SCARCE_DUE if _undecided(state) and due(state, state.now) else _SCARCE
+        wait = max(wait, min(scarce, budget.until(state.now, 1 + kept(state, budget))))
     wait = min(wait, max(_EAGER, _deadline(state)))
     return max(wait, budget.until(state.now, 2))
 
