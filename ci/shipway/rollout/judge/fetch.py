@@ -130,7 +130,9 @@ def _affordable(best: FetchPlan, state: State, left: int) -> FetchPlan:
 
     ECS remembers a stopped task for an hour, so that it can be asked for at a later look.
     """
-    plans = [best]
+    if cost(best, state) <= left:
+        return best
+    plans = []
     if state.succeeded_since is None and best.service_deployment and not state.stopped:
         plans.append(replace(best, tasks=False))  # whether it is over comes before its proof
     bare = replace(best, service_deployment="", newest=False, revisions=False)
