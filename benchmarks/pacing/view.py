@@ -74,9 +74,7 @@ class View:
             task_definition=_DEFINITIONS[world.rolling_back == inf],
             desired=script.desired,
             deployments=self._deployments(),
-            events=tuple(
-                _event(second, text) for second, text in world.events
-            ),
+            events=tuple(_event(second, text) for second, text in world.events),
             current_service_deployment=self._current(),
             breaker_enabled=script.breaker.enabled,
             breaker_rollback=script.breaker.rollback,

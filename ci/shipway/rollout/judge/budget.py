@@ -8,10 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 CALLS_A_MINUTE = 60
 FURTHER = 2
 """Calls a minute that each service after the first may add."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks that are the least, however many calls were spent."""
+_FREE_AGAIN = 8
+_MARGIN = 2
 _RESERVE = 8
 _WINDOW = timedelta(seconds=60)
 
@@ -57,6 +62,11 @@ class Budget:
                 break
             left += calls
         return left
+
+    def looks_on(self, now: datetime) -> int:
+        """Looks, a call each, that bridge the time until calls are free again."""
+        bridge = self.until(now, self.left(now) + _FREE_AGAIN)
+        return ceil(bridge / LOOK_EVERY) + _MARGIN
 
     def until(self, now: datetime, calls: int) -> float:
         """Seconds until so many calls may be made."""

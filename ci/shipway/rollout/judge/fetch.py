@@ -11,7 +11,17 @@ from datetime import datetime
 from math import ceil, log2
 
 from shipway.rollout.judge.budget import Budget
-from shipway.rollout.judge.pace import A_PAGE, STOPS, bake_ends, cost, doubted, kept, near, tells
+from shipway.rollout.judge.pace import (
+    A_PAGE,
+    PLENTY,
+    STOPS,
+    bake_ends,
+    cost,
+    doubted,
+    kept,
+    near,
+    tells,
+)
 from shipway.rollout.judge.state import (
     STATUS_RANK,
     TERMINAL,
@@ -31,7 +41,7 @@ _RETRY = 4.0
 _RETRY_LATER = 20.0
 _ALONE_FOR = 8.0
 _DESCRIBE = {"near": 0.0, "back": 4.0, "shifting": 5.0, "usual": 20.0}
-_COUNTS_EVERY = 6.0
+_COUNTS_EVERY = 4.0
 _HEALTH_EVERY = 15.0
 _TOLD_EVERY = 8.0
 _SLOTS_FROM = 10.0
@@ -62,9 +72,11 @@ def fetch(state: State, glance: Snapshot, now: datetime, budget: Budget = FULL) 
     if ending:
         return _affordable(wanted, state, left)
     if _decides(state, glance, now):
-        if state.verified and not wanted.newest:
+        if state.verified and not wanted.newest and left < PLENTY:
             wanted = replace(wanted, service_deployment="", targets=wanted.tasks and wanted.targets)
-        return _affordable(wanted, state, left if wanted.tasks else left - _LAST)
+        # The looks until as many calls are free again: however much moves, none is far off.
+        on = budget.looks_on(now)
+        return _affordable(wanted, state, left - max(on, 0 if wanted.tasks else _LAST))
     return _affordable(wanted, state, left - kept(state, budget))
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from math import ceil
 
-from shipway.rollout.judge.budget import Budget
+from shipway.rollout.judge.budget import LOOK_EVERY, Budget
 from shipway.rollout.judge.state import (
     ROLLING_BACK,
     State,
@@ -44,14 +44,12 @@ _TOGETHER, _TOGETHER_MOST = 2, 18
 _FIRST = 1.2
 _FIRST_FOR = 180.0
 """Seconds after the update in which a task that cannot even start shows it."""
-_SCARCE = 5.0
-"""Seconds between two looks where no call is left for what cannot decide anything yet."""
-STOPS = 3
-"""Service deployments that a look may have to stop at once."""
 _SCARCE_DUE = 2.0
-_PLENTY = 24
+PLENTY = 24
 _PLENTIFUL = 0.8
 """Seconds between two looks where evidence is due and so many calls are left."""
+STOPS = 3
+"""Service deployments that a look may have to stop at once."""
 A_PAGE = 100
 """Tasks that ListTasks names in one answer, and DescribeTasks takes."""
 FULL = Budget()
@@ -84,12 +82,21 @@ def next_look(state: State, now: datetime, budget: Budget = FULL) -> float:
     state = moved_to(state, now)
     wait = _worth(state)
     if not _proving(state):
-        if wait in {_FIRST, _NEAR} and _undecided(state) and budget.left(state.now) >= _PLENTY:
+        if wait in {_FIRST, _NEAR} and _undecided(state) and budget.left(state.now) >= PLENTY:
             wait = _PLENTIFUL
-        scarce = _SCARCE_DUE if _undecided(state) and due(state, state.now) else _SCARCE
-        wait = max(wait, min(scarce, budget.until(state.now, 1 + kept(state, budget))))
+        wait = max(
+            wait, min(_scarce(state, budget), budget.until(state.now, 1 + kept(state, budget)))
+        )
     wait = min(wait, max(_EAGER, _deadline(state)))
     return max(wait, budget.until(state.now, 2))
+
+
+def _scarce(state: State, budget: Budget) -> float:
+    """Seconds after which a look is taken though none of the calls it takes are to spare."""
+    if not (_undecided(state) and due(state, state.now)):
+        return LOOK_EVERY
+    bridged = budget.left(state.now) > budget.looks_on(state.now) + 1
+    return _SCARCE_DUE if bridged else LOOK_EVERY
 
 
 def kept(state: State, budget: Budget) -> int:
@@ -143,13 +150,7 @@ def _worth(state: State) -> float:  # noqa: PLR0911 - one return for each reason
         since = seconds_since(state.succeeded_since or state.returned_since, state.now)
         paces = ((_AT_ONCE, _AT_ONCE), (_NEAR, _EAGER), (_PROOF_COMES, _USUAL))
         return next((pause for until, pause in paces if since < until), _PROOF_LATE)
-    # What never comes up is known at once, and so is a roll-back that has nothing to start again.
-    if seconds_since(state.started, state.now) < _NEAR:
-        return _EAGER
-    if (
-        state.stop_asked_at is not None
-        and seconds_since(state.stop_asked_at, state.now) < _EAGER_FOR
-    ):
+    if _eager(state):
         return _EAGER
     if _undecided(state) and doubted(state, state.now):
         return _AT_ONCE if state.struck == state.now else _EAGER
@@ -164,6 +165,13 @@ def _worth(state: State) -> float:  # noqa: PLR0911 - one return for each reason
     if state.unplaced_since is not None:
         return _QUIET
     return _FIRST if _first_outcome(state) else _USUAL
+
+
+def _eager(state: State) -> bool:
+    """What never comes up is known at once, and a roll-back that has nothing to start again."""
+    asked = state.stop_asked_at
+    soon = asked is not None and seconds_since(asked, state.now) < _EAGER_FOR
+    return soon or seconds_since(state.started, state.now) < _NEAR
 
 
 def _undecided(state: State) -> bool:

@@ -87,6 +87,7 @@ class State:
     deployment: Deployment | None = None
     seen: bool = False
     gone_looks: int = 0
+    gone_since: datetime | None = None
     missing_looks: int = 0
     events: frozenset[str] = frozenset()
     baseline: bool = False

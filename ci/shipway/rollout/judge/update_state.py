@@ -172,9 +172,10 @@ def _deployment(state: State, snapshot: Snapshot, events: list[RolloutEvent]) ->
                 )
             )
             state = evolve(state, noted=state.noted | {"waiting"})
-        return evolve(state, gone_looks=state.gone_looks + 1 if state.seen else 0)
+        looks = state.gone_looks + 1 if state.seen else 0
+        return evolve(state, gone_looks=looks, gone_since=state.gone_since or state.now)
     failed = state.failed or mine.rollout_state == "FAILED"
-    return evolve(state, deployment=mine, seen=True, gone_looks=0, failed=failed)
+    return evolve(state, deployment=mine, seen=True, gone_looks=0, gone_since=None, failed=failed)
 
 
 def _described(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> State:

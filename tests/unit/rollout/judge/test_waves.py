@@ -80,6 +80,6 @@ def test_long_after_the_failure_it_is_a_later_one_unless_only_replacements_count
 
 
 def test_an_end_before_its_launch_is_no_wave_after_itself() -> None:
-    """Where ECS shows no end yet, the look before is taken for it: that may be before the launch."""
+    """Where ECS shows no end yet the look before is taken for it, maybe before the launch."""
     assert counted((10.0, 5.0)) == 1
     assert counted((10.0, 5.0), (11.0, 5.0)) == 2
