@@ -204,7 +204,8 @@ class View:
         """Tasks that run and tasks that stopped: the same ones until something happens."""
         version, now = self.world.version, self.world.now
         if self._lists is None or self._lists[0] != version:
-            running, stopped = [], []
+            running: list[Task] = []
+            stopped: list[Task] = []
             for task in (*self.world.tasks, *self.world.earlier):
                 shown = stopped if self._end(task) <= now else running
                 shown.append(self._task(task, now))

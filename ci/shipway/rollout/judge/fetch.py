@@ -44,7 +44,7 @@ _DESCRIBE = {"near": 0.0, "back": 4.0, "shifting": 5.0, "usual": 20.0}
 _COUNTS_EVERY = 4.0
 _HEALTH_EVERY = 15.0
 _TOLD_EVERY = 8.0
-_SLOTS_FROM = 10.0
+_SLOTS_FROM = 5.0
 _RARER = 0.25
 _LAST = 2
 """Calls that even evidence leaves, for looking on after it."""

@@ -84,9 +84,8 @@ def next_look(state: State, now: datetime, budget: Budget = FULL) -> float:
     if not _proving(state):
         if wait in {_FIRST, _NEAR} and _undecided(state) and budget.left(state.now) >= PLENTY:
             wait = _PLENTIFUL
-        wait = max(
-            wait, min(_scarce(state, budget), budget.until(state.now, 1 + kept(state, budget)))
-        )
+        keep = max(kept(state, budget), budget.looks_on(state.now))
+        wait = max(wait, min(_scarce(state, budget), budget.until(state.now, 1 + keep)))
     wait = min(wait, max(_EAGER, _deadline(state)))
     return max(wait, budget.until(state.now, 2))
 
