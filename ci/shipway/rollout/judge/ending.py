@@ -155,7 +155,11 @@ def returned(state: State, snapshot: Snapshot) -> Ended:
 def initiator(state: State) -> str:  # noqa: PLR0911 - one return for each who
     """Who began the roll-back: alarm, us, interrupt, breaker, hook, person, or empty."""
     sd = state.described
+    mine = state.deployment
     reason = f"{sd.rollback_reason} {sd.status_reason}".lower() if sd is not None else ""
+    if sd is None and mine is not None:
+        # All that an account without service deployments is told.
+        reason = mine.rollout_state_reason.lower()
     if sd is not None and (sd.alarm_status == "TRIGGERED" or "alarm" in reason):
         return "alarm"
     by_breaker = sd is not None and sd.breaker_status == "TRIGGERED"

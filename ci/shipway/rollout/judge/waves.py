@@ -17,6 +17,11 @@ _SURELY_LATER = timedelta(seconds=10)
 """A task created so long after a failure was not launched together with what failed, though ECS is
 not done launching: where ``maximumPercent`` allows few at once."""
 
+_SOONER, _LATER = 0.6, 1.6
+"""By so much the life of one task may differ from that of another that fails alike."""
+_SEEN_LATE = 2.0
+_GRACE = 10.0
+
 
 def waves(state: State, tasks: Sequence[Task], *, replacements: bool = False) -> int:
     """How many launches, each after the failure of the one before, ``tasks`` failed in.
@@ -60,6 +65,18 @@ def _dated(tasks: Sequence[Task]) -> list[tuple[str, datetime]]:
     """ARN and launch of those whose launch ECS dates."""
     launches = ((task.arn, task.created_at or task.started_at) for task in tasks)
     return [(arn, created) for arn, created in launches if created is not None]
+
+
+def due(state: State, now: datetime) -> bool:
+    """Whether what replacements do may show at any moment, as soon as those before them failed.
+
+    A program that fails by itself fails about as long after its launch as it did before.
+    """
+    if not state.relaunches or not state.stopped:
+        return False
+    soonest, latest = state.lives or (0.0, 0.0)
+    ages = [(now - launched).total_seconds() for launched in state.relaunches]
+    return any(_SOONER * soonest - _SEEN_LATE <= age <= _LATER * latest + _GRACE for age in ages)
 
 
 def lived(state: State, tasks: Sequence[Task]) -> float:
