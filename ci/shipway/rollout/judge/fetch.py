@@ -40,7 +40,7 @@ _UNREAD_FOR = 15.0
 _RETRY = 4.0
 _RETRY_LATER = 20.0
 _ALONE_FOR = 8.0
-_DESCRIBE = {"near": 0.0, "back": 4.0, "shifting": 5.0, "usual": 20.0}
+_DESCRIBE = {"near": 0.0, "back": 4.0, "shifting": 5.0, "usual": 6.0, "scarce": 20.0}
 _COUNTS_EVERY = 4.0
 _HEALTH_EVERY = 15.0
 _TOLD_EVERY = 8.0
@@ -68,7 +68,8 @@ def fetch(state: State, glance: Snapshot, now: datetime, budget: Budget = FULL) 
     # What is only for show, or is likely to tell nothing new, is asked the more seldom the more
     # services share the calls and the fewer calls are left.
     rarer = (1 + _RARER * (budget.services - 1)) * (1 if left >= kept(state, budget) else 2)
-    wanted = _wanted(state, glance, now, ending=ending, rarer=rarer)
+    usual = "usual" if left >= PLENTY else "scarce"
+    wanted = _wanted(state, glance, now, ending=ending, rarer=rarer, usual=usual)
     if ending:
         return _affordable(wanted, state, left)
     if _decides(state, glance, now):
@@ -81,14 +82,17 @@ def fetch(state: State, glance: Snapshot, now: datetime, budget: Budget = FULL) 
 
 
 def _wanted(
-    state: State, glance: Snapshot, now: datetime, *, ending: bool, rarer: float
+    state: State, glance: Snapshot, now: datetime, *, ending: bool, rarer: float, usual: str
 ) -> FetchPlan:
     mine = ours_in(state, glance)
     proving = state.succeeded_since is not None or _completes(state, mine)
     current = glance.current_service_deployment
     known = {None, state.service_deployment, state.target.replaced_service_deployment}
     newest = bool(state.describes and state.service_deployment and current not in known)
-    dear = newest or (state.describes and _dear(state, glance, now, ending=ending, rarer=rarer))
+    dear = newest or (
+        state.describes
+        and _dear(state, glance, now, ending=ending, every=rarer * _every(state, usual))
+    )
     arn = _to_describe(state, glance) if dear else ""
     look = state.lists_tasks and mine is not None
     # Ours failed, was rolled back and left between two looks: why is still to be found out.
@@ -196,7 +200,7 @@ def _returned(state: State, glance: Snapshot) -> bool:
     return finished and back.running >= back.desired
 
 
-def _dear(state: State, glance: Snapshot, now: datetime, *, ending: bool, rarer: float) -> bool:
+def _dear(state: State, glance: Snapshot, now: datetime, *, ending: bool, every: float) -> bool:
     """Whether our service deployment is worth describing again."""
     described, service = state.described, state.service
     if described is None or not state.verified or service is None:
@@ -212,21 +216,20 @@ def _dear(state: State, glance: Snapshot, now: datetime, *, ending: bool, rarer:
         return True
     if state.paused is not None or bake_ends(state, now):
         return True
-    every = min(_COUNTS_EVERY, _every(state)) if changed else _every(state)
-    return since >= every * rarer
+    return since >= (min(_COUNTS_EVERY, every) if changed else every)
 
 
-def _every(state: State) -> float:
+def _every(state: State, usual: str) -> float:
     described, service = state.described, state.service
     if state.rolling_back_since is not None or state.stop_asked_at is not None:
         return _DESCRIBE["near" if near(state) and not _told(state) else "back"]
     if near(state):
-        return _DESCRIBE["usual" if _told(state) else "near"]
+        return _DESCRIBE[usual if _told(state) else "near"]
     strategy = service.strategy if service is not None else None
     if due(state, state.now) and state.announced is None:
-        return _DESCRIBE["usual"]
+        return _DESCRIBE[usual]
     shifting = (strategy or (described and described.strategy) or "ROLLING") != "ROLLING"
-    return _DESCRIBE["shifting" if shifting else "usual"]
+    return _DESCRIBE["shifting" if shifting else usual]
 
 
 def _told(state: State) -> bool:

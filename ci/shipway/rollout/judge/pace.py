@@ -12,6 +12,7 @@ from math import ceil
 
 from shipway.rollout.judge.budget import LOOK_EVERY, Budget
 from shipway.rollout.judge.state import (
+    PROOF_PATIENCE,
     ROLLING_BACK,
     State,
     seconds_since,
@@ -30,6 +31,7 @@ _AT_ONCE = 0.05
 _EAGER_FOR = 2.0
 _PROOF_COMES = 6.0
 _PROOF_LATE = 4.0
+_PROOF_RARE = 8.0
 _PROVING_FOR = 130.0
 _BACK_OFF_MOST = 4.0
 _BACK_OFF_NEAR = 2.0
@@ -84,18 +86,41 @@ def next_look(state: State, now: datetime, budget: Budget = FULL) -> float:
     if not _proving(state):
         if wait in {_FIRST, _NEAR} and _undecided(state) and budget.left(state.now) >= PLENTY:
             wait = _PLENTIFUL
-        keep = max(kept(state, budget), budget.looks_on(state.now))
-        wait = max(wait, min(_scarce(state, budget), budget.until(state.now, 1 + keep)))
+        paid = budget.until(state.now, 1 + _keep(state, budget))
+        wait = max(wait, min(_scarce(state, budget), paid))
+    else:
+        wait = max(wait, _spread(state, budget))
     wait = min(wait, max(_EAGER, _deadline(state)))
     return max(wait, budget.until(state.now, 2))
+
+
+def _spread(state: State, budget: Budget) -> float:
+    """Seconds between looks at a proof that does not come, so that calls last for the last one."""
+    since = seconds_since(state.succeeded_since, state.now)
+    if state.succeeded_since is None or since < _PROOF_COMES:
+        return 0.0
+    look = 1 + cost(FetchPlan(tasks=True), state)
+    return min(_deadline(state) / max(1, budget.left(state.now) // look), _PROOF_RARE)
 
 
 def _scarce(state: State, budget: Budget) -> float:
     """Seconds after which a look is taken though none of the calls it takes are to spare."""
     if not (_undecided(state) and due(state, state.now)):
         return LOOK_EVERY
-    bridged = budget.left(state.now) > budget.looks_on(state.now) + 1
+    bridged = budget.left(state.now) > budget.looks_on(state.now) + _evidence(state) + 1
     return _SCARCE_DUE if bridged else LOOK_EVERY
+
+
+def _keep(state: State, budget: Budget) -> int:
+    """Calls that the next look leaves: to look on, and to read what it may show."""
+    on = budget.looks_on(state.now)
+    if _undecided(state) and (due(state, state.now) or near(state)):
+        on += _evidence(state) + min(budget.services, STOPS)
+    return max(kept(state, budget), on)
+
+
+def _evidence(state: State) -> int:
+    return cost(FetchPlan(tasks=True, stopped=True, targets=True), state)
 
 
 def kept(state: State, budget: Budget) -> int:
@@ -108,7 +133,7 @@ def kept(state: State, budget: Budget) -> int:
     if _undecided(state) and doubted(state, state.now):
         return cost(FetchPlan(tasks=True, targets=True), state) + min(budget.services, STOPS)
     together = min(_TOGETHER * (budget.services - 1), _TOGETHER_MOST)
-    evidence = cost(FetchPlan(tasks=True, stopped=True, targets=True), state)
+    evidence = _evidence(state)
     if _undecided(state) and (due(state, state.now) or _first_outcome(state)):
         return evidence + _SPARE + together
     if near(state):
@@ -131,6 +156,8 @@ def cost(plan: FetchPlan, state: State) -> int:
 def _deadline(state: State) -> float:
     """Seconds to the next moment at which time alone decides."""
     moments = [state.policy.timeout - state.elapsed]
+    if state.succeeded_since is not None:
+        moments.append(PROOF_PATIENCE - seconds_since(state.succeeded_since, state.now))
     if state.paused is not None and state.paused.expires_at is not None:
         expires = state.paused.expires_at - state.skew
         moments.append((expires - state.now).total_seconds())

@@ -49,6 +49,8 @@ STAGES = (
 ROLLOUT_STATES = frozenset({"COMPLETED", "FAILED", "IN_PROGRESS"})
 MONITOR_STATES = frozenset({"TRIGGERED", "MONITORING", "MONITORING_COMPLETE", "DISABLED"})
 HOOK_STATES = frozenset({"AWAITING_ACTION", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT"})
+PROOF_PATIENCE = 30.0
+"""Seconds that a success may wait for the tasks that prove it: reads may be stale."""
 STRATEGIES = frozenset({"ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"})
 CONTROLLERS = frozenset({"ECS", "CODE_DEPLOY", "EXTERNAL"})
 
