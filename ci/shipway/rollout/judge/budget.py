@@ -16,7 +16,7 @@ FURTHER = 2
 LOOK_EVERY = 5.0
 """Seconds between two looks that are the least, however many calls were spent."""
 _FREE_AGAIN = 8
-_MARGIN = 2
+MARGIN = 2
 _RESERVE = 8
 _WINDOW = timedelta(seconds=60)
 
@@ -66,7 +66,7 @@ class Budget:
     def looks_on(self, now: datetime) -> int:
         """Looks, a call each, that bridge the time until calls are free again."""
         bridge = self.until(now, self.left(now) + _FREE_AGAIN)
-        return ceil(bridge / LOOK_EVERY) + _MARGIN
+        return ceil(bridge / LOOK_EVERY) + MARGIN
 
     def until(self, now: datetime, calls: int) -> float:
         """Seconds until so many calls may be made."""

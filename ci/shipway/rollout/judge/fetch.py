@@ -10,10 +10,11 @@ from dataclasses import replace
 from datetime import datetime
 from math import ceil, log2
 
-from shipway.rollout.judge.budget import Budget
+from shipway.rollout.judge.budget import MARGIN, Budget
 from shipway.rollout.judge.pace import (
     A_PAGE,
     PLENTY,
+    SPARE,
     STOPS,
     bake_ends,
     cost,
@@ -76,9 +77,12 @@ def fetch(state: State, glance: Snapshot, now: datetime, budget: Budget = FULL) 
         if state.verified and not wanted.newest and left < PLENTY:
             wanted = replace(wanted, service_deployment="", targets=wanted.tasks and wanted.targets)
         # The looks until as many calls are free again: however much moves, none is far off.
-        on = budget.looks_on(now)
-        return _affordable(wanted, state, left - max(on, 0 if wanted.tasks else _LAST))
-    return _affordable(wanted, state, left - kept(state, budget))
+        bridge = budget.looks_on(now) - (MARGIN if wanted.tasks else 0)
+        return _affordable(wanted, state, left - max(bridge, 0 if wanted.tasks else _LAST))
+    keep = kept(state, budget)
+    if near(state) and cost(wanted, state) == 1:
+        keep -= SPARE  # it may be the end itself
+    return _affordable(wanted, state, left - keep)
 
 
 def _wanted(

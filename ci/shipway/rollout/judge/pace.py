@@ -25,6 +25,7 @@ from shipway.rollout.snapshot import Deployment
 _USUAL = 2.0
 _QUIET = 4.0
 _NEAR = 1.0
+_DUE = 1.3
 _PAUSED = 10.0
 _EAGER = 0.5
 _AT_ONCE = 0.05
@@ -40,10 +41,11 @@ _ALONE_FOR = 8.0
 _WINDOW = 12.0
 """Seconds around the end of a bake time in which it may come: its beginning was seen late."""
 _LISTING_EVERY = 20.0
-_SPARE = 3
+SPARE = 3
+_PROOF = 4
 _TOGETHER, _TOGETHER_MOST = 2, 18
 """Calls more that are kept for each further service: they may come to their end together."""
-_FIRST = 1.2
+_FIRST = 1.4
 _FIRST_FOR = 180.0
 """Seconds after the update in which a task that cannot even start shows it."""
 _SCARCE_DUE = 2.0
@@ -84,7 +86,7 @@ def next_look(state: State, now: datetime, budget: Budget = FULL) -> float:
     state = moved_to(state, now)
     wait = _worth(state)
     if not _proving(state):
-        if wait in {_FIRST, _NEAR} and _undecided(state) and budget.left(state.now) >= PLENTY:
+        if wait in {_NEAR, _DUE} and _undecided(state) and budget.left(state.now) >= PLENTY:
             wait = _PLENTIFUL
         paid = budget.until(state.now, 1 + _keep(state, budget))
         wait = max(wait, min(_scarce(state, budget), paid))
@@ -105,16 +107,18 @@ def _spread(state: State, budget: Budget) -> float:
 
 def _scarce(state: State, budget: Budget) -> float:
     """Seconds after which a look is taken though none of the calls it takes are to spare."""
-    if not (_undecided(state) and due(state, state.now)):
+    if not ((_undecided(state) and due(state, state.now)) or near(state)):
         return LOOK_EVERY
-    bridged = budget.left(state.now) > budget.looks_on(state.now) + _evidence(state) + 1
+    bridged = budget.left(state.now) > budget.looks_on(state.now) + _PROOF
     return _SCARCE_DUE if bridged else LOOK_EVERY
 
 
 def _keep(state: State, budget: Budget) -> int:
     """Calls that the next look leaves: to look on, and to read what it may show."""
+    if _undecided(state) and doubted(state, state.now):
+        return kept(state, budget)
     on = budget.looks_on(state.now)
-    if _undecided(state) and (due(state, state.now) or near(state)):
+    if _undecided(state):
         on += _evidence(state) + min(budget.services, STOPS)
     return max(kept(state, budget), on)
 
@@ -135,10 +139,10 @@ def kept(state: State, budget: Budget) -> int:
     together = min(_TOGETHER * (budget.services - 1), _TOGETHER_MOST)
     evidence = _evidence(state)
     if _undecided(state) and (due(state, state.now) or _first_outcome(state)):
-        return evidence + _SPARE + together
+        return evidence + SPARE + together
     if near(state):
         proof = cost(FetchPlan(service_deployment="ours", tasks=True), state)
-        return proof + _SPARE + together
+        return proof + SPARE + together
     return budget.reserve + (evidence if state.announced is None else 0)
 
 
@@ -185,7 +189,7 @@ def _worth(state: State) -> float:  # noqa: PLR0911 - one return for each reason
     if close and state.deployment is not None and not tells(state.deployment):
         return _NEAR if seconds_since(state.changed, state.now) < _ALONE_FOR else _USUAL
     if _undecided(state) and due(state, state.now):
-        return _NEAR
+        return _DUE
     if close or (state.unread and seconds_since(state.upset_at, state.now) < _EAGER_FOR):
         return _NEAR
     if state.unplaced_since is not None:
