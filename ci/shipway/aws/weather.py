@@ -82,7 +82,7 @@ class Weather:
             return None
         now = self._seconds()
         context: dict[str, Any] = (request_dict or {}).get("context", {})
-        waited = now - context.setdefault("shipway-since", now)
+        waited = now - float(context.setdefault("shipway-since", now))
         pause = min(_LONGEST, max(_SHORTEST, waited))
         if waited + pause > patience:
             return None

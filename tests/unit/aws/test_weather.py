@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
+from shipway.aws import task_definition as definitions
 from shipway.aws.ecr import EcrRepository
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.session import Session
@@ -93,9 +94,8 @@ def sky(monkeypatch: pytest.MonkeyPatch) -> Sky:
 
 
 def register(session: Session) -> str:
-    return AwsEcs(session).register(
-        TaskDefinition(family="shop", containers=(ContainerDefinition(name="web"),))
-    )
+    described = {"family": "shop", "containerDefinitions": [{"name": "web", "image": "shop:1"}]}
+    return AwsEcs(session).register(definitions.read({"taskDefinition": described}))
 
 
 def update(session: Session) -> str:
