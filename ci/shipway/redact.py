@@ -8,9 +8,13 @@ looks secret, and tokens that are known by their shape.
 from __future__ import annotations
 
 import base64
+import binascii
+import html
+import json
 import re
-from collections.abc import Iterable, Sequence
-from urllib.parse import quote, urlsplit
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
 HIDDEN = "***"
 """What stands where a secret was."""
@@ -50,7 +54,10 @@ _SECRET_WORDS = frozenset(
     }
 )
 _NOT_SECRET_VALUES = frozenset({"", "true", "false", "yes", "no", "on", "off", "none", "null"})
-_SHORT = 4
+_SHORT = 8
+"""A value of fewer characters occurs in ordinary words: it is hidden only as a whole word."""
+_LINE = 8
+"""A line of a longer secret counts from so many characters on: "}" alone gives nothing away."""
 
 _BLOCK = re.compile(
     r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY.*?(?:-----END [A-Z0-9 ]*PRIVATE KEY[A-Z ]*-----|\Z)",
@@ -64,6 +71,9 @@ _SHAPES = re.compile(
     r"|\beyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"  # a JWT: base64url of {"
 )
 _IN_URL = re.compile(r"(?P<head>\b[a-zA-Z][\w+.-]*://[^\s/:@'\"]*):(?P<password>[^\s/@'\"]+)@")
+# base64, of either alphabet: what a secret may be part of, such as USER:PASSWORD.
+_CODED = re.compile(r"(?<![\w+/=-])[\w+/-]{12,}={0,2}")
+_IN_QUERY = re.compile(r"(?P<head>[?&](?P<name>[\w.~%-]{1,80})=)(?P<value>[^&\s#\"'<>]+)")
 _BEARER = re.compile(r"(?P<head>\b(?:Bearer|Basic)\s+)[\w.~+/=-]{8,}", re.IGNORECASE)
 # In prose a colon follows many words ("KeyError: 'X'", "registry auth: …", an ARN's parts), so
 # only a name that ends like a secret's counts there; an equals sign is an assignment.
@@ -88,16 +98,15 @@ def looks_secret(name: str) -> bool:
 def secret_values(variables: Iterable[tuple[str, str]]) -> frozenset[str]:
     """Values of variables that must never be shown.
 
-    Those are values whose names look secret, and the password in any value that is a URL.
+    Those are values whose names look secret, and in any value that is a URL its password and what
+    its query gives to names that look secret.
 
     Args:
         variables: Names and values.
     """
     secrets: set[str] = set()
     for name, value in variables:
-        password = _password(value)
-        if password:
-            secrets.add(password)
+        secrets.update(_in_url(value))
         if looks_secret(name) and value.lower() not in _NOT_SECRET_VALUES:
             secrets.add(value)
     return frozenset(secrets)
@@ -108,16 +117,22 @@ def redact(text: str, secrets: Iterable[str] = (), *, assignments: bool = True) 
 
     Args:
         text: Anything that is about to be shown or recorded.
-        secrets: Values known to be secret. One shorter than four characters is hidden only where
-            it stands alone, as it would tear other words apart.
+        secrets: Values known to be secret, each in every form in which programs print it: as it
+            is, each of its lines, escaped for a URL, JSON, Python or HTML, and in base64, alone
+            or as a part. One shorter than eight characters is hidden only as a whole word, as it
+            would tear other words apart.
         assignments: Whether ``NAME=value`` is hidden where the name looks secret. In our own words
             a colon may follow such a name without any secret behind it.
     """
     text = _BLOCK.sub(HIDDEN, text)
-    for value in sorted(set(secrets) - {""}, key=len, reverse=True):
+    known = sorted(set(secrets) - {""}, key=len, reverse=True)
+    for value in known:
         text = _without(text, value)
+    if known:
+        text = _CODED.sub(lambda match: _decoded(match, known), text)
     text = _SHAPES.sub(HIDDEN, text)
     text = _IN_URL.sub(rf"\g<head>:{HIDDEN}@", text)
+    text = _IN_QUERY.sub(_query, text)
     text = _BEARER.sub(rf"\g<head>{HIDDEN}", text)
     return _ASSIGNED.sub(_assigned, text) if assignments else text
 
@@ -139,10 +154,57 @@ def redact_lines(lines: Sequence[str], secrets: Iterable[str] = ()) -> tuple[str
 def _without(text: str, value: str) -> str:
     if len(value) < _SHORT:
         return re.sub(rf"(?<!\w){re.escape(value)}(?!\w)", lambda _: HIDDEN, text)
-    encoded = base64.b64encode(value.encode()).decode()
-    for form in (value, quote(value, safe=""), encoded, encoded.rstrip("=")):
+    for form in _forms(value):
         text = text.replace(form, HIDDEN)
     return text
+
+
+@lru_cache(maxsize=4096)
+def _forms(value: str) -> tuple[str, ...]:
+    """How programs print a value, the longest first."""
+    forms = {form for part in _parts(value) for form in _spellings(part)}
+    return tuple(sorted(forms, key=len, reverse=True))
+
+
+def _parts(value: str) -> Iterator[str]:
+    yield value
+    lines = [line.strip() for line in value.splitlines()]
+    if len(lines) > 1:
+        yield from (line for line in lines if len(line) >= _LINE)
+
+
+def _spellings(text: str) -> Iterator[str]:
+    raw = text.encode("utf-8", "surrogatepass")
+    yield text
+    yield quote(raw, safe="")
+    yield quote_plus(raw)
+    yield json.dumps(text)[1:-1]
+    yield json.dumps(text, ensure_ascii=False)[1:-1]
+    yield repr(text)[1:-1]
+    yield html.escape(text)
+    for coded in (base64.b64encode(raw).decode(), base64.urlsafe_b64encode(raw).decode()):
+        yield coded
+        yield coded.rstrip("=")
+
+
+def _decoded(match: re.Match[str], known: Sequence[str]) -> str:
+    """The text again, or ``***`` where it is base64 of something with a secret in it."""
+    text = match[0].rstrip("=").translate(str.maketrans("-_", "+/"))
+    try:
+        raw = base64.b64decode(f"{text}{'=' * (-len(text) % 4)}", validate=True)
+    except (ValueError, binascii.Error):
+        return match[0]
+    secret = any(
+        part.encode("utf-8", "surrogatepass") in raw
+        for value in known
+        if len(value) >= _SHORT
+        for part in _parts(value)
+    )
+    return HIDDEN if secret else match[0]
+
+
+def _query(match: re.Match[str]) -> str:
+    return f"{match['head']}{HIDDEN}" if looks_secret(match["name"]) else match[0]
 
 
 def _assigned(match: re.Match[str]) -> str:
@@ -155,10 +217,14 @@ def _assigned(match: re.Match[str]) -> str:
     return f"{match['name']}{match['middle']}{HIDDEN}"
 
 
-def _password(value: str) -> str:
+def _in_url(value: str) -> Iterator[str]:
     if "://" not in value:
-        return ""
+        return
     try:
-        return urlsplit(value).password or ""
+        url = urlsplit(value)
+        password, query = url.password, parse_qsl(url.query)
     except ValueError:
-        return ""
+        return
+    if password:
+        yield password
+    yield from (text for name, text in query if looks_secret(name))

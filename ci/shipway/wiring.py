@@ -6,7 +6,8 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from shipway.adapters.http import HttpProber
 from shipway.adapters.keyfile import KeyFile
@@ -27,6 +28,9 @@ from shipway.values import Commit
 if TYPE_CHECKING:
     from shipway.aws.account import AwsAccount
     from shipway.aws.inventory import AwsInventory
+
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def account(region: str, profile: Profile | None = None) -> AwsAccount:
@@ -120,8 +124,27 @@ def _enter_sandbox(root: Path, destination: EnvironmentRef, console: Console) ->
     os.environ.update(world.person(destination.name).variables())
 
 
+def _of_the_sandbox(variables: Mapping[str, str], name: str) -> str:
+    """A variable that changes what is built or watched: the embedded sandbox sets it, for itself.
+
+    Set for anything else it would put a stranger's base image into a release, or cut its hold.
+
+    Raises:
+        UsageError: It is set, and AWS is not the embedded one.
+    """
+    text = variables.get(name, "").strip()
+    endpoint = urlsplit(variables.get("AWS_ENDPOINT_URL", ""))
+    if text and endpoint.hostname not in _LOOPBACK:
+        raise UsageError(
+            f"{name} is for the embedded sandbox alone, and this delivery goes elsewhere",
+            where=name,
+            remedy="unset it; nothing was built or changed",
+        )
+    return text
+
+
 def _seconds(variables: Mapping[str, str], name: str) -> float | None:
-    """A number of seconds in an environment variable; ``None`` where it holds none.
+    """A number of seconds in a variable of the sandbox; ``None`` where it holds none.
 
     ``SHIPWAY_LONGEST_HOLD`` is for rehearsals, which deliver many times: a release is then held for
     no longer than it says, which is told and recorded.
@@ -129,7 +152,7 @@ def _seconds(variables: Mapping[str, str], name: str) -> float | None:
     Raises:
         UsageError: It is no number of seconds.
     """
-    text = variables.get(name, "").strip()
+    text = _of_the_sandbox(variables, name)
     if not text:
         return None
     try:
@@ -144,12 +167,12 @@ def _seconds(variables: Mapping[str, str], name: str) -> float | None:
 
 
 def _pairs(variables: Mapping[str, str], name: str) -> dict[str, str]:
-    """``NAME=VALUE`` lines of an environment variable.
+    """``NAME=VALUE`` lines of a variable of the sandbox.
 
     ``SHIPWAY_BUILD_CONTEXTS`` holds named build contexts, for machines that reach no hub: a base
     image is taken from the named place instead. ``SHIPWAY_STAND_INS`` says which base images the
     engine holds under a name that is not theirs; it is for the record alone.
     """
-    lines = variables.get(name, "").splitlines()
+    lines = _of_the_sandbox(variables, name).splitlines()
     pairs = (line.partition("=") for line in lines if "=" in line)
     return {key.strip(): value.strip() for key, _, value in pairs}

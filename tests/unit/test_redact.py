@@ -63,8 +63,52 @@ def test_known_values_are_hidden_in_every_form() -> None:
     assert redacted == f"a {HIDDEN} b {HIDDEN} c {HIDDEN} d"
 
 
-def test_a_short_value_is_hidden_only_where_it_stands_alone() -> None:
-    assert redact("pin 42 of 1420 and x42", {"42"}) == f"pin {HIDDEN} of 1420 and x42"
+@pytest.mark.parametrize(
+    "text",
+    [
+        "line two of it",
+        'said "line two of it\\nand a \\"third\\"" in JSON',
+        "in a URL line+two+of+it",
+        "in HTML &lt;b&gt;last &amp; least&lt;/b&gt;",
+        repr("<b>last & least</b>\nline two of it"),
+        base64.b64encode(b"mona:line two of it").decode(),
+        base64.urlsafe_b64encode("ä:<b>last & least</b>".encode()).decode().rstrip("="),
+    ],
+)
+def test_each_line_of_a_long_secret_is_hidden_in_every_form(text: str) -> None:
+    value = "<b>last & least</b>\nline two of it\n}"
+    redacted = redact(f"before {text} after", {value})
+    assert HIDDEN in redacted
+    for part in ("line two", "line+two", "last & least", "last &amp; least"):
+        assert part not in redacted
+    assert redact("a } stays", {value}) == "a } stays"
+
+
+def test_base64_of_anything_else_stays() -> None:
+    digest = "sha256:" + "9c41" * 16
+    coded = base64.b64encode(b"mona:something else").decode()
+    assert redact(f"{digest} {coded}", {"line two of it"}) == f"{digest} {coded}"
+
+
+def test_what_a_query_gives_to_a_secret_name_is_hidden() -> None:
+    url = "GET https://shop.example/health?page=2&token=abc&X-Amz-Signature=0f0f#top"
+    assert redact(url, assignments=False) == (
+        f"GET https://shop.example/health?page=2&token={HIDDEN}&X-Amz-Signature={HIDDEN}#top"
+    )
+    assert secret_values([("WEBHOOK_URL_OF", "https://x.example/?sig=1&api_key=k42k42k42")]) >= {
+        "k42k42k42"
+    }
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("42", f"pin {HIDDEN} of 1420 and x42"),
+        ("test", f"the {HIDDEN} of the latest"),
+    ],
+)
+def test_a_short_value_is_hidden_only_where_it_stands_alone(value: str, text: str) -> None:
+    assert redact(text.replace(HIDDEN, value), {value}) == text
 
 
 def test_values_of_variables_that_look_secret() -> None:
@@ -94,7 +138,7 @@ def test_a_key_over_many_lines_is_hidden_in_each_and_no_line_is_lost() -> None:
 
 
 @given(
-    secret=st.text(st.characters(codec="ascii", exclude_characters="*"), min_size=4),
+    secret=st.text(st.characters(codec="ascii", exclude_characters="*"), min_size=8),
     around=st.tuples(st.text(), st.text()),
 )
 def test_a_known_secret_never_survives(secret: str, around: tuple[str, str]) -> None:

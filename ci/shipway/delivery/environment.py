@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shipway.config import resolve
 from shipway.config.environment import Environment
 from shipway.config.references import Found, Reference, References, Resolution
+from shipway.config.rules import Resolved
 from shipway.delivery.contract import Authorization
 from shipway.delivery.facts import environment_fact
 from shipway.delivery.ports import Aws, DeliveryContext
@@ -43,5 +44,12 @@ def resolve_environment(
     declared = authorization.declared.environment(authorization.destination.name)
     published = _Unrecorded(aws.published, journal)
     environment = resolve.resolve(declared, variables=context.variables, published=published)
+    names = (
+        (environment.name, environment.cluster, environment.repository),
+        *((each.key, each.service, each.container) for each in environment.services),
+    )
+    journal.show(
+        name for row in names for name in row if not (isinstance(name, Resolved) and name.secret)
+    )
     journal.note(environment_fact(environment))
     return environment

@@ -77,6 +77,7 @@ class Journal:
         self._commit = commit
         self._observer = observer
         self._mask = Mask(secrets)
+        self._mask.show((commit.sha, commit.short))
         self._started = clock.now()
         self._facts = DeliveryFacts(commit=commit_fact(commit))
         self._timeline = Timeline(clock)
@@ -112,6 +113,7 @@ class Journal:
     def about(self, image: ImageReference) -> None:
         """Say which image this delivery is about."""
         self._image = image
+        self._mask.show((str(image), image.repository, str(image.digest), image.digest.value[7:]))
 
     def attach(self, name: str, content: bytes, media_type: str) -> None:
         """Keep a file beside the record, which then holds its SHA-256.
@@ -126,6 +128,10 @@ class Journal:
     def hide(self, values: Iterable[str]) -> None:
         """Let these values appear nowhere, from now on in events, and in the whole record."""
         self._mask.hide(values)
+
+    def show(self, values: Iterable[str]) -> None:
+        """Let these values be seen whatever else is hidden: names that the delivery is about."""
+        self._mask.show(values)
 
     def contents(self) -> JournalContents:
         """Everything so far, for the record."""

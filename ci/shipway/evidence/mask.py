@@ -29,10 +29,16 @@ class Mask:
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._secrets = frozenset(value for value in secrets if len(value) >= _LONG)
+        self._shown: frozenset[str] = frozenset()
 
     def hide(self, values: Iterable[str]) -> None:
         """Hide these from now on; values shorter than eight characters are left alone."""
-        self._secrets |= {value for value in values if len(value) >= _LONG}
+        self._secrets |= {value for value in values if len(value) >= _LONG} - self._shown
+
+    def show(self, values: Iterable[str]) -> None:
+        """Never hide these: facts of the delivery, though a variable called TOKEN may hold one."""
+        self._shown |= frozenset(values)
+        self._secrets -= self._shown
 
     def text(self, text: str, *, assignments: bool = False) -> str:
         """``text`` without secrets.

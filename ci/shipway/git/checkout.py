@@ -63,10 +63,22 @@ def head(start: Path) -> Commit:
     return Commit(
         sha=sha,
         time=datetime.fromtimestamp(int(seconds), UTC),
-        clean=not _git(start, *_STATUS),
+        clean=not _git(start, *_STATUS) and not _unwatched(start),
         subject=subject,
         remote=_remote(start),
     )
+
+
+def _unwatched(start: Path) -> bool:
+    """Whether the index says of a file that is here that git need not look whether it changed.
+
+    git-update-index(1), --assume-unchanged and --skip-worktree: status believes it. A file that a
+    sparse checkout leaves out is not here, and counts for nothing.
+    """
+    top = root(start)
+    listed = _git(top, "ls-files", "-v", "-z").split("\0")
+    flagged = (line[2:] for line in listed if line[:1].islower() or line[:1] == "S")
+    return any(os.path.lexists(top / name) for name in flagged)
 
 
 def user(start: Path) -> str:

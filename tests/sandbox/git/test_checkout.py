@@ -113,6 +113,19 @@ def test_the_configuration_cannot_hide_a_difference(repo: Path) -> None:
     assert not checkout.head(repo).clean
 
 
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+def test_the_index_cannot_hide_a_difference(repo: Path, flag: str) -> None:
+    run(repo, "update-index", flag, "app.py")
+    (repo / "app.py").write_text("changed")
+    assert not checkout.head(repo).clean
+
+
+def test_what_a_sparse_checkout_leaves_out_is_no_difference(repo: Path) -> None:
+    run(repo, "update-index", "--skip-worktree", "app.py")
+    (repo / "app.py").unlink()
+    assert checkout.head(repo).clean
+
+
 def test_no_commit_yet(empty: Path) -> None:
     error = refused(empty)
     assert error.what == "this repository has no commit yet"
