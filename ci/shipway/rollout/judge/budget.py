@@ -1,7 +1,9 @@
 """How many API calls a watch may make: of all services together, in any minute.
 
-ECS allows an account many more ("Request throttling for the Amazon ECS API"); what is left belongs
-to autoscaling, to consoles and to the other deliveries.
+ECS allows an account many more, 20 a second of each category that a watch reads (Request throttling
+for the Amazon ECS API,
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/request-throttling.html); what is left
+belongs to autoscaling, to consoles and to the other deliveries.
 """
 
 from __future__ import annotations

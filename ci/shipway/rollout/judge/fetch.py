@@ -93,10 +93,9 @@ def _wanted(
     current = glance.current_service_deployment
     known = {None, state.service_deployment, state.target.replaced_service_deployment}
     newest = bool(state.describes and state.service_deployment and current not in known)
-    dear = newest or (
-        state.describes
-        and _dear(state, glance, now, ending=ending, every=rarer * _every(state, usual))
-    )
+    # Where it may be over, nothing else may tell it.
+    every = _every(state, usual) * (1.0 if near(state) else rarer)
+    dear = newest or (state.describes and _dear(state, glance, now, ending=ending, every=every))
     arn = _to_describe(state, glance) if dear else ""
     look = state.lists_tasks and mine is not None
     # Ours failed, was rolled back and left between two looks: why is still to be found out.

@@ -43,6 +43,7 @@ _WINDOW = 12.0
 _LISTING_EVERY = 20.0
 SPARE = 3
 _PROOF = 4
+"""Calls that read evidence or prove an end, where they are few."""
 _TOGETHER, _TOGETHER_MOST = 2, 18
 """Calls more that are kept for each further service: they may come to their end together."""
 _FIRST = 1.2
