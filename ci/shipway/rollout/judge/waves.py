@@ -80,11 +80,15 @@ def due(state: State, now: datetime) -> bool:
 
 
 def lived(state: State, tasks: Sequence[Task]) -> float:
-    """Seconds that the longest-lived of ``tasks`` ran before it failed; 0 where none did."""
+    """Seconds that the shortest-lived of ``tasks`` ran before it failed; 0 where none did.
+
+    Where ECS dates no end it is known by the looks around it, which may be far apart: a longer life
+    may be a later look, and would have healthy tasks count as doomed.
+    """
     ends = dict(state.ends)
     spans = [
         (ends[task.arn] - task.started_at).total_seconds()
         for task in tasks
         if task.started_at is not None and task.arn in ends
     ]
-    return max((0.0, *spans))
+    return max(0.0, min(spans, default=0.0))
