@@ -41,7 +41,7 @@ _UNREAD_FOR = 15.0
 _RETRY = 4.0
 _RETRY_LATER = 20.0
 _ALONE_FOR = 8.0
-_DESCRIBE = {"near": 0.0, "back": 4.0, "shifting": 5.0, "usual": 6.0, "scarce": 20.0}
+_DESCRIBE = {"near": 0.0, "back": 4.0, "shifting": 3.0, "usual": 6.0, "scarce": 20.0}
 _COUNTS_EVERY = 4.0
 _HEALTH_EVERY = 15.0
 _TOLD_EVERY = 8.0
@@ -80,8 +80,8 @@ def fetch(state: State, glance: Snapshot, now: datetime, budget: Budget = FULL) 
         bridge = budget.looks_on(now) - (MARGIN if wanted.tasks else 0)
         return _affordable(wanted, state, left - max(bridge, 0 if wanted.tasks else _LAST))
     keep = kept(state, budget)
-    if near(state) and cost(wanted, state) == 1:
-        keep -= SPARE  # it may be the end itself
+    if wanted.service_deployment and cost(wanted, state) == 1:
+        keep -= SPARE  # it may be the end itself, or a hook that waits
     return _affordable(wanted, state, left - keep)
 
 

@@ -25,7 +25,7 @@ from shipway.rollout.snapshot import Deployment
 _USUAL = 2.0
 _QUIET = 4.0
 _NEAR = 1.0
-_DUE = 1.1
+_DUE = 1.3
 _PAUSED = 10.0
 _EAGER = 0.5
 _AT_ONCE = 0.05
@@ -46,7 +46,7 @@ _PROOF = 4
 """Calls that read evidence or prove an end, where they are few."""
 _TOGETHER, _TOGETHER_MOST = 2, 18
 """Calls more that are kept for each further service: they may come to their end together."""
-_FIRST = 1.2
+_FIRST = 1.35
 _FIRST_FOR = 180.0
 """Seconds after the update in which a task that cannot even start shows it."""
 _SCARCE_DUE = 2.0
