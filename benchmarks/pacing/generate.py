@@ -29,6 +29,7 @@ KINDS: dict[str, int] = {
 }
 """How many of a hundred."""
 
+_DESCRIBED = frozenset({"alarm", "stopped by someone", "paused"})
 _COUNTS = ((1, 2), (2, 4), (4, 12), (12, 60), (60, 200))
 _COUNT_WEIGHTS = (20, 45, 20, 10, 5)
 _STRATEGIES = ("ROLLING", "BLUE_GREEN", "LINEAR", "CANARY")
@@ -45,12 +46,14 @@ def group(seed: int, services: int) -> list[Script]:
     """Rollouts that are delivered together, through one API and the same weather."""
     scripts = [generate(seed * 100 + number) for number in range(services)]
     lead = scripts[0]
+    # One account: and only where it describes service deployments can it tell who ended one.
+    described = lead.described or any(script.kind in _DESCRIBED for script in scripts)
     return [
         replace(
             script,
             weather=lead.weather,
             errors=lead.errors,
-            described=lead.described,
+            described=described,
             latency=lead.latency,
         )
         for script in scripts

@@ -25,6 +25,7 @@ from shipway.rollout.task_definition import AwsLogs, ContainerDefinition, TaskDe
 from shipway.rollout.watch import Watch, Watched, begin
 
 _MINUTE = 60.0
+_AT_LEAST_EVERY = 15.0
 _DEFINITION = TaskDefinition(
     containers=(ContainerDefinition(name="web", logs=AwsLogs(group="shop", stream_prefix="web")),)
 )
@@ -202,28 +203,28 @@ def _evidence(script: Script) -> float:
     world = World(script)
     view = View(world, "web")
     state = judge.begin(reference(world, "web"), policy_of(script), T0)
-    second, seen = 0.5, -1
-    while second < script.timeout and world.ended == inf and world.rolling_back == inf:
+    turns, looked = -1, -inf
+    while world.next < script.timeout and world.ended == inf and world.rolling_back == inf:
+        second = world.next
         world.advance(second)
-        failed = any(task.failed and task.down <= second for task in world.tasks)
-        if second % 5 == 0 or (failed and (world.version != seen or second % 2 == 0)):
-            seen = world.version
-            described = script.described
-            snapshot = replace(
-                view.glance(),
-                service_deployment=view.service_deployment() if described else None,
-                revisions=REVISIONS,
-                tasks=view.running(),
-                tasks_listed=True,
-                stopped=view.stopped(),
-                targets=view.targets(),
-            )
-            state, _, outcome = judge.step(state, snapshot, at(second))
-            if state.announced is not None and world.rolling_back == inf:
-                return second
-            if outcome is not None:
-                return inf
-        second += 0.5
+        if world.turns == turns and second - looked < _AT_LEAST_EVERY:
+            continue
+        turns, looked = world.turns, second
+        described = script.described
+        snapshot = replace(
+            view.glance(),
+            service_deployment=view.service_deployment() if described else None,
+            revisions=REVISIONS,
+            tasks=view.running(),
+            tasks_listed=True,
+            stopped=view.stopped(),
+            targets=view.targets(),
+        )
+        state, _, outcome = judge.step(state, snapshot, at(second))
+        if state.announced is not None and world.rolling_back == inf:
+            return second
+        if outcome is not None:
+            return inf
     return inf
 
 

@@ -72,6 +72,8 @@ def goals(results: Sequence[Result]) -> list[tuple[bool, str]]:
     """What is promised, and whether these rollouts kept it."""
     late = _late(results)
     announced = [r.announced_late for r in results if r.announced_late is not None]
+    # What was certain for two seconds and never said counts as never told.
+    announced += [math.inf for r in results if r.missed]
     wrong = sum(not r.right for r in results)
     median, tail = statistics.median(late), percentile(late, _TAIL)
     told = percentile(announced, _TAIL) if announced else 0.0

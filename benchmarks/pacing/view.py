@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime, timedelta
 from math import ceil, inf
 
@@ -60,6 +61,8 @@ class View:
         self.arn = f"sd42/{name}"
         self._tasks: dict[tuple[int, str], Task] = {}
         self._glance: tuple[int, Snapshot] | None = None
+        self._health: tuple[int, tuple[TargetHealth, ...]] | None = None
+        self._lists: tuple[int, tuple[tuple[Task, ...], tuple[Task, ...]]] | None = None
 
     def glance(self) -> Snapshot:
         """The DescribeServices part."""
@@ -71,10 +74,7 @@ class View:
             task_definition=_DEFINITIONS[world.rolling_back == inf],
             desired=script.desired,
             deployments=self._deployments(),
-            events=tuple(
-                ServiceEvent(id=f"{second:.3f} {text[:60]}", at=at(second), message=text)
-                for second, text in world.events
-            ),
+            events=tuple(_event(second, text) for second, text in world.events),
             current_service_deployment=self._current(),
             breaker_enabled=script.breaker.enabled,
             breaker_rollback=script.breaker.rollback,
@@ -194,17 +194,23 @@ class View:
 
     def running(self) -> tuple[Task, ...]:
         """ListTasks and DescribeTasks with the desired status RUNNING."""
-        now = self.world.now
-        both = (*self.world.tasks, *self.world.earlier)
-        return tuple(
-            self._task(task, now) for task in both if task.created <= now < self._end(task)
-        )
+        return self._listed()[0]
 
     def stopped(self) -> tuple[Task, ...]:
         """The same with STOPPED."""
-        now = self.world.now
-        both = (*self.world.tasks, *self.world.earlier)
-        return tuple(self._task(task, now) for task in both if self._end(task) <= now)
+        return self._listed()[1]
+
+    def _listed(self) -> tuple[tuple[Task, ...], tuple[Task, ...]]:
+        """Tasks that run and tasks that stopped: the same ones until something happens."""
+        version, now = self.world.version, self.world.now
+        if self._lists is None or self._lists[0] != version:
+            running: list[Task] = []
+            stopped: list[Task] = []
+            for task in (*self.world.tasks, *self.world.earlier):
+                shown = stopped if self._end(task) <= now else running
+                shown.append(self._task(task, now))
+            self._lists = (version, (tuple(running), tuple(stopped)))
+        return self._lists[1]
 
     def _end(self, task: SimTask) -> float:
         return min(task.down, task.draining)
@@ -251,8 +257,12 @@ class View:
 
     def targets(self) -> tuple[TargetHealth, ...]:
         """DescribeTargetHealth; empty without a load balancer."""
-        if not self.world.script.balanced:
-            return ()
+        version = self.world.version
+        if self._health is None or self._health[0] != version:
+            self._health = (version, self._targets() if self.world.script.balanced else ())
+        return self._health[1]
+
+    def _targets(self) -> tuple[TargetHealth, ...]:
         now = self.world.now
         shown = []
         for task in (*self.world.tasks, *self.world.earlier):
@@ -266,6 +276,11 @@ class View:
                 state = "healthy" if task.well <= now else "initial"
             shown.append(TargetHealth(group="tg", id=address(task), port=8080, state=state))
         return tuple(shown)
+
+
+@functools.lru_cache(maxsize=512)
+def _event(second: float, text: str) -> ServiceEvent:
+    return ServiceEvent(id=f"{second:.3f} {text[:60]}", at=at(second), message=text)
 
 
 REVISIONS = (

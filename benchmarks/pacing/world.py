@@ -26,6 +26,7 @@ class World:
     Attributes:
         now: The second up to which it has been moved.
         version: Counts what happened; equal where nothing did.
+        turns: Counts what may be evidence: launches, ends, and health that came or went.
         ended: The second at which the end can be read, ``inf`` before.
         status: The service deployment's status.
     """
@@ -35,6 +36,7 @@ class World:
         self.draw = random.Random(script.seed)  # a simulation
         self.now = 0.0
         self.version = 0
+        self.turns = 0
         self.status = "PENDING"
         self.reason = ""
         self.stage = "RECONCILE_SERVICE"
@@ -70,6 +72,11 @@ class World:
             self.version += 1
             happen()
         self.now = max(self.now, now)
+
+    @property
+    def next(self) -> float:
+        """The second at which something happens next; ``inf`` where nothing will."""
+        return self._heap[0][0] if self._heap else inf
 
     def run_until(self, horizon: float) -> None:
         """Let it go on by itself until its end or ``horizon``."""
@@ -140,6 +147,7 @@ class World:
             created=self.now,
         )  # fmt: skip
         self.tasks.append(task)
+        self.turns += 1
         task.pending = self.now + script.provisioning * vary(0.8, 1.3)
         task.running = task.pending + script.pull * vary(0.9, 1.3)
         answers = task.running + script.startup * vary(0.8, 1.3)
@@ -152,7 +160,7 @@ class World:
         affected = fault is not None and slot < ceil(fault.share * script.desired)
         if fault is not None and affected and generation < fault.waves:
             doom(task, fault, script, self.draw)
-        for moment in (task.pending, task.running):
+        for moment in (task.pending, task.running, task.gone):
             self._at(moment, self._touch)
         if task.well < task.down:
             self._at(task.well, lambda: self._well(task))
@@ -161,6 +169,7 @@ class World:
         return True
 
     def _unwell(self, task: SimTask) -> None:
+        self.turns += 1
         if task.live(self.now) and task.reason == HEALTH_REASONS["target-health"]:
             self.say(
                 f"(service web) (port 8080) is unhealthy in (target-group tg) due to "
@@ -168,6 +177,7 @@ class World:
             )
 
     def _well(self, task: SimTask) -> None:
+        self.turns += 1
         if self._over or self.rolling_back < inf or not task.live(self.now):
             return
         if self.script.breaker.resets:
@@ -177,6 +187,7 @@ class World:
         self._check()
 
     def _down(self, task: SimTask) -> None:
+        self.turns += 1
         if not task.failed or self._over or self.rolling_back < inf or task.draining < self.now:
             return
         self._plan += 1

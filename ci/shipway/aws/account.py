@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from shipway.aws.cloudwatch import CloudWatchAlarms
 from shipway.aws.ecr import EcrRepository, origin_of
 from shipway.aws.ecs import AwsEcs
@@ -40,6 +42,10 @@ class AwsAccount:
     def identity(self) -> Identity:
         """Who AWS says we are."""
         return self._session.identity()
+
+    def tell_waits(self, tell: Callable[[str], None]) -> None:
+        """Tell of each call that is made again; see the port."""
+        self._session.weather.tell = tell
 
     def assume(self, role: str, session: str) -> None:
         """Go on as another role."""

@@ -12,7 +12,8 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from shipway.aws import ecs_read as read
 from shipway.aws import task_definition as definitions
-from shipway.aws.session import THROTTLED, Session, code_of, translated
+from shipway.aws.session import Session, code_of, translated
+from shipway.aws.weather import THROTTLED
 from shipway.errors import (
     AccessDeniedError,
     AwsError,

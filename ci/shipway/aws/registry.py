@@ -36,7 +36,7 @@ from shipway.util.waiting import results
 from shipway.values import Digest
 
 _PARALLEL: Final = 4
-_UPLOAD_TRIES: Final = 3
+_UPLOAD_TRIES: Final = 8
 _LOOPBACK: Final = re.compile(r"127(?:\.[0-9]{1,3}){3}")
 _OK: Final = 200
 _CREATED: Final = 201
@@ -47,9 +47,13 @@ _FORBIDDEN: Final = 403
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
 _PAUSE: Final = 0.3
+_LONGEST_PAUSE: Final = 15.0
+# Some forty seconds of bad weather; where nobody listens it is known within a few.
 _RETRY: Final = urllib3.Retry(
-    total=4,
-    backoff_factor=0.3,
+    total=8,
+    connect=4,
+    backoff_factor=_PAUSE,
+    backoff_max=_LONGEST_PAUSE,
     status_forcelist=(429, 500, 502, 503, 504),
     allowed_methods=("HEAD", "GET", "PUT"),
     raise_on_status=False,
@@ -229,7 +233,8 @@ class DistributionClient:
             try:
                 return self._upload(halt, opener, mount, part)
             except (urllib3.exceptions.HTTPError, _TransientError):
-                if not tries_left or halt.wait(_PAUSE):
+                pause = min(_LONGEST_PAUSE, _PAUSE * 2.0 ** (_UPLOAD_TRIES - 1 - tries_left))
+                if not tries_left or halt.wait(pause):
                     raise
         return part.size
 

@@ -36,6 +36,7 @@ from botocore.parsers import ResponseParserError
 from shipway import __version__
 from shipway.aws import sign_in
 from shipway.aws.sign_in import AssumedRole
+from shipway.aws.weather import THROTTLED, Weather
 from shipway.config.environment import Profile
 from shipway.errors import (
     AccessDeniedError,
@@ -64,9 +65,6 @@ EXPIRED: Final = frozenset(
     }
 )
 DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
-THROTTLED: Final = frozenset(
-    {"Throttling", "ThrottlingException", "TooManyRequestsException", "RequestLimitExceeded"}
-)
 _NO_CREDENTIALS = (
     NoCredentialsError,
     PartialCredentialsError,
@@ -108,6 +106,7 @@ class Session:
         self._session: boto3.Session | None = None
         self._clients: dict[tuple[str, int], BaseClient] = {}
         self._lock = threading.Lock()
+        self.weather = Weather()
 
     def client(self, service: str, *, attempts: int = _ATTEMPTS) -> Any:
         """The client for one service, such as ``ecs``; safe to call from several threads.
@@ -136,6 +135,9 @@ class Session:
                             proxies={} if self._endpoint else None,
                         ),
                     )
+                    if service != "sts" and attempts > 1:
+                        # Else whoever calls waits: the watch, at its next look.
+                        client.meta.events.register_first("needs-retry", self.weather.wait)
                     client.meta.events.register_first("needs-retry", _let_through)
                     if service == "sts":  # asked first of all, when nothing is under way yet
                         client.meta.events.register_first("needs-retry.sts", _fail_fast)
@@ -148,6 +150,7 @@ class Session:
             return self
         other = Session(region, endpoint=self._endpoint)
         other._profile, other._assumed = self._profile, self._assumed
+        other.weather = self.weather
         return other
 
     def assume(self, role: AssumedRole) -> None:

@@ -134,6 +134,7 @@ class _Walk:
             self._artifact(authorization, environment_context).build(wanted)
             return None
         aws = environment_context.aws
+        aws.tell_waits(self._tell_wait)
         environment = identity.pass_identity(authorization, aws, context, journal)
         signer = environment_context.signer(environment.sign) if environment.sign else None
         self._ending.signer = signer
@@ -161,6 +162,9 @@ class _Walk:
             if image is not None and "deploy" in tasks:
                 self._keep(image.reference, environment, aws)
         return image.reference if image else None
+
+    def _tell_wait(self, text: str) -> None:
+        self._journal(Noticed(stage=self._journal.stage, text=text, level="warning"))
 
     def _announce(self, tasks: tuple[Task, ...], *, alone: bool) -> None:
         stages = _planned(tasks)

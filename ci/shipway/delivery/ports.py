@@ -87,6 +87,10 @@ class Aws(Protocol):
         """The key id in use."""
         ...
 
+    def tell_waits(self, tell: Callable[[str], None]) -> None:
+        """Tell of each call that is made again, as AWS throttled it, failed or broke off."""
+        ...
+
     def assume(self, role: str, session: str) -> None:
         """Go on as another role, by its ARN, for every later call.
 

@@ -8,7 +8,7 @@ while every second task dies.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final, Protocol
@@ -20,12 +20,14 @@ from shipway.rollout.diagnosis.reasons import read
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.log_tails import last_lines
 from shipway.rollout.ports import Ecs, Logs, Prober
-from shipway.rollout.snapshot import Snapshot, Task
+from shipway.rollout.snapshot import PASSING, Snapshot, Task
 from shipway.rollout.task_definition import TaskDefinition
 from shipway.util.clock import Clock
 from shipway.values import Digest, HttpAnswer, ImageReference
 
 _EARLIER: Final = "where the earlier revision is not put back, deploy its image with --image"
+_PAUSE: Final = 1.0
+_LONGEST_PAUSE: Final = 15.0
 
 
 class PlatformIndex(Protocol):
@@ -80,10 +82,10 @@ def verify(
     for service in environment.services:
         observer(Started(stage="verify", subject=service.key))
         began = clock.now()
-        glance = seen[service.service]
+        eyes = _Eyes(ecs, environment.cluster, service, clock, observer)
+        glance = eyes.glance(seen[service.service])
         _in_service(glance, service)
-        fetch = FetchPlan(tasks=True)
-        snapshot = ecs.complete(environment.cluster, service.service, glance, fetch)
+        snapshot = eyes.complete(glance, FetchPlan(tasks=True))
         arn = glance.task_definition
         definition = ecs.task_definition(arn) if arn else TaskDefinition()
         image = _pinned(definition, service, shipped)
@@ -94,8 +96,7 @@ def verify(
             reading = _LogReader(logs, definition, service.container, clock)
             answers, silent = _answers(service, prober, clock, observer)
             if answers:
-                fetch = FetchPlan(stopped=True)
-                later = ecs.complete(environment.cluster, service.service, glance, fetch)
+                later = eyes.complete(glance, FetchPlan(stopped=True))
                 _stayed_up(later, service, running, reading)
             if silent is not None:
                 silent.log = reading.last_lines(running)
@@ -109,6 +110,47 @@ def verify(
         text = _describe(verified[-1], named=shipped is not None)
         observer(Finished(stage="verify", subject=service.key, text=text, seconds=seconds))
     return tuple(verified)
+
+
+@dataclass(frozen=True, slots=True)
+class _Eyes:
+    """Look at one service, again while AWS's weather spoils the look.
+
+    For no longer than the service's ``verify_timeout``; the last look is given as it is.
+    """
+
+    ecs: Ecs
+    cluster: str
+    service: Service
+    clock: Clock
+    observer: Observer
+
+    def glance(self, first: Snapshot) -> Snapshot:
+        """What DescribeServices shows; ``first`` where that was not spoilt."""
+        name = self.service.service
+        return self._clear(first, lambda: self.ecs.services(self.cluster, [name])[name])
+
+    def complete(self, glance: Snapshot, fetch: FetchPlan) -> Snapshot:
+        """``glance`` with what ``fetch`` asks for."""
+
+        def look() -> Snapshot:
+            return self.ecs.complete(self.cluster, self.service.service, glance, fetch)
+
+        return self._clear(look(), look)
+
+    def _clear(self, snapshot: Snapshot, look: Callable[[], Snapshot]) -> Snapshot:
+        end = self.clock.now() + timedelta(seconds=self.service.verify_timeout)
+        pause = _PAUSE
+        while spoilt := [each for each in snapshot.troubles if each.kind in PASSING]:
+            if self.clock.now() + timedelta(seconds=pause) > end:
+                break
+            text = f"{spoilt[0].text}; looks again in {pause:g} s"
+            subject = self.service.key
+            self.observer(Noticed(stage="verify", subject=subject, text=text, level="warning"))
+            self.clock.sleep(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+            snapshot = look()
+        return snapshot
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from shipway.evidence.facts import Fact
 from shipway.evidence.mask import Mask
 from shipway.evidence.predicate import CommitFact, DeliveryFacts
 from shipway.evidence.timeline import Timeline, TimelineEntry
-from shipway.observer import Event, Failed, Observer, Output, Rolling
+from shipway.observer import Event, Failed, Observer, Output, Rolling, Started
 from shipway.util.clock import Clock
 from shipway.values import Commit, ImageReference
 
@@ -63,6 +63,7 @@ class Journal:
     Attributes:
         environment: The first folder of the record's place; set once it is known.
         reported: Whether a failure was told of already.
+        stage: The stage that began last.
     """
 
     def __init__(
@@ -84,10 +85,13 @@ class Journal:
         self._image: ImageReference | None = None
         self.environment = NOWHERE
         self.reported = False
+        self.stage = ""
 
     def __call__(self, event: Event) -> None:
         """Take an event and pass it on; a foreign tool's output is passed on alone."""
         self.reported = self.reported or isinstance(event, Failed)
+        if isinstance(event, Started):
+            self.stage = event.stage
         if isinstance(event, Output):
             line = self._mask.text(event.line, assignments=True)
             self._observer(Output(stage=event.stage, line=line))

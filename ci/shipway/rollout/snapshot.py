@@ -169,6 +169,10 @@ class Trouble:
     operation: str = ""
 
 
+PASSING = frozenset({"throttled", "unreachable", "server-error"})
+"""Kinds of trouble that pass by themselves."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
     """One service at one moment; ``service_deployment`` and others only where asked and answered.

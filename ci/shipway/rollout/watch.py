@@ -152,6 +152,8 @@ class Watch:
     def _round(self, open_: Sequence[Watched]) -> None:
         now = self._clock.now()
         wait = min((rollout.due - now).total_seconds() for rollout in open_)
+        # Others may have spent what this look was to cost.
+        wait = max(wait, self._budget.until(now, ceil(len(open_) / SERVICES_A_CALL)))
         if wait > 0:
             self._clock.sleep(wait)
             now = self._clock.now()

@@ -509,6 +509,9 @@ class Cloud:
         name = role.rpartition("/")[2]
         self.arn = f"arn:aws:sts::{self.account}:assumed-role/{name}/{session}"
 
+    def tell_waits(self, tell: Callable[[str], None]) -> None:
+        self.waits = tell
+
     def access_key_id(self) -> str:
         return self.key
 

@@ -288,6 +288,53 @@ def test_a_service_that_cannot_be_looked_at() -> None:
     )
 
 
+class Weather(Ecs):
+    """ECS whose first answers are spoilt, one kind of read after the other."""
+
+    def __init__(self, *kinds: str) -> None:
+        super().__init__()
+        self.kinds = list(kinds)
+
+    def services(self, cluster: str, names: Sequence[str]) -> Mapping[str, Snapshot]:
+        if self.kinds:
+            trouble = Trouble(kind=self.kinds.pop(0), text="ecs:DescribeServices had no luck")
+            return dict.fromkeys(names, Snapshot(answered=False, troubles=(trouble,)))
+        return super().services(cluster, names)
+
+    def complete(self, cluster: str, name: str, glance: Snapshot, fetch: FetchPlan) -> Snapshot:
+        first = not any(look == fetch for look in self.looks)
+        seen = super().complete(cluster, name, glance, fetch)
+        trouble = Trouble(kind="throttled", text="ecs:ListTasks was throttled by AWS")
+        return replace(glance, troubles=(trouble,)) if first else seen
+
+
+def test_weather_is_waited_out_and_told_and_never_becomes_a_verdict() -> None:
+    events: list[Event] = []
+    clock = Clock()
+    began = clock.now()
+    weather = Weather("throttled", "server-error", "unreachable")
+    (verified,) = run(weather, events=events, clock=clock)
+    assert verified.tasks == 2
+    told = [event.text for event in events if isinstance(event, Noticed)]
+    assert told == [
+        "ecs:DescribeServices had no luck; looks again in 1 s",
+        "ecs:DescribeServices had no luck; looks again in 2 s",
+        "ecs:DescribeServices had no luck; looks again in 4 s",
+        "ecs:ListTasks was throttled by AWS; looks again in 1 s",
+        "ecs:ListTasks was throttled by AWS; looks again in 1 s",
+    ]
+    assert (clock.now() - began).total_seconds() >= 9
+
+
+def test_what_does_not_pass_is_not_waited_for() -> None:
+    clock = Clock()
+    began = clock.now()
+    trouble = Trouble(kind="access-denied", text="no")
+    with pytest.raises(VerificationError):
+        run(Ecs(troubles=(trouble,)), clock=clock)
+    assert clock.now() == began
+
+
 @pytest.mark.parametrize(
     ("glance", "state"),
     [

@@ -1,17 +1,24 @@
 """How many API calls a watch may make: of all services together, in any minute.
 
-ECS allows an account many more ("Request throttling for the Amazon ECS API"); what is left belongs
-to autoscaling, to consoles and to the other deliveries.
+ECS allows an account many more, 20 a second of each category that a watch reads (Request throttling
+for the Amazon ECS API,
+https://docs.aws.amazon.com/AmazonECS/latest/developerguide/request-throttling.html); what is left
+belongs to autoscaling, to consoles and to the other deliveries.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 CALLS_A_MINUTE = 60
 FURTHER = 2
 """Calls a minute that each service after the first may add."""
+LOOK_EVERY = 5.0
+"""Seconds between two looks that are the least, however many calls were spent."""
+_FREE_AGAIN = 8
+MARGIN = 2
 _RESERVE = 8
 _WINDOW = timedelta(seconds=60)
 
@@ -23,10 +30,12 @@ class Budget:
     Attributes:
         services: How many services are watched together, all with these calls.
         spent: When calls were made and how many, oldest first.
+        total: All of them.
     """
 
     services: int = 1
     spent: tuple[tuple[datetime, int], ...] = ()
+    total: int = 0
 
     @property
     def most(self) -> int:
@@ -40,12 +49,26 @@ class Budget:
 
     def after(self, now: datetime, calls: int) -> Budget:
         """The budget once ``calls`` were made at ``now``."""
-        kept = tuple(spent for spent in self.spent if spent[0] > now - _WINDOW)
-        return replace(self, spent=(*kept, (now, calls)) if calls else kept)
+        kept, total, begin = self.spent, self.total + calls, now - _WINDOW
+        while kept and kept[0][0] <= begin:
+            total -= kept[0][1]
+            kept = kept[1:]
+        spent = (*kept, (now, calls)) if calls else kept
+        return Budget(services=self.services, spent=spent, total=total)
 
     def left(self, now: datetime) -> int:
         """Calls that may be made at once, the reserve included."""
-        return self.most - sum(calls for at, calls in self.spent if at > now - _WINDOW)
+        left, begin = self.most - self.total, now - _WINDOW
+        for at, calls in self.spent:
+            if at > begin:
+                break
+            left += calls
+        return left
+
+    def looks_on(self, now: datetime) -> int:
+        """Looks, a call each, that bridge the time until calls are free again."""
+        bridge = self.until(now, self.left(now) + _FREE_AGAIN)
+        return ceil(bridge / LOOK_EVERY) + MARGIN
 
     def until(self, now: datetime, calls: int) -> float:
         """Seconds until so many calls may be made."""

@@ -22,6 +22,9 @@ from shipway.rollout.snapshot import Deployment, Snapshot
 _GONE_LOOKS = 3
 """Looks without our entry before that counts: a stale read shows the state before the update."""
 
+_GONE_FOR = 5.0
+"""Seconds of the same: looks may come faster than stale reads go."""
+
 _ROLLBACK_PATIENCE = 30.0
 """Seconds that a FAILED deployment waits for ECS to begin the roll-back."""
 
@@ -72,7 +75,8 @@ def _absent(  # noqa: PLR0911 - one return for each way to vanish
     if not state.seen:
         return state, None
     certain = state.failed or state.rolling_back_since is not None
-    if not certain and state.gone_looks < _GONE_LOOKS:
+    stale = seconds_since(state.gone_since, state.now) < _GONE_FOR
+    if not certain and (state.gone_looks < _GONE_LOOKS or stale):
         return state, None
     state = _going_back(state)
     if first.rollout_state not in {"COMPLETED", None}:

@@ -29,16 +29,18 @@ _HEALTH = frozenset({"target-health", "container-health"})
 
 def certain(state: State) -> Cause | None:
     """The failure that is certain now, or ``None``."""
-    return suspect(state, blind=False) if is_fresh(state) else None
+    if state.suspected is None or not is_fresh(state):
+        return None
+    return _proven(state, blind=False)
 
 
-def suspect(state: State, *, blind: bool = True) -> Cause | None:
-    """The failure that is certain unless tasks of ours are healthy.
+def suspect(state: State) -> State:
+    """Note the failure that is certain unless tasks of ours are healthy."""
+    return evolve(state, suspected=_proven(state, blind=True))
 
-    Args:
-        state: What is known.
-        blind: Whether to suppose that none is, because nobody has looked.
-    """
+
+def _proven(state: State, *, blind: bool) -> Cause | None:
+    """The failure that is certain; ``blind`` supposes that no task is healthy."""
     if state.launch_error is not None and (blind or not healthy(state, "role")):
         return state.launch_error
     groups = [group for group in by_failure(state.stopped) if group[1].weight != "transient"]

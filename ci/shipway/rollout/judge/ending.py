@@ -10,13 +10,10 @@ from shipway.rollout.judge import verdict as v
 from shipway.rollout.judge.certainty import announce, likeliest
 from shipway.rollout.judge.progress import describe_pause, last_seen, unseen
 from shipway.rollout.judge.proof import earlier_serves, guarded, our_digest
-from shipway.rollout.judge.state import State, evolve, label, seconds_since
+from shipway.rollout.judge.state import PROOF_PATIENCE, State, evolve, label, seconds_since
 from shipway.rollout.judge.terms import Cause, Outcome
 from shipway.rollout.judge.verdict import Verdict
 from shipway.rollout.snapshot import Snapshot
-
-_PROOF_PATIENCE = 30.0
-"""Seconds that a success may wait for the tasks that prove it: reads may be stale."""
 
 _UNSEEN_PATIENCE = 120.0
 """The same where nobody could list the tasks since: throttled, or too many services at once."""
@@ -83,7 +80,7 @@ def success(state: State, snapshot: Snapshot) -> Ended:
         return conclude(state, v.SUCCEEDED, text, proof=proof.text)
     waited = seconds_since(state.succeeded_since, state.now)
     looked = state.tasks_at is not None and seconds_since(state.tasks_at, state.now) <= waited
-    if waited < (_PROOF_PATIENCE if looked else _UNSEEN_PATIENCE):
+    if waited < (PROOF_PATIENCE if looked else _UNSEEN_PATIENCE):
         return state, None
     return conclude(
         state,
@@ -155,7 +152,11 @@ def returned(state: State, snapshot: Snapshot) -> Ended:
 def initiator(state: State) -> str:  # noqa: PLR0911 - one return for each who
     """Who began the roll-back: alarm, us, interrupt, breaker, hook, person, or empty."""
     sd = state.described
+    mine = state.deployment
     reason = f"{sd.rollback_reason} {sd.status_reason}".lower() if sd is not None else ""
+    if sd is None and mine is not None:
+        # All that an account without service deployments is told.
+        reason = mine.rollout_state_reason.lower()
     if sd is not None and (sd.alarm_status == "TRIGGERED" or "alarm" in reason):
         return "alarm"
     by_breaker = sd is not None and sd.breaker_status == "TRIGGERED"

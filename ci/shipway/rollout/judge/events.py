@@ -43,7 +43,12 @@ def take_tasks(
         known = dict(state.since)
         since = tuple((task.arn, known.get(task.arn, state.now)) for task in mine)
         state = evolve(state, tasks=snapshot.tasks, tasks_at=state.now, since=since)
+    if snapshot.stopped:
+        state = evolve(state, listed=len(snapshot.stopped))
+    open_ = {task.arn for task in state.stopped if task.last_status != "STOPPED"}
     for task in (*snapshot.stopped, *snapshot.tasks):
+        if f"stopped {task.arn}" in state.noted and task.arn not in open_:
+            continue
         if is_ours(state, task) and (
             task.last_status == "STOPPED" or task.desired_status == "STOPPED"
         ):
@@ -79,6 +84,8 @@ def _stop(state: State, task: Task, events: list[RolloutEvent], before: datetime
     if reading is None:
         return state
     if key in state.noted:
+        if task.last_status != "STOPPED":
+            return state
         fuller = tuple(
             task if old.arn == task.arn and old.last_status != "STOPPED" else old
             for old in state.stopped
@@ -99,8 +106,18 @@ def _stop(state: State, task: Task, events: list[RolloutEvent], before: datetime
         state,
         stopped=(*state.stopped, task),
         ends=(*state.ends, (task.arn, ended)),
+        lives=_lives(state, task, ended),
         struck=state.now,
     )
+
+
+def _lives(state: State, task: Task, ended: datetime) -> tuple[float, float] | None:
+    launched = task.created_at or task.started_at
+    if launched is None:
+        return state.lives
+    span = (ended - launched).total_seconds()
+    soonest, latest = state.lives or (span, span)
+    return min(soonest, span), max(latest, span)
 
 
 def take_events(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> State:

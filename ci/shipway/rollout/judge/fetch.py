@@ -10,36 +10,45 @@ from dataclasses import replace
 from datetime import datetime
 from math import ceil, log2
 
-from shipway.rollout.judge.budget import Budget
-from shipway.rollout.judge.pace import bake_ends, doubted, near, tells
+from shipway.rollout.judge.budget import MARGIN, Budget
+from shipway.rollout.judge.pace import (
+    A_PAGE,
+    PLENTY,
+    SPARE,
+    STOPS,
+    bake_ends,
+    cost,
+    doubted,
+    kept,
+    near,
+    tells,
+)
 from shipway.rollout.judge.state import (
     STATUS_RANK,
     TERMINAL,
     State,
+    is_newer,
     is_older,
     ours_in,
     seconds_since,
 )
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.judge.update_state import fingerprint, upset
+from shipway.rollout.judge.waves import due
 from shipway.rollout.snapshot import Deployment, Snapshot
 
 _UNREAD_FOR = 15.0
 _RETRY = 4.0
 _RETRY_LATER = 20.0
 _ALONE_FOR = 8.0
-_DESCRIBE = {"near": 0.0, "back": 4.0, "shifting": 5.0, "usual": 5.0}
+_DESCRIBE = {"near": 0.0, "back": 4.0, "shifting": 3.0, "usual": 6.0, "scarce": 20.0}
 _COUNTS_EVERY = 4.0
 _HEALTH_EVERY = 15.0
-_TOLD_EVERY = 6.0
+_TOLD_EVERY = 8.0
 _SLOTS_FROM = 5.0
-_A_PAGE = 100
-_STOPS = 3
 _RARER = 0.25
-_PLENTY = 8
-_LOOKS_ON = 2
-_LOOKS = 6
-"""Calls beyond the reserve that are kept for looking on while evidence, or less, is asked for."""
+_LAST = 2
+"""Calls that even evidence leaves, for looking on after it."""
 FULL = Budget()
 
 
@@ -54,85 +63,117 @@ def fetch(state: State, glance: Snapshot, now: datetime, budget: Budget = FULL) 
     """
     if state.outcome is not None or not (glance.answered and glance.exists):
         return FetchPlan()
-    ending = _ending(state, glance)
     # Some of the services may have to be stopped at the end of this look.
-    left = budget.left(now) - min(budget.services, _STOPS) - (0 if ending else budget.reserve)
+    left = budget.left(now) - min(budget.services, STOPS)
+    ending = _ending(state, glance)
     # What is only for show, or is likely to tell nothing new, is asked the more seldom the more
     # services share the calls and the fewer calls are left.
-    rarer = (1 + _RARER * (budget.services - 1)) * (1 if left >= _PLENTY else 2)
-    best = _wanted(state, glance, now, ending=ending, rarer=rarer)
-    return _affordable(best, state, left, kept=0 if ending else _LOOKS_ON if best.tasks else _LOOKS)
+    rarer = (1 + _RARER * (budget.services - 1)) * (1 if left >= kept(state, budget) else 2)
+    usual = "usual" if left >= PLENTY else "scarce"
+    wanted = _wanted(state, glance, now, ending=ending, rarer=rarer, usual=usual)
+    if ending:
+        return _affordable(wanted, state, left)
+    if _decides(state, glance, now):
+        if state.verified and not wanted.newest and left < PLENTY:
+            wanted = replace(wanted, service_deployment="", targets=wanted.tasks and wanted.targets)
+        # The looks until as many calls are free again: however much moves, none is far off.
+        bridge = budget.looks_on(now) - (MARGIN if wanted.tasks else 0)
+        return _affordable(wanted, state, left - max(bridge, 0 if wanted.tasks else _LAST))
+    keep = kept(state, budget)
+    if wanted.service_deployment and cost(wanted, state) == 1:
+        keep -= SPARE  # it may be the end itself, or a hook that waits
+    return _affordable(wanted, state, left - keep)
 
 
 def _wanted(
-    state: State, glance: Snapshot, now: datetime, *, ending: bool, rarer: float
+    state: State, glance: Snapshot, now: datetime, *, ending: bool, rarer: float, usual: str
 ) -> FetchPlan:
     mine = ours_in(state, glance)
-    proving = state.succeeded_since is not None or (
-        mine is not None and mine.rollout_state == "COMPLETED"
-    )
+    proving = state.succeeded_since is not None or _completes(state, mine)
     current = glance.current_service_deployment
     known = {None, state.service_deployment, state.target.replaced_service_deployment}
     newest = bool(state.describes and state.service_deployment and current not in known)
-    dear = newest or (state.describes and _dear(state, glance, now, ending=ending, rarer=rarer))
+    # Where it may be over, nothing else may tell it.
+    every = _every(state, usual) * (1.0 if near(state) else rarer)
+    dear = newest or (state.describes and _dear(state, glance, now, ending=ending, every=every))
     arn = _to_describe(state, glance) if dear else ""
     look = state.lists_tasks and mine is not None
     # Ours failed, was rolled back and left between two looks: why is still to be found out.
     gone = mine is None and state.seen and state.announced is None and state.lists_tasks
     open_ = state.rolling_back_since is None and state.succeeded_since is None
-    undecided = open_ and state.announced is None
     fallen = upset(state, glance, mine) if mine is not None else 0
-    struck = fallen > 0
-    replaced = mine is not None and bool(state.stopped) and _relaunched(state, mine, fallen)
-    doubtful = undecided and (doubted(state, now) or (struck and replaced))
-    unread = _unread(state, now, struck=struck, replaced=replaced, rarer=rarer)
-    stopped = open_ and (unread or _listing_due(state, now, mine))
-    shown = open_ and _health_due(state, mine, now, rarer)
+    undecided = open_ and state.announced is None
+    doubtful = undecided and doubted(state, now)
+    # What proves it is read at once with what may complete it, now and then.
+    decisive = undecided and fallen > 0 and mine is not None and mine.running > 0
+    recent = state.tasks_at is not None and seconds_since(state.tasks_at, now) < _COUNTS_EVERY
+    both = decisive and not recent and due(state, now)
+    unread = _unread(state, now, struck=fallen > 0, rarer=rarer)
+    # Where only the health of the others is in doubt, further stops prove nothing more.
+    stopped = open_ and not doubtful and (unread or _listing_due(state, now, mine))
+    shown = open_ and not due(state, now) and _health_due(state, mine, now, rarer)
     return FetchPlan(
         service_deployment=arn,
         newest=newest,
         revisions=bool(arn) and (not state.verified or newest),
-        tasks=look and (proving or doubtful),
+        tasks=look and (proving or doubtful or both),
         stopped=gone or (look and stopped),
-        targets=state.sees_targets and (_returned(state, glance) or doubtful or shown),
+        targets=state.sees_targets and (_returned(state, glance) or doubtful or both or shown),
     )
 
 
-def _affordable(best: FetchPlan, state: State, left: int, *, kept: int) -> FetchPlan:
+def _completes(state: State, mine: Deployment | None) -> bool:
+    """Whether ``deployments[]`` tells success, and our service deployment is likely to as well.
+
+    Where that comes later it is waited for without asking for the tasks again and again.
+    """
+    if mine is None or mine.rollout_state != "COMPLETED":
+        return False
+    last = state.deployment
+    return not state.describes or last is None or last.rollout_state != "COMPLETED"
+
+
+def _decides(state: State, glance: Snapshot, now: datetime) -> bool:
+    """Whether what this look may show can make a failure certain."""
+    if state.announced is not None or state.rolling_back_since is not None:
+        return False
+    if doubted(state, now):
+        return True
+    mine = ours_in(state, glance)
+    struck = bool(state.unread) or (mine is not None and upset(state, glance, mine) > 0)
+    return struck and (not state.stopped or due(state, now))
+
+
+def _affordable(best: FetchPlan, state: State, left: int) -> FetchPlan:
     """``best``, or what is left of it when what can wait longest goes first.
 
     ECS remembers a stopped task for an hour, so that it can be asked for at a later look.
     """
-    if best.tasks:
-        fewer = replace(best, service_deployment="", newest=False, revisions=False)
-        plans = (best, fewer, replace(fewer, targets=False))
-        affordable = next((plan for plan in plans if cost(plan, state) <= left - kept), None)
-        if affordable is not None:
-            return affordable
-    least = replace(best, tasks=False, targets=False)
-    plans = (replace(best, tasks=False), least, replace(least, stopped=False))
-    keeps = (kept, min(kept, _LOOKS_ON) if state.stopped else 0, 0)
-    return next(
-        (plan for plan, keep in zip(plans, keeps, strict=True) if cost(plan, state) <= left - keep),
-        FetchPlan(),
-    )
-
-
-def cost(plan: FetchPlan, state: State) -> int:
-    """Calls beside DescribeServices: a page of a list and its description for each 100 tasks."""
-    service = state.service
-    count = sum(d.running + d.pending for d in service.deployments) if service is not None else 0
-    running = max(1, ceil(count / _A_PAGE))
-    stopped = max(1, ceil(len(state.ends) / _A_PAGE))
-    return plan.calls - 1 + 2 * plan.tasks * (running - 1) + 2 * plan.stopped * (stopped - 1)
+    if cost(best, state) <= left:
+        return best
+    plans = []
+    if state.succeeded_since is None and best.service_deployment and not state.stopped:
+        plans.append(replace(best, tasks=False))  # whether it is over comes before its proof
+    bare = replace(best, service_deployment="", newest=False, revisions=False)
+    if best.tasks and best.stopped:
+        plans.append(bare)  # else what stopped comes first: only after it the others matter
+    elif best.tasks:
+        plans += [bare, replace(bare, targets=False)]
+    fewer = replace(best, tasks=False, targets=False)
+    plans.append(fewer)
+    plans.append(replace(bare, tasks=False, targets=False))
+    plans.append(replace(fewer, stopped=False))
+    return next((plan for plan in plans if cost(plan, state) <= left), FetchPlan())
 
 
 def _ending(state: State, glance: Snapshot) -> bool:
     """Whether this look can be the one that proves the end."""
-    mine = ours_in(state, glance)
+    mine, first = ours_in(state, glance), glance.primary
+    told = {"COMPLETED"} if state.rolling_back_since is not None else {"COMPLETED", "FAILED"}
     return (
         state.succeeded_since is not None
-        or (mine is not None and mine.rollout_state in {"COMPLETED", "FAILED"})
+        or (mine is not None and mine.rollout_state in told)
+        or (first is not None and is_newer(state, first))
         or _returned(state, glance)
         or _alone(state, glance, mine)
     )
@@ -162,13 +203,12 @@ def _returned(state: State, glance: Snapshot) -> bool:
     return finished and back.running >= back.desired
 
 
-def _dear(state: State, glance: Snapshot, now: datetime, *, ending: bool, rarer: float) -> bool:
+def _dear(state: State, glance: Snapshot, now: datetime, *, ending: bool, every: float) -> bool:
     """Whether our service deployment is worth describing again."""
     described, service = state.described, state.service
     if described is None or not state.verified or service is None:
         return True
-    last = fingerprint(service)
-    changed = fingerprint(glance) != last
+    changed = glance is not service and fingerprint(glance) != fingerprint(service)
     if STATUS_RANK.get(described.status, 1) == TERMINAL:
         return changed and described.status == "STOPPED"
     since = seconds_since(state.described_at, now)
@@ -179,20 +219,24 @@ def _dear(state: State, glance: Snapshot, now: datetime, *, ending: bool, rarer:
         return True
     if state.paused is not None or bake_ends(state, now):
         return True
-    every = min(_COUNTS_EVERY, _every(state)) if changed else _every(state)
-    return since >= every * rarer
+    return since >= (min(_COUNTS_EVERY, every) if changed else every)
 
 
-def _every(state: State) -> float:
+def _every(state: State, usual: str) -> float:
     described, service = state.described, state.service
     if state.rolling_back_since is not None or state.stop_asked_at is not None:
-        return _DESCRIBE["back"]
-    mine = state.deployment
+        return _DESCRIBE["near" if near(state) and not _told(state) else "back"]
     if near(state):
-        return _DESCRIBE["usual" if mine is not None and tells(mine) else "near"]
+        return _DESCRIBE[usual if _told(state) else "near"]
     strategy = service.strategy if service is not None else None
+    if due(state, state.now) and state.announced is None:
+        return _DESCRIBE[usual]
     shifting = (strategy or (described and described.strategy) or "ROLLING") != "ROLLING"
-    return _DESCRIBE["shifting" if shifting else "usual"]
+    return _DESCRIBE["shifting" if shifting else usual]
+
+
+def _told(state: State) -> bool:
+    return state.deployment is not None and tells(state.deployment)
 
 
 def _states(glance: Snapshot) -> tuple[object, ...]:
@@ -211,13 +255,7 @@ def _full(glance: Snapshot) -> tuple[object, ...]:
     )
 
 
-def _relaunched(state: State, mine: Deployment, fallen: int) -> bool:
-    """Whether replacements run: only what they do can prove a failure that one wave does not."""
-    ended = sum(key.startswith("stopped ") for key in state.noted)
-    return mine.running + mine.pending + ended + state.unread + fallen > mine.desired
-
-
-def _unread(state: State, now: datetime, *, struck: bool, replaced: bool, rarer: float) -> bool:
+def _unread(state: State, now: datetime, *, struck: bool, rarer: float) -> bool:
     """Whether tasks of ours stopped, by the counts, that were not seen yet."""
     since, before = seconds_since(state.upset_at, now), seconds_since(state.upset_at, state.now)
     every = _RETRY if since < _UNREAD_FOR else _RETRY_LATER
@@ -225,9 +263,10 @@ def _unread(state: State, now: datetime, *, struck: bool, replaced: bool, rarer:
     if not (struck or (state.unread and again)):
         return False
     # Further failures of the first wave prove nothing; they can be told a little later.
-    decisive = not state.stopped or replaced
-    pages = max(1, ceil(len(state.ends) / _A_PAGE))
-    return decisive or seconds_since(state.struck, now) >= _TOLD_EVERY * pages * rarer
+    if not state.stopped or due(state, now):
+        return True
+    pages = max(1, ceil(len(state.ends) / A_PAGE))
+    return seconds_since(state.struck, now) >= _TOLD_EVERY * pages * rarer
 
 
 def _listing_due(state: State, now: datetime, mine: Deployment | None) -> bool:

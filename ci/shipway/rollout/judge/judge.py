@@ -23,7 +23,7 @@ from shipway.rollout.judge import verdict as v
 from shipway.rollout.judge.budget import Budget
 from shipway.rollout.judge.by_deployments_list import follow_listed
 from shipway.rollout.judge.by_service_deployment import follow
-from shipway.rollout.judge.certainty import announce, certain, likeliest
+from shipway.rollout.judge.certainty import announce, certain, likeliest, suspect
 from shipway.rollout.judge.ending import conclude, left, out_of_time
 from shipway.rollout.judge.fetch import fetch
 from shipway.rollout.judge.pace import next_look
@@ -38,6 +38,7 @@ _MISSING_LOOKS = 2
 _ASKS = 4
 _INTERRUPTED = "interrupted; Ctrl-C once more leaves without watching"
 _UNBOUND_LOOKS = 5
+_EVIDENCE = ("stopped", "ends", "filled", "launch_error")
 _PASSING = frozenset({"throttled", "unreachable", "server-error"})
 
 Step = tuple[State, tuple[RolloutEvent, ...], Outcome | None]
@@ -75,7 +76,10 @@ def step(state: State, snapshot: Snapshot, now: datetime) -> Step:
     """
     if state.outcome is not None:
         return state, (), state.outcome
+    before = state
     state, events = absorb(moved_to(state, now), snapshot)
+    if any(getattr(state, name) is not getattr(before, name) for name in _EVIDENCE):
+        state = suspect(state)
     state, outcome = _judge(state, snapshot, events)
     if outcome is not None:
         events.append(

@@ -8,37 +8,55 @@ What the end needs is kept for the end (:class:`.budget.Budget`).
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from math import ceil
 
-from shipway.rollout.judge.budget import Budget
-from shipway.rollout.judge.certainty import suspect
+from shipway.rollout.judge.budget import LOOK_EVERY, Budget
 from shipway.rollout.judge.state import (
+    PROOF_PATIENCE,
     ROLLING_BACK,
     State,
     seconds_since,
 )
+from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.judge.update_state import moved_to
+from shipway.rollout.judge.waves import due
 from shipway.rollout.snapshot import Deployment
 
 _USUAL = 2.0
 _QUIET = 4.0
 _NEAR = 1.0
+_DUE = 1.3
 _PAUSED = 10.0
 _EAGER = 0.5
 _AT_ONCE = 0.05
 _EAGER_FOR = 2.0
 _PROOF_COMES = 6.0
 _PROOF_LATE = 4.0
+_PROOF_RARE = 8.0
 _PROVING_FOR = 130.0
-_BACK_OFF_MOST = 8.0
-_BACK_OFF_NEAR = 4.0
+_BACK_OFF_MOST = 4.0
+_BACK_OFF_NEAR = 2.0
 _DOUBLINGS = 5
 _ALONE_FOR = 8.0
 _WINDOW = 12.0
 """Seconds around the end of a bake time in which it may come: its beginning was seen late."""
 _LISTING_EVERY = 20.0
-_STRETCH = ((2, 5.0), (4, 2.5), (8, 1.8))
-_STRETCH_NEAR = ((3, 5.0), (5, 2.5), (9, 1.8), (12, 1.3))
-"""Where so few calls are left beyond the reserve, so many seconds lie between two looks."""
+SPARE = 3
+_PROOF = 4
+"""Calls that read evidence or prove an end, where they are few."""
+_TOGETHER, _TOGETHER_MOST = 2, 18
+"""Calls more that are kept for each further service: they may come to their end together."""
+_FIRST = 1.35
+_FIRST_FOR = 180.0
+"""Seconds after the update in which a task that cannot even start shows it."""
+_SCARCE_DUE = 2.0
+PLENTY = 24
+_PLENTIFUL = 0.8
+"""Seconds between two looks where evidence is due and so many calls are left."""
+STOPS = 3
+"""Service deployments that a look may have to stop at once."""
+A_PAGE = 100
+"""Tasks that ListTasks names in one answer, and DescribeTasks takes."""
 FULL = Budget()
 
 
@@ -49,9 +67,7 @@ def tells(mine: Deployment) -> bool:
 
 def doubted(state: State, now: datetime) -> bool:
     """Whether only the health of our other tasks keeps a failure from being certain."""
-    if not state.stopped and state.launch_error is None:
-        return False
-    if suspect(state) is None:
+    if state.suspected is None:
         return False
     if state.tasks_at is None or (state.struck is not None and state.tasks_at < state.struck):
         return True
@@ -70,18 +86,83 @@ def next_look(state: State, now: datetime, budget: Budget = FULL) -> float:
         return 0.0
     state = moved_to(state, now)
     wait = _worth(state)
-    left = budget.left(state.now)
     if not _proving(state):
-        left -= budget.reserve * 2 // 3 if near(state) else budget.reserve
-        stretch = _STRETCH_NEAR if near(state) else _STRETCH
-        wait = max(wait, next((pause for calls, pause in stretch if left < calls), 0.0))
+        if wait in {_NEAR, _DUE} and _undecided(state) and budget.left(state.now) >= PLENTY:
+            wait = _PLENTIFUL
+        paid = budget.until(state.now, 1 + _keep(state, budget))
+        wait = max(wait, min(_scarce(state, budget), paid))
+    else:
+        wait = max(wait, _spread(state, budget))
     wait = min(wait, max(_EAGER, _deadline(state)))
     return max(wait, budget.until(state.now, 2))
+
+
+def _spread(state: State, budget: Budget) -> float:
+    """Seconds between looks at a proof that does not come, so that calls last for the last one."""
+    since = seconds_since(state.succeeded_since, state.now)
+    if state.succeeded_since is None or since < _PROOF_COMES:
+        return 0.0
+    look = 1 + cost(FetchPlan(tasks=True), state)
+    return min(_deadline(state) / max(1, budget.left(state.now) // look), _PROOF_RARE)
+
+
+def _scarce(state: State, budget: Budget) -> float:
+    """Seconds after which a look is taken though none of the calls it takes are to spare."""
+    if not ((_undecided(state) and due(state, state.now)) or near(state)):
+        return LOOK_EVERY
+    bridged = budget.left(state.now) > budget.looks_on(state.now) + _PROOF
+    return _SCARCE_DUE if bridged else LOOK_EVERY
+
+
+def _keep(state: State, budget: Budget) -> int:
+    """Calls that the next look leaves: to look on, and to read what it may show."""
+    if _undecided(state) and doubted(state, state.now):
+        return kept(state, budget)
+    on = budget.looks_on(state.now)
+    if _undecided(state):
+        on += _evidence(state) + min(budget.services, STOPS)
+    return max(kept(state, budget), on)
+
+
+def _evidence(state: State) -> int:
+    return cost(FetchPlan(tasks=True, stopped=True, targets=True), state)
+
+
+def kept(state: State, budget: Budget) -> int:
+    """Calls that a look leaves which decides nothing: for evidence, and for what proves the end.
+
+    A look that may show evidence, or the end, leaves what is needed to read it.
+    """
+    if _proving(state):
+        return 0
+    if _undecided(state) and doubted(state, state.now):
+        return cost(FetchPlan(tasks=True, targets=True), state) + min(budget.services, STOPS)
+    together = min(_TOGETHER * (budget.services - 1), _TOGETHER_MOST)
+    evidence = _evidence(state)
+    if _undecided(state) and (due(state, state.now) or _first_outcome(state)):
+        return evidence + SPARE + together
+    if near(state):
+        proof = cost(FetchPlan(service_deployment="ours", tasks=True), state)
+        return proof + SPARE + together
+    return budget.reserve + (evidence if state.announced is None else 0)
+
+
+def cost(plan: FetchPlan, state: State) -> int:
+    """Calls beside DescribeServices: a page of a list and its description for each 100 tasks."""
+    entries = state.service.deployments if state.service is not None else ()
+    live = sum(entry.running + entry.pending for entry in entries)
+    others = sum(entry.running for entry in entries if entry.id != state.deployment_id)
+    # The earlier tasks that are gone are listed among the stopped ones too.
+    ended = max(state.listed, len(state.ends)) + state.unread + max(0, state.desired - others)
+    running, stopped = max(1, ceil(live / A_PAGE)), max(1, ceil(ended / A_PAGE))
+    return plan.calls - 1 + 2 * plan.tasks * (running - 1) + 2 * plan.stopped * (stopped - 1)
 
 
 def _deadline(state: State) -> float:
     """Seconds to the next moment at which time alone decides."""
     moments = [state.policy.timeout - state.elapsed]
+    if state.succeeded_since is not None:
+        moments.append(PROOF_PATIENCE - seconds_since(state.succeeded_since, state.now))
     if state.paused is not None and state.paused.expires_at is not None:
         expires = state.paused.expires_at - state.skew
         moments.append((expires - state.now).total_seconds())
@@ -93,29 +174,47 @@ def _worth(state: State) -> float:  # noqa: PLR0911 - one return for each reason
     close = near(state)
     if state.troubled_looks:
         partly = state.answered_at == state.now
-        most = _BACK_OFF_NEAR if close or partly else _BACK_OFF_MOST
-        return min(2.0 ** min(state.troubled_looks, _DOUBLINGS), most)
+        soon = close or partly or (_undecided(state) and due(state, state.now))
+        most = _BACK_OFF_NEAR if soon else _BACK_OFF_MOST
+        return min(2.0 ** (min(state.troubled_looks, _DOUBLINGS) - soon), most)
     if _proving(state):
         since = seconds_since(state.succeeded_since or state.returned_since, state.now)
         paces = ((_AT_ONCE, _AT_ONCE), (_NEAR, _EAGER), (_PROOF_COMES, _USUAL))
         return next((pause for until, pause in paces if since < until), _PROOF_LATE)
-    # What never comes up is known at once, and so is a roll-back that has nothing to start again.
-    if seconds_since(state.started, state.now) < _NEAR:
+    if _eager(state):
         return _EAGER
-    if (
-        state.stop_asked_at is not None
-        and seconds_since(state.stop_asked_at, state.now) < _EAGER_FOR
-    ):
-        return _EAGER
-    if state.announced is None and state.rolling_back_since is None and doubted(state, state.now):
-        return _EAGER
+    if _undecided(state) and doubted(state, state.now):
+        return _AT_ONCE if state.struck == state.now else _EAGER
     if state.paused is not None:
         return _PAUSED
     if close and state.deployment is not None and not tells(state.deployment):
         return _NEAR if seconds_since(state.changed, state.now) < _ALONE_FOR else _USUAL
+    if _undecided(state) and due(state, state.now):
+        return _DUE
     if close or (state.unread and seconds_since(state.upset_at, state.now) < _EAGER_FOR):
         return _NEAR
-    return _QUIET if state.unplaced_since is not None else _USUAL
+    if state.unplaced_since is not None:
+        return _QUIET
+    return _FIRST if _first_outcome(state) else _USUAL
+
+
+def _eager(state: State) -> bool:
+    """What never comes up is known at once, and a roll-back that has nothing to start again."""
+    asked = state.stop_asked_at
+    soon = asked is not None and seconds_since(asked, state.now) < _EAGER_FOR
+    return soon or seconds_since(state.started, state.now) < _NEAR
+
+
+def _undecided(state: State) -> bool:
+    return state.announced is None and state.rolling_back_since is None
+
+
+def _first_outcome(state: State) -> bool:
+    """Whether the first tasks are still on their way: what can never start fails here."""
+    mine = state.deployment
+    if mine is None or state.stopped or state.announced is not None:
+        return False
+    return bool(mine.pending) and state.elapsed < _FIRST_FOR
 
 
 def _proving(state: State) -> bool:

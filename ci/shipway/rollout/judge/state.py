@@ -49,6 +49,8 @@ STAGES = (
 ROLLOUT_STATES = frozenset({"COMPLETED", "FAILED", "IN_PROGRESS"})
 MONITOR_STATES = frozenset({"TRIGGERED", "MONITORING", "MONITORING_COMPLETE", "DISABLED"})
 HOOK_STATES = frozenset({"AWAITING_ACTION", "IN_PROGRESS", "SUCCEEDED", "FAILED", "TIMED_OUT"})
+PROOF_PATIENCE = 30.0
+"""Seconds that a success may wait for the tasks that prove it: reads may be stale."""
 STRATEGIES = frozenset({"ROLLING", "BLUE_GREEN", "LINEAR", "CANARY"})
 CONTROLLERS = frozenset({"ECS", "CODE_DEPLOY", "EXTERNAL"})
 
@@ -87,6 +89,7 @@ class State:
     deployment: Deployment | None = None
     seen: bool = False
     gone_looks: int = 0
+    gone_since: datetime | None = None
     missing_looks: int = 0
     events: frozenset[str] = frozenset()
     baseline: bool = False
@@ -101,10 +104,20 @@ class State:
     """By ARN, by ECS's clock: when a stopped task of ours may have ended at the earliest."""
     filled: datetime | None = None
     """By ECS's clock: since when as many tasks of ours had been launched as are wanted."""
+    launches: int = 0
+    """Tasks of ours that were launched so far, by the counts and the stops."""
+    relaunches: tuple[datetime, ...] = ()
+    """When looks first showed more launches than places: the latest ones."""
     noted: frozenset[str] = frozenset()
     targets_at: datetime | None = None
+    lives: tuple[float, float] | None = None
+    """Seconds from its launch to its end of the task of ours that failed soonest, and latest."""
+    suspected: Cause | None = None
+    """The failure that is certain unless tasks of ours are healthy."""
     struck: datetime | None = None
     """When a failed task of ours was seen last."""
+    listed: int = 0
+    """Tasks in the last list of stopped ones, others' included."""
     unread: int = 0
     """Tasks of ours that stopped, by the counts, and were not seen among the stopped ones yet."""
     upset_at: datetime | None = None

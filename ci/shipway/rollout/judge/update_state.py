@@ -28,6 +28,7 @@ _DEPLOYMENT_READS = frozenset(
 )
 _SETTLED = 5.0
 """Seconds after which a list of stopped tasks shows all that the counts told of."""
+_RELAUNCHES = 20
 _CLOSED = frozenset({"unsupported", "access-denied"})
 _HINTS = re.compile(r"has stopped|unable to consistently", re.IGNORECASE)
 # What is started while no more tasks of ours live than before replaces one that died.
@@ -82,7 +83,21 @@ def _unread(state: State, snapshot: Snapshot, stopped: int, seen: int) -> State:
     settled = (state.now - (state.upset_at or state.now)).total_seconds() > _SETTLED
     if snapshot.stopped and not (seen or stopped) and settled:
         unread = 0  # the list has been shown, and it held no more
-    return evolve(state, unread=unread, upset_at=state.now if stopped else state.upset_at)
+    state = evolve(state, unread=unread, upset_at=state.now if stopped else state.upset_at)
+    return _launched(state)
+
+
+def _launched(state: State) -> State:
+    """Note when tasks are launched in place of others: what they do is the next evidence."""
+    mine = state.deployment
+    if mine is None or not mine.desired:
+        return state
+    launches = mine.running + mine.pending + len(state.ends) + state.unread
+    if launches <= state.launches:
+        return state
+    more = launches > mine.desired and bool(state.stopped or state.unread)
+    relaunches = (*state.relaunches, state.now)[-_RELAUNCHES:] if more else state.relaunches
+    return evolve(state, launches=launches, relaunches=relaunches)
 
 
 def moved_to(state: State, now: datetime) -> State:
@@ -157,9 +172,10 @@ def _deployment(state: State, snapshot: Snapshot, events: list[RolloutEvent]) ->
                 )
             )
             state = evolve(state, noted=state.noted | {"waiting"})
-        return evolve(state, gone_looks=state.gone_looks + 1 if state.seen else 0)
+        looks = state.gone_looks + 1 if state.seen else 0
+        return evolve(state, gone_looks=looks, gone_since=state.gone_since or state.now)
     failed = state.failed or mine.rollout_state == "FAILED"
-    return evolve(state, deployment=mine, seen=True, gone_looks=0, failed=failed)
+    return evolve(state, deployment=mine, seen=True, gone_looks=0, gone_since=None, failed=failed)
 
 
 def _described(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> State:

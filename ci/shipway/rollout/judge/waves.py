@@ -17,6 +17,11 @@ _SURELY_LATER = timedelta(seconds=10)
 """A task created so long after a failure was not launched together with what failed, though ECS is
 not done launching: where ``maximumPercent`` allows few at once."""
 
+_SOONER, _LATER = 0.6, 1.6
+"""By so much the life of one task may differ from that of another that fails alike."""
+_SEEN_LATE = 2.0
+_GRACE = 10.0
+
 
 def waves(state: State, tasks: Sequence[Task], *, replacements: bool = False) -> int:
     """How many launches, each after the failure of the one before, ``tasks`` failed in.
@@ -62,12 +67,28 @@ def _dated(tasks: Sequence[Task]) -> list[tuple[str, datetime]]:
     return [(arn, created) for arn, created in launches if created is not None]
 
 
+def due(state: State, now: datetime) -> bool:
+    """Whether what replacements do may show at any moment, as soon as those before them failed.
+
+    A program that fails by itself fails about as long after its launch as it did before.
+    """
+    if not state.relaunches or not state.stopped:
+        return False
+    soonest, latest = state.lives or (0.0, 0.0)
+    ages = [(now - launched).total_seconds() for launched in state.relaunches]
+    return any(_SOONER * soonest - _SEEN_LATE <= age <= _LATER * latest + _GRACE for age in ages)
+
+
 def lived(state: State, tasks: Sequence[Task]) -> float:
-    """Seconds that the longest-lived of ``tasks`` ran before it failed; 0 where none did."""
+    """Seconds that the shortest-lived of ``tasks`` ran before it failed; 0 where none did.
+
+    Where ECS dates no end it is known by the looks around it, which may be far apart: a longer life
+    may be a later look, and would have healthy tasks count as doomed.
+    """
     ends = dict(state.ends)
     spans = [
         (ends[task.arn] - task.started_at).total_seconds()
         for task in tasks
         if task.started_at is not None and task.arn in ends
     ]
-    return max((0.0, *spans))
+    return max(0.0, min(spans, default=0.0))
