@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -38,6 +40,8 @@ from shipway_sandbox.world import World
 # What a hosted runner has of this machine; nothing of the caller's AWS or GitHub leaks in.
 _KEPT: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "SSL_CERT_FILE")
 _END_SECONDS: Final = 8.0
+_ALL_SECONDS: Final = 1.5
+"""What deliveries that run side by side may take to end, all of them together."""
 _HOLD_SECONDS: Final = 1.0
 """For how long a good release is held: what a rehearsal's releases do, they do at once."""
 
@@ -52,6 +56,11 @@ class Deliveries:
         self._running: set[subprocess.Popen[str]] = set()
         self._closed = False
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more is to begin."""
+        return self._closed
+
     def begin(self, process: subprocess.Popen[str]) -> None:
         """One has started."""
         with self._lock:
@@ -65,11 +74,22 @@ class Deliveries:
             self._running.discard(process)
 
     def end(self) -> None:
-        """Tell every one to end, with its record written; one that starts later is told at once."""
+        """End every one: it is told to, may write its record, and is killed where it takes long.
+
+        One that starts later is told at once.
+        """
         with self._lock:
             self._closed = True
-            for process in self._running:
+            running = tuple(self._running)
+            for process in running:
                 process.terminate()
+        deadline = time.monotonic() + _ALL_SECONDS
+        for process in running:
+            try:
+                process.wait(max(deadline - time.monotonic(), 0.0))
+            except subprocess.TimeoutExpired:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(process.pid, signal.SIGKILL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ def lanes(planned: Scenarios, copies: Sequence[Copy]) -> tuple[Lane, ...]:
     """What is walked side by side: each release that must fail in an environment of its own.
 
     What fails before anything is changed, and what there is no copy for, follows the first in the
-    environment itself. What is refused changes nothing, so it needs none.
+    environment itself. What is refused changes nothing: one clone serves all of it.
     """
     rolling = [scenario for scenario in planned.failing if scenario.variant]
     apart = rolling[1 : len(copies) + 1]
@@ -52,7 +52,7 @@ def lanes(planned: Scenarios, copies: Sequence[Copy]) -> tuple[Lane, ...]:
             Lane(scenarios=(scenario,), copy=copy)
             for scenario, copy in zip(apart, copies, strict=False)
         ),
-        *(Lane(scenarios=(scenario,)) for scenario in planned.refused),
+        *((Lane(scenarios=planned.refused),) if planned.refused else ()),
     )
 
 
@@ -108,6 +108,8 @@ class _StartedLane:
         """Walk its scenarios; whatever happens, each says that it has told everything."""
         try:
             for scenario in self._lane.scenarios:
+                if self._stage.deliveries.closed:
+                    return
                 told = self.told[scenario.name]
                 number = self._planned.number(scenario)
                 walk(scenario, self._stage, number, _events(_into(told), self._stage.root))
