@@ -471,7 +471,7 @@ def test_a_profile_that_is_not_there(aws: Aws, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     with pytest.raises(CredentialsError) as caught:
         Session("eu-west-1").identity()
-    assert caught.value.what == "The config profile (nobody) could not be found"
+    assert caught.value.what == 'there is no AWS profile "nobody" on this machine'
     assert aws.calls == []
 
 
@@ -489,7 +489,11 @@ def test_parameters_are_read_ten_at_a_time_and_secrets_marked(session: Session, 
     aws.says(
         GetParameters=lambda asked: {
             "Parameters": [
-                {"Name": name, "Value": "v", "Type": "SecureString" if "1" in name else "String"}
+                {
+                    "Name": name,
+                    "Value": "some value",
+                    "Type": "SecureString" if "1" in name else "String",
+                }
                 for name in asked["Names"]
                 if name != "/shop/3"
             ]
@@ -498,8 +502,8 @@ def test_parameters_are_read_ten_at_a_time_and_secrets_marked(session: Session, 
     )
     found = Published(session).resolve(references)
     assert [len(one["Names"]) for one in aws.asked["GetParameters"]] == [10, 2]
-    assert found[references[0]] == Found(text="v")
-    assert found[references[1]] == Found(text="v", secret=True)
+    assert found[references[0]] == Found(text="some value")
+    assert found[references[1]] == Found(text="some value", secret=True)
     assert found[references[3]] == Missing(published=("/shop/three",))
 
 

@@ -338,24 +338,24 @@ def steady(loop: Loop, cluster: Cluster, aws: Aws, count: int) -> float:
     assert loop.clock.now() - loop.clock.began >= timedelta(minutes=7)
     minutes = Counter(int(at // 60) for _, at, _ in aws.calls)
     calm = [minutes[minute] for minute in range(1, 7)]
-    assert count > 1 or max(calm) <= 30
+    assert count > 1 or max(calm) <= 60
     return sum(calm) / len(calm)
 
 
-def test_one_service_costs_at_most_30_calls_a_minute(
+def test_one_service_costs_at_most_60_calls_a_minute(
     loop: Loop, cluster: Cluster, aws: Aws
 ) -> None:
     assert steady(loop, cluster, aws, 1) <= 30
 
 
-def test_each_further_service_costs_less_than_one_call_a_minute(
+def test_each_further_service_costs_at_most_two_calls_a_minute(
     loop: Loop, cluster: Cluster, aws: Aws
 ) -> None:
     one = steady(loop, cluster, aws, 1)
     aws.calls.clear()
     loop.clock.at = loop.clock.began
     ten = steady(loop, cluster, aws, 10)
-    assert (ten - one) / 9 < 1
+    assert (ten - one) / 9 <= 2
 
 
 def test_25_services_are_watched_with_three_calls_a_look(
