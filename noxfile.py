@@ -63,9 +63,9 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs, env=KEEP_BYTECODE)
         return
-    # More workers than cores: what runs in the sandbox mostly waits for containers. The units go
+    # As many as a small machine has cores: rollouts are judged by time, and must be seen. The units go
     # last (tests/conftest.py), for they are many and short: no worker waits long for another's end.
-    words = ("-q", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not alone")
+    words = ("-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not alone")
     session.run("pytest", *words, env=KEEP_BYTECODE)
 
 

@@ -199,7 +199,6 @@ KINDS = (
         container="web",
         memory=80,
         services=("web", "mailer"),
-        whole=True,
     ),
     Kind(
         name="worker",  # nothing listens: no url
