@@ -63,8 +63,8 @@ def tests(session: nox.Session) -> None:
     if session.posargs:
         session.run("pytest", *session.posargs, env=KEEP_BYTECODE)
         return
-    # As many as a small machine has cores: rollouts are judged by time, and must be seen. The units go
-    # last (tests/conftest.py), for they are many and short: no worker waits long for another's end.
+    # As many workers as a small machine has cores: a rollout that is seen late is judged late. The
+    # units go last (tests/conftest.py), many and short: no worker waits long for another's end.
     words = ("-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder", "-m", "not alone")
     session.run("pytest", *words, env=KEEP_BYTECODE)
 
