@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tests.entry.conftest import Ended, Here
 
+ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 240.0
+_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+"""Where Debian's ca-certificates puts them all."""
 NUMBERS = ("--repository-id", "424242", "--owner-id", "4242")
 OWN_NOXFILE = '''\
 import nox
@@ -217,27 +220,36 @@ def uv() -> str:
 
 
 def outside(**further: str) -> dict[str, str]:
-    """The environment without what nox and an active environment tell uv: where *we* are."""
+    """The environment without what nox and an active environment tell uv: where *we* are.
+
+    Registries are believed by the machine's own authorities, as the product has uv and as a company
+    network needs it; node, which has a list of its own, is told theirs.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith("UV_") and name not in {"PYTHONPATH", "VIRTUAL_ENV"}
     }
-    return {**kept, **further}
+    if _AUTHORITIES.is_file():
+        kept.setdefault("NODE_EXTRA_CA_CERTS", str(_AUTHORITIES))
+    return {**kept, "UV_SYSTEM_CERTS": "true", **further}
 
 
-def run(*words: str, env: Mapping[str, str] | None = None) -> None:
-    """Run a command that must succeed."""
+def run(
+    *words: str, env: Mapping[str, str] | None = None, cwd: Path = ROOT, seconds: float = SECONDS
+) -> str:
+    """Run a command that must succeed; what it says."""
     done = subprocess.run(
         words,
         check=False,
         capture_output=True,
         text=True,
-        timeout=SECONDS,
+        timeout=seconds,
         env=env or outside(),
-        cwd=Path(__file__).resolve().parents[2],
+        cwd=cwd,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
 def without_uv(path: str) -> str:

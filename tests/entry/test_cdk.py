@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import boto3  # the test plays the platform team, who update a stack
 import pytest
 from botocore.exceptions import WaiterError  # the same
+from tests.entry.foreign import ROOT, outside, run, uv
 
 if TYPE_CHECKING:
     from tests.entry.conftest import Here, Open
@@ -30,8 +30,7 @@ pytestmark = [
     ),
 ]
 
-_ROOT = Path(__file__).resolve().parents[2]
-_EXAMPLE = _ROOT / "examples" / "cdk"
+_EXAMPLE = ROOT / "examples" / "cdk"
 _SECONDS = 400.0
 _CONTRACT = """\
 schema = 1
@@ -47,20 +46,6 @@ by_hand_role = "*"
 """
 
 
-def _run(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> str:
-    done = subprocess.run(
-        words,
-        check=False,
-        capture_output=True,
-        text=True,
-        timeout=_SECONDS,
-        cwd=cwd,
-        env={**os.environ, **(env or {})},
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cdk:
     """The example's app, with all it needs beside it."""
@@ -69,13 +54,14 @@ class Cdk:
 
     def types(self, *words: str, env: Mapping[str, str] | None = None) -> str:
         """``cdk``, as the example's README has it; what it says."""
-        return _run(
+        return run(
             str(self.folder / "node_modules" / ".bin" / "cdk"),
             *words,
             "--no-notices",
             cwd=self.folder,
+            seconds=_SECONDS,
             env={
-                **(env or {}),
+                **outside(**(env or {})),
                 "PATH": f"{self.folder / '.venv' / 'bin'}:{os.environ['PATH']}",
                 "CDK_DISABLE_CLI_TELEMETRY": "true",
                 "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "1",
@@ -88,12 +74,11 @@ def cdk(tmp_path_factory: pytest.TempPathFactory) -> Cdk:
     """``npm ci`` and an environment of its own for the app's Python."""
     folder = tmp_path_factory.mktemp("cdk") / "infra"
     shutil.copytree(_EXAMPLE, folder, ignore=shutil.ignore_patterns("node_modules", ".venv"))
-    _run("npm", "ci", "--silent", "--no-audit", "--no-fund", cwd=folder)
-    beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.is_file() else str(shutil.which("uv"))
-    _run(uv, "venv", "--quiet", ".venv", "--python", sys.executable, cwd=folder)
+    run("npm", "ci", "--silent", "--no-audit", "--no-fund", cwd=folder, seconds=_SECONDS)
+    run(uv(), "venv", "--quiet", ".venv", "--python", sys.executable, cwd=folder)
     python = str(folder / ".venv" / "bin" / "python")
-    _run(uv, "pip", "install", "--quiet", "--python", python, "-r", "requirements.txt", cwd=folder)
+    words = ("pip", "install", "--quiet", "--python", python, "-r", "requirements.txt")
+    run(uv(), *words, cwd=folder, seconds=_SECONDS)
     return Cdk(folder=folder)
 
 
@@ -151,7 +136,7 @@ def shop(cdk: Cdk, tmp_path: Path, env: dict[str, str], open_folder: Open) -> It
     """A repository whose infrastructure is the example; its sandbox ends with the test."""
     here = open_folder(tmp_path / "shop", env)
     (here.folder / "ci").mkdir(parents=True)
-    shutil.copytree(_ROOT / "examples" / "shop", here.folder / "app")
+    shutil.copytree(ROOT / "examples" / "shop", here.folder / "app")
     shutil.copy(_EXAMPLE / "delivery.toml", here.folder / "ci" / "delivery.toml")
     (here.folder / "ci" / "release.toml").write_text(_CONTRACT, encoding="utf-8")
     (here.folder / ".gitignore").write_text("cdk.out/\nevidence/\n", encoding="utf-8")
