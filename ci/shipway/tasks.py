@@ -27,6 +27,12 @@ _HELP = {
 }
 
 
+_OVERRIDES = {
+    "rollback-to": "commit that may be older than what runs; it must be the one delivered",
+    "through-freeze": '"NAME: why" of the one freeze that is to be gone through',
+}
+
+
 class _Compiled(Task[Callable[..., None]]):
     """A task that keeps the bytecode of what it imports, unless Python was told not to.
 
@@ -72,8 +78,7 @@ def publish(_: Context, *, env: str = "", json: bool = False, verbose: bool = Fa
 @shipway_task(
     help={
         **_HELP,
-        "rollback-to": "commit that may be older than what runs; it must be the one delivered",
-        "through-freeze": '"NAME: why" of the one freeze that is to be gone through',
+        **_OVERRIDES,
     }
 )
 def deploy(
@@ -98,8 +103,7 @@ def deploy(
     help={
         "env": _HELP["env"],
         "image": _HELP["image"],
-        "rollback-to": "commit that may be older than what runs; it must be the one delivered",
-        "through-freeze": '"NAME: why" of the one freeze that is to be gone through',
+        **_OVERRIDES,
         "json": _HELP["json"],
     }
 )

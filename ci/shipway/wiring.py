@@ -6,8 +6,7 @@ import os
 from collections.abc import Callable, Mapping
 from functools import cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 from shipway.adapters.http import HttpProber
 from shipway.adapters.keyfile import KeyFile
@@ -22,16 +21,13 @@ from shipway.git.history import GitHistory
 from shipway.github.oidc import GithubTokens
 from shipway.image.signing import Signer
 from shipway.util.clock import SystemClock
-from shipway.util.loopback import bound_endpoint
+from shipway.util.loopback import bound_endpoint, is_loopback, parts
 from shipway.util.paths import cache_folder
 from shipway.values import Commit
 
 if TYPE_CHECKING:
     from shipway.aws.account import AwsAccount
     from shipway.aws.inventory import AwsInventory
-
-
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def account(region: str, profile: Profile | None = None) -> AwsAccount:
@@ -135,8 +131,7 @@ def _of_the_sandbox(variables: Mapping[str, str], name: str) -> str:
         UsageError: It is set, and AWS is not the embedded one.
     """
     text = variables.get(name, "").strip()
-    endpoint = urlsplit(variables.get("AWS_ENDPOINT_URL", ""))
-    if text and endpoint.hostname not in _LOOPBACK:
+    if text and not is_loopback(parts(variables.get("AWS_ENDPOINT_URL", ""))):
         raise UsageError(
             f"{name} is for the embedded sandbox alone, and this delivery goes elsewhere",
             where=name,

@@ -28,7 +28,6 @@ from shipway_sandbox.plan import WorldPlan
 from shipway_sandbox.process import LOCK_FILE, PLAN_FILE, WORLD_FILE
 from shipway_sandbox.serve import write_secrets
 
-_START_SECONDS: Final = 240.0
 _END_SECONDS: Final = 20.0
 
 Tell = Callable[[str], None]

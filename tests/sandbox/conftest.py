@@ -15,8 +15,6 @@ from shipway_sandbox.engine import busybox, engine
 from shipway_sandbox.engine.engine import Engine
 from shipway_sandbox.world import World
 
-_ROOT = Path(__file__).parents[2]
-
 
 def _cache() -> Path:
     return Path(os.environ.get("SHIPWAY_TEST_CACHE") or Path.home() / ".cache" / "shipway")

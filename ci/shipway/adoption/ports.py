@@ -48,15 +48,3 @@ class Inventory(Protocol):
     def published(self) -> Mapping[str, str]:
         """Values by the reference that delivery.toml would hold: ``ssm:…`` and ``cfn:…``."""
         ...
-
-
-class RepositoryNumbers(Protocol):
-    """Asks GitHub for what a renamed repository keeps and a namesake lacks."""
-
-    def __call__(self, repository: str) -> tuple[int, int]:
-        """The numbers of ``OWNER/NAME`` and of its owner.
-
-        Raises:
-            ConfigurationError: They cannot be asked for here; the remedy says how to find them.
-        """
-        ...

@@ -116,14 +116,7 @@ class _Walk:
     def run(self) -> ImageReference | None:
         """Every stage in order; the image that was delivered, where there is one."""
         order, context, journal = self._order, self._context, self._journal
-        authorization = contract.pass_contract(
-            required_task(order),
-            order.environment,
-            context,
-            self._commit,
-            journal,
-            overrides=order.overrides,
-        )
+        authorization = authorize(order, context, self._commit, journal)
         tasks = tasks_of(order, authorization.grant.tasks)
         # A build alone reaches no AWS: it works for a developer without any account.
         alone = tasks == ("build",) and authorization.trigger.by_hand
@@ -207,9 +200,7 @@ class _Walk:
         with stage("deploy", self._journal, self._context.clock, quiet=True):
             ports = planning.check(aws.ecs, environment)
         if self._order.image is None and not environment.promote_from:
-            exposed = exposure.read(self._context.root, environment.image)
-            for key, text in exposure.differences(exposed, ports):
-                self._journal(Noticed(stage="deploy", subject=key, text=text, level="warning"))
+            exposure.warn(self._context.root, environment.image, ports, self._journal)
 
     def _release(
         self, environment: Environment, environment_context: EnvironmentContext
@@ -270,6 +261,20 @@ class _Walk:
             )
 
 
+def authorize(
+    order: Order, context: DeliveryContext, commit: Commit, journal: Journal
+) -> contract.Authorization:
+    """Ask the release contract for what was ordered; see :func:`.contract.pass_contract`."""
+    return contract.pass_contract(
+        _required_task(order),
+        order.environment,
+        context,
+        commit,
+        journal,
+        overrides=order.overrides,
+    )
+
+
 def tasks_of(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     """What will run: the order, as far as the contract allows it."""
     if order.resume is not None:
@@ -278,7 +283,7 @@ def tasks_of(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     return tuple(task for task in grant if task in row)
 
 
-def required_task(order: Order) -> Task | None:
+def _required_task(order: Order) -> Task | None:
     """The one task that the contract must allow; ``deploy`` is as much of the row as it allows."""
     if order.task == "deploy" and order.image is None and order.resume is None:
         return None

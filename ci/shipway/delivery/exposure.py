@@ -11,6 +11,22 @@ from pathlib import Path
 from shipway.config.environment import ImageSettings
 from shipway.image.dockerfile_words import UnsureError
 from shipway.image.final_stage import FinalStage, final_stage
+from shipway.observer import Noticed, Observer
+
+
+def warn(
+    root: Path, image: ImageSettings, ports: Mapping[str, tuple[int, ...]], observer: Observer
+) -> None:
+    """Tell of every service whose ports the Dockerfile does not expose.
+
+    Args:
+        root: The repository's root.
+        image: What is built.
+        ports: Key of each service → the ports that its live container maps.
+        observer: Is told.
+    """
+    for key, text in differences(read(root, image), ports):
+        observer(Noticed(stage="deploy", subject=key, text=text, level="warning"))
 
 
 def read(root: Path, image: ImageSettings) -> FinalStage:

@@ -57,7 +57,7 @@ def pass_identity(
                 expected_role=_expected(authorization),
             )
         )
-        _right_account(identity, authorization)
+        right_account(identity, authorization.destination)
         if not short:
             _may_be_long_lived(identity, authorization)
         _right_role(identity, authorization)
@@ -80,7 +80,7 @@ def _assumes(authorization: Authorization, person: Identity) -> bool:
 def _assume(authorization: Authorization, aws: Aws, person: Identity) -> None:
     environment_policy, destination = authorization.environment_policy, authorization.destination
     if person.account not in people.accounts_of(environment_policy):
-        _right_account(person, authorization)
+        right_account(person, destination)
     if not _short_lived(person, aws.access_key_id()):
         _may_be_long_lived(person, authorization)
     try:
@@ -124,8 +124,12 @@ def _expected(authorization: Authorization) -> str:
     return authorization.environment_policy.role_for(by_hand=authorization.trigger.by_hand)
 
 
-def _right_account(identity: Identity, authorization: Authorization) -> None:
-    destination = authorization.destination
+def right_account(identity: Identity, destination: EnvironmentRef) -> None:
+    """Refuse credentials of another account than the environment's.
+
+    Raises:
+        IdentityError: They are.
+    """
     if identity.account != destination.account:
         raise IdentityError(
             f"these credentials belong to account {identity.account}, "

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from shipway.config.environment import Environment
 from shipway.delivery import contract, exposure, identity, image_plan
 from shipway.delivery.contract import Authorization, GateContext
-from shipway.delivery.deliver import Order, required_task, tasks_of
+from shipway.delivery.deliver import Order, authorize, tasks_of
 from shipway.delivery.hold import alarms_before
 from shipway.delivery.image import Artifact
 from shipway.delivery.image_plan import PlannedImage
@@ -25,7 +25,7 @@ from shipway.delivery.stage import stage
 from shipway.errors import ConfigurationError, RefusedError, ShipwayError
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import Mask, secret_variables
-from shipway.observer import Concluded, Noticed, Observer
+from shipway.observer import Concluded, Observer
 from shipway.policy.asked import rules_asked
 from shipway.policy.contract import Task
 from shipway.rollout import plan as planning
@@ -216,14 +216,7 @@ class _Look:
     def plan(self) -> DeliveryPlan:
         """Every stage of a delivery in order, as far as it changes nothing."""
         order, context, journal = self._order, self._context, self._journal
-        authorization = contract.pass_contract(
-            required_task(order),
-            order.environment,
-            context,
-            self._commit,
-            journal,
-            overrides=order.overrides,
-        )
+        authorization = authorize(order, context, self._commit, journal)
         tasks = tasks_of(order, authorization.grant.tasks)
         environment_context = context.open_environment(authorization.destination)
         aws = environment_context.aws
@@ -279,9 +272,7 @@ class _Look:
                 step.service.key: step.live.container(step.service.container).ports
                 for step in steps
             }
-            exposed = exposure.read(self._context.root, environment.image)
-            for key, text in exposure.differences(exposed, ports):
-                self._journal(Noticed(stage="deploy", subject=key, text=text, level="warning"))
+            exposure.warn(self._context.root, environment.image, ports, self._journal)
         with self._refusable(ConfigurationError):
             alarms_before(steps, environment, aws.alarms, self._journal)
         return steps

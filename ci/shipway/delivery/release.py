@@ -14,20 +14,14 @@ from shipway.delivery import facts, verification
 from shipway.delivery.hold import HoldStage, alarms_before, not_held
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import UNCHANGED, stage
-from shipway.errors import (
-    RolloutError,
-    ShipwayError,
-    VerificationError,
-)
+from shipway.errors import RolloutError, ShipwayError, VerificationError
 from shipway.evidence.facts.rollout import PutBackFact, ServiceFact, VerificationFact
 from shipway.evidence.journal import Journal
 from shipway.observer import Event
 from shipway.rollout.deploy import RolloutContext, release
 from shipway.rollout.execute import Rolled
 from shipway.rollout.hold.terms import Alarm
-from shipway.rollout.judge.verdict import (
-    ROLLBACK_FAILED,
-)
+from shipway.rollout.judge.verdict import ROLLBACK_FAILED
 from shipway.rollout.plan import Step
 from shipway.rollout.put_back import Return, aftermath, moved, put_back
 from shipway.rollout.report import ServiceReport
@@ -92,7 +86,10 @@ class Release:
         Raises:
             RolloutError: A service did not take the image; what moved with it is back.
         """
-        rollout_context = RolloutContext(
+        self._rolled = release(steps, image, platforms, self._rollout_context())
+
+    def _rollout_context(self) -> RolloutContext:
+        return RolloutContext(
             ecs=self._aws.ecs,
             logs=self._aws.logs,
             cluster=self._environment.cluster,
@@ -100,7 +97,6 @@ class Release:
             journal=_RolloutNotes(self._journal),
             together=self._environment.together,
         )
-        self._rolled = release(steps, image, platforms, rollout_context)
 
     def verify(self, shipped: ImageReference | None) -> None:
         """Verify every service; where this release moved it, a failure is taken back.
@@ -164,17 +160,10 @@ class Release:
             )
         if not candidates:
             return
-        notes = _RolloutNotes(self._journal)
         why = f"{' and '.join(subjects)} {what}"
-        context = RolloutContext(
-            ecs=self._aws.ecs,
-            logs=self._aws.logs,
-            cluster=self._environment.cluster,
-            clock=self._context.clock,
-            journal=notes,
-        )
-        returns = put_back(candidates, why, context.put_back)
-        notes.went_back(returns)
+        rollout_context = self._rollout_context()
+        returns = put_back(candidates, why, rollout_context.put_back)
+        rollout_context.journal.went_back(returns)
         error.aftermath = aftermath(why, returns)
         lost = [each for each in returns if each.end == "not put back"]
         if lost:

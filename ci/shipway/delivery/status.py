@@ -13,10 +13,10 @@ from typing import Final
 
 from shipway.config import load as delivery_file
 from shipway.config import resolve
-from shipway.config.environment import Environment, EnvironmentRef, Service
+from shipway.config.environment import Environment, Service
 from shipway.delivery import identity, live_facts
 from shipway.delivery.ports import Aws, DeliveryContext
-from shipway.errors import AccessDeniedError, AwsError, IdentityError
+from shipway.errors import AccessDeniedError, AwsError
 from shipway.evidence.canonical_json import moment
 from shipway.evidence.history import RecordedDelivery
 from shipway.evidence.standing import RecordedRelease, last_release
@@ -125,20 +125,9 @@ def open_environment(name: str, context: DeliveryContext) -> tuple[Environment, 
             aws.assume(to_assume, identity.session_name(person))
         except AccessDeniedError:
             pass  # whoever may not deliver may still be allowed to look
-    _right_account(aws, destination)
+    identity.right_account(aws.identity(), destination)
     environment = resolve.resolve(declared, variables=context.variables, published=aws.published)
     return environment, aws
-
-
-def _right_account(aws: Aws, destination: EnvironmentRef) -> None:
-    person = aws.identity()
-    if person.account != destination.account:
-        raise IdentityError(
-            f"these credentials belong to account {person.account}, "
-            f"but {destination.name} is {destination.account}",
-            where=person.arn,
-            remedy="sign in to the other account, or see `account` in ci/delivery.toml",
-        )
 
 
 def look(

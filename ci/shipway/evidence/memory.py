@@ -116,9 +116,6 @@ def summarised(folder: str, matrix: bytes, checked: Checked) -> Iterator[ChainFi
 def told(head: str, checked: Sequence[Checked]) -> Iterator[ChainFinding]:
     """A record or head that somebody remembers, from a job's summary: some chain must have it."""
     wanted = head.removeprefix("sha256:").rstrip("…").lower()
-    every = {
-        name for each in checked for name in (each.head, *(link.sha256 for link in each.links))
-    }
     heads = (each.head for each in checked)
     every = {*heads, *(link.sha256 for each in checked for link in each.links)}
     if not wanted or not any(known.startswith(wanted) for known in every):

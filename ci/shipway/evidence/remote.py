@@ -77,12 +77,13 @@ def read(objects: ObjectStore, place: SharedPlace, *, whole: bool) -> RemoteChai
     entries = {
         number: _own(number, content) for number, content in zip(numbers, contents, strict=True)
     }
-    signed = [number for number in numbers if f"chain/{number:08}.dsse.json" in set(names)]
+    there = set(names)
+    signed = [n for n in numbers if whole and f"chain/{n:08}.dsse.json" in there]
     envelopes = shared.together(lambda number: get(place.signature(number)) or b"", signed)
     return RemoteChain(
         place=place,
         entries=entries,
-        signatures=dict(zip(signed, envelopes, strict=True)) if whole else {},
+        signatures=dict(zip(signed, envelopes, strict=True)),
         archive=_archive(objects, place, entries, names, whole=whole),
     )
 

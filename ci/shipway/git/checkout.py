@@ -75,10 +75,10 @@ def _unwatched(start: Path) -> bool:
     git-update-index(1), --assume-unchanged and --skip-worktree: status believes it. A file that a
     sparse checkout leaves out is not here, and counts for nothing.
     """
-    top = root(start)
-    listed = _git(top, "ls-files", "-v", "-z").split("\0")
+    # ":/" is the whole repository; its names count from where git stands.
+    listed = _git(start, "ls-files", "-v", "-z", ":/").split("\0")
     flagged = (line[2:] for line in listed if line[:1].islower() or line[:1] == "S")
-    return any(os.path.lexists(top / name) for name in flagged)
+    return any(os.path.lexists(start / name) for name in flagged)
 
 
 def user(start: Path) -> str:

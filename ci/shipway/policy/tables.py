@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field
 
@@ -234,17 +234,7 @@ class GithubTable(Table):
     subject_claims: list[
         Annotated[
             SubjectClaim,
-            one_of(
-                "repo",
-                "context",
-                "ref",
-                "environment",
-                "job_workflow_ref",
-                "repository",
-                "repository_id",
-                "repository_owner",
-                "repository_owner_id",
-            ),
+            one_of(*get_args(SubjectClaim)),
         ]
     ] = Field(
         default=list(SUBJECT_CLAIMS),

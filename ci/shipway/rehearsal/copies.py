@@ -7,13 +7,12 @@ wait for each other.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Final
 
-from shipway.embedded.blueprint import Blueprint
+from shipway.embedded.blueprint import Blueprint, stand_in_account
 from shipway.rehearsal.scenarios import Scenario
 from shipway_sandbox.plan import Layer, layer_from
 from shipway_sandbox.world import World
@@ -97,7 +96,7 @@ def with_copies(blueprint: Blueprint, further: tuple[Copy, ...]) -> Blueprint:
 
 
 def _copied(layer: Layer, index: int) -> Layer:
-    account = _account(f"{layer.account}/{index}")
+    account = stand_in_account(f"{layer.account}/{index}")
     document: Mapping[str, object] = json.loads(
         json.dumps(asdict(layer)).replace(layer.account, account)
     )
@@ -120,8 +119,3 @@ def _balancer(name: str, index: int) -> str:
     """Load balancers answer at one address, by their names."""
     ending = f"-copy-{index}"
     return f"{name[: _BALANCER_LENGTH - len(ending)]}{ending}" if name else ""
-
-
-def _account(text: str) -> str:
-    """Twelve digits that are the same in every run, and nobody's (they begin with 000)."""
-    return f"000{int(hashlib.sha256(text.encode()).hexdigest(), 16) % 10**9:09}"

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -81,15 +81,7 @@ class Deliveries:
         with self._lock:
             self._closed = True
             running = tuple(self._running)
-            for process in running:
-                process.terminate()
-        deadline = time.monotonic() + _ALL_SECONDS
-        for process in running:
-            try:
-                process.wait(max(deadline - time.monotonic(), 0.0))
-            except subprocess.TimeoutExpired:
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(process.pid, signal.SIGKILL)
+        _end(running, _ALL_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,8 +324,10 @@ def _run(
                 show(_parsed(line))
             return process.wait()
         finally:
-            _end(process)
+            _end((process,), _END_SECONDS)
             deliveries.ended(process)
+            if process.stdout is not None:
+                process.stdout.close()
 
 
 def _parsed(line: str) -> Mapping[str, Any]:
@@ -344,17 +338,23 @@ def _parsed(line: str) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _end(process: subprocess.Popen[str]) -> None:
-    """Nothing that a walk started outlives it: SIGTERM lets it write its record, then SIGKILL."""
-    if process.poll() is None:
+def _end(processes: Sequence[subprocess.Popen[str]], seconds: float) -> None:
+    """Nothing that a walk started outlives it: SIGTERM lets it write its record, then SIGKILL.
+
+    Args:
+        processes: What is to end; what has ended is left alone.
+        seconds: How long all of them together may take after SIGTERM.
+    """
+    for process in processes:
         process.terminate()
+    deadline = time.monotonic() + seconds
+    for process in processes:
         try:
-            process.wait(_END_SECONDS)
+            process.wait(max(deadline - time.monotonic(), 0.0))
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
 
 
 def _record(kept: Path, evidence: Path) -> str:

@@ -6,22 +6,20 @@ from collections.abc import Iterable
 
 from shipway.errors import AccessDeniedError, AwsError, CredentialsError, UsageError
 from shipway.redact import redact_lines
-from shipway.rollout.diagnosis.diagnosis import LogTail
+from shipway.rollout.diagnosis.diagnosis import LOG_LINES, LogTail
 from shipway.rollout.ports import Logs
 from shipway.rollout.snapshot import Task
 from shipway.rollout.task_definition import TaskDefinition
 from shipway.util.clock import Clock
-
-LINES = 20
 
 
 def tails(
     logs: Logs, definition: TaskDefinition, tasks: Iterable[Task], clock: Clock
 ) -> tuple[LogTail, ...]:
     """The tail of each container that failed, or of all of a task where none says so."""
-    wanted = [(task.id, name) for task in tasks for name in _containers(task)]
-    found = (_tail(logs, definition, *one, clock) for one in wanted)
-    return tuple(tail for tail in found if tail is not None)
+    wanted = [(task.id, name) for task in tasks for name in worth_reading(task)]
+    read = (_tail(logs, definition, *each, clock) for each in wanted)
+    return tuple(log for log in read if log is not None)
 
 
 def last_lines(
@@ -32,31 +30,43 @@ def last_lines(
     Values that the task definition gives away are hidden.
     """
     for task in tasks:
-        tail = _tail(logs, definition, task.id, container, clock)
-        if tail is not None:
-            texts = redact_lines([text for _, text in tail.lines], definition.secret_values)
-            stamped = zip(tail.lines, texts, strict=True)
+        log = _tail(logs, definition, task.id, container, clock)
+        if log is not None:
+            texts = redact_lines([text for _, text in log.lines], definition.secret_values)
+            stamped = zip(log.lines, texts, strict=True)
             return tuple(f"{at:%Y-%m-%d %H:%M:%S}  {text}" for (at, _), text in stamped)
     return ()
 
 
-def _containers(task: Task) -> tuple[str, ...]:
+def worth_reading(task: Task) -> tuple[str, ...]:
+    """The containers that failed, or all of them where none says so."""
     failed = tuple(each.name for each in task.containers if each.exit_code not in {0, None})
     return failed or tuple(each.name for each in task.containers)
 
 
-def _tail(
-    logs: Logs, definition: TaskDefinition, task_id: str, container: str, clock: Clock
-) -> LogTail | None:
+def place_of(definition: TaskDefinition, task_id: str, container: str) -> tuple[str, str] | None:
+    """Log group and stream of one task's container; ``None`` where they cannot be known."""
     driver = definition.container(container).logs
-    stream = driver.stream(container, task_id) if driver else ""
-    if driver is None or not stream:
-        return None
+    stream = driver.stream(container, task_id) if driver is not None else ""
+    return (driver.group, stream) if driver is not None and stream else None
+
+
+def tail(
+    logs: Logs, place: tuple[str, str], task_id: str, container: str, clock: Clock
+) -> LogTail | None:
+    """The last lines at a place; ``None`` where there are none, or CloudWatch does not answer."""
     try:
-        lines = logs.tail(driver.group, stream, LINES)
+        lines = logs.tail(*place, LOG_LINES)
     except AccessDeniedError as error:
         # Told where the log would stand, with the statement that the role lacks.
         lines = tuple((clock.now(), line) for line in (error.what, *error.details))
     except (AwsError, CredentialsError, UsageError):
         return None
     return LogTail(task_id=task_id, container=container, lines=lines) if lines else None
+
+
+def _tail(
+    logs: Logs, definition: TaskDefinition, task_id: str, container: str, clock: Clock
+) -> LogTail | None:
+    place = place_of(definition, task_id, container)
+    return tail(logs, place, task_id, container, clock) if place is not None else None

@@ -14,23 +14,19 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from shipway.errors import (
-    AccessDeniedError,
-    AwsError,
     CancelledError,
-    CredentialsError,
-    UsageError,
 )
 from shipway.observer import Noticed, Observer
 from shipway.rollout.diagnosis.diagnosis import LogTail
 from shipway.rollout.diagnosis.reasons import read
 from shipway.rollout.judge import judge
 from shipway.rollout.judge.terms import DeploymentRef, Outcome, Policy, RolloutEvent
+from shipway.rollout.log_tails import place_of, tail, worth_reading
 from shipway.rollout.ports import Ecs, Logs
 from shipway.rollout.snapshot import Snapshot, Task
 from shipway.rollout.task_definition import TaskDefinition
 from shipway.util.clock import Clock
 
-LOG_LINES = 20
 # CloudWatch shows a line some seconds after it was written; a stream that is still empty is
 # asked again at the next looks, and no more often than this.
 _LOG_TRIES = 5
@@ -217,32 +213,20 @@ class Watch:
         A look fetches few, and none with the calls that the verdict may need.
         """
         for key, tries in list(rollout.owed.items())[: None if all_of_it else _TAILS_A_LOOK]:
-            place = _log_place(rollout, *key)
+            place = place_of(rollout.definition, *key)
             if place is None:
                 del rollout.owed[key]
                 continue
             kept = 0 if all_of_it else self._budget.reserve + _TAILS_KEEP
             if self._budget.left(self._clock.now()) <= kept:
                 return
-            tail = self._tail(place, *key)
+            log = tail(self._logs, place, *key, self._clock)
             self._spend(1)
             del rollout.owed[key]
-            if tail is not None:
-                rollout.tails[key] = tail
+            if log is not None:
+                rollout.tails[key] = log
             elif tries + 1 < _LOG_TRIES:
                 rollout.owed[key] = tries + 1  # behind the others
-
-    def _tail(self, place: tuple[str, str], task_id: str, container: str) -> LogTail | None:
-        try:
-            lines = self._logs.tail(*place, LOG_LINES)
-        except AccessDeniedError as error:
-            # Told where the log would stand, with the statement that the role lacks.
-            now = self._clock.now()
-            denied = tuple((now, line) for line in (error.what, *error.details))
-            return LogTail(task_id=task_id, container=container, lines=denied)
-        except (AwsError, CredentialsError, UsageError):
-            return None
-        return LogTail(task_id=task_id, container=container, lines=lines) if lines else None
 
     def _settle_debts(self, watched: Sequence[Watched]) -> None:
         for rollout in watched:
@@ -273,15 +257,7 @@ def _fails(rollout: Watched) -> bool:
     return rollout.outcome.verdict.fails_release
 
 
-def _log_place(rollout: Watched, task_id: str, container: str) -> tuple[str, str] | None:
-    """Log group and stream of one task's container; ``None`` where they cannot be known."""
-    logs = rollout.definition.container(container).logs
-    stream = logs.stream(container, task_id) if logs is not None else ""
-    return (logs.group, stream) if logs is not None and stream else None
-
-
 def _streams(task: Task, rollout: Watched) -> tuple[tuple[str, str], ...]:
-    """Streams worth reading: the containers that failed, or all where none says so."""
-    failed = [c.name for c in task.containers if c.exit_code not in {0, None}]
-    names = failed or [c.name for c in task.containers]
-    return tuple((task.id, name) for name in names if (task.id, name) not in rollout.tails)
+    """Streams worth reading that were not read."""
+    keys = ((task.id, name) for name in worth_reading(task))
+    return tuple(key for key in keys if key not in rollout.tails)

@@ -26,10 +26,6 @@ from shipway_sandbox.emulator import registry
 from shipway_sandbox.emulator.corrections import corrects, original
 
 Record = dict[str, Any]
-_INDEXES = (
-    "application/vnd.oci.image.index.v1+json",
-    "application/vnd.docker.distribution.manifest.list.v2+json",
-)
 
 
 def _unknown_repository(name: str) -> Any:

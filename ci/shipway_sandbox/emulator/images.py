@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from ministack.services import ecr, ecs
@@ -82,15 +81,6 @@ def _cannot_pull(image: str, why: str, container: str) -> StartError:
         f"resolve ref {image}: {image}: {why}",
         container,
     )
-
-
-def platform_digests(name: str, digest: str) -> list[str]:
-    """The manifests inside an index; empty for a single-platform image."""
-    manifest = ecr._manifest_blobs.get(name, {}).get(digest)
-    if not manifest:
-        return []
-    listed = json.loads(manifest).get("manifests", [])
-    return [child["digest"] for child in listed]
 
 
 def known_digests(definition: Record) -> dict[str, str]:

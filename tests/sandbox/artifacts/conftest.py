@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -224,9 +224,6 @@ def aws(docker_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iter
     folder = tmp_path_factory.mktemp("serve")
     with serving(folder, docker_engine.host, ready=20.0) as (state, _):
         yield Aws(state)
-
-
-MakeContext = Callable[..., Path]
 
 
 @pytest.fixture

@@ -36,9 +36,6 @@ class Clock:
         self.slept.append(seconds)
 
 
-CLOCK = Clock()
-
-
 def image(digit: str = "9") -> ImageReference:
     return ImageReference("host/shop", Digest(f"sha256:{digit * 64}"))
 

@@ -62,24 +62,23 @@ def _operation(request: Request, signed_for: str) -> Operation:
 
 def _leads_there(request: Request, signed_for: str, operation: Operation) -> bool:
     """Whether MiniStack, which looks at more than we do, takes the request for the same service."""
+    return bool(_service_of(request) == operation.service == signed_for)
+
+
+def _service_of(request: Request) -> str | None:
+    """The service that MiniStack takes a request for."""
+    headers = dict(request.headers)
     parameters = app._routing_params(
-        request.method, request.path, dict(request.headers), request.body, dict(request.query)
+        request.method, request.path, headers, request.body, dict(request.query)
     )
-    led = router.detect_service(request.method, request.path, dict(request.headers), parameters)
-    return bool(led == operation.service == signed_for)
+    service: str | None = router.detect_service(request.method, request.path, headers, parameters)
+    return service
 
 
 def _unknown_sender(request: Request, error: signatures.UnknownSenderError) -> Reply:
-    service = router.detect_service(
-        request.method,
-        request.path,
-        dict(request.headers),
-        app._routing_params(
-            request.method, request.path, dict(request.headers), request.body, dict(request.query)
-        ),
-    )
+    failure = AuthError(error.code, error.message)
     status, headers, body = app._credential_failure(
-        service, "", str(uuid.uuid4()), AuthError(error.code, error.message), dict(request.headers)
+        _service_of(request), "", str(uuid.uuid4()), failure, dict(request.headers)
     )
     return status, headers, body
 
