@@ -31,8 +31,11 @@ _OTHERS = {
     "apt-get",
     "aws",
     "cd",
+    "docker",
     "export",
     "git",
+    "npm",
+    "npx",
     "pip",
     "pytest",
     "python",
@@ -42,17 +45,19 @@ _OTHERS = {
 }
 
 
+def typed(block: str) -> list[str]:
+    """What a person types in a block; where a prompt stands, the other lines are what is answered."""
+    lines = [line for line in block.splitlines() if line.strip() and not line.startswith("#")]
+    prompted = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
+    return prompted or lines
+
+
 def commands() -> list[tuple[str, str]]:
     """Every command of every page, also those after ``&&`` and those within a sentence."""
     found = []
     for page in PAGES:
         text = (ROOT / page).read_text(encoding="utf-8")
-        lines = [
-            line.removeprefix("$ ")
-            for block in _FENCE.findall(text)
-            for line in block.splitlines()
-            if line.strip() and not line.startswith("#")
-        ]
+        lines = [line for block in _FENCE.findall(text) for line in typed(block)]
         lines += re.findall(r"`((?:inv|nox|shipway) [^`\n]+)`", text)
         parts = [part for line in lines for part in re.split(r"\s*(?:&&|\|\|)\s*", line)]
         found += [(page, part) for part in parts]
@@ -85,7 +90,7 @@ def test_a_documented_command_exists(page: str, command: str, sessions: set[str]
     words = shlex.split(command, comments=True)
     while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
         words = words[1:]
-    program = words[0]
+    program = words[0].removeprefix(".venv/bin/")
     if program in {"inv", "shipway"}:
         if words[1:] != ["-l"]:
             parse(words[1:])
