@@ -27,6 +27,7 @@ __all__ = [
     "build",
     "contract",
     "deploy",
+    "lock",
     "plan",
     "publish",
     "rehearse",
@@ -222,6 +223,12 @@ def plan(session: nox.Session) -> None:
 def status(session: nox.Session) -> None:
     """Show what runs where since when by whom, and whether it is what the last record says."""
     run_task(session, "status", session.posargs)
+
+
+@_session
+def lock(session: nox.Session) -> None:
+    """Show who holds an environment; hold it for maintenance, or release it."""
+    run_task(session, "lock", session.posargs)
 
 
 @_session

@@ -146,6 +146,30 @@ def status(_: Context, *, env: str, evidence: str = "", json: bool = False) -> N
 
 @shipway_task(
     help={
+        "env": "environment of ci/delivery.toml",
+        "hold": "hold it until it is released, for this reason: nobody delivers there meanwhile",
+        "release": "give back what you hold",
+        "held-by": "with --release: whose lock it is, as it is shown, where it is not yours",
+        "json": _HELP["json"],
+    }
+)
+def lock(
+    _: Context,
+    *,
+    env: str,
+    hold: str = "",
+    release: bool = False,
+    held_by: str = "",
+    json: bool = False,
+) -> None:
+    """Show who holds an environment; hold it for maintenance, or release it."""
+    from shipway.cli.lock import run
+
+    _leave(run(env, hold=hold, release=release, held_by=held_by, json=json))
+
+
+@shipway_task(
+    help={
         "env": _HELP["env"],
         "rollback": "put the earlier revision back instead of going on",
         "json": _HELP["json"],
@@ -354,6 +378,7 @@ namespace = Collection(
     deploy,
     verify,
     status,
+    lock,
     resume,
     sandbox,
     rehearse,

@@ -81,6 +81,9 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
     services = document["services"]
     if any(service["action"] != "none" for service in services):
         yield from _afterwards(document)
+    lock = document["lock"]
+    if lock is not None and lock["held"]:
+        yield _line("lock", lock["text"])
     for refusal in document["refusals"]:
         yield _line("refused", f"{refusal['what']}  (exit {refusal['exit_code']})")
         yield from (_line("", detail) for detail in refusal["details"])

@@ -17,6 +17,7 @@ from shipway.delivery import contract, exposure, facts, identity, image_paramete
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
 from shipway.delivery.image import Artifact
+from shipway.delivery.locking import Held, locked
 from shipway.delivery.ports import Aws, DeliveryContext, EnvironmentContext
 from shipway.delivery.release import Release
 from shipway.delivery.stage import UNCHANGED, stage
@@ -133,28 +134,54 @@ class _Walk:
         self._ending.signer = signer
         self._ending.copiers = tuple(_copiers(environment, aws, signer))
         if order.resume is not None:
-            release = self._release(environment, environment_context)
-            return self._resume(order.resume, environment, aws, release)
+            with self._locked(authorization, environment, aws, ("deploy",)) as held:
+                release = self._release(environment, environment_context)
+                return self._resume(order.resume, environment, aws, release, held)
         gate = contract.GateContext(
             environment=environment, aws=aws, context=context, journal=journal
         )
         if "deploy" in tasks:
             authorization = contract.pass_rules(authorization, gate)
             self._check(environment, aws)
-        with self._attestations(environment_context) as attestor:
+        with (
+            self._locked(authorization, environment, aws, tasks) as held,
+            self._attestations(environment_context) as attestor,
+        ):
             artifact = self._artifact(authorization, environment_context, attestor)
             image = artifact.provide(tasks, environment, order.image)
             release = self._release(environment, environment_context)
             if image is not None and "deploy" in tasks:
                 named = order.image is not None
                 contract.pass_again(authorization, gate, image, named=named)
-                self._deploy(image, environment, aws, release)
+                self._deploy(image, environment, aws, release, held)
             if "verify" in tasks:
                 release.verify(image.reference if image else None)
             release.hold()
             if image is not None and "deploy" in tasks:
                 self._keep(image.reference, environment, aws)
         return image.reference if image else None
+
+    @contextmanager
+    def _locked(
+        self,
+        authorization: contract.Authorization,
+        environment: Environment,
+        aws: Aws,
+        tasks: tuple[Task, ...],
+    ) -> Iterator[Held]:
+        """Hold the environment's lock where something is rolled out.
+
+        What is only published needs none: an image is known by its digest, and the registry
+        itself lets nobody move a commit's tag.
+        """
+        if "deploy" not in tasks:
+            yield Held()
+            return
+        reason = f"{self._order.task} {self._commit.short}"
+        with locked(
+            environment, aws, self._context, self._journal, authorization.trigger, reason=reason
+        ) as held:
+            yield held
 
     def _tell_wait(self, text: str) -> None:
         self._journal(Noticed(stage=self._journal.stage, text=text, level="warning"))
@@ -219,24 +246,32 @@ class _Walk:
         environment: Environment,
         aws: Aws,
         release: Release,
+        held: Held,
     ) -> None:
         with stage("deploy", self._journal, self._context.clock, quiet=True) as running:
             steps = planning.plan(aws.ecs, environment, image.reference)
             for step in steps:
                 self._journal.hide(step.live.secret_values)
             release.check_alarms(steps)
+            held.require()
             # From here on the release tells how each service fares, failures with their cause.
             running.reported = True
             release.roll_out(steps, image.reference, image.platforms)
 
     def _resume(
-        self, action: HookAction, environment: Environment, aws: Aws, release: Release
+        self,
+        action: HookAction,
+        environment: Environment,
+        aws: Aws,
+        release: Release,
+        held: Held,
     ) -> ImageReference | None:
         """Answer every PAUSE hook of the environment, and watch what comes of it."""
         with stage("deploy", self._journal, self._context.clock) as running:
             waiting = resuming.waiting(aws.ecs, environment)
             steps = tuple(paused.step for paused in waiting)
             release.check_alarms(steps)
+            held.require()
             for paused in waiting:
                 resuming.answer(aws.ecs, paused, action)
                 text = f"answered hook {paused.hook.id} at {paused.stage}: {action}"

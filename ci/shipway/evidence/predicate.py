@@ -25,6 +25,7 @@ from shipway.evidence.facts.gate import (
     FreezeOverrideFact,
     IdentityFact,
     LiveReleaseFact,
+    LockFact,
     RollbackOverrideFact,
     TriggerFact,
     VerifiedReleaseFact,
@@ -141,6 +142,7 @@ class DeliveryFacts(Fact):
     rollback_to: RollbackOverrideFact | None = None
     identity: IdentityFact | None = None
     environment: EnvironmentFact | None = None
+    lock: LockFact | None = None
     running: tuple[LiveReleaseFact, ...] = ()
     verified_before: tuple[VerifiedReleaseFact, ...] | None = None
     build: BuildFact | None = None

@@ -29,6 +29,7 @@ PLAN: dict[str, Any] = {
     "image": {"text": "shop of 3f9c2ab would be built and pushed"},
     "services": [WEB, {**WEB, "key": "worker", "action": "none", "changes": []}],
     "image_parameters": ["/shop/image"],
+    "lock": {"held": True, "text": "staging is held by ada since 03:00"},
     "refusals": [
         {"what": "breaks a rule", "exit_code": 20, "details": ["web is newer"], "remedy": "wait"}
     ],
@@ -61,6 +62,7 @@ def test_a_plan_names_every_field_and_what_would_end_it() -> None:
         "   worker     shop:41  no change",
         "   hold       60 s, alarms: shop-5xx",
         "   parameter  /shop/image would name the image",
+        "   lock       staging is held by ada since 03:00",
         "   refused    breaks a rule  (exit 20)",
         "              web is newer",
         "              wait",

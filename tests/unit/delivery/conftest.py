@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from tests.unit.fake_clock import Clock
+from tests.unit.fake_lock_log import LockLog
 
 from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import Found, Missing, Reference, Resolution
@@ -485,6 +486,7 @@ class Cloud:
     alarms: Alarms = field(default_factory=Alarms)
     published: Infrastructure = field(default_factory=Infrastructure)
     objects: Buckets = field(default_factory=Buckets)
+    locks: LockLog = field(default_factory=lambda: LockLog(Clock()))
     arn: str = ROLE
     account: str = ACCOUNT
     key: str = "ASIAEXAMPLE"
@@ -702,7 +704,7 @@ def world(tmp_path: Path, make_layout: MakeLayout) -> World:
             )
         ),
         builder=Buildkit(make_layout),
-        cloud=Cloud(ecs=Ecs(clock)),
+        cloud=Cloud(ecs=Ecs(clock), locks=LockLog(clock)),
         address=Address(),
         clock=clock,
         github=Github(),

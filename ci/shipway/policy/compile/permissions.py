@@ -40,7 +40,7 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
         key = [{"Ref": "SigningKey"}]
         statements.append(statement("SignWithTheKey", ["kms:GetPublicKey", "kms:Sign"], key))
     if "deploy" in tasks:
-        statements += [*_observation(resources), *_rollout(resources)]
+        statements += [*_observation(resources), *_rollout(resources), *_lock(resources)]
         if resources.image_parameters:
             arns = [_parameter(name) for name in resources.image_parameters]
             statements.append(statement("NameTheDeliveredImage", ["ssm:PutParameter"], arns))
@@ -129,6 +129,14 @@ def _published(resources: Resources) -> list[Document]:
         arns = [_arn("cloudformation", f"stack/{name}/*") for name in resources.stacks]
         statements.append(statement("ReadTheStacks", ["cloudformation:DescribeStacks"], arns))
     return statements
+
+
+def _lock(resources: Resources) -> list[Document]:
+    """The one parameter that holds the environment's lock; nothing of it is ever deleted."""
+    if not resources.lock:
+        return []
+    actions = ("ssm:GetParameters", "ssm:PutParameter")
+    return [statement("HoldTheLock", actions, [_parameter(resources.lock)])]
 
 
 def _parameter(name: str) -> object:

@@ -159,6 +159,7 @@ def test_names_that_are_written_are_defaults_and_references_are_read_by_name(
         parameters=("/shop/cluster", "/shop/office"),
         stacks=("shop-prod",),
         written=(("Repository", "team/shop"), ("ServiceWeb", "web")),
+        lock="/shipway/shop/production/lock",
     )
     text = bootstrap_template.render(contract("refs/tags/*-stable"), declared, session=7200)
     assert "    Default: team/shop\n" in text
