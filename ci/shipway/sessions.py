@@ -32,6 +32,7 @@ __all__ = [
     "publish",
     "rehearse",
     "resume",
+    "rollback",
     "sandbox",
     "status",
     "verify",
@@ -211,6 +212,12 @@ def publish(session: nox.Session) -> None:
 def deploy(session: nox.Session) -> None:
     """Build, publish, roll out, watch until it holds, verify, record."""
     run_task(session, "deploy", session.posargs)
+
+
+@_session
+def rollback(session: nox.Session) -> None:
+    """Go back to the last release that was verified and held; ``-- --to`` names another."""
+    run_task(session, "rollback", session.posargs)
 
 
 @_session

@@ -124,6 +124,30 @@ def plan(
     _leave(run(env, image=image, overrides=overrides, json=json))
 
 
+@shipway_task(
+    help={
+        "env": _HELP["env"],
+        "to": "a digest, commit, tag or record of a good release, or as much as is telling",
+        "through-freeze": _OVERRIDES["through-freeze"],
+        "json": _HELP["json"],
+    }
+)
+def rollback(
+    _: Context,
+    *,
+    env: str = "",
+    to: str = "previous",
+    through_freeze: str = "",
+    json: bool = False,
+) -> None:
+    """Go back to the last release that was verified and held: contract, watch, verify, record."""
+    from shipway.cli.deliver import run
+    from shipway.policy.facts import Overrides
+
+    overrides = Overrides(through_freeze=through_freeze)
+    _leave(run("rollback", env, to=to, overrides=overrides, json=json, verbose=False))
+
+
 @shipway_task(help={key: _HELP[key] for key in ("env", "json")})
 def verify(_: Context, *, env: str = "", json: bool = False) -> None:
     """Prove that what runs is what was shipped, and that it answers."""
@@ -376,6 +400,7 @@ namespace = Collection(
     publish,
     plan,
     deploy,
+    rollback,
     verify,
     status,
     lock,

@@ -1,4 +1,4 @@
-"""``inv build``, ``publish``, ``deploy``, ``verify`` and ``resume``: a delivery, its exit code."""
+"""``inv build``, ``publish``, ``deploy``, ``verify``, ``rollback``, ``resume``: a delivery."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from shipway.console import Console
 from shipway.delivery.deliver import Order, deliver
 from shipway.delivery.stage import UNCHANGED
 from shipway.errors import TerminatedError
+from shipway.evidence.good import PREVIOUS
 from shipway.policy.contract import Task
 from shipway.policy.facts import Overrides
 from shipway.rollout.resume import HookAction
@@ -26,6 +27,7 @@ def run(
     image: str = "",
     resume: HookAction | None = None,
     overrides: Overrides | None = None,
+    to: str = PREVIOUS,
     json: bool,
     verbose: bool,
 ) -> int:
@@ -37,28 +39,24 @@ def run(
         image: ``--image``; empty for a build.
         resume: The answer to the PAUSE hook that a deployment waits at.
         overrides: What the contract's rules are to let through, by name.
+        to: What ``rollback`` goes back to.
         json: One JSON object for each event instead of words for a person.
         verbose: Show all of BuildKit's output.
     """
 
     def work(console: Console) -> int:
         with terminable():
-            order = _order(stage, env, image, resume, overrides or Overrides())
+            order = Order(
+                task=stage,
+                environment=env or None,
+                image=ImageReference.parse(image) if image else None,
+                resume=resume,
+                overrides=overrides or Overrides(),
+                to=to,
+            )
             return _deliver(order, console)
 
     return run_command(work, interrupted=UNCHANGED, json=json, verbose=verbose)
-
-
-def _order(
-    stage: Task, env: str, image: str, resume: HookAction | None, overrides: Overrides
-) -> Order:
-    return Order(
-        task=stage,
-        environment=env or None,
-        image=ImageReference.parse(image) if image else None,
-        resume=resume,
-        overrides=overrides,
-    )
 
 
 def _deliver(order: Order, console: Console) -> int:

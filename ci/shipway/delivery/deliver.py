@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from shipway.config.environment import Environment
-from shipway.delivery import contract, exposure, facts, identity, image_parameter
+from shipway.delivery import contract, exposure, facts, identity, image_parameter, rollback
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
 from shipway.delivery.image import Artifact
@@ -28,12 +28,13 @@ from shipway.errors import (
 )
 from shipway.evidence.copies import BucketCopier, Copier, ReferrerCopier
 from shipway.evidence.facts.rollout import ResumedFact
+from shipway.evidence.good import PREVIOUS
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import secret_variables
 from shipway.evidence.signing import RecordSigner
 from shipway.image import publish as publishing
 from shipway.observer import Noticed, Observer, Planned
-from shipway.policy.contract import Task
+from shipway.policy.contract import ROLLBACK, Task
 from shipway.policy.facts import Overrides
 from shipway.rollout import plan as planning
 from shipway.rollout import resume as resuming
@@ -59,6 +60,7 @@ class Order:
         image: ``--image``: an image that exists, to be rolled out without a build.
         resume: The answer to a PAUSE hook that a deployment waits at; nothing is built.
         overrides: What the contract's rules are to let through, by name.
+        to: ``--to`` of ``rollback``: ``previous``, or a word for a release.
     """
 
     task: Task = "deploy"
@@ -66,6 +68,7 @@ class Order:
     image: ImageReference | None = None
     resume: HookAction | None = None
     overrides: Overrides = field(default_factory=Overrides)
+    to: str = PREVIOUS
 
 
 def deliver(order: Order, context: DeliveryContext, observer: Observer) -> DeliveryOutcome:
@@ -137,9 +140,9 @@ class _Walk:
             with self._locked(authorization, environment, aws, ("deploy",)) as held:
                 release = self._release(environment, environment_context)
                 return self._resume(order.resume, environment, aws, release, held)
-        gate = contract.GateContext(
-            environment=environment, aws=aws, context=context, journal=journal
-        )
+        if order.task == ROLLBACK:
+            return self._roll_back(authorization, environment, environment_context)
+        gate = self._gate(environment, aws)
         if "deploy" in tasks:
             authorization = contract.pass_rules(authorization, gate)
             self._check(environment, aws)
@@ -160,6 +163,41 @@ class _Walk:
             if image is not None and "deploy" in tasks:
                 self._keep(image.reference, environment, aws)
         return image.reference if image else None
+
+    def _gate(self, environment: Environment, aws: Aws) -> contract.GateContext:
+        return contract.GateContext(
+            environment=environment, aws=aws, context=self._context, journal=self._journal
+        )
+
+    def _roll_back(
+        self,
+        authorization: contract.Authorization,
+        environment: Environment,
+        environment_context: EnvironmentContext,
+    ) -> ImageReference:
+        """Deliver a release that was good once more, by the way that every release takes.
+
+        Nothing is built or attested. The scan is looked at and told, but is no gate: it let this
+        image through, and what was found since is no reason to keep a broken release in service.
+        """
+        aws, order, context = environment_context.aws, self._order, self._context
+        with self._locked(authorization, environment, aws, ("deploy",)) as held:
+            target = rollback.find(order.to, environment, aws, context, self._journal)
+            self._commit = target.release.commit
+            image = target.image
+            self._journal.note(facts.image_fact(image))
+            gate = self._gate(environment, aws)
+            authorization = contract.pass_rules(rollback.about(authorization, target), gate)
+            store = aws.repository(environment)
+            artifact = self._artifact(authorization, environment_context)
+            artifact.scan(image, environment, store, gate=False)
+            contract.pass_again(authorization, gate, image, named=False)
+            release = self._release(environment, environment_context)
+            self._deploy(image, environment, aws, release, held, revisions=target.revisions)
+            release.verify(image.reference)
+            release.hold()
+            self._keep(image.reference, environment, aws)
+        return image.reference
 
     @contextmanager
     def _locked(
@@ -247,9 +285,15 @@ class _Walk:
         aws: Aws,
         release: Release,
         held: Held,
+        *,
+        revisions: Mapping[str, str] | None = None,
     ) -> None:
         with stage("deploy", self._journal, self._context.clock, quiet=True) as running:
-            steps = planning.plan(aws.ecs, environment, image.reference)
+            steps = (
+                planning.plan(aws.ecs, environment, image.reference)
+                if revisions is None
+                else planning.back(aws.ecs, environment, image.reference, revisions)
+            )
             for step in steps:
                 self._journal.hide(step.live.secret_values)
             release.check_alarms(steps)
@@ -314,6 +358,8 @@ def tasks_of(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     """What will run: the order, as far as the contract allows it."""
     if order.resume is not None:
         return ("deploy",)
+    if order.task == ROLLBACK:
+        return _IMAGE_ROW
     row = _IMAGE_ROW if order.image is not None else _ROWS[order.task]
     return tuple(task for task in grant if task in row)
 

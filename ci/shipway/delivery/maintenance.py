@@ -22,7 +22,7 @@ from shipway.policy.trigger import Trigger
 
 
 def asker(name: str, context: DeliveryContext) -> Trigger:
-    """Who holds or releases: whoever the contract lets deploy there, and nobody else.
+    """Who holds or releases: whoever the contract lets deploy or go back there, and nobody else.
 
     No rule about commits or freezes is asked: nothing is delivered.
 
@@ -38,7 +38,7 @@ def asker(name: str, context: DeliveryContext) -> Trigger:
     contract = contract_file.load(context.contract_file)
     journal = Journal(commit, clock=context.clock, observer=_nobody)
     trigger = who.read_trigger(context, commit, contract, journal)
-    decision = decide(contract, trigger, environment=name, task="deploy")
+    decision = decide(contract, trigger, environment=name, task="rollback")
     if isinstance(decision, Refused):
         raise decision.error()
     declared = delivery_file.load(context.delivery_file).environment(name)

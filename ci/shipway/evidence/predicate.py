@@ -49,6 +49,7 @@ from shipway.evidence.facts.rollout import (
     ResumedFact,
     ServiceFact,
     VerificationFact,
+    WentBackFact,
 )
 from shipway.evidence.timeline import TimelineEntry
 
@@ -140,6 +141,7 @@ class DeliveryFacts(Fact):
     decision: DecisionFact | None = None
     through_freeze: FreezeOverrideFact | None = None
     rollback_to: RollbackOverrideFact | None = None
+    went_back: WentBackFact | None = None
     identity: IdentityFact | None = None
     environment: EnvironmentFact | None = None
     lock: LockFact | None = None

@@ -14,6 +14,7 @@ from shipway.errors import (
     ConfigurationError,
     CredentialsError,
     RolloutError,
+    UsageError,
 )
 from shipway.rollout.difference import FieldChange, differences
 from shipway.rollout.judge.judge import objections
@@ -40,6 +41,7 @@ class Step:
         live: Its task definition then.
         revision: The next revision, to be registered; ``None`` where it runs the image already.
         adopt: The deployment that is already rolling this image out, to be watched to its end.
+        again: A revision that was registered and good before, to be rolled out again as it is.
     """
 
     service: Service
@@ -47,16 +49,22 @@ class Step:
     live: TaskDefinition
     revision: TaskDefinition | None
     adopt: Deployment | None = None
+    again: TaskDefinition | None = None
+
+    @property
+    def coming(self) -> TaskDefinition | None:
+        """What the service is updated to; ``None`` where it is not updated."""
+        return self.again or self.revision
 
     @property
     def changes(self) -> bool:
-        """Whether anything is to be done: a revision registered, or a rollout watched."""
-        return self.revision is not None or self.adopt is not None
+        """Whether anything is to be done: a service updated, or a rollout watched."""
+        return self.coming is not None or self.adopt is not None
 
     @property
     def differences(self) -> tuple[FieldChange, ...]:
         """Every field in which the next revision differs; none where there is no next one."""
-        return () if self.revision is None else differences(self.live, self.revision)
+        return () if self.coming is None else differences(self.live, self.coming)
 
     @property
     def policy(self) -> Policy:
@@ -99,6 +107,60 @@ def plan(
             _can_be_watched(ecs, environment, service, snapshot)
         steps.append(step)
     return tuple(steps)
+
+
+def back(
+    ecs: Ecs, environment: Environment, image: ImageReference, revisions: Mapping[str, str]
+) -> tuple[Step, ...]:
+    """The same for a release that was good before: its own revisions, as they were.
+
+    Where one of them was deregistered since, what runs gets the image, as in any delivery.
+
+    Args:
+        ecs: Looks.
+        environment: Where it goes.
+        image: The image of that release.
+        revisions: Its task definitions, by ECS's names of the services.
+
+    Raises:
+        RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
+        ConfigurationError: A task definition lacks the container that delivery.toml names.
+    """
+    steps = []
+    for service, snapshot, live in _live(ecs, environment):
+        arn = revisions.get(service.service, "")
+        again = _registered(ecs, arn) if arn != live.arn else live
+        step = _step_back(service, snapshot, live, image, again)
+        if step.coming is not None:
+            _can_be_watched(ecs, environment, service, snapshot)
+        steps.append(step)
+    return tuple(steps)
+
+
+def _step_back(
+    service: Service,
+    snapshot: Snapshot,
+    live: TaskDefinition,
+    image: ImageReference,
+    again: TaskDefinition | None,
+) -> Step:
+    if again is None or not again.pins(service.container, image):
+        return _step(service, snapshot, live, image)
+    primary = snapshot.primary
+    if again.arn != live.arn or primary is None or primary.rollout_state == "FAILED":
+        return Step(service=service, before=snapshot, live=live, revision=None, again=again)
+    return _step(service, snapshot, live, image)
+
+
+def _registered(ecs: Ecs, arn: str) -> TaskDefinition | None:
+    """A revision, where a service can still be updated to it."""
+    if not arn:
+        return None
+    try:
+        definition = ecs.task_definition(arn)
+    except (AwsError, UsageError):  # deleted: ECS describes it no more
+        return None
+    return definition if definition.active else None
 
 
 def check(ecs: Ecs, environment: Environment) -> Mapping[str, tuple[int, ...]]:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from shipway.policy.compile.resources import Resources
 from shipway.policy.compile.trust import camel
-from shipway.policy.contract import Task
+from shipway.policy.contract import ROLLBACK, Task
 
 Document = dict[str, Any]
 
@@ -39,12 +39,17 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
     if resources.signs:
         key = [{"Ref": "SigningKey"}]
         statements.append(statement("SignWithTheKey", ["kms:GetPublicKey", "kms:Sign"], key))
-    if "deploy" in tasks:
+    if rolls_out(tasks):
         statements += [*_observation(resources), *_rollout(resources), *_lock(resources)]
         if resources.image_parameters:
             arns = [_parameter(name) for name in resources.image_parameters]
             statements.append(statement("NameTheDeliveredImage", ["ssm:PutParameter"], arns))
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def rolls_out(tasks: Sequence[Task]) -> bool:
+    """Whether services are updated."""
+    return "deploy" in tasks or ROLLBACK in tasks
 
 
 def promotes(resources: Resources, tasks: Sequence[Task]) -> bool:
