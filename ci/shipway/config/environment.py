@@ -261,6 +261,11 @@ class Origin:
         return f"{self.registry}/{self.repository}"
 
 
+RUNS_WAIT: Final = 600
+"""Seconds for which a run of GitHub Actions waits for a lock where delivery.toml does not say it: a
+run that is refused must be started again by a person, one that waits need not be."""
+
+
 def lock_parameter(name: str, environment: str) -> str:
     """The SSM parameter that holds an environment's lock, by ``name`` at the top of delivery.toml.
 

@@ -215,7 +215,9 @@ class _Walk:
         if "deploy" not in tasks:
             yield Held()
             return
-        reason = f"{self._order.task} {self._commit.short}"
+        order = self._order
+        what = f"to {order.to}" if order.task == ROLLBACK else self._commit.short
+        reason = f"{'resume' if order.resume else order.task} {what}"
         with locked(
             environment, aws, self._context, self._journal, authorization.trigger, reason=reason
         ) as held:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from shipway import __version__
-from shipway.config.environment import Environment
+from shipway.config.environment import RUNS_WAIT, Environment
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
 from shipway.errors import LockedError
@@ -23,8 +23,6 @@ from shipway.observer import Noticed
 from shipway.policy.trigger import Trigger
 
 STAGE: Final = "lock"
-_CI_WAITS: Final = 600
-"""A run that is refused must be started again by a person; one that waits need not be."""
 _POLL_SECONDS: Final = 5.0
 _SHORTEST_POLL: Final = 0.5
 
@@ -88,7 +86,7 @@ def locked(
     if not settings.parameter:
         yield Held()
         return
-    wait = settings.wait if settings.wait is not None else 0 if trigger.by_hand else _CI_WAITS
+    wait = settings.wait if settings.wait is not None else 0 if trigger.by_hand else RUNS_WAIT
     us = holder(trigger, settings.expiry, reason)
     waited = 0.0
     with stage(STAGE, journal, context.clock, quiet=True):

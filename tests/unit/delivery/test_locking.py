@@ -44,7 +44,8 @@ def record(world: World, outcome: DeliveryOutcome) -> Any:
 
 
 def texts(world: World) -> list[str]:
-    return [event.text for event in world.of(Noticed) if getattr(event, "stage", "") == "lock"]
+    noticed = [event for event in world.events if isinstance(event, Noticed)]
+    return [event.text for event in noticed if event.stage == "lock"]
 
 
 def test_a_delivery_holds_it_for_four_calls_and_the_record_says_so(world: World) -> None:
