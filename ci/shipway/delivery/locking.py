@@ -23,8 +23,10 @@ from shipway.observer import Noticed
 from shipway.policy.trigger import Trigger
 
 STAGE: Final = "lock"
-_POLL_SECONDS: Final = 5.0
 _SHORTEST_POLL: Final = 0.5
+_LONGEST_POLL: Final = 5.0
+_PART: Final = 5
+"""It is looked at again after a fifth of the time that was waited so far."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +102,7 @@ def locked(
                 told = theirs.nonce
                 text = f"waits up to {left:.0f} s for {theirs.described}"
                 journal(Noticed(stage=STAGE, text=text, level="warning"))
-            pause = min(_POLL_SECONDS, max(_SHORTEST_POLL, claimed.standing.left or left), left)
+            pause = min(left, _LONGEST_POLL, max(_SHORTEST_POLL, waited / _PART))
             context.clock.sleep(pause)
             waited += pause
     lease = claimed.lease
