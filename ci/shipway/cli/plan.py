@@ -94,6 +94,7 @@ def _service(service: Mapping[str, Any]) -> Iterator[str]:
     revision = service["task_definition"].rpartition("/")[2]
     what = {
         "new-revision": f"{revision} → new revision",
+        "known-revision": f"{revision} → {service['again'].rpartition('/')[2]}, registered before",
         "watch": f"{revision} is being rolled out already: watched to its end",
         "none": f"{revision}  no change",
     }
@@ -103,7 +104,7 @@ def _service(service: Mapping[str, Any]) -> Iterator[str]:
         before, after = (_short(change[side]) or "(none)" for side in ("before", "after"))
         name = change["field"]
         yield _line("", f"{name:<{_FIELD}}  {before} → {after}")
-    if service["action"] == "new-revision":
+    if service["action"] in {"new-revision", "known-revision"}:
         if not changes:
             yield _line("", "the same again: its last deployment failed")
         breaker = "circuit breaker" if service["circuit_breaker"] else "no circuit breaker"

@@ -152,7 +152,9 @@ def _rules(authorization: Authorization, broken: Sequence[str]) -> Iterator[Mapp
 
 def _service(step: Step) -> Mapping[str, object]:
     service, before = step.service, step.before
-    if step.revision is not None:
+    if step.again is not None:
+        action = "known-revision"
+    elif step.revision is not None:
         action = "new-revision"
     else:
         action = "watch" if step.adopt is not None else "none"
@@ -162,6 +164,7 @@ def _service(step: Step) -> Mapping[str, object]:
         "container": service.container,
         "task_definition": step.live.arn,
         "action": action,
+        "again": step.again.arn if step.again is not None else "",
         "changes": [
             {"field": change.field, "before": change.before, "after": change.after}
             for change in step.differences

@@ -1,7 +1,8 @@
 """Releases that were good by their records, and which of them to go back to. Pure.
 
-Good is what was rolled out, verified and held to the end. What somebody went back from is good no
-more, until it is delivered again; it can still be asked for by name.
+Good is what was rolled out, verified and held to the end; a delivery that moved nothing held
+nothing either. What somebody went back from is good no more, until it is delivered again; it can
+still be asked for by name.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from typing import Final
 
 from shipway.errors import NoReleaseError, UsageError
 from shipway.evidence.history import RecordedDelivery, short
+from shipway.evidence.predicate import Delivery
 from shipway.values import Commit
 
 PREVIOUS: Final = "previous"
 _HELD: Final = "held"
+_MOVED_NOTHING: Final = "already-running"
 _SHA256: Final = "sha256:"
 _DIGITS: Final = re.compile(r"[0-9a-f]{7,64}")
 _SHOWN: Final = 5
@@ -101,9 +104,8 @@ def _release(recorded: RecordedDelivery) -> GoodRelease | None:
     commit, image = delivery.commit, delivery.image
     good = (
         delivery.verdict.exit_code == 0
-        and bool(delivery.services)
         and bool(delivery.verification)
-        and all(hold.end == _HELD for hold in delivery.holds)
+        and _held(delivery)
         and not delivery.put_back
     )
     if not good or commit is None or image is None or "@sha256:" not in image.reference:
@@ -125,6 +127,18 @@ def _release(recorded: RecordedDelivery) -> GoodRelease | None:
         platforms=tuple(image.platforms),
         revisions={fact.service: fact.task_definition for fact in delivery.services},
     )
+
+
+def _held(delivery: Delivery) -> bool:
+    """Whether every service that was moved was good to the end of its hold, and one was moved."""
+    moved = {
+        fact.key
+        for fact in delivery.services
+        if fact.verdict is None or fact.verdict.name != _MOVED_NOTHING
+    }
+    held = {hold.key for hold in delivery.holds if hold.end == _HELD}
+    asked_for_none = {each.service.key for each in delivery.verification if not each.service.hold}
+    return bool(moved) and moved <= held | asked_for_none
 
 
 def choose(
@@ -179,7 +193,8 @@ def choose(
 def _stays(deliveries: Sequence[RecordedDelivery], last: GoodRelease) -> bool:
     """Whether the good release runs because something else was taken back."""
     newest = next(recorded for recorded in reversed(deliveries) if recorded.delivery.services)
-    return newest.record != last.record or newest.delivery.went_back is not None
+    failed = newest.delivery.verdict.exit_code != 0 or newest.what != last.digest
+    return failed or newest.delivery.went_back is not None
 
 
 def _named(

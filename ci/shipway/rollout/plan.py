@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shipway.config.environment import Environment, Service
@@ -102,8 +102,8 @@ def plan(
     """
     steps = []
     for service, snapshot, live in _live(ecs, environment):
-        step = _step(service, snapshot, live, image)
-        if step.revision is not None:
+        step = _known(ecs, _step(service, snapshot, live, image))
+        if step.coming is not None:
             _can_be_watched(ecs, environment, service, snapshot)
         steps.append(step)
     return tuple(steps)
@@ -146,10 +146,22 @@ def _step_back(
 ) -> Step:
     if again is None or not again.pins(service.container, image):
         return _step(service, snapshot, live, image)
-    primary = snapshot.primary
-    if again.arn != live.arn or primary is None or primary.rollout_state == "FAILED":
-        return Step(service=service, before=snapshot, live=live, revision=None, again=again)
-    return _step(service, snapshot, live, image)
+    if again.arn == live.arn:  # ECS begins no deployment of what a service has already
+        return _step(service, snapshot, live, image)
+    return Step(service=service, before=snapshot, live=live, revision=None, again=again)
+
+
+def _known(ecs: Ecs, step: Step) -> Step:
+    """The same, with the family's newest revision where that is the very one to be registered.
+
+    Somebody registered it and was killed before the service was updated, or it failed before.
+    """
+    newest = _registered(ecs, step.live.family) if step.revision is not None else None
+    if newest is None or step.revision is None or newest.arn == step.live.arn:
+        return step
+    if differences(newest, step.revision):
+        return step
+    return replace(step, revision=None, again=newest)
 
 
 def _registered(ecs: Ecs, arn: str) -> TaskDefinition | None:

@@ -30,10 +30,17 @@ def delivery(hour: int, digest: str, **changes: Any) -> RecordedDelivery:
         "trigger": {"event": "push", "ref": f"refs/tags/v{hour}-stable", "actor": "mona"},
         "image": {"reference": f"host/shop@{digest}", "pushed": None, "platforms": []},
         "services": [
-            {"key": "web", "service": "shop-web", "taskDefinition": f"arn:shop:{hour}"}
+            {"key": "web", "service": "shop-web", "taskDefinition": f"arn:shop:{hour}",
+             "verdict": {"name": "succeeded", "exitCode": 0}}
         ],
         "verification": [
-            {"service": {"key": "web"}, "image": None, "tasks": 1, "answers": [], "seconds": 1.0}
+            {
+                "service": {"key": "web", "hold": 60.0},
+                "image": None,
+                "tasks": 1,
+                "answers": [],
+                "seconds": 1.0,
+            }
         ],
         "holds": [{"key": "web", "end": "held"}],
         "timeline": [],
@@ -53,6 +60,17 @@ def delivery(hour: int, digest: str, **changes: Any) -> RecordedDelivery:
 
 
 FAILED = {"verdict": {"kind": "rolled-back", "exitCode": 30, "text": "Release failed."}}
+RAN = {
+    "services": [
+        {
+            "key": "web",
+            "service": "shop-web",
+            "taskDefinition": "arn:shop:9",
+            "verdict": {"name": "already-running", "exitCode": 0},
+        }
+    ],
+    "holds": [],
+}
 BACK = {"wentBack": {"asked": PREVIOUS, "record": "r", "at": "", "by": "", "left": [C]}}
 
 
@@ -76,12 +94,30 @@ def test_after_two_good_and_a_bad_one_it_is_the_second_good_one() -> None:
         {"verification": []},
         {"services": []},
         {"holds": [{"key": "web", "end": "broken"}]},
+        {"holds": []},
+        RAN,
         {"putBack": [{"key": "web", "end": "put back"}]},
         {"image": None},
     ],
 )
 def test_what_was_not_verified_and_held_is_no_release(changes: dict[str, Any]) -> None:
     assert good_releases([delivery(1, A, **changes)]) == ()
+
+
+def test_one_that_was_killed_in_its_hold_and_found_running_was_never_held() -> None:
+    assert previous([delivery(1, A), delivery(2, B, **RAN)], B) == A
+
+
+def test_a_good_one_that_is_delivered_again_stays_the_last_good_one() -> None:
+    deliveries = [delivery(1, A), delivery(2, B), delivery(3, B, **RAN)]
+    assert previous(deliveries, B) == A
+    assert previous(deliveries, C) == B
+
+
+def test_without_a_hold_nothing_need_be_held() -> None:
+    verified = {"service": {"key": "web", "hold": 0.0}, "image": None, "tasks": 1,
+                "answers": [], "seconds": 1.0}  # fmt: skip
+    assert good_releases([delivery(1, A, holds=[], verification=[verified])]) != ()
 
 
 def test_a_foreign_image_goes_back_to_the_last_good_one() -> None:
