@@ -93,7 +93,9 @@ def _stopped(state: State, snapshot: Snapshot, sd: ServiceDeployment) -> Ended:
         return state, None
     if current not in known and not older:
         return superseded(state, describe_newer(state, snapshot))
-    if looks < _SUCCESSOR_PATIENCE and not sd.status_reason:
+    by_itself = "TRIGGERED" in {sd.alarm_status, sd.breaker_status}
+    # The service was read before its deployment: what replaced ours in between shows in the next.
+    if not by_itself and looks < (2 if sd.status_reason else _SUCCESSOR_PATIENCE):
         return state, None
     return halted(state)
 
