@@ -41,7 +41,8 @@ class GoodRelease:
         commit: What was delivered.
         image: ``REPOSITORY@sha256:…``.
         platforms: Digests that its running tasks may report.
-        revisions: The task definitions that ran, by ECS's names of the services.
+        revisions: The task definitions that ran, ``family:revision``, by ECS's names of the
+            services.
         left: Whether somebody went back from it since.
     """
 
@@ -125,7 +126,10 @@ def _release(recorded: RecordedDelivery) -> GoodRelease | None:
         ),
         image=image.reference,
         platforms=tuple(image.platforms),
-        revisions={fact.service: fact.task_definition for fact in delivery.services},
+        # Not the ARN: a record hides what looks like a secret, and an account's number may.
+        revisions={
+            fact.service: fact.task_definition.rpartition("/")[2] for fact in delivery.services
+        },
     )
 
 

@@ -18,6 +18,7 @@ from shipway.errors import (
 )
 from shipway.rollout.difference import FieldChange, differences
 from shipway.rollout.judge.judge import objections
+from shipway.rollout.judge.state import label
 from shipway.rollout.judge.terms import FetchPlan, Policy
 from shipway.rollout.judge.verdict import SERVICE_MISSING, Verdict
 from shipway.rollout.ports import Ecs
@@ -120,7 +121,7 @@ def back(
         ecs: Looks.
         environment: Where it goes.
         image: The image of that release.
-        revisions: Its task definitions, by ECS's names of the services.
+        revisions: Its task definitions, ``family:revision``, by ECS's names of the services.
 
     Raises:
         RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
@@ -128,8 +129,8 @@ def back(
     """
     steps = []
     for service, snapshot, live in _live(ecs, environment):
-        arn = revisions.get(service.service, "")
-        again = _registered(ecs, arn) if arn != live.arn else live
+        revision = revisions.get(service.service, "")
+        again = _registered(ecs, revision) if revision != label(live.arn) else live
         step = _step_back(service, snapshot, live, image, again)
         if step.coming is not None:
             _can_be_watched(ecs, environment, service, snapshot)
@@ -164,12 +165,12 @@ def _known(ecs: Ecs, step: Step) -> Step:
     return replace(step, revision=None, again=newest)
 
 
-def _registered(ecs: Ecs, arn: str) -> TaskDefinition | None:
-    """A revision, where a service can still be updated to it."""
-    if not arn:
+def _registered(ecs: Ecs, name: str) -> TaskDefinition | None:
+    """A revision, or a family's newest one, where a service can still be updated to it."""
+    if not name:
         return None
     try:
-        definition = ecs.task_definition(arn)
+        definition = ecs.task_definition(name)
     except (AwsError, UsageError):  # deleted: ECS describes it no more
         return None
     return definition if definition.active else None

@@ -30,7 +30,8 @@ def delivery(hour: int, digest: str, **changes: Any) -> RecordedDelivery:
         "trigger": {"event": "push", "ref": f"refs/tags/v{hour}-stable", "actor": "mona"},
         "image": {"reference": f"host/shop@{digest}", "pushed": None, "platforms": []},
         "services": [
-            {"key": "web", "service": "shop-web", "taskDefinition": f"arn:shop:{hour}",
+            {"key": "web", "service": "shop-web",
+             "taskDefinition": f"arn:aws:ecs:eu-west-1:***:task-definition/shop:{hour}",
              "verdict": {"name": "succeeded", "exitCode": 0}}
         ],
         "verification": [
@@ -115,7 +116,7 @@ def test_a_good_one_that_is_delivered_again_stays_the_last_good_one() -> None:
 
 
 def test_without_a_hold_nothing_need_be_held() -> None:
-    verified = {"service": {"key": "web", "hold": 0.0}, "image": None, "tasks": 1,
+    verified: dict[str, Any] = {"service": {"key": "web", "hold": 0.0}, "image": None, "tasks": 1,
                 "answers": [], "seconds": 1.0}  # fmt: skip
     assert good_releases([delivery(1, A, holds=[], verification=[verified])]) != ()
 
@@ -146,7 +147,7 @@ def test_a_failed_way_back_takes_nothing_from_what_it_left() -> None:
 
 def test_the_revisions_are_those_of_the_record() -> None:
     release = choose([delivery(7, A)], frozenset({B}), PREVIOUS, "staging").release
-    assert release.revisions == {"shop-web": "arn:shop:7"}
+    assert release.revisions == {"shop-web": "shop:7"}
     assert release.commit.sha.startswith("1")
 
 
