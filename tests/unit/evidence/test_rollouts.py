@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from shipway.evidence import codec
+from shipway.evidence.archive import parsed
 from shipway.evidence.canonical_json import moment as written
 from shipway.evidence.dora import Period, four_keys, last_days
-from shipway.evidence.history import RecordedDelivery, row
+from shipway.evidence.history import RecordedDelivery, mentioned, row
+from shipway.evidence.outline import outlined
 from shipway.evidence.predicate import Statement
-from shipway.evidence.rollouts import outcome, rollouts
+from shipway.evidence.rollouts import Rollout, outcome, rollouts
+from shipway.evidence.standing import last_release
 
 ZERO = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -43,6 +49,29 @@ def delivery(
         **more,
     }
     return row(f"{minute}", codec.read(Statement, {"predicate": predicate}))
+
+
+NOBODY = delivery()
+
+
+@pytest.mark.parametrize("name", ["failed.json", "delivered_v1.json"])
+def test_an_outline_says_the_same_as_the_whole_record(name: str) -> None:
+    content = (Path(__file__).parent / name).read_bytes()
+    whole, outline = (row("x", read(content)) for read in (parsed, outlined))  # type: ignore[arg-type]
+    assert replace(outline, statement=whole.statement) == whole
+    assert (outcome(outline), mentioned(outline)) == (outcome(whole), mentioned(whole))
+    assert list(_without_record(outline)) == list(_without_record(whole))
+    assert last_release([outline], "web") == last_release([whole], "web")
+    assert not any("timeline" in name for name in outline.delivery.extra)
+
+
+def _without_record(recorded: RecordedDelivery) -> Iterator[Rollout]:
+    return (replace(each, recorded=NOBODY) for each in rollouts([recorded]))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b'{"predicate": 1}', b"[" * 100_000])
+def test_what_is_no_record_has_no_outline(content: bytes) -> None:
+    assert outlined(content) is None
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ class Lane:
 
 class _Axis:
     def __init__(self, begin: datetime, end: datetime) -> None:
-        seconds = max((end - begin).total_seconds(), float(_MINUTE))
+        seconds = max((end - begin).total_seconds(), float(_HOUR))
         self.bar = _step(seconds, _MOST_BARS)
         self.tick = _step(seconds, _MOST_TICKS)
         self.begin = _floor(begin, self.bar)

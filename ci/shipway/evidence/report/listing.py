@@ -93,7 +93,7 @@ function search(most) {
     month.told.textContent = searching ? month.hits + " of " + month.all : month.all;
   }
   const cut = searching && found > most;
-  count.textContent = !searching ? rows.length + " deliveries"
+  count.textContent = !searching ? "of " + rows.length
     : found + " of " + rows.length + (cut ? ", the newest " + most + " are shown " : "");
   all.hidden = !cut;
 }

@@ -28,6 +28,7 @@ from shipway.evidence.verify import ChainFinding
 
 _STYLE: Final = f"""{STYLE}{keys.STYLE}{listing.STYLE}
 main{{max-width:1180px}}
+#running td:not(.w){{white-space:nowrap}}#running code{{overflow-wrap:normal}}
 .c-held{{fill:var(--new)}}.c-failed{{fill:var(--bad)}}.c-other{{fill:var(--old);fill-opacity:.6}}
 .c-run{{fill:var(--info);fill-opacity:.22}}.c-run.odd{{fill-opacity:.42}}
 svg a:hover rect{{fill-opacity:1}}svg a:focus{{outline:2px solid var(--info)}}
@@ -165,7 +166,8 @@ def _running(history: _History) -> Html | None:
             release = last_release(deliveries, service)
             if release is not None:
                 rows.append(_release(history, name, key or service, release))
-    return table(("environment", "service", "image", "commit", "since (UTC)", "!by"), rows)
+    columns = ("environment", "service", "image", "commit", "since (UTC)", "!by")
+    return table(columns, rows, id_="running")
 
 
 def _release(
