@@ -17,6 +17,7 @@ from shipway.config.load import DeliveryFile
 from shipway.config.problems import nearest
 from shipway.delivery import facts, live_facts
 from shipway.delivery import trigger as who
+from shipway.delivery.governing import governing
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
 from shipway.errors import RefusedError, UsageError
@@ -106,8 +107,9 @@ def pass_contract(
         ConfigurationError: The contract or delivery.toml is wrong.
     """
     with stage("contract", journal, context.clock, quiet=True) as running:
-        contract = contract_file.load(context.contract_file)
-        journal.note(ContractFact(path="ci/release.toml", sha256=contract.sha256))
+        whose = governing(context)
+        contract = whose.contract
+        journal.note(ContractFact(path=whose.path, sha256=contract.sha256))
         trigger = who.read_trigger(context, commit, contract, journal)
         journal.note(facts.trigger_fact(trigger))
         declared = delivery_file.load(context.delivery_file)

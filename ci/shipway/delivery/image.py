@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from shipway.config import origin as origins
-from shipway.config import waivers as waivers_file
 from shipway.config.environment import Environment, ImageSettings, Origin
 from shipway.config.load import DeliveryFile
+from shipway.delivery import governing
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.facts import image_fact, scan_fact, waiver_fact
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext, ImageStore
@@ -321,7 +321,7 @@ class Artifact:
         policy, clock = environment.scan, self.context.clock
         platforms = sorted(image.platforms)
         with stage("scan", self.journal, clock, quiet=True) as running:
-            waivers = waivers_file.load(self.context.waivers_file, clock.now().date())
+            waivers = governing.waivers(self.context, clock.now().date())
             if gate:
                 scans = scanning.await_scans(
                     store,

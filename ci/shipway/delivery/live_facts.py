@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shipway.config.environment import Environment, EnvironmentRef
+from shipway.delivery.governing import governing
 from shipway.delivery.ports import Aws, DeliveryContext, ImageStore
 from shipway.errors import GitError, ShipwayError, UsageError
 from shipway.evidence import ledger, shared
@@ -75,7 +76,8 @@ def _signature(
     tag: Tag, name: str, keys: tuple[str, ...], context: DeliveryContext
 ) -> Signature | None:
     try:
-        return context.git.signature(tag, name, keys)
+        commit = governing(context).commit or "HEAD"
+        return context.git.signature(tag, name, keys, commit)
     except GitError as error:
         return Signature(good=False, said=error.what)
 
