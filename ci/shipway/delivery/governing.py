@@ -25,27 +25,30 @@ VARIABLE: Final = "SHIPWAY_CONTRACT_FROM"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Governing:
-    """The contract that counts.
+class PolicyPlace:
+    """Where contract, signers and waivers are read.
 
     Attributes:
-        contract: What it says.
-        branch: The protected branch that it was read from; empty for the work tree.
+        branch: The protected branch; empty for the work tree.
         commit: That branch's commit; empty for the work tree.
     """
 
-    contract: Contract
     branch: str = ""
     commit: str = ""
 
     @property
-    def path(self) -> str:
-        """Where it was read, as ``git show`` takes it."""
+    def contract(self) -> str:
+        """The contract's path there, as ``git show`` takes it."""
         return f"{self.commit}:{CONTRACT}" if self.commit else CONTRACT
 
+    @property
+    def revision(self) -> str:
+        """The commit that signers are read from."""
+        return self.commit or "HEAD"
 
-def governing(context: DeliveryContext) -> Governing:
-    """Read the contract that counts.
+
+def governing(context: DeliveryContext) -> tuple[Contract, PolicyPlace]:
+    """The contract that counts, and where it is.
 
     Raises:
         ConfigurationError: A contract is wrong.
@@ -54,7 +57,7 @@ def governing(context: DeliveryContext) -> Governing:
     ours = contract_file.load(context.contract_file)
     branch = _branch(ours, context.variables)
     if not branch:
-        return Governing(contract=ours)
+        return ours, PolicyPlace()
     commit = context.git.origin_branch(branch)
     if not commit:
         raise RefusedError(
@@ -77,23 +80,21 @@ def governing(context: DeliveryContext) -> Governing:
             where=theirs.path,
             remedy="one protected branch holds the contract: name it in both, or in none",
         )
-    return Governing(contract=theirs, branch=branch, commit=commit)
+    return theirs, PolicyPlace(branch=branch, commit=commit)
 
 
-def waivers(context: DeliveryContext, today: date) -> Waivers:
+def waivers(context: DeliveryContext, place: PolicyPlace, today: date) -> Waivers:
     """The waivers that count; none where there is no such file.
 
     Raises:
         ConfigurationError: They are wrong.
-        RefusedError: As :func:`governing`.
     """
-    whose = governing(context)
-    if not whose.commit:
+    if not place.commit:
         return waivers_file.load(context.waivers_file, today)
-    content = context.git.file(whose.commit, WAIVERS)
+    content = context.git.file(place.commit, WAIVERS)
     if content is None:
         return Waivers()
-    return waivers_file.load_bytes(content, f"origin/{whose.branch}:{WAIVERS}", today)
+    return waivers_file.load_bytes(content, f"origin/{place.branch}:{WAIVERS}", today)
 
 
 def _branch(ours: Contract, variables: Mapping[str, str]) -> str:

@@ -113,7 +113,7 @@ def open_environment(name: str, context: DeliveryContext) -> tuple[Environment, 
         UnresolvedReferenceError: Something that delivery.toml refers to is not published.
     """
     declared = delivery_file.load(context.delivery_file).environment(name)
-    contract = governing(context).contract
+    contract, _ = governing(context)
     destination = resolve.find(declared, context.variables)
     aws = context.open_environment(destination).aws
     person = aws.identity()

@@ -112,13 +112,25 @@ def test_waivers_are_read_from_the_protected_branch(world: World) -> None:
         f'owner = "mona"\nreason = "not reachable"\nexpires = {today + timedelta(days=9)}\n'
     )
     world.write("waivers.toml", waiver)
-    assert len(governing.waivers(world.context, today).entries) == 1
+    _, here = governing.governing(world.context)
+    assert len(governing.waivers(world.context, here, today).entries) == 1
     protect(world)
-    assert governing.waivers(world.context, today).entries == ()
+    _, there = governing.governing(world.context)
+    assert governing.waivers(world.context, there, today).entries == ()
     world.git.files[f"{PROTECTED}:ci/waivers.toml"] = waiver.encode()
-    read = governing.waivers(world.context, today)
+    read = governing.waivers(world.context, there, today)
     assert (len(read.entries), read.sha256) == (1, hashlib.sha256(waiver.encode()).hexdigest())
     world.git.files[f"{PROTECTED}:ci/waivers.toml"] = b"schema = 9\n"
     with pytest.raises(ConfigurationError) as caught:
-        governing.waivers(world.context, today)
+        governing.waivers(world.context, there, today)
     assert "origin/main:ci/waivers.toml" in str(caught.value)
+
+
+def test_a_delivery_asks_for_the_protected_waivers_and_for_no_others(world: World) -> None:
+    protect(world)
+    world.write("waivers.toml", "not even TOML")
+    world.push()
+    assert "waiversFile" not in delivered(world)
+    world.git.files[f"{PROTECTED}:ci/waivers.toml"] = b"schema = 1\n"
+    sha256 = hashlib.sha256(b"schema = 1\n").hexdigest()
+    assert delivered(world)["waiversFile"]["sha256"] == sha256
