@@ -186,6 +186,15 @@ def test_a_release_that_ran_before_a_failed_one_runs_since_its_own_delivery() ->
     assert "roll-back" in runs
 
 
+def test_what_was_put_back_and_came_from_elsewhere_runs_since_before_that() -> None:
+    bad = next(
+        item for item in RAW.items() if item[1]["predicate"]["verdict"]["kind"] == "rolled-back"
+    )
+    text = plain(Page(page_of(dict([bad]))))
+    runs = text.partition("What runs where")[2].partition("The four keys")[0]
+    assert f"before {at(bad[1]['predicate']['startedOn']):%Y-%m-%d %H:%M}" in runs
+
+
 def test_it_needs_nobody_and_allows_nothing(page: Page) -> None:
     asks = {
         (name, key, value)

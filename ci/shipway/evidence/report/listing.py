@@ -262,7 +262,7 @@ def _image(recorded: RecordedDelivery) -> Html | None:
 def _who(recorded: RecordedDelivery) -> Html:
     trigger = recorded.delivery.trigger
     actor = trigger.actor if trigger else ""
-    role = recorded.who.removeprefix(actor).removeprefix(" as ")
+    role = recorded.who.removeprefix(actor).removeprefix(" as ").partition("/github-")[0]
     by_hand = trigger is not None and trigger.event == "by-hand"
     how = "by hand" if by_hand else f"{trigger.event} {trigger.ref}" if trigger else ""
     person = tag("a", actor, href=query(by=actor)) if actor else None

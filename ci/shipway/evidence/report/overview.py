@@ -182,6 +182,8 @@ def _release(
         link = tag("a", "its record", href=history.link(release.record))
         return (environment, service, unknown, None, link, release.by)
     since = day_and_time(at) if at else release.at
+    if brought is None and not release.commit:
+        since = f"before {since}"  # it was put back, and who brought it there is in no record
     record = brought.record if brought else release.record
     image = tag("code", short(digest).removeprefix("sha256:"), title=digest)
     return (
