@@ -26,6 +26,7 @@ from shipway.policy.contract import Contract
 from shipway.policy.requirements import Runner
 
 _CONTRACT = "ci/release.toml"
+_DELIVERY = "ci/delivery.toml"
 _DOCUMENTS = "ci/iam"
 
 
@@ -60,7 +61,7 @@ def run(*, write: bool, json: bool) -> int:
                 console.say(f"written: {name}")
         differing = differences(root, compiled)
         if differing:
-            raise drift_error(differing)
+            raise drift_error(differing, checkout.changed(root, (_CONTRACT, _DELIVERY)))
         console.say(no_difference(compiled))
         return 0
 
@@ -74,7 +75,7 @@ def read(root: Path) -> tuple[Contract, DeliveryFile]:
         ConfigurationError: One of them is wrong, with the line.
     """
     contract = contract_file.load(root / _CONTRACT)
-    delivery = delivery_file.load(root / "ci" / "delivery.toml")
+    delivery = delivery_file.load(root / _DELIVERY)
     contract_file.check_environments(contract, delivery.names)
     return contract, delivery
 
@@ -121,13 +122,21 @@ def differences(root: Path, compiled: CompiledContract) -> tuple[Difference, ...
     return tuple(differing)
 
 
-def drift_error(differences: tuple[Difference, ...]) -> DriftError:
-    """One error with every line of every difference, and the remedy: render anew."""
+def drift_error(differences: tuple[Difference, ...], changed: tuple[str, ...] = ()) -> DriftError:
+    """One error with every line of every difference, and the remedy: render anew.
+
+    Args:
+        differences: At least one.
+        changed: Which of the two files that are rendered was edited since the last commit.
+    """
     count = "1 place differs" if len(differences) == 1 else f"{len(differences)} places differ"
+    were = "were" if len(changed) > 1 else "was"
+    edited = f"{' and '.join(changed)} {were} edited: " if changed else ""
     return DriftError(
-        f"{count} from the release contract",
+        f"{count} from what {_CONTRACT} and {_DELIVERY} say",
         details=tuple(line for difference in differences for line in difference.lines),
-        remedy=f"change {_CONTRACT}, then render: nox -s contract -- --write",
+        remedy=f"{edited}render them: nox -s contract -- --write; what was edited in a rendered "
+        f"place belongs into {_CONTRACT} or {_DELIVERY}",
     )
 
 

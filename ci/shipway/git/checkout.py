@@ -69,6 +69,21 @@ def head(start: Path) -> Commit:
     )
 
 
+def changed(start: Path, paths: Sequence[str]) -> tuple[str, ...]:
+    """Which of these files differ from the commit, or are not in it; for a message only.
+
+    Args:
+        start: The top of the repository.
+        paths: From there.
+    """
+    try:
+        listed = _git(start, *_STATUS, "-z", "--no-renames", "--", *paths)
+    except GitError:
+        return ()
+    names = {line[3:] for line in listed.split("\0")}
+    return tuple(path for path in paths if path in names)
+
+
 def _unwatched(start: Path) -> bool:
     """Whether the index says of a file that is here that git need not look whether it changed.
 

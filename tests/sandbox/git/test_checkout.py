@@ -263,3 +263,14 @@ def test_the_default_branch_of_origin_goes_before_a_usual_name(repo: Path) -> No
     run(repo, "update-ref", "refs/remotes/origin/develop", "HEAD")
     run(repo, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/develop")
     assert look.remote(repo, "acme/shop", "").branch == "develop"
+
+
+def test_files_that_were_edited_since_the_commit_are_told_apart(repo: Path) -> None:
+    names = ("app.py", "été shop.toml", "none.toml")
+    assert checkout.changed(repo, names) == ()
+    (repo / "app.py").write_text("print('bye')\n")
+    (repo / "été shop.toml").write_text("")
+    assert checkout.changed(repo, names) == ("app.py", "été shop.toml")
+    run(repo, "add", "app.py")
+    assert checkout.changed(repo, names[:1]) == ("app.py",), "staged is edited, too"
+    assert checkout.changed(repo.parent, names) == (), "no repository: nothing is known"

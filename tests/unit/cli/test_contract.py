@@ -115,6 +115,26 @@ def test_any_edit_is_named_with_its_line(repository: Path, name: str, old: str, 
 
 
 @pytest.mark.parametrize(
+    ("changed", "first"),
+    [
+        (("ci/delivery.toml",), "ci/delivery.toml was edited: render them: nox -s contract"),
+        (
+            ("ci/release.toml", "ci/delivery.toml"),
+            "ci/release.toml and ci/delivery.toml were edited: render them",
+        ),
+        ((), "render them: nox -s contract -- --write; what was edited in a rendered place"),
+    ],
+)
+def test_the_remedy_names_what_was_edited_and_what_to_run(
+    repository: Path, changed: tuple[str, ...], first: str
+) -> None:
+    edit(repository, PRODUCTION, "ecs:UpdateService", "ecs:*")
+    error = contract_task.drift_error(differences_in(repository), changed)
+    assert error.remedy.startswith(first)
+    assert error.remedy.endswith("belongs into ci/release.toml or ci/delivery.toml")
+
+
+@pytest.mark.parametrize(
     ("asked", "label", "differs"),
     [
         ("self-hosted", "ubuntu-24.04", True),
