@@ -10,13 +10,14 @@ from shipway.errors import CancelledError, RolloutError, ShipwayError
 from shipway.observer import Detail, Event, Failed, Finished, Noticed, Skipped, Started
 from shipway.rollout.diagnosis.diagnosis import Block, DiagnosedImages, diagnose
 from shipway.rollout.execute import Rolled, roll
-from shipway.rollout.judge.verdict import ROLLBACK_FAILED, STOPPED
+from shipway.rollout.judge.verdict import ROLLBACK_FAILED, ROLLED_BACK, STOPPED
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs, Logs
 from shipway.rollout.put_back import (
     PutBackContext,
     Return,
     aftermath,
+    asked_too_late,
     moved,
     put_back,
     returned_by_ecs,
@@ -127,6 +128,9 @@ def release(
     bad = [rollout for rollout in rolled if not rollout.outcome.verdict.good]
     if bad:
         raise _failed(bad, rolled, rollout_context)
+    returns = _back_at_request(rolled, rollout_context)
+    if any(each.end != "left" for each in returns):
+        raise _too_late(returns)
     return rolled
 
 
@@ -151,9 +155,10 @@ def _failed(
     """The error about the service that failed first, once the others are back."""
     worst = next((rollout for rollout in bad if not _is_recalled(rollout)), bad[0])
     service, outcome = worst.step.service, worst.outcome
-    returns: tuple[Return, ...] = ()
     if rollout_context.together and outcome.verdict.fails_release:
         returns = _back_together(rolled, f"{service.key} failed", rollout_context)
+    else:
+        returns = _back_at_request(rolled, rollout_context)
     verdict = outcome.verdict
     if any(each.end == "not put back" for each in returns):
         verdict = ROLLBACK_FAILED
@@ -193,6 +198,35 @@ def _back_together(
     )
     rollout_context.journal.went_back(returns)
     return returns
+
+
+def _back_at_request(
+    rolled: Sequence[Rolled], rollout_context: RolloutContext
+) -> tuple[Return, ...]:
+    """Put back what a person wished to have back when ECS had finished with it already.
+
+    ECS rolls back nothing that it has called successful; what was asked for is done all the same.
+    """
+    late = asked_too_late(rolled)
+    if not late:
+        return ()
+    candidates = moved(rolled) if rollout_context.together else late
+    returns = put_back(candidates, "you asked for it", rollout_context.put_back, wished=True)
+    rollout_context.journal.went_back(returns)
+    return returns
+
+
+def _too_late(returns: Sequence[Return]) -> RolloutError:
+    """The error about a release that came into service before a person's wish reached ECS."""
+    lost = next((each for each in returns if each.end == "not put back"), None)
+    error = RolloutError(
+        lost.text if lost else "put back at your request, which came after ECS had finished",
+        verdict=ROLLBACK_FAILED if lost else ROLLED_BACK,
+        where=(lost or returns[0]).service,
+        remedy="look at its tasks at once: neither revision may serve" if lost else "",
+    )
+    error.aftermath = aftermath("", returns)
+    return error
 
 
 def _is_recalled(rollout: Rolled) -> bool:
