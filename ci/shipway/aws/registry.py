@@ -32,6 +32,7 @@ from shipway.image.layout import (
     parts_of,
 )
 from shipway.image.publish import Pushed
+from shipway.util.partitions import partition_of, registry_home
 from shipway.util.waiting import results
 from shipway.values import Digest
 
@@ -316,15 +317,13 @@ class DistributionClient:
         kind = next(part for part in _KINDS if f"/{part}/" in location)
         action = _DENIED_ACTIONS.get((method, kind), "ecr:BatchGetImage")
         host, _, name = self.uri.partition("/")
-        account, dot, region_and_domain = host.partition(".dkr.ecr.")
-        owner = f"{region_and_domain.partition('.')[0]}:{account}" if dot else "*:*"
+        account, region = registry_home(host) or ("*", "*")
+        repository = f"arn:{partition_of(region).id}:ecr:{region}:{account}:repository/{name}"
         return AccessDeniedError(
             f"{action} is not allowed: the registry said 403 {message}".rstrip(),
             where=self.uri,
             remedy="nothing was rolled out; add the statement to the role's policy",
-            details=()
-            if "on resource:" in message
-            else (allowing(action, f"arn:aws:ecr:{owner}:repository/{name}"),),
+            details=() if "on resource:" in message else (allowing(action, repository),),
         )
 
     def _refused(self, response: urllib3.BaseHTTPResponse, what: str) -> PublishError:

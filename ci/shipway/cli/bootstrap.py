@@ -26,6 +26,7 @@ from shipway.policy.compile import bootstrap_template, roles, trust, workflow
 from shipway.policy.compile.resources import resources_of
 from shipway.policy.compile.trust import camel
 from shipway.policy.contract import Contract
+from shipway.util.partitions import partition_of
 from shipway.wiring import account
 
 if TYPE_CHECKING:
@@ -133,7 +134,8 @@ def _values(
         values[f"Family{name}"] = live.family
         values[f"LogGroup{name}"] = logs.group if logs else _NO_GROUP
         roles |= dict.fromkeys(live.roles)
-    nobody = f"arn:aws:iam::{environment.account}:role/{_NO_GROUP}"
+    partition = partition_of(environment.region).id
+    nobody = f"arn:{partition}:iam::{environment.account}:role/{_NO_GROUP}"
     return {**values, "TaskRoles": ",".join(roles) or nobody}
 
 

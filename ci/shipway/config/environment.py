@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Final, Literal
+from typing import Literal
 
 OnFailure = Literal["rollback", "leave"]
 OnPause = Literal["wait", "leave"]
 Sbom = Literal["off", "if-available", "required"]
 Severity = Literal["critical", "high", "medium", "low", "informational", "undefined"]
-_ECR: Final = re.compile(r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -242,9 +240,3 @@ class Origin:
     def uri(self) -> str:
         """``registry/repository``."""
         return f"{self.registry}/{self.repository}"
-
-
-def home_of(uri: str) -> tuple[str, str] | None:
-    """Account and region of a registry of ECR's; ``None`` where no host says them."""
-    match = _ECR.match(uri)
-    return (match[1], match[2]) if match else None

@@ -15,6 +15,7 @@ from shipway.errors import BuildError, EngineError, ShipwayError
 from shipway.image import step_failures
 from shipway.image.build import DEFAULT, BuildRequest
 from shipway.image.context import ignore_file
+from shipway.util.partitions import registry_home
 
 _KEPT_LINES: Final = 20
 _UNTOUCHED: Final = "nothing was published or changed"
@@ -283,9 +284,10 @@ def _pull_it(said: str, cause: str) -> str:
 
 
 def _password(host: str) -> str:
-    _, ecr, rest = host.partition(".dkr.ecr.")
-    region = rest.partition(".")[0]
-    return f" (aws ecr get-login-password --region {region} gives the password)" if ecr else ""
+    home = registry_home(host)
+    if home is None:
+        return ""
+    return f" (aws ecr get-login-password --region {home[1]} gives the password)"
 
 
 def _cause(stderr: str) -> str:

@@ -19,6 +19,7 @@ from shipway.policy.compile.resources import Resources
 from shipway.policy.compile.roles import RoleDocument
 from shipway.policy.compile.trust import camel
 from shipway.policy.contract import Contract, Source, Task
+from shipway.util.partitions import partition_of
 
 if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
     from shipway.config.load import Declared
@@ -160,7 +161,8 @@ def options(
         values["EvidencePrefix"] = required.prefix_of(environment.evidence.s3)
     if resources.signs:
         # A reference may stand for a file: then there is no key to be used.
-        no_key = f"arn:aws:kms:{environment.region}:{environment.account}:key/none"
+        partition = partition_of(environment.region).id
+        no_key = f"arn:{partition}:kms:{environment.region}:{environment.account}:key/none"
         values["SigningKey"] = required.key_of(environment.sign) or no_key
     return values
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from shipway.config.environment import home_of
 from shipway.config.references import Reference
 from shipway.policy.compile.trust import camel
+from shipway.util.partitions import registry_home
 
 if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
     from shipway.config.load import Declared
@@ -140,7 +140,7 @@ def _source(repository: str, source: Mapping[str, Any]) -> Iterator[tuple[str, s
     """Where promoted images lie, as far as it is written; see :mod:`shipway.config.origin`."""
     if not _is_written(repository):
         return  # what is published may be the URI of any registry
-    account, region = home_of(repository) or (source["account"], source["region"])
+    account, region = registry_home(repository) or (source["account"], source["region"])
     values = (
         ("SourceAccount", account),
         ("SourceRegion", region),
