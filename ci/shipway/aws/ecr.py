@@ -233,7 +233,7 @@ class EcrRepository:
             return base64.b64decode(token).decode()
 
     def _open(self) -> DistributionClient:
-        return DistributionClient(self.uri, self.login())
+        return DistributionClient(self.uri, self.login(), self._session.authorities())
 
     def scan(self, digest: Digest) -> Scan:
         """What is known of a manifest's scan; see :class:`shipway.image.scan.Scans`."""

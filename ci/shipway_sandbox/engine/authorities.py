@@ -19,8 +19,8 @@ _LOCAL: Final = "usr/local/share/ca-certificates"
 _PACKAGED: Final = "usr/share/ca-certificates"
 """update-ca-certificates(8): what an administrator adds, and what the package brings."""
 _BUNDLES: Final = ("etc/ssl/certs/ca-certificates.crt", "etc/pki/tls/certs/ca-bundle.crt")
-_VARIABLES: Final = ("SSL_CERT_FILE", "AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""Each names a file: OpenSSL's, the AWS SDKs', the requests library's, curl's."""
+_VARIABLES: Final = ("SSL_CERT_FILE", "AWS_CA_BUNDLE")
+"""Each names a file: OpenSSL's and the AWS SDKs'."""
 _TAG_DIGITS: Final = 8
 
 

@@ -13,11 +13,12 @@ import botocore
 import botocore.session  # knows the operations of each service
 import pytest
 
-from shipway.config.environment import Environment, EvidenceSettings, ImageSettings, Origin, home_of
+from shipway.config.environment import Environment, EvidenceSettings, ImageSettings, Origin
 from shipway.config.load import load
 from shipway.policy.compile import bootstrap_template, permissions
 from shipway.policy.compile.resources import Resources, place_of, resources_of
 from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentPolicy, Source, Task
+from shipway.util.partitions import registry_home
 
 ADAPTERS = Path(__file__).parents[4] / "ci" / "shipway" / "aws"
 KEY = "arn:aws:kms:eu-west-1:444455556666:key/1234-abcd"
@@ -392,7 +393,7 @@ def test_a_reference_that_stands_for_a_file_opens_no_key() -> None:
     ],
 )
 def test_the_host_says_account_and_region(uri: str, home: tuple[str, str] | None) -> None:
-    assert home_of(uri) == home
+    assert registry_home(uri) == home
 
 
 def test_a_place_without_a_prefix_is_the_bucket() -> None:

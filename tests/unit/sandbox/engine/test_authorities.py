@@ -43,7 +43,6 @@ def test_a_machine_like_any_other_trusts_nobody_else(machine: Path) -> None:
         ("etc/pki/tls/certs/ca-bundle.crt", ""),
         ("home/me/company.pem", "SSL_CERT_FILE"),
         ("home/me/company.pem", "AWS_CA_BUNDLE"),
-        ("home/me/company.pem", "REQUESTS_CA_BUNDLE"),
     ],
 )
 def test_what_it_was_told_to_trust_is_found(machine: Path, file: str, variable: str) -> None:
@@ -56,7 +55,7 @@ def test_what_it_was_told_to_trust_is_found(machine: Path, file: str, variable: 
 def test_one_that_was_added_to_the_bundle_is_found_once_and_in_order(machine: Path) -> None:
     bundle = machine / "etc/ssl/certs/ca-certificates.crt"
     bundle.write_text(f"{PACKAGED}\n{PROXY}\n{COMPANY}\n{PROXY}\n")
-    env = {"SSL_CERT_FILE": str(bundle), "CURL_CA_BUNDLE": str(machine / "nowhere.pem")}
+    env = {"SSL_CERT_FILE": str(bundle), "AWS_CA_BUNDLE": str(machine / "nowhere.pem")}
     assert further(env, machine) == (COMPANY, PROXY)
 
 
