@@ -227,7 +227,8 @@ class _Walk:
             release.check_alarms(steps)
             # From here on the release tells how each service fares, failures with their cause.
             running.reported = True
-            release.roll_out(steps, image.reference, image.platforms)
+            processors = tuple(name for name, _ in image.named)
+            release.roll_out(steps, image.reference, image.platforms, processors)
 
     def _resume(
         self, action: HookAction, environment: Environment, aws: Aws, release: Release

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from shipway.errors import CancelledError, RolloutError, ShipwayError
 from shipway.observer import Detail, Event, Failed, Finished, Noticed, Skipped, Started
@@ -28,6 +28,9 @@ from shipway.rollout.watch import Watched
 from shipway.util.clock import Clock
 from shipway.values import Digest, ImageReference
 
+# ECS API Reference, RuntimePlatform; OCI image-spec, image index, "platform".
+_PLATFORMS: Final = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
+
 
 class RolloutJournal(Protocol):
     """Takes events, and keeps reports for the record."""
@@ -49,7 +52,8 @@ class RolloutJournal(Protocol):
 class RolloutContext:
     """Where a rollout happens and what watches it.
 
-    ``together`` is whether services that moved go back where another fails.
+    ``together`` is whether services that moved go back where another fails; ``processors`` are the
+    platforms that the image holds, where they are known: ``linux/arm64``.
     """
 
     ecs: Ecs
@@ -58,6 +62,7 @@ class RolloutContext:
     clock: Clock
     journal: RolloutJournal
     together: bool = False
+    processors: tuple[str, ...] = ()
 
     @property
     def put_back(self) -> PutBackContext:
@@ -119,7 +124,7 @@ def release(
         raise cancelled from error
     reports = []
     for rollout in rolled:
-        blocks = _explained(rollout, image)
+        blocks = _explained(rollout, image, rollout_context.processors)
         reports.append(_report(rollout, blocks))
         _tell(rollout, blocks, rollout_context)
     rollout_context.journal.keep(reports)
@@ -135,7 +140,18 @@ def release(
 
 
 def _doubt(step: Step, rollout_context: RolloutContext) -> None:
-    """Say before anything is changed that a roll-back would not lead to anything good."""
+    """Say before anything is changed what speaks against it.
+
+    A roll-back that would not lead to anything good, an image of another processor's.
+    """
+    wanted = _PLATFORMS.get(step.live.processor, "")
+    held = rollout_context.processors
+    if step.revision is not None and wanted and held and wanted not in held:
+        text = f"its task definition asks for {step.live.processor}, and the image holds "
+        text += f"{', '.join(held)} alone: its tasks will not start"
+        rollout_context.journal(
+            Noticed(stage="deploy", subject=step.service.key, text=text, level="warning")
+        )
     objection = unwell(step.before) if step.service.on_failure == "rollback" else ""
     if objection and step.revision is not None:
         rollout_context.journal(
@@ -238,7 +254,9 @@ def verdict_words(name: str) -> str:
     return name.replace("-", " ")
 
 
-def _explained(rollout: Rolled, image: ImageReference) -> tuple[Block, ...]:
+def _explained(
+    rollout: Rolled, image: ImageReference, processors: tuple[str, ...]
+) -> tuple[Block, ...]:
     watched = rollout.watched
     if watched is None or rollout.outcome.verdict.good:
         return ()
@@ -251,7 +269,9 @@ def _explained(rollout: Rolled, image: ImageReference) -> tuple[Block, ...]:
         target=watched.target,
         now=revision or live,
         before=live if revision is not None else None,
-        images=DiagnosedImages(now=str(image), before=_previous_image(rollout.step)),
+        images=DiagnosedImages(
+            now=str(image), before=_previous_image(rollout.step), processors=processors
+        ),
         secrets=live.secret_values,
         # Nothing failed where somebody stopped it: that is told as it is.
         cause=None if rollout.outcome.verdict is STOPPED else rollout.outcome.cause,

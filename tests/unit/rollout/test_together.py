@@ -207,6 +207,8 @@ def deliver(
     leave: frozenset[str] = frozenset(),
     before: Mapping[str, Snapshot] | None = None,
     pressed: frozenset[int] = frozenset(),
+    processor: str = "",
+    processors: tuple[str, ...] = (),
 ) -> Outcome:
     """Release one image to these services, each of which takes it in its own way.
 
@@ -216,7 +218,7 @@ def deliver(
     ecs, journal = Ecs(running, dict(refuses or {}), described=described), Journal()
     steps = []
     for name in hows:
-        live = ecs.task_definition(f"{name}:1")
+        live = replace(ecs.task_definition(f"{name}:1"), processor=processor)
         on_failure: OnFailure = "leave" if name in leave else "rollback"
         service = Service(key=name, service=name, container="web", on_failure=on_failure)
         earlier = (before or {}).get(name) or ecs.services("tests", [name])[name]
@@ -231,6 +233,7 @@ def deliver(
         clock=Clock(),
         journal=journal,
         together=together,
+        processors=processors,
     )
     try:
         release(steps, IMAGE, frozenset({NEW}), context)
@@ -391,3 +394,23 @@ def test_where_nothing_ran_before_the_wish_is_told_to_be_none() -> None:
     assert texts[-1] == (
         "web:2 stays: no earlier revision ever came up, there is nothing to put back"
     )
+
+
+@pytest.mark.parametrize(
+    ("processor", "processors", "told"),
+    [
+        ("ARM64", ("linux/amd64",), "asks for ARM64, and the image holds linux/amd64 alone"),
+        ("X86_64", ("linux/arm64",), "asks for X86_64, and the image holds linux/arm64 alone"),
+        ("ARM64", ("linux/amd64", "linux/arm64"), ""),
+        ("ARM64", (), ""),
+        ("", ("linux/arm64",), ""),
+    ],
+)
+def test_an_image_of_another_processor_is_told_before_it_is_rolled_out(
+    processor: str, processors: tuple[str, ...], told: str
+) -> None:
+    outcome = deliver({"web": "good"}, processor=processor, processors=processors)
+    events = outcome.journal.events
+    texts = [event.text for event in events if isinstance(event, Noticed)]
+    assert [text for text in texts if "the image holds" in text] == (texts[:1] if told else [])
+    assert told in (texts[0] if told else "")
