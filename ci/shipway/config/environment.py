@@ -47,6 +47,7 @@ class Service:
         key: Its name in delivery.toml, the subject of every line a person reads about it.
         service: The ECS service's name.
         container: The container of its task definition that takes our image.
+        same_image: Further containers of it that do.
         url: The address that is asked, path included; empty where nothing is asked.
         expected_status: The HTTP status that counts as an answer.
         consecutive: How many such answers in a row prove the release.
@@ -67,6 +68,7 @@ class Service:
     key: str
     service: str
     container: str
+    same_image: tuple[str, ...] = ()
     url: str = ""
     expected_status: int = 200
     consecutive: int = 5
@@ -80,6 +82,11 @@ class Service:
     on_pause: OnPause = "wait"
     hold: float = 60.0
     alarms: tuple[str, ...] = ()
+
+    @property
+    def containers(self) -> tuple[str, ...]:
+        """Every container that takes our image, the one that is verified first."""
+        return tuple(dict.fromkeys((self.container, *self.same_image)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -373,6 +373,7 @@ def _service(key: str, table: ServiceTable, declared: EnvironmentTable) -> Servi
         key=key,
         service=_last(table.service),
         container=table.container,
+        same_image=tuple(table.same_image),
         url=f"{table.url.rstrip('/')}{path}" if path else table.url,
         expected_status=table.expected_status,
         consecutive=table.consecutive,

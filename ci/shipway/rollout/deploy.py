@@ -11,7 +11,7 @@ from shipway.observer import Detail, Event, Failed, Finished, Noticed, Skipped, 
 from shipway.rollout.diagnosis.diagnosis import Block, DiagnosedImages, diagnose
 from shipway.rollout.execute import Rolled, roll
 from shipway.rollout.judge.verdict import ROLLBACK_FAILED, ROLLED_BACK, STOPPED
-from shipway.rollout.plan import Step
+from shipway.rollout.plan import Step, left_behind
 from shipway.rollout.ports import Ecs, Logs
 from shipway.rollout.put_back import (
     PutBackContext,
@@ -142,8 +142,13 @@ def release(
 def _doubt(step: Step, rollout_context: RolloutContext) -> None:
     """Say before anything is changed what speaks against it.
 
-    A roll-back that would not lead to anything good, an image of another processor's.
+    A roll-back that would not lead to anything good, an image of another processor's, a container
+    that stays behind.
     """
+    if left := left_behind(step):
+        rollout_context.journal(
+            Noticed(stage="deploy", subject=step.service.key, text=left, level="warning")
+        )
     wanted = _PLATFORMS.get(step.live.processor, "")
     held = rollout_context.processors
     if step.revision is not None and wanted and held and wanted not in held:
