@@ -17,6 +17,7 @@ from shipway.config.load import DeliveryFile
 from shipway.console import Console
 from shipway.errors import ConfigurationError, DriftError
 from shipway.git import checkout
+from shipway.image.dockerfile import missing_bases
 from shipway.policy import load as contract_file
 from shipway.policy.compile import bootstrap_template, drift, roles, trust, workflow
 from shipway.policy.compile.drift import Difference
@@ -87,6 +88,7 @@ def render(contract: Contract, delivery: DeliveryFile) -> CompiledContract:
         ConfigurationError: The contract holds something that no workflow can say.
     """
     time = workflow.budget(contract, delivery)
+    bases = bases_of(delivery)
     # People need no workflow: a contract that is about them alone has roles to render, or nothing.
     regions = workflow.regions(contract, time) if contract.source or contract.triggers else ()
     return CompiledContract(
@@ -94,12 +96,25 @@ def render(contract: Contract, delivery: DeliveryFile) -> CompiledContract:
         regions=regions,
         documents={
             bootstrap_template.file_of(name): bootstrap_template.render(
-                contract, delivery.environment(name), session=time.session
+                contract, delivery.environment(name), session=time.session, bases=bases
             )
             for name in roles.environments(contract)
         },
         runner=contract.source.runner if contract.source else "any",
     )
+
+
+def bases_of(delivery: DeliveryFile) -> tuple[str, ...]:
+    """What the Dockerfile starts from, as far as it can be read: a role may have to read it."""
+    image = delivery.document.table.get("image", {})
+    root = Path(delivery.document.path).parent.parent
+    dockerfile = root / str(image.get("context", ".")) / str(image.get("dockerfile", "Dockerfile"))
+    try:
+        text = dockerfile.read_text("utf-8", "replace")
+    except OSError:
+        return ()
+    arguments = {name: str(value) for name, value in image.get("build_args", {}).items()}
+    return missing_bases(text, arguments)
 
 
 def differences(root: Path, compiled: CompiledContract) -> tuple[Difference, ...]:

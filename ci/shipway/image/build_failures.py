@@ -268,6 +268,13 @@ def _pull_it(said: str, cause: str) -> str:
         ),
         (_CERTIFICATE, f"the builder does not trust the certificate of {host}"),
         (
+            _HELD_BACK if registry_home(host) and "403" in words else None,
+            (
+                "allow ecr:BatchGetImage and ecr:GetDownloadUrlForLayer on it to who builds; "
+                f"another account's repository must allow it in its own policy, too: {image}"
+            ),
+        ),
+        (
             _HELD_BACK,
             (
                 f"{host} does not give {image} to this login: docker login {host}"

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote, urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
+from urllib.request import getproxies_environment, proxy_bypass
 
 _LOOPBACK: Final = re.compile(r"localhost|::1|127(?:\.[0-9]{1,3}){3}")
 _BUNDLE: Final = "AWS_CA_BUNDLE"
@@ -54,7 +54,7 @@ def proxy_for(url: str) -> Proxy | None:
     host = parts.hostname or ""
     # A user's name before the host would hide it from NO_PROXY.
     place = parts.netloc.rpartition("@")[2]
-    if not text or is_this_machine(host) or proxy_bypass_environment(place, proxies):
+    if not text or is_this_machine(host) or proxy_bypass(place, proxies):
         return None
     proxy = urlsplit(text if "://" in text else f"http://{text}")
     name = proxy.hostname or ""

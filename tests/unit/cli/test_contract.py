@@ -219,6 +219,22 @@ def test_another_contract_differs_in_all_places_and_rendering_fixes_it(repositor
     )
 
 
+def test_a_base_in_a_private_registry_is_in_the_roles_that_build(repository: Path) -> None:
+    base = "222233334444.dkr.ecr.us-east-1.amazonaws.com/team/base"
+    dockerfile = repository / "examples/shop/Dockerfile"
+    dockerfile.parent.mkdir(parents=True)
+    dockerfile.write_text(f"ARG BASE={base}\nFROM $BASE:1\n")
+    differing = differences_in(repository)
+    assert {difference.path for difference in differing} == {PRODUCTION, "ci/iam/staging.yaml"}
+    contract_task.write_files(repository, contract_task.render(*contract_task.read(repository)))
+    assert differences_in(repository) == ()
+    for name in (PRODUCTION, "ci/iam/staging.yaml"):
+        text = (repository / name).read_text(encoding="utf-8")
+        assert "ecr:us-east-1:222233334444:repository/team/base" in text
+    dockerfile.write_text("FROM python:3.13-slim\n")
+    assert differences_in(repository), "what is not needed any more is told, too"
+
+
 def test_what_is_missing_or_left_over_is_named(repository: Path) -> None:
     (repository / PRODUCTION).rename(repository / "ci/iam/old.yaml")
     (repository / WORKFLOW).unlink()

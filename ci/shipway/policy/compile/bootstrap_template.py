@@ -43,18 +43,21 @@ def stack_of(role: str) -> str:
     return "".join(char if char.isalnum() else "-" for char in role)
 
 
-def render(contract: Contract, declared: Declared, *, session: int) -> str:
+def render(
+    contract: Contract, declared: Declared, *, session: int, bases: Sequence[str] = ()
+) -> str:
     """The template's text.
 
     Args:
         contract: The release contract.
         declared: The environment in delivery.toml.
         session: The longest session of the role, in seconds.
+        bases: The image references that the Dockerfile starts from.
 
     Raises:
         ConfigurationError: No event of the contract leads to the environment.
     """
-    return compose(contract, required.resources_of(declared), session=session)
+    return compose(contract, required.resources_of(declared, bases), session=session)
 
 
 def compose(

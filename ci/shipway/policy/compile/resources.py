@@ -6,7 +6,7 @@ a parameter without, which ``inv bootstrap`` fills with what is published.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -36,6 +36,9 @@ class Resources:
         signs: Whether ``sign`` names a key of KMS, or refers to what may be one.
         source: The environment whose images are taken (``promote_from``); empty where it builds.
         after: The environment whose records are read (``after`` in the release contract).
+        registry: Account and region of the repository, where that is written and is not the
+            environment's own; ``None`` otherwise.
+        bases: Account, region and name of each ECR repository that a base image comes from.
     """
 
     environment: str
@@ -48,10 +51,17 @@ class Resources:
     signs: bool = False
     source: str = ""
     after: str = ""
+    registry: tuple[str, str] | None = None
+    bases: tuple[tuple[str, str, str], ...] = ()
 
 
-def resources_of(declared: Declared) -> Resources:
-    """The resources that an environment of delivery.toml names, references unresolved."""
+def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
+    """The resources that an environment of delivery.toml names, references unresolved.
+
+    Args:
+        declared: The environment.
+        bases: The image references that its Dockerfile starts from, as far as they are known.
+    """
     tables = declared.document.table["environments"]
     table = tables[declared.name]
     source = table.get("promote_from", "")
@@ -93,7 +103,24 @@ def resources_of(declared: Declared) -> Resources:
         copies=bool(copies),
         signs=signs,
         source=source,
+        registry=_elsewhere(table),
+        bases=tuple(_bases(bases)),
     )
+
+
+def _elsewhere(table: Mapping[str, Any]) -> tuple[str, str] | None:
+    home = registry_home(str(table["repository"]))
+    return None if home == (table["account"], table["region"]) else home
+
+
+def _bases(references: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """The ECR repositories among image references, each once, in order."""
+    found = {
+        (*home, name_of(reference).partition("@")[0].partition(":")[0]): None
+        for reference in references
+        if (home := registry_home(reference))
+    }
+    yield from sorted(found)
 
 
 def image_parameters(table: Mapping[str, Any]) -> tuple[str, ...]:
