@@ -226,7 +226,10 @@ class Buildx:
         long as the build takes (0700, config.json 0600). Where the user's passwords are in a
         credential store, that store answers for every registry: then it is left to them.
         """
-        own = Path(self._config or os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+        # A user without an entry and without HOME has none: then "~" stays, and is no folder.
+        own = Path(
+            self._config or os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")  # noqa: PTH111  # Path.home raises there
+        )
         settings = _settings(own / "config.json")
         if not logins or settings.get("credsStore"):
             yield self._docker

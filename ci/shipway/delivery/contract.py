@@ -386,5 +386,6 @@ def _same_commit(trigger: Trigger, commit: Commit) -> None:
     if not commit.clean:
         raise RefusedError(
             f"the work tree differs from {commit.short}, the commit of {trigger.described}",
+            details=tuple(f"differs: {path}" for path in commit.changes),
             remedy="a step before this one changed or left files; nothing was built or changed",
         )

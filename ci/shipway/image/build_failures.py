@@ -334,7 +334,8 @@ def _excerpt(said: list[str]) -> tuple[str, ...]:
     """What the failed step said and where it stands in the Dockerfile, else the last lines.
 
     BuildKit shows the step's last words between two short rulers, then the Dockerfile's lines
-    between two long ones. Where the step itself said more than that, those are its words.
+    between two long ones. The step's own lines stand in their place: there are more of them, and
+    without their times.
     """
     rulers = [number for number, line in enumerate(said) if line == "------"]
     if len(rulers) < 2:  # noqa: PLR2004 - no step ran: an excerpt of the Dockerfile at most
@@ -343,6 +344,6 @@ def _excerpt(said: list[str]) -> tuple[str, ...]:
     kept = [line for line in said[start:] if not line.startswith(("------", "ERROR: "))]
     own = step_failures.own_lines(said)
     shown = [number for number, line in enumerate(kept) if _SHOWN.match(line)]
-    if shown and len(own) > len(shown):
+    if shown and len(own) >= len(shown):
         return (*kept[: shown[0]], *own, *kept[shown[-1] + 1 :])
     return tuple(kept[-_KEPT_LINES:])

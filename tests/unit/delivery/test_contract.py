@@ -264,8 +264,10 @@ def test_another_commit_is_checked_out(world: World) -> None:
 
 def test_a_dirty_tree_in_github(world: World) -> None:
     world.push()
-    world.git.commit = replace(world.git.commit, clean=False)
+    changes = ("package-lock.json", "dist/")
+    world.git.commit = replace(world.git.commit, clean=False, changes=changes)
     failed = refused(world)
+    assert lines(failed)[""] == "differs: package-lock.json\ndiffers: dist/"
     assert failed.text == (
         "the work tree differs from 3f9c2ab, the commit of push of refs/tags/v1-stable"
     )
