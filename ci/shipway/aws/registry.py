@@ -12,12 +12,11 @@ import base64
 import hashlib
 import io
 import json
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
@@ -32,12 +31,13 @@ from shipway.image.layout import (
     parts_of,
 )
 from shipway.image.publish import Pushed
+from shipway.util.partitions import partition_of, registry_home
+from shipway.util.proxies import Proxy, is_this_machine, proxy_for
 from shipway.util.waiting import results
 from shipway.values import Digest
 
 _PARALLEL: Final = 4
 _UPLOAD_TRIES: Final = 8
-_LOOPBACK: Final = re.compile(r"127(?:\.[0-9]{1,3}){3}")
 _OK: Final = 200
 _CREATED: Final = 201
 _ACCEPTED: Final = 202
@@ -52,6 +52,7 @@ _LONGEST_PAUSE: Final = 15.0
 _RETRY: Final = urllib3.Retry(
     total=8,
     connect=4,
+    other=0,  # a certificate that nobody vouches for will not be vouched for in a minute
     backoff_factor=_PAUSE,
     backoff_max=_LONGEST_PAUSE,
     status_forcelist=(429, 500, 502, 503, 504),
@@ -60,6 +61,10 @@ _RETRY: Final = urllib3.Retry(
 )
 
 
+_UNTRUSTED: Final = (
+    "a proxy of your network may stand between: name its certificate authorities in AWS_CA_BUNDLE, "
+    "then publish again"
+)
 _KINDS: Final = ("blobs/uploads", "blobs", "manifests")
 # What the registry asks IAM about (Amazon ECR User Guide, "IAM permissions for pushing an image").
 _DENIED_ACTIONS: Final = {
@@ -89,22 +94,24 @@ class DistributionClient:
     Args:
         uri: ``HOST/NAME`` without scheme and tag.
         token: The decoded authorization token, ``AWS:…``.
+        authorities: A file of certificate authorities to believe; empty for the machine's.
+
+    Connections go through the proxies of the environment, as the SDK's do.
     """
 
-    def __init__(self, uri: str, token: str) -> None:
+    def __init__(self, uri: str, token: str, authorities: str = "") -> None:
         host, _, self.name = uri.partition("/")
         # Like docker, plain HTTP is spoken with this machine alone.
-        name = urlsplit(f"//{host}").hostname or ""
-        local = name in {"localhost", "::1"} or _LOOPBACK.fullmatch(name) is not None
+        local = is_this_machine(urlsplit(f"//{host}").hostname or "")
         self.base = f"{'http' if local else 'https'}://{host}"
         self.uri = uri
         self._headers = {
             "Authorization": f"Basic {base64.b64encode(token.encode()).decode()}",
             "User-Agent": "shipway",
         }
-        self._pool = urllib3.PoolManager(
-            maxsize=_PARALLEL, timeout=urllib3.Timeout(connect=5, read=60), retries=_RETRY
-        )
+        self._authorities = authorities or None
+        self._pools: dict[Proxy | None, urllib3.PoolManager] = {}
+        self._lock = threading.Lock()
 
     def push(self, layout: Layout, tag: str) -> Pushed:
         """Send what the registry lacks: blobs first, then manifests, the tagged one last.
@@ -270,11 +277,14 @@ class DistributionClient:
         try:
             yield
         except urllib3.exceptions.HTTPError as error:
+            # urllib3's own text holds addresses, which may be signed
             raise PublishError(
                 f"the registry cannot be reached: {_reason(error)}",
                 where=self.uri,
-                remedy="check the network, then publish again: layers that arrived are kept",
-            ) from None  # urllib3's own text holds addresses, which may be signed
+                remedy=_UNTRUSTED
+                if _is_untrusted(error)
+                else "check the network, then publish again: layers that arrived are kept",
+            ) from None
 
     def _put(self, manifest: Manifest, reference: str) -> Digest:
         response = self._request(
@@ -300,7 +310,7 @@ class DistributionClient:
         same_host = urlsplit(url).netloc == urlsplit(self.base).netloc
         # An upload that the registry sends elsewhere (a signed S3 address) gets no password.
         own_headers = self._headers if same_host else {"User-Agent": "shipway"}
-        response = self._pool.request(
+        response = self._pool_for(url).request(
             method,
             url,
             body=body,  # type: ignore[arg-type]  # anything that can be read
@@ -311,20 +321,49 @@ class DistributionClient:
             raise self._denied(method, location, _error_text(response.data))
         return response
 
+    def _pool_for(self, url: str) -> urllib3.PoolManager:
+        """The connections of an address: an upload may be sent to another host than the registry's.
+
+        Raises:
+            PublishError: The environment names a proxy that is none.
+        """
+        try:
+            proxy = proxy_for(url)
+        except ValueError as error:
+            raise PublishError(
+                f"the proxy of the environment is no address: {error}",
+                where="HTTPS_PROXY",
+                remedy="correct it, or name this host in NO_PROXY",
+            ) from None  # it may hold a password
+        with self._lock:
+            if proxy not in self._pools:
+                self._pools[proxy] = self._pool(proxy)
+            return self._pools[proxy]
+
+    def _pool(self, proxy: Proxy | None) -> urllib3.PoolManager:
+        options: dict[str, Any] = {
+            "maxsize": _PARALLEL,
+            "timeout": urllib3.Timeout(connect=5, read=60),
+            "retries": _RETRY,
+            "ca_certs": self._authorities,
+        }
+        if proxy is None:
+            return urllib3.PoolManager(**options)
+        headers = dict(proxy.headers)
+        return urllib3.ProxyManager(proxy.url, proxy_headers=headers, **options)
+
     def _denied(self, method: str, location: str, message: str) -> AccessDeniedError:
         """A refusal of IAM's, by the action that the registry asks for; a HEAD has no words."""
         kind = next(part for part in _KINDS if f"/{part}/" in location)
         action = _DENIED_ACTIONS.get((method, kind), "ecr:BatchGetImage")
         host, _, name = self.uri.partition("/")
-        account, dot, region_and_domain = host.partition(".dkr.ecr.")
-        owner = f"{region_and_domain.partition('.')[0]}:{account}" if dot else "*:*"
+        account, region = registry_home(host) or ("*", "*")
+        repository = f"arn:{partition_of(region).id}:ecr:{region}:{account}:repository/{name}"
         return AccessDeniedError(
             f"{action} is not allowed: the registry said 403 {message}".rstrip(),
             where=self.uri,
             remedy="nothing was rolled out; add the statement to the role's policy",
-            details=()
-            if "on resource:" in message
-            else (allowing(action, f"arn:aws:ecr:{owner}:repository/{name}"),),
+            details=() if "on resource:" in message else (allowing(action, repository),),
         )
 
     def _refused(self, response: urllib3.BaseHTTPResponse, what: str) -> PublishError:
@@ -365,6 +404,11 @@ def _reason(error: urllib3.exceptions.HTTPError) -> str:
     """What went wrong, without the address: it may be signed, and where is said beside it."""
     cause = getattr(error, "reason", None) or error
     return ": ".join(str(part).rstrip(".") for part in cause.args) or type(cause).__name__
+
+
+def _is_untrusted(error: urllib3.exceptions.HTTPError) -> bool:
+    """Whether it is the certificate that was not believed."""
+    return isinstance(getattr(error, "reason", None) or error, urllib3.exceptions.SSLError)
 
 
 def _error_text(body: bytes) -> str:
