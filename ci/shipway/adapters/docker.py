@@ -192,7 +192,7 @@ class Buildx:
         return self._made(f"{_CONTAINER} {context.host}", _CONTAINER, None)
 
     def _made(self, seed: str, driver: str, endpoint: str | None) -> str:
-        name = f"{_OWN_BUILDER}-{hashlib.sha256(seed.encode()).hexdigest()[:12]}"
+        name = own_builder(seed)
         if self._has(name):
             return name
         try:
@@ -303,6 +303,11 @@ class Buildx:
             stack.close()
             shutil.rmtree(scratch, ignore_errors=True)
         return digest
+
+
+def own_builder(seed: str) -> str:
+    """The name of a builder of ours: one for each kind of builder on each engine."""
+    return f"{_OWN_BUILDER}-{hashlib.sha256(seed.encode()).hexdigest()[:12]}"
 
 
 def _settings(file: Path) -> dict[str, Any]:

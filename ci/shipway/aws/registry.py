@@ -16,11 +16,13 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
 
+from shipway.aws import connections
+from shipway.aws.connections import LONGEST_PAUSE, PARALLEL, PAUSE
 from shipway.errors import AccessDeniedError, PublishError, allowing
 from shipway.image.layout import (
     INDEX_TYPES,
@@ -32,11 +34,10 @@ from shipway.image.layout import (
 )
 from shipway.image.publish import Pushed
 from shipway.util.partitions import partition_of, registry_home
-from shipway.util.proxies import Proxy, is_this_machine, proxy_for
+from shipway.util.proxies import is_this_machine
 from shipway.util.waiting import results
 from shipway.values import Digest
 
-_PARALLEL: Final = 4
 _UPLOAD_TRIES: Final = 8
 _OK: Final = 200
 _CREATED: Final = 201
@@ -46,25 +47,7 @@ _NOT_FOUND: Final = 404
 _FORBIDDEN: Final = 403
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
-_PAUSE: Final = 0.3
-_LONGEST_PAUSE: Final = 15.0
-# Some forty seconds of bad weather; where nobody listens it is known within a few.
-_RETRY: Final = urllib3.Retry(
-    total=8,
-    connect=4,
-    other=0,  # a certificate that nobody vouches for will not be vouched for in a minute
-    backoff_factor=_PAUSE,
-    backoff_max=_LONGEST_PAUSE,
-    status_forcelist=(429, 500, 502, 503, 504),
-    allowed_methods=("HEAD", "GET", "PUT"),
-    raise_on_status=False,
-)
 
-
-_UNTRUSTED: Final = (
-    "a proxy of your network may stand between: name its certificate authorities in AWS_CA_BUNDLE, "
-    "then publish again"
-)
 _KINDS: Final = ("blobs/uploads", "blobs", "manifests")
 # What the registry asks IAM about (Amazon ECR User Guide, "IAM permissions for pushing an image").
 _DENIED_ACTIONS: Final = {
@@ -109,9 +92,7 @@ class DistributionClient:
             "Authorization": f"Basic {base64.b64encode(token.encode()).decode()}",
             "User-Agent": "shipway",
         }
-        self._authorities = authorities or None
-        self._pools: dict[Proxy | None, urllib3.PoolManager] = {}
-        self._lock = threading.Lock()
+        self._connections = connections.Connections(authorities)
 
     def push(self, layout: Layout, tag: str) -> Pushed:
         """Send what the registry lacks: blobs first, then manifests, the tagged one last.
@@ -220,7 +201,7 @@ class DistributionClient:
     def _send_all(self, parts: Sequence[Part], opener: Opener, mount: str = "") -> list[int]:
         """Send what is lacking, some at once; the first failure or a signal stops the others."""
         halt = threading.Event()
-        pool = ThreadPoolExecutor(_PARALLEL, "push")
+        pool = ThreadPoolExecutor(PARALLEL, "push")
         try:
             jobs = [pool.submit(self._send, halt, opener, mount, part) for part in parts]
             sizes = results(jobs)
@@ -240,7 +221,7 @@ class DistributionClient:
             try:
                 return self._upload(halt, opener, mount, part)
             except (urllib3.exceptions.HTTPError, _TransientError):
-                pause = min(_LONGEST_PAUSE, _PAUSE * 2.0 ** (_UPLOAD_TRIES - 1 - tries_left))
+                pause = min(LONGEST_PAUSE, PAUSE * 2.0 ** (_UPLOAD_TRIES - 1 - tries_left))
                 if not tries_left or halt.wait(pause):
                     raise
         return part.size
@@ -278,13 +259,7 @@ class DistributionClient:
             yield
         except urllib3.exceptions.HTTPError as error:
             # urllib3's own text holds addresses, which may be signed
-            raise PublishError(
-                f"the registry cannot be reached: {_reason(error)}",
-                where=self.uri,
-                remedy=_UNTRUSTED
-                if _is_untrusted(error)
-                else "check the network, then publish again: layers that arrived are kept",
-            ) from None
+            raise connections.unreachable(error, self.uri) from None
 
     def _put(self, manifest: Manifest, reference: str) -> Digest:
         response = self._request(
@@ -310,7 +285,7 @@ class DistributionClient:
         same_host = urlsplit(url).netloc == urlsplit(self.base).netloc
         # An upload that the registry sends elsewhere (a signed S3 address) gets no password.
         own_headers = self._headers if same_host else {"User-Agent": "shipway"}
-        response = self._pool_for(url).request(
+        response = self._connections.to(url).request(
             method,
             url,
             body=body,  # type: ignore[arg-type]  # anything that can be read
@@ -320,37 +295,6 @@ class DistributionClient:
         if response.status == _FORBIDDEN and same_host:
             raise self._denied(method, location, _error_text(response.data))
         return response
-
-    def _pool_for(self, url: str) -> urllib3.PoolManager:
-        """The connections of an address: an upload may be sent to another host than the registry's.
-
-        Raises:
-            PublishError: The environment names a proxy that is none.
-        """
-        try:
-            proxy = proxy_for(url)
-        except ValueError as error:
-            raise PublishError(
-                f"the proxy of the environment is no address: {error}",
-                where="HTTPS_PROXY",
-                remedy="correct it, or name this host in NO_PROXY",
-            ) from None  # it may hold a password
-        with self._lock:
-            if proxy not in self._pools:
-                self._pools[proxy] = self._pool(proxy)
-            return self._pools[proxy]
-
-    def _pool(self, proxy: Proxy | None) -> urllib3.PoolManager:
-        options: dict[str, Any] = {
-            "maxsize": _PARALLEL,
-            "timeout": urllib3.Timeout(connect=5, read=60),
-            "retries": _RETRY,
-            "ca_certs": self._authorities,
-        }
-        if proxy is None:
-            return urllib3.PoolManager(**options)
-        headers = dict(proxy.headers)
-        return urllib3.ProxyManager(proxy.url, proxy_headers=headers, **options)
 
     def _denied(self, method: str, location: str, message: str) -> AccessDeniedError:
         """A refusal of IAM's, by the action that the registry asks for; a HEAD has no words."""
@@ -398,17 +342,6 @@ class _Haltable:
         if self._halt.is_set():
             raise urllib3.exceptions.HTTPError("the push was ended")
         return self._file.read(size)
-
-
-def _reason(error: urllib3.exceptions.HTTPError) -> str:
-    """What went wrong, without the address: it may be signed, and where is said beside it."""
-    cause = getattr(error, "reason", None) or error
-    return ": ".join(str(part).rstrip(".") for part in cause.args) or type(cause).__name__
-
-
-def _is_untrusted(error: urllib3.exceptions.HTTPError) -> bool:
-    """Whether it is the certificate that was not believed."""
-    return isinstance(getattr(error, "reason", None) or error, urllib3.exceptions.SSLError)
 
 
 def _error_text(body: bytes) -> str:
