@@ -88,8 +88,9 @@ def _apply(
         console.say(f"{name} = {value}")
     made = bootstrap_template.roles_of(contract, resources_of(declared, bases_of(delivery)))
     environment_policy = contract.environment_policy(declared.name)
+    known = {"AWS::Partition": partition_of(place.region).id, "AWS::Region": place.region}
     for role in made:
-        roles.check(role, environment_policy, values)
+        roles.check(role, environment_policy, {**values, **known})
     proposed = aws.stacks.propose(stack, template, values)
     if not proposed.changes:
         console.say(f"Nothing to change: the stack {stack} is what the contract says.")
