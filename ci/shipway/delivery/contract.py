@@ -15,8 +15,10 @@ from shipway.config import resolve
 from shipway.config.environment import Environment, EnvironmentRef, ImageSettings
 from shipway.config.load import DeliveryFile
 from shipway.config.problems import nearest
+from shipway.config.references import Reference
 from shipway.delivery import facts, live_facts
 from shipway.delivery import trigger as who
+from shipway.delivery.governing import PolicyPlace, governing
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
 from shipway.errors import RefusedError, UsageError
@@ -37,7 +39,7 @@ from shipway.policy.contract import Contract, Grant, Reason, Refused, Task, deci
 from shipway.policy.facts import BeforeBuild, Overrides, VerifiedRelease
 from shipway.policy.pattern import quoted
 from shipway.policy.requirements import EnvironmentPolicy
-from shipway.policy.trigger import Trigger
+from shipway.policy.trigger import BY_HAND, Trigger
 from shipway.util.paths import evidence_folder
 from shipway.values import Commit, Digest
 
@@ -55,6 +57,7 @@ class Authorization:
         contract: The contract it was asked of.
         declared: ``ci/delivery.toml`` as it was when the contract was asked; nobody reads it again.
         overrides: What is to be let through by name.
+        policy: Where the contract was read, and what belongs to it is.
         verified: What the environment before has verified; empty where no rule asks.
     """
 
@@ -64,6 +67,7 @@ class Authorization:
     contract: Contract
     declared: DeliveryFile
     overrides: Overrides
+    policy: PolicyPlace
     verified: tuple[VerifiedRelease, ...] = ()
 
     @property
@@ -95,7 +99,7 @@ def pass_contract(
 
     Args:
         task: The one task that was asked for, where it was not the whole row.
-        environment: ``--env``.
+        environment: ``--env``. By hand a build needs none: it reaches no environment.
         context: The outside.
         commit: What is checked out.
         journal: Keeps what was found and decided.
@@ -106,20 +110,22 @@ def pass_contract(
         ConfigurationError: The contract or delivery.toml is wrong.
     """
     with stage("contract", journal, context.clock, quiet=True) as running:
-        contract = contract_file.load(context.contract_file)
-        journal.note(ContractFact(path="ci/release.toml", sha256=contract.sha256))
+        contract, policy = governing(context)
+        journal.note(ContractFact(path=policy.contract, sha256=contract.sha256))
         trigger = who.read_trigger(context, commit, contract, journal)
         journal.note(facts.trigger_fact(trigger))
         declared = delivery_file.load(context.delivery_file)
         document = declared.document
         journal.note(ConfigurationFact(path="ci/delivery.toml", sha256=document.sha256))
         contract_file.check_environments(contract, declared.names)
+        if trigger.by_hand and task == "build" and environment is None:
+            environment = _where_to_build(contract, declared)
         decision = decide(contract, trigger, environment=environment, task=task)
         if isinstance(decision, Refused):
             refused = _with_source(decision, contract, trigger)
             raise _refused(journal, _with_nearest(refused, environment, declared))
         overrides = _overrides(context, trigger, overrides)
-        before = live_facts.before_build(decision, trigger, context)
+        before = live_facts.before_build(decision, trigger, context, policy)
         journal.note(facts.before_build_fact(before))
         broken = rules.before_build(contract, decision, trigger, before, overrides)
         if broken:
@@ -144,6 +150,7 @@ def pass_contract(
             contract=contract,
             declared=declared,
             overrides=overrides,
+            policy=policy,
         )
         _through(authorization, before, journal)
         running.text = decision.text
@@ -200,7 +207,7 @@ def pass_again(
             authorization.trigger,
             authorization.environment_policy,
         )
-        now = live_facts.before_build(grant, trigger, context, late=True)
+        now = live_facts.before_build(grant, trigger, context, authorization.policy, late=True)
         digests: frozenset[Digest] = image.platforms or frozenset({image.reference.digest})
         broken = rules.before_rollout(
             authorization.contract, grant, trigger, now, authorization.overrides
@@ -213,6 +220,26 @@ def pass_again(
         if broken:
             late = rules.refusal(authorization.contract, trigger, broken, late=True)
             raise _refused(journal, late)
+
+
+def _where_to_build(contract: Contract, declared: DeliveryFile) -> str | None:
+    """Whose image a build makes by hand where none is named; ``None`` where nobody may build.
+
+    The embedded sandbox's, which brings its engine; then one that asks for no variable.
+    """
+    tables = declared.document.table["environments"]
+    allowed = (
+        name
+        for entry in contract.entries
+        if entry.event == BY_HAND and "build" in entry.tasks
+        for name in entry.environments
+    )
+
+    def needs(name: str) -> tuple[bool, bool]:
+        words = (str(tables[name]["account"]), str(tables[name]["region"]))
+        return not tables[name].get("sandbox"), any(map(Reference.parse, words))
+
+    return min(allowed, key=needs, default=None)
 
 
 def image_of(authorization: Authorization, context: DeliveryContext) -> ImageSettings:
@@ -363,5 +390,6 @@ def _same_commit(trigger: Trigger, commit: Commit) -> None:
     if not commit.clean:
         raise RefusedError(
             f"the work tree differs from {commit.short}, the commit of {trigger.described}",
+            details=tuple(f"differs: {path}" for path in commit.changes),
             remedy="a step before this one changed or left files; nothing was built or changed",
         )

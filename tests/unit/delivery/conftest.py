@@ -99,6 +99,8 @@ class Repo:
     tags: dict[str, Tag | BaseException] = field(default_factory=dict)
     signed: Signature | BaseException | None = None
     begins: tuple[str, ...] = ()
+    branches: dict[str, str] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
 
     def commits(self, prefix: str) -> tuple[str, ...]:
@@ -118,8 +120,17 @@ class Repo:
             raise answer
         return answer
 
-    def signature(self, tag: Tag, name: str, keys: Sequence[str]) -> Signature | None:
-        self.questions.append(f"signature {tag.object} {name} {','.join(keys)}")
+    def origin_branch(self, branch: str) -> str:
+        return self.branches.get(branch, "")
+
+    def file(self, commit: str, path: str) -> bytes | None:
+        return self.files.get(f"{commit}:{path}")
+
+    def signature(
+        self, tag: Tag, name: str, keys: Sequence[str], commit: str = "HEAD"
+    ) -> Signature | None:
+        where = "" if commit == "HEAD" else f" in {commit}"
+        self.questions.append(f"signature {tag.object} {name} {','.join(keys)}{where}")
         if isinstance(self.signed, BaseException):
             raise self.signed
         return self.signed
@@ -156,6 +167,7 @@ class Buildkit:
     layout: MadeLayout | None = None
     content: bytes = b"one"
     bases: dict[str, str] = field(default_factory=dict)
+    resolved_with: list[Mapping[str, str]] = field(default_factory=list)
 
     def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
         self.requests.append(request)
@@ -166,8 +178,9 @@ class Buildkit:
         self.layout = self.make(request.destination, content=self.content)
         return self.says or self.layout.root
 
-    def resolve(self, reference: str, builder: str) -> str:
+    def resolve(self, reference: str, builder: str, logins: Mapping[str, str]) -> str:
         assert builder == "default"
+        self.resolved_with.append(logins)
         return self.bases.get(reference, "")
 
 
@@ -184,6 +197,7 @@ class Store:
     built_by: dict[Digest, dict[str, str]] = field(default_factory=dict)
     full: bool = False
     taken: list[tuple[Origin, Digest, str]] = field(default_factory=list)
+    signed_in: list[str] = field(default_factory=list)
     beside: list[Referrer] = field(default_factory=list)
     scans: list[Scan] = field(default_factory=list)
 
@@ -251,7 +265,8 @@ class Store:
         self.beside += attached
         return tuple(attached)
 
-    def login(self) -> str:
+    def login(self, host: str = "") -> str:
+        self.signed_in.append(host)
         return "AWS:canary-password"
 
     def scan(self, digest: Digest) -> Scan:
