@@ -303,7 +303,8 @@ class _Walk:
             held.require()
             # From here on the release tells how each service fares, failures with their cause.
             running.reported = True
-            release.roll_out(steps, image.reference, image.platforms)
+            processors = tuple(name for name, _ in image.named)
+            release.roll_out(steps, image.reference, image.platforms, processors)
 
     def _resume(
         self,

@@ -73,6 +73,37 @@ class Step:
         return policy_of(self.service)
 
 
+def left_behind(step: Step) -> str:
+    """Which containers keep an older image of the same repository, in words; empty for none.
+
+    A service often runs one image twice, to migrate a database and to serve: who names one of the
+    containers alone may not know that the other stays.
+    """
+    if step.revision is None:
+        return ""
+    taken = step.service.containers
+    ours = _repository(step.live.container(step.service.container).image)
+    left = [
+        each
+        for each in step.revision.containers
+        if each.name not in taken and ours and _repository(each.image) == ours
+    ]
+    names = " and ".join(f'"{each.name}"' for each in left)
+    if not left:
+        return ""
+    return (
+        f"container {names} {'keep' if len(left) > 1 else 'keeps'} {left[0].image}, "
+        "an older image of the same repository: name it in `same_image` to move it too"
+    )
+
+
+def _repository(image: str) -> str:
+    """The repository of an image, without tag and digest."""
+    name = image.partition("@")[0]
+    place, slash, last = name.rpartition("/")
+    return f"{place}{slash}{last.partition(':')[0]}"
+
+
 def policy_of(service: Service) -> Policy:
     """The judge's policy from the service's entry in delivery.toml."""
     return Policy(
@@ -221,15 +252,17 @@ def _can_be_watched(
 
 
 def _has_container(environment: Environment, service: Service, live: TaskDefinition) -> None:
-    try:
-        live.require(service.container)
-    except ConfigurationError as error:
-        raise ConfigurationError(
-            error.what,
-            where=f"ci/delivery.toml  environments.{environment.name}.services.{service.key}"
-            ".container",
-            remedy=error.remedy,
-        ) from error
+    for name in service.containers:
+        try:
+            live.require(name)
+        except ConfigurationError as error:
+            key = "container" if name == service.container else "same_image"
+            raise ConfigurationError(
+                error.what,
+                where=f"ci/delivery.toml  environments.{environment.name}.services.{service.key}"
+                f".{key}",
+                remedy=error.remedy,
+            ) from error
 
 
 def _step(
@@ -238,9 +271,11 @@ def _step(
     live: TaskDefinition,
     image: ImageReference | UnbuiltImage,
 ) -> Step:
-    revision = live.with_image(service.container, image)
+    revision = live
+    for name in service.containers:
+        revision = revision.with_image(name, image)
     primary = snapshot.primary
-    runs = live.pins(service.container, image)
+    runs = all(live.pins(name, image) for name in service.containers)
     if not runs or primary is None or primary.rollout_state == "FAILED":
         return Step(service=service, before=snapshot, live=live, revision=revision)
     adopt = primary if primary.rollout_state == "IN_PROGRESS" else None

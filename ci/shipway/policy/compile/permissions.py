@@ -30,7 +30,13 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
         resources: What the environment reaches.
         tasks: Every task that the contract allows there.
     """
-    statements = [*_images("publish" in tasks), *_published(resources)]
+    lock = (resources.lock,) if resources.lock and rolls_out(tasks) else ()
+    publishes = "publish" in tasks
+    statements = [*_images(resources, publishes=publishes), *_published(resources, lock)]
+    if resources.bases and "build" in tasks and not resources.source:
+        if not publishes:
+            statements.append(_LOG_IN)
+        statements.append(statement("ReadBaseImages", PROMOTED, _base_repositories(resources)))
     if promotes(resources, tasks):
         # Whether a layer is there is asked of the repository that it goes to, never of this one.
         statements.append(statement("ReadPromotedImages", PROMOTED, [_source()]))
@@ -40,7 +46,10 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
         key = [{"Ref": "SigningKey"}]
         statements.append(statement("SignWithTheKey", ["kms:GetPublicKey", "kms:Sign"], key))
     if rolls_out(tasks):
-        statements += [*_observation(resources), *_rollout(resources), *_lock(resources)]
+        statements += [*_observation(resources), *_rollout(resources)]
+        if lock:
+            arns = [_parameter(name) for name in lock]
+            statements.append(statement("HoldTheLock", ["ssm:PutParameter"], arns))
         if resources.image_parameters:
             arns = [_parameter(name) for name in resources.image_parameters]
             statements.append(statement("NameTheDeliveredImage", ["ssm:PutParameter"], arns))
@@ -96,8 +105,23 @@ def _arn(service: str, resource: str) -> Document:
     return sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
 
 
-def _images(publishes: bool) -> list[Document]:  # noqa: FBT001  # private, and read at the one call
+_LOG_IN: Final = statement("LogInToTheRegistry", ["ecr:GetAuthorizationToken"], ["*"])
+
+
+def _base_repositories(resources: Resources) -> list[Document]:
+    return [
+        sub(f"arn:${{AWS::Partition}}:ecr:{region}:{account}:repository/{name}")
+        for account, region, name in resources.bases
+    ]
+
+
+def _images(resources: Resources, *, publishes: bool) -> list[Document]:
     repository = _arn("ecr", "repository/${Repository}")
+    if resources.registry is not None:
+        account, region = resources.registry
+        repository = sub(
+            f"arn:${{AWS::Partition}}:ecr:{region}:{account}:repository/${{Repository}}"
+        )
     look = (
         "ecr:BatchGetImage",  # ListImageReferrers asks for it too (ECR API Reference)
         "ecr:DescribeImageScanFindings",
@@ -107,7 +131,7 @@ def _images(publishes: bool) -> list[Document]:  # noqa: FBT001  # private, and 
     statements = [statement("SeeImages", look, [repository])]
     if publishes:
         statements += [
-            statement("LogInToTheRegistry", ["ecr:GetAuthorizationToken"], ["*"]),
+            _LOG_IN,
             statement(
                 "PublishImages",
                 [
@@ -124,24 +148,16 @@ def _images(publishes: bool) -> list[Document]:  # noqa: FBT001  # private, and 
     return statements
 
 
-def _published(resources: Resources) -> list[Document]:
-    """What delivery.toml refers to, by its exact names."""
+def _published(resources: Resources, lock: Sequence[str]) -> list[Document]:
+    """What delivery.toml refers to, by its exact names, and the parameter of the lock."""
     statements = []
-    if resources.parameters:
-        arns = [_parameter(name) for name in resources.parameters]
+    if names := (*resources.parameters, *lock):
+        arns = [_parameter(name) for name in names]
         statements.append(statement("ReadTheParameters", ["ssm:GetParameters"], arns))
     if resources.stacks:
         arns = [_arn("cloudformation", f"stack/{name}/*") for name in resources.stacks]
         statements.append(statement("ReadTheStacks", ["cloudformation:DescribeStacks"], arns))
     return statements
-
-
-def _lock(resources: Resources) -> list[Document]:
-    """The one parameter that holds the environment's lock; nothing of it is ever deleted."""
-    if not resources.lock:
-        return []
-    actions = ("ssm:GetParameters", "ssm:PutParameter")
-    return [statement("HoldTheLock", actions, [_parameter(resources.lock)])]
 
 
 def _parameter(name: str) -> object:
