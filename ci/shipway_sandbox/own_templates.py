@@ -279,9 +279,14 @@ class _Templates:
             values[f"Service{suffix}"] = name
             values[f"Family{suffix}"] = live["family"]
             values[f"LogGroup{suffix}"] = _log_group(live, service.container)
-            roles |= {
-                live[role]: None for role in ("executionRoleArn", "taskRoleArn") if live.get(role)
-            }
+            roles |= dict.fromkeys(_roles(live))
+        for job in self.layer.jobs:
+            suffix = camel(job.key)
+            family = self._looked_up(self.layer.lookups[f"JobFamily{suffix}"])
+            live = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
+            values[f"JobFamily{suffix}"] = live["family"]
+            values[f"JobLogGroup{suffix}"] = _log_group(live, job.container)
+            roles |= dict.fromkeys(_roles(live))
         nobody = f"arn:aws:iam::{self.layer.account}:role/none"
         return {**values, "TaskRoles": ",".join(roles) or nobody}
 
@@ -310,6 +315,10 @@ def _reasons(cloudformation: Any, stack: str) -> tuple[str, ...]:
         if str(event["ResourceStatus"]).endswith("_FAILED")
         and "cancelled" not in str(event.get("ResourceStatusReason", ""))
     )[:5]
+
+
+def _roles(live: Mapping[str, Any]) -> list[str]:
+    return [live[role] for role in ("executionRoleArn", "taskRoleArn") if live.get(role)]
 
 
 def _log_group(live: Mapping[str, Any], container: str) -> str:

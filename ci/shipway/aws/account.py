@@ -15,6 +15,7 @@ from shipway.aws.s3 import S3Objects
 from shipway.aws.session import Session
 from shipway.aws.sign_in import AssumedRole
 from shipway.aws.stacks import Stacks
+from shipway.aws.tasks import AwsTasks
 from shipway.config.environment import Environment, EnvironmentRef, Origin, Profile
 from shipway.values import Identity
 
@@ -31,6 +32,7 @@ class AwsAccount:
     def __init__(self, region: str, profile: Profile | None = None, endpoint: str = "") -> None:
         self._session = Session(region, profile, endpoint)
         self.ecs = AwsEcs(self._session)
+        self.tasks = AwsTasks(self._session)
         self.logs = CloudWatchLogs(self._session)
         self.parameters = Parameters(self._session)
         self.alarms = CloudWatchAlarms(self._session)

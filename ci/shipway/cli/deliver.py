@@ -1,4 +1,4 @@
-"""``inv build``, ``publish``, ``deploy``, ``verify`` and ``resume``: a delivery, its exit code."""
+"""``inv build``, ``publish``, ``deploy``, ``verify``, ``resume``, ``run``: and how each ends."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ def run(
     *,
     image: str = "",
     resume: HookAction | None = None,
+    job: str = "",
     overrides: Overrides | None = None,
     json: bool,
     verbose: bool,
@@ -36,6 +37,7 @@ def run(
         env: ``--env``; empty where the release contract is to say it.
         image: ``--image``; empty for a build.
         resume: The answer to the PAUSE hook that a deployment waits at.
+        job: The job that ``run`` runs.
         overrides: What the contract's rules are to let through, by name.
         json: One JSON object for each event instead of words for a person.
         verbose: Show all of BuildKit's output.
@@ -43,22 +45,17 @@ def run(
 
     def work(console: Console) -> int:
         with terminable():
-            order = _order(stage, env, image, resume, overrides or Overrides())
+            order = Order(
+                task=stage,
+                environment=env or None,
+                image=ImageReference.parse(image) if image else None,
+                resume=resume,
+                job=job,
+                overrides=overrides or Overrides(),
+            )
             return _deliver(order, console)
 
     return run_command(work, interrupted=UNCHANGED, json=json, verbose=verbose)
-
-
-def _order(
-    stage: Task, env: str, image: str, resume: HookAction | None, overrides: Overrides
-) -> Order:
-    return Order(
-        task=stage,
-        environment=env or None,
-        image=ImageReference.parse(image) if image else None,
-        resume=resume,
-        overrides=overrides,
-    )
 
 
 def _deliver(order: Order, console: Console) -> int:

@@ -76,8 +76,14 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield _line("rule", f"{rule['rule']}  {state}")
     if document["image"] is not None:
         yield _line("image", document["image"]["text"])
+    for job in document["jobs"]:
+        if job["when"] == "before":
+            yield from _job(job)
     for service in document["services"]:
         yield from _service(service)
+    for job in document["jobs"]:
+        if job["when"] == "after":
+            yield from _job(job)
     services = document["services"]
     if any(service["action"] != "none" for service in services):
         yield from _afterwards(document)
@@ -107,6 +113,20 @@ def _service(service: Mapping[str, Any]) -> Iterator[str]:
         words = f"{service['strategy']}, {service['running']} of {service['desired']} tasks run"
         failure = f"on failure {service['on_failure']}"
         yield _line("", f"{'strategy':<{_FIELD}}  {words}, {breaker}, {failure}")
+
+
+def _job(job: Mapping[str, Any]) -> Iterator[str]:
+    """What would be done about one job."""
+    moment = {"before": "before the rollout", "after": "once it is verified"}[job["when"]]
+    revision = job["task_definition"].rpartition("/")[2]
+    new = " → new revision" if job["new_revision"] else ""
+    what = {
+        "start": f"{moment}: runs {revision}{new}, at most {job['timeout']} s",
+        "follow": f"{moment}: {job['why']}, and is followed",
+    }
+    yield _line("job", f"{job['key']}  {what.get(job['action'], 'not run: ' + job['why'])}")
+    if job["action"] == "start" and job["command"]:
+        yield _line("", f"{'command':<{_FIELD}}  {' '.join(job['command'])}")
 
 
 def _afterwards(document: Mapping[str, Any]) -> Iterator[str]:

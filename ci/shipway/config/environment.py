@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Literal
 
+from shipway.config.job import Job
+
 OnFailure = Literal["rollback", "leave"]
 OnPause = Literal["wait", "leave"]
 Sbom = Literal["off", "if-available", "required"]
@@ -175,6 +177,7 @@ class Environment:
         role: The IAM role's name that a delivery must have assumed; empty where none is asked for.
         image: What is built for it.
         services: At least one; no two name the same ECS service.
+        jobs: Tasks that run to their end, in the file's order.
         together: Whether services that moved go back where another fails.
         sandbox: Whether the embedded sandbox is started for it.
         promote_from: The environment whose image is taken as it is; empty where it is built.
@@ -197,6 +200,7 @@ class Environment:
     role: str
     image: ImageSettings
     services: tuple[Service, ...]
+    jobs: tuple[Job, ...] = ()
     together: bool = True
     sandbox: bool = False
     promote_from: str = ""

@@ -18,6 +18,8 @@ from shipway.config.environment import (
     Scanning,
     Service,
 )
+from shipway.config.job import Job
+from shipway.config.job_table import JobTable
 from shipway.config.load import Declared, same_services
 from shipway.config.models import HOST, DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
 from shipway.config.positions import KeyPath
@@ -297,6 +299,8 @@ def _misplaced(path: KeyPath, environment: EnvironmentTable) -> Iterator[Problem
     arns = [((*path, "cluster"), environment.cluster), ((*path, "role"), environment.role)]
     for key, service in environment.services.items():
         arns.append(((*path, "services", key, "service"), service.service))
+    for key, job in environment.jobs.items():
+        arns.append(((*path, "jobs", key, "task_definition"), job.task_definition))
     for at, arn in arns:
         if arn.startswith("arn:"):
             region, account = arn.split(":")[3:5]
@@ -324,6 +328,7 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
         services=tuple(
             _service(key, service, declared) for key, service in declared.services.items()
         ),
+        jobs=tuple(_job(key, job, declared) for key, job in declared.jobs.items()),
         together=declared.together,
         sandbox=declared.sandbox,
         promote_from=declared.promote_from,
@@ -387,6 +392,23 @@ def _service(key: str, table: ServiceTable, declared: EnvironmentTable) -> Servi
         on_pause=table.on_pause,
         hold=_hold(table, declared),
         alarms=tuple(table.alarms),
+    )
+
+
+def _job(key: str, table: JobTable, declared: EnvironmentTable) -> Job:
+    return Job(
+        key=key,
+        when=table.when,
+        service=table.service,
+        task_definition=table.task_definition,
+        container=table.container,
+        command=tuple(table.command),
+        timeout=table.timeout,
+        after=tuple(table.after),
+        network=table.network or table.service or next(iter(declared.services)),
+        subnets=tuple(table.subnets),
+        security_groups=tuple(table.security_groups),
+        public_ip=table.public_ip,
     )
 
 

@@ -2,6 +2,8 @@
 
 trigger → release contract → environment → image → rollout → verification → hold → evidence
 
+Jobs run before the rollout and after the verification.
+
 Every stage takes frozen values and gives frozen values; what reaches the outside is the context's.
 Whatever happens, the record is written and the last event says how it ended.
 """
@@ -17,8 +19,10 @@ from shipway.delivery import contract, exposure, facts, identity, image_paramete
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
 from shipway.delivery.image import Artifact
+from shipway.delivery.jobs import Jobs
 from shipway.delivery.ports import Aws, DeliveryContext, EnvironmentContext
 from shipway.delivery.release import Release
+from shipway.delivery.run_job import run_one
 from shipway.delivery.stage import UNCHANGED, stage
 from shipway.errors import (
     CancelledError,
@@ -44,6 +48,7 @@ _ROWS: Mapping[Task, tuple[Task, ...]] = {
     "publish": ("build", "publish"),
     "deploy": ("build", "publish", "deploy", "verify"),
     "verify": ("verify",),
+    "run": ("run",),
 }
 _IMAGE_ROW: tuple[Task, ...] = ("deploy", "verify")
 
@@ -57,6 +62,7 @@ class Order:
         environment: ``--env``; in GitHub Actions the contract says it.
         image: ``--image``: an image that exists, to be rolled out without a build.
         resume: The answer to a PAUSE hook that a deployment waits at; nothing is built.
+        job: The job that ``run`` is to run; nothing is built or rolled out.
         overrides: What the contract's rules are to let through, by name.
     """
 
@@ -64,6 +70,7 @@ class Order:
     environment: str | None = None
     image: ImageReference | None = None
     resume: HookAction | None = None
+    job: str = ""
     overrides: Overrides = field(default_factory=Overrides)
 
 
@@ -120,7 +127,7 @@ class _Walk:
         tasks = tasks_of(order, authorization.grant.tasks)
         # A build alone reaches no AWS: it works for a developer without any account.
         alone = tasks == ("build",) and authorization.trigger.by_hand
-        self._announce(tasks, alone=alone)
+        self._announce(tasks, authorization, alone=alone)
         environment_context = self._context.open_environment(authorization.destination)
         if alone:
             wanted = contract.image_of(authorization, context)
@@ -138,6 +145,11 @@ class _Walk:
         gate = contract.GateContext(
             environment=environment, aws=aws, context=context, journal=journal
         )
+        if order.job:
+            authorization = contract.pass_rules(authorization, gate)
+            artifact = self._artifact(authorization, environment_context)
+            run_one(order.job, order.image, artifact, authorization, gate)
+            return None
         if "deploy" in tasks:
             authorization = contract.pass_rules(authorization, gate)
             self._check(environment, aws)
@@ -145,12 +157,14 @@ class _Walk:
             artifact = self._artifact(authorization, environment_context, attestor)
             image = artifact.provide(tasks, environment, order.image)
             release = self._release(environment, environment_context)
+            jobs = Jobs(environment, aws, context, journal)
             if image is not None and "deploy" in tasks:
                 named = order.image is not None
                 contract.pass_again(authorization, gate, image, named=named)
-                self._deploy(image, environment, aws, release)
+                self._deploy(image, environment, aws, release, jobs)
             if "verify" in tasks:
                 release.verify(image.reference if image else None)
+            release.run_after(jobs)
             release.hold()
             if image is not None and "deploy" in tasks:
                 self._keep(image.reference, environment, aws)
@@ -159,8 +173,12 @@ class _Walk:
     def _tell_wait(self, text: str) -> None:
         self._journal(Noticed(stage=self._journal.stage, text=text, level="warning"))
 
-    def _announce(self, tasks: tuple[Task, ...], *, alone: bool) -> None:
-        stages = _planned(tasks)
+    def _announce(
+        self, tasks: tuple[Task, ...], authorization: contract.Authorization, *, alone: bool
+    ) -> None:
+        tables = authorization.declared.document.table["environments"]
+        jobs = bool(tables[authorization.destination.name].get("jobs"))
+        stages = _planned(tasks, jobs=jobs)
         self._journal(Planned(stages=stages[1:] if alone else stages))
 
     def _artifact(
@@ -219,15 +237,26 @@ class _Walk:
         environment: Environment,
         aws: Aws,
         release: Release,
+        jobs: Jobs,
     ) -> None:
         with stage("deploy", self._journal, self._context.clock, quiet=True) as running:
-            steps = planning.plan(aws.ecs, environment, image.reference)
-            for step in steps:
-                self._journal.hide(step.live.secret_values)
+            steps = self._steps(image, environment, aws)
             release.check_alarms(steps)
-            # From here on the release tells how each service fares, failures with their cause.
+            planned = jobs.plan(image.reference, steps)
+            # From here on jobs and the release tell how they fare, failures with their cause.
             running.reported = True
+            jobs.run("before")
+            if any(step.job.when == "before" and step.runs for step in planned):
+                steps = self._steps(image, environment, aws)  # time has passed
             release.roll_out(steps, image.reference, image.platforms)
+
+    def _steps(
+        self, image: publishing.PublishedImage, environment: Environment, aws: Aws
+    ) -> tuple[planning.Step, ...]:
+        steps = planning.plan(aws.ecs, environment, image.reference)
+        for step in steps:
+            self._journal.hide(step.live.secret_values)
+        return steps
 
     def _resume(
         self, action: HookAction, environment: Environment, aws: Aws, release: Release
@@ -245,10 +274,13 @@ class _Walk:
                 self._journal.hide(paused.step.live.secret_values)
             running.reported = True
             image = waiting[0].image
+            jobs = Jobs(environment, aws, self._context, self._journal)
+            jobs.plan(image, steps)
             self._journal.about(image)
             self._journal.note_all(ResumedFact, map(facts.resumed_fact, waiting))
             platforms = aws.repository(environment).platforms(image.digest)
             release.roll_out(steps, image, platforms)
+        release.run_after(jobs)
         release.hold()
         self._keep(image, environment, aws)
         return image
@@ -279,7 +311,8 @@ def tasks_of(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     """What will run: the order, as far as the contract allows it."""
     if order.resume is not None:
         return ("deploy",)
-    row = _IMAGE_ROW if order.image is not None else _ROWS[order.task]
+    named = order.image is not None and not order.job
+    row = _IMAGE_ROW if named else _ROWS[order.task]
     return tuple(task for task in grant if task in row)
 
 
@@ -290,7 +323,9 @@ def _required_task(order: Order) -> Task | None:
     return order.task
 
 
-def _planned(tasks: tuple[Task, ...]) -> tuple[tuple[str, str], ...]:
+def _planned(tasks: tuple[Task, ...], *, jobs: bool) -> tuple[tuple[str, str], ...]:
+    if tasks == ("run",):
+        return (("identity", "who AWS says we are"), ("job", "one task, to its end"))
     words = {
         "build": "one image with BuildKit",
         "publish": "to the environment's ECR repository",
@@ -298,7 +333,10 @@ def _planned(tasks: tuple[Task, ...]) -> tuple[tuple[str, str], ...]:
         "verify": "the running tasks' digests, then the address",
     }
     held = (("hold", "whether it stays good"),) if "deploy" in tasks else ()
-    return (("identity", "who AWS says we are"), *((task, words[task]) for task in tasks), *held)
+    stages = [(str(task), words[task]) for task in tasks]
+    if jobs and "deploy" in tasks:
+        stages.insert(tasks.index("deploy"), ("job", "tasks before and after the rollout"))
+    return (("identity", "who AWS says we are"), *stages, *held)
 
 
 def _copiers(environment: Environment, aws: Aws, signer: RecordSigner | None) -> Iterator[Copier]:

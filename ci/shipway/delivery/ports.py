@@ -17,6 +17,7 @@ from shipway.image.sbom import Cataloguer, NoCataloguer
 from shipway.image.scan import Scans
 from shipway.image.signing import Signer, no_signer
 from shipway.policy.facts import History, TokenSource
+from shipway.rollout.jobs.ports import Tasks
 from shipway.rollout.ports import Alarms, Ecs, Logs, Prober
 from shipway.util.clock import Clock
 from shipway.values import Commit, Digest, Identity
@@ -52,6 +53,11 @@ class Aws(Protocol):
     @property
     def ecs(self) -> Ecs:
         """Its services."""
+        ...
+
+    @property
+    def tasks(self) -> Tasks:
+        """Its tasks that no service runs."""
         ...
 
     @property

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from shipway.config.job_table import JobTable
 from shipway.config.load import DeliveryFile
 from shipway.config.models import ComputeTable, ServiceTable
 from shipway.config.references import Reference
 from shipway.policy.compile import resources
 from shipway.policy.compile.trust import camel
-from shipway_sandbox.plan import Layer, OwnTemplate, ServicePlan, SidecarPlan
+from shipway_sandbox.plan import JobPlan, Layer, OwnTemplate, ServicePlan, SidecarPlan
 
 REGION: Final = "eu-west-1"
 """Where an environment is whose region only a variable says."""
@@ -80,6 +81,11 @@ def layer_of(
         execution_role=f"{own}-execution",
         task_role=f"{own}-task",
         services=services,
+        jobs=tuple(
+            _job(delivery.name, name, key, job)
+            for key, job in table.get("jobs", {}).items()
+            if job.get("task_definition")
+        ),
         parameters={plain(ref): value for ref, value in held.items() if ref.scheme == "ssm"},
         outputs=stacks,
         stand_ins={
@@ -131,6 +137,9 @@ def _lookups(table: Mapping[str, Any]) -> dict[str, str]:
     named = {"Repository": str(table["repository"]), "Cluster": str(table["cluster"])}
     for key, service in table["services"].items():
         named[f"Service{camel(key)}"] = str(service["service"])
+    for key, job in table.get("jobs", {}).items():
+        if job.get("task_definition"):
+            named[f"JobFamily{camel(key)}"] = str(job["task_definition"])
     return {name: _as_asked(text) for name, text in named.items()}
 
 
@@ -177,6 +186,22 @@ def _service(
             SidecarPlan(name=name, command=tuple(side.command), essential=side.essential)
             for name, side in compute.sidecars.items()
         ),
+    )
+
+
+def _job(project: str, environment: str, key: str, table: Mapping[str, Any]) -> JobPlan:
+    """A job's own task definition, which a platform team makes at AWS; one revision is made."""
+    compute = JobTable.model_validate(table).compute
+    return JobPlan(
+        key=key,
+        family=named(
+            table["task_definition"], f"{project}-{environment}-{key}", resources.family_of
+        ),
+        container=named(table.get("container") or key, key, str),
+        cpu=compute.cpu,
+        memory=compute.memory,
+        log_group=f"/{project}/{environment}/jobs/{key}",
+        environment=compute.environment,
     )
 
 
@@ -228,8 +253,10 @@ def _held(delivery: DeliveryFile, name: str) -> Iterator[tuple[Reference, str]]:
                 yield reference, "repository"
             case ("services", key, "service"):
                 yield reference, f"service:{key}"
-            case ("services", key, "container"):
+            case ("services" | "jobs", key, "container"):
                 yield reference, f"text:{key}"
+            case ("jobs", key, "task_definition"):
+                yield reference, f"text:{delivery.name}-{name}-{key}"
             case ("services", key, "url"):
                 yield reference, f"url:{key}"
             case _:

@@ -13,6 +13,7 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from shipway.config.job_table import JobComputeTable, JobTable
 from shipway.config.models import (
     ComputeTable,
     DeliveryTable,
@@ -80,6 +81,8 @@ _TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("[environments.NAME.services.KEY]", ServiceTable),
     ("[environments.NAME.services.KEY.compute]", ComputeTable),
     ("[environments.NAME.services.KEY.compute.sidecars.NAME]", SidecarTable),
+    ("[environments.NAME.jobs.KEY]", JobTable),
+    ("[environments.NAME.jobs.KEY.compute]", JobComputeTable),
 )
 _CONTRACT_TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("At the top", ContractTable),

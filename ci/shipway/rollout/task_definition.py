@@ -103,6 +103,7 @@ class TaskDefinition:
     Attributes:
         arn: Empty for a revision that is not registered yet.
         memory: The task's limit in MiB, as ECS writes it.
+        network_mode: ``awsvpc``, ``bridge``, ``host`` or ``none``; empty for the default.
         execution_role: ARN of the role that ECS pulls images, reads secrets and logs with.
         task_role: ARN of the role that the containers act as.
         registered_by: ARN of whoever registered it; empty where ECS does not say.
@@ -114,6 +115,7 @@ class TaskDefinition:
     family: str = ""
     containers: tuple[ContainerDefinition, ...] = ()
     memory: str = ""
+    network_mode: str = ""
     execution_role: str = ""
     task_role: str = ""
     registered_by: str = ""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from tests.unit.fake_clock import Clock
+from tests.unit.rollout.jobs.fakes import Tasks
 
 from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import Found, Missing, Reference, Resolution
@@ -363,7 +364,10 @@ class Ecs:
         return (cluster,)
 
     def task_definition(self, arn: str) -> TaskDefinition:
-        return self.definitions[arn]
+        if arn in self.definitions:
+            return self.definitions[arn]
+        family = [each for each in self.definitions.values() if each.family == arn]
+        return family[-1]  # its newest revision
 
     def register(self, definition: TaskDefinition) -> str:
         self._fail("register")
@@ -491,6 +495,9 @@ class Cloud:
     fails: BaseException | None = None
     trusts: bool = True
     assumed: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tasks = Tasks(self.ecs.clock)
 
     def identity(self) -> Identity:
         if self.fails is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from shipway.embedded.blueprint import Blueprint, draw
 from shipway.errors import ConfigurationError
 from shipway.policy import load as contract_file
 from shipway_sandbox import template
-from shipway_sandbox.plan import Layer, WorldPlan, matches, read_plan
+from shipway_sandbox.plan import Layer, WorldPlan, layer_from, matches, read_plan
 
 DELIVERY = """
 schema = 1
@@ -281,3 +282,36 @@ def test_a_drawn_layer_has_the_parameter_that_takes_the_image(tmp_path: Path) ->
     assert layer.parameters["/tally/local/image"].startswith("text:")
     assert layer.parameters["/tally/local/repository"] == "repository", "without its version"
     assert layer.selectors == {"/tally/local/repository": ("3",)}
+
+
+def test_a_jobs_own_task_definition_stands_there_with_its_rights(tmp_path: Path) -> None:
+    jobs = """
+[environments.local.jobs.migrate]
+when = "before"
+service = "api"
+
+[environments.local.jobs.warm]
+when = "after"
+task_definition = "ssm:/tally/local/warm"
+
+[environments.local.jobs.warm.compute]
+memory = 64
+environment = { MODE = "warm" }
+"""
+    local = drawn(tmp_path, DELIVERY + jobs).layer("local")
+    [warm] = local.jobs
+    assert (warm.key, warm.family, warm.container) == ("warm", "tally-local-warm", "warm")
+    assert (warm.memory, warm.environment) == (64, {"MODE": "warm"})
+    assert local.parameters["/tally/local/warm"] == "text:tally-local-warm"
+    assert local.access_parameters["JobFamilyWarm"] == "tally-local-warm"
+    assert local.access_parameters["JobLogGroupWarm"] == warm.log_group
+    assert " ecs:RunTask\n" in local.access
+    assert layer_from(json.loads(json.dumps(asdict(local)))) == local
+    images = dict.fromkeys((service.key for service in local.services), "registry/tally@sha256:1")
+    made = json.loads(template.render(local, images=images, endpoint="http://x", count=True))
+    definition = made["Resources"]["JobTaskDefinitionWarm"]["Properties"]
+    assert definition["Family"] == "tally-local-warm"
+    [container] = definition["ContainerDefinitions"]
+    assert (container["Name"], container["Essential"]) == ("warm", True)
+    groups = made["Resources"]["ExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    assert "JobLogGroupWarm" in json.dumps(groups)
