@@ -51,8 +51,7 @@ class _Templates:
     busybox: bytes
 
     def create(self) -> None:
-        for name, value in self.layer.stand_ins.items():
-            self._put(name, value, kind="SecureString")
+        compute.put_stand_ins(self.admin("ssm"), self.layer)
         seeds: dict[str, Record] = {}
         values = self.layer.template_parameters
         for template in self.layer.templates:
@@ -61,6 +60,7 @@ class _Templates:
                 self._put(name, value)
             seeds |= adapted["seeds"]
             self._run("create", template, adapted, values)
+        compute.make_secrets(self.admin("secretsmanager"), self.layer)
         self._require_containers(seeds)
         repository = self._repository()
         images = dict(self._images(repository, seeds))
@@ -290,8 +290,8 @@ class _Templates:
         nobody = f"arn:aws:iam::{self.layer.account}:role/none"
         return {**values, "TaskRoles": ",".join(roles) or nobody}
 
-    def _put(self, name: str, value: str, kind: str = "String") -> None:
-        self.admin("ssm").put_parameter(Name=name, Value=value, Type=kind, Overwrite=True)
+    def _put(self, name: str, value: str) -> None:
+        self.admin("ssm").put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
 
 
 def stack_parameters(template: str, values: Mapping[str, str]) -> list[dict[str, str]]:

@@ -133,7 +133,8 @@ class Layer:
         parameters: SSM parameters that delivery.toml refers to → what they hold: ``cluster``,
             ``repository``, ``service:KEY``, ``url:KEY``, or ``text:…``.
         outputs: Stack → output → what it holds, likewise.
-        stand_ins: SSM parameters of secrets → the stand-in that they hold.
+        stand_ins: SSM parameters of secrets, with a slash before their names, and ARNs of Secrets
+            Manager → the stand-in that they hold.
         buckets: Buckets that records are copied to.
         role: The path and the name of the deploy role; empty where nobody but root delivers.
         access: The template of that role, as ``nox -s bootstrap`` renders it.

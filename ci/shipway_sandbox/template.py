@@ -108,8 +108,11 @@ def _resources(
 
 def _execution_role(layer: Layer) -> Resource:
     read = [
-        f"arn:aws:ssm:{layer.region}:{layer.account}:parameter{name}" for name in layer.stand_ins
+        f"arn:aws:ssm:{layer.region}:{layer.account}:parameter{name}"
+        for name in layer.stand_ins
+        if not name.startswith("arn:")
     ]
+    secrets = [f"{name}*" for name in layer.stand_ins if name.startswith("arn:")]
     made = [
         *(f"LogGroup{camel(service.key)}" for service in layer.services),
         *(f"JobLogGroup{camel(job.key)}" for job in layer.jobs),
@@ -129,6 +132,8 @@ def _execution_role(layer: Layer) -> Resource:
     ]
     if read:
         statements.append(_allow(["ssm:GetParameters"], read))
+    if secrets:
+        statements.append(_allow(["secretsmanager:GetSecretValue"], secrets))
     policy = {"Version": "2012-10-17", "Statement": statements}
     return _role(
         layer.execution_role, Policies=[{"PolicyName": "start-tasks", "PolicyDocument": policy}]

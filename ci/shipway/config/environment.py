@@ -9,6 +9,7 @@ from datetime import date
 from typing import Final, Literal
 
 from shipway.config.job import Job
+from shipway.config.overlay import Overlay
 
 OnFailure = Literal["rollback", "leave"]
 OnPause = Literal["wait", "leave"]
@@ -178,6 +179,7 @@ class Environment:
         image: What is built for it.
         services: At least one; no two name the same ECS service.
         jobs: Tasks that run to their end, in the file's order.
+        overlays: Key of a service → what a release sets in its task definition.
         together: Whether services that moved go back where another fails.
         sandbox: Whether the embedded sandbox is started for it.
         promote_from: The environment whose image is taken as it is; empty where it is built.
@@ -201,6 +203,7 @@ class Environment:
     image: ImageSettings
     services: tuple[Service, ...]
     jobs: tuple[Job, ...] = ()
+    overlays: Mapping[str, Overlay] = field(default_factory=dict)
     together: bool = True
     sandbox: bool = False
     promote_from: str = ""
@@ -210,6 +213,10 @@ class Environment:
     image_parameters: tuple[str, ...] = ()
     sign: str = ""
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
+
+    def overlay(self, key: str) -> Overlay:
+        """What a release sets in a service's task definition beside the image."""
+        return self.overlays.get(key, Overlay())
 
     @property
     def repository_uri(self) -> str:

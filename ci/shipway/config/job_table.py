@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shipway.config.job import When
+from shipway.config.job import Job, When
 from shipway.config.names import ARN, ECS_NAME, ArgumentName, Key
 from shipway.config.rules import Rule, Table, number
 
@@ -98,4 +98,22 @@ class JobTable(Table):
     compute: JobComputeTable = Field(
         default_factory=JobComputeTable,
         description="What the embedded sandbox makes its own task definition of.",
+    )
+
+
+def job_of(key: str, table: JobTable, first_service: str) -> Job:
+    """A job's table as a value; the environment's first service is where it runs by default."""
+    return Job(
+        key=key,
+        when=table.when,
+        service=table.service,
+        task_definition=table.task_definition,
+        container=table.container,
+        command=tuple(table.command),
+        timeout=table.timeout,
+        after=tuple(table.after),
+        network=table.network or table.service or first_service,
+        subnets=tuple(table.subnets),
+        security_groups=tuple(table.security_groups),
+        public_ip=table.public_ip,
     )

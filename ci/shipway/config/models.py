@@ -9,6 +9,15 @@ from pydantic import BeforeValidator, Field
 from shipway.config.environment import OnFailure, OnPause, Sbom, Severity
 from shipway.config.job_table import JobTable
 from shipway.config.names import ARN, ECS_NAME, ArgumentName, Key
+from shipway.config.overlay_table import (
+    CommandWord,
+    ContainerTable,
+    CpuUnits,
+    Mebibytes,
+    SecretSource,
+    Value,
+    Variable,
+)
 from shipway.config.references import PARAMETER_NAME
 from shipway.config.rules import EARLY, Rule, Table, number, one_of
 
@@ -252,6 +261,30 @@ class ServiceTable(Table):
         default=[],
         description="CloudWatch alarms that must not go off during `hold`. Without any, those of "
         "the service's deployment configuration are watched.",
+    )
+    environment: dict[Variable, Value] = Field(
+        default={},
+        description="Variables that a release sets in `container`; the others stay. Never secrets: "
+        "see [the task definition](task-definition.md).",
+    )
+    secrets: dict[Variable, SecretSource] = Field(
+        default={},
+        description="Variables of `container` and the secret that each comes from (`valueFrom`); "
+        "the others stay.",
+    )
+    unset: list[Variable] = Field(
+        default=[], description="Variables and secrets of `container` that are taken away."
+    )
+    command: list[CommandWord] = Field(
+        default=[], description="What `container` runs in the place of the image's CMD."
+    )
+    cpu: CpuUnits = Field(default=0, description="CPU units of the whole task; 0 leaves them.")
+    memory: Mebibytes = Field(default=0, description="MiB of the whole task; 0 leaves it.")
+    containers: dict[
+        Annotated[str, Rule(expected="a container's name", shape=ECS_NAME, references=())],
+        ContainerTable,
+    ] = Field(
+        default={}, description="The same of any container of the task definition, by its name."
     )
     compute: ComputeTable = Field(
         default_factory=ComputeTable,

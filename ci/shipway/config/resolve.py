@@ -18,10 +18,11 @@ from shipway.config.environment import (
     Scanning,
     Service,
 )
-from shipway.config.job import Job
-from shipway.config.job_table import JobTable
+from shipway.config.job_table import job_of
 from shipway.config.load import Declared, same_services
 from shipway.config.models import HOST, DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
+from shipway.config.overlay import Overlay
+from shipway.config.overlay_resolve import overlay, overlay_problems, shown_secrets
 from shipway.config.positions import KeyPath
 from shipway.config.problems import (
     Problem,
@@ -138,6 +139,8 @@ def resolve(
     if table is not None:
         environment = table.environments[declared.name]
         problems += _misplaced(declared.path, environment)
+        for key, service in environment.services.items():
+            problems += overlay_problems(service, (*declared.path, "services", key))
         names = {key: {"service": _last(s.service)} for key, s in environment.services.items()}
         problems += same_services(names, (*declared.path, "services"))
         if not problems:
@@ -235,7 +238,10 @@ def _require_readable(
     referring: Mapping[KeyPath, Reference],
     resolutions: Mapping[Reference, Resolution],
 ) -> None:
-    """No template can read a parameter that is encrypted as AWS::SSM::Parameter::Value<String>."""
+    """No template can read a parameter that is encrypted as AWS::SSM::Parameter::Value<String>.
+
+    And nobody may read one as a task definition's variable.
+    """
     problems = [
         Problem(path=path, text=f"{ref} is a SecureString, which no stack reads: make it a String")
         for path, ref in referring.items()
@@ -243,6 +249,7 @@ def _require_readable(
         and isinstance(resolution := resolutions.get(ref), Found)
         and resolution.secret
     ]
+    problems += shown_secrets(referring, resolutions)
     if problems:
         document = declared.document
         raise configuration_error(problems, path=document.path, lines=document.lines)
@@ -328,7 +335,14 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
         services=tuple(
             _service(key, service, declared) for key, service in declared.services.items()
         ),
-        jobs=tuple(_job(key, job, declared) for key, job in declared.jobs.items()),
+        overlays={
+            key: made
+            for key, service in declared.services.items()
+            if (made := overlay(service)) != Overlay()
+        },
+        jobs=tuple(
+            job_of(key, job, next(iter(declared.services))) for key, job in declared.jobs.items()
+        ),
         together=declared.together,
         sandbox=declared.sandbox,
         promote_from=declared.promote_from,
@@ -392,23 +406,6 @@ def _service(key: str, table: ServiceTable, declared: EnvironmentTable) -> Servi
         on_pause=table.on_pause,
         hold=_hold(table, declared),
         alarms=tuple(table.alarms),
-    )
-
-
-def _job(key: str, table: JobTable, declared: EnvironmentTable) -> Job:
-    return Job(
-        key=key,
-        when=table.when,
-        service=table.service,
-        task_definition=table.task_definition,
-        container=table.container,
-        command=tuple(table.command),
-        timeout=table.timeout,
-        after=tuple(table.after),
-        network=table.network or table.service or next(iter(declared.services)),
-        subnets=tuple(table.subnets),
-        security_groups=tuple(table.security_groups),
-        public_ip=table.public_ip,
     )
 
 

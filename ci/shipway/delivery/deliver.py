@@ -255,7 +255,7 @@ class _Walk:
     ) -> tuple[planning.Step, ...]:
         steps = planning.plan(aws.ecs, environment, image.reference)
         for step in steps:
-            self._journal.hide(step.live.secret_values)
+            self._journal.hide(step.secret_values)
         return steps
 
     def _resume(

@@ -293,7 +293,7 @@ class _Look:
         with stage("deploy", self._journal, self._context.clock, quiet=True):
             steps = planning.plan(aws.ecs, environment, image.reference)
             for step in steps:
-                self._journal.hide(step.live.secret_values)
+                self._journal.hide(step.secret_values)
         if image.how in {"built", "reused"}:
             ports = {
                 step.service.key: step.live.container(step.service.container).ports

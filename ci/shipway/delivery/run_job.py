@@ -50,7 +50,7 @@ def run_one(
     with stage("job", journal, clock, quiet=True):
         steps = planning.plan(aws.ecs, environment, image.reference)
         for step in steps:
-            journal.hide(step.live.secret_values)
+            journal.hide(step.secret_values)
     Jobs(environment, aws, gate.context, journal).run_by_hand(key, image.reference, steps)
 
 

@@ -12,6 +12,7 @@ from shipway.config.job_table import JobTable
 from shipway.config.load import DeliveryFile
 from shipway.config.models import ComputeTable, ServiceTable
 from shipway.config.references import Reference
+from shipway.embedded.stand_ins import stand_ins
 from shipway.policy.compile import resources
 from shipway.policy.compile.trust import camel
 from shipway_sandbox.plan import JobPlan, Layer, OwnTemplate, ServicePlan, SidecarPlan
@@ -88,11 +89,7 @@ def layer_of(
         ),
         parameters={plain(ref): value for ref, value in held.items() if ref.scheme == "ssm"},
         outputs=stacks,
-        stand_ins={
-            parameter: value
-            for service in services
-            for parameter, value in _stand_ins(service, compute.get(service.key))
-        },
+        stand_ins=stand_ins(services, table["services"], compute),
         buckets=_buckets(delivery),
         templates=tuple(_own(templates, stacks, own)),
         template_parameters=dict(table.get("template_parameters", {})),
@@ -224,11 +221,6 @@ def _balancer(own: str) -> str:
         return name
     digest = hashlib.sha256(own.encode()).hexdigest()[:6]
     return f"{name[: _BALANCER_LENGTH - 7].rstrip('-')}-{digest}"
-
-
-def _stand_ins(service: ServicePlan, compute: ComputeTable | None) -> Iterator[tuple[str, str]]:
-    for name, parameter in service.secrets.items():
-        yield parameter, (compute.secrets[name] if compute else "")
 
 
 def _buckets(delivery: DeliveryFile) -> tuple[str, ...]:

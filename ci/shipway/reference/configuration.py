@@ -24,6 +24,7 @@ from shipway.config.models import (
     ServiceTable,
     SidecarTable,
 )
+from shipway.config.overlay_table import ContainerTable
 from shipway.config.rules import Rule, Table, fields, rule_of
 from shipway.config.waivers import WaiversTable, WaiverTable
 from shipway.policy.tables import (
@@ -79,6 +80,7 @@ _TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("[environments.NAME]", EnvironmentTable),
     ("[environments.NAME.scan]", ScanTable),
     ("[environments.NAME.services.KEY]", ServiceTable),
+    ("[environments.NAME.services.KEY.containers.NAME]", ContainerTable),
     ("[environments.NAME.services.KEY.compute]", ComputeTable),
     ("[environments.NAME.services.KEY.compute.sidecars.NAME]", SidecarTable),
     ("[environments.NAME.jobs.KEY]", JobTable),

@@ -218,7 +218,7 @@ def _explained(rollout: Rolled, image: ImageReference) -> tuple[Block, ...]:
         now=revision or live,
         before=live if revision is not None else None,
         images=DiagnosedImages(now=str(image), before=_previous_image(rollout.step)),
-        secrets=live.secret_values,
+        secrets=rollout.step.secret_values,
         # Nothing failed where somebody stopped it: that is told as it is.
         cause=None if rollout.outcome.verdict is STOPPED else rollout.outcome.cause,
     )

@@ -19,6 +19,7 @@ from shipway.rollout.difference import FieldChange, differences
 from shipway.rollout.judge.judge import objections
 from shipway.rollout.judge.terms import FetchPlan, Policy
 from shipway.rollout.judge.verdict import SERVICE_MISSING, Verdict
+from shipway.rollout.overlay import with_overlay
 from shipway.rollout.ports import Ecs
 from shipway.rollout.snapshot import Deployment, Snapshot
 from shipway.rollout.task_definition import TaskDefinition, UnbuiltImage
@@ -38,7 +39,8 @@ class Step:
         service: Its entry in delivery.toml.
         before: How it stood when the plan was made.
         live: Its task definition then.
-        revision: The next revision, to be registered; ``None`` where it runs the image already.
+        revision: The next revision, to be registered; ``None`` where it runs the image already,
+            with all that delivery.toml sets.
         adopt: The deployment that is already rolling this image out, to be watched to its end.
     """
 
@@ -57,6 +59,12 @@ class Step:
     def differences(self) -> tuple[FieldChange, ...]:
         """Every field in which the next revision differs; none where there is no next one."""
         return () if self.revision is None else differences(self.live, self.revision)
+
+    @property
+    def secret_values(self) -> frozenset[str]:
+        """Values of its variables, now and then, that must never be shown."""
+        after = self.revision.secret_values if self.revision is not None else frozenset()
+        return self.live.secret_values | after
 
     @property
     def policy(self) -> Policy:
@@ -94,7 +102,7 @@ def plan(
     """
     steps = []
     for service, snapshot, live in _live(ecs, environment):
-        step = _step(service, snapshot, live, image)
+        step = _step(environment, service, snapshot, live, image)
         if step.revision is not None:
             _can_be_watched(ecs, environment, service, snapshot)
         steps.append(step)
@@ -126,7 +134,7 @@ def _live(ecs: Ecs, environment: Environment) -> Iterator[tuple[Service, Snapsho
         snapshot = seen[service.service]
         _fit(ecs, environment, service, snapshot)
         live = ecs.task_definition(snapshot.task_definition)
-        _has_container(environment, service, live)
+        _has_containers(environment, service, live)
         yield service, snapshot, live
 
 
@@ -145,27 +153,34 @@ def _can_be_watched(
             )
 
 
-def _has_container(environment: Environment, service: Service, live: TaskDefinition) -> None:
-    try:
-        live.require(service.container)
-    except ConfigurationError as error:
-        raise ConfigurationError(
-            error.what,
-            where=f"ci/delivery.toml  environments.{environment.name}.services.{service.key}"
-            ".container",
-            remedy=error.remedy,
-        ) from error
+def _has_containers(environment: Environment, service: Service, live: TaskDefinition) -> None:
+    """See that its container is there, and each that something is set in."""
+    path = f"ci/delivery.toml  environments.{environment.name}.services.{service.key}"
+    wanted = [(service.container, f"{path}.container")]
+    overlay = environment.overlay(service.key)
+    wanted += [
+        (each.name, f"{path}.containers.{each.name}")
+        for each in overlay.containers
+        if each.name != service.container
+    ]
+    for name, where in wanted:
+        try:
+            live.require(name)
+        except ConfigurationError as error:
+            raise ConfigurationError(error.what, where=where, remedy=error.remedy) from error
 
 
 def _step(
+    environment: Environment,
     service: Service,
     snapshot: Snapshot,
     live: TaskDefinition,
     image: ImageReference | UnbuiltImage,
 ) -> Step:
-    revision = live.with_image(service.container, image)
+    overlay = environment.overlay(service.key)
+    revision = with_overlay(live.with_image(service.container, image), overlay, image)
     primary = snapshot.primary
-    runs = live.pins(service.container, image)
+    runs = not differences(live, revision)
     if not runs or primary is None or primary.rollout_state == "FAILED":
         return Step(service=service, before=snapshot, live=live, revision=revision)
     adopt = primary if primary.rollout_state == "IN_PROGRESS" else None

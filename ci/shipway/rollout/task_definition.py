@@ -108,7 +108,7 @@ class TaskDefinition:
         task_role: ARN of the role that the containers act as.
         registered_by: ARN of whoever registered it; empty where ECS does not say.
         document: What DescribeTaskDefinition answered, ``tags`` merged in. Only the adapter that
-            made it and :mod:`shipway.rollout.difference` read it.
+            made it, :mod:`shipway.rollout.difference` and :mod:`shipway.rollout.overlay` read it.
     """
 
     arn: str = ""

@@ -285,7 +285,8 @@ class Ecs:
 
     def _definition(self, arn: str, image: str) -> TaskDefinition:
         web = ContainerDefinition(name="web", image=image, ports=(8080,))
-        return TaskDefinition(arn=arn, family="shop", containers=(web,))
+        document = {"family": "shop", "containerDefinitions": [{"name": "web", "image": image}]}
+        return TaskDefinition(arn=arn, family="shop", containers=(web,), document=document)
 
     def _fail(self, operation: str) -> None:
         if operation in self.fails:

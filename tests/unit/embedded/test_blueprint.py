@@ -315,3 +315,20 @@ environment = { MODE = "warm" }
     assert (container["Name"], container["Essential"]) == ("warm", True)
     groups = made["Resources"]["ExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
     assert "JobLogGroupWarm" in json.dumps(groups)
+
+
+def test_secrets_that_a_release_sets_have_stand_ins(tmp_path: Path) -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:210987654321:secret:tally/api-a1B2c3"
+    lines = f"""
+secrets = {{ TOKEN = "/tally/token", KEY = "{arn}:key::" }}
+[environments.live.services.api.containers.proxy.secrets]
+CERTIFICATE = "arn:aws:ssm:us-east-1:210987654321:parameter/tally/certificate"
+"""
+    live = drawn(tmp_path, DELIVERY + lines).layer("live")
+    assert live.stand_ins["/tally/token"] == "stand-in"
+    assert live.stand_ins["/tally/certificate"] == "stand-in"
+    assert json.loads(live.stand_ins[arn]) == {"key": "stand-in"}
+    images = dict.fromkeys((service.key for service in live.services), "registry/tally@sha256:1")
+    made = template.render(live, images=images, endpoint="http://x", count=True)
+    assert f"{arn}*" in made
+    assert "parameter/tally/token" in made
