@@ -34,7 +34,8 @@ def probe(sandbox: Running) -> Iterator[Answers]:
 
     def ask() -> None:
         while not end.wait(0.05):
-            found.counted[str(prober.get(url, 5).status)] += 1
+            answer = prober.get(url, 5)
+            found.counted[str(answer.status or answer.trouble)] += 1
 
     thread = threading.Thread(target=ask)
     thread.start()

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -102,3 +103,35 @@ def test_one_that_is_interrupted_while_it_starts_leaves_nothing(
     else:
         assert (ended.code, ended.out.strip()) == (0, "the sandbox has ended")
     assert left(folder) == []
+
+
+_HOLDS = """
+import sys, time
+from pathlib import Path
+from shipway_sandbox import locks
+locks.sign(locks.take(Path(sys.argv[1]), 5, "nobody"))
+print("held", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["its own", "of another checkout"])
+def test_down_ends_no_world_of_another_checkout(apart: Here, tmp_path: Path, *, own: bool) -> None:
+    """Both bear the repository's name, and neither is made of what this ``ci/`` says now."""
+    folder = folder_of(apart)
+    other = folder.with_name(f"{folder.name[:-8]}00000000")
+    other.mkdir(parents=True)
+    root = apart.folder if own else tmp_path
+    (other / "root").write_text(str(root.resolve()), encoding="utf-8")
+    command = [sys.executable, "-c", _HOLDS, str(other / LOCK_FILE)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "held\n"
+            ended = apart.types("inv", "sandbox", "--down")
+            assert ended.code == 0, ended.out + ended.err
+            told = "the sandbox has ended" if own else "no sandbox is running"
+            assert ended.out.strip() == told
+            assert (holder.poll() is None) != own
+        finally:
+            holder.kill()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,20 +35,29 @@ def busybox_program() -> bytes:
     return busybox.program(_cache(), lambda _text: None)
 
 
+@contextmanager
+def _three_accounts(docker_engine: Engine, run: Path) -> Iterator[World]:
+    """The whole sandbox, three environments in three accounts, for tests that deliver for real."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in docker_engine.env.items():
+            patch.setenv(name, value)
+        needed = worlds.Needed(cache=_cache(), dockerfiles=(DOCKERFILE,))
+        with worlds.owned(BLUEPRINT.plan, run, needed, lambda _text: None) as world:
+            # The engine's own client and builder go along: the world found an engine that runs.
+            yield replace(world, variables={**world.variables, **docker_engine.env})
+
+
 @pytest.fixture(scope="session")
 def delivery_world(
     docker_engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
-    """The whole sandbox, three environments in three accounts, for tests that deliver for real."""
-    run = tmp_path_factory.mktemp("world")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in docker_engine.env.items():
-            patch.setenv(name, value)
-        with worlds.owned(
-            BLUEPRINT.plan,
-            run,
-            worlds.Needed(cache=_cache(), dockerfiles=(DOCKERFILE,)),
-            lambda _text: None,
-        ) as found:
-            # The engine's own client and builder go along: the world found an engine that runs.
-            yield replace(found, variables={**found.variables, **docker_engine.env})
+    """Shared: what its services run is what the last test delivered."""
+    with _three_accounts(docker_engine, tmp_path_factory.mktemp("world")) as world:
+        yield world
+
+
+@pytest.fixture(scope="module")
+def fresh_world(docker_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """For tests whose gate asks which commit runs: nobody delivered there before."""
+    with _three_accounts(docker_engine, tmp_path_factory.mktemp("fresh")) as world:
+        yield world

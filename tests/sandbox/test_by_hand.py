@@ -12,6 +12,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -125,8 +126,8 @@ class Laptop:
 
     def home(self, keys: dict[str, str], profile: str = PROFILE) -> Path:
         """A home whose AWS configuration has one profile with these keys."""
-        home = self.folder / f"home-{len(list(self.folder.glob('home-*')))}"
-        (home / ".aws").mkdir(parents=True)
+        home = Path(tempfile.mkdtemp(prefix="home-", dir=self.folder))
+        (home / ".aws").mkdir()
         (home / ".aws" / "config").write_text(f"[profile {profile}]\n", encoding="utf-8")
         credentials = (
             f"[{profile}]\naws_access_key_id = {keys['AccessKeyId']}\n"
@@ -157,11 +158,11 @@ class Laptop:
             if not name.startswith(("AWS_ACCESS", "AWS_SECRET", "AWS_SESSION", "AWS_CONFIG"))
             and not name.startswith("AWS_SHARED")
         }
-        cache = {"XDG_CACHE_HOME": str(self.folder / "cache")}
+        own = {"XDG_CACHE_HOME": str(self.folder / "cache"), "SHIPWAY_LONGEST_HOLD": "1"}
         done = subprocess.run(
             [sys.executable, "-m", "invoke", *words],
             cwd=where,
-            env={**kept, **leads, **cache, "HOME": str(home), **variables},
+            env={**kept, **leads, **own, "HOME": str(home), **variables},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,

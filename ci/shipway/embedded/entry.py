@@ -70,7 +70,7 @@ class Embedded:
         from shipway_sandbox import world  # noqa: PLC0415  # an extra: only if asked for
 
         for other in self._others():
-            if _root_of(other) == str(self.root.resolve()) and world.end(other):
+            if world.end(other):
                 tell("ci/ says something else than when the sandbox was started: it starts again")
         with writing("the sandbox's state", self.folder, SandboxError, needs="about 1 GB"):
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -112,11 +112,15 @@ class Embedded:
         return any(ended)
 
     def _others(self) -> list[Path]:
-        """Worlds of this repository that were made of something else."""
+        """Worlds that were started from this checkout and made of something else.
+
+        Those of another clone of the repository are that one's to end.
+        """
+        root = str(self.root.resolve())
         return [
             folder
             for folder in sorted(self._above.glob(f"{self._name}-????????"))
-            if folder != self.folder
+            if folder != self.folder and _root_of(folder) == root
         ]
 
 

@@ -1,4 +1,4 @@
-"""Every kind of rollout for real: one embedded AWS, all of them side by side, then it ends.
+"""Every kind of rollout for real: one embedded AWS a module, side by side, then it ends.
 
 What tests look at is what was told and noted, so nothing runs any more while they look.
 """
@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -41,25 +40,23 @@ def _tell(shop: Shop, name: str) -> dict[str, Any]:
     return told
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def stories(
     request: pytest.FixtureRequest,
     docker_engine: Engine,
     busybox_program: bytes,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Stories:
-    """What every kind and every part that this folder's collected modules name came to.
+    """What every kind and every part that a module names came to.
 
-    ``KINDS`` of a module are values of :class:`Kind`; its ``PARTS`` are functions that are told the
-    grounds and a service that is open, for what is no single rollout. The longest stand first.
+    Its ``KINDS`` are values of :class:`Kind`; its ``PARTS`` are functions that are told the grounds
+    and a service that is open, for what is no single rollout. The longest stand first.
     """
-    modules = {item.module for item in request.session.items if isinstance(item, pytest.Function)}
-    modules = {one for one in modules if Path(one.__file__).parent == Path(__file__).parent}
-    wanted: list[tuple[str, Kind, Callable[[Shop], Any] | None]] = []
-    for module in modules:
-        for name, (values, part) in getattr(module, "PARTS", {}).items():
-            wanted.append((name, Kind(**values), part))
-        wanted += [(name, Kind(**one), None) for name, one in getattr(module, "KINDS", {}).items()]
+    parts, kinds = getattr(request.module, "PARTS", {}), getattr(request.module, "KINDS", {})
+    wanted: list[tuple[str, Kind, Callable[[Shop], Any] | None]] = [
+        (name, Kind(**values), part) for name, (values, part) in parts.items()
+    ]
+    wanted += [(name, Kind(**values), None) for name, values in kinds.items()]
     wanted.sort(key=lambda one: (one[2] is None, not one[1].balanced))
     folder = tmp_path_factory.mktemp("rollouts")
     found = Stories()

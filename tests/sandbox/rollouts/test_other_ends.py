@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from tests.sandbox.rollouts.ground import BREAKER
 
 from shipway.aws.ecs import AwsEcs
 from shipway.delivery.verification import verify
@@ -34,17 +35,17 @@ _PAUSE = {
 
 
 def _strategy(name: str, **more: Any) -> dict[str, Any]:
-    count = {"type": "COUNT", "value": 8}
-    breaker = {"enable": True, "rollback": True, "thresholdConfiguration": count}
-    configured = {"strategy": name, "bakeTimeInMinutes": 1, "deploymentCircuitBreaker": breaker}
+    configured = {"strategy": name, "bakeTimeInMinutes": 1, **BREAKER}
     return {"deploymentConfiguration": {**configured, **more}}
 
 
 _BLUE_GREEN = _strategy("BLUE_GREEN")
 _CANARY = _strategy(
-    "CANARY", canaryConfiguration={"canaryPercent": 20.0, "canaryBakeTimeInMinutes": 8}
+    "CANARY", canaryConfiguration={"canaryPercent": 20.0, "canaryBakeTimeInMinutes": 20}
 )
-_LINEAR = _strategy("LINEAR", linearConfiguration={"stepPercent": 50.0, "stepBakeTimeInMinutes": 8})
+_LINEAR = _strategy(
+    "LINEAR", linearConfiguration={"stepPercent": 50.0, "stepBakeTimeInMinutes": 20}
+)
 _NO_BREAKER = {
     "deploymentConfiguration": {"deploymentCircuitBreaker": {"enable": False, "rollback": False}}
 }

@@ -7,7 +7,14 @@ counts is what became of *our* id.
 
 from __future__ import annotations
 
-from shipway.rollout.judge.ending import Ended, left, returned, success, superseded
+from shipway.rollout.judge.ending import (
+    NEVER_CAME_UP,
+    Ended,
+    left,
+    returned,
+    success,
+    superseded,
+)
 from shipway.rollout.judge.progress import describe_newer
 from shipway.rollout.judge.state import (
     State,
@@ -88,7 +95,7 @@ def _failed(  # noqa: PLR0911 - one return for each way a failure can go on
     state: State, snapshot: Snapshot, first: Deployment | None
 ) -> Ended:
     if state.first:
-        return left(state, "no earlier revision ever came up: there is nothing to roll back to")
+        return left(state, NEVER_CAME_UP)
     if first is not None and first.id != state.deployment_id:
         if is_newer(state, first) and first.task_definition != _previous(state):
             return left(state, f"then superseded by {describe_newer(state, snapshot)}")

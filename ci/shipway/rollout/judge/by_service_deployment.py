@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from shipway.rollout.judge import verdict as v
 from shipway.rollout.judge.ending import (
+    NEVER_CAME_UP,
     PAUSE_REMEDY,
     Ended,
     conclude,
     halted,
+    left,
     returned,
     success,
     superseded,
@@ -41,6 +43,9 @@ def follow(  # noqa: PLR0911 - one return for each status
         return success(state, snapshot)
     if sd.status == "ROLLBACK_SUCCESSFUL":
         return returned(_back(state), snapshot)
+    if sd.status == "ROLLBACK_FAILED" and state.first:
+        # The breaker opened before a second wave was looked at; ECS had nowhere to go.
+        return left(state, NEVER_CAME_UP)
     if sd.status == "ROLLBACK_FAILED":
         reason = sd.status_reason or sd.rollback_reason
         return conclude(
@@ -88,7 +93,9 @@ def _stopped(state: State, snapshot: Snapshot, sd: ServiceDeployment) -> Ended:
         return state, None
     if current not in known and not older:
         return superseded(state, describe_newer(state, snapshot))
-    if looks < _SUCCESSOR_PATIENCE and not sd.status_reason:
+    by_itself = "TRIGGERED" in {sd.alarm_status, sd.breaker_status}
+    # The service was read before its deployment: what replaced ours in between shows in the next.
+    if not by_itself and looks < (2 if sd.status_reason else _SUCCESSOR_PATIENCE):
         return state, None
     return halted(state)
 

@@ -23,6 +23,8 @@ _RETURN_PATIENCE = 120.0
 
 _TOO_LATE = "the wish to roll back came too late: ECS had finished"
 
+NEVER_CAME_UP = "no earlier revision ever came up: there is nothing to roll back to"
+
 PAUSE_REMEDY = "nox -s resume continues it; with --rollback it goes back"
 
 Ended = tuple[State, Outcome | None]
@@ -200,7 +202,8 @@ def halted(state: State) -> Ended:
             state, v.ALARM, f"alarm {names or 'in ALARM'}: stopped, not rolled back", by=reason
         )
     if who == "breaker" or state.failed:
-        return left(state, "the circuit breaker opened; no roll-back is configured")
+        none = "the circuit breaker opened; no roll-back is configured"
+        return left(state, NEVER_CAME_UP if state.first else none)
     if who in {"us", "interrupt"}:
         return left(state, "stopped at our request; ECS did not roll back")
     return conclude(

@@ -24,7 +24,7 @@ from shipway.rollout.judge.budget import Budget
 from shipway.rollout.judge.by_deployments_list import follow_listed
 from shipway.rollout.judge.by_service_deployment import follow
 from shipway.rollout.judge.certainty import announce, certain, likeliest, suspect
-from shipway.rollout.judge.ending import conclude, left, out_of_time
+from shipway.rollout.judge.ending import NEVER_CAME_UP, conclude, left, out_of_time
 from shipway.rollout.judge.fetch import fetch
 from shipway.rollout.judge.pace import next_look
 from shipway.rollout.judge.progress import last_seen, noticed, objections, progress
@@ -255,7 +255,7 @@ def _announcement(state: State, cause: Cause) -> RolloutEvent:
 def _cannot_ask(state: State) -> str:
     """Why ECS cannot be asked to roll back; empty where it can, now or once ours is bound."""
     if state.first:
-        return "no earlier revision ever came up: there is nothing to roll back to"
+        return NEVER_CAME_UP
     if state.refusal:
         return state.refusal
     if not state.describes:
