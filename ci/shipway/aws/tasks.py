@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 
 from botocore.exceptions import ClientError
 
 from shipway.aws import ecs_read as read
 from shipway.aws.session import Session, code_of, translated
-from shipway.errors import ConfigurationError
+from shipway.errors import ConfigurationError, CredentialsError
 from shipway.rollout.jobs.ports import LogPage
 from shipway.rollout.jobs.terms import Capacity, JobRequest, NotPlaced, Placement
 from shipway.rollout.snapshot import Task
 
+_T = TypeVar("_T")
 _TASKS_A_CALL: Final = 100
 """ECS API Reference, DescribeTasks."""
 
@@ -78,17 +81,28 @@ class AwsTasks:
 
     def task(self, cluster: str, arn: str) -> Task | None:
         """DescribeTasks of one; see the port."""
-        with translated("ecs:DescribeTasks", arn):
-            answer = self._ecs.describe_tasks(cluster=cluster, tasks=[arn])
+
+        def look() -> Any:
+            with translated("ecs:DescribeTasks", arn):
+                return self._ecs.describe_tasks(cluster=cluster, tasks=[arn])
+
+        answer = self._renewed(look)
         return read.task(answer["tasks"][0]) if answer["tasks"] else None
 
     def stop(self, cluster: str, arn: str, reason: str) -> None:
         """StopTask; see the port."""
-        with translated("ecs:StopTask", arn):
-            self._ecs.stop_task(cluster=cluster, task=arn, reason=reason)
+
+        def ask() -> Any:
+            with translated("ecs:StopTask", arn):
+                return self._ecs.stop_task(cluster=cluster, task=arn, reason=reason)
+
+        self._renewed(ask)
 
     def read_log(self, group: str, stream: str, token: str) -> LogPage:
         """GetLogEvents from the oldest on; see the port."""
+        return self._renewed(partial(self._page, group, stream, token))
+
+    def _page(self, group: str, stream: str, token: str) -> LogPage:
         where = {"nextToken": token} if token else {}
         with translated("logs:GetLogEvents", f"{group}:{stream}"):
             try:
@@ -104,6 +118,15 @@ class AwsTasks:
             for event in answer["events"]
         )
         return LogPage(lines=lines, token=answer.get("nextForwardToken", token))
+
+    def _renewed(self, call: Callable[[], _T]) -> _T:
+        """Call; a job may outlast a session's credentials, which are then renewed once."""
+        try:
+            return call()
+        except CredentialsError:
+            if not self._session.renew():
+                raise
+            return call()
 
 
 def placement_of(service: Any) -> Placement:

@@ -11,7 +11,7 @@ from shipway.cli.run_command import run_command
 from shipway.console import Console
 from shipway.delivery.deliver import Order, deliver
 from shipway.delivery.stage import UNCHANGED
-from shipway.errors import TerminatedError
+from shipway.errors import TerminatedError, UsageError
 from shipway.policy.contract import Task
 from shipway.policy.facts import Overrides
 from shipway.rollout.resume import HookAction
@@ -44,6 +44,11 @@ def run(
     """
 
     def work(console: Console) -> int:
+        if job.startswith("-"):
+            raise UsageError(
+                f"{job} is no job's name",
+                remedy="name it first: shipway run migrate --env staging; nothing was run",
+            )
         with terminable():
             order = Order(
                 task=stage,

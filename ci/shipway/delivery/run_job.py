@@ -41,8 +41,8 @@ def run_one(
     clock = gate.context.clock
     with stage("job", journal, clock, quiet=True):
         job = named(environment, key)
-        reference = wanted or _running(environment, aws, job)
         store = aws.repository(environment)
+        reference = wanted or _running(environment, aws, job, ours=(store.uri,))
         image = artifact.existing(reference, environment, store)
     journal.about(image.reference)
     journal.note(image_fact(image))
@@ -54,15 +54,18 @@ def run_one(
     Jobs(environment, aws, gate.context, journal).run_by_hand(key, image.reference, steps)
 
 
-def _running(environment: Environment, aws: Aws, job: Job) -> ImageReference:
-    """The image that the job's service runs, or that of the service whose network it takes."""
+def _running(environment: Environment, aws: Aws, job: Job, ours: tuple[str, ...]) -> ImageReference:
+    """The image that the job's service runs, or that of the service whose network it takes.
+
+    ``ours`` are further names of the environment's repository.
+    """
     key = job.service or job.network
     service = next(each for each in environment.services if each.key == key)
     seen = aws.ecs.services(environment.cluster, [service.service])[service.service]
     if seen.task_definition:
         live = aws.ecs.task_definition(seen.task_definition)
         reference = live.container(service.container).reference
-        if reference is not None and reference.repository == environment.repository_uri:
+        if reference is not None and reference.repository in {*ours, environment.repository_uri}:
             return reference
     raise ConfigurationError(
         f"{service.service} runs no image of {environment.repository_uri} that is pinned by digest",

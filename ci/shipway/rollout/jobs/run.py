@@ -126,7 +126,7 @@ class _Run:
             container=step.container,
             command=step.job.command,
             started_by=step.started_by,
-            client_token=client_token(step.started_by, earlier, self._again),
+            client_token=client_token(step.started_by, earlier, self._began, self._again),
             placement=step.placement,
             has_own_address=step.definition.network_mode == _AWSVPC,
         )

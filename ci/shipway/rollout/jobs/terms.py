@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 from shipway.config.job import Job
@@ -131,18 +132,20 @@ def release_of(job: Job, environment: str, cluster: str, digest: Digest) -> str:
     return f"shipway/{job.key}/{hashed[:_RELEASE_DIGITS]}"
 
 
-def client_token(started_by: str, earlier: Iterable[Task], again: str = "") -> str:
+def client_token(started_by: str, earlier: Iterable[Task], now: datetime, again: str = "") -> str:
     """``clientToken`` of the next attempt: a request that is sent twice starts one task.
 
     ECS answers a token that it knows with the task of the first request, in one cluster, for at
     most 24 hours ("Ensuring idempotency",
     https://docs.aws.amazon.com/AmazonECS/latest/APIReference/ECS_Idempotency.html). So that a
-    failed job can be tried again, each attempt that ended makes it another one.
+    failed job can be tried again, each attempt that ended makes it another one; so does each hour,
+    for which alone ECS lists what has ended.
 
     Args:
         started_by: Which job of which release.
         earlier: The tasks that were started for it and ended.
+        now: The time.
         again: Sets an attempt apart that a person asked for.
     """
-    parts = [started_by, again, *sorted(task.arn for task in earlier)]
+    parts = [started_by, again, f"{now:%Y-%m-%dT%H}", *sorted(task.arn for task in earlier)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:_TOKEN_DIGITS]

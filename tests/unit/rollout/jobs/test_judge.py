@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
-from tests.unit.rollout.jobs.fakes import task
+from tests.unit.rollout.jobs.fakes import NOW, task
 
 from shipway.config.job import Job, When, in_order
 from shipway.rollout.jobs.judge import due, ended, exit_code
@@ -83,12 +84,18 @@ def test_a_release_is_an_image_a_job_and_what_it_runs() -> None:
 
 
 def test_a_token_is_the_same_until_an_attempt_has_ended() -> None:
-    first = client_token("s", ())
-    assert first == client_token("s", ())
+    later = NOW + timedelta(minutes=5)
+    first = client_token("s", (), NOW)
+    assert first == client_token("s", (), later)
     assert len(first) == 64
     assert first.isascii()
-    assert len({first, client_token("s", (BAD,)), client_token("s", (), "again")}) == 3
-    assert client_token("s", (BAD, GOOD)) == client_token("s", (GOOD, BAD))
+    others = {
+        client_token("s", (BAD,), NOW),
+        client_token("s", (), NOW, "again"),
+        client_token("s", (), NOW + timedelta(hours=1)),
+    }
+    assert len({first, *others}) == 4
+    assert client_token("s", (BAD, GOOD), NOW) == client_token("s", (GOOD, BAD), NOW)
 
 
 def test_jobs_stand_in_the_order_in_which_they_wait_for_each_other() -> None:
