@@ -161,7 +161,7 @@ class _Walk:
             if image is not None and "deploy" in tasks:
                 named = order.image is not None
                 contract.pass_again(authorization, gate, image, named=named)
-                self._deploy(image, environment, aws, release, jobs)
+                self._deploy(image, environment, aws, release, jobs=jobs)
             if "verify" in tasks:
                 release.verify(image.reference if image else None)
             release.run_after(jobs)
@@ -237,6 +237,7 @@ class _Walk:
         environment: Environment,
         aws: Aws,
         release: Release,
+        *,
         jobs: Jobs,
     ) -> None:
         with stage("deploy", self._journal, self._context.clock, quiet=True) as running:
