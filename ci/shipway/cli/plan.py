@@ -76,14 +76,10 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield _line("rule", f"{rule['rule']}  {state}")
     if document["image"] is not None:
         yield _line("image", document["image"]["text"])
-    for job in document["jobs"]:
-        if job["when"] == "before":
-            yield from _job(job)
+    yield from _jobs(document, "before")
     for service in document["services"]:
         yield from _service(service)
-    for job in document["jobs"]:
-        if job["when"] == "after":
-            yield from _job(job)
+    yield from _jobs(document, "after")
     services = document["services"]
     if any(service["action"] != "none" for service in services):
         yield from _afterwards(document)
@@ -113,6 +109,12 @@ def _service(service: Mapping[str, Any]) -> Iterator[str]:
         words = f"{service['strategy']}, {service['running']} of {service['desired']} tasks run"
         failure = f"on failure {service['on_failure']}"
         yield _line("", f"{'strategy':<{_FIELD}}  {words}, {breaker}, {failure}")
+
+
+def _jobs(document: Mapping[str, Any], when: str) -> Iterator[str]:
+    for job in document["jobs"]:
+        if job["when"] == when:
+            yield from _job(job)
 
 
 def _job(job: Mapping[str, Any]) -> Iterator[str]:
