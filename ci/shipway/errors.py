@@ -20,6 +20,9 @@ The tree::
     ├── DigestError             23   the registry holds another digest than the one built
     ├── ImageNotFoundError      24   the image asked for is not in the repository
     ├── ScanError               25   the scan gate did not pass
+    ├── LockedError             26   somebody else delivers there, or holds it for maintenance
+    ├── LockLostError           27   the lock was taken or released by somebody else meanwhile
+    ├── NoReleaseError          28   there is no release to go back to
     ├── RolloutError      30–39, 41  our revision is not in service, or did not hold; see Verdict
     ├── VerificationError       40   what answers is not what was shipped
     ├── ImageParameterError     42   the release holds; its parameter could not be written
@@ -234,6 +237,27 @@ class ScanError(ShipwayError):
 
     exit_code = 25
     kind = "scan-blocked"
+
+
+class LockedError(ShipwayError):
+    """Somebody else holds the environment's lock; nothing was changed."""
+
+    exit_code = 26
+    kind = "locked"
+
+
+class LockLostError(ShipwayError):
+    """The environment's lock is not ours any more; nothing was rolled out after that."""
+
+    exit_code = 27
+    kind = "lock-lost"
+
+
+class NoReleaseError(ShipwayError):
+    """There is no release to go back to, or its image is gone; nothing was changed."""
+
+    exit_code = 28
+    kind = "no-release"
 
 
 class VerdictLike(Protocol):

@@ -27,10 +27,12 @@ __all__ = [
     "build",
     "contract",
     "deploy",
+    "lock",
     "plan",
     "publish",
     "rehearse",
     "resume",
+    "rollback",
     "run",
     "sandbox",
     "status",
@@ -214,6 +216,12 @@ def deploy(session: nox.Session) -> None:
 
 
 @_session
+def rollback(session: nox.Session) -> None:
+    """Go back to the last release that was verified and held; ``-- --to`` names another."""
+    run_task(session, "rollback", session.posargs)
+
+
+@_session
 def plan(session: nox.Session) -> None:
     """Show what deploy would do, and change nothing; 3 for changes reaches a shell as 1."""
     run_task(session, "plan", session.posargs)
@@ -223,6 +231,12 @@ def plan(session: nox.Session) -> None:
 def status(session: nox.Session) -> None:
     """Show what runs where since when by whom, and whether it is what the last record says."""
     run_task(session, "status", session.posargs)
+
+
+@_session
+def lock(session: nox.Session) -> None:
+    """Show who holds an environment; hold it for maintenance, or release it."""
+    run_task(session, "lock", session.posargs)
 
 
 @_session

@@ -124,6 +124,30 @@ def plan(
     _leave(run(env, image=image, overrides=overrides, json=json))
 
 
+@shipway_task(
+    help={
+        "env": _HELP["env"],
+        "to": "a digest, commit, tag or record of a good release, or as much as is telling",
+        "through-freeze": _OVERRIDES["through-freeze"],
+        "json": _HELP["json"],
+    }
+)
+def rollback(
+    _: Context,
+    *,
+    env: str = "",
+    to: str = "previous",
+    through_freeze: str = "",
+    json: bool = False,
+) -> None:
+    """Go back to the last release that was verified and held: contract, watch, verify, record."""
+    from shipway.cli.deliver import run
+    from shipway.policy.facts import Overrides
+
+    overrides = Overrides(through_freeze=through_freeze)
+    _leave(run("rollback", env, to=to, overrides=overrides, json=json, verbose=False))
+
+
 @shipway_task(help={key: _HELP[key] for key in ("env", "json")})
 def verify(_: Context, *, env: str = "", json: bool = False) -> None:
     """Prove that what runs is what was shipped, and that it answers."""
@@ -142,6 +166,30 @@ def status(_: Context, *, env: str, evidence: str = "", json: bool = False) -> N
     from shipway.cli.status import run
 
     _leave(run(env, evidence=evidence, json=json))
+
+
+@shipway_task(
+    help={
+        "env": "environment of ci/delivery.toml",
+        "hold": "hold it until it is released, for this reason: nobody delivers there meanwhile",
+        "release": "give back what you hold",
+        "held-by": "with --release: whose lock it is, as it is shown, where it is not yours",
+        "json": _HELP["json"],
+    }
+)
+def lock(
+    _: Context,
+    *,
+    env: str,
+    hold: str = "",
+    release: bool = False,
+    held_by: str = "",
+    json: bool = False,
+) -> None:
+    """Show who holds an environment; hold it for maintenance, or release it."""
+    from shipway.cli.lock import run
+
+    _leave(run(env, hold=hold, release=release, held_by=held_by, json=json))
 
 
 @shipway_task(
@@ -367,8 +415,10 @@ namespace = Collection(
     publish,
     plan,
     deploy,
+    rollback,
     verify,
     status,
+    lock,
     resume,
     run,
     sandbox,

@@ -35,6 +35,7 @@ ROLLS_OUT = (
     "elasticloadbalancing:DescribeTargetHealth",
     "iam:PassRole",
     "ssm:GetParameters",
+    "ssm:PutParameter",  # the environment's lock
 )
 # Needed by a rollout that fails: the delivery fails by itself then, and says what it could not do.
 FAILS = ("ecs:StopServiceDeployment", "logs:GetLogEvents")

@@ -194,7 +194,10 @@ def laptop(delivery_world: World, tmp_path_factory: pytest.TempPathFactory) -> I
     delivery = checkout.folder / "ci" / "delivery.toml"
     table = "[environments.staging]\n"
     text = delivery.read_text(encoding="utf-8")
-    delivery.write_text(text.replace(table, f'{table}profile = "{PROFILE}"\n'), encoding="utf-8")
+    # Deliveries to one environment keep out of each other's way: here they take turns.
+    turns = "\n[environments.staging.lock]\nwait = 60\n"
+    text = text.replace(table, f'{table}profile = "{PROFILE}"\n')
+    delivery.write_text(f"{text}{turns}", encoding="utf-8")
     app = checkout.folder / "examples" / "shop" / "app.py"
     app.write_text(f"{app.read_text(encoding='utf-8')}# by hand\n", encoding="utf-8")
     author = ("-c", "user.name=tester", "-c", "user.email=tester@example.invalid")

@@ -74,6 +74,10 @@ class Account:
         """Let a person deliver there with any role: the roles of this test have other names."""
         file = self._checkout.folder / "ci" / "release.toml"
         file.write_text(CONTRACT, encoding="utf-8")
+        # Deliveries to one environment keep out of each other's way: here they take turns.
+        delivery = self._checkout.folder / "ci" / "delivery.toml"
+        table = f"\n[environments.{ENVIRONMENT}.lock]\nwait = 60\n"
+        delivery.write_text(delivery.read_text(encoding="utf-8") + table, encoding="utf-8")
         # A source of its own: what another test published in this world would not be pushed again.
         app = self._checkout.folder / "examples" / "shop" / "app.py"
         app.write_text(f"{app.read_text(encoding='utf-8')}# least privilege\n", encoding="utf-8")

@@ -8,6 +8,7 @@ from shipway.aws.cloudwatch import CloudWatchAlarms
 from shipway.aws.ecr import EcrRepository, origin_of
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.kms import KmsSigner
+from shipway.aws.lock_log import ParameterLog
 from shipway.aws.logs import CloudWatchLogs
 from shipway.aws.parameters import Parameters
 from shipway.aws.published import Published
@@ -35,6 +36,7 @@ class AwsAccount:
         self.tasks = AwsTasks(self._session)
         self.logs = CloudWatchLogs(self._session)
         self.parameters = Parameters(self._session)
+        self.locks = ParameterLog(self._session)
         self.alarms = CloudWatchAlarms(self._session)
         self.published = Published(self._session)
         self.objects = S3Objects(self._session)

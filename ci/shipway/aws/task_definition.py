@@ -32,6 +32,7 @@ def read(answer: Answer) -> TaskDefinition:
         execution_role=document.get("executionRoleArn", ""),
         task_role=document.get("taskRoleArn", ""),
         registered_by=document.get("registeredBy", ""),
+        active=document.get("status", "ACTIVE") == "ACTIVE",
         document=document,
     )
 

@@ -1,4 +1,4 @@
-"""``inv build``, ``publish``, ``deploy``, ``verify``, ``resume``, ``run``: and how each ends."""
+"""``inv build``, ``publish``, ``deploy``, ``verify``, ``rollback``, ``resume`` and ``run``."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from shipway.console import Console
 from shipway.delivery.deliver import Order, deliver
 from shipway.delivery.stage import UNCHANGED
 from shipway.errors import TerminatedError, UsageError
+from shipway.evidence.good import PREVIOUS
 from shipway.policy.contract import Task
 from shipway.policy.facts import Overrides
 from shipway.rollout.resume import HookAction
@@ -27,6 +28,7 @@ def run(
     resume: HookAction | None = None,
     job: str = "",
     overrides: Overrides | None = None,
+    to: str = PREVIOUS,
     json: bool,
     verbose: bool,
 ) -> int:
@@ -39,6 +41,7 @@ def run(
         resume: The answer to the PAUSE hook that a deployment waits at.
         job: The job that ``run`` runs.
         overrides: What the contract's rules are to let through, by name.
+        to: What ``rollback`` goes back to.
         json: One JSON object for each event instead of words for a person.
         verbose: Show all of BuildKit's output.
     """
@@ -57,6 +60,7 @@ def run(
                 resume=resume,
                 job=job,
                 overrides=overrides or Overrides(),
+                to=to,
             )
             return _deliver(order, console)
 

@@ -83,6 +83,9 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
     services = document["services"]
     if any(service["action"] != "none" for service in services):
         yield from _afterwards(document)
+    lock = document["lock"]
+    if lock is not None and lock["held"]:
+        yield _line("lock", lock["text"])
     for refusal in document["refusals"]:
         yield _line("refused", f"{refusal['what']}  (exit {refusal['exit_code']})")
         yield from (_line("", detail) for detail in refusal["details"])
@@ -93,6 +96,7 @@ def _service(service: Mapping[str, Any]) -> Iterator[str]:
     revision = service["task_definition"].rpartition("/")[2]
     what = {
         "new-revision": f"{revision} → new revision",
+        "known-revision": f"{revision} → {service['again'].rpartition('/')[2]}, registered before",
         "watch": f"{revision} is being rolled out already: watched to its end",
         "none": f"{revision}  no change",
     }
@@ -102,7 +106,7 @@ def _service(service: Mapping[str, Any]) -> Iterator[str]:
         before, after = (_short(change[side]) or "(none)" for side in ("before", "after"))
         name = change["field"]
         yield _line("", f"{name:<{_FIELD}}  {before} → {after}")
-    if service["action"] == "new-revision":
+    if service["action"] in {"new-revision", "known-revision"}:
         if not changes:
             yield _line("", "the same again: its last deployment failed")
         breaker = "circuit breaker" if service["circuit_breaker"] else "no circuit breaker"

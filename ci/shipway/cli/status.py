@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from shipway.cli.run_command import run_command
+from shipway.config.environment import Environment
 from shipway.console import Console
+from shipway.delivery import maintenance
+from shipway.delivery.ports import Aws
 from shipway.delivery.status import NOT_AS_RECORDED, ServiceStatus, look, open_environment
+from shipway.errors import AccessDeniedError, ConfigurationError
 from shipway.evidence import archive, history
 from shipway.evidence.history import RecordedDelivery
 from shipway.observer import Concluded
@@ -33,6 +37,7 @@ def run(env: str, *, evidence: str = "", json: bool) -> int:
         folder = Path(evidence) if evidence else evidence_folder(context.root, context.variables)
         deliveries = _deliveries(folder, env)
         statuses = look(environment, aws, context, deliveries)
+        held = _held(environment, aws)
         document = {
             "environment": environment.name,
             "account": environment.account,
@@ -40,11 +45,21 @@ def run(env: str, *, evidence: str = "", json: bool) -> int:
             "cluster": environment.cluster,
             "records": len(deliveries),
             "services": [each.document() for each in statuses],
+            "lock": held,
         }
-        console.answer("status", document, "\n".join(lines(statuses)))
+        shown = (*lines(statuses), *([f" {held['text']}"] if held and held["owner"] else []))
+        console.answer("status", document, "\n".join(shown))
         return _conclude(statuses, console)
 
     return run_command(work, interrupted="nothing was changed", json=json)
+
+
+def _held(environment: Environment, aws: Aws) -> Mapping[str, object] | None:
+    """How the lock stands; ``None`` where there is none, or whoever asks may not see it."""
+    try:
+        return maintenance.document(environment, maintenance.seen(environment, aws))
+    except (AccessDeniedError, ConfigurationError):
+        return None
 
 
 def _deliveries(folder: Path, environment: str) -> Sequence[RecordedDelivery]:

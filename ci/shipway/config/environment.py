@@ -107,6 +107,21 @@ class Scanning:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockSettings:
+    """How deliveries to an environment keep out of each other's way.
+
+    Attributes:
+        parameter: The SSM parameter that holds the lock; empty where none is taken.
+        wait: Seconds to wait for whoever holds it; ``None`` where that depends on who waits.
+        expiry: Seconds after the last sign of life from which on a dead owner's lock may be taken.
+    """
+
+    parameter: str = ""
+    wait: int | None = None
+    expiry: int = 180
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Waiver:
     """A finding that somebody answers for, for a while.
 
@@ -191,6 +206,7 @@ class Environment:
             new one once that is verified.
         sign: What signs attestations: ``file:PATH``, ``kms:ARN``, or empty for nothing.
         evidence: Where records are copied to.
+        lock: How deliveries to it keep out of each other's way.
     """
 
     name: str
@@ -213,6 +229,7 @@ class Environment:
     image_parameters: tuple[str, ...] = ()
     sign: str = ""
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
+    lock: LockSettings = field(default_factory=LockSettings)
 
     def overlay(self, key: str) -> Overlay:
         """What a release sets in a service's task definition beside the image."""
@@ -253,6 +270,20 @@ class Origin:
     def uri(self) -> str:
         """``registry/repository``."""
         return f"{self.registry}/{self.repository}"
+
+
+RUNS_WAIT: Final = 600
+"""Seconds for which a run of GitHub Actions waits for a lock where delivery.toml does not say it: a
+run that is refused must be started again by a person, one that waits need not be."""
+
+
+def lock_parameter(name: str, environment: str) -> str:
+    """The SSM parameter that holds an environment's lock, by ``name`` at the top of delivery.toml.
+
+    Two repositories of one ``name`` and one environment's name in one account share it: that errs
+    on the safe side.
+    """
+    return f"/shipway/{name}/{environment}/lock"
 
 
 def home_of(uri: str) -> tuple[str, str] | None:

@@ -329,6 +329,26 @@ class ScanTable(Table):
     )
 
 
+class LockTable(Table):
+    """How deliveries to an environment keep out of each other's way."""
+
+    use: Switch = Field(
+        default=True,
+        description="Take the environment's lock before the first change, and give it back at the "
+        "end. Without it two deliveries at once may meet.",
+    )
+    wait: Annotated[int, number("seconds", 0, 86400)] = Field(
+        default=0,
+        description="Seconds to wait for whoever holds the lock; 0 refuses at once. Where it is "
+        "not written, a person is refused at once and a run of GitHub Actions waits for 600.",
+    )
+    expiry: Annotated[int, number("seconds", 4, 3600)] = Field(
+        default=180,
+        description="Seconds after the last sign of life from which on the lock of a delivery that "
+        "died may be taken over. A delivery shows four signs of life in that time.",
+    )
+
+
 class EnvironmentTable(Table):
     """One place that a release can go to."""
 
@@ -450,6 +470,11 @@ class EnvironmentTable(Table):
     )
     scan: ScanTable = Field(
         default_factory=ScanTable, description="What is asked of the image's scan."
+    )
+    lock: LockTable = Field(
+        default_factory=LockTable,
+        description="How deliveries keep out of each other's way; see "
+        "[lock and rollback](lock-and-rollback.md).",
     )
     services: dict[Key, ServiceTable] = Field(
         min_length=1, description="The services that run the image, each under a name of its own."

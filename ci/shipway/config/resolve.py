@@ -14,13 +14,22 @@ from shipway.config.environment import (
     EnvironmentRef,
     EvidenceSettings,
     ImageSettings,
+    LockSettings,
     Profile,
     Scanning,
     Service,
+    lock_parameter,
 )
 from shipway.config.job_table import job_of
 from shipway.config.load import Declared, same_services
-from shipway.config.models import HOST, DeliveryTable, EnvironmentTable, ImageTable, ServiceTable
+from shipway.config.models import (
+    HOST,
+    DeliveryTable,
+    EnvironmentTable,
+    ImageTable,
+    LockTable,
+    ServiceTable,
+)
 from shipway.config.overlay import Overlay
 from shipway.config.overlay_resolve import overlay, overlay_problems, shown_secrets
 from shipway.config.positions import KeyPath
@@ -362,6 +371,15 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
         sign=declared.sign,
         image_parameters=written_parameters(declared),
         evidence=EvidenceSettings(s3=table.evidence.s3, referrer=table.evidence.referrer),
+        lock=_lock(table.name, name, declared.lock),
+    )
+
+
+def _lock(name: str, environment: str, table: LockTable) -> LockSettings:
+    return LockSettings(
+        parameter=lock_parameter(name, environment) if table.use else "",
+        wait=table.wait if "wait" in table.model_fields_set else None,
+        expiry=table.expiry,
     )
 
 

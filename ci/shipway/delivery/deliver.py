@@ -15,11 +15,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from shipway.config.environment import Environment
-from shipway.delivery import contract, exposure, facts, identity, image_parameter
+from shipway.delivery import contract, exposure, facts, identity, image_parameter, rollback
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
 from shipway.delivery.image import Artifact
 from shipway.delivery.jobs import Jobs
+from shipway.delivery.locking import Held, locked
 from shipway.delivery.ports import Aws, DeliveryContext, EnvironmentContext
 from shipway.delivery.release import Release
 from shipway.delivery.run_job import run_one
@@ -31,12 +32,13 @@ from shipway.errors import (
 )
 from shipway.evidence.copies import BucketCopier, Copier, ReferrerCopier
 from shipway.evidence.facts.rollout import ResumedFact
+from shipway.evidence.good import PREVIOUS
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import secret_variables
 from shipway.evidence.signing import RecordSigner
 from shipway.image import publish as publishing
 from shipway.observer import Noticed, Observer, Planned
-from shipway.policy.contract import Task
+from shipway.policy.contract import ROLLBACK, Task
 from shipway.policy.facts import Overrides
 from shipway.rollout import plan as planning
 from shipway.rollout import resume as resuming
@@ -64,6 +66,7 @@ class Order:
         resume: The answer to a PAUSE hook that a deployment waits at; nothing is built.
         job: The job that ``run`` is to run; nothing is built or rolled out.
         overrides: What the contract's rules are to let through, by name.
+        to: ``--to`` of ``rollback``: ``previous``, or a word for a release.
     """
 
     task: Task = "deploy"
@@ -72,6 +75,7 @@ class Order:
     resume: HookAction | None = None
     job: str = ""
     overrides: Overrides = field(default_factory=Overrides)
+    to: str = PREVIOUS
 
 
 def deliver(order: Order, context: DeliveryContext, observer: Observer) -> DeliveryOutcome:
@@ -140,20 +144,25 @@ class _Walk:
         self._ending.signer = signer
         self._ending.copiers = tuple(_copiers(environment, aws, signer))
         if order.resume is not None:
-            release = self._release(environment, environment_context)
-            return self._resume(order.resume, environment, aws, release)
-        gate = contract.GateContext(
-            environment=environment, aws=aws, context=context, journal=journal
-        )
+            with self._locked(authorization, environment, aws, ("deploy",)) as held:
+                release = self._release(environment, environment_context)
+                return self._resume(order.resume, environment, aws, release, held)
+        if order.task == ROLLBACK:
+            return self._roll_back(authorization, environment, environment_context)
+        gate = self._gate(environment, aws)
         if order.job:
             authorization = contract.pass_rules(authorization, gate)
             artifact = self._artifact(authorization, environment_context)
-            run_one(order.job, order.image, artifact, authorization, gate)
+            with self._locked(authorization, environment, aws, ("deploy",)):
+                run_one(order.job, order.image, artifact, authorization, gate)
             return None
         if "deploy" in tasks:
             authorization = contract.pass_rules(authorization, gate)
             self._check(environment, aws)
-        with self._attestations(environment_context) as attestor:
+        with (
+            self._locked(authorization, environment, aws, tasks) as held,
+            self._attestations(environment_context) as attestor,
+        ):
             artifact = self._artifact(authorization, environment_context, attestor)
             image = artifact.provide(tasks, environment, order.image)
             release = self._release(environment, environment_context)
@@ -161,7 +170,7 @@ class _Walk:
             if image is not None and "deploy" in tasks:
                 named = order.image is not None
                 contract.pass_again(authorization, gate, image, named=named)
-                self._deploy(image, environment, aws, release, jobs=jobs)
+                self._deploy(image, environment, aws, release, held, jobs=jobs)
             if "verify" in tasks:
                 release.verify(image.reference if image else None)
             release.run_after(jobs)
@@ -169,6 +178,65 @@ class _Walk:
             if image is not None and "deploy" in tasks:
                 self._keep(image.reference, environment, aws)
         return image.reference if image else None
+
+    def _gate(self, environment: Environment, aws: Aws) -> contract.GateContext:
+        return contract.GateContext(
+            environment=environment, aws=aws, context=self._context, journal=self._journal
+        )
+
+    def _roll_back(
+        self,
+        authorization: contract.Authorization,
+        environment: Environment,
+        environment_context: EnvironmentContext,
+    ) -> ImageReference:
+        """Deliver a release that was good once more, by the way that every release takes.
+
+        Nothing is built or attested. The scan is looked at and told, but is no gate: it let this
+        image through, and what was found since is no reason to keep a broken release in service.
+        """
+        aws, order, context = environment_context.aws, self._order, self._context
+        with self._locked(authorization, environment, aws, ("deploy",)) as held:
+            target = rollback.find(order.to, environment, aws, context, self._journal)
+            self._commit = target.release.commit
+            image = target.image
+            self._journal.note(facts.image_fact(image))
+            gate = self._gate(environment, aws)
+            authorization = contract.pass_rules(rollback.about(authorization, target), gate)
+            store = aws.repository(environment)
+            artifact = self._artifact(authorization, environment_context)
+            artifact.scan(image, environment, store, gate=False)
+            contract.pass_again(authorization, gate, image, named=False)
+            release = self._release(environment, environment_context)
+            self._deploy(image, environment, aws, release, held, revisions=target.revisions)
+            release.verify(image.reference)
+            release.hold()
+            self._keep(image.reference, environment, aws)
+        return image.reference
+
+    @contextmanager
+    def _locked(
+        self,
+        authorization: contract.Authorization,
+        environment: Environment,
+        aws: Aws,
+        tasks: tuple[Task, ...],
+    ) -> Iterator[Held]:
+        """Hold the environment's lock where something is rolled out.
+
+        What is only published needs none: an image is known by its digest, and the registry
+        itself lets nobody move a commit's tag.
+        """
+        if "deploy" not in tasks:
+            yield Held()
+            return
+        order = self._order
+        what = f"to {order.to}" if order.task == ROLLBACK else self._commit.short
+        reason = f"{'resume' if order.resume else order.task} {what}"
+        with locked(
+            environment, aws, self._context, self._journal, authorization.trigger, reason=reason
+        ) as held:
+            yield held
 
     def _tell_wait(self, text: str) -> None:
         self._journal(Noticed(stage=self._journal.stage, text=text, level="warning"))
@@ -237,36 +305,56 @@ class _Walk:
         environment: Environment,
         aws: Aws,
         release: Release,
+        held: Held,
         *,
-        jobs: Jobs,
+        jobs: Jobs | None = None,
+        revisions: Mapping[str, str] | None = None,
     ) -> None:
+        """Roll out, jobs before it included; going back runs none: nothing may be in its way."""
         with stage("deploy", self._journal, self._context.clock, quiet=True) as running:
-            steps = self._steps(image, environment, aws)
+            steps = self._steps(image, environment, aws, revisions)
             release.check_alarms(steps)
-            planned = jobs.plan(image.reference, steps)
+            planned = jobs.plan(image.reference, steps) if jobs is not None else ()
+            held.require()
             # From here on jobs and the release tell how they fare, failures with their cause.
             running.reported = True
-            jobs.run("before")
+            if jobs is not None:
+                jobs.run("before")
             if any(step.job.when == "before" and step.runs for step in planned):
-                steps = self._steps(image, environment, aws)  # time has passed
+                steps = self._steps(image, environment, aws, revisions)  # time has passed
+                held.require()
             release.roll_out(steps, image.reference, image.platforms)
 
     def _steps(
-        self, image: publishing.PublishedImage, environment: Environment, aws: Aws
+        self,
+        image: publishing.PublishedImage,
+        environment: Environment,
+        aws: Aws,
+        revisions: Mapping[str, str] | None,
     ) -> tuple[planning.Step, ...]:
-        steps = planning.plan(aws.ecs, environment, image.reference)
+        steps = (
+            planning.plan(aws.ecs, environment, image.reference)
+            if revisions is None
+            else planning.back(aws.ecs, environment, image.reference, revisions)
+        )
         for step in steps:
             self._journal.hide(step.secret_values)
         return steps
 
     def _resume(
-        self, action: HookAction, environment: Environment, aws: Aws, release: Release
+        self,
+        action: HookAction,
+        environment: Environment,
+        aws: Aws,
+        release: Release,
+        held: Held,
     ) -> ImageReference | None:
         """Answer every PAUSE hook of the environment, and watch what comes of it."""
         with stage("deploy", self._journal, self._context.clock) as running:
             waiting = resuming.waiting(aws.ecs, environment)
             steps = tuple(paused.step for paused in waiting)
             release.check_alarms(steps)
+            held.require()
             for paused in waiting:
                 resuming.answer(aws.ecs, paused, action)
                 text = f"answered hook {paused.hook.id} at {paused.stage}: {action}"
@@ -312,6 +400,8 @@ def tasks_of(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     """What will run: the order, as far as the contract allows it."""
     if order.resume is not None:
         return ("deploy",)
+    if order.task == ROLLBACK:
+        return _IMAGE_ROW
     named = order.image is not None and not order.job
     row = _IMAGE_ROW if named else _ROWS[order.task]
     return tuple(task for task in grant if task in row)

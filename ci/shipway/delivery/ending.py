@@ -59,6 +59,8 @@ class Ending:
         if error is not None and not self.journal.reported:
             details = (str(error), *error.details)
             remedy = error.remedy
+        if error is not None:
+            details = (*details, *self._way_back())
         folder: Path | None = None
         root = evidence_folder(self.context.root, self.context.variables)
         try:
@@ -85,6 +87,12 @@ class Ending:
             )
         )
         return DeliveryOutcome(kind=kind, exit_code=exit_code, evidence=folder, image=image)
+
+    def _way_back(self) -> tuple[str, ...]:
+        """The line that goes back, where a service was touched."""
+        if not self.journal.contents().facts.services:
+            return ()
+        return (f"to go back: nox -s rollback -- --env {self.journal.environment}",)
 
     def _shown(self, path: Path) -> str:
         """A path below the repository from its top, any other as it is."""

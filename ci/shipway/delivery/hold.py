@@ -181,7 +181,7 @@ class HoldStage:
             log,
             target=rollout.watched.target,
             now=definition,
-            before=step.live if step.revision is not None else None,
+            before=step.live if step.coming is not None else None,
             secrets=step.secret_values,
             cause=outcome.cause,
         )

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shipway.config.environment import Environment
-from shipway.delivery import contract, exposure, identity, image_plan
+from shipway.delivery import contract, exposure, identity, image_plan, maintenance
 from shipway.delivery.contract import Authorization, GateContext
 from shipway.delivery.deliver import Order, authorize, tasks_of
 from shipway.delivery.hold import alarms_before
@@ -23,9 +23,10 @@ from shipway.delivery.image_plan import PlannedImage
 from shipway.delivery.jobs import Jobs
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
-from shipway.errors import ConfigurationError, RefusedError, ShipwayError
+from shipway.errors import AccessDeniedError, ConfigurationError, RefusedError, ShipwayError
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import Mask, secret_variables
+from shipway.lock.log import Standing
 from shipway.observer import Concluded, Observer
 from shipway.policy.asked import rules_asked
 from shipway.policy.contract import Task
@@ -54,6 +55,8 @@ class DeliveryPlan:
         refusals: What would end it before anything is rolled out.
         broken: The contract's rules that are broken, by name.
         commit: What would be delivered.
+        lock: How the environment's lock stands; ``None`` where there is none, or it was not looked
+            at.
         mask: Hides what must be seen nowhere.
     """
 
@@ -66,6 +69,7 @@ class DeliveryPlan:
     refusals: tuple[ShipwayError, ...]
     broken: tuple[str, ...]
     commit: Commit
+    lock: Standing | None
     mask: Mask
 
     @property
@@ -128,10 +132,21 @@ class DeliveryPlan:
                 }
                 for refusal in self.refusals
             ],
+            "lock": None
+            if self.lock is None
+            else maintenance.document(self.environment, self.lock),
             "changes": self.changes,
         }
         masked: Mapping[str, object] = self.mask.deep(document)
         return masked
+
+
+def _lock(environment: Environment, aws: Aws) -> Standing | None:
+    """Whoever holds it may be done by then: it is shown, and refuses nothing."""
+    try:
+        return maintenance.seen(environment, aws)
+    except (AccessDeniedError, ConfigurationError):
+        return None
 
 
 def _rules(authorization: Authorization, broken: Sequence[str]) -> Iterator[Mapping[str, object]]:
@@ -143,7 +158,9 @@ def _rules(authorization: Authorization, broken: Sequence[str]) -> Iterator[Mapp
 
 def _service(step: Step) -> Mapping[str, object]:
     service, before = step.service, step.before
-    if step.revision is not None:
+    if step.again is not None:
+        action = "known-revision"
+    elif step.revision is not None:
         action = "new-revision"
     else:
         action = "watch" if step.adopt is not None else "none"
@@ -153,6 +170,7 @@ def _service(step: Step) -> Mapping[str, object]:
         "container": service.container,
         "task_definition": step.live.arn,
         "action": action,
+        "again": step.again.arn if step.again is not None else "",
         "changes": [
             {"field": change.field, "before": change.before, "after": change.after}
             for change in step.differences
@@ -280,6 +298,7 @@ class _Look:
             refusals=tuple(self._refusals),
             broken=self._broken(),
             commit=self._commit,
+            lock=_lock(environment, aws) if steps else None,
             mask=journal.contents().mask,
         )
 

@@ -16,6 +16,7 @@ from shipway.image.referrers import Attachments
 from shipway.image.sbom import Cataloguer, NoCataloguer
 from shipway.image.scan import Scans
 from shipway.image.signing import Signer, no_signer
+from shipway.lock.ports import LockLog
 from shipway.policy.facts import History, TokenSource
 from shipway.rollout.jobs.ports import Tasks
 from shipway.rollout.ports import Alarms, Ecs, Logs, Prober
@@ -78,6 +79,11 @@ class Aws(Protocol):
     @property
     def parameters(self) -> ImageParameters:
         """The parameters that name the delivered image."""
+        ...
+
+    @property
+    def locks(self) -> LockLog:
+        """The locks of its environments."""
         ...
 
     @property

@@ -115,6 +115,12 @@ class Journal:
         self._image = image
         self._mask.show((str(image), image.repository, str(image.digest), image.digest.value[7:]))
 
+    def deliver(self, commit: Commit) -> None:
+        """Say that another commit is delivered than the one that is checked out."""
+        self._commit = commit
+        self._mask.show((commit.sha, commit.short))
+        self.note(commit_fact(commit))
+
     def attach(self, name: str, content: bytes, media_type: str) -> None:
         """Keep a file beside the record, which then holds its SHA-256.
 

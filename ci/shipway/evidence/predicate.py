@@ -25,6 +25,7 @@ from shipway.evidence.facts.gate import (
     FreezeOverrideFact,
     IdentityFact,
     LiveReleaseFact,
+    LockFact,
     RollbackOverrideFact,
     TriggerFact,
     VerifiedReleaseFact,
@@ -49,6 +50,7 @@ from shipway.evidence.facts.rollout import (
     ResumedFact,
     ServiceFact,
     VerificationFact,
+    WentBackFact,
 )
 from shipway.evidence.timeline import TimelineEntry
 
@@ -140,8 +142,10 @@ class DeliveryFacts(Fact):
     decision: DecisionFact | None = None
     through_freeze: FreezeOverrideFact | None = None
     rollback_to: RollbackOverrideFact | None = None
+    went_back: WentBackFact | None = None
     identity: IdentityFact | None = None
     environment: EnvironmentFact | None = None
+    lock: LockFact | None = None
     running: tuple[LiveReleaseFact, ...] = ()
     verified_before: tuple[VerifiedReleaseFact, ...] | None = None
     build: BuildFact | None = None

@@ -6,7 +6,7 @@ refusal says for each entry why it did not apply.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -18,6 +18,7 @@ from shipway.policy.trigger import BY_HAND, Trigger
 
 __all__ = [
     "GITHUB_ISSUER",
+    "ROLLBACK",
     "TASKS",
     "Contract",
     "ContractEntry",
@@ -33,13 +34,22 @@ __all__ = [
     "decide",
 ]
 
-Task = Literal["build", "publish", "deploy", "verify", "run"]
+Task = Literal["build", "publish", "deploy", "verify", "run", "rollback"]
 
 TASKS: tuple[Task, ...] = ("build", "publish", "deploy", "verify", "run")
 """An entry's tasks are a beginning of this row; the first four in the order in which they run.
 
 ``run`` is a job by hand: whoever may run one may release, for it runs with the release's rights.
 """
+ROLLBACK: Task = "rollback"
+"""Stands alone, by hand: whoever may do nothing but go back to a release that was good."""
+
+
+def every_task(rows: Iterable[Sequence[Task]]) -> tuple[Task, ...]:
+    """The tasks of several entries or roles together, each once, in the order they run."""
+    tasks = {task for row in rows for task in row}
+    return tuple(task for task in (*TASKS, ROLLBACK) if task in tasks)
+
 
 _NOTHING = "Nothing was built or changed."
 
@@ -74,6 +84,16 @@ class ContractEntry:
     def rule(self) -> str:
         """Event and pattern in a few words: ``push refs/heads/main``, ``by hand``."""
         return "by hand" if self.event == BY_HAND else f"{self.event} {self.ref}"
+
+    def allows(self, task: Task | None) -> bool:
+        """Whether a task is among its tasks; whoever may deploy may go back as well.
+
+        Args:
+            task: The task; ``None`` for as much of the row as it allows.
+        """
+        if task is None:
+            return ROLLBACK not in self.tasks
+        return task in self.tasks or (task == ROLLBACK and "deploy" in self.tasks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,8 +197,8 @@ def decide(
     reasons = []
     for entry in contract.entries:
         why = _trigger_differs(entry, trigger) or _environment_differs(entry, environment)
-        if not why and task is not None and task not in entry.tasks:
-            why = f'"{task}" is not among its tasks: {", ".join(entry.tasks)}'
+        if not why and not entry.allows(task):
+            why = f'"{task or "deploy"}" is not among its tasks: {", ".join(entry.tasks)}'
         if not why:
             target = environment if environment is not None else entry.environments[0]
             return Grant(entry=entry, environment=target, tasks=entry.tasks)
@@ -260,7 +280,7 @@ def _headline(
     if not matching:
         return f"{trigger.described} is not an approved release trigger"
     if any(not _environment_differs(entry, environment) for entry in matching):
-        return f"{trigger.described} may not {task}"
+        return f"{trigger.described} may not {task or 'deploy'}"
     if environment is None:
         return f"{trigger.described}, but no environment was named"
     return f"{trigger.described} may not release to {quoted(environment, plain=True)}"

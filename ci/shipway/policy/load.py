@@ -14,7 +14,7 @@ from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, l
 from shipway.config.rules import problems_of, shown
 from shipway.errors import ConfigurationError
 from shipway.policy import contradictions, semantic_checks
-from shipway.policy.contract import TASKS, Contract, ContractEntry
+from shipway.policy.contract import ROLLBACK, TASKS, Contract, ContractEntry
 from shipway.policy.requirements import EnvironmentPolicy, Freeze, Rules, Source
 from shipway.policy.tables import AllowTable, ContractTable, EnvironmentPolicyTable, GithubTable
 
@@ -108,7 +108,7 @@ def _entry(index: int, allow: AllowTable, lines: Lines, keys: Keys) -> ContractE
         event=allow.event,
         ref=allow.ref,
         environments=semantic_checks.environments(allow),
-        tasks=TASKS[: len(allow.tasks)],
+        tasks=(ROLLBACK,) if allow.tasks == [ROLLBACK] else TASKS[: len(allow.tasks)],
         rules=Rules(
             first_parent_of=allow.first_parent_of,
             tag_kind=allow.tag_kind,

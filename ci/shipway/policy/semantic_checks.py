@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from shipway.config.positions import KeyPath
 from shipway.config.problems import Problem, nearest
 from shipway.config.rules import shown
-from shipway.policy.contract import TASKS
+from shipway.policy.contract import ROLLBACK, TASKS
 from shipway.policy.events import NEVER, RELEASABLE
 from shipway.policy.pattern import BRANCHES, TAGS, pattern_flaw, ref_flaw
 from shipway.policy.tables import AllowTable
@@ -73,9 +73,15 @@ def _environment_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
 
 def _task_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
     tasks, path = allow.tasks, (*at, "tasks")
+    if ROLLBACK in tasks:
+        yield from _rollback_problems(path, allow)
+        return
     unknown = [(index, task) for index, task in enumerate(tasks) if task not in TASKS]
     for index, task in unknown:
-        yield Problem(path=(*path, index), text=f"unknown task {shown(task)}{nearest(task, TASKS)}")
+        yield Problem(
+            path=(*path, index),
+            text=f"unknown task {shown(task)}{nearest(task, (*TASKS, ROLLBACK))}",
+        )
     if unknown or tuple(tasks) == TASKS[: len(tasks)] != ():
         return
     if not tasks:
@@ -94,6 +100,14 @@ def _task_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
             or f"should be in the order {_TASKS}"
         )
     yield Problem(path=path, text=text)
+
+
+def _rollback_problems(path: KeyPath, allow: AllowTable) -> Iterator[Problem]:
+    if allow.event != BY_HAND:
+        yield Problem(path=path, text="rollback is for by-hand only: an event delivers its commit")
+    elif allow.tasks != [ROLLBACK]:
+        text = "rollback stands alone; whoever may deploy may go back as well"
+        yield Problem(path=path, text=text)
 
 
 def _rule_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:

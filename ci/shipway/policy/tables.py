@@ -72,7 +72,8 @@ class AllowTable(Table):
         default=[], description="By hand: the environments that `--env` may name."
     )
     tasks: list[Word] = Field(
-        description=f"What is run, in order; a beginning of {', '.join(TASKS)}."
+        description=f"What is run, in order; a beginning of {', '.join(TASKS)}. Whoever may deploy "
+        "may go back, too; by hand `rollback` alone lets them do nothing else."
     )
     first_parent_of: Word = Field(
         default="",

@@ -133,7 +133,7 @@ def release(
 def _doubt(step: Step, rollout_context: RolloutContext) -> None:
     """Say before anything is changed that a roll-back would not lead to anything good."""
     objection = unwell(step.before) if step.service.on_failure == "rollback" else ""
-    if objection and step.revision is not None:
+    if objection and step.coming is not None:
         rollout_context.journal(
             Noticed(
                 stage="deploy",
@@ -209,7 +209,7 @@ def _explained(rollout: Rolled, image: ImageReference) -> tuple[Block, ...]:
     if watched is None or rollout.outcome.verdict.good:
         return ()
     state = watched.state
-    live, revision = rollout.step.live, rollout.step.revision
+    live, revision = rollout.step.live, rollout.step.coming
     return diagnose(
         state.stopped,
         state.targets,

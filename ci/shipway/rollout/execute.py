@@ -85,7 +85,7 @@ def roll(
             step,
             registered_arn(ecs, step.revision, step.live.arn)
             if step.revision is not None
-            else step.live.arn,
+            else _standing(step),
         )
         for step in steps
     ]
@@ -113,6 +113,11 @@ def roll(
     )
 
 
+def _standing(step: Step) -> str:
+    """The ARN of a revision that needs no registration."""
+    return step.again.arn if step.again is not None else step.live.arn
+
+
 def _start(
     step: Step,
     arn: str,
@@ -123,7 +128,7 @@ def _start(
     cluster: str,
     clock: Clock,
 ) -> Watched | None:
-    if step.revision is None and step.adopt is None:
+    if not step.changes:
         return None
     back = _completed(step)
     target = DeploymentRef(
@@ -156,7 +161,7 @@ def _start(
         previous_deployment=back.id if back else "",
         replaced_service_deployment=step.before.current_service_deployment or "",
     )
-    return begin(target, step.policy, step.revision or step.live, at)
+    return begin(target, step.policy, step.coming or step.live, at)
 
 
 def _rolled(step: Step, arn: str, watched: Watched | None, clock: Clock) -> Rolled:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shipway.config.environment import Environment, Service
@@ -14,9 +14,11 @@ from shipway.errors import (
     ConfigurationError,
     CredentialsError,
     RolloutError,
+    UsageError,
 )
 from shipway.rollout.difference import FieldChange, differences
 from shipway.rollout.judge.judge import objections
+from shipway.rollout.judge.state import label
 from shipway.rollout.judge.terms import FetchPlan, Policy
 from shipway.rollout.judge.verdict import SERVICE_MISSING, Verdict
 from shipway.rollout.overlay import with_overlay
@@ -42,6 +44,7 @@ class Step:
         revision: The next revision, to be registered; ``None`` where it runs the image already,
             with all that delivery.toml sets.
         adopt: The deployment that is already rolling this image out, to be watched to its end.
+        again: A revision that was registered and good before, to be rolled out again as it is.
     """
 
     service: Service
@@ -49,21 +52,27 @@ class Step:
     live: TaskDefinition
     revision: TaskDefinition | None
     adopt: Deployment | None = None
+    again: TaskDefinition | None = None
+
+    @property
+    def coming(self) -> TaskDefinition | None:
+        """What the service is updated to; ``None`` where it is not updated."""
+        return self.again or self.revision
 
     @property
     def changes(self) -> bool:
-        """Whether anything is to be done: a revision registered, or a rollout watched."""
-        return self.revision is not None or self.adopt is not None
+        """Whether anything is to be done: a service updated, or a rollout watched."""
+        return self.coming is not None or self.adopt is not None
 
     @property
     def differences(self) -> tuple[FieldChange, ...]:
         """Every field in which the next revision differs; none where there is no next one."""
-        return () if self.revision is None else differences(self.live, self.revision)
+        return () if self.coming is None else differences(self.live, self.coming)
 
     @property
     def secret_values(self) -> frozenset[str]:
         """Values of its variables, now and then, that must never be shown."""
-        after = self.revision.secret_values if self.revision is not None else frozenset()
+        after = self.coming.secret_values if self.coming is not None else frozenset()
         return self.live.secret_values | after
 
     @property
@@ -102,11 +111,79 @@ def plan(
     """
     steps = []
     for service, snapshot, live in _live(ecs, environment):
-        step = _step(environment, service, snapshot, live, image)
-        if step.revision is not None:
+        step = _known(ecs, _step(environment, service, snapshot, live, image))
+        if step.coming is not None:
             _can_be_watched(ecs, environment, service, snapshot)
         steps.append(step)
     return tuple(steps)
+
+
+def back(
+    ecs: Ecs, environment: Environment, image: ImageReference, revisions: Mapping[str, str]
+) -> tuple[Step, ...]:
+    """The same for a release that was good before: its own revisions, as they were.
+
+    Where one of them was deregistered since, what runs gets the image, as in any delivery.
+
+    Args:
+        ecs: Looks.
+        environment: Where it goes.
+        image: The image of that release.
+        revisions: Its task definitions, ``family:revision``, by ECS's names of the services.
+
+    Raises:
+        RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
+        ConfigurationError: A task definition lacks the container that delivery.toml names.
+    """
+    steps = []
+    for service, snapshot, live in _live(ecs, environment):
+        revision = revisions.get(service.service, "")
+        again = _registered(ecs, revision) if revision != label(live.arn) else live
+        step = _step_back(environment, service, snapshot, live, image, again=again)
+        if step.coming is not None:
+            _can_be_watched(ecs, environment, service, snapshot)
+        steps.append(step)
+    return tuple(steps)
+
+
+def _step_back(
+    environment: Environment,
+    service: Service,
+    snapshot: Snapshot,
+    live: TaskDefinition,
+    image: ImageReference,
+    *,
+    again: TaskDefinition | None,
+) -> Step:
+    if again is None or not again.pins(service.container, image):
+        return _step(environment, service, snapshot, live, image)
+    if again.arn == live.arn:  # ECS begins no deployment of what a service has already
+        return _step(environment, service, snapshot, live, image)
+    return Step(service=service, before=snapshot, live=live, revision=None, again=again)
+
+
+def _known(ecs: Ecs, step: Step) -> Step:
+    """The same, with the family's newest revision where that is the very one to be registered.
+
+    Somebody registered it and was killed before the service was updated, or it failed before.
+    """
+    newest = _registered(ecs, step.live.family) if step.revision is not None else None
+    if newest is None or step.revision is None or newest.arn == step.live.arn:
+        return step
+    if differences(newest, step.revision):
+        return step
+    return replace(step, revision=None, again=newest)
+
+
+def _registered(ecs: Ecs, name: str) -> TaskDefinition | None:
+    """A revision, or a family's newest one, where a service can still be updated to it."""
+    if not name:
+        return None
+    try:
+        definition = ecs.task_definition(name)
+    except (AwsError, UsageError):  # deleted: ECS describes it no more
+        return None
+    return definition if definition.active else None
 
 
 def check(ecs: Ecs, environment: Environment) -> Mapping[str, tuple[int, ...]]:

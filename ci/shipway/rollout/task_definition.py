@@ -107,6 +107,7 @@ class TaskDefinition:
         execution_role: ARN of the role that ECS pulls images, reads secrets and logs with.
         task_role: ARN of the role that the containers act as.
         registered_by: ARN of whoever registered it; empty where ECS does not say.
+        active: Whether a service can be updated to it; not where somebody deregistered it.
         document: What DescribeTaskDefinition answered, ``tags`` merged in. Only the adapter that
             made it, :mod:`shipway.rollout.difference` and :mod:`shipway.rollout.overlay` read it.
     """
@@ -119,6 +120,7 @@ class TaskDefinition:
     execution_role: str = ""
     task_role: str = ""
     registered_by: str = ""
+    active: bool = True
     document: Json = field(default_factory=dict, repr=False, hash=False)
 
     def container(self, name: str) -> ContainerDefinition:

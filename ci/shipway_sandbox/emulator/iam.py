@@ -140,7 +140,10 @@ def extract_resource_arn(  # noqa: PLR0917  # MiniStack calls it with eight posi
         named = [f"arn:aws:logs:{get_region()}:{get_account_id()}:{group}:{stream}"]
     elif (service, action) in _BY_NAME:
         kind, field = _BY_NAME[service, action]
-        names = _listed(_body(body), field)
+        # A policy knows a parameter without its version or its label (Systems Manager User Guide,
+        # "Working with parameter versions in Parameter Store": NAME:VERSION).
+        listed = _listed(_body(body), field)
+        names = [name if name.startswith("arn:") else name.partition(":")[0] for name in listed]
         arn = f"arn:aws:{service}:{get_region()}:{get_account_id()}:{kind}"
         named = [f"{arn}/{name.lstrip('/')}" for name in names]
     elif service == "ecr" and (other := _body(body).get("registryId")):

@@ -3,51 +3,21 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.sandbox.rollouts.planted import INV, plant
 
-ROOT = Path(__file__).resolve().parents[3]
 # Deaf to SIGTERM: a roll-back lasts until ECS kills it, and a second signal finds it going on.
 _SLOW = "trap '' TERM; /bin/busybox sleep 60"
 _SECONDS = 60.0
 _UNDER_WAY = "SCALE_UP"
 _ASKED = "asks ECS to stop the service deployment and roll back"
-_DELIVERY = """
-schema = 1
-name = "shop"
-[image]
-context = "."
-dockerfile = "Dockerfile"
-platforms = ["linux/amd64"]
-[environments.sandbox]
-account = "{account}"
-region = "{region}"
-repository = "tests"
-cluster = "tests"
-[environments.sandbox.services.web]
-service = "{service}"
-container = "web"
-"""
-
-_RELEASE = """
-schema = 1
-[[allow]]
-name = "by-hand"
-event = "by-hand"
-environments = ["sandbox"]
-tasks = ["build", "publish", "deploy", "verify"]
-[environments.sandbox]
-by_hand_role = "*"
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,40 +39,16 @@ class Typed:
     deployment: str
 
 
-def _git(folder: Path, *words: str) -> None:
-    author = ("-c", "user.name=tester", "-c", "user.email=tester@example.invalid")
-    subprocess.run(["git", *author, *words], cwd=folder, check=True, capture_output=True)
-
-
-def _plant(shop: Any) -> Path:
-    """A small repository whose contract lets a person deliver to this service."""
-    folder: Path = shop.grounds.folder / shop.name
-    (folder / "ci").mkdir(parents=True)
-    for name in ("tasks.py", ".gitignore"):
-        shutil.copy(ROOT / name, folder / name)
-    (folder / "ci/release.toml").write_text(_RELEASE)
-    region = shop.grounds.state["region"]
-    text = _DELIVERY.format(account=shop.grounds.account, region=region, service=shop.name)
-    (folder / "ci/delivery.toml").write_text(text)
-    _git(folder, "init", "--quiet", "--initial-branch=main")
-    _git(folder, "add", "--all")
-    _git(folder, "commit", "--quiet", "--message=first")
-    return folder
-
-
 def _signals(*sent: tuple[str, int]) -> Callable[[Any], Typed]:
     """Type ``inv deploy``; send each signal once the text before it was printed."""
 
     def typed(shop: Any) -> Typed:
-        folder = _plant(shop)
+        folder = plant(shop)
         digest = shop.grounds.image(_SLOW).partition("@")[2]
         log = folder.with_suffix(".log")
         with log.open("wb") as out:
             process = subprocess.Popen(
-                [
-                    str(Path(sys.executable).with_name("inv")),
-                    *("deploy", "--env", "sandbox", "--image", f"tests@{digest}"),
-                ],
+                [INV, "deploy", "--env", "sandbox", "--image", f"tests@{digest}"],
                 cwd=folder,
                 env={**shop.grounds.variables(), "PYTHONUNBUFFERED": "1"},
                 stdin=subprocess.DEVNULL,

@@ -15,6 +15,7 @@ WEB: dict[str, Any] = {
     "key": "web",
     "task_definition": "arn:aws:ecs:eu-west-1:1:task-definition/shop:41",
     "action": "new-revision",
+    "again": "",
     "changes": [{"field": "web.image", "before": ONE, "after": TWO}],
     "strategy": "ROLLING",
     "desired": 4,
@@ -30,9 +31,15 @@ PLAN: dict[str, Any] = {
     "services": [WEB, {**WEB, "key": "worker", "action": "none", "changes": []}],
     "jobs": [],
     "image_parameters": ["/shop/image"],
+    "lock": {"held": True, "text": "staging is held by ada since 03:00"},
     "refusals": [
         {"what": "breaks a rule", "exit_code": 20, "details": ["web is newer"], "remedy": "wait"}
     ],
+}
+KNOWN = {
+    **WEB,
+    "action": "known-revision",
+    "again": "arn:aws:ecs:eu-west-1:1:task-definition/shop:42",
 }
 LIVE = ServiceStatus(
     key="web",
@@ -62,6 +69,7 @@ def test_a_plan_names_every_field_and_what_would_end_it() -> None:
         "   worker     shop:41  no change",
         "   hold       60 s, alarms: shop-5xx",
         "   parameter  /shop/image would name the image",
+        "   lock       staging is held by ada since 03:00",
         "   refused    breaks a rule  (exit 20)",
         "              web is newer",
         "              wait",
@@ -121,3 +129,8 @@ def test_what_no_record_tells_is_no_claim() -> None:
     unknown = replace(LIVE, recorded=replace(LIVE.recorded, task_definition=""))
     assert next(status.lines([unknown])).endswith("how r ended is not known")
     assert next(status.lines([replace(LIVE, recorded=None)])).endswith("no record")
+
+
+def test_a_revision_that_is_registered_already_is_named() -> None:
+    lines = list(plan.lines({**PLAN, "services": [KNOWN]}))
+    assert "   web        shop:41 → shop:42, registered before" in lines

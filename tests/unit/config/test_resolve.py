@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from shipway.config.environment import Environment, EnvironmentRef, ImageSettings, Service
+from shipway.config.environment import (
+    Environment,
+    EnvironmentRef,
+    ImageSettings,
+    LockSettings,
+    Service,
+)
 from shipway.config.load import Declared, load
 from shipway.config.references import Found, Missing, Reference, Resolution
 from shipway.config.resolve import SANDBOX_HOLD, find, references, resolve
@@ -136,6 +142,7 @@ def test_everything_is_resolved_into_literals(declared: Declared) -> None:
             ),
             Service(key="worker", service="worker", container="worker", timeout=60),
         ),
+        lock=LockSettings(parameter="/shipway/shop/staging/lock"),
     )
     assert environment.repository_uri == ("111122223333.dkr.ecr.eu-west-1.amazonaws.com/team/shop")
     assert environment.place == EnvironmentRef(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from tests.unit.fake_clock import Clock
+from tests.unit.fake_lock_log import LockLog
 from tests.unit.rollout.jobs.fakes import Tasks
 
 from shipway.config.environment import Environment, EnvironmentRef, Origin
@@ -365,10 +366,10 @@ class Ecs:
         return (cluster,)
 
     def task_definition(self, arn: str) -> TaskDefinition:
-        if arn in self.definitions:
-            return self.definitions[arn]
-        family = [each for each in self.definitions.values() if each.family == arn]
-        return family[-1]  # its newest revision
+        if arn == "shop":  # the family: its newest revision
+            return list(self.definitions.values())[-1]
+        named = arn in self.definitions or arn.startswith("arn:")
+        return self.definitions[arn if named else f"{_TD[:-5]}/{arn}"]
 
     def register(self, definition: TaskDefinition) -> str:
         self._fail("register")
@@ -490,6 +491,7 @@ class Cloud:
     alarms: Alarms = field(default_factory=Alarms)
     published: Infrastructure = field(default_factory=Infrastructure)
     objects: Buckets = field(default_factory=Buckets)
+    locks: LockLog = field(default_factory=lambda: LockLog(Clock()))
     arn: str = ROLE
     account: str = ACCOUNT
     key: str = "ASIAEXAMPLE"
@@ -710,7 +712,7 @@ def world(tmp_path: Path, make_layout: MakeLayout) -> World:
             )
         ),
         builder=Buildkit(make_layout),
-        cloud=Cloud(ecs=Ecs(clock)),
+        cloud=Cloud(ecs=Ecs(clock), locks=LockLog(clock)),
         address=Address(),
         clock=clock,
         github=Github(),

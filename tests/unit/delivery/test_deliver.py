@@ -445,7 +445,10 @@ def test_a_failure_that_cannot_be_recorded_stays_that_failure(
     assert (outcome.kind, outcome.exit_code, outcome.evidence) == ("rolled-back", 31, None)
     last = world.events[-1]
     assert isinstance(last, Concluded)
-    assert last.details == ("the record cannot be written: File exists",)
+    assert last.details == (
+        "to go back: nox -s rollback -- --env staging",
+        "the record cannot be written: File exists",
+    )
 
 
 def test_a_bug_is_recorded_and_shown_as_it_is(world: World) -> None:

@@ -212,3 +212,36 @@ def test_the_kind_of_tag_that_is_asked_for_is_said() -> None:
     )
     lines = refusal(push("refs/tags/1.0"), contract=Contract(path="x", entries=(entry,)))
     assert lines[2] == f"To release this commit, push an annotated tag such as v1.0. {NOTHING}"
+
+
+GOES_BACK = Contract(
+    path="release.toml",
+    entries=(
+        ContractEntry(
+            name="on-call",
+            event="by-hand",
+            ref="",
+            environments=("production",),
+            tasks=("rollback",),
+        ),
+    ),
+)
+
+
+def test_whoever_may_deploy_may_go_back() -> None:
+    assert isinstance(decide(SHIPPED, by_hand(), environment="staging", task="rollback"), Grant)
+    tag = push("refs/tags/v1-stable")
+    assert isinstance(decide(SHIPPED, tag, environment=None, task="rollback"), Grant)
+    assert isinstance(
+        decide(SHIPPED, push("refs/heads/main"), environment=None, task="rollback"), Refused
+    )
+
+
+@pytest.mark.parametrize("task", [None, *TASKS])
+def test_whoever_may_only_go_back_may_nothing_else(task: Task | None) -> None:
+    lines = refusal(by_hand(), "production", task=task, contract=GOES_BACK)
+    assert lines[0].endswith(f"may not {task or 'deploy'}")
+    assert "is not among its tasks: rollback" in lines[1]
+    assert isinstance(
+        decide(GOES_BACK, by_hand(), environment="production", task="rollback"), Grant
+    )

@@ -178,6 +178,21 @@ EDITS = [
         '"build", "deplyo"',
         '8  allow[0].tasks[1]: unknown task "deplyo"; did you mean "deploy"?',
     ),
+    (
+        '"build", "publish"',
+        '"rolback"',
+        '8  allow[0].tasks[0]: unknown task "rolback"; did you mean "rollback"?',
+    ),
+    (
+        '"build", "publish"',
+        '"rollback"',
+        "8  allow[0].tasks: rollback is for by-hand only: an event delivers its commit",
+    ),
+    (
+        'tasks = ["build"]',
+        'tasks = ["build", "rollback"]',
+        "14  allow[1].tasks: rollback stands alone; whoever may deploy may go back as well",
+    ),
     ('["build", "publish"]', "[]", f"8  allow[0].tasks: should not be empty; {BEGINNING}"),
     (
         'tasks = ["build", "publish"]\n',
@@ -720,3 +735,8 @@ def test_environments_may_not_wait_for_each_other(file: Path) -> None:
             "production, staging, production"
         ),
     )
+
+
+def test_an_entry_may_allow_nothing_but_going_back(file: Path) -> None:
+    file.write_text(GOOD.replace('tasks = ["build"]', 'tasks = ["rollback"]'), encoding="utf-8")
+    assert load(file).entries[1].tasks == ("rollback",)

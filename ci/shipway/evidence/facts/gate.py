@@ -161,6 +161,37 @@ class IdentityFact(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LockFact(Fact):
+    """The environment's lock as this delivery held it; times in seconds.
+
+    Attributes:
+        parameter: The SSM parameter.
+        token: The version that took it; every later holder's is higher.
+        owner: By whom it was held.
+        run: The run's address, or the process and the machine.
+        since: When it was taken, by AWS's clock.
+        expiry: After how long without a sign of life others could have taken it.
+        waited: How long it was waited for.
+        taken_over: Whose lease had run out; empty where nobody's had.
+        signs: How often it was renewed.
+        lost: Why it was ours no more before the end; empty where it was.
+        released: Whether it was given back; ``None`` where the record was written before.
+    """
+
+    parameter: str
+    token: int
+    owner: str
+    run: str
+    since: str
+    expiry: int
+    waited: float
+    taken_over: str
+    signs: int
+    lost: str
+    released: bool | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentFact(Fact):
     """Where it went; ``services`` are ECS's names by those of delivery.toml."""
 

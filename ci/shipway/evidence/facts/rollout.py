@@ -153,6 +153,25 @@ class ResumedFact(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WentBackFact(Fact):
+    """A release that this delivery went back to, because somebody asked for it.
+
+    Attributes:
+        asked: What was asked for: ``previous``, or a word for the release.
+        record: The record that says it was verified and held.
+        at: When that delivery began.
+        by: Who delivered it then.
+        left: The digests that the services were to run before.
+    """
+
+    asked: str
+    record: str
+    at: str
+    by: str
+    left: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ImageParameterFact(Fact):
     """An SSM parameter that names the delivered image from now on; ``version`` is its newest."""
 

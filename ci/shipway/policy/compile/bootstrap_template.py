@@ -18,7 +18,7 @@ from shipway.policy.compile.cfn_yaml import dump
 from shipway.policy.compile.resources import Resources
 from shipway.policy.compile.roles import RoleDocument
 from shipway.policy.compile.trust import camel
-from shipway.policy.contract import Contract, Source, Task
+from shipway.policy.contract import Contract, Source, Task, every_task
 
 if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
     from shipway.config.load import Declared
@@ -64,7 +64,7 @@ def compose(
     environment_policy = contract.environment_policy(resources.environment)
     for role in made:
         roles.check(role, environment_policy)
-    tasks: tuple[Task, ...] = max((role.tasks for role in made), key=len)
+    tasks = every_task(role.tasks for role in made)
     promoting = [role for role in made if permissions.promotes(resources, role.tasks)]
     by_github = any(role.logical_id == roles.DEPLOY for role in made)
     conditions: Document = {
@@ -219,7 +219,7 @@ def _parameters(resources: Resources, tasks: Sequence[Task], *, provider: bool) 
         parameters.append(
             text("SigningKey", "ARN of the KMS key that signs; of a key, not an alias.")
         )
-    if "deploy" in tasks:
+    if permissions.rolls_out(tasks):
         parameters.append(text("Cluster", "Name of the ECS cluster."))
         for key in resources.services:
             parameters += [

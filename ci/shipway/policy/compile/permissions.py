@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from shipway.policy.compile.resources import Resources
 from shipway.policy.compile.trust import camel
-from shipway.policy.contract import Task
+from shipway.policy.contract import ROLLBACK, Task
 
 Document = dict[str, Any]
 
@@ -39,14 +39,19 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
     if resources.signs:
         key = [{"Ref": "SigningKey"}]
         statements.append(statement("SignWithTheKey", ["kms:GetPublicKey", "kms:Sign"], key))
-    if "deploy" in tasks:
-        statements += [*_observation(resources), *_rollout(resources)]
+    if rolls_out(tasks):
+        statements += [*_observation(resources), *_rollout(resources), *_lock(resources)]
         if resources.jobs:
             statements += _jobs(resources)
         if resources.image_parameters:
             arns = [_parameter(name) for name in resources.image_parameters]
             statements.append(statement("NameTheDeliveredImage", ["ssm:PutParameter"], arns))
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def rolls_out(tasks: Sequence[Task]) -> bool:
+    """Whether services are updated."""
+    return "deploy" in tasks or ROLLBACK in tasks
 
 
 def promotes(resources: Resources, tasks: Sequence[Task]) -> bool:
@@ -131,6 +136,14 @@ def _published(resources: Resources) -> list[Document]:
         arns = [_arn("cloudformation", f"stack/{name}/*") for name in resources.stacks]
         statements.append(statement("ReadTheStacks", ["cloudformation:DescribeStacks"], arns))
     return statements
+
+
+def _lock(resources: Resources) -> list[Document]:
+    """The one parameter that holds the environment's lock; nothing of it is ever deleted."""
+    if not resources.lock:
+        return []
+    actions = ("ssm:GetParameters", "ssm:PutParameter")
+    return [statement("HoldTheLock", actions, [_parameter(resources.lock)])]
 
 
 def _parameter(name: str) -> object:

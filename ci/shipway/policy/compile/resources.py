@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from shipway.config.environment import home_of
+from shipway.config.environment import home_of, lock_parameter
 from shipway.config.references import Reference
 from shipway.policy.compile.trust import camel
 
@@ -38,6 +38,7 @@ class Resources:
         signs: Whether ``sign`` names a key of KMS, or refers to what may be one.
         source: The environment whose images are taken (``promote_from``); empty where it builds.
         after: The environment whose records are read (``after`` in the release contract).
+        lock: Name of the SSM parameter that holds its lock; empty where none is taken.
     """
 
     environment: str
@@ -52,6 +53,7 @@ class Resources:
     signs: bool = False
     source: str = ""
     after: str = ""
+    lock: str = ""
 
 
 def resources_of(declared: Declared) -> Resources:
@@ -105,7 +107,16 @@ def resources_of(declared: Declared) -> Resources:
         copies=bool(copies),
         signs=signs,
         source=source,
+        lock=_lock(declared),
     )
+
+
+def _lock(declared: Declared) -> str:
+    """The parameter of the environment's lock, as :mod:`shipway.config.resolve` names it."""
+    document = declared.document.table
+    settings = document["environments"][declared.name].get("lock", {})
+    used = settings.get("use", True)
+    return lock_parameter(document["name"], declared.name) if used else ""
 
 
 def image_parameters(table: Mapping[str, Any]) -> tuple[str, ...]:

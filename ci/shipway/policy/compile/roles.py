@@ -11,7 +11,7 @@ from shipway.errors import ConfigurationError
 from shipway.policy.compile import people, permissions, sizes, trust
 from shipway.policy.compile.permissions import sub
 from shipway.policy.compile.resources import Resources
-from shipway.policy.contract import Contract, Task
+from shipway.policy.contract import Contract, Task, every_task
 from shipway.policy.requirements import EnvironmentPolicy
 
 Document = dict[str, Any]
@@ -75,7 +75,7 @@ def of(
         roles.append((BY_HAND, environment_policy.by_hand_role, by_hand, document))
     made = []
     for number, (logical_id, name, entries, document) in enumerate(roles):
-        tasks: tuple[Task, ...] = max((entry.tasks for entry in entries), key=len)
+        tasks = every_task(entry.tasks for entry in entries)
         statements = permissions.policy(resources, tasks)["Statement"]
         made.append(
             RoleDocument(

@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from shipway.config.environment import RUNS_WAIT
 from shipway.config.load import DeliveryFile
 from shipway.config.positions import KeyPath
 from shipway.config.problems import Problem, configuration_error
@@ -91,13 +92,19 @@ def budget(contract: Contract, delivery: DeliveryFile) -> Budget:
             for job in table.get("jobs", {}).values()
             if job["when"] != "by-hand"
         )
-        rest = BUILD_SECONDS + jobs + rollout + verify + ROLLBACK_SECONDS
+        wait = _wait(table.get("lock", {}))
+        rest = BUILD_SECONDS + wait + jobs + rollout + verify + ROLLBACK_SECONDS
         _check_hold(contract, delivery, name, rest=rest)
-        longest = max(longest, jobs + rollout + verify + hold)
+        longest = max(longest, wait + jobs + rollout + verify + hold)
     seconds = BUILD_SECONDS + longest + ROLLBACK_SECONDS
     minutes = math.ceil(seconds / 60 / _STEP_MINUTES) * _STEP_MINUTES
     session = min(_LONGEST_SESSION, max(_SHORTEST_SESSION, minutes * 60))
     return Budget(minutes=minutes, session=session)
+
+
+def _wait(lock: Mapping[str, Any]) -> int:
+    """How long a run waits for the environment's lock."""
+    return _seconds(lock.get("wait"), RUNS_WAIT) if lock.get("use", True) else 0
 
 
 def _hold(table: Mapping[str, Any], service: Mapping[str, Any]) -> int:

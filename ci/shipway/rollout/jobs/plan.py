@@ -117,7 +117,7 @@ def _step(
     where = f"ci/delivery.toml  environments.{environment.name}.jobs.{job.key}"
     if job.service:
         service = by_key[job.service]
-        live = service.revision or service.live
+        live = service.coming or service.live
     else:
         live = ecs.task_definition(job.task_definition)
     preset = by_key[job.service].service.container if job.service else ""

@@ -399,6 +399,32 @@ def test_a_place_without_a_prefix_is_the_bucket() -> None:
     assert place_of("s3://keep") == "keep"
 
 
+def test_the_lock_is_one_parameter_of_whoever_rolls_out(tmp_path: Path) -> None:
+    resources = resources_with(tmp_path)
+    arn = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
+    statement = named(resources)["HoldTheLock"]
+    assert statement["Action"] == ["ssm:GetParameters", "ssm:PutParameter"]
+    assert statement["Resource"] == {"Fn::Sub": f"{arn}/shipway/shop/production/lock"}
+    assert "HoldTheLock" not in named(resources, ("build", "publish"))
+    without = resources_with(tmp_path, own="[environments.production.lock]\nuse = false")
+    assert "HoldTheLock" not in named(without)
+
+
+def test_whoever_only_goes_back_gets_what_a_rollout_needs_and_publishes_nothing(
+    tmp_path: Path,
+) -> None:
+    resources = resources_with(tmp_path)
+    everything, back = named(resources), named(resources, ("rollback",))
+    assert set(everything) - set(back) == {"LogInToTheRegistry", "PublishImages"}
+    assert all(everything[name] == statement for name, statement in back.items())
+
+
+def test_a_template_for_nothing_but_going_back_has_all_its_parameters(tmp_path: Path) -> None:
+    text = template(resources_with(tmp_path), ("rollback",))
+    for name in ("TaskRoles", "FamilyWeb", "LogGroupWeb"):
+        assert bootstrap_template.takes(text, name)
+
+
 JOBS = """
 [environments.production.jobs.migrate]
 when = "before"

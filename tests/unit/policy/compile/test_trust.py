@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shipway.config.environment import RUNS_WAIT
 from shipway.config.load import load
 from shipway.errors import ConfigurationError
 from shipway.policy.compile import bootstrap_template, permissions, trust, workflow
@@ -160,6 +161,7 @@ def test_names_that_are_written_are_defaults_and_references_are_read_by_name(
         parameters=("/shop/cluster", "/shop/office"),
         stacks=("shop-prod",),
         written=(("Repository", "team/shop"), ("ServiceWeb", "web")),
+        lock="/shipway/shop/production/lock",
     )
     text = bootstrap_template.render(contract("refs/tags/*-stable"), declared, session=7200)
     assert "    Default: team/shop\n" in text
@@ -175,7 +177,7 @@ def test_the_budget_holds_the_longest_rollout_its_roll_back_and_every_verificati
     time = workflow.budget(contract("refs/heads/main"), delivery)  # type: ignore[arg-type]
     assert Policy().rollback_timeout == workflow.ROLLBACK_SECONDS
     hold = 60
-    seconds = workflow.BUILD_SECONDS + 1800 + 60 + 120 + hold + 600
+    seconds = workflow.BUILD_SECONDS + RUNS_WAIT + 1800 + 60 + 120 + hold + 600
     assert time.minutes * 60 >= seconds
     assert time.minutes * 60 < seconds + 300
     assert time.session >= time.minutes * 60
