@@ -283,6 +283,7 @@ def bootstrap(
         "evidence": "another folder than evidence/, or s3://bucket/prefix: what lies there alone",
         "key": "a public key's file (PEM): each record must be signed with it",
         "head": "a SHA-256 that a job's summary shows: some chain must have it",
+        "html": "write one page over all deliveries into this file, to be opened in a browser",
         "json": "print one JSON object for each event",
     }
 )
@@ -297,6 +298,7 @@ def audit(
     evidence: str = "",
     key: str = "",
     head: str = "",
+    html: str = "",
     json: bool = False,
 ) -> None:
     """Show what was delivered, all that is known of an image, or whether the evidence holds."""
@@ -311,6 +313,7 @@ def audit(
         evidence=evidence,
         key=key,
         head=head,
+        html=html,
     )
     _leave(run(question, json=json))
 

@@ -38,7 +38,7 @@ WHOLE = 150.0
 BOUND = 60.0
 """Seconds after which an interrupted rehearsal has left nothing."""
 
-ALL = scenarios(BLUEPRINT.contract, listens=True).all
+ALL = scenarios(BLUEPRINT.contract, listens=True, scan_limits=BLUEPRINT.scan_limits).all
 
 
 def existing_engine(here: Here) -> frozenset[str]:
@@ -231,12 +231,12 @@ def test_a_rehearsal_meets_every_criterion_and_leaves_nothing(clone: Here) -> No
         assert run.process.stderr.read() == ""
         assert run.left() == []
         assert list(Path(run.folder).iterdir()) == []
-    assert len(rows) == len(matrix({})) == 10
+    assert len(rows) == len(matrix({})) + 1 == 11, "production has a limit for its scan"
     assert [row["name"] for row in rows if not row["met"]] == []
     assert all((clone.folder / row["proof"]).is_file() for row in rows)
     folder = (clone.folder / acceptance["report"]).parent
-    assert json.loads((folder / "matrix.json").read_bytes())["met"] == 10
-    assert (folder / "matrix.md").read_text(encoding="utf-8").count("| Met |") == 10
+    assert json.loads((folder / "matrix.json").read_bytes())["met"] == 11
+    assert (folder / "matrix.md").read_text(encoding="utf-8").count("| Met |") == 11
     judged = closing.judge(folder)
     assert judged.checked.findings == ()
     assert len(judged.checked.links) == len(ALL)
@@ -256,6 +256,13 @@ def test_a_rehearsal_meets_every_criterion_and_leaves_nothing(clone: Here) -> No
             assert walk.traffic is not None
             assert walk.traffic.asked > 20, one.name
             assert walk.traffic.lost == 0, one.name
+    assert clone.types("inv", "audit", "--verify").code == 0
+    tampered = folder / judged.walks["02-stable"].folder / "record.json"
+    tampered.write_bytes(tampered.read_bytes().replace(b"succeeded", b"Succeeded", 1))
+    audited = clone.types("inv", "audit", "--verify", "--json")
+    table = json.loads(audited.out.splitlines()[0])
+    assert (audited.code, table["rows"][0][0]) == (50, "changed"), audited.out
+    assert table["rows"][0][1].startswith(f"{folder.name}: production/"), audited.out
 
 
 @pytest.mark.usefixtures("engine_as_before")

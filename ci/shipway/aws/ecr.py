@@ -6,6 +6,7 @@ import base64
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 from botocore.exceptions import ClientError
@@ -16,13 +17,14 @@ from shipway.aws.session import Session, code_of, translated
 from shipway.config.environment import Origin
 from shipway.errors import (
     AwsError,
+    DigestError,
     ImageNotFoundError,
     PublishError,
     UsageError,
 )
 from shipway.image import layout
 from shipway.image import referrers as attestation
-from shipway.image.layout import Manifest
+from shipway.image.layout import Manifest, Part
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.referrers import AttachedDocument, Referrer
 from shipway.image.scan import NOT_AVAILABLE, Scan
@@ -31,6 +33,8 @@ from shipway.values import Digest
 _ACCEPTED_TYPES = sorted(layout.INDEX_TYPES | layout.MANIFEST_TYPES)
 
 
+_LARGEST_DOCUMENT = 32 << 20
+"""Bytes that are read of a document beside an image."""
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 # ECR API Reference, PutImage: the tag exists, whether with this manifest or with another.
@@ -200,6 +204,45 @@ class EcrRepository:
             if not token:
                 return tuple(referrers)
 
+    def newest(self, most: int) -> tuple[Digest, ...]:
+        """Images that have a tag, the last one that was pushed first.
+
+        Args:
+            most: How many.
+
+        Raises:
+            AwsError: ECR does not say.
+        """
+        pushed: list[tuple[datetime, str]] = []
+        token = ""
+        while True:
+            with self._translated("ecr:DescribeImages"):
+                response = self._session.client("ecr").describe_images(
+                    registryId=self._registry_id,
+                    repositoryName=self._name,
+                    filter={"tagStatus": "TAGGED"},
+                    **({"nextToken": token} if token else {}),
+                )
+                pushed += (
+                    (image["imagePushedAt"], image["imageDigest"])
+                    for image in response["imageDetails"]
+                )
+            token = str(response.get("nextToken") or "")
+            if not token:
+                return tuple(Digest(digest) for _, digest in sorted(pushed, reverse=True)[:most])
+
+    def contents(self, referrers: Sequence[Digest]) -> Iterator[bytes]:
+        """What referrers hold, in order: the bytes of the only layer of each.
+
+        Raises:
+            PublishError: The registry has lost one, or refuses it.
+            DigestError: It gave other bytes than the digest says, or more than a document has.
+        """
+        hub = self._open() if referrers else None
+        for referrer in referrers:
+            if hub is not None:
+                yield _document(hub, referrer)
+
     def attach(
         self, subject: Digest, documents: Sequence[AttachedDocument]
     ) -> tuple[Referrer, ...]:
@@ -354,6 +397,23 @@ def _child(hub: DistributionClient, digest: Digest) -> Manifest:
             remedy="nothing was tagged; publish the image there again, then promote it",
         )
     return manifest
+
+
+def _document(hub: DistributionClient, referrer: Digest) -> bytes:
+    try:
+        layer = json.loads(_child(hub, referrer).content)["layers"][0]
+        part = Part(digest=Digest(str(layer["digest"])), size=0)
+    except (ValueError, LookupError, TypeError) as error:
+        raise DigestError(f"{referrer} is no manifest with a document", where=hub.uri) from error
+    with hub.open(part) as stream:
+        content = stream.read(_LARGEST_DOCUMENT + 1)
+    if attestation.digest_of(content) != part.digest:
+        raise DigestError(
+            f"the registry gave other bytes than {part.digest}",
+            where=hub.uri,
+            remedy="a proxy between here and the registry may rewrite what it passes on",
+        )
+    return content
 
 
 def origin_of(session: Session, origin: Origin) -> EcrRepository:

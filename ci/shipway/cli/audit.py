@@ -11,6 +11,8 @@ from typing import Final
 from shipway import wiring
 from shipway.adapters.keyfile import PublicKey
 from shipway.cli import audit_account as asking
+from shipway.cli import audit_matrix, audit_page, audit_registry
+from shipway.cli.audit_page import Sources, Verified
 from shipway.cli.run_command import run_command
 from shipway.config import load as delivery_file
 from shipway.config import resolve
@@ -20,18 +22,16 @@ from shipway.errors import (
     EvidenceError,
     ImageNotFoundError,
     ShipwayError,
-    UnmetError,
     UsageError,
 )
 from shipway.evidence import archive, copies, history, memory, remote
-from shipway.evidence.archive import Archive
+from shipway.evidence.archive import Archive, Parse
+from shipway.evidence.outline import outlined
 from shipway.evidence.remote import RemoteChain
-from shipway.evidence.shared import SharedPlace
+from shipway.evidence.report.amounts import counted
+from shipway.evidence.shared import ObjectStore, SharedPlace
 from shipway.evidence.verify import ChainFinding, Checked, check
 from shipway.git import checkout
-from shipway.policy import load as release_file
-from shipway.rehearsal import closing
-from shipway.rehearsal.deliveries import Source
 from shipway.util.paths import evidence_folder
 
 _S3: Final = "s3://"
@@ -52,6 +52,7 @@ class Question:
         evidence: Another folder than the repository's own, or ``s3://BUCKET/PREFIX``.
         key: A public key's file, with which records' signatures are checked.
         head: A SHA-256 that a job's summary shows, which some chain must have.
+        html: A file for the page of all deliveries.
     """
 
     env: str = ""
@@ -62,6 +63,7 @@ class Question:
     evidence: str = ""
     key: str = ""
     head: str = ""
+    html: str = ""
 
 
 def run(question: Question, *, json: bool, account: asking.Open = wiring.account) -> int:
@@ -83,17 +85,43 @@ class _Audit:
         question = self._question
         root = self._root()
         if question.matrix:
-            return self._matrix(root)
+            return audit_matrix.answer(
+                root,
+                self._top,
+                self._remotes,
+                named=question.evidence,
+                console=self._console,
+            )
         if question.head and not question.verify:
             raise UsageError("--head asks for --verify", remedy="give both")
+        if question.html and question.digest:
+            raise UsageError(
+                "--html and --digest are two answers",
+                remedy="give one of them; the page is searched by digest",
+            )
         remotes = self._remotes()
         evidence = self._folder(root, remotes)
         every = archive.joined(evidence, {chain.place.s3: chain.archive for chain in remotes})
-        if question.digest:
+        verified = self._verified(evidence, remotes) if question.verify else None
+        if question.html:
+            self._page(evidence, remotes, verified)
+        elif question.digest:
             self._digest(every)
         elif not question.verify or question.env:
             self._history(every)
-        return self._verify(evidence, remotes) if question.verify else 0
+        return self._conclude(evidence, verified) if verified else 0
+
+    def _page(
+        self, evidence: Archive, remotes: Sequence[RemoteChain], verified: Verified | None
+    ) -> None:
+        question = self._question
+        beside: tuple[Archive, ...] = ()
+        if not (question.offline or question.evidence):
+            declared = self._top() / "ci" / "delivery.toml"
+            beside = tuple(audit_registry.archives(declared, self._account, self._console.say))
+        sources = Sources(here=evidence, chains=remotes, beside=beside, verified=verified)
+        count = audit_page.write(Path(question.html), sources, env=question.env)
+        self._console.say(f"✓ {question.html}: {counted(count, 'delivery', 'deliveries')}")
 
     def _root(self) -> Path:
         evidence = self._question.evidence
@@ -103,10 +131,11 @@ class _Audit:
             return Path(os.devnull)  # only what lies in S3 was asked for
         return evidence_folder(self._top(), os.environ)
 
-    @staticmethod
-    def _folder(root: Path, remotes: Sequence[RemoteChain]) -> Archive:
+    def _folder(self, root: Path, remotes: Sequence[RemoteChain]) -> Archive:
         """What lies here; a fresh clone has nothing yet, and may look at what lies in S3."""
-        return archive.read(root) if root.is_dir() or not remotes else archive.empty(root)
+        if remotes and not root.is_dir():
+            return archive.empty(root)
+        return archive.read(root, whole=self._whole, parse=self._parse)
 
     @staticmethod
     def _top() -> Path:
@@ -121,7 +150,7 @@ class _Audit:
         if named.startswith(_S3):
             objects = self._account(asking.region()).objects
             return tuple(
-                remote.read(objects, SharedPlace(s3=named, environment=name), whole=self._whole)
+                self._read(objects, SharedPlace(s3=named, environment=name))
                 for name in remote.environments(objects, named)
             )
         if named or self._question.offline:
@@ -131,6 +160,14 @@ class _Audit:
     @property
     def _whole(self) -> bool:
         return self._question.verify or self._question.matrix
+
+    @property
+    def _parse(self) -> Parse:
+        """A page shows little of many records; everything else reads them wholly."""
+        return outlined if self._question.html and not self._whole else archive.parsed
+
+    def _read(self, objects: ObjectStore, place: SharedPlace) -> RemoteChain:
+        return remote.read(objects, place, whole=self._whole, parse=self._parse)
 
     def _declared(self, file: Path) -> Iterator[RemoteChain]:
         try:
@@ -147,7 +184,7 @@ class _Audit:
             try:
                 destination = resolve.find(declared.environment(name), os.environ)
                 account = self._account(destination.region)
-                yield remote.read(account.objects, place, whole=self._whole)
+                yield self._read(account.objects, place)
             except ShipwayError as error:
                 self._console.say(f"· {name}: the chain in S3 cannot be asked: {error.what}")
 
@@ -185,7 +222,8 @@ class _Audit:
             rows.extend(asking.running(digest, deliveries, self._account))
         self._console.table(digest, ("what", "how", "record"), rows)
 
-    def _verify(self, evidence: Archive, remotes: Sequence[RemoteChain]) -> int:
+    def _verified(self, evidence: Archive, remotes: Sequence[RemoteChain]) -> Verified:
+        """Check every chain; what does not hold is found here and told later."""
         key = PublicKey(Path(self._question.key)) if self._question.key else None
         root = Path(evidence.root)
         below = archive.chains(root) if root.is_dir() else ()
@@ -206,12 +244,18 @@ class _Audit:
             findings.extend(memory.told(self._question.head, everything))
         if not self._question.offline:
             findings.extend(self._registry(evidence, checked))
+        return Verified(own=checked, others=others, shared=shared, findings=tuple(findings))
+
+    def _conclude(self, evidence: Archive, verified: Verified) -> int:
+        signed = bool(self._question.key)
+        checked, findings = verified.own, verified.findings
         if not findings:
             self._copy_again(evidence, checked)
-            if checked.links or not (others or shared):
-                self._console.say(_verified("", checked, signed=key is not None))
-            for name, other in (others | shared).items():
-                self._console.say(_verified(name, other, signed=key is not None))
+            further = {**verified.others, **verified.shared}
+            if checked.links or not further:
+                self._console.say(_told("", checked, signed=signed))
+            for name, other in further.items():
+                self._console.say(_told(name, other, signed=signed))
             return 0
         rows = [(finding.kind, finding.path, finding.why) for finding in findings]
         self._console.table("what does not hold", ("what", "file", "why"), rows)
@@ -220,7 +264,7 @@ class _Audit:
             "one thing in the evidence is not as it was written"
             if single
             else f"{len(findings)} things in the evidence are not as they were written",
-            where=evidence.root if root.is_dir() else self._question.evidence,
+            where=evidence.root if Path(evidence.root).is_dir() else self._question.evidence,
             remedy="compare with the copies in S3 and in the registry; whoever can write that "
             "folder may have done this",
         )
@@ -289,63 +333,6 @@ class _Audit:
                 yield ChainFinding(kind="registry", path=recorded.record, why=why)
             yield from memory.lost(checked.links, asking.attached(beside, str(image)))
 
-    def _matrix(self, root: Path) -> int:
-        """Judge a rehearsal anew, or deliveries as they are: what no record proves is not met."""
-        named = self._question.evidence
-        if named.startswith(_S3):
-            raise UsageError(
-                "a matrix is written beside records, in a folder",
-                where=f"--evidence {named}",
-                remedy="leave --evidence out: the chains of ci/delivery.toml are judged too",
-            )
-        if not named:
-            root.mkdir(parents=True, exist_ok=True)  # a fresh clone may judge what lies in S3
-        judged = closing.judge(root)
-        if not judged.walks:
-            judged = self._judge_deliveries(judged)
-        try:
-            closing.write_matrix(judged, root)
-        except OSError as error:
-            raise EvidenceError(
-                f"the matrix cannot be written: {error.strerror or error}", where=str(root)
-            ) from error
-        for line in closing.words(judged):
-            self._console.say(line)
-        rows = [
-            (
-                row.state,
-                row.type,
-                row.name,
-                f"{row.file}#{row.pointer}" if row.file else "",
-                row.why,
-            )
-            for row in judged.rows
-        ]
-        self._console.table(root.name, ("", "type", "criterion", "proof", "why"), rows)
-        if judged.checked.findings:
-            return EvidenceError.exit_code
-        return 0 if judged.ready else UnmetError.exit_code
-
-    def _judge_deliveries(self, here: closing.Judged) -> closing.Judged:
-        remotes = self._remotes()
-        sources = [
-            Source(above="", archive=here.archive, checked=here.checked),
-            *(
-                Source(
-                    above=f"{chain.place.s3}/", archive=chain.archive, checked=remote.verify(chain)
-                )
-                for chain in remotes
-            ),
-        ]
-        if not any(source.archive.statements for source in sources):
-            raise UsageError(
-                "nothing was delivered or rehearsed here",
-                where=here.archive.root,
-                remedy="name a rehearsal's folder: --evidence evidence/rehearsal-…",
-            )
-        contract = release_file.load(self._top() / "ci" / "release.toml")
-        return closing.judge_deliveries(sources, contract)
-
 
 def see_declared(environment: str, file: Path) -> None:
     """That an environment of no record is one that deliveries could go to.
@@ -370,7 +357,7 @@ def _named(chains: Mapping[str, Checked]) -> Iterator[ChainFinding]:
             yield ChainFinding(kind=finding.kind, path=f"{name}: {path}", why=finding.why)
 
 
-def _verified(name: str, checked: Checked, *, signed: bool) -> str:
+def _told(name: str, checked: Checked, *, signed: bool) -> str:
     count = len(checked.links)
     told = f", {checked.signed} of them signed" if signed else ""
     whose = f"{name}: " if name else ""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from shipway.config.environment import EnvironmentRef
+from shipway.config.references import References
 from shipway.errors import ShipwayError, UsageError
 from shipway.evidence import copies, history
 from shipway.evidence.copies import BucketCopier, Copier, ReferrerCopier
@@ -17,7 +18,7 @@ from shipway.evidence.shared import ObjectStore
 from shipway.image.publish import StoredImage
 from shipway.image.referrers import Attachments, Referrer
 from shipway.rollout.ports import Ecs
-from shipway.values import Identity, ImageReference
+from shipway.values import Digest, Identity, ImageReference
 
 
 class Store(Attachments, Protocol):
@@ -25,6 +26,14 @@ class Store(Attachments, Protocol):
 
     def find(self, reference: str) -> StoredImage | None:
         """The image under a tag or a digest."""
+        ...
+
+    def newest(self, most: int) -> tuple[Digest, ...]:
+        """Images that have a tag, the last one that was pushed first."""
+        ...
+
+    def contents(self, referrers: Sequence[Digest]) -> Iterator[bytes]:
+        """What referrers hold, in order."""
         ...
 
 
@@ -39,6 +48,11 @@ class Account(Protocol):
     @property
     def objects(self) -> ObjectStore:
         """Its buckets."""
+        ...
+
+    @property
+    def published(self) -> References:
+        """What its parameters and stacks publish."""
         ...
 
     def identity(self) -> Identity:

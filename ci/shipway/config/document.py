@@ -81,6 +81,19 @@ def read(file: Path, *, remedy: str) -> TomlDocument:
         raise ConfigurationError(
             f"{path} cannot be read: {error.strerror}", remedy="check what it is and its mode"
         ) from error
+    return parse(content, path)
+
+
+def parse(content: bytes, path: str) -> TomlDocument:
+    """Read TOML out of bytes.
+
+    Args:
+        content: What a file holds.
+        path: What it is called in messages.
+
+    Raises:
+        ConfigurationError: It is not UTF-8, or it is not TOML; with the line where there is one.
+    """
     try:
         text = content.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:

@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 from pydantic import Field, ValidationError
 
-from shipway.config.document import read
+from shipway.config.document import TomlDocument, parse, read
 from shipway.config.environment import Waiver
 from shipway.config.problems import Problem, configuration_error
 from shipway.config.rules import Rule, Table, problems_of
@@ -78,7 +78,24 @@ def load(file: Path, today: date) -> Waivers:
     """
     if not file.exists():
         return Waivers()
-    document = read(file, remedy="see that it is a file")
+    return _waivers(read(file, remedy="see that it is a file"), today)
+
+
+def load_bytes(content: bytes, path: str, today: date) -> Waivers:
+    """The same for bytes that were read elsewhere.
+
+    Args:
+        content: What the file holds.
+        path: What it is called in messages.
+        today: In UTC.
+
+    Raises:
+        ConfigurationError: As :func:`load`.
+    """
+    return _waivers(parse(content, path), today)
+
+
+def _waivers(document: TomlDocument, today: date) -> Waivers:
     problems: list[Problem] = []
     tables: list[WaiverTable] = []
     try:

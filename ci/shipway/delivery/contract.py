@@ -17,6 +17,7 @@ from shipway.config.load import DeliveryFile
 from shipway.config.problems import nearest
 from shipway.delivery import facts, live_facts
 from shipway.delivery import trigger as who
+from shipway.delivery.governing import PolicyPlace, governing
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
 from shipway.errors import RefusedError, UsageError
@@ -55,6 +56,7 @@ class Authorization:
         contract: The contract it was asked of.
         declared: ``ci/delivery.toml`` as it was when the contract was asked; nobody reads it again.
         overrides: What is to be let through by name.
+        policy: Where the contract was read, and what belongs to it is.
         verified: What the environment before has verified; empty where no rule asks.
     """
 
@@ -64,6 +66,7 @@ class Authorization:
     contract: Contract
     declared: DeliveryFile
     overrides: Overrides
+    policy: PolicyPlace
     verified: tuple[VerifiedRelease, ...] = ()
 
     @property
@@ -106,8 +109,8 @@ def pass_contract(
         ConfigurationError: The contract or delivery.toml is wrong.
     """
     with stage("contract", journal, context.clock, quiet=True) as running:
-        contract = contract_file.load(context.contract_file)
-        journal.note(ContractFact(path="ci/release.toml", sha256=contract.sha256))
+        contract, policy = governing(context)
+        journal.note(ContractFact(path=policy.contract, sha256=contract.sha256))
         trigger = who.read_trigger(context, commit, contract, journal)
         journal.note(facts.trigger_fact(trigger))
         declared = delivery_file.load(context.delivery_file)
@@ -119,7 +122,7 @@ def pass_contract(
             refused = _with_source(decision, contract, trigger)
             raise _refused(journal, _with_nearest(refused, environment, declared))
         overrides = _overrides(context, trigger, overrides)
-        before = live_facts.before_build(decision, trigger, context)
+        before = live_facts.before_build(decision, trigger, context, policy)
         journal.note(facts.before_build_fact(before))
         broken = rules.before_build(contract, decision, trigger, before, overrides)
         if broken:
@@ -144,6 +147,7 @@ def pass_contract(
             contract=contract,
             declared=declared,
             overrides=overrides,
+            policy=policy,
         )
         _through(authorization, before, journal)
         running.text = decision.text
@@ -200,7 +204,7 @@ def pass_again(
             authorization.trigger,
             authorization.environment_policy,
         )
-        now = live_facts.before_build(grant, trigger, context, late=True)
+        now = live_facts.before_build(grant, trigger, context, authorization.policy, late=True)
         digests: frozenset[Digest] = image.platforms or frozenset({image.reference.digest})
         broken = rules.before_rollout(
             authorization.contract, grant, trigger, now, authorization.overrides

@@ -262,6 +262,7 @@ class _Walk:
             declared=authorization.declared,
             journal=self._journal,
             attestor=attestor,
+            policy=authorization.policy,
         )
 
     @contextmanager

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from shipway.config import origin as origins
-from shipway.config import waivers as waivers_file
 from shipway.config.environment import Environment, ImageSettings, Origin
 from shipway.config.load import DeliveryFile
+from shipway.delivery import governing
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.facts import image_fact, scan_fact, waiver_fact
+from shipway.delivery.governing import PolicyPlace
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext, ImageStore
 from shipway.delivery.stage import Stage, stage
 from shipway.errors import ImageNotFoundError
@@ -38,6 +39,7 @@ from shipway.policy.contract import Task
 from shipway.values import Commit, ImageReference
 
 _SHOWN_ROWS: Final = 12
+_WORK_TREE: Final = PolicyPlace()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +53,7 @@ class Artifact:
         declared: ``ci/delivery.toml``, which says where a promoted image comes from.
         journal: Where everything is noted.
         attestor: Makes the image's papers, where somebody will join them.
+        policy: Where the waivers are read.
     """
 
     context: DeliveryContext
@@ -59,6 +62,7 @@ class Artifact:
     declared: DeliveryFile
     journal: Journal
     attestor: Attestor | None = None
+    policy: PolicyPlace = _WORK_TREE
 
     def provide(
         self, tasks: tuple[Task, ...], environment: Environment, reference: ImageReference | None
@@ -321,7 +325,7 @@ class Artifact:
         policy, clock = environment.scan, self.context.clock
         platforms = sorted(image.platforms)
         with stage("scan", self.journal, clock, quiet=True) as running:
-            waivers = waivers_file.load(self.context.waivers_file, clock.now().date())
+            waivers = governing.waivers(self.context, self.policy, clock.now().date())
             if gate:
                 scans = scanning.await_scans(
                     store,

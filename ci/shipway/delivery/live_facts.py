@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shipway.config.environment import Environment, EnvironmentRef
+from shipway.delivery.governing import PolicyPlace
 from shipway.delivery.ports import Aws, DeliveryContext, ImageStore
 from shipway.errors import GitError, ShipwayError, UsageError
 from shipway.evidence import ledger, shared
@@ -44,7 +45,12 @@ _NEAREST: Final[tuple[Order, ...]] = ("same", "older", "newer", "apart", "unknow
 
 
 def before_build(
-    grant: Grant, trigger: Trigger, context: DeliveryContext, *, late: bool = False
+    grant: Grant,
+    trigger: Trigger,
+    context: DeliveryContext,
+    policy: PolicyPlace,
+    *,
+    late: bool = False,
 ) -> BeforeBuild:
     """What the rules need to know of git and origin; nothing is asked that no rule needs.
 
@@ -52,6 +58,7 @@ def before_build(
         grant: What is asked, in its entry.
         trigger: Who asks.
         context: The outside.
+        policy: Where the files with the keys are read.
         late: Ask only for what can have changed: the time, and where the tag points.
     """
     rules = grant.entry.rules
@@ -68,14 +75,14 @@ def before_build(
     facts = replace(facts, tag=tag)
     if tag is None or late or not rules.signed_by:
         return facts
-    return replace(facts, signature=_signature(tag, name, rules.signed_by, context))
+    return replace(facts, signature=_signature(tag, name, rules.signed_by, context, policy))
 
 
 def _signature(
-    tag: Tag, name: str, keys: tuple[str, ...], context: DeliveryContext
+    tag: Tag, name: str, keys: tuple[str, ...], context: DeliveryContext, policy: PolicyPlace
 ) -> Signature | None:
     try:
-        return context.git.signature(tag, name, keys)
+        return context.git.signature(tag, name, keys, policy.revision)
     except GitError as error:
         return Signature(good=False, said=error.what)
 

@@ -274,6 +274,7 @@ class _Look:
             commit=self._commit,
             declared=authorization.declared,
             journal=journal,
+            policy=authorization.policy,
         )
         image = image_plan.foresee(artifact, tasks, environment, order.image)
         if image is not None and image.image is not None and image.there:

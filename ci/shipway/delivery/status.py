@@ -15,12 +15,12 @@ from shipway.config import load as delivery_file
 from shipway.config import resolve
 from shipway.config.environment import Environment, Service
 from shipway.delivery import identity, live_facts
+from shipway.delivery.governing import governing
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.errors import AccessDeniedError, AwsError
 from shipway.evidence.canonical_json import moment
 from shipway.evidence.history import RecordedDelivery
 from shipway.evidence.standing import RecordedRelease, last_release
-from shipway.policy import load as contract_file
 from shipway.policy.facts import LiveRelease
 from shipway.rollout.judge.state import label
 from shipway.rollout.judge.terms import FetchPlan
@@ -113,7 +113,7 @@ def open_environment(name: str, context: DeliveryContext) -> tuple[Environment, 
         UnresolvedReferenceError: Something that delivery.toml refers to is not published.
     """
     declared = delivery_file.load(context.delivery_file).environment(name)
-    contract = contract_file.load(context.contract_file)
+    contract, _ = governing(context)
     destination = resolve.find(declared, context.variables)
     aws = context.open_environment(destination).aws
     person = aws.identity()

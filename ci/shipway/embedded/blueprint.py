@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from shipway.config.convention import published
@@ -46,6 +46,7 @@ class Blueprint:
         written_addresses: Line of delivery.toml → environment, service and address, for every
             address that is written out there.
         contract: The release contract as it was read.
+        scan_limits: Environment → severity → the most findings of it that may be there.
     """
 
     plan: WorldPlan
@@ -53,6 +54,7 @@ class Blueprint:
     sandboxes: tuple[str, ...]
     written_addresses: Mapping[int, tuple[str, str, str]]
     contract: Contract
+    scan_limits: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
 
     @property
     def port(self) -> int:
@@ -127,6 +129,7 @@ def draw(
         sandboxes=sandboxes,
         written_addresses=dict(_written_addresses(delivery, names)),
         contract=contract,
+        scan_limits={name: tables[name].get("scan", {}).get("max", {}) for name in names},
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -68,17 +68,37 @@ def joined(here: Archive, others: Mapping[str, Archive]) -> Archive:
         others: Other archives, by what stands before their paths.
     """
     known = {hashlib.sha256(content).hexdigest() for content in here.records.values()}
-    further = {
-        f"{above}/{path}": statement
-        for above, other in others.items()
-        for path, statement in other.statements.items()
-        if hashlib.sha256(other.records[path]).hexdigest() not in known
-    }
+    further: dict[str, Statement] = {}
+    for above, other in others.items():
+        for path, statement in other.statements.items():
+            sha256 = hashlib.sha256(other.records[path]).hexdigest()
+            if sha256 not in known:
+                known.add(sha256)
+                further[f"{above}/{path}"] = statement
     return replace(here, statements={**here.statements, **further})
 
 
-def read(root: Path) -> Archive:
+def parsed(content: bytes) -> Statement | None:
+    """A record, where the bytes are one: a JSON object with a predicate."""
+    try:
+        document = json.loads(content)
+        if not isinstance(document["predicate"], dict):
+            return None
+        return codec.read(Statement, document)
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return None
+
+
+Parse = Callable[[bytes], Statement | None]
+
+
+def read(root: Path, *, whole: bool = True, parse: Parse = parsed) -> Archive:
     """Read an evidence folder; folders with a ledger of their own are other chains.
+
+    Args:
+        root: The folder.
+        whole: Everything, as a check needs it; else records and ledger, as a history does.
+        parse: Reads a record.
 
     Raises:
         EvidenceError: There is no such folder, or it cannot be read.
@@ -95,6 +115,8 @@ def read(root: Path) -> Archive:
             )
         ledger = (root / LEDGER).read_bytes() if (root / LEDGER).is_file() else None
         for path in _files(root):
+            if not whole and path.name != RECORD:
+                continue
             name = path.relative_to(root).as_posix()
             if path.name == RECORD:
                 records[name] = path.read_bytes()
@@ -104,7 +126,8 @@ def read(root: Path) -> Archive:
                 summaries[name] = path.read_bytes()
             elif path.name.startswith(".") and path.name.endswith(WRITING):
                 unfinished.append(name)
-            hashes[name] = _sha256(path)
+            if whole:
+                hashes[name] = _sha256(path)
     except OSError as error:
         raise EvidenceError(
             f"the evidence cannot be read: {error.strerror or error}",
@@ -118,7 +141,7 @@ def read(root: Path) -> Archive:
         statements={
             name: statement
             for name, content in records.items()
-            if (statement := parsed(content)) is not None
+            if (statement := parse(content)) is not None
         },
         hashes=hashes,
         envelopes=envelopes,
@@ -147,17 +170,6 @@ def chains(root: Path) -> tuple[Path, ...]:
     walk = os.walk(root, onerror=refused)
     below = (Path(folder) for folder, _, files in walk if {LEDGER, LOCK} & set(files))
     return tuple(sorted(folder for folder in below if folder != root))
-
-
-def parsed(content: bytes) -> Statement | None:
-    """A record, where the bytes are one: a JSON object with a predicate."""
-    try:
-        document = json.loads(content)
-        if not isinstance(document["predicate"], dict):
-            return None
-        return codec.read(Statement, document)
-    except (ValueError, LookupError, TypeError, RecursionError):
-        return None
 
 
 def _files(root: Path) -> Iterator[Path]:

@@ -40,9 +40,7 @@ class _Slot:
 
 def read(kind: type[_T], document: object) -> _T:
     """A value from a JSON object; whatever the document is, there is one."""
-    values, rest = _parts(kind, document)
-    if any(field.name == EXTRA for field in _fields(kind)):
-        values[EXTRA] = rest
+    values, _ = _parts(kind, document)
     return kind(**values)
 
 
@@ -57,8 +55,10 @@ def _parts(kind: Any, document: object) -> tuple[dict[str, Any], dict[str, Any]]
     rest = dict(given)
     values: dict[str, Any] = {}
     for slot in _slots(kind):
-        key = next((key for key in slot.keys if key in given), None)
-        if key is None:
+        for key in slot.keys:
+            if key in given:
+                break
+        else:
             values[slot.name] = slot.blank()
             continue
         del rest[key]
@@ -67,6 +67,8 @@ def _parts(kind: Any, document: object) -> tuple[dict[str, Any], dict[str, Any]]
         except _MisfitError as misfit:
             values[slot.name] = slot.blank() if misfit.rest is None else misfit.rest
             rest[slot.keys[0]] = given[key]
+    if _keeps_rest(kind):
+        values[EXTRA] = rest
     return values, rest
 
 
@@ -74,6 +76,11 @@ def _parts(kind: Any, document: object) -> tuple[dict[str, Any], dict[str, Any]]
 def _slots(kind: Any) -> tuple[_Slot, ...]:
     hints = get_type_hints(kind)
     return tuple(_slot(field, hints[field.name]) for field in _fields(kind) if field.name != EXTRA)
+
+
+@cache
+def _keeps_rest(kind: Any) -> bool:
+    return any(field.name == EXTRA for field in _fields(kind))
 
 
 def _fields(kind: Any) -> tuple[Field[Any], ...]:
@@ -133,7 +140,7 @@ def _decoder(annotation: Any) -> _Decoder:
 
 def _whole(kind: type) -> _Decoder:
     """Reads a value; of one without ``extra``, what does not fit is kept by what holds it."""
-    if any(field.name == EXTRA for field in _fields(kind)):
+    if _keeps_rest(kind):
         return lambda value: read(kind, value)
 
     def decode(value: Any) -> object:

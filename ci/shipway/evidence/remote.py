@@ -17,7 +17,7 @@ from typing import Final
 
 from shipway.errors import EvidenceError
 from shipway.evidence import shared, vsa
-from shipway.evidence.archive import Archive, parsed
+from shipway.evidence.archive import Archive, Parse, parsed
 from shipway.evidence.canonical_json import is_canonical, sha256
 from shipway.evidence.ledger import RECORD, LedgerEntry
 from shipway.evidence.shared import ObjectStore, SharedEntry, SharedPlace
@@ -58,13 +58,16 @@ def environments(objects: ObjectStore, s3: str) -> tuple[str, ...]:
     return tuple(sorted({pair[0] for pair in pairs if pair[1:2] == ["chain"]}))
 
 
-def read(objects: ObjectStore, place: SharedPlace, *, whole: bool) -> RemoteChain:
+def read(
+    objects: ObjectStore, place: SharedPlace, *, whole: bool, parse: Parse = parsed
+) -> RemoteChain:
     """Read an environment's chain.
 
     Args:
         objects: The bucket.
         place: Whose chain.
         whole: Everything, as a check needs it; else entries and records, as a history does.
+        parse: Reads a record.
 
     Raises:
         ShipwayError: S3 refused.
@@ -84,7 +87,7 @@ def read(objects: ObjectStore, place: SharedPlace, *, whole: bool) -> RemoteChai
         place=place,
         entries=entries,
         signatures=dict(zip(signed, envelopes, strict=True)),
-        archive=_archive(objects, place, entries, names, whole=whole),
+        archive=_archive(objects, place, entries, names, whole=whole, parse=parse),
     )
 
 
@@ -100,6 +103,7 @@ def _archive(
     names: list[str],
     *,
     whole: bool,
+    parse: Parse,
 ) -> Archive:
     known = {entry.folder for entry in entries.values() if entry}
     paths = [f"{place.environment}/{name}" for name in names if not name.startswith("chain/")]
@@ -117,7 +121,7 @@ def _archive(
         for path, body in files.items()
         if path.endswith(f"/{RECORD}") and _is_ours(path.rpartition("/")[0], known)
     }
-    statements = ((path, parsed(body)) for path, body in records.items())
+    statements = ((path, parse(body)) for path, body in records.items())
     return Archive(
         root=str(place),
         ledger=b"".join(map(_line, (entry for _, entry in sorted(entries.items()) if entry))),

@@ -132,10 +132,38 @@ def run_git(
     Raises:
         GitError: There is no git, or it gave no answer in time.
     """
+    process = _run(where, *arguments, variables=variables or {}, seconds=seconds)
+    return subprocess.CompletedProcess(
+        process.args,
+        process.returncode,
+        stdout=_as_text(process.stdout),
+        stderr=_as_text(process.stderr),
+    )
+
+
+def blob(where: Path, name: str) -> bytes | None:
+    """A file's very bytes in a commit, by ``COMMIT:PATH``; ``None`` where it has none.
+
+    Raises:
+        GitError: There is no git, or it gave no answer in time.
+    """
+    process = _run(where, "cat-file", "blob", name, variables={}, seconds=_SECONDS)
+    return process.stdout if process.returncode == 0 else None
+
+
+def _as_text(content: bytes) -> str:
+    """As Python's text mode reads it."""
+    text = content.decode("utf-8", "replace")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _run(
+    where: Path, *arguments: str, variables: Mapping[str, str], seconds: float
+) -> subprocess.CompletedProcess[bytes]:
     command: Sequence[str] = ("git", "-C", str(where), *_QUIET, *arguments)
     # Git's own words are compared below, so it must speak English.
     env = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
-    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(variables or {})}
+    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **variables}
     try:
         return subprocess.run(
             command,
@@ -143,8 +171,6 @@ def run_git(
             capture_output=True,
             stdin=subprocess.DEVNULL,
             env=env,
-            text=True,
-            errors="replace",
             timeout=seconds,
         )
     except FileNotFoundError as error:

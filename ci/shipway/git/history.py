@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from shipway.errors import GitError
-from shipway.git.checkout import git_error, run_git
+from shipway.git.checkout import blob, git_error, run_git
 from shipway.policy.facts import Order, Signature, Standing, Tag
 from shipway.policy.pattern import quoted
 
@@ -88,12 +88,24 @@ class GitHistory:
         ids = self._output("rev-parse", f"--disambiguate={prefix}").split()
         return tuple(one for one in ids if self._output("cat-file", "-t", one) == "commit")
 
-    def signature(self, tag: Tag, name: str, keys: Sequence[str]) -> Signature | None:
+    def origin_branch(self, branch: str) -> str:
+        """The commit of origin's branch as it was fetched last; empty where it is not here."""
+        ref = f"refs/remotes/origin/{branch}^{{commit}}"
+        process = run_git(self.root, "rev-parse", "--verify", "--quiet", ref)
+        return process.stdout.strip() if process.returncode == 0 else ""
+
+    def file(self, commit: str, path: str) -> bytes | None:
+        """A file of a commit, its very bytes; ``None`` where it has none there."""
+        return blob(self.root, f"{commit}:{path}")
+
+    def signature(
+        self, tag: Tag, name: str, keys: Sequence[str], commit: str = "HEAD"
+    ) -> Signature | None:
         """Whether one of the keys in these files signed the tag; ``None`` where it is not signed.
 
         A signature counts for the name that stands in the tag object: anybody who may push could
         give an old signed object a new name (git-tag(1), "On Re-tagging"; the object's format is
-        in git-mktag(1)). The files are read from the commit that is checked out. The tag object is
+        in git-mktag(1)). The files are read from the commit that is named. The tag object is
         fetched from origin without touching any ref here: a checkout may have put another in its
         place.
         """
@@ -110,7 +122,7 @@ class GitHistory:
             return Signature(
                 good=False, said=f"it was signed as {quoted(written)}, not as {quoted(name)}"
             )
-        files = [self._output("cat-file", "blob", f"HEAD:{path}") for path in keys]
+        files = [self._output("cat-file", "blob", f"{commit}:{path}") for path in keys]
         with tempfile.TemporaryDirectory(prefix="shipway-keys-") as path:
             folder = Path(path)
             if "SSH" in kind:

@@ -107,6 +107,7 @@ class Contract:
         source: The repository and workflow that GitHub's runs must come from; ``None`` where the
             contract allows nothing but by hand.
         environment_policies: What the environments ask.
+        contract_from: The branch whose contract counts; empty for that of the commit itself.
     """
 
     path: str
@@ -114,6 +115,7 @@ class Contract:
     entries: tuple[ContractEntry, ...]
     source: Source | None = None
     environment_policies: tuple[EnvironmentPolicy, ...] = ()
+    contract_from: str = ""
 
     def environment_policy(self, environment: str) -> EnvironmentPolicy:
         """What an environment asks; nothing where the contract does not speak of it."""

@@ -133,8 +133,24 @@ class History(Protocol):
         """The commits whose ids begin with these 7 or more hexadecimal digits."""
         ...
 
-    def signature(self, tag: Tag, name: str, keys: Sequence[str]) -> Signature | None:
+    def origin_branch(self, branch: str) -> str:
+        """The commit of origin's branch as it was fetched last; empty where it is not here."""
+        ...
+
+    def file(self, commit: str, path: str) -> bytes | None:
+        """A file of a commit, its very bytes; ``None`` where it has none there."""
+        ...
+
+    def signature(
+        self, tag: Tag, name: str, keys: Sequence[str], commit: str = "HEAD"
+    ) -> Signature | None:
         """Whether one of the keys in these files signed the tag; ``None`` where it is not signed.
+
+        Args:
+            tag: The tag.
+            name: Its name.
+            keys: The files.
+            commit: Where they are read from.
 
         Raises:
             GitError: The tag object cannot be had from origin.

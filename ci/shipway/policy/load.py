@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from shipway.config.document import read
+from shipway.config.document import TomlDocument, parse, read
 from shipway.config.positions import KeyPath
 from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, line_of, nearest
 from shipway.config.rules import problems_of, shown
@@ -31,7 +31,23 @@ def load(file: Path) -> Contract:
         ConfigurationError: It is not there, not TOML, or says something wrong or contradictory;
             ``details`` holds one line for each problem.
     """
-    document = read(file, remedy=NOT_WRITTEN)
+    return _contract(read(file, remedy=NOT_WRITTEN))
+
+
+def load_bytes(content: bytes, path: str) -> Contract:
+    """The same for bytes that were read elsewhere.
+
+    Args:
+        content: What the file holds.
+        path: What it is called in messages.
+
+    Raises:
+        ConfigurationError: As :func:`load`.
+    """
+    return _contract(parse(content, path))
+
+
+def _contract(document: TomlDocument) -> Contract:
     lines = document.lines
     problems: list[Problem] = []
     try:
@@ -60,6 +76,7 @@ def load(file: Path) -> Contract:
             _environment_policy(name, environment_policy, lines, keys)
             for name, environment_policy in environment_policies.items()
         ),
+        contract_from=str(document.table.get("contract_from", "")),
     )
 
 

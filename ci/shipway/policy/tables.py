@@ -270,6 +270,20 @@ class ContractTable(Table):
         default=None,
         description="Who may release from GitHub; needed as soon as an entry has an event.",
     )
+    contract_from: Annotated[
+        str,
+        Rule(
+            expected='a branch such as "main"',
+            shape=r"[A-Za-z0-9_][A-Za-z0-9._-]*(?:/[A-Za-z0-9_][A-Za-z0-9._-]*)*",
+            references=(),
+        ),
+    ] = Field(
+        default="",
+        description="A protected branch: the gate reads this file, the files of `signed_by` and "
+        "`ci/waivers.toml` as origin has them there, and not as the commit that is released has "
+        "them. Needs that branch in the checkout. `SHIPWAY_CONTRACT_FROM` in a workflow that IAM "
+        "pins says the same where no commit can take it away.",
+    )
     allow: list[AllowTable] = Field(
         min_length=1, description="What is allowed; no two entries can apply to one trigger."
     )

@@ -154,6 +154,7 @@ def _criteria(planned: Sequence[PlannedFact], oidc: OidcJudge) -> Iterator[tuple
     deploying = [scenario for scenario in allowed if scenario.role == "deploy"]
     refused = [scenario.name for scenario in planned if scenario.role == "refused"]
     failing = [scenario for scenario in planned if scenario.role == "failing"]
+    blocked = [scenario for scenario in planned if scenario.role == "blocked"]
     yield "AC", "OIDC authentication works, no long-lived keys", partial(oidc, allowed)
     for scenario in allowed:
         judge = _deployed if scenario.role == "deploy" else _published
@@ -164,6 +165,8 @@ def _criteria(planned: Sequence[PlannedFact], oidc: OidcJudge) -> Iterator[tuple
         lost = ", no request is lost" if any(scenario.asked for scenario in failing) else ""
         fails = f"failed deployments fail the workflow{lost}"
         yield "AC", fails, partial(_fails, failing)
+    for scenario in blocked:
+        yield "AC", "what the scan gate blocks is not rolled out", partial(_blocked, scenario)
     for scenario in allowed:
         yield "DoD", f"{scenario.entry} run is evidenced", partial(_evidenced, scenario)
     near = (deploying or allowed)[-1].entry.rpartition("-")[0] if allowed else "contract"
@@ -314,16 +317,33 @@ def _fails(failing: Sequence[PlannedFact], walks: ScenarioResults) -> CriterionP
         _need(result, result.walk.exit_code, f"{name} did not fail its command", WALK)
         if any(service.deployment_id or service.verdict for service in result.delivery.services):
             begun.append(name)
-        if not scenario.asked:
-            continue
-        traffic = result.walk.traffic or TrafficFact(asked=0, lost=0)
-        _need(result, traffic.asked, f"nobody asked the service during {name}", WALK)
-        lost = f"{traffic.lost} of {traffic.asked} requests lost in {name}"
-        _need(result, traffic.lost == 0, lost, WALK)
+        if scenario.asked:
+            _nothing_lost(result, name)
     if not begun:
         why = f"{', '.join(names)} ended before a rollout began: that is no failed deployment"
         raise _Unmet(why, walks[names[0]].proof(""), "Unverified")
     return _walk(walks, begun[0]).proof("/predicate/verdict")
+
+
+def _nothing_lost(result: ScenarioResult, name: str) -> None:
+    traffic = result.walk.traffic or TrafficFact(asked=0, lost=0)
+    _need(result, traffic.asked, f"nobody asked the service during {name}", WALK)
+    lost = f"{traffic.lost} of {traffic.asked} requests lost in {name}"
+    _need(result, traffic.lost == 0, lost, WALK)
+
+
+def _blocked(scenario: PlannedFact, walks: ScenarioResults) -> CriterionProof:
+    name = scenario.name
+    result = _ended(walks, name)
+    scan = result.delivery.scan
+    _need(result, scan is not None and scan.allowed is False, f"the gate let {name} pass")
+    _need(result, scan and scan.reasons, f"{name} was blocked without a reason")
+    services = result.delivery.services
+    begun = any(service.deployment_id or service.verdict for service in services)
+    _need(result, not begun, f"{name} was rolled out")
+    if scenario.asked:
+        _nothing_lost(result, name)
+    return result.proof("/predicate/scan/reasons")
 
 
 def _at_least(names: Sequence[str], count: int, what: str) -> None:

@@ -46,7 +46,7 @@ class PlannedFact(Fact):
 
     Attributes:
         name: Its folder.
-        role: ``publish``, ``deploy``, ``refused`` or ``failing``.
+        role: ``publish``, ``deploy``, ``refused``, ``failing`` or ``blocked``.
         criterion: The row of the acceptance table that an allowed event stands for.
         entry: The contract's entry, and ``push`` or ``tag``: ``main-push``.
         environment: Where it must go.

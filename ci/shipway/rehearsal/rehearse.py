@@ -39,7 +39,9 @@ def rehearse(root: Path, console: Console) -> int:
     embedded = entry.embedded(root, cache_folder(os.environ))
     check(embedded, root)
     blueprint = embedded.blueprint
-    planned = scenarios(blueprint.contract, listens=bool(blueprint.port))
+    planned = scenarios(
+        blueprint.contract, listens=bool(blueprint.port), scan_limits=blueprint.scan_limits
+    )
     apart = copies(blueprint, planned.failing)
     embedded = replace(embedded, blueprint=with_copies(blueprint, apart))
     evidence = _folder(root / "evidence")

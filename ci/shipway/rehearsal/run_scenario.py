@@ -23,6 +23,7 @@ from shipway.evidence.store import RecordStore
 from shipway.rehearsal import variants
 from shipway.rehearsal.checkout import Checkout
 from shipway.rehearsal.criteria import RECORD, WALK
+from shipway.rehearsal.findings import known_by_then
 from shipway.rehearsal.observation import (
     Observation,
     OidcFact,
@@ -139,6 +140,9 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
     """
     kept = stage.evidence / one.name
     kept.mkdir(parents=True)
+    if one.again:
+        before = stage.evidence / _record(stage.evidence / one.again, stage.evidence)
+        one = known_by_then(one, before, stage.world.state)
     workspace = stage.checkout.folder
     sha = stage.checkout.release(one.variant, one.title)
     after = stage.checkout.tag(one.ref)

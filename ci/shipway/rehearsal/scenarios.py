@@ -6,11 +6,12 @@ is refused, and for what deploys the releases that must fail.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Final, Literal
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, get_args
 
-from shipway.errors import ImageNotFoundError, RefusedError
+from shipway.config.environment import Severity
+from shipway.errors import ImageNotFoundError, RefusedError, ScanError
 from shipway.policy.contract import Contract, ContractEntry, Refused, decide
 from shipway.policy.trigger import Trigger
 from shipway.rehearsal import variants
@@ -18,9 +19,11 @@ from shipway.rehearsal.observation import PlannedFact
 from shipway.rollout.judge.verdict import ROLLED_BACK
 
 Event = Literal["push", "pull_request"]
-Role = Literal["publish", "deploy", "refused", "failing"]
+Role = Literal["publish", "deploy", "refused", "failing", "blocked"]
 """What a scenario proves: an entry that builds and publishes at most, one that deploys, a trigger
-that is refused, a release that must fail."""
+that is refused, a release that must fail, an image that the scan gate must stop."""
+_MOST_FINDINGS: Final = 50
+"""A limit above it is not rehearsed: nobody reads so many findings."""
 
 ABSENT_DIGEST: Final = "sha256:" + "0" * 63 + "1"
 """A well-formed digest of nothing."""
@@ -43,6 +46,8 @@ class Scenario:
         variant: How the release fails, see :mod:`.variants`; empty for the repository's own.
         environment: Where the OIDC step gets its role; empty where no role trusts such a run.
         image: ``--image`` as a digest in the environment's repository; empty for a build.
+        again: The walk whose image is delivered once more; empty for none.
+        findings: Severity → how many of it the scan of that image finds by then.
         exit_code: How it must end.
         kind: The verdict it must end with.
         traffic: Whether the service's address is asked all the while.
@@ -58,6 +63,8 @@ class Scenario:
     variant: str = ""
     environment: str = ""
     image: str = ""
+    again: str = ""
+    findings: Mapping[str, int] = field(default_factory=dict)
     exit_code: int = 0
     kind: str = "succeeded"
     traffic: bool = False
@@ -101,11 +108,17 @@ class Scenarios:
         )
 
 
-def scenarios(contract: Contract, *, listens: bool) -> Scenarios:
+def scenarios(
+    contract: Contract,
+    *,
+    listens: bool,
+    scan_limits: Mapping[str, Mapping[str, int]] | None = None,
+) -> Scenarios:
     """Make them.
 
     Args:
         contract: The release contract.
+        scan_limits: Environment → severity → the most findings that its scan gate lets pass.
         listens: Whether a service of the environments has an address: what never listens and
             what answers wrongly fails only there.
     """
@@ -125,6 +138,7 @@ def scenarios(contract: Contract, *, listens: bool) -> Scenarios:
                 for variant, title in _variants(listens=listens)
             ),
             _absent(next(numbers), entry, listens=listens),
+            *_blocked(numbers, entry, allowed, scan_limits or {}, listens=listens),
         )
     return Scenarios(allowed=allowed, refused=refused, failing=failing)
 
@@ -201,6 +215,36 @@ def _absent(number: int, entry: ContractEntry, *, listens: bool) -> Scenario:
         image=ABSENT_DIGEST,
         exit_code=ImageNotFoundError.exit_code,
         kind=ImageNotFoundError.kind,
+        traffic=listens,
+    )
+
+
+def _blocked(
+    numbers: Iterator[int],
+    entry: ContractEntry,
+    allowed: Sequence[Scenario],
+    limits: Mapping[str, Mapping[str, int]],
+    *,
+    listens: bool,
+) -> Iterator[Scenario]:
+    """The good release once more, when its scan has found one too many; none without a limit."""
+    environment = entry.environments[0]
+    own = limits.get(environment, {})
+    severity = next((name for name in get_args(Severity) if name in own), "")
+    before = [each for each in allowed if each.environment == environment and each.role == "deploy"]
+    if not severity or not before or own[severity] > _MOST_FINDINGS:
+        return
+    number = next(numbers)
+    yield Scenario(
+        name=f"{number:02}-scan-blocked",
+        title=f"a release whose scan found {own[severity] + 1} {severity}",
+        role="blocked",
+        ref=_ref(entry.ref, number),
+        environment=environment,
+        again=before[-1].name,
+        findings={severity: own[severity] + 1},
+        exit_code=ScanError.exit_code,
+        kind=ScanError.kind,
         traffic=listens,
     )
 

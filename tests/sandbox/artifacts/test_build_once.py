@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.sandbox.artifacts.conftest import STAGING, commit, write_context
+from tests.sandbox.artifacts.conftest import REGION, STAGING, commit, write_context
 
 from shipway.adapters.docker import Buildx
+from shipway.aws.account import AwsAccount
+from shipway.cli import audit_registry
+from shipway.config.environment import EnvironmentRef
 from shipway.errors import DigestError, ImageNotFoundError
+from shipway.evidence.canonical_json import canonical
 from shipway.image import context as build_context
 from shipway.image.build import BuildRequest
+from shipway.image.referrers import IN_TOTO, AttachedDocument
 from shipway.observer import Finished, Noticed
 from shipway.values import Digest
 
@@ -309,7 +314,17 @@ def test_the_papers_say_what_is_in_it_and_who_built_it(dock: Dock) -> None:
         "application/vnd.in-toto+json",
     }
     assert {one["digest"] for one in listed} == {sbom["referrer"], provenance["referrer"]}
+    place = EnvironmentRef(name="staging", account=STAGING, region=REGION)
+    store = AwsAccount(REGION).repository_at(place, name)
+    assert store.newest(9) == (told.image.reference.digest,)
+    record = canonical({"predicate": {"verdict": {"kind": "succeeded"}}})
+    notes = {"dev.shipway.record": "staging/x/record.json"}
+    document = AttachedDocument(artifact_type=IN_TOTO, content=record, annotations=notes)
+    store.attach(told.image.reference.digest, (document,))
+    beside = audit_registry.read(store, store.uri)
+    assert beside.records == {"staging/x/record.json": record}
+    assert beside.statements["staging/x/record.json"].predicate.verdict.kind == "succeeded"
     again = dock.deliver(dock.environment(STAGING, name), commit=commit(1), tasks=PUBLISH)
-    assert len(again.facts["papers"]["referrers"]) == 2
+    assert len(again.facts["papers"]["referrers"]) == 3
     kept = json.loads((dock.root / "cache/sbom" / f"{platform.value[7:]}.cdx.json").read_text())
     assert kept["bomFormat"] == "CycloneDX"

@@ -177,6 +177,26 @@ def test_a_branch_with_a_tags_whole_name_is_no_tag(place: Place, line: Line) -> 
     assert line.tip
 
 
+def test_a_file_is_read_as_origins_branch_has_it_whatever_is_checked_out(place: Place) -> None:
+    contract = "schema = 1\r\n# gr\u00fcn\n\n".encode()
+    (place.work / "release.toml").write_bytes(contract)
+    place.git("-c", "core.autocrlf=false", "add", "release.toml")
+    place.git("commit", "--quiet", "--message", "protected")
+    place.push("main")
+    place.git("checkout", "--quiet", "-b", "topic")
+    (place.work / "release.toml").write_bytes(b"everything = true\n")
+    place.git("commit", "--quiet", "--all", "--message", "my own")
+    place.push("topic")
+    history = place.check_out("--branch=topic")
+    place.git("branch", "--force", "main", "origin/topic", where=place.job)
+    commit = history.origin_branch("main")
+    assert commit == place.git("rev-parse", "main")
+    assert history.file(commit, "release.toml") == contract
+    assert history.file(commit, "none.toml") is None
+    assert history.file("HEAD", "release.toml") == b"everything = true\n"
+    assert history.origin_branch("elsewhere") == ""
+
+
 def test_an_origin_that_is_not_there(place: Place, line: Line) -> None:
     history = place.check_out()
     place.git("remote", "set-url", "origin", f"file://{place.folder}/gone.git", where=place.job)

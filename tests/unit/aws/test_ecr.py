@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, cast
 
 import pytest
@@ -39,6 +40,14 @@ class Cloud:
         image = {"imageId": {"imageDigest": digest}, "imageManifest": MANIFEST}
         return {"images": [image] if digest else []}
 
+    def describe_images(self, **asked: Any) -> dict[str, Any]:
+        """Two pages, with what was pushed first on the first."""
+        assert asked["filter"] == {"tagStatus": "TAGGED"}
+        number = int(asked.get("nextToken", "1"))
+        pushed = datetime(2026, 11, number, tzinfo=UTC)
+        image = {"imageDigest": f"sha256:{number:064}", "imagePushedAt": pushed}
+        return {"imageDetails": [image], **({"nextToken": "2"} if number == 1 else {})}
+
     def put_image(self, **asked: Any) -> None:
         if self.meanwhile:
             self.tags[asked["imageTag"]] = self.meanwhile
@@ -57,6 +66,16 @@ def test_a_tag_is_given_once() -> None:
     assert cloud.tags == {"one": DIGEST.value}
     cloud.tags["two"] = OTHER
     assert repository(cloud).tag(DIGEST, "two") == Digest(OTHER), "it stays what it was"
+
+
+def test_the_newest_images_come_first_whatever_page_they_are_on() -> None:
+    first, second = (Digest(f"sha256:{number:064}") for number in (1, 2))
+    assert repository(Cloud()).newest(5) == (second, first)
+    assert repository(Cloud()).newest(1) == (second,)
+
+
+def test_nothing_is_asked_where_no_document_is_wanted() -> None:
+    assert list(repository(Cloud()).contents([])) == []
 
 
 def test_somebody_was_faster() -> None:

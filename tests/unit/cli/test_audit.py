@@ -397,6 +397,20 @@ def test_the_audit_judges_the_matrix_anew(
     assert output[-1]["type"] == "table"
 
 
+def test_the_matrix_names_the_folder_that_it_read(
+    tmp_path: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "evidence" / "rehearsal-2026-11-28T18-00-00Z"
+    folder.mkdir(parents=True)
+    walks(folder)
+    _, output = ask(folder, cloud, capsys, matrix=True)
+    assert output[-1]["title"] == f"rehearsal in {folder}"
+    (folder.parent / "rehearsal-2026-11-27T18-00-00Z").mkdir()
+    code, output = ask(folder.parent, cloud, capsys, matrix=True)
+    assert (code, output[0]["kind"]) == (2, "usage")
+    assert output[0]["remedy"] == f"judge the newest rehearsal: --matrix --evidence {folder}"
+
+
 def test_a_file_is_added_to_a_record_once(tmp_path: Path) -> None:
     stored = walks(tmp_path)["02-stable"]
     before = archive.read(tmp_path)

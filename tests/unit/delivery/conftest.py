@@ -100,6 +100,8 @@ class Repo:
     tags: dict[str, Tag | BaseException] = field(default_factory=dict)
     signed: Signature | BaseException | None = None
     begins: tuple[str, ...] = ()
+    branches: dict[str, str] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
 
     def commits(self, prefix: str) -> tuple[str, ...]:
@@ -119,8 +121,17 @@ class Repo:
             raise answer
         return answer
 
-    def signature(self, tag: Tag, name: str, keys: Sequence[str]) -> Signature | None:
-        self.questions.append(f"signature {tag.object} {name} {','.join(keys)}")
+    def origin_branch(self, branch: str) -> str:
+        return self.branches.get(branch, "")
+
+    def file(self, commit: str, path: str) -> bytes | None:
+        return self.files.get(f"{commit}:{path}")
+
+    def signature(
+        self, tag: Tag, name: str, keys: Sequence[str], commit: str = "HEAD"
+    ) -> Signature | None:
+        where = "" if commit == "HEAD" else f" in {commit}"
+        self.questions.append(f"signature {tag.object} {name} {','.join(keys)}{where}")
         if isinstance(self.signed, BaseException):
             raise self.signed
         return self.signed

@@ -35,7 +35,7 @@ _COMMAND: Final = re.compile(
     r"|(?:(?<=run )|(?<=then )|(?<=: )|(?<=`))shipway [a-z]+(?=$|[;,.)`]))"
 )
 _ALTERNATIVES: Final = re.compile(r"\S\|\S")  # a regular expression: other programs' words
-_STYLE: Final = "\n:root{"  # the report's style sheet
+_STYLE: Final = re.compile(r"var\(--")  # a page's style sheet
 _OPTION: Final = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
 _VARIABLE: Final = re.compile(r"\bSHIPWAY_[A-Z_]+")
 _PAGE: Final = re.compile(r"\b[\w/-]+\.md\b")
@@ -116,7 +116,7 @@ def sentences() -> tuple[tuple[str, str], ...]:
         (f"{file.relative_to(ROOT).as_posix()}:{line}", text)
         for file, tree in _sources()
         for line, text in _texts(tree)
-        if " " in text.strip() and not _ALTERNATIVES.search(text) and not text.startswith(_STYLE)
+        if " " in text.strip() and not _ALTERNATIVES.search(text) and not _STYLE.search(text)
     )
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.evidence.pages import HOSTILE, Page, everywhere
 
 from shipway.evidence import codec
 from shipway.evidence import report as reports
@@ -21,7 +20,6 @@ from shipway.rehearsal.criteria import Row
 from shipway.rehearsal.observation import Observation, TrafficFact
 from shipway.rehearsal.report import ReportedScenario, rehearsal
 
-VOID = {"meta", "link", "input", "br"}
 SBOM = json.dumps(
     {
         "components": [
@@ -38,37 +36,6 @@ SBOM = json.dumps(
 ).encode()
 
 
-class Page(HTMLParser):
-    """Reads a page and minds that every element that is opened is closed in order."""
-
-    def __init__(self, content: bytes) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: Counter[str] = Counter()
-        self.attributes: list[tuple[str, str, str]] = []
-        self.texts: list[str] = []
-        self.feed(content.decode())
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, name: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags[name] += 1
-        self.attributes += [(name, key, value or "") for key, value in attrs]
-        if name not in VOID:
-            self.open.append(name)
-
-    def handle_endtag(self, name: str) -> None:
-        assert self.open.pop() == name
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] not in {"style", "script"}:
-            self.texts.append(data)
-
-    @property
-    def text(self) -> str:
-        return " ".join(self.texts)
-
-
 @pytest.fixture
 def failed() -> dict[str, Any]:
     """A rollout that was rolled back, as it was recorded."""
@@ -80,19 +47,6 @@ def failed() -> dict[str, Any]:
 
 def rendered(record: dict[str, Any], files: dict[str, bytes] | None = None) -> bytes:
     return reports.report(canonical(record), files or {})
-
-
-def everywhere(value: Any, change: Callable[[str], str]) -> Any:
-    """A record with every text in it changed, but for those the page is made by."""
-    if isinstance(value, dict):
-        fixed_keys = {"at", "startedOn", "finishedOn", "event", "_type", "predicateType"}
-        return {
-            key: part if key in fixed_keys else everywhere(part, change)
-            for key, part in value.items()
-        }
-    if isinstance(value, list):
-        return [everywhere(part, change) for part in value]
-    return change(value) if isinstance(value, str) else value
 
 
 def test_the_cause_comes_before_everything_else(failed: dict[str, Any]) -> None:
@@ -154,16 +108,6 @@ def test_a_page_asks_nobody_for_anything(failed: dict[str, Any]) -> None:
     assert page.tags["script"] == 1
     assert page.tags["style"] == 1
     assert not [key for _, key, _ in page.attributes if key == "style" or key.startswith("on")]
-
-
-HOSTILE = (
-    "<script>alert(1)</script>",
-    '"><img src=x onerror=alert(1)>',
-    "</title></svg></style></script><b>",
-    "' onload='x",
-    "javascript:alert(1)",
-    "\x00\x1b[2J\u202e\u2028\ud800",
-)
 
 
 @pytest.mark.parametrize("hostile", HOSTILE, ids=range(len(HOSTILE)))

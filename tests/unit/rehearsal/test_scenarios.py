@@ -12,6 +12,7 @@ from shipway.policy.contract import Contract, Refused, decide
 from shipway.policy.trigger import Trigger
 from shipway.rehearsal import variants
 from shipway.rehearsal.scenarios import scenarios
+from shipway.rehearsal.walks import lanes
 
 HEAD = """
 schema = 1
@@ -68,6 +69,37 @@ def test_our_own_contract_gives_the_acceptance_table_its_rows() -> None:
         "deaf",
         "",
     ]
+
+
+def test_the_good_release_is_walked_again_when_its_scan_has_found_one_too_many() -> None:
+    planned = scenarios(BLUEPRINT.contract, listens=True, scan_limits=BLUEPRINT.scan_limits)
+    blocked = planned.failing[-1]
+    assert (blocked.role, blocked.again, blocked.findings) == (
+        "blocked",
+        "02-stable",
+        {"critical": 1},
+    )
+    assert (blocked.exit_code, blocked.kind) == (25, "scan-blocked")
+    assert allowed(BLUEPRINT.contract, blocked.ref)
+    assert lanes(planned, ())[0].scenarios[-1] == blocked
+
+
+@pytest.mark.parametrize(
+    ("limits", "findings"),
+    [
+        ({}, None),
+        ({"staging": {"critical": 0}}, None),
+        ({"production": {}}, None),
+        ({"production": {"low": 3, "high": 1}}, {"high": 2}),
+        ({"production": {"critical": 100_000}}, None),
+    ],
+)
+def test_a_scan_is_blocked_where_the_gate_has_a_limit(
+    limits: dict[str, dict[str, int]], findings: dict[str, int] | None
+) -> None:
+    planned = scenarios(BLUEPRINT.contract, listens=True, scan_limits=limits)
+    blocked = [scenario for scenario in planned.all if scenario.role == "blocked"]
+    assert [scenario.findings for scenario in blocked] == ([findings] if findings else [])
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,11 @@ from typing import Final, TypeAlias, Union
 
 # What no reader may see as it is: control characters, and those that turn the direction of text
 # (Unicode Technical Report 36, "Bidirectional Text Spoofing").
-_UNSEEN: Final = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff]"
+_CONTROLS: Final = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff"
 )
+_UNSEEN: Final = re.compile(f"[{_CONTROLS}]")
+_ANY: Final = re.compile(f"[{_CONTROLS}&<>\"']")
 _ESCAPES: Final = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;"}
 )
@@ -33,6 +35,8 @@ def raw(markup: str) -> Html:
 
 def escape(text: str) -> Html:
     """Text as it is to be read: control characters are shown, not obeyed."""
+    if not _ANY.search(text):
+        return Html(text)
     seen = _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
     return Html(seen.translate(_ESCAPES))
 

@@ -83,16 +83,25 @@ for (const box of document.querySelectorAll("input[data-rows]")) {
 """
 
 
-def page(title: str, body: tuple[Html, ...], *, about: str = "") -> bytes:
+def page(
+    title: str,
+    body: tuple[Html, ...],
+    *,
+    about: str = "",
+    style: str = STYLE,
+    script: str = SCRIPT,
+) -> bytes:
     """A whole page that needs no network and may not use any.
 
     Args:
         title: The page's title.
         body: What it shows.
         about: The SHA-256 of the record that it was rendered from.
+        style: Its style, of our own.
+        script: Its script, of our own.
     """
     policy = (
-        f"default-src 'none'; style-src '{_hash(STYLE)}'; script-src '{_hash(SCRIPT)}'; "
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}'; "
         "img-src data:; base-uri 'none'; form-action 'none'"
     )
     head = (
@@ -103,12 +112,12 @@ def page(title: str, body: tuple[Html, ...], *, about: str = "") -> bytes:
         tag("meta", name="shipway-record", content=f"sha256:{about}") if about else None,
         tag("link", rel="icon", href="data:,"),
         tag("title", title),
-        tag("style", raw(STYLE)),
+        tag("style", raw(style)),
     )
     document = tag(
         "html",
         tag("head", head),
-        tag("body", tag("main", body), tag("script", raw(SCRIPT))),
+        tag("body", tag("main", body), tag("script", raw(script))),
         lang="en",
     )
     return joined((raw("<!doctype html>\n"), document, raw("\n"))).encode()

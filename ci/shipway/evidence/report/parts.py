@@ -49,7 +49,10 @@ def code(text: object) -> Html | None:
 
 def link(address: str, text: str = "") -> Html:
     """A link that can only lead to a web page or to a file beside; anything else is text."""
-    safe = urlsplit(address).scheme in {"https", "http", ""} and not address.startswith("//")
+    try:
+        safe = urlsplit(address).scheme in {"https", "http", ""} and not address.startswith("//")
+    except ValueError:
+        safe = False
     return tag("a", text or address, href=address) if safe else tag("code", text or address)
 
 
