@@ -7,6 +7,7 @@ library").
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Callable
@@ -79,6 +80,13 @@ class ShipwayProgram(Program):
         sys.stdout.write("Usage: shipway TASK [--options]\n\nOptions:\n\n")
         self.print_columns(self.initial_context.help_tuples())
         self.list_tasks()
+
+    def print_task_help(self, name: str) -> None:
+        """What a task does, and its options; Invoke's page has words of its own for both."""
+        options = self.parser.contexts[name].help_tuples()
+        what = inspect.getdoc(self.collection[name]) or ""
+        sys.stdout.write(f"Usage: shipway {name} [--options]\n\n{what}\n\nOptions:\n\n")
+        self.print_columns(options)
 
     def task_list_opener(self, extra: str = "") -> str:
         """What stands above the tasks."""

@@ -160,7 +160,8 @@ def _bytecode() -> dict[str, str]:
 def run_task(session: nox.Session, task: str, arguments: Sequence[str]) -> None:
     """Run a task of the same name with what stands behind ``--``."""
     attestations = ATTESTATIONS if task in {"publish", "deploy"} else ()
-    prepare(session, *(_SANDBOX if _embedded(arguments) else ()), *attestations)
+    embedded = _embedded(arguments, unnamed=task == "build" and "GITHUB_ACTIONS" not in os.environ)
+    prepare(session, *(_SANDBOX if embedded else ()), *attestations)
     _invoke(session, task, *arguments)
 
 
@@ -182,17 +183,26 @@ def _invoke(session: nox.Session, task: str, *arguments: str) -> None:
     )
 
 
-def _embedded(arguments: Sequence[str]) -> bool:
-    """Whether the environment that is named is the embedded sandbox, which needs more packages."""
+def _embedded(arguments: Sequence[str], *, unnamed: bool = False) -> bool:
+    """Whether it goes to the embedded sandbox, which needs more packages.
+
+    Args:
+        arguments: What stands behind ``--``.
+        unnamed: Whether that is so too where no environment is named and there is a sandbox.
+    """
     options = list(arguments)
     environment = next(
         (word.partition("=")[2] for word in options if word.startswith("--env=")), ""
     )
-    if "--env" in options[:-1]:
-        environment = options[options.index("--env") + 1]
+    for option in ("-e", "--env"):
+        if option in options[:-1]:
+            environment = options[options.index(option) + 1]
     try:
         declared = tomllib.loads(Path("ci/delivery.toml").read_text(encoding="utf-8"))
-        return bool(declared["environments"][environment].get("sandbox"))
+        tables = declared["environments"]
+        if not environment and unnamed:
+            return any(table.get("sandbox") for table in tables.values())
+        return bool(tables[environment].get("sandbox"))
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False  # the task itself says what is wrong with the file, and where
 

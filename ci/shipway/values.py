@@ -72,6 +72,7 @@ class Commit:
         clean: Whether the work tree was exactly this commit.
         subject: The first line of its message.
         remote: The URL of ``origin`` without credentials, or an empty text.
+        changes: The paths in which the work tree differed, from its top; the first ten.
     """
 
     sha: str
@@ -79,6 +80,7 @@ class Commit:
     clean: bool
     subject: str = ""
     remote: str = ""
+    changes: tuple[str, ...] = ()
 
     @property
     def short(self) -> str:

@@ -98,7 +98,7 @@ def test_an_own_session_of_the_same_name_is_the_one_that_runs(make: Make) -> Non
 
 def test_the_locks_are_the_same_each_time_and_their_lack_is_told(make: Make) -> None:
     foreign = make({"Dockerfile": "FROM scratch\n"})
-    assert foreign.shipway("upgrade").code == 0
+    assert foreign.shipway("init", "--yes", "--offline", *NUMBERS).code == 0
     first = {name: foreign.text(name) for name in _LOCKS}
     assert all(text.startswith("# Written by `shipway upgrade`") for text in first.values())
     assert "ministack" not in first["ci/shipway.lock"]
@@ -107,7 +107,6 @@ def test_the_locks_are_the_same_each_time_and_their_lack_is_told(make: Make) -> 
     assert again.lines[:1] == ["no change: ci/shipway.lock"]
     assert {name: foreign.text(name) for name in _LOCKS} == first
 
-    assert foreign.shipway("init", "--yes", "--offline", *NUMBERS).code == 0
     (foreign.here.folder / "ci/shipway.lock").unlink()
     ran = foreign.nox("-s", "contract")
     assert ran.code == 1
@@ -118,7 +117,7 @@ def test_the_locks_are_the_same_each_time_and_their_lack_is_told(make: Make) -> 
 def test_a_wheel_in_the_repository_is_found_wherever_it_is_checked_out(
     make: Make, dist: Path, tmp_path: Path
 ) -> None:
-    foreign = make({"Dockerfile": "FROM scratch\n"})
+    foreign = make({"Dockerfile": "FROM scratch\n", "ci/delivery.toml": "schema = 1\n"})
     wheels = foreign.here.folder / "ci/wheels"
     shutil.copytree(dist, wheels)
     venv = tmp_path / "own"
@@ -254,15 +253,31 @@ def test_a_person_is_asked_what_cannot_be_seen(make: Make, typed: str, code: int
     assert 'ref = "refs/tags/v*"' in foreign.text("ci/release.toml")
 
 
-def test_without_uv_one_message_says_what_to_install(make: Make) -> None:
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ({**_ONE, "ci/shipway.lock": ""}, ("upgrade",)),
+        (_ONE, ("init", "--yes", "--offline", *NUMBERS)),
+    ],
+    ids=["upgrade", "init"],
+)
+def test_without_uv_one_message_says_what_to_install(
+    make: Make, files: dict[str, str], words: tuple[str, ...]
+) -> None:
+    foreign = make(files)
+    said = foreign.shipway(*words, env={"PATH": without_uv(foreign.paths["PATH"])})
+    assert said.code == 10, said.out
+    assert "uv is not installed" in said.out
+    assert "pip install uv" in said.out
+    assert foreign.state() == ""
+
+
+def test_upgrade_writes_nothing_where_shipway_was_not_adopted(make: Make) -> None:
     foreign = make(_ONE)
-    path = {"PATH": without_uv(foreign.paths["PATH"])}
-    for words in (("upgrade",), ("init", "--yes", "--offline", *NUMBERS)):
-        said = foreign.shipway(*words, env=path)
-        assert said.code == 10, said.out
-        assert "uv is not installed" in said.out
-        assert "pip install uv" in said.out
-        assert foreign.state() == ""
+    said = foreign.shipway("upgrade")
+    assert (said.code, foreign.state()) == (10, "")
+    assert "has not adopted shipway" in said.out
+    assert "shipway init" in said.out
 
 
 def test_what_was_written_before_a_failure_is_put_back(make: Make) -> None:

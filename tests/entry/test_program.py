@@ -34,6 +34,16 @@ def test_help_shows_our_options_and_every_task_that_invoke_lists(clone: Here) ->
     assert re.findall(task, page.out, re.MULTILINE) == re.findall(task, listed, re.MULTILINE)
 
 
+@pytest.mark.parametrize("words", [("build", "--help"), ("--help", "sandbox")])
+def test_the_help_of_a_task_is_ours(clone: Here, words: tuple[str, str]) -> None:
+    page = clone.types("shipway", *words)
+    task = words[0].removeprefix("--help") or words[1]
+    assert (page.code, page.err) == (0, "")
+    assert page.out.startswith(f"Usage: shipway {task} [--options]\n\n")
+    assert "--json" in page.out
+    assert re.findall(r"Docstring|core-opts|other tasks", page.out) == []
+
+
 @pytest.mark.parametrize("words", [("nope",), ("deploy", "--nope"), ("--dry", "deploy")])
 def test_a_word_that_is_none_is_a_usage_error(clone: Here, words: tuple[str, ...]) -> None:
     refused = clone.types("shipway", *words)
@@ -71,6 +81,12 @@ def test_a_reader_that_has_seen_enough_is_no_traceback(clone: Here) -> None:
         ("sh", "-c", command), capture_output=True, text=True, timeout=60, check=True, env=clone.env
     )
     assert "Traceback" not in seen.stderr
+
+
+def test_the_sandbox_is_ended_whatever_ci_says_by_now(clone: Here) -> None:
+    (clone.folder / "ci" / "delivery.toml").write_text("schema = ")
+    ended = clone.types("shipway", "sandbox", "--down")
+    assert (ended.code, ended.out) == (0, "no sandbox is running\n"), ended.err
 
 
 @pytest.mark.parametrize("task", [("rehearse",), ("sandbox",), ("sandbox", "--down")])

@@ -46,7 +46,7 @@ _OTHERS = {
 
 
 def typed(block: str) -> list[str]:
-    """What a person types in a block; after a prompt, the other lines are what is answered."""
+    """What a person types in a block; where a prompt stands, the other lines are answers."""
     lines = [line for line in block.splitlines() if line.strip() and not line.startswith("#")]
     prompted = [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
     return prompted or lines

@@ -94,6 +94,33 @@ def test_the_sandbox_is_installed_where_it_is_named(
     assert session.ran == [("shipway", "verify", *arguments)]
 
 
+@pytest.mark.parametrize(
+    ("task", "words", "actions", "needed"),
+    [
+        ("build", [], False, True),
+        ("build", ["--json"], False, True),
+        ("build", [], True, False),
+        ("build", ["-e", "local"], True, True),
+        ("build", ["-e", "staging"], False, False),
+        ("publish", [], False, False),
+    ],
+)
+def test_a_build_without_an_environment_may_be_one_for_the_sandbox(
+    session: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    task: str,
+    words: list[str],
+    *,
+    actions: bool,
+    needed: bool,
+) -> None:
+    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+    if actions:
+        monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    sessions.run_task(session, task, words)
+    assert ("sandbox" in " ".join(session.installed[0])) is needed
+
+
 def test_an_unreadable_file_is_for_the_task_to_tell(session: Any) -> None:
     Path("ci/delivery.toml").write_text("environments = [", encoding="utf-8")
     sessions.run_task(session, "build", ["--env", "local"])

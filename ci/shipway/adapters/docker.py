@@ -133,7 +133,7 @@ class Buildx:
         tell(f"the cache {request.cache} failed the build; building once more without it")
         return self._export(replace(request, cache=""), builder, tell)
 
-    def resolve(self, reference: str, builder: str) -> str:
+    def resolve(self, reference: str, builder: str, logins: Mapping[str, str]) -> str:
         """What an image stands for now; see :class:`shipway.image.build.Builder`.
 
         A builder asks the registry first. The engine's own takes what the engine holds where the
@@ -145,17 +145,20 @@ class Buildx:
         if at:
             return digest
         try:
-            return self._in_registry(reference) or (
+            return self._in_registry(reference, logins) or (
                 self._in_engine(reference) if builder == DEFAULT else ""
             )
         except (DockerException, ClientNotFoundError, ValueError, LookupError):
             return ""
 
-    def _in_registry(self, reference: str) -> str:
+    def _in_registry(self, reference: str, logins: Mapping[str, str]) -> str:
         """A reference's digest in its registry; empty where it has no answer."""
         builder = ("--builder", self._context().name)  # BUILDX_BUILDER may name one that is gone
-        command = [*self._docker.docker_cmd, "buildx", *builder, "imagetools"]
-        with contextlib.suppress(DockerException, UsageError, ValueError, LookupError, TypeError):
+        with (
+            contextlib.suppress(DockerException, UsageError, ValueError, LookupError, TypeError),
+            self._signed_in(logins) as docker,
+        ):
+            command = [*docker.docker_cmd, "buildx", *builder, "imagetools"]
             answer = run([*command, "inspect", reference, "--format", "{{json .Manifest}}"])
             return Digest(json.loads(str(answer))["digest"]).value
         return ""
@@ -189,7 +192,7 @@ class Buildx:
         return self._made(f"{_CONTAINER} {context.host}", _CONTAINER, None)
 
     def _made(self, seed: str, driver: str, endpoint: str | None) -> str:
-        name = f"{_OWN_BUILDER}-{hashlib.sha256(seed.encode()).hexdigest()[:12]}"
+        name = own_builder(seed)
         if self._has(name):
             return name
         try:
@@ -217,13 +220,16 @@ class Buildx:
 
     @contextlib.contextmanager
     def _signed_in(self, logins: Mapping[str, str]) -> Iterator[DockerClient]:
-        """A client that may use the registry of the cache; the user's own settings stay.
+        """A client that may use the registries of cache and bases; the user's own settings stay.
 
         buildx reads passwords from a configuration folder and nowhere else, so there is one for as
         long as the build takes (0700, config.json 0600). Where the user's passwords are in a
         credential store, that store answers for every registry: then it is left to them.
         """
-        own = Path(self._config or os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+        # A user without an entry and without HOME has none: then "~" stays, and is no folder.
+        own = Path(
+            self._config or os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")  # noqa: PTH111  # Path.home raises there
+        )
         settings = _settings(own / "config.json")
         if not logins or settings.get("credsStore"):
             yield self._docker
@@ -297,6 +303,11 @@ class Buildx:
             stack.close()
             shutil.rmtree(scratch, ignore_errors=True)
         return digest
+
+
+def own_builder(seed: str) -> str:
+    """The name of a builder of ours: one for each kind of builder on each engine."""
+    return f"{_OWN_BUILDER}-{hashlib.sha256(seed.encode()).hexdigest()[:12]}"
 
 
 def _settings(file: Path) -> dict[str, Any]:

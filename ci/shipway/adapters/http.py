@@ -1,13 +1,19 @@
-"""The only place that asks a service's address: one GET, no redirects, no proxy surprises."""
+"""The only place that asks a service's address: one GET, no redirects.
+
+It goes through the proxy that the environment names, as every connection of ours does: NO_PROXY
+names the addresses that are reached without, and this machine's own always are.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import ssl
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from shipway import __version__
+from shipway.util.proxies import Proxy, bundle_of, proxy_for
 from shipway.values import HttpAnswer
 
 # No more than this of a page is read: only the status is asked for.
@@ -24,18 +30,21 @@ class HttpProber:
         """One GET; the status, or the reason there was none."""
         try:
             parts = urlsplit(url)
-            host, port = parts.hostname or "", parts.port
+            _ = parts.port
+            proxy = proxy_for(url)
         except ValueError as error:
             return HttpAnswer(status=None, trouble=f"not an address: {error}")
-        connection: http.client.HTTPConnection
-        if parts.scheme == "https":
-            context = ssl.create_default_context()
-            connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=context)
-        else:
-            connection = http.client.HTTPConnection(host, port, timeout=seconds)
         path = f"{parts.path or '/'}{'?' + parts.query if parts.query else ''}"
+        headers = {"User-Agent": f"shipway/{__version__}"}
         try:
-            connection.request("GET", path, headers={"User-Agent": f"shipway/{__version__}"})
+            connection = _connection(parts, proxy, seconds)
+        except OSError as error:
+            return HttpAnswer(status=None, trouble=f"no certificate authorities: {error}")
+        if proxy is not None and parts.scheme != "https":
+            path = f"http://{parts.netloc.rpartition('@')[2]}{path}"  # RFC 9112, absolute-form
+            headers |= {"Host": parts.netloc.rpartition("@")[2], **dict(proxy.headers)}
+        try:
+            connection.request("GET", path, headers=headers)
             response = connection.getresponse()
             # What there is of the page is taken, so that the service does not see a reset; the
             # status stands whatever the body does, also where it never ends.
@@ -46,3 +55,25 @@ class HttpProber:
         finally:
             connection.close()
         return HttpAnswer(status=response.status)
+
+
+def _connection(
+    parts: SplitResult, proxy: Proxy | None, seconds: float
+) -> http.client.HTTPConnection:
+    """A connection to an address, or to the proxy that leads there; nothing is sent yet.
+
+    Raises:
+        OSError: The certificate authorities that the environment names cannot be read.
+    """
+    host, port = parts.hostname or "", parts.port
+    at = urlsplit(proxy.url) if proxy is not None else parts
+    to, to_port = at.hostname or "", at.port
+    if parts.scheme != "https":
+        return http.client.HTTPConnection(to, to_port, timeout=seconds)
+    context = ssl.create_default_context()
+    if bundle := bundle_of(os.environ):
+        context.load_verify_locations(cafile=bundle)
+    connection = http.client.HTTPSConnection(to, to_port, timeout=seconds, context=context)
+    if proxy is not None:
+        connection.set_tunnel(host, port, headers=dict(proxy.headers))
+    return connection

@@ -25,6 +25,23 @@ from shipway.adoption.source import (
 from shipway.errors import ConfigurationError
 
 LOCKS = (LOCK, SANDBOX_LOCK)
+_DELIVERY = "ci/delivery.toml"
+
+
+def check_adopted(root: Path) -> None:
+    """See that a repository is one that releases with shipway, before locks are written there.
+
+    Raises:
+        ConfigurationError: It has neither a lock file of ours nor a ``ci/delivery.toml``.
+    """
+    if any((root / name).is_file() for name in (*LOCKS, _DELIVERY)):
+        return
+    raise ConfigurationError(
+        f"this repository has not adopted shipway: it has no {_DELIVERY}; nothing was written",
+        where=str(root.resolve()),
+        remedy="shipway init writes all that a delivery needs, the lock files too; or go to the "
+        "repository that is meant",
+    )
 
 
 def installed_from(to: str = "") -> InstalledFrom:

@@ -18,6 +18,7 @@ from shipway.aws.sign_in import AssumedRole
 from shipway.aws.stacks import Stacks
 from shipway.aws.tasks import AwsTasks
 from shipway.config.environment import Environment, EnvironmentRef, Origin, Profile
+from shipway.util.partitions import registry_home
 from shipway.values import Identity
 
 
@@ -41,7 +42,7 @@ class AwsAccount:
         self.published = Published(self._session)
         self.objects = S3Objects(self._session)
         self.stacks = Stacks(self._session)
-        self._repositories: dict[tuple[str, str], EcrRepository] = {}
+        self._repositories: dict[tuple[str, str, str], EcrRepository] = {}
 
     def identity(self) -> Identity:
         """Who AWS says we are."""
@@ -61,12 +62,12 @@ class AwsAccount:
 
     def repository(self, environment: Environment) -> EcrRepository:
         """The repository that holds the environment's images; one adapter each."""
-        # A registry's host begins with its account: a repository may live in a shared one.
-        owner = environment.registry.partition(".")[0]
-        registry_id = owner if owner.isdigit() else environment.account
-        key = (environment.repository, registry_id)
+        # A registry's host says its account and region: a repository may live in a shared one.
+        home = registry_home(environment.registry) or (environment.account, environment.region)
+        key = (environment.repository, *home)
         if key not in self._repositories:
-            self._repositories[key] = EcrRepository(self._session, *key)
+            there = self._session.elsewhere(home[1])
+            self._repositories[key] = EcrRepository(there, environment.repository, home[0])
         return self._repositories[key]
 
     def repository_at(self, destination: EnvironmentRef, name: str) -> EcrRepository:

@@ -28,6 +28,7 @@ from shipway.image.layout import Manifest, Part
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.referrers import AttachedDocument, Referrer
 from shipway.image.scan import NOT_AVAILABLE, Scan
+from shipway.util.partitions import registry_home
 from shipway.values import Digest
 
 _ACCEPTED_TYPES = sorted(layout.INDEX_TYPES | layout.MANIFEST_TYPES)
@@ -268,15 +269,21 @@ class EcrRepository:
             )
         return tuple(attached)
 
-    def login(self) -> str:
-        """``AWS:PASSWORD`` for this account's registries, twelve hours valid; a secret."""
+    def login(self, host: str = "") -> str:
+        """``AWS:PASSWORD`` for every registry that we may use, twelve hours valid; a secret.
+
+        Args:
+            host: Of a registry in another region, which gives tokens of its own; empty for ours.
+        """
+        _, region = registry_home(host) or ("", self._session.region)
         with self._translated("ecr:GetAuthorizationToken"):
-            response = self._session.client("ecr").get_authorization_token()
+            client = self._session.elsewhere(region).client("ecr")
+            response = client.get_authorization_token()
             token = response["authorizationData"][0]["authorizationToken"]
             return base64.b64decode(token).decode()
 
     def _open(self) -> DistributionClient:
-        return DistributionClient(self.uri, self.login())
+        return DistributionClient(self.uri, self.login(), self._session.authorities())
 
     def scan(self, digest: Digest) -> Scan:
         """What is known of a manifest's scan; see :class:`shipway.image.scan.Scans`."""

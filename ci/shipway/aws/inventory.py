@@ -12,10 +12,11 @@ from shipway.aws.session import Session, translated
 from shipway.config.inventory import LiveService
 from shipway.errors import ConfigurationError, CredentialsError
 from shipway.redact import looks_secret, redact
+from shipway.util.partitions import registry_home
 from shipway.values import Identity
 
 # A repository's name in an image reference (ECR User Guide, "Amazon ECR private registry").
-_ECR: Final = re.compile(r"[0-9]{12}\.dkr\.ecr[.a-z0-9-]*\.amazonaws\.com[a-z.]*/(?P<name>[^:@]+)")
+_REPOSITORY: Final = re.compile(r"[^/]+/(?P<name>[^:@]+)")
 _CLUSTERS: Final = 20
 _PAGES: Final = 50  # of ten parameters or a hundred stacks each
 
@@ -89,7 +90,7 @@ class AwsInventory:
         balanced: Answer = next(iter(document.get("loadBalancers", ())), {})
         container = _container(containers, balanced.get("containerName", ""))
         ports = [port["containerPort"] for port in container.get("portMappings", ())]
-        ecr = _ECR.match(container.get("image", ""))
+        repository = _repository(container.get("image", ""))
         pairs = [(item["name"], item.get("value", "")) for item in container.get("environment", ())]
         health, url = self._balancer(balanced.get("targetGroupArn", ""))
         breaker = (document.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker")
@@ -98,7 +99,7 @@ class AwsInventory:
             service=document["serviceName"],
             container=container["name"],
             port=int(balanced.get("containerPort") or next(iter(ports), 0)),
-            repository=ecr["name"] if ecr else "",
+            repository=repository,
             health_path=health,
             url=url,
             circuit_breaker=bool((breaker or {}).get("enable")),
@@ -214,5 +215,10 @@ def _plain(value: str) -> str:
     """A published value as a live service would name it: an ARN's or a repository URI's name."""
     if value.startswith("arn:") and ":ecs:" in value:
         return _last(value)
-    ecr = _ECR.fullmatch(value)
-    return ecr["name"] if ecr else value.rstrip("/")
+    return _repository(value) or value.rstrip("/")
+
+
+def _repository(image: str) -> str:
+    """The repository's name of an image or a URI in ECR; empty for any other registry's."""
+    match = _REPOSITORY.match(image) if registry_home(image) else None
+    return match["name"] if match else ""

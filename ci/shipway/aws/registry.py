@@ -12,7 +12,6 @@ import base64
 import hashlib
 import io
 import json
-import re
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,8 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 import urllib3
 
+from shipway.aws import connections
+from shipway.aws.connections import LONGEST_PAUSE, PARALLEL, PAUSE
 from shipway.errors import AccessDeniedError, PublishError, allowing
 from shipway.image.layout import (
     INDEX_TYPES,
@@ -32,12 +33,12 @@ from shipway.image.layout import (
     parts_of,
 )
 from shipway.image.publish import Pushed
+from shipway.util.partitions import partition_of, registry_home
+from shipway.util.proxies import is_this_machine
 from shipway.util.waiting import results
 from shipway.values import Digest
 
-_PARALLEL: Final = 4
 _UPLOAD_TRIES: Final = 8
-_LOOPBACK: Final = re.compile(r"127(?:\.[0-9]{1,3}){3}")
 _OK: Final = 200
 _CREATED: Final = 201
 _ACCEPTED: Final = 202
@@ -46,19 +47,6 @@ _NOT_FOUND: Final = 404
 _FORBIDDEN: Final = 403
 _TOO_MANY: Final = 429
 _SERVER_ERROR: Final = 500
-_PAUSE: Final = 0.3
-_LONGEST_PAUSE: Final = 15.0
-# Some forty seconds of bad weather; where nobody listens it is known within a few.
-_RETRY: Final = urllib3.Retry(
-    total=8,
-    connect=4,
-    backoff_factor=_PAUSE,
-    backoff_max=_LONGEST_PAUSE,
-    status_forcelist=(429, 500, 502, 503, 504),
-    allowed_methods=("HEAD", "GET", "PUT"),
-    raise_on_status=False,
-)
-
 
 _KINDS: Final = ("blobs/uploads", "blobs", "manifests")
 # What the registry asks IAM about (Amazon ECR User Guide, "IAM permissions for pushing an image").
@@ -89,22 +77,22 @@ class DistributionClient:
     Args:
         uri: ``HOST/NAME`` without scheme and tag.
         token: The decoded authorization token, ``AWS:…``.
+        authorities: A file of certificate authorities to believe; empty for the machine's.
+
+    Connections go through the proxies of the environment, as the SDK's do.
     """
 
-    def __init__(self, uri: str, token: str) -> None:
+    def __init__(self, uri: str, token: str, authorities: str = "") -> None:
         host, _, self.name = uri.partition("/")
         # Like docker, plain HTTP is spoken with this machine alone.
-        name = urlsplit(f"//{host}").hostname or ""
-        local = name in {"localhost", "::1"} or _LOOPBACK.fullmatch(name) is not None
+        local = is_this_machine(urlsplit(f"//{host}").hostname or "")
         self.base = f"{'http' if local else 'https'}://{host}"
         self.uri = uri
         self._headers = {
             "Authorization": f"Basic {base64.b64encode(token.encode()).decode()}",
             "User-Agent": "shipway",
         }
-        self._pool = urllib3.PoolManager(
-            maxsize=_PARALLEL, timeout=urllib3.Timeout(connect=5, read=60), retries=_RETRY
-        )
+        self._connections = connections.Connections(authorities)
 
     def push(self, layout: Layout, tag: str) -> Pushed:
         """Send what the registry lacks: blobs first, then manifests, the tagged one last.
@@ -213,7 +201,7 @@ class DistributionClient:
     def _send_all(self, parts: Sequence[Part], opener: Opener, mount: str = "") -> list[int]:
         """Send what is lacking, some at once; the first failure or a signal stops the others."""
         halt = threading.Event()
-        pool = ThreadPoolExecutor(_PARALLEL, "push")
+        pool = ThreadPoolExecutor(PARALLEL, "push")
         try:
             jobs = [pool.submit(self._send, halt, opener, mount, part) for part in parts]
             sizes = results(jobs)
@@ -233,7 +221,7 @@ class DistributionClient:
             try:
                 return self._upload(halt, opener, mount, part)
             except (urllib3.exceptions.HTTPError, _TransientError):
-                pause = min(_LONGEST_PAUSE, _PAUSE * 2.0 ** (_UPLOAD_TRIES - 1 - tries_left))
+                pause = min(LONGEST_PAUSE, PAUSE * 2.0 ** (_UPLOAD_TRIES - 1 - tries_left))
                 if not tries_left or halt.wait(pause):
                     raise
         return part.size
@@ -270,11 +258,8 @@ class DistributionClient:
         try:
             yield
         except urllib3.exceptions.HTTPError as error:
-            raise PublishError(
-                f"the registry cannot be reached: {_reason(error)}",
-                where=self.uri,
-                remedy="check the network, then publish again: layers that arrived are kept",
-            ) from None  # urllib3's own text holds addresses, which may be signed
+            # urllib3's own text holds addresses, which may be signed
+            raise connections.unreachable(error, self.uri) from None
 
     def _put(self, manifest: Manifest, reference: str) -> Digest:
         response = self._request(
@@ -300,7 +285,7 @@ class DistributionClient:
         same_host = urlsplit(url).netloc == urlsplit(self.base).netloc
         # An upload that the registry sends elsewhere (a signed S3 address) gets no password.
         own_headers = self._headers if same_host else {"User-Agent": "shipway"}
-        response = self._pool.request(
+        response = self._connections.to(url).request(
             method,
             url,
             body=body,  # type: ignore[arg-type]  # anything that can be read
@@ -316,15 +301,13 @@ class DistributionClient:
         kind = next(part for part in _KINDS if f"/{part}/" in location)
         action = _DENIED_ACTIONS.get((method, kind), "ecr:BatchGetImage")
         host, _, name = self.uri.partition("/")
-        account, dot, region_and_domain = host.partition(".dkr.ecr.")
-        owner = f"{region_and_domain.partition('.')[0]}:{account}" if dot else "*:*"
+        account, region = registry_home(host) or ("*", "*")
+        repository = f"arn:{partition_of(region).id}:ecr:{region}:{account}:repository/{name}"
         return AccessDeniedError(
             f"{action} is not allowed: the registry said 403 {message}".rstrip(),
             where=self.uri,
             remedy="nothing was rolled out; add the statement to the role's policy",
-            details=()
-            if "on resource:" in message
-            else (allowing(action, f"arn:aws:ecr:{owner}:repository/{name}"),),
+            details=() if "on resource:" in message else (allowing(action, repository),),
         )
 
     def _refused(self, response: urllib3.BaseHTTPResponse, what: str) -> PublishError:
@@ -359,12 +342,6 @@ class _Haltable:
         if self._halt.is_set():
             raise urllib3.exceptions.HTTPError("the push was ended")
         return self._file.read(size)
-
-
-def _reason(error: urllib3.exceptions.HTTPError) -> str:
-    """What went wrong, without the address: it may be signed, and where is said beside it."""
-    cause = getattr(error, "reason", None) or error
-    return ": ".join(str(part).rstrip(".") for part in cause.args) or type(cause).__name__
 
 
 def _error_text(body: bytes) -> str:

@@ -26,6 +26,7 @@ from botocore.exceptions import (
     PartialCredentialsError,
     ProfileNotFound,
     RefreshWithMFAUnsupportedError,
+    SSLError,
     SSOError,
     TokenRetrievalError,
     UnknownCredentialError,
@@ -46,6 +47,7 @@ from shipway.errors import (
     UsageError,
     denied_action,
 )
+from shipway.util.proxies import bundle_of
 from shipway.values import Identity
 
 if TYPE_CHECKING:
@@ -229,6 +231,13 @@ class Session:
                 remedy=sign_in.unknown_profile(profile.name),
             ) from error
 
+    def authorities(self) -> str:
+        """The file of certificate authorities that the SDK believes; empty for its own choice."""
+        with translated("ca_bundle"):
+            self.client("sts")
+            own = self._session._session.get_config_variable("ca_bundle") if self._session else None  # noqa: SLF001  # boto3 hands botocore's session out nowhere else
+        return str(own or bundle_of(os.environ))
+
     def access_key_id(self) -> str:
         """The key id in use (never the secret), so that a long-lived ``AKIA…`` can be refused."""
         with translated("credentials"):
@@ -308,10 +317,14 @@ def translated(
             str(error), where="AWS_PROFILE", remedy="name a profile of ~/.aws/config"
         ) from error
     except (HTTPClientError, BotoConnectionError) as error:
+        untrusted = isinstance(error, SSLError)
         raise AwsError(
             f"{operation}: AWS cannot be reached: {error}",
             where=resource,
-            remedy="check the network, the region's name and AWS_ENDPOINT_URL",
+            remedy="a proxy of your network may stand between: name its certificate authorities in "
+            "AWS_CA_BUNDLE"
+            if untrusted
+            else "check the network, the region's name and AWS_ENDPOINT_URL",
         ) from error
     except BotoCoreError as error:
         raise AwsError(

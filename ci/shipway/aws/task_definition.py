@@ -33,6 +33,8 @@ def read(answer: Answer) -> TaskDefinition:
         task_role=document.get("taskRoleArn", ""),
         registered_by=document.get("registeredBy", ""),
         active=document.get("status", "ACTIVE") == "ACTIVE",
+        region=":".join(document.get("taskDefinitionArn", "").split(":")[3:4]),
+        processor=(document.get("runtimePlatform") or {}).get("cpuArchitecture", ""),
         document=document,
     )
 
@@ -40,18 +42,21 @@ def read(answer: Answer) -> TaskDefinition:
 def registration(definition: TaskDefinition) -> dict[str, object]:
     """The RegisterTaskDefinition request; what the value was read from is left as it is."""
     document = definition.document
-    request = {
-        name: value
-        for name, value in document.items()
-        # RegisterTaskDefinition: "tags" takes at least one, or must be left out.
-        if name not in READ_ONLY and not (name == "tags" and not value)
-    }
+    request = {name: value for name, value in document.items() if name not in READ_ONLY}
+    # At least one, or none at all; and those that AWS keeps for itself, such as CloudFormation's,
+    # nobody else may write (ECS API Reference, RegisterTaskDefinition and Tag).
+    tags = [tag for tag in _objects(request.pop("tags", ())) if not _is_reserved(tag)]
+    request |= {"tags": tags} if tags else {}
     described = _objects(document.get("containerDefinitions"))
     request["containerDefinitions"] = [
         entry if entry.get("image", "") == container.image else {**entry, "image": container.image}
         for entry, container in zip(described, definition.containers, strict=True)
     ]
     return request
+
+
+def _is_reserved(tag: Answer) -> bool:
+    return str(tag.get("key", "")).lower().startswith("aws:")
 
 
 def _container(document: Answer) -> ContainerDefinition:
@@ -76,6 +81,7 @@ def _container(document: Answer) -> ContainerDefinition:
             for pair in _objects(document.get("secrets"))
         ),
         logs=_logs(document.get("logConfiguration") or {}),
+        log_driver=(document.get("logConfiguration") or {}).get("logDriver", ""),
     )
 
 

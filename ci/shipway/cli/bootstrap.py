@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipway.cli.contract import read
+from shipway.cli.contract import bases_of, read
 from shipway.cli.run_command import run_command
 from shipway.config import origin as origins
 from shipway.config import resolve
@@ -26,6 +26,7 @@ from shipway.policy.compile import bootstrap_template, roles, trust, workflow
 from shipway.policy.compile.resources import resources_of
 from shipway.policy.compile.trust import camel
 from shipway.policy.contract import Contract
+from shipway.util.partitions import partition_of
 from shipway.wiring import account
 
 if TYPE_CHECKING:
@@ -41,7 +42,10 @@ def run(env: str, *, apply: bool, yes: bool, json: bool) -> int:
     def work(console: Console) -> int:
         contract, delivery = read(Path(os.path.relpath(checkout.root(Path.cwd()))))
         session = workflow.budget(contract, delivery).session
-        template = bootstrap_template.render(contract, delivery.environment(env), session=session)
+        bases = bases_of(delivery)
+        template = bootstrap_template.render(
+            contract, delivery.environment(env), session=session, bases=bases
+        )
         if apply:
             _apply(contract, delivery, env, template, console, yes=yes)
         else:
@@ -82,7 +86,7 @@ def _apply(
     values = {**values, **bootstrap_template.options(resources_of(declared), environment, origin)}
     for name, value in values.items():
         console.say(f"{name} = {value}")
-    made = bootstrap_template.roles_of(contract, resources_of(declared))
+    made = bootstrap_template.roles_of(contract, resources_of(declared, bases_of(delivery)))
     environment_policy = contract.environment_policy(declared.name)
     for role in made:
         roles.check(role, environment_policy, values)
@@ -140,7 +144,8 @@ def _values(
             values[f"JobFamily{camel(job.key)}"] = own.family
             values[f"JobLogGroup{camel(job.key)}"] = logs.group if logs else _NO_GROUP
             roles |= dict.fromkeys(own.roles)
-    nobody = f"arn:aws:iam::{environment.account}:role/{_NO_GROUP}"
+    partition = partition_of(environment.region).id
+    nobody = f"arn:{partition}:iam::{environment.account}:role/{_NO_GROUP}"
     return {**values, "TaskRoles": ",".join(roles) or nobody}
 
 

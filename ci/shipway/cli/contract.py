@@ -17,6 +17,7 @@ from shipway.config.load import DeliveryFile
 from shipway.console import Console
 from shipway.errors import ConfigurationError, DriftError
 from shipway.git import checkout
+from shipway.image.dockerfile import missing_bases
 from shipway.policy import load as contract_file
 from shipway.policy.compile import bootstrap_template, drift, roles, trust, workflow
 from shipway.policy.compile.drift import Difference
@@ -26,6 +27,7 @@ from shipway.policy.contract import Contract
 from shipway.policy.requirements import Runner
 
 _CONTRACT = "ci/release.toml"
+_DELIVERY = "ci/delivery.toml"
 _DOCUMENTS = "ci/iam"
 
 
@@ -60,7 +62,7 @@ def run(*, write: bool, json: bool) -> int:
                 console.say(f"written: {name}")
         differing = differences(root, compiled)
         if differing:
-            raise drift_error(differing)
+            raise drift_error(differing, checkout.changed(root, (_CONTRACT, _DELIVERY)))
         console.say(no_difference(compiled))
         return 0
 
@@ -74,7 +76,7 @@ def read(root: Path) -> tuple[Contract, DeliveryFile]:
         ConfigurationError: One of them is wrong, with the line.
     """
     contract = contract_file.load(root / _CONTRACT)
-    delivery = delivery_file.load(root / "ci" / "delivery.toml")
+    delivery = delivery_file.load(root / _DELIVERY)
     contract_file.check_environments(contract, delivery.names)
     return contract, delivery
 
@@ -86,6 +88,7 @@ def render(contract: Contract, delivery: DeliveryFile) -> CompiledContract:
         ConfigurationError: The contract holds something that no workflow can say.
     """
     time = workflow.budget(contract, delivery)
+    bases = bases_of(delivery)
     # People need no workflow: a contract that is about them alone has roles to render, or nothing.
     regions = workflow.regions(contract, time) if contract.source or contract.triggers else ()
     return CompiledContract(
@@ -93,12 +96,25 @@ def render(contract: Contract, delivery: DeliveryFile) -> CompiledContract:
         regions=regions,
         documents={
             bootstrap_template.file_of(name): bootstrap_template.render(
-                contract, delivery.environment(name), session=time.session
+                contract, delivery.environment(name), session=time.session, bases=bases
             )
             for name in roles.environments(contract)
         },
         runner=contract.source.runner if contract.source else "any",
     )
+
+
+def bases_of(delivery: DeliveryFile) -> tuple[str, ...]:
+    """What the Dockerfile starts from, as far as it can be read: a role may have to read it."""
+    image = delivery.document.table.get("image", {})
+    root = Path(delivery.document.path).parent.parent
+    dockerfile = root / str(image.get("context", ".")) / str(image.get("dockerfile", "Dockerfile"))
+    try:
+        text = dockerfile.read_text("utf-8", "replace")
+    except OSError:
+        return ()
+    arguments = {name: str(value) for name, value in image.get("build_args", {}).items()}
+    return missing_bases(text, arguments)
 
 
 def differences(root: Path, compiled: CompiledContract) -> tuple[Difference, ...]:
@@ -121,13 +137,21 @@ def differences(root: Path, compiled: CompiledContract) -> tuple[Difference, ...
     return tuple(differing)
 
 
-def drift_error(differences: tuple[Difference, ...]) -> DriftError:
-    """One error with every line of every difference, and the remedy: render anew."""
+def drift_error(differences: tuple[Difference, ...], changed: tuple[str, ...] = ()) -> DriftError:
+    """One error with every line of every difference, and the remedy: render anew.
+
+    Args:
+        differences: At least one.
+        changed: Which of the two files that are rendered was edited since the last commit.
+    """
     count = "1 place differs" if len(differences) == 1 else f"{len(differences)} places differ"
+    were = "were" if len(changed) > 1 else "was"
+    edited = f"{' and '.join(changed)} {were} edited: " if changed else ""
     return DriftError(
-        f"{count} from the release contract",
+        f"{count} from what {_CONTRACT} and {_DELIVERY} say",
         details=tuple(line for difference in differences for line in difference.lines),
-        remedy=f"change {_CONTRACT}, then render: nox -s contract -- --write",
+        remedy=f"{edited}render them: nox -s contract -- --write; what was edited in a rendered "
+        f"place belongs into {_CONTRACT} or {_DELIVERY}",
     )
 
 

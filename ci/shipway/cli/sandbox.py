@@ -16,11 +16,12 @@ def run(*, down: bool, json: bool) -> int:
     """Start the background sandbox, or end it; gives the exit code."""
 
     def work(console: Console) -> int:
-        embedded = entry.embedded(checkout.root(Path.cwd()), cache_folder(os.environ))
+        root, cache = checkout.root(Path.cwd()), cache_folder(os.environ)
         if down:
-            ended = embedded.end()
+            ended = entry.end(root, cache)
             console.say("the sandbox has ended" if ended else "no sandbox is running")
             return 0
+        embedded = entry.embedded(root, cache)
         world = embedded.background(console.say)
         console.say(f"the sandbox runs at {world.endpoint} (process {world.pid})")
         for name in embedded.blueprint.sandboxes:

@@ -20,6 +20,7 @@ def run(*, to: str, json: bool) -> int:
 
     def work(console: Console) -> int:
         root = Path(os.path.relpath(checkout.root(Path.cwd())))
+        locks.check_adopted(root)
         texts = dict(locks.all_resolved(root, resolver(), to=to))
         note = locks.note_of(list(texts.values()), partial(checkout.ignored_by, root))
         if to in {"", __version__}:  # another version has schemas of its own

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -15,7 +14,6 @@ OnFailure = Literal["rollback", "leave"]
 OnPause = Literal["wait", "leave"]
 Sbom = Literal["off", "if-available", "required"]
 Severity = Literal["critical", "high", "medium", "low", "informational", "undefined"]
-_ECR: Final = re.compile(r"([0-9]{12})\.dkr\.ecr\.([a-z0-9-]+)\.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +50,7 @@ class Service:
         key: Its name in delivery.toml, the subject of every line a person reads about it.
         service: The ECS service's name.
         container: The container of its task definition that takes our image.
+        same_image: Further containers of it that do.
         url: The address that is asked, path included; empty where nothing is asked.
         expected_status: The HTTP status that counts as an answer.
         consecutive: How many such answers in a row prove the release.
@@ -72,6 +71,7 @@ class Service:
     key: str
     service: str
     container: str
+    same_image: tuple[str, ...] = ()
     url: str = ""
     expected_status: int = 200
     consecutive: int = 5
@@ -85,6 +85,11 @@ class Service:
     on_pause: OnPause = "wait"
     hold: float = 60.0
     alarms: tuple[str, ...] = ()
+
+    @property
+    def containers(self) -> tuple[str, ...]:
+        """Every container that takes our image, the one that is verified first."""
+        return tuple(dict.fromkeys((self.container, *self.same_image)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -284,9 +289,3 @@ def lock_parameter(name: str, environment: str) -> str:
     on the safe side.
     """
     return f"/shipway/{name}/{environment}/lock"
-
-
-def home_of(uri: str) -> tuple[str, str] | None:
-    """Account and region of a registry of ECR's; ``None`` where no host says them."""
-    match = _ECR.match(uri)
-    return (match[1], match[2]) if match else None

@@ -190,6 +190,15 @@ class ServiceTable(Table):
         description="The container of its task definition that takes the image; "
         "the others stay as they are."
     )
+    same_image: list[
+        Annotated[
+            str, Rule(expected="the name of a container in the task definition", shape=ECS_NAME)
+        ]
+    ] = Field(
+        default=[],
+        description="Further containers of its task definition that take the image, such as one "
+        "that migrates the database first.",
+    )
     url: Annotated[
         str,
         Rule(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from shipway.config.environment import Environment, Origin, home_of
+from shipway.config.environment import Environment, Origin
 from shipway.config.load import DeliveryFile
 from shipway.config.models import HOST, REPOSITORY
 from shipway.config.references import Found, Missing, Reference, References
 from shipway.config.resolve import find
 from shipway.errors import ConfigurationError, UnresolvedReferenceError
+from shipway.util.partitions import registry_home, registry_host
 
 
 def origin(
@@ -45,14 +46,12 @@ def origin(
             where="ci/delivery.toml",
             remedy=f"correct `repository` of {source.name}, or say promote_repository",
         )
-    account, region = home_of(repository) or (destination.account, destination.region)
-    suffix = ".cn" if destination.region.startswith("cn-") else ""
-    registry = f"{destination.account}.dkr.ecr.{destination.region}.amazonaws.com{suffix}"
+    account, region = registry_home(repository) or (destination.account, destination.region)
     return Origin(
         environment=source.name,
         account=account,
         region=region,
-        registry=match[1] or registry,
+        registry=match[1] or registry_host(destination.account, destination.region),
         repository=match[2],
     )
 

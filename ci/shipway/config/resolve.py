@@ -43,6 +43,7 @@ from shipway.config.problems import (
 from shipway.config.references import Found, Missing, Reference, References, Resolution
 from shipway.config.rules import Resolved, problems_of
 from shipway.errors import UnresolvedReferenceError
+from shipway.util.partitions import registry_host
 
 _MOST_NAMED = 5
 _WRITTEN = "image_parameter"
@@ -330,13 +331,11 @@ def _misplaced(path: KeyPath, environment: EnvironmentTable) -> Iterator[Problem
 
 def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) -> Environment:
     host = re.match(f"({HOST})/", declared.repository)
-    suffix = ".cn" if declared.region.startswith("cn-") else ""
-    registry = f"{declared.account}.dkr.ecr.{declared.region}.amazonaws.com{suffix}"
     return Environment(
         name=name,
         account=declared.account,
         region=declared.region,
-        registry=host[1] if host else registry,
+        registry=host[1] if host else registry_host(declared.account, declared.region),
         repository=declared.repository[host.end() :] if host else declared.repository,
         cluster=_last(declared.cluster),
         role=_last(declared.role),
@@ -411,6 +410,7 @@ def _service(key: str, table: ServiceTable, declared: EnvironmentTable) -> Servi
         key=key,
         service=_last(table.service),
         container=table.container,
+        same_image=tuple(table.same_image),
         url=f"{table.url.rstrip('/')}{path}" if path else table.url,
         expected_status=table.expected_status,
         consecutive=table.consecutive,

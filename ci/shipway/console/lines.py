@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
+from functools import partial
 
 from shipway.console import describe, tables
 from shipway.console.base import Console, ConsoleClock, Writer
 from shipway.console.describe import Acceptance
 from shipway.console.layout import Line, fit
 from shipway.console.safe import clean, clean_lines
+from shipway.console.steps import Steps
 from shipway.errors import ShipwayError
 from shipway.observer import (
     Concluded,
@@ -28,6 +31,9 @@ from shipway.observer import (
     Started,
 )
 
+_BUILD = "build"
+_LOOK = 0.5
+"""Seconds between two looks whether a step of the build is worth a line by now."""
 _HEARTBEAT = 30.0
 """Seconds after which a rollout that only waits is told again, so that it does not look dead."""
 
@@ -114,10 +120,18 @@ class LinesConsole(TextConsole):
     def __init__(self, writer: Writer, clock: ConsoleClock, *, verbose: bool) -> None:
         super().__init__(writer, clock, verbose=verbose)
         self._changes = Changes()
+        self._steps: Steps | None = None
+        self._built = threading.Event()
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Heading | Concluded):
             self._changes = Changes()
+        if isinstance(event, Output) and not self.verbose:
+            self._hear(event)
+        elif isinstance(event, Concluded) or (
+            isinstance(event, Finished | Failed) and event.stage == _BUILD
+        ):
+            self._forget_steps()
         lines = self._lasting_lines(event)
         if lines is None:
             lines = tuple(self._passing_lines(event))
@@ -132,6 +146,32 @@ class LinesConsole(TextConsole):
             yield describe.rolling_line(event)
         elif isinstance(event, Holding) and self._changes.is_new_hold(event):
             yield describe.holding_line(event)
+
+    def _hear(self, event: Output) -> None:
+        """Follow the steps of a build; a thread tells the one that runs long without a word."""
+        if self._steps is None:
+            self._steps = Steps(self.clock.tick())
+            self._built = threading.Event()
+            look = partial(self._look, self._steps, self._built)
+            threading.Thread(target=look, name="shipway-steps", daemon=True).start()
+        self._steps.hear(event.line, self.clock.tick())
+        self._tell(self._steps)
+
+    def _look(self, steps: Steps, built: threading.Event) -> None:
+        while not built.wait(_LOOK):
+            with self._lock:
+                if not built.is_set():
+                    self._tell(steps)
+
+    def _tell(self, steps: Steps) -> None:
+        self._stamped([describe.output(text) for text in steps.due(self.clock.tick())])
+
+    def _forget_steps(self) -> None:
+        self._built.set()
+        self._steps = None
+
+    def _close(self) -> None:
+        self._forget_steps()
 
     def _stamped(self, lines: Iterable[Line]) -> None:
         stamp = clean(f"{self.clock.now():%H:%M:%S} ")

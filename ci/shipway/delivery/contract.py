@@ -15,6 +15,7 @@ from shipway.config import resolve
 from shipway.config.environment import Environment, EnvironmentRef, ImageSettings
 from shipway.config.load import DeliveryFile
 from shipway.config.problems import nearest
+from shipway.config.references import Reference
 from shipway.delivery import facts, live_facts
 from shipway.delivery import trigger as who
 from shipway.delivery.governing import PolicyPlace, governing
@@ -38,7 +39,7 @@ from shipway.policy.contract import Contract, Grant, Reason, Refused, Task, deci
 from shipway.policy.facts import BeforeBuild, Overrides, VerifiedRelease
 from shipway.policy.pattern import quoted
 from shipway.policy.requirements import EnvironmentPolicy
-from shipway.policy.trigger import Trigger
+from shipway.policy.trigger import BY_HAND, Trigger
 from shipway.util.paths import evidence_folder
 from shipway.values import Commit, Digest
 
@@ -98,7 +99,7 @@ def pass_contract(
 
     Args:
         task: The one task that was asked for, where it was not the whole row.
-        environment: ``--env``.
+        environment: ``--env``. By hand a build needs none: it reaches no environment.
         context: The outside.
         commit: What is checked out.
         journal: Keeps what was found and decided.
@@ -117,6 +118,8 @@ def pass_contract(
         document = declared.document
         journal.note(ConfigurationFact(path="ci/delivery.toml", sha256=document.sha256))
         contract_file.check_environments(contract, declared.names)
+        if trigger.by_hand and task == "build" and environment is None:
+            environment = _where_to_build(contract, declared)
         decision = decide(contract, trigger, environment=environment, task=task)
         if isinstance(decision, Refused):
             refused = _with_source(decision, contract, trigger)
@@ -217,6 +220,26 @@ def pass_again(
         if broken:
             late = rules.refusal(authorization.contract, trigger, broken, late=True)
             raise _refused(journal, late)
+
+
+def _where_to_build(contract: Contract, declared: DeliveryFile) -> str | None:
+    """Whose image a build makes by hand where none is named; ``None`` where nobody may build.
+
+    The embedded sandbox's, which brings its engine; then one that asks for no variable.
+    """
+    tables = declared.document.table["environments"]
+    allowed = (
+        name
+        for entry in contract.entries
+        if entry.event == BY_HAND and "build" in entry.tasks
+        for name in entry.environments
+    )
+
+    def needs(name: str) -> tuple[bool, bool]:
+        words = (str(tables[name]["account"]), str(tables[name]["region"]))
+        return not tables[name].get("sandbox"), any(map(Reference.parse, words))
+
+    return min(allowed, key=needs, default=None)
 
 
 def image_of(authorization: Authorization, context: DeliveryContext) -> ImageSettings:
@@ -367,5 +390,6 @@ def _same_commit(trigger: Trigger, commit: Commit) -> None:
     if not commit.clean:
         raise RefusedError(
             f"the work tree differs from {commit.short}, the commit of {trigger.described}",
+            details=tuple(f"differs: {path}" for path in commit.changes),
             remedy="a step before this one changed or left files; nothing was built or changed",
         )

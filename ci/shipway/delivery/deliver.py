@@ -324,7 +324,8 @@ class _Walk:
             if any(step.job.when == "before" and step.runs for step in planned):
                 steps = self._steps(image, environment, aws, revisions)  # time has passed
                 held.require()
-            release.roll_out(steps, image.reference, image.platforms)
+            processors = tuple(name for name, _ in image.named)
+            release.roll_out(steps, image.reference, image.platforms, processors)
 
     def _steps(
         self,

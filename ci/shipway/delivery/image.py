@@ -33,9 +33,11 @@ from shipway.image import content_key, promotion
 from shipway.image import publish as publishing
 from shipway.image import scan as scanning
 from shipway.image.content_key import ContentKey
+from shipway.image.dockerfile import missing_bases
 from shipway.image.publish import PublishedImage
 from shipway.observer import Noticed
 from shipway.policy.contract import Task
+from shipway.util.partitions import registry_home
 from shipway.values import Commit, ImageReference
 
 _SHOWN_ROWS: Final = 12
@@ -108,7 +110,7 @@ class Artifact:
         self, tasks: tuple[Task, ...], environment: Environment, store: ImageStore
     ) -> PublishedImage | None:
         wanted = environment.image
-        request = self.request(wanted, _logins(wanted, store))
+        request = self.request(wanted, self._logins(wanted, store))
         key: ContentKey | None = None
         with stage("build", self.journal, self.context.clock) as running:
             if "publish" in tasks and wanted.reuse:
@@ -156,6 +158,20 @@ class Artifact:
         self._note_reused(image, "", self.commit.sha)
         done = "nothing pushed: it is there"
         return f"{wanted.name}  {short(image.reference)}  tag {_short_tag(image.tag)}  {done}"
+
+    def _logins(self, wanted: ImageSettings, store: ImageStore) -> dict[str, str]:
+        """The passwords of ECR registries that the build takes from: its cache's, its bases'."""
+        dockerfile = self.context.root / wanted.context / wanted.dockerfile
+        try:
+            text = dockerfile.read_text("utf-8", "replace")
+        except OSError:
+            text = ""  # one that is not there is the build's to tell
+        bases = missing_bases(text, wanted.build_args)
+        cache = wanted.cache.partition("/")[0]
+        own = {store.uri.partition("/")[0]} & {cache} if cache else set()
+        hosts = (cache, *(base.partition("/")[0] for base in bases))
+        ours = (host for host in hosts if host in own or registry_home(host))
+        return {host: store.login(host) for host in dict.fromkeys(ours)}
 
     def request(self, wanted: ImageSettings, logins: dict[str, str]) -> building.BuildRequest:
         """What BuildKit is asked for; ``logins`` are passwords by registry host."""
@@ -252,7 +268,9 @@ class Artifact:
         """What an image is known by that was built from the same source, or why nothing is."""
         return content_key.of(
             request,
-            lambda base: self.environment_context.builder.resolve(base, request.builder),
+            lambda base: self.environment_context.builder.resolve(
+                base, request.builder, request.logins
+            ),
         )
 
     def _promote(self, environment: Environment, store: ImageStore) -> PublishedImage:
@@ -357,13 +375,6 @@ class Artifact:
         return decision
 
 
-def _logins(wanted: ImageSettings, store: ImageStore) -> dict[str, str]:
-    """The password of the cache's registry, where it is one of ours."""
-    host = wanted.cache.partition("/")[0]
-    ours = host == store.uri.partition("/")[0] if host else False
-    return {host: store.login()} if ours or ".dkr.ecr." in host else {}
-
-
 def where_digests_are(environment: Environment) -> tuple[str, ...]:
     """The commands that show which images there are; a deploy role may run each of them."""
     delivered = (
@@ -372,10 +383,10 @@ def where_digests_are(environment: Environment) -> tuple[str, ...]:
     if environment.sandbox:
         return (delivered,)  # an aws command line does not find the embedded registry by itself
     command = f"aws ecr describe-images --repository-name {environment.repository}"
-    owner = environment.registry.partition(".")[0]
-    if owner.isdigit() and owner != environment.account:
-        command += f" --registry-id {owner}"
-    return f"in the registry: {command} --region {environment.region}", delivered
+    home = registry_home(environment.registry) or (environment.account, environment.region)
+    if home[0] != environment.account:
+        command += f" --registry-id {home[0]}"
+    return f"in the registry: {command} --region {home[1]}", delivered
 
 
 def short(reference: ImageReference) -> str:

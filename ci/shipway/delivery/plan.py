@@ -27,7 +27,7 @@ from shipway.errors import AccessDeniedError, ConfigurationError, RefusedError, 
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import Mask, secret_variables
 from shipway.lock.log import Standing
-from shipway.observer import Concluded, Observer
+from shipway.observer import Concluded, Noticed, Observer
 from shipway.policy.asked import rules_asked
 from shipway.policy.contract import Task
 from shipway.rollout import plan as planning
@@ -314,6 +314,10 @@ class _Look:
             steps = planning.plan(aws.ecs, environment, image.reference)
             for step in steps:
                 self._journal.hide(step.secret_values)
+                if left := planning.left_behind(step):
+                    subject = step.service.key
+                    told = Noticed(stage="deploy", subject=subject, text=left, level="warning")
+                    self._journal(told)
         if image.how in {"built", "reused"}:
             ports = {
                 step.service.key: step.live.container(step.service.container).ports

@@ -27,8 +27,8 @@ from shipway.values import Commit, Digest, Identity
 class ImageStore(PromotionTarget, Scans, Attachments, Protocol):
     """An ECR repository: images, their scans, and the documents beside them."""
 
-    def login(self) -> str:
-        """``USER:PASSWORD`` for its registry; a secret."""
+    def login(self, host: str = "") -> str:
+        """``USER:PASSWORD`` for its registry, or for another host of ECR's; a secret."""
         ...
 
     def tags(self, digest: Digest) -> tuple[str, ...]:

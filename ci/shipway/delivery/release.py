@@ -80,16 +80,26 @@ class Release:
         self._alarms = alarms_before(steps, self._environment, self._aws.alarms, self._journal)
 
     def roll_out(
-        self, steps: Sequence[Step], image: ImageReference, platforms: frozenset[Digest]
+        self,
+        steps: Sequence[Step],
+        image: ImageReference,
+        platforms: frozenset[Digest],
+        processors: tuple[str, ...] = (),
     ) -> None:
         """Roll out and watch to the end; see :func:`shipway.rollout.deploy.release`.
+
+        Args:
+            steps: The plan.
+            image: What is rolled out.
+            platforms: Digests a running task may report.
+            processors: The platforms that the image holds, where they are known.
 
         Raises:
             RolloutError: A service did not take the image; what moved with it is back.
         """
-        self._rolled = release(steps, image, platforms, self._rollout_context())
+        self._rolled = release(steps, image, platforms, self._rollout_context(processors))
 
-    def _rollout_context(self) -> RolloutContext:
+    def _rollout_context(self, processors: tuple[str, ...] = ()) -> RolloutContext:
         return RolloutContext(
             ecs=self._aws.ecs,
             logs=self._aws.logs,
@@ -97,6 +107,7 @@ class Release:
             clock=self._context.clock,
             journal=_RolloutNotes(self._journal),
             together=self._environment.together,
+            processors=processors,
         )
 
     def verify(self, shipped: ImageReference | None) -> None:

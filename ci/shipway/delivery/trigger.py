@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import json
+import os
 import socket
 from pathlib import Path
 
@@ -50,8 +51,16 @@ def _unproven(context: DeliveryContext, commit: Commit) -> Trigger:
             remedy="leave GitHub's variables alone; a person at a keyboard has none of these. "
             "Nothing was built or changed.",
         )
-    actor = f"{context.git.user() or getpass.getuser()} on {socket.gethostname()}"
+    actor = f"{context.git.user() or _user()} on {socket.gethostname()}"
     return by_hand(sha=commit.sha, actor=actor, repository=commit.remote)
+
+
+def _user() -> str:
+    """The name of who runs this; a container's user may have none, and a number always."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # no entry in the user database; OSError from Python 3.13 on
+        return f"user {os.getuid()}"
 
 
 def _payload(context: DeliveryContext) -> dict[str, object] | None:

@@ -97,6 +97,7 @@ def verify(
             answers, silent = _answers(service, prober, clock, observer)
             if answers:
                 later = eyes.complete(glance, FetchPlan(stopped=True))
+                later = later.with_helpers(definition.helpers)
                 _stayed_up(later, service, running, reading)
             if silent is not None:
                 silent.log = reading.last_lines(running)
@@ -232,6 +233,8 @@ def _same_digest(
         (task, digest)
         for task in running
         if (digest := _digest_of(task, service.container)) not in good
+        # What a revision pins is what ECS pulls for it, also where it reports no digest.
+        and (digest or task.task_definition != snapshot.task_definition)
     ]
     if strays:
         task, digest = strays[0]
@@ -281,7 +284,11 @@ def _stayed_up(
 
 
 def _digest_of(task: Task, container: str) -> str | None:
-    return next((state.image_digest for state in task.containers if state.name == container), None)
+    """What a task's container runs; where ECS reports none, what its pinned image is known by."""
+    state = next((state for state in task.containers if state.name == container), None)
+    if state is None:
+        return None
+    return state.image_digest or state.image.partition("@")[2] or None
 
 
 def _answers(

@@ -1,7 +1,7 @@
 """Start the embedded world, join it, end it; its packages are an extra that may be missing.
 
-There is one world for each repository and each state of its ``ci/``. Where a checkout says
-something else than before, the world that was made of that is ended.
+There is one world for each repository and for all that it is made of. Where a checkout comes to
+need another one than before, the one that no checkout uses any more is ended.
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 Tell = Callable[[str], None]
 SANDBOX_LOCK: Final = "ci/shipway-sandbox.lock"
 """What a repository that adopted shipway installs the extra from."""
-_ROOT: Final = "root"
+_FOLDER: Final = "sandbox"
+_ROOTS: Final = "root"
 IDLE_SECONDS: Final = 1800.0
 """A background world that nobody asks anything for this long ends by itself."""
 
@@ -48,17 +49,15 @@ class Embedded:
 
     @property
     def folder(self) -> Path:
-        """Where the background world keeps its state, named by what it is made of."""
+        """Where the background world keeps its state, named by what it is made of.
+
+        That is what a person delivers to by hand, and nothing else that ``ci/`` says: how long a
+        rollout may take or what CI may do there makes no other world.
+        """
         made_of = json.dumps([asdict(layer) for layer in self.blueprint.plan.by_hand])
-        return self._above / f"{self._name}-{hashlib.sha256(made_of.encode()).hexdigest()[:8]}"
-
-    @property
-    def _above(self) -> Path:
-        return self.cache / "sandbox"
-
-    @property
-    def _name(self) -> str:
-        return self.blueprint.repository.full_name.replace("/", "--")
+        name = self.blueprint.repository.full_name.replace("/", "--")
+        digest = hashlib.sha256(made_of.encode()).hexdigest()[:8]
+        return self.cache / _FOLDER / f"{name}-{digest}"
 
     def background(self, tell: Tell) -> World:
         """Join the world that runs in the background, or start it.
@@ -69,13 +68,12 @@ class Embedded:
         """
         from shipway_sandbox import world  # noqa: PLC0415  # an extra: only if asked for
 
-        for other in self._others():
-            if world.end(other):
-                tell("ci/ says something else than when the sandbox was started: it starts again")
         with writing("the sandbox's state", self.folder, SandboxError, needs="about 1 GB"):
+            for other in worlds_of(self.root, self.cache):
+                if other != self.folder and _leave(other, self.root) and world.end(other):
+                    tell("what the sandbox is made of has changed in ci/: it starts again")
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            if not _root_of(self.folder):
-                (self.folder / _ROOT).write_text(str(self.root.resolve()), encoding="utf-8")
+            _join(self.folder, self.root)
         return world.background(
             self.blueprint.plan,
             self.folder,
@@ -100,36 +98,53 @@ class Embedded:
         needed = world.Needed(cache=self.cache, dockerfiles=self.dockerfiles)
         return world.owned(self.blueprint.plan, run, needed, tell)
 
-    def end(self) -> bool:
-        """End the background worlds of this repository and all they started; whether any ran.
 
-        Raises:
-            SandboxError: It did not end in time.
-        """
+def end(root: Path, cache: Path) -> bool:
+    """End the background worlds of a checkout and all they started; whether any ran.
+
+    What ``ci/`` says by now is not read: it may be broken, and the world runs all the same.
+
+    Args:
+        root: The repository's root.
+        cache: shipway's cache folder.
+
+    Raises:
+        SandboxError: It did not end in time, or a package lacks.
+    """
+    with extra_needed(root):
         from shipway_sandbox import world  # noqa: PLC0415  # an extra: only if asked for
 
-        ended = [world.end(folder) for folder in (self.folder, *self._others())]
-        return any(ended)
-
-    def _others(self) -> list[Path]:
-        """Worlds that were started from this checkout and made of something else.
-
-        Those of another clone of the repository are that one's to end.
-        """
-        root = str(self.root.resolve())
-        return [
-            folder
-            for folder in sorted(self._above.glob(f"{self._name}-????????"))
-            if folder != self.folder and _root_of(folder) == root
-        ]
+    ended = [world.end(folder) for folder in worlds_of(root, cache)]
+    return any(ended)
 
 
-def _root_of(folder: Path) -> str:
-    """The checkout that a world was started from; empty where nobody knows."""
+def worlds_of(root: Path, cache: Path) -> tuple[Path, ...]:
+    """The folders of the background worlds that a checkout started or joined, running or not."""
+    checkout = str(root.resolve())
+    folders = sorted((cache / _FOLDER).glob("*"))
+    return tuple(folder for folder in folders if checkout in _roots_of(folder))
+
+
+def _roots_of(folder: Path) -> list[str]:
+    """The checkouts that use a world, the first of which started it; none where nobody knows."""
     try:
-        return (folder / _ROOT).read_text(encoding="utf-8")
+        text = (folder / _ROOTS).read_text(encoding="utf-8")
     except OSError:
-        return ""
+        return []
+    return [line for line in text.split("\n") if line]
+
+
+def _join(folder: Path, root: Path) -> None:
+    roots = _roots_of(folder)
+    if str(root.resolve()) not in roots:
+        (folder / _ROOTS).write_text("\n".join([*roots, str(root.resolve())]), encoding="utf-8")
+
+
+def _leave(folder: Path, root: Path) -> bool:
+    """Take a checkout away from a world that it does not use any more; whether nobody is left."""
+    left = [other for other in _roots_of(folder) if other != str(root.resolve())]
+    (folder / _ROOTS).write_text("\n".join(left), encoding="utf-8")
+    return not left
 
 
 @contextmanager

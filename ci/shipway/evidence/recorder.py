@@ -67,7 +67,7 @@ class RecordWriter:
                 what, where, remedy = error.what, error.where, error.remedy
             else:
                 what, where = str(error.strerror or error), str(self._folder / place)
-                remedy = "free or mount that place"
+                remedy = "free or mount that place, or name another in SHIPWAY_EVIDENCE"
             raise EvidenceError(
                 f"the record cannot be written: {what}",
                 where=where,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -29,6 +30,8 @@ _MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTO
 # Options, because the repository's configuration could have it hide what differs.
 _STATUS = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none")
 _SECONDS = 30.0
+_NAMED = 10
+_DUBIOUS = re.compile(r"dubious ownership in repository at '(?P<place>[^\n]*)'")
 
 
 def root(start: Path) -> Path:
@@ -59,18 +62,40 @@ def head(start: Path) -> Commit:
             where=str(start),
             remedy="commit first: an image is named by the commit it was built from",
         ) from error
+    changes = (*_status(start), *_unwatched(start))
     sha, seconds, subject = fields[0], fields[1], "\0".join(fields[2:])
     return Commit(
         sha=sha,
         time=datetime.fromtimestamp(int(seconds), UTC),
-        clean=not _git(start, *_STATUS) and not _unwatched(start),
+        clean=not changes,
         subject=subject,
         remote=_remote(start),
+        changes=changes[:_NAMED],
     )
 
 
-def _unwatched(start: Path) -> bool:
-    """Whether the index says of a file that is here that git need not look whether it changed.
+def changed(start: Path, paths: Sequence[str]) -> tuple[str, ...]:
+    """Which of these files differ from the commit, or are not in it; for a message only.
+
+    Args:
+        start: The top of the repository.
+        paths: From there.
+    """
+    try:
+        names = set(_status(start, "--", *paths))
+    except GitError:
+        return ()
+    return tuple(path for path in paths if path in names)
+
+
+def _status(start: Path, *paths: str) -> tuple[str, ...]:
+    """The paths that differ from the commit, from the top of the work tree."""
+    listed = _git(start, *_STATUS, "-z", "--no-renames", *paths)
+    return tuple(line[3:] for line in listed.split("\0") if line)
+
+
+def _unwatched(start: Path) -> tuple[str, ...]:
+    """Files that are here and of which the index says that git need not look whether they changed.
 
     git-update-index(1), --assume-unchanged and --skip-worktree: status believes it. A file that a
     sparse checkout leaves out is not here, and counts for nothing.
@@ -78,7 +103,7 @@ def _unwatched(start: Path) -> bool:
     # ":/" is the whole repository; its names count from where git stands.
     listed = _git(start, "ls-files", "-v", "-z", ":/").split("\0")
     flagged = (line[2:] for line in listed if line[:1].islower() or line[:1] == "S")
-    return any(os.path.lexists(start / name) for name in flagged)
+    return tuple(name for name in flagged if os.path.lexists(start / name))
 
 
 def user(start: Path) -> str:
@@ -196,6 +221,9 @@ def git_error(process: subprocess.CompletedProcess[str], where: Path, *arguments
 def _remedy(stderr: str) -> str:
     if "not a git repository" in stderr:
         return "run this inside the repository that is to be delivered"
-    if "dubious ownership" in stderr:
-        return "the checkout belongs to another user: git config --global safe.directory PATH"
+    if owned := _DUBIOUS.search(stderr):
+        return (
+            "the checkout belongs to another user; if you trust it: "
+            f"git config --global --add safe.directory {shlex.quote(owned['place'])}"
+        )
     return "run the same git command by hand to see more"

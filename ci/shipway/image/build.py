@@ -43,7 +43,7 @@ class BuildRequest:
         builder: ``default`` for the engine's own, ``docker-container``, the name of a buildx
             builder, or the address of a BuildKit elsewhere.
         cache: Where the cache is kept in a registry, ``HOST/NAME:TAG``; empty for none.
-        logins: Registry host → ``USER:PASSWORD``, for the cache; never shown.
+        logins: Registry host → ``USER:PASSWORD``, for the cache and private bases; never shown.
     """
 
     context: Path
@@ -94,12 +94,13 @@ class Builder(Protocol):
         """
         ...
 
-    def resolve(self, reference: str, builder: str) -> str:
+    def resolve(self, reference: str, builder: str, logins: Mapping[str, str]) -> str:
         """What an image reference stands for now, as ``sha256:…``.
 
         Args:
             reference: As a FROM line names it.
             builder: Who would build with it.
+            logins: Registry host → ``USER:PASSWORD``, for a private one; never shown.
 
         Returns:
             The digest, or an empty text where nobody can say; then nothing is reused.

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from shipway.errors import BuildError, EngineError, ShipwayError
+from shipway.image import step_failures
 from shipway.image.build import DEFAULT, BuildRequest
 from shipway.image.context import ignore_file
+from shipway.util.partitions import registry_home
 
 _KEPT_LINES: Final = 20
 _UNTOUCHED: Final = "nothing was published or changed"
@@ -66,6 +68,7 @@ _NO_TLS: Final = re.compile(r"TLS data loaded from environment", re.IGNORECASE)
 _EMPTY: Final = re.compile(r"the Dockerfile (?:\(.*\) )?cannot be empty")
 _NOT_FOUND: Final = re.compile(r'failed to calculate checksum of ref \S+: "/(.+)": not found$')
 _STEP: Final = re.compile(r" > \[[^]]*\] (\w+)((?: --\S+)*)")
+_SHOWN: Final = re.compile(r"\d+\.\d+ ")
 _FROM: Final = re.compile(r" --from=(\S+)")
 _PULL: Final = re.compile(
     r"failed to resolve source metadata|pull access denied|failed to resolve reference|"
@@ -83,8 +86,8 @@ _HELD_BACK: Final = re.compile(
 )
 _TOO_MANY: Final = re.compile(r"\b429\b|toomanyrequests|too many requests", re.IGNORECASE)
 _NO_WAY: Final = re.compile(
-    r"no such host|connection refused|i/o timeout|network is unreachable|tls handshake timeout|"
-    r"temporary failure in name resolution|proxyconnect|connection reset|no route to host",
+    r"connection refused|i/o timeout|network is unreachable|tls handshake timeout|"
+    r"proxyconnect|connection reset|no route to host",
     re.IGNORECASE,
 )
 _REFUSED: Final = re.compile(r"\b40[13]\b")
@@ -225,6 +228,13 @@ def _of_the_build(attempt: Attempt) -> ShipwayError:
     remedy = f"mend {request.dockerfile} and build again; {_UNTOUCHED}"
     if _PULL.search(attempt.stderr):
         remedy = _pull_it(attempt.stderr, cause)
+    elif met := step_failures.culprit((*step_failures.own_lines(said), cause)):
+        return BuildError(
+            met.what,
+            where=str(request.dockerfile),
+            details=(cause, *_excerpt(said)),
+            remedy=met.remedy,
+        )
     return BuildError(
         cause or f"docker buildx build ended with {attempt.code}",
         where=str(request.dockerfile),
@@ -241,6 +251,8 @@ def _pull_it(said: str, cause: str) -> str:
     host = first if "." in first or ":" in first else "docker.io"
     words = cause or said
     refused = bool(_REFUSED.search(words))
+    if not refused and (name := step_failures.unresolved(words)):
+        return f"{name} did not resolve for the builder: see its DNS and proxy; {_UNTOUCHED}"
     remedies = (
         (_MALFORMED, "a FROM line names no image: see the variables in it"),
         (
@@ -255,6 +267,13 @@ def _pull_it(said: str, cause: str) -> str:
             f"{host} could not be reached from the builder: see its network and proxy",
         ),
         (_CERTIFICATE, f"the builder does not trust the certificate of {host}"),
+        (
+            _HELD_BACK if registry_home(host) and "403" in words else None,
+            (
+                "allow ecr:BatchGetImage and ecr:GetDownloadUrlForLayer on it to who builds; "
+                f"another account's repository must allow it in its own policy, too: {image}"
+            ),
+        ),
         (
             _HELD_BACK,
             (
@@ -272,9 +291,10 @@ def _pull_it(said: str, cause: str) -> str:
 
 
 def _password(host: str) -> str:
-    _, ecr, rest = host.partition(".dkr.ecr.")
-    region = rest.partition(".")[0]
-    return f" (aws ecr get-login-password --region {region} gives the password)" if ecr else ""
+    home = registry_home(host)
+    if home is None:
+        return ""
+    return f" (aws ecr get-login-password --region {home[1]} gives the password)"
 
 
 def _cause(stderr: str) -> str:
@@ -314,11 +334,16 @@ def _excerpt(said: list[str]) -> tuple[str, ...]:
     """What the failed step said and where it stands in the Dockerfile, else the last lines.
 
     BuildKit shows the step's last words between two short rulers, then the Dockerfile's lines
-    between two long ones.
+    between two long ones. The step's own lines stand in their place: there are more of them, and
+    without their times.
     """
     rulers = [number for number, line in enumerate(said) if line == "------"]
     if len(rulers) < 2:  # noqa: PLR2004 - no step ran: an excerpt of the Dockerfile at most
         rulers = [number for number, line in enumerate(said) if line.startswith("------")]
     start = rulers[-2] + 1 if len(rulers) > 1 else max(0, len(said) - _KEPT_LINES)
     kept = [line for line in said[start:] if not line.startswith(("------", "ERROR: "))]
+    own = step_failures.own_lines(said)
+    shown = [number for number, line in enumerate(kept) if _SHOWN.match(line)]
+    if shown and len(own) >= len(shown):
+        return (*kept[: shown[0]], *own, *kept[shown[-1] + 1 :])
     return tuple(kept[-_KEPT_LINES:])

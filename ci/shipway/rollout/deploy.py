@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from shipway.errors import CancelledError, RolloutError, ShipwayError
 from shipway.observer import Detail, Event, Failed, Finished, Noticed, Skipped, Started
 from shipway.rollout.diagnosis.diagnosis import Block, DiagnosedImages, diagnose
 from shipway.rollout.execute import Rolled, roll
-from shipway.rollout.judge.verdict import ROLLBACK_FAILED, STOPPED
-from shipway.rollout.plan import Step
+from shipway.rollout.judge.verdict import ROLLBACK_FAILED, ROLLED_BACK, STOPPED
+from shipway.rollout.plan import Step, left_behind
 from shipway.rollout.ports import Ecs, Logs
 from shipway.rollout.put_back import (
     PutBackContext,
     Return,
     aftermath,
+    asked_too_late,
     moved,
     put_back,
     returned_by_ecs,
@@ -26,6 +27,9 @@ from shipway.rollout.report import ServiceReport
 from shipway.rollout.watch import Watched
 from shipway.util.clock import Clock
 from shipway.values import Digest, ImageReference
+
+# ECS API Reference, RuntimePlatform; OCI image-spec, image index, "platform".
+_PLATFORMS: Final = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
 
 
 class RolloutJournal(Protocol):
@@ -48,7 +52,8 @@ class RolloutJournal(Protocol):
 class RolloutContext:
     """Where a rollout happens and what watches it.
 
-    ``together`` is whether services that moved go back where another fails.
+    ``together`` is whether services that moved go back where another fails; ``processors`` are the
+    platforms that the image holds, where they are known: ``linux/arm64``.
     """
 
     ecs: Ecs
@@ -57,6 +62,7 @@ class RolloutContext:
     clock: Clock
     journal: RolloutJournal
     together: bool = False
+    processors: tuple[str, ...] = ()
 
     @property
     def put_back(self) -> PutBackContext:
@@ -118,7 +124,7 @@ def release(
         raise cancelled from error
     reports = []
     for rollout in rolled:
-        blocks = _explained(rollout, image)
+        blocks = _explained(rollout, image, rollout_context.processors)
         reports.append(_report(rollout, blocks))
         _tell(rollout, blocks, rollout_context)
     rollout_context.journal.keep(reports)
@@ -127,11 +133,30 @@ def release(
     bad = [rollout for rollout in rolled if not rollout.outcome.verdict.good]
     if bad:
         raise _failed(bad, rolled, rollout_context)
+    returns = _back_at_request(rolled, rollout_context)
+    if any(each.end != "left" for each in returns):
+        raise _too_late(returns)
     return rolled
 
 
 def _doubt(step: Step, rollout_context: RolloutContext) -> None:
-    """Say before anything is changed that a roll-back would not lead to anything good."""
+    """Say before anything is changed what speaks against it.
+
+    A roll-back that would not lead to anything good, an image of another processor's, a container
+    that stays behind.
+    """
+    if left := left_behind(step):
+        rollout_context.journal(
+            Noticed(stage="deploy", subject=step.service.key, text=left, level="warning")
+        )
+    wanted = _PLATFORMS.get(step.live.processor, "")
+    held = rollout_context.processors
+    if step.revision is not None and wanted and held and wanted not in held:
+        text = f"its task definition asks for {step.live.processor}, and the image holds "
+        text += f"{', '.join(held)} alone: its tasks will not start"
+        rollout_context.journal(
+            Noticed(stage="deploy", subject=step.service.key, text=text, level="warning")
+        )
     objection = unwell(step.before) if step.service.on_failure == "rollback" else ""
     if objection and step.coming is not None:
         rollout_context.journal(
@@ -151,9 +176,10 @@ def _failed(
     """The error about the service that failed first, once the others are back."""
     worst = next((rollout for rollout in bad if not _is_recalled(rollout)), bad[0])
     service, outcome = worst.step.service, worst.outcome
-    returns: tuple[Return, ...] = ()
     if rollout_context.together and outcome.verdict.fails_release:
         returns = _back_together(rolled, f"{service.key} failed", rollout_context)
+    else:
+        returns = _back_at_request(rolled, rollout_context)
     verdict = outcome.verdict
     if any(each.end == "not put back" for each in returns):
         verdict = ROLLBACK_FAILED
@@ -195,6 +221,35 @@ def _back_together(
     return returns
 
 
+def _back_at_request(
+    rolled: Sequence[Rolled], rollout_context: RolloutContext
+) -> tuple[Return, ...]:
+    """Put back what a person wished to have back when ECS had finished with it already.
+
+    ECS rolls back nothing that it has called successful; what was asked for is done all the same.
+    """
+    late = asked_too_late(rolled)
+    if not late:
+        return ()
+    candidates = moved(rolled) if rollout_context.together else late
+    returns = put_back(candidates, "you asked for it", rollout_context.put_back, wished=True)
+    rollout_context.journal.went_back(returns)
+    return returns
+
+
+def _too_late(returns: Sequence[Return]) -> RolloutError:
+    """The error about a release that came into service before a person's wish reached ECS."""
+    lost = next((each for each in returns if each.end == "not put back"), None)
+    error = RolloutError(
+        lost.text if lost else "put back at your request, which came after ECS had finished",
+        verdict=ROLLBACK_FAILED if lost else ROLLED_BACK,
+        where=(lost or returns[0]).service,
+        remedy="look at its tasks at once: neither revision may serve" if lost else "",
+    )
+    error.aftermath = aftermath("", returns)
+    return error
+
+
 def _is_recalled(rollout: Rolled) -> bool:
     return rollout.watched is not None and bool(rollout.watched.state.recalled)
 
@@ -204,7 +259,9 @@ def verdict_words(name: str) -> str:
     return name.replace("-", " ")
 
 
-def _explained(rollout: Rolled, image: ImageReference) -> tuple[Block, ...]:
+def _explained(
+    rollout: Rolled, image: ImageReference, processors: tuple[str, ...]
+) -> tuple[Block, ...]:
     watched = rollout.watched
     if watched is None or rollout.outcome.verdict.good:
         return ()
@@ -217,7 +274,9 @@ def _explained(rollout: Rolled, image: ImageReference) -> tuple[Block, ...]:
         target=watched.target,
         now=revision or live,
         before=live if revision is not None else None,
-        images=DiagnosedImages(now=str(image), before=_previous_image(rollout.step)),
+        images=DiagnosedImages(
+            now=str(image), before=_previous_image(rollout.step), processors=processors
+        ),
         secrets=rollout.step.secret_values,
         # Nothing failed where somebody stopped it: that is told as it is.
         cause=None if rollout.outcome.verdict is STOPPED else rollout.outcome.cause,

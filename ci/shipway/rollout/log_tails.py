@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from shipway.errors import AccessDeniedError, AwsError, CredentialsError, UsageError
 from shipway.redact import redact_lines
 from shipway.rollout.diagnosis.diagnosis import LOG_LINES, LogTail
+from shipway.rollout.diagnosis.reasons import read
 from shipway.rollout.ports import Logs
 from shipway.rollout.snapshot import Task
 from shipway.rollout.task_definition import TaskDefinition
@@ -39,16 +40,21 @@ def last_lines(
 
 
 def worth_reading(task: Task) -> tuple[str, ...]:
-    """The containers that failed, or all of them where none says so."""
-    failed = tuple(each.name for each in task.containers if each.exit_code not in {0, None})
-    return failed or tuple(each.name for each in task.containers)
+    """The containers that failed and the one whose end ended the task, or all of them."""
+    failed = [each.name for each in task.containers if each.exit_code not in {0, None}]
+    reading = read(task)
+    if failed and reading is not None and reading.container:
+        failed.insert(0, reading.container)
+    return tuple(dict.fromkeys(failed)) or tuple(each.name for each in task.containers)
 
 
 def place_of(definition: TaskDefinition, task_id: str, container: str) -> tuple[str, str] | None:
     """Log group and stream of one task's container; ``None`` where they cannot be known."""
     driver = definition.container(container).logs
-    stream = driver.stream(container, task_id) if driver is not None else ""
-    return (driver.group, stream) if driver is not None and stream else None
+    if driver is None or (driver.region and definition.region not in {"", driver.region}):
+        return None  # our right to read is about this region; the diagnosis says where it is
+    stream = driver.stream(container, task_id)
+    return (driver.group, stream) if stream else None
 
 
 def tail(

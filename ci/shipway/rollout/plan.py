@@ -81,6 +81,41 @@ class Step:
         return policy_of(self.service)
 
 
+def left_behind(step: Step) -> str:
+    """Which containers keep an older image of the same repository, in words; empty for none.
+
+    A service often runs one image twice, to migrate a database and to serve: who names one of the
+    containers alone may not know that the other stays.
+    """
+    if step.coming is None:
+        return ""
+    taken = step.service.containers
+    ours = _repository(step.live.container(step.service.container).image)
+    delivered = step.coming.container(step.service.container).image
+    left = [
+        each
+        for each in step.coming.containers
+        if each.name not in taken
+        and ours
+        and each.image != delivered
+        and _repository(each.image) == ours
+    ]
+    names = " and ".join(f'"{each.name}"' for each in left)
+    if not left:
+        return ""
+    return (
+        f"container {names} {'keep' if len(left) > 1 else 'keeps'} {left[0].image}, "
+        "an older image of the same repository: name it in `same_image` to move it too"
+    )
+
+
+def _repository(image: str) -> str:
+    """The repository of an image, without tag and digest."""
+    name = image.partition("@")[0]
+    place, slash, last = name.rpartition("/")
+    return f"{place}{slash}{last.partition(':')[0]}"
+
+
 def policy_of(service: Service) -> Policy:
     """The judge's policy from the service's entry in delivery.toml."""
     return Policy(
@@ -231,19 +266,17 @@ def _can_be_watched(
 
 
 def _has_containers(environment: Environment, service: Service, live: TaskDefinition) -> None:
-    """See that its container is there, and each that something is set in."""
+    """See that its containers are there, and each that something is set in."""
     path = f"ci/delivery.toml  environments.{environment.name}.services.{service.key}"
-    wanted = [(service.container, f"{path}.container")]
-    overlay = environment.overlay(service.key)
-    wanted += [
-        (each.name, f"{path}.containers.{each.name}")
-        for each in overlay.containers
-        if each.name != service.container
-    ]
-    for name, where in wanted:
+    wanted = {
+        each.name: f"containers.{each.name}" for each in environment.overlay(service.key).containers
+    }
+    wanted |= dict.fromkeys(service.same_image, "same_image") | {service.container: "container"}
+    for name, key in wanted.items():
         try:
             live.require(name)
         except ConfigurationError as error:
+            where = f"{path}.{key}"
             raise ConfigurationError(error.what, where=where, remedy=error.remedy) from error
 
 
@@ -254,8 +287,10 @@ def _step(
     live: TaskDefinition,
     image: ImageReference | UnbuiltImage,
 ) -> Step:
-    overlay = environment.overlay(service.key)
-    revision = with_overlay(live.with_image(service.container, image), overlay, image)
+    revision = live
+    for name in service.containers:
+        revision = revision.with_image(name, image)
+    revision = with_overlay(revision, environment.overlay(service.key), image)
     primary = snapshot.primary
     runs = not differences(live, revision)
     if not runs or primary is None or primary.rollout_state == "FAILED":

@@ -83,6 +83,18 @@ def moved(rolled: Sequence[Rolled]) -> tuple[Rolled, ...]:
     )
 
 
+def asked_too_late(rolled: Sequence[Rolled]) -> tuple[Rolled, ...]:
+    """What a person wished to have back while it was rolled out, and which came into service."""
+    return tuple(
+        rollout
+        for rollout in rolled
+        if rollout.watched is not None
+        and rollout.watched.state.interrupted is not None
+        and not rollout.watched.state.recalled
+        and rollout.outcome.verdict.good
+    )
+
+
 def returned_by_ecs(rolled: Sequence[Rolled], why: str) -> tuple[Return, ...]:
     """Services whose rollout was recalled before it had ended, and which ECS took back itself."""
     return tuple(
@@ -130,7 +142,9 @@ def unwell(before: Snapshot) -> str:
     return ""
 
 
-def put_back(rolled: Sequence[Rolled], why: str, context: PutBackContext) -> tuple[Return, ...]:
+def put_back(
+    rolled: Sequence[Rolled], why: str, context: PutBackContext, *, wished: bool = False
+) -> tuple[Return, ...]:
     """Put back what ran before, all at once, and watch each to its end.
 
     A service with ``on_failure = "leave"`` is left, one that somebody else deployed to meanwhile
@@ -140,6 +154,7 @@ def put_back(rolled: Sequence[Rolled], why: str, context: PutBackContext) -> tup
         rolled: The services, as their rollouts ended.
         why: The reason, for people: ``web did not hold``.
         context: What it reaches.
+        wished: Whether a person asks for it: then ``on_failure`` has no say.
 
     Raises:
         CancelledError: Ctrl-C was pressed twice; ECS goes on by itself.
@@ -151,7 +166,7 @@ def put_back(rolled: Sequence[Rolled], why: str, context: PutBackContext) -> tup
     returns: dict[str, Return] = {}
     under_way: list[tuple[Rolled, Watched]] = []
     for rollout in rolled:
-        objection = _objection(rollout, seen)
+        objection = _objection(rollout, seen, wished=wished)
         if objection:
             returns[rollout.step.service.key] = _left(rollout, why, objection, context)
             continue
@@ -176,11 +191,11 @@ def _back(rollout: Rolled) -> str:
     return rollout.watched.target.previous_task_definition if rollout.watched else ""
 
 
-def _objection(rollout: Rolled, seen: Mapping[str, Snapshot]) -> str:
+def _objection(rollout: Rolled, seen: Mapping[str, Snapshot], *, wished: bool) -> str:
     """Why a service stays as it is; empty where it goes back."""
     service = rollout.step.service
     now = label(rollout.task_definition)
-    if service.on_failure == "leave":
+    if service.on_failure == "leave" and not wished:
         return f"{now} is left in service, as on_failure says"
     if not _back(rollout):
         return f"{now} stays: no earlier revision ever came up, there is nothing to put back"

@@ -6,7 +6,7 @@ Names are those of the ECS API. Times are aware datetimes in UTC. A field that t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 
@@ -98,7 +98,11 @@ class ServiceRevision:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """One container of a task."""
+    """One container of a task.
+
+    ``essential`` is what the task definition says, for DescribeTasks does not; see
+    :meth:`Snapshot.with_helpers`.
+    """
 
     name: str
     last_status: str = ""
@@ -108,6 +112,7 @@ class Container:
     reason: str = ""
     health: str | None = None  # HEALTHY, UNHEALTHY, UNKNOWN
     runtime_id: str = ""
+    essential: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,7 +219,24 @@ class Snapshot:
     alarms_enabled: bool | None = None
     strategy: str | None = None  # ROLLING, BLUE_GREEN, LINEAR, CANARY
 
+    def with_helpers(self, helpers: frozenset[str]) -> Snapshot:
+        """The same with its tasks' helpers told apart: containers that are not essential."""
+        if not helpers:
+            return self
+        return replace(
+            self,
+            tasks=tuple(_with_helpers(task, helpers) for task in self.tasks),
+            stopped=tuple(_with_helpers(task, helpers) for task in self.stopped),
+        )
+
     @property
     def primary(self) -> Deployment | None:
         """The deployment that is to last: the newest, or the one that ECS went back to."""
         return next((each for each in self.deployments if each.status == "PRIMARY"), None)
+
+
+def _with_helpers(task: Task, helpers: frozenset[str]) -> Task:
+    containers = tuple(
+        replace(each, essential=each.name not in helpers) for each in task.containers
+    )
+    return replace(task, containers=containers)

@@ -75,6 +75,7 @@ class ContainerDefinition:
         environment: Names and values of its variables; a value may be a secret.
         secrets: Names of further variables, and the ARN or parameter that each comes from.
         logs: ``None`` where it does not use the ``awslogs`` driver.
+        log_driver: The driver that its log goes through; empty where the definition names none.
     """
 
     name: str
@@ -86,6 +87,7 @@ class ContainerDefinition:
     environment: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     secrets: tuple[tuple[str, str], ...] = ()
     logs: AwsLogs | None = None
+    log_driver: str = ""
 
     @property
     def reference(self) -> ImageReference | None:
@@ -108,6 +110,9 @@ class TaskDefinition:
         task_role: ARN of the role that the containers act as.
         registered_by: ARN of whoever registered it; empty where ECS does not say.
         active: Whether a service can be updated to it; not where somebody deregistered it.
+        region: Where it is registered, or its next revision will be.
+        processor: ``cpuArchitecture`` of ``runtimePlatform``: ``X86_64`` or ``ARM64``; empty where
+            the definition says none.
         document: What DescribeTaskDefinition answered, ``tags`` merged in. Only the adapter that
             made it, :mod:`shipway.rollout.difference` and :mod:`shipway.rollout.overlay` read it.
     """
@@ -121,6 +126,8 @@ class TaskDefinition:
     task_role: str = ""
     registered_by: str = ""
     active: bool = True
+    region: str = ""
+    processor: str = ""
     document: Json = field(default_factory=dict, repr=False, hash=False)
 
     def container(self, name: str) -> ContainerDefinition:
@@ -147,6 +154,11 @@ class TaskDefinition:
         at = [each.name for each in containers].index(container)
         containers[at] = replace(containers[at], image=str(image))
         return replace(self, arn="", containers=tuple(containers))
+
+    @property
+    def helpers(self) -> frozenset[str]:
+        """The containers that are not essential: their end is not the task's."""
+        return frozenset(each.name for each in self.containers if not each.essential)
 
     @property
     def digests(self) -> frozenset[Digest]:

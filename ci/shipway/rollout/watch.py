@@ -166,6 +166,7 @@ class Watch:
         if glance.answered and fetch.calls > 1:
             snapshot = self._ecs.complete(self._cluster, rollout.target.service, glance, fetch)
             self._spend(snapshot.calls - glance.calls)
+            snapshot = snapshot.with_helpers(rollout.definition.helpers)
         rollout.last, rollout.looks = snapshot, rollout.looks + 1
         rollout.state, events, outcome = judge.step(rollout.state, snapshot, self._clock.now())
         self._heed(rollout, events)

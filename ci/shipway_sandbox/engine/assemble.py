@@ -61,6 +61,7 @@ def assemble(stand_in: StandIn, facts: Facts, cache: Path, tell: Callable[[str],
     version = _version(record, recipe.version_of)
     content = f"{stand_in.distribution}'s {recipe.title} {version}"
     content += f", {recipe.lacks}" if recipe.lacks else ""
+    content += ", with this machine's own authorities" if stand_in.authorities else ""
     applets = _busybox_links(root) if recipe.shell else {}
     # Debian's own programs win over busybox's of the same name.
     links = {path: to for path, to in applets.items() if not os.path.lexists(root / path)}
@@ -72,7 +73,7 @@ def assemble(stand_in: StandIn, facts: Facts, cache: Path, tell: Callable[[str],
             "etc/passwd": _USERS + "".join(map(_user, recipe.users.items())),
             "etc/group": _GROUP + "".join(f"{n}:x:{i}:\n" for n, i in recipe.users.items()),
             "etc/shadow": _SHADOW,
-            "etc/ssl/certs/ca-certificates.crt": _authorities(root),
+            "etc/ssl/certs/ca-certificates.crt": _authorities(root, stand_in.authorities),
             "etc/nsswitch.conf": "passwd: files\ngroup: files\nhosts: files dns\n",
         },
         folders={
@@ -105,12 +106,17 @@ def assemble(stand_in: StandIn, facts: Facts, cache: Path, tell: Callable[[str],
     return archive(image, packed, diff_id)
 
 
-def _authorities(root: Path) -> str:
-    """One bundle of the certificate authorities, as ca-certificates' own script would write it."""
-    return "".join(
-        file.read_text().rstrip() + "\n"
-        for file in sorted(root.glob("usr/share/ca-certificates/mozilla/*.crt"))
+def _authorities(root: Path, further: tuple[str, ...]) -> str:
+    """One bundle of the certificate authorities, as ca-certificates' own script would write it.
+
+    Args:
+        root: The unpacked packages.
+        further: Those of the machine that assembles it.
+    """
+    packaged = (
+        file.read_text() for file in sorted(root.glob("usr/share/ca-certificates/mozilla/*.crt"))
     )
+    return "".join(f"{text.rstrip()}\n" for text in (*packaged, *further))
 
 
 def _user(user: tuple[str, int]) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from shipway.errors import BuildError
+from shipway_sandbox.engine import authorities
 from shipway_sandbox.engine.apt import Suite, Wanted
 from shipway_sandbox.engine.engine_plan import Facts, engine_suite, own_suite
 from shipway_sandbox.engine.recipes import HAD, Recipe, recipe_for
@@ -27,6 +28,7 @@ class StandIn:
         distribution: Such as ``Debian 13``.
         packages: What to fetch.
         user: Whom the image runs as; empty for root.
+        authorities: Certificates that it trusts beside the distribution's.
     """
 
     reference: str
@@ -35,6 +37,7 @@ class StandIn:
     distribution: str
     packages: Wanted
     user: str = ""
+    authorities: tuple[str, ...] = ()
 
 
 def registry_of(reference: str) -> str:
@@ -77,14 +80,22 @@ def plan_base(reference: str, facts: Facts) -> StandIn:
     version = next(known, recipe.otherwise)
     distribution = "ubuntu" if facts.distribution == "ubuntu" else "debian"
     user = _NONROOT if tag.startswith(_NONROOT) and _NONROOT in recipe.users else ""
-    name = f"{version}-{distribution}{release}-{recipe.raised}"
+    trusted = facts.authorities if recipe.trusts else ()
+    parts = (
+        version,
+        f"{distribution}{release}",
+        str(recipe.raised),
+        authorities.tag(trusted),
+        user,
+    )
     return StandIn(
         reference=reference,
         recipe=recipe,
-        name=f"shipway-sandbox/{recipe.kind}:{name}{f'-{user}' if user else ''}",
+        name=f"shipway-sandbox/{recipe.kind}:{'-'.join(filter(None, parts))}",
         distribution=f"{distribution.title()} {release}",
         packages=Wanted(suite, recipe.packages, closure=recipe.closure),
         user=user,
+        authorities=trusted,
     )
 
 

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Final
 
 from shipway.errors import EngineError
-from shipway_sandbox.engine import daemon, docker_api
+from shipway_sandbox.engine import authorities, daemon, docker_api
 from shipway_sandbox.engine.engine_plan import (
     Cannot,
     EngineAnswer,
@@ -146,6 +146,7 @@ def gather(env: Mapping[str, str]) -> Facts:
         architecture=_output("dpkg", "--print-architecture"),
         apt=shutil.which("apt-get") is not None,
         sources=read_sources(_files()),
+        authorities=authorities.further(env),
     )
 
 

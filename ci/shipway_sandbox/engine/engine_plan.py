@@ -71,6 +71,7 @@ class Facts:
         architecture: What ``dpkg --print-architecture`` says, or an empty text without dpkg.
         apt: Whether apt-get is there.
         sources: apt's own sources, as :func:`.sources.read_sources` gives them.
+        authorities: Certificates that it trusts beyond its distribution's (:mod:`.authorities`).
     """
 
     wish: str = ""
@@ -83,6 +84,7 @@ class Facts:
     architecture: str = ""
     apt: bool = False
     sources: tuple[Suite, ...] = ()
+    authorities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,6 +30,7 @@ class Recipe:
         version_of: Pattern of the package whose version is the base's.
         lacks: What the official image has and this one has not.
         shell: Whether busybox's applets are there as commands.
+        trusts: Whether the authorities of the machine's own network are among its own.
         links: Further symbolic links, path → target.
         users: Further users, name → number; each has a group of its name.
         folders: Further folders, path → mode.
@@ -49,6 +50,7 @@ class Recipe:
     otherwise: str = "1"
     lacks: str = ""
     shell: bool = True
+    trusts: bool = True
     links: Mapping[str, str] = field(default_factory=dict)
     users: Mapping[str, int] = field(default_factory=dict)
     folders: Mapping[str, int] = field(default_factory=dict)
@@ -82,6 +84,7 @@ BUSYBOX: Final = Recipe(
     title="BusyBox",
     packages=("busybox-static",),
     version_of="busybox-static",
+    trusts=False,
     environment={"PATH": "/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin"},
     raised=2,
 )

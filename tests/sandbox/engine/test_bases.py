@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from shipway_sandbox.engine import bases, engine
+from shipway_sandbox.engine.authorities import further
 from shipway_sandbox.engine.engine import Engine
 from shipway_sandbox.engine.engine_plan import decide
 
@@ -182,6 +183,11 @@ def test_a_dockerfile_can_use_a_shell_and_make_a_user(
     )
     assert done.returncode == 0, done.stderr
     assert docker(private_engine, "run", "--rm", "u").stdout.split() == ["/home/ship", "2"]
+    bundle = "/etc/ssl/certs/ca-certificates.crt"
+    trusted = docker(private_engine, "run", "--rm", "u", "cat", bundle).stdout
+    assert trusted.count("END CERTIFICATE") > 100
+    # Whom this machine was told to trust is trusted in there, too.
+    assert all(certificate in trusted for certificate in further(os.environ))
 
 
 def test_the_warm_path_asks_the_engine_only(

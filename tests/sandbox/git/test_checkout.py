@@ -263,3 +263,59 @@ def test_the_default_branch_of_origin_goes_before_a_usual_name(repo: Path) -> No
     run(repo, "update-ref", "refs/remotes/origin/develop", "HEAD")
     run(repo, "symbolic-ref", "refs/remotes/origin/HEAD", "refs/remotes/origin/develop")
     assert look.remote(repo, "acme/shop", "").branch == "develop"
+
+
+def test_files_that_were_edited_since_the_commit_are_told_apart(repo: Path) -> None:
+    names = ("app.py", "été shop.toml", "none.toml")
+    assert checkout.changed(repo, names) == ()
+    (repo / "app.py").write_text("print('bye')\n")
+    (repo / "été shop.toml").write_text("")
+    assert checkout.changed(repo, names) == ("app.py", "été shop.toml")
+    run(repo, "add", "app.py")
+    assert checkout.changed(repo, names[:1]) == ("app.py",), "staged is edited, too"
+    assert checkout.changed(repo.parent, names) == (), "no repository: nothing is known"
+
+
+def test_the_files_that_differ_are_named(repo: Path) -> None:
+    (repo / "été shop").mkdir()
+    (repo / "été shop" / "new file").touch()
+    (repo / "app.py").write_text("print('bye')\n")
+    run(repo, "mv", ".gitignore", "ignore")
+    found = checkout.head(repo)
+    assert (found.clean, set(found.changes)) == (
+        False,
+        {".gitignore", "app.py", "ignore", "été shop/"},
+    )
+    for number in range(20):
+        (repo / f"more-{number}").touch()
+    assert len(checkout.head(repo).changes) == 10
+
+
+@pytest.mark.parametrize("kind", ["worktree", "submodule"])
+def test_a_work_tree_whose_git_folder_is_elsewhere(repo: Path, tmp_path: Path, kind: str) -> None:
+    sha = checkout.head(repo).sha
+    if kind == "worktree":
+        place = tmp_path / "übersicht two"
+        run(repo, "worktree", "add", "--quiet", "-b", "two", str(place))
+    else:
+        above = tmp_path / "above"
+        above.mkdir()
+        run(above, "init", "--quiet")
+        allowed = ("-c", "protocol.file.allow=always")
+        run(above, *allowed, "submodule", "--quiet", "add", str(repo), "sub shop")
+        place = above / "sub shop"
+    assert (place / ".git").is_file()
+    assert checkout.root(place / ".") == place
+    found = checkout.head(place)
+    assert (found.sha, found.clean) == (sha, True)
+    (place / "app.py").write_text("")
+    assert checkout.head(place).changes == ("app.py",)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a checkout to somebody else")
+def test_a_checkout_of_somebody_elses_is_told_with_its_place(repo: Path) -> None:
+    for place in (repo, *repo.rglob("*")):
+        os.chown(place, 12345, 12345, follow_symlinks=False)
+    error = refused(repo)
+    assert "dubious ownership" in str(error)
+    assert f"git config --global --add safe.directory {repo}" in error.remedy

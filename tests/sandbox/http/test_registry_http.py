@@ -227,6 +227,7 @@ def test_what_does_not_pass_ends_with_words_and_without_an_address(
     assert error.what.startswith("the registry cannot be reached: Connection aborted: ")
     assert "s=1" not in error.what
     assert error.remedy == ("check the network, then publish again: layers that arrived are kept")
+    assert "ecr:UploadLayerPart" in error.details[0], "a refusal may look like that"
 
 
 def test_nobody_listens(image: Layout) -> None:

@@ -129,3 +129,16 @@ def test_a_wheel_that_git_ignores_is_told_for_ci_would_lack_it() -> None:
     assert "ci/wheels/shipway-0.1.0.whl" in note
     assert "ci/wheels/.gitignore:1:*" in note
     assert locks.note_of([own], lambda _: "") == ""
+
+
+@pytest.mark.parametrize("file", ["ci/delivery.toml", LOCK, SANDBOX_LOCK])
+def test_locks_are_written_only_where_shipway_was_adopted(tmp_path: Path, file: str) -> None:
+    (tmp_path / "ci").mkdir()
+    (tmp_path / "ci" / "deploy.toml").write_text("somebody else's")
+    with pytest.raises(ConfigurationError, match="has not adopted shipway") as caught:
+        locks.check_adopted(tmp_path)
+    assert caught.value.where == str(tmp_path)
+    assert "nothing was written" in caught.value.what
+    assert "shipway init" in caught.value.remedy
+    (tmp_path / file).write_text("")
+    locks.check_adopted(tmp_path)

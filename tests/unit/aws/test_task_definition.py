@@ -38,6 +38,7 @@ LIVE: dict[str, Any] = {
     "deregisteredAt": None,
     "deleteRequestedAt": None,
     "pidMode": "task",
+    "runtimePlatform": {"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"},
     "memory": "512",
     "executionRoleArn": "arn:aws:iam::111122223333:role/execution",
     "taskRoleArn": "",
@@ -78,11 +79,14 @@ def test_every_field_is_read() -> None:
                 environment=(("A", ""),),
                 secrets=(("DATABASE_URL", DATABASE),),
                 logs=AwsLogs(group="/shop", region="eu-west-1", stream_prefix="web"),
+                log_driver="awslogs",
             ),
         ),
         memory="512",
         execution_role="arn:aws:iam::111122223333:role/execution",
         registered_by="arn:aws:sts::111122223333:assumed-role/x/y",
+        region="eu-west-1",
+        processor="ARM64",
         document={**LIVE, "tags": TAGS},
     )
 
@@ -125,6 +129,19 @@ def test_empty_tags_are_left_out_as_the_api_refuses_them(beside: dict[str, Any])
     for document in (LIVE, {**LIVE, "tags": []}):
         definition = read({"taskDefinition": document, **beside})
         assert "tags" not in registration(definition.with_image("web", IMAGE))
+
+
+@pytest.mark.parametrize(
+    "reserved",
+    ["aws:cloudformation:stack-name", "aws:cloudformation:logical-id", "AWS:ecs:clusterName"],
+)
+def test_tags_that_aws_keeps_for_itself_are_not_registered_again(reserved: str) -> None:
+    own = {"key": "team", "value": "shop"}
+    tags = [{"key": reserved, "value": "shop"}, own, {"key": "awsome", "value": ""}]
+    request = registration(read({"taskDefinition": LIVE, "tags": tags}))
+    assert request["tags"] == [own, {"key": "awsome", "value": ""}]
+    alone = registration(read({"taskDefinition": LIVE, "tags": tags[:1]}))
+    assert "tags" not in alone
 
 
 def test_read_only_is_what_botocore_answers_and_does_not_take() -> None:

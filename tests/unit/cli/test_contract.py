@@ -115,6 +115,26 @@ def test_any_edit_is_named_with_its_line(repository: Path, name: str, old: str, 
 
 
 @pytest.mark.parametrize(
+    ("changed", "first"),
+    [
+        (("ci/delivery.toml",), "ci/delivery.toml was edited: render them: nox -s contract"),
+        (
+            ("ci/release.toml", "ci/delivery.toml"),
+            "ci/release.toml and ci/delivery.toml were edited: render them",
+        ),
+        ((), "render them: nox -s contract -- --write; what was edited in a rendered place"),
+    ],
+)
+def test_the_remedy_names_what_was_edited_and_what_to_run(
+    repository: Path, changed: tuple[str, ...], first: str
+) -> None:
+    edit(repository, PRODUCTION, "ecs:UpdateService", "ecs:*")
+    error = contract_task.drift_error(differences_in(repository), changed)
+    assert error.remedy.startswith(first)
+    assert error.remedy.endswith("belongs into ci/release.toml or ci/delivery.toml")
+
+
+@pytest.mark.parametrize(
     ("asked", "label", "differs"),
     [
         ("self-hosted", "ubuntu-24.04", True),
@@ -197,6 +217,22 @@ def test_another_contract_differs_in_all_places_and_rendering_fixes_it(repositor
         contract_task.write_files(repository, contract_task.render(*contract_task.read(repository)))
         == ()
     )
+
+
+def test_a_base_in_a_private_registry_is_in_the_roles_that_build(repository: Path) -> None:
+    base = "222233334444.dkr.ecr.us-east-1.amazonaws.com/team/base"
+    dockerfile = repository / "examples/shop/Dockerfile"
+    dockerfile.parent.mkdir(parents=True)
+    dockerfile.write_text(f"ARG BASE={base}\nFROM $BASE:1\n")
+    differing = differences_in(repository)
+    assert {difference.path for difference in differing} == {PRODUCTION, "ci/iam/staging.yaml"}
+    contract_task.write_files(repository, contract_task.render(*contract_task.read(repository)))
+    assert differences_in(repository) == ()
+    for name in (PRODUCTION, "ci/iam/staging.yaml"):
+        text = (repository / name).read_text(encoding="utf-8")
+        assert "ecr:us-east-1:222233334444:repository/team/base" in text
+    dockerfile.write_text("FROM python:3.13-slim\n")
+    assert differences_in(repository), "what is not needed any more is told, too"
 
 
 def test_what_is_missing_or_left_over_is_named(repository: Path) -> None:

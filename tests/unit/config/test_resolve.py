@@ -166,6 +166,8 @@ def test_the_infrastructure_is_asked_once_and_never_for_variables(declared: Decl
         ("eu-west-1", "shop", "111122223333.dkr.ecr.eu-west-1.amazonaws.com", "shop"),
         ("eu-west-1", "team/shop", "111122223333.dkr.ecr.eu-west-1.amazonaws.com", "team/shop"),
         ("cn-north-1", "shop", "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn", "shop"),
+        ("us-gov-west-1", "shop", "111122223333.dkr.ecr.us-gov-west-1.amazonaws.com", "shop"),
+        ("eusc-de-east-1", "shop", "111122223333.dkr.ecr.eusc-de-east-1.amazonaws.eu", "shop"),
         ("eu-west-1", "localhost:4566/shop", "localhost:4566", "shop"),
         ("eu-west-1", "localhost/shop", "localhost", "shop"),
         (

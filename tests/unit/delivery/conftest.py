@@ -168,6 +168,7 @@ class Buildkit:
     layout: MadeLayout | None = None
     content: bytes = b"one"
     bases: dict[str, str] = field(default_factory=dict)
+    resolved_with: list[Mapping[str, str]] = field(default_factory=list)
 
     def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
         self.requests.append(request)
@@ -178,8 +179,9 @@ class Buildkit:
         self.layout = self.make(request.destination, content=self.content)
         return self.says or self.layout.root
 
-    def resolve(self, reference: str, builder: str) -> str:
+    def resolve(self, reference: str, builder: str, logins: Mapping[str, str]) -> str:
         assert builder == "default"
+        self.resolved_with.append(logins)
         return self.bases.get(reference, "")
 
 
@@ -196,6 +198,7 @@ class Store:
     built_by: dict[Digest, dict[str, str]] = field(default_factory=dict)
     full: bool = False
     taken: list[tuple[Origin, Digest, str]] = field(default_factory=list)
+    signed_in: list[str] = field(default_factory=list)
     beside: list[Referrer] = field(default_factory=list)
     scans: list[Scan] = field(default_factory=list)
 
@@ -263,7 +266,8 @@ class Store:
         self.beside += attached
         return tuple(attached)
 
-    def login(self) -> str:
+    def login(self, host: str = "") -> str:
+        self.signed_in.append(host)
         return "AWS:canary-password"
 
     def scan(self, digest: Digest) -> Scan:

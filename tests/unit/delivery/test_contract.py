@@ -96,6 +96,56 @@ def test_by_hand_an_environment_must_be_named(world: World) -> None:
     assert lines(failed)["next"] == "Name it with --env: staging. Nothing was built or changed."
 
 
+OTHER = """
+[environments.other]
+account = ACCOUNT
+region = "eu-west-1"
+repository = "ssm:/shop/other/repository"
+cluster = "shop"
+[environments.other.services.web]
+service = "shop-web"
+container = "web"
+"""
+
+
+@pytest.mark.parametrize(
+    ("environments", "account", "sandbox"),
+    [
+        ('["staging"]', '"111122223333"', ""),
+        ('["staging", "other"]', '"111122223333"', ""),
+        ('["other", "staging"]', '"111122223333"', "sandbox = true\n"),
+        ('["other", "staging"]', '"env:NOT_SET_HERE"', ""),
+    ],
+    ids=["the only one", "the first", "the sandbox first", "not one that asks for a variable"],
+)
+def test_a_build_by_hand_needs_no_environment(
+    world: World, environments: str, account: str, sandbox: str
+) -> None:
+    staging = "[environments.staging]\n"
+    declared, contract = world.root / "ci" / "delivery.toml", world.root / "ci" / "release.toml"
+    text = declared.read_text().replace(staging, f"{staging}{sandbox}")
+    declared.write_text(text + OTHER.replace("ACCOUNT", account))
+    text = contract.read_text().replace('["staging"]', environments)
+    more = '[environments.other]\nby_hand_role = "*"\n' if "other" in environments else ""
+    contract.write_text(text + more)
+    assert world.deliver("build", env=None).exit_code == 0
+    (heading,) = world.of(Heading)
+    assert isinstance(heading, Heading)
+    assert heading.environment == "staging"
+    assert len(world.builder.requests) == 1
+    assert world.deliver("publish", env=None).kind == "refused", "what reaches AWS is named"
+
+
+def test_nobody_builds_whom_the_contract_does_not_let(world: World) -> None:
+    contract = world.root / "ci" / "release.toml"
+    text = contract.read_text().replace('by_hand_role = "*"\n', "")
+    start = text.index('[[allow]]\nname = "by-hand"')
+    contract.write_text(text[:start] + text[text.index("[github]") :])
+    assert world.deliver("build", env=None).kind == "refused"
+    assert world.builder.requests == []
+    assert failure(world).text == "by hand is not an approved release trigger"
+
+
 @pytest.mark.parametrize(
     ("env", "near"), [("stagin", '; did you mean "staging"?'), ("nowhere", ".")]
 )
@@ -214,8 +264,10 @@ def test_another_commit_is_checked_out(world: World) -> None:
 
 def test_a_dirty_tree_in_github(world: World) -> None:
     world.push()
-    world.git.commit = replace(world.git.commit, clean=False)
+    changes = ("package-lock.json", "dist/")
+    world.git.commit = replace(world.git.commit, clean=False, changes=changes)
     failed = refused(world)
+    assert lines(failed)[""] == "differs: package-lock.json\ndiffers: dist/"
     assert failed.text == (
         "the work tree differs from 3f9c2ab, the commit of push of refs/tags/v1-stable"
     )

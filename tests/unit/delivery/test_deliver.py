@@ -401,7 +401,12 @@ def test_ctrl_c_while_verifying_says_what_is_in_service(
 
 def test_ctrl_c_once_during_the_watch_is_a_wish_not_an_end(world: World) -> None:
     interrupt_at(world, "watch", KeyboardInterrupt())
-    assert world.deliver().kind == "succeeded", "this ECS cannot be asked to roll back"
+    before = world.cloud.ecs.primary
+    outcome = world.deliver()
+    assert (outcome.kind, outcome.exit_code) == ("rolled-back", 31)
+    assert world.cloud.ecs.updates[-1] == before, "this ECS cannot be asked: it is put back"
+    assert isinstance(world.events[-1], Concluded)
+    assert world.events[-1].text == "Release failed: web put back."
     noticed = [getattr(event, "text", "") for event in world.events]
     assert any(text.startswith("interrupted;") for text in noticed)
 
@@ -431,7 +436,8 @@ def test_a_success_that_cannot_be_recorded_is_a_failure(
         kind="evidence",
         exit_code=50,
         details=("the record cannot be written: File exists",),
-        remedy="free or mount that place; this delivery ended as: succeeded (exit 0)",
+        remedy="free or mount that place, or name another in SHIPWAY_EVIDENCE; "
+        "this delivery ended as: succeeded (exit 0)",
     )
 
 

@@ -252,10 +252,41 @@ def held_in(registry: str, *, sandbox: bool = False) -> tuple[str, ...]:
 def test_who_named_a_digest_that_is_not_there_is_told_where_digests_are() -> None:
     delivered = "delivered before: nox -s audit -- --env live (--digest shows one whole)"
     listed = "in the registry: aws ecr describe-images --repository-name team/shop"
-    own, other = "111122223333.dkr.ecr.eu-west-1.amazonaws.com", "999988887777.dkr.ecr.x"
+    own = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
+    other = "999988887777.dkr.ecr.eu-central-1.amazonaws.com"
     assert held_in(own) == (f"{listed} --region eu-west-1", delivered)
     assert held_in(other) == (
-        f"{listed} --registry-id 999988887777 --region eu-west-1",
+        f"{listed} --registry-id 999988887777 --region eu-central-1",
         delivered,
     )
     assert held_in("localhost:4566", sandbox=True) == (delivered,)
+
+
+PRIVATE = "222233334444.dkr.ecr.us-east-1.amazonaws.com"
+
+
+@pytest.mark.parametrize(
+    ("text", "hosts"),
+    [
+        (f"FROM {PRIVATE}/base:1\n", [PRIVATE]),
+        (
+            f"ARG R={PRIVATE}\nFROM $R/base AS a\nFROM python:3\nCOPY --from={PRIVATE}/t:2 /t /t\n",
+            [PRIVATE],
+        ),
+        (
+            "FROM 222233334444.dkr.ecr.eusc-de-east-1.amazonaws.eu/base:1\n",
+            ["222233334444.dkr.ecr.eusc-de-east-1.amazonaws.eu"],
+        ),
+        ("FROM public.ecr.aws/docker/library/python:3\n", []),
+        ("FROM ghcr.io/acme/base:1\n", []),
+    ],
+)
+def test_a_base_in_a_private_registry_of_ecr_is_signed_in_to(
+    world: World, text: str, hosts: list[str]
+) -> None:
+    (world.root / "Dockerfile").write_text(text)
+    assert world.deliver("publish").kind == "succeeded"
+    assert world.cloud.store.signed_in == hosts
+    (request,) = world.builder.requests
+    assert request.logins == dict.fromkeys(hosts, "AWS:canary-password")
+    assert all(logins == request.logins for logins in world.builder.resolved_with)

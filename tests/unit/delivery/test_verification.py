@@ -250,7 +250,8 @@ def test_somebody_else_deployed_in_between() -> None:
     ("digest", "described"), [(OTHER, str(OTHER)), (None, "an unknown digest")]
 )
 def test_a_task_with_another_digest(digest: Digest | None, described: str) -> None:
-    ecs = Ecs(tasks=(task("a"), task("stray", digest)))
+    stray = replace(task("stray", digest), task_definition=f"{DEFINITION}-before")
+    ecs = Ecs(tasks=(task("a"), stray))
     with pytest.raises(VerificationError) as caught:
         run(ecs)
     assert caught.value.what == "1 of 2 tasks of web do not run what was shipped"
@@ -259,6 +260,25 @@ def test_a_task_with_another_digest(digest: Digest | None, described: str) -> No
     assert caught.value.remedy == (
         "an older deployment may still be draining; verify again, then see the tasks"
     )
+
+
+@pytest.mark.parametrize(
+    "image", ["", f"{URI}@{INDEX}", f"{URI}@{PLATFORM}"], ids=["none", "ours", "its"]
+)
+def test_a_digest_that_ecs_does_not_report_is_no_failure(image: str) -> None:
+    silent = task("silent", None)
+    web = replace(silent.containers[1], image=image)
+    ecs = Ecs(tasks=(task("a"), replace(silent, containers=(silent.containers[0], web))))
+    (verified,) = run(ecs)
+    assert verified.tasks == 2
+
+
+def test_an_image_of_another_digest_is_one_whatever_else_is_not_reported() -> None:
+    silent = task("silent", None)
+    web = replace(silent.containers[1], image=f"{URI}@{OTHER}")
+    ecs = Ecs(tasks=(task("a"), replace(silent, containers=(web,))))
+    with pytest.raises(VerificationError, match="1 of 2 tasks of web do not run"):
+        run(ecs)
 
 
 def test_a_task_that_does_not_run_proves_nothing() -> None:

@@ -230,7 +230,8 @@ def test_a_file_in_the_way(tmp_path: Path, place: str, monkeypatch: pytest.Monke
     assert caught.value.what == "the record cannot be written: File exists"
     assert caught.value.where == str(tmp_path / "evidence" / "refused" / STAMP)
     assert caught.value.remedy == (
-        "free or mount that place; this delivery ended as: succeeded (exit 0)"
+        "free or mount that place, or name another in SHIPWAY_EVIDENCE; "
+        "this delivery ended as: succeeded (exit 0)"
     )
     (line,) = caught.value.details
     spare = Path(line.removeprefix("it lies whole, but unchained, in "))

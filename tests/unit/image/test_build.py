@@ -51,8 +51,8 @@ class Buildkit:
             tell(line)
         return self.make(request.destination)
 
-    def resolve(self, reference: str, builder: str) -> str:
-        raise AssertionError(reference, builder)
+    def resolve(self, reference: str, builder: str, logins: Mapping[str, str]) -> str:
+        raise AssertionError(reference, builder, logins)
 
 
 def request(folder: Path) -> BuildRequest:

@@ -336,7 +336,7 @@ ECR = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/base:1"
                 'failed to do request: Head "https://registry-1.docker.io": dial '
                 "tcp: lookup registry-1.docker.io: no such host"
             ),
-            "could not be reached",
+            "the name registry-1.docker.io did not resolve for the builder",
         ),
         (
             "r.example:5000/a:1",
@@ -376,3 +376,4 @@ def test_a_401_is_never_the_networks(network: str, noise: str) -> None:
     why = f"{' '.join(noise.split())} {network}: 401 Unauthorized"
     remedy = translated(pulling("docker.io/library/a:1", why), request).remedy
     assert "could not be reached" not in remedy
+    assert "did not resolve" not in remedy

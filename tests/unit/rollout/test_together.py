@@ -56,6 +56,9 @@ class Ecs:
     refuses: dict[str, ShipwayError] = field(default_factory=dict)
     done: list[str] = field(default_factory=list)
     described: bool = True
+    pressed: frozenset[int] = frozenset()
+    looks: int = 0
+    deaf: bool = False
 
     def task_definition(self, arn: str) -> TaskDefinition:
         arn = arn if ":" in arn else f"{arn}:1"  # a family's newest revision
@@ -86,6 +89,9 @@ class Ecs:
 
     def services(self, cluster: str, names: Sequence[str]) -> Mapping[str, Snapshot]:
         assert cluster == "tests"
+        self.looks += 1
+        if self.looks in self.pressed:
+            raise KeyboardInterrupt
         return {name: self._glance(name) for name in names}
 
     def _glance(self, name: str) -> Snapshot:
@@ -152,6 +158,8 @@ class Ecs:
         assert stop_type == "ROLLBACK"
         service = arn.split("-")[1]
         self.done.append(f"stop {service}")
+        if self.deaf:
+            return Trouble(kind="conflict", text="the service deployment has finished")
         self.running[service].asked_back = True
         return None
 
@@ -199,19 +207,26 @@ def deliver(
     described: bool = True,
     leave: frozenset[str] = frozenset(),
     before: Mapping[str, Snapshot] | None = None,
+    pressed: frozenset[int] = frozenset(),
+    processor: str = "",
+    processors: tuple[str, ...] = (),
 ) -> Outcome:
-    """Release one image to these services, each of which takes it in its own way."""
+    """Release one image to these services, each of which takes it in its own way.
+
+    Ctrl-C is pressed at the looks that are named, and ECS has always finished by then.
+    """
     running = {name: Running(how=how, now=f"{name}:1") for name, how in hows.items()}
     ecs, journal = Ecs(running, dict(refuses or {}), described=described), Journal()
     steps = []
     for name in hows:
-        live = ecs.task_definition(f"{name}:1")
+        live = replace(ecs.task_definition(f"{name}:1"), processor=processor)
         on_failure: OnFailure = "leave" if name in leave else "rollback"
         service = Service(key=name, service=name, container="web", on_failure=on_failure)
         earlier = (before or {}).get(name) or ecs.services("tests", [name])[name]
         steps.append(Step(service=service, before=earlier, live=live, revision=live))
     for service_ in running.values():
         service_.looks = 0
+    ecs.looks, ecs.pressed, ecs.deaf = 0, pressed, bool(pressed)
     context = RolloutContext(
         ecs=ecs,
         logs=NoLogs(),
@@ -219,6 +234,7 @@ def deliver(
         clock=Clock(),
         journal=journal,
         together=together,
+        processors=processors,
     )
     try:
         release(steps, IMAGE, frozenset({NEW}), context)
@@ -322,3 +338,80 @@ def test_a_way_back_that_leads_to_nothing_good_is_said_first() -> None:
         "a roll-back would lead to web:1, which is not well itself: "
         "1 of 2 of its tasks ran before this release"
     )
+
+
+@pytest.mark.parametrize("described", [True, False], ids=["described", "listed"])
+def test_a_wish_to_roll_back_that_comes_too_late_is_met_all_the_same(*, described: bool) -> None:
+    outcome = deliver(
+        {"web": "good", "worker": "good"},
+        described=described,
+        leave=frozenset({"worker"}),
+        pressed=frozenset({3}),
+    )
+    assert isinstance(outcome.error, RolloutError)
+    assert (outcome.error.kind, outcome.error.exit_code) == ("rolled-back", 31)
+    assert outcome.error.what == "put back at your request, which came after ECS had finished"
+    assert outcome.error.aftermath == "web and worker put back"
+    assert {name: each.now for name, each in outcome.ecs.running.items()} == {
+        "web": "web:1",
+        "worker": "worker:1",
+    }, "a person's wish goes before on_failure"
+    texts = [event.text for event in outcome.journal.events if isinstance(event, Noticed)]
+    assert "puts web:1 back, because you asked for it" in texts
+
+
+def test_a_second_ctrl_c_leaves_while_it_is_put_back() -> None:
+    outcome = deliver({"web": "good"}, pressed=frozenset({3, 6, 7}))
+    assert isinstance(outcome.error, ShipwayError)
+    assert outcome.error.exit_code == 130
+    assert "interrupted twice" in outcome.error.what
+
+
+def test_a_wish_that_comes_too_late_is_met_where_each_stands_for_itself() -> None:
+    outcome = deliver({"web": "bad", "worker": "good"}, together=False, pressed=frozenset({3}))
+    assert isinstance(outcome.error, RolloutError)
+    assert ends(outcome) == {"worker": "put back"}
+    assert outcome.error.aftermath == "web rolled back, worker put back"
+
+
+def test_where_nothing_ran_before_the_wish_is_told_to_be_none() -> None:
+    first = Snapshot(
+        task_definition="web:1",
+        desired=1,
+        deployments=(
+            Deployment(
+                id="ecs-svc/web-0",
+                status="PRIMARY",
+                task_definition="web:1",
+                rollout_state="IN_PROGRESS",
+            ),
+        ),
+        breaker_enabled=True,
+    )
+    outcome = deliver({"web": "good"}, before={"web": first}, pressed=frozenset({2}))
+    assert outcome.error is None
+    assert ends(outcome) == {"web": "left"}
+    texts = [event.text for event in outcome.journal.events if isinstance(event, Noticed)]
+    assert texts[-1] == (
+        "web:2 stays: no earlier revision ever came up, there is nothing to put back"
+    )
+
+
+@pytest.mark.parametrize(
+    ("processor", "processors", "told"),
+    [
+        ("ARM64", ("linux/amd64",), "asks for ARM64, and the image holds linux/amd64 alone"),
+        ("X86_64", ("linux/arm64",), "asks for X86_64, and the image holds linux/arm64 alone"),
+        ("ARM64", ("linux/amd64", "linux/arm64"), ""),
+        ("ARM64", (), ""),
+        ("", ("linux/arm64",), ""),
+    ],
+)
+def test_an_image_of_another_processor_is_told_before_it_is_rolled_out(
+    processor: str, processors: tuple[str, ...], told: str
+) -> None:
+    outcome = deliver({"web": "good"}, processor=processor, processors=processors)
+    events = outcome.journal.events
+    texts = [event.text for event in events if isinstance(event, Noticed)]
+    assert [text for text in texts if "the image holds" in text] == (texts[:1] if told else [])
+    assert told in (texts[0] if told else "")

@@ -19,6 +19,7 @@ from shipway.policy.compile.resources import Resources
 from shipway.policy.compile.roles import RoleDocument
 from shipway.policy.compile.trust import camel
 from shipway.policy.contract import Contract, Source, Task, every_task
+from shipway.util.partitions import partition_of
 
 if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
     from shipway.config.load import Declared
@@ -42,18 +43,21 @@ def stack_of(role: str) -> str:
     return "".join(char if char.isalnum() else "-" for char in role)
 
 
-def render(contract: Contract, declared: Declared, *, session: int) -> str:
+def render(
+    contract: Contract, declared: Declared, *, session: int, bases: Sequence[str] = ()
+) -> str:
     """The template's text.
 
     Args:
         contract: The release contract.
         declared: The environment in delivery.toml.
         session: The longest session of the role, in seconds.
+        bases: The image references that the Dockerfile starts from.
 
     Raises:
         ConfigurationError: No event of the contract leads to the environment.
     """
-    return compose(contract, required.resources_of(declared), session=session)
+    return compose(contract, required.resources_of(declared, bases), session=session)
 
 
 def compose(
@@ -160,7 +164,8 @@ def options(
         values["EvidencePrefix"] = required.prefix_of(environment.evidence.s3)
     if resources.signs:
         # A reference may stand for a file: then there is no key to be used.
-        no_key = f"arn:aws:kms:{environment.region}:{environment.account}:key/none"
+        partition = partition_of(environment.region).id
+        no_key = f"arn:{partition}:kms:{environment.region}:{environment.account}:key/none"
         values["SigningKey"] = required.key_of(environment.sign) or no_key
     return values
 

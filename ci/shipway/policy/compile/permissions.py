@@ -30,7 +30,12 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
         resources: What the environment reaches.
         tasks: Every task that the contract allows there.
     """
-    statements = [*_images("publish" in tasks), *_published(resources)]
+    publishes = "publish" in tasks
+    statements = [*_images(resources, publishes=publishes), *_published(resources)]
+    if resources.bases and "build" in tasks and not resources.source:
+        if not publishes:
+            statements.append(_LOG_IN)
+        statements.append(statement("ReadBaseImages", PROMOTED, _base_repositories(resources)))
     if promotes(resources, tasks):
         # Whether a layer is there is asked of the repository that it goes to, never of this one.
         statements.append(statement("ReadPromotedImages", PROMOTED, [_source()]))
@@ -98,8 +103,23 @@ def _arn(service: str, resource: str) -> Document:
     return sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
 
 
-def _images(publishes: bool) -> list[Document]:  # noqa: FBT001  # private, and read at the one call
+_LOG_IN: Final = statement("LogInToTheRegistry", ["ecr:GetAuthorizationToken"], ["*"])
+
+
+def _base_repositories(resources: Resources) -> list[Document]:
+    return [
+        sub(f"arn:${{AWS::Partition}}:ecr:{region}:{account}:repository/{name}")
+        for account, region, name in resources.bases
+    ]
+
+
+def _images(resources: Resources, *, publishes: bool) -> list[Document]:
     repository = _arn("ecr", "repository/${Repository}")
+    if resources.registry is not None:
+        account, region = resources.registry
+        repository = sub(
+            f"arn:${{AWS::Partition}}:ecr:{region}:{account}:repository/${{Repository}}"
+        )
     look = (
         "ecr:BatchGetImage",  # ListImageReferrers asks for it too (ECR API Reference)
         "ecr:DescribeImageScanFindings",
@@ -109,7 +129,7 @@ def _images(publishes: bool) -> list[Document]:  # noqa: FBT001  # private, and 
     statements = [statement("SeeImages", look, [repository])]
     if publishes:
         statements += [
-            statement("LogInToTheRegistry", ["ecr:GetAuthorizationToken"], ["*"]),
+            _LOG_IN,
             statement(
                 "PublishImages",
                 [

@@ -6,13 +6,14 @@ a parameter without, which ``inv bootstrap`` fills with what is published.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from shipway.config.environment import home_of, lock_parameter
+from shipway.config.environment import lock_parameter
 from shipway.config.references import Reference
 from shipway.policy.compile.trust import camel
+from shipway.util.partitions import registry_home
 
 if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
     from shipway.config.load import Declared
@@ -39,6 +40,9 @@ class Resources:
         source: The environment whose images are taken (``promote_from``); empty where it builds.
         after: The environment whose records are read (``after`` in the release contract).
         lock: Name of the SSM parameter that holds its lock; empty where none is taken.
+        registry: Account and region of the repository, where that is written and is not the
+            environment's own; ``None`` otherwise.
+        bases: Account, region and name of each ECR repository that a base image comes from.
     """
 
     environment: str
@@ -54,10 +58,17 @@ class Resources:
     source: str = ""
     after: str = ""
     lock: str = ""
+    registry: tuple[str, str] | None = None
+    bases: tuple[tuple[str, str, str], ...] = ()
 
 
-def resources_of(declared: Declared) -> Resources:
-    """The resources that an environment of delivery.toml names, references unresolved."""
+def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
+    """The resources that an environment of delivery.toml names, references unresolved.
+
+    Args:
+        declared: The environment.
+        bases: The image references that its Dockerfile starts from, as far as they are known.
+    """
     tables = declared.document.table["environments"]
     table = tables[declared.name]
     source = table.get("promote_from", "")
@@ -108,6 +119,8 @@ def resources_of(declared: Declared) -> Resources:
         signs=signs,
         source=source,
         lock=_lock(declared),
+        registry=_elsewhere(table),
+        bases=tuple(_bases(bases)),
     )
 
 
@@ -117,6 +130,21 @@ def _lock(declared: Declared) -> str:
     settings = document["environments"][declared.name].get("lock", {})
     used = settings.get("use", True)
     return lock_parameter(document["name"], declared.name) if used else ""
+
+
+def _elsewhere(table: Mapping[str, Any]) -> tuple[str, str] | None:
+    home = registry_home(str(table["repository"]))
+    return None if home == (table["account"], table["region"]) else home
+
+
+def _bases(references: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """The ECR repositories among image references, each once, in order."""
+    found = {
+        (*home, name_of(reference).partition("@")[0].partition(":")[0]): None
+        for reference in references
+        if (home := registry_home(reference))
+    }
+    yield from sorted(found)
 
 
 def image_parameters(table: Mapping[str, Any]) -> tuple[str, ...]:
@@ -163,7 +191,7 @@ def _source(repository: str, source: Mapping[str, Any]) -> Iterator[tuple[str, s
     """Where promoted images lie, as far as it is written; see :mod:`shipway.config.origin`."""
     if not _is_written(repository):
         return  # what is published may be the URI of any registry
-    account, region = home_of(repository) or (source["account"], source["region"])
+    account, region = registry_home(repository) or (source["account"], source["region"])
     values = (
         ("SourceAccount", account),
         ("SourceRegion", region),

@@ -24,6 +24,7 @@ _MISSING = (
     ),
 )
 _STATUS = re.compile(r"codes: \[(\d+)")
+_NOT_OURS = "exec format error"
 _UNREAD = "logs:GetLogEvents is not allowed"
 _MEMORY_CODES = frozenset({137})
 
@@ -42,6 +43,7 @@ class Case:
     log: tuple[str, ...]
     targets: tuple[TargetHealth, ...]
     exposed: tuple[int, ...] = ()
+    processors: tuple[str, ...] = ()
 
     @property
     def definition(self) -> ContainerDefinition:
@@ -63,7 +65,8 @@ def next_step(case: Case) -> str:
         what = f"run its health check in the image ({command})" if command else "run it by hand"
         return f"{what}; the image may lack the command, or startPeriod is too short"
     if kind == "command":
-        return "check command and entryPoint against the image, and the processor it was built for"
+        what = "check command and entryPoint against the image"
+        return _of_processor(case) if _NOT_OURS in case.reading.ecs.lower() else what
     return _of_platform(case)
 
 
@@ -71,6 +74,8 @@ def _of_exit(case: Case) -> str:
     missing = missing_variable(case)
     if missing:
         return missing
+    if any(_NOT_OURS in line.lower() for line in case.log):
+        return _of_processor(case)
     code = case.reading.exit_code
     if code in _MEMORY_CODES:
         return _of_memory(case)
@@ -78,10 +83,38 @@ def _of_exit(case: Case) -> str:
         return "let the role read its log, as the log says above: nothing else tells why it ended"
     if case.log:
         return "read the last lines of its log; the same image runs with docker run to reproduce it"
-    logs = case.definition.logs
-    if logs is None:
-        return "it has no awslogs log group: give it one, so that it can say why it ended"
-    return f"it wrote no log to {logs.group}: run the image by hand to see why it ends"
+    return _where_its_log_is(case)
+
+
+def _where_its_log_is(case: Case) -> str:
+    """What to do where nobody read its log here, though there may be one."""
+    logs, driver = case.definition.logs, case.definition.log_driver
+    if logs is not None and logs.region and case.now.region not in {"", logs.region}:
+        stream = f"{logs.stream_prefix}/{case.container}/" if logs.stream_prefix else ""
+        where = f"streams that begin with {stream}" if stream else "the newest streams"
+        return f"read its log in {logs.region}: group {logs.group}, {where}"
+    if logs is not None and not logs.stream_prefix:
+        return (
+            f"read its log in group {logs.group}: the task definition has no "
+            "awslogs-stream-prefix, so nobody knows the stream of a task"
+        )
+    if logs is not None:
+        return f"it wrote no log to {logs.group}: run the image by hand to see why it ends"
+    if driver == "awsfirelens":
+        return "its log goes through FireLens: read it where the outputs of the log router lead"
+    if driver and driver != "awslogs":
+        return f"its log goes through the driver {driver}: read it where that leads"
+    return "it has no awslogs log group: give it one, so that it can say why it ended"
+
+
+def _of_processor(case: Case) -> str:
+    """A program of another processor's: what the service runs on, and what was built."""
+    built = f"the image holds {', '.join(case.processors)}; " if case.processors else ""
+    there = case.now.processor or "X86_64, for the task definition says nothing else"
+    return (
+        f"{built}the service runs on {there} (runtimePlatform.cpuArchitecture): build for it with "
+        "`platforms` of [image], or mend the infrastructure; a script needs its #! line"
+    )
 
 
 def missing_variable(case: Case) -> str:

@@ -34,13 +34,17 @@ class LogTail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiagnosedImages:
-    """The image now and before, each with a note such as the short commit, and its EXPOSE ports."""
+    """The image now and before, each with a note such as the short commit, and its EXPOSE ports.
+
+    ``processors`` are the platforms that the image holds, such as ``linux/arm64``.
+    """
 
     now: str = ""
     before: str = ""
     now_note: str = ""
     before_note: str = ""
     exposed: tuple[int, ...] = ()
+    processors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,6 +221,7 @@ def _case(
         log=tuple(text for _, text in log),
         targets=targets,
         exposed=facts.images.exposed,
+        processors=facts.images.processors,
     )
 
 
@@ -228,6 +233,8 @@ def _cause(struck: tuple[Task, ...], reading: Reading) -> list[str]:
         first = f"{first}{f' ({code})' if code else ''}: {exit_meaning(reading.exit_code)}"
     elif reading.exit_code is not None and reading.container and "health" not in reading.kind:
         first = f'{first} (container "{reading.container}" exited with {reading.exit_code})'
+    if reading.helpers:
+        first = f"{first}; {reading.helpers}"
     names = ", ".join(task.id[:8] for task in struck[:3])
     more = f" and {len(struck) - 3} more" if len(struck) > 3 else ""  # noqa: PLR2004 - as shown
     lines = [first, f"task{'' if len(struck) == 1 else 's'} {names}{more}"]

@@ -34,6 +34,7 @@ class Reading:
         signature: Equal for failures that are the same failure.
         container: The container that is to blame, or empty.
         exit_code: Its exit code, where it got that far.
+        helpers: Helpers that had failed before, in words: never the cause, and worth a line.
     """
 
     kind: str
@@ -43,6 +44,7 @@ class Reading:
     signature: str
     container: str = ""
     exit_code: int | None = None
+    helpers: str = ""
 
 
 def exit_meaning(code: int) -> str:
@@ -96,6 +98,7 @@ def read(task: Task) -> Reading | None:
             signature=f"{kind} {name if kind in {'memory', 'command', 'start'} else ''}".strip(),
             container=name,
             exit_code=code,
+            helpers=_failed_helpers(task, name),
         )
     if task.stop_code == "ServiceSchedulerInitiated":
         # The scheduler stops tasks to scale and to replace; what it stops for health it says.
@@ -116,6 +119,7 @@ def read(task: Task) -> Reading | None:
             signature=f"exit {culprit.name} {code}",
             container=culprit.name,
             exit_code=code,
+            helpers=_failed_helpers(task, culprit.name),
         )
     if task.last_status != "STOPPED":
         return None
@@ -143,9 +147,11 @@ def _culprit(task: Task) -> Container | None:
 
     When an essential container exits, ECS stops the others: they end with 143, or 137 where they
     do not listen. So the one with any other code is to blame; then one that was killed; then one
-    that ended with 0.
+    that ended with 0. A helper, which is not essential, ends no task; where no essential container
+    ever came up it may be what they waited for (``dependsOn``).
     """
     ended = [c for c in task.containers if c.exit_code is not None]
+    ended = [c for c in ended if c.essential] or ended
     if not ended:
         failed = [c for c in task.containers if c.reason]
         return failed[0] if failed else None
@@ -158,3 +164,15 @@ def _culprit(task: Task) -> Container | None:
         return 2 if container.exit_code in _STOPPED_WITH_ANOTHER else 1
 
     return min(ended, key=order)
+
+
+def _failed_helpers(task: Task, culprit: str) -> str:
+    """The helpers that ended badly by themselves; empty where none did."""
+    failed = [
+        f'"{each.name}" with {each.exit_code}'
+        for each in task.containers
+        if not each.essential
+        and each.name != culprit
+        and each.exit_code not in {0, None, *_STOPPED_WITH_ANOTHER}
+    ]
+    return f"not essential, and exited before: {', '.join(failed)}" if failed else ""

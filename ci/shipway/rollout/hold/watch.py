@@ -106,6 +106,7 @@ def _look(
     snapshot = glance
     if fetch.calls > 1:
         snapshot = context.ecs.complete(context.cluster, target.service, glance, fetch)
+        snapshot = snapshot.with_helpers(target.definition.helpers)
     mine = None if alarms is None else [alarms[name] for name in target.alarms if name in alarms]
     look = HoldLook(
         snapshot=snapshot,

@@ -53,8 +53,10 @@ def _carries(state: State, container: Container) -> bool:
     if container.image_digest in accepted:
         return True
     # A multi-platform index is pinned by its own digest, and a task may report the digest of the
-    # platform's manifest inside it; what a pinned reference pulls is addressed by its content.
-    return container.image.endswith(f"@{state.target.digest}") and not _alone(state)
+    # platform's manifest inside it; what a pinned reference pulls is addressed by its content. The
+    # same holds where ECS reports no digest at all.
+    pinned = container.image.endswith(f"@{state.target.digest}")
+    return pinned and (not container.image_digest or not _alone(state))
 
 
 def _alone(state: State) -> bool:

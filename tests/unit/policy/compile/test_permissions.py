@@ -13,11 +13,12 @@ import botocore
 import botocore.session  # knows the operations of each service
 import pytest
 
-from shipway.config.environment import Environment, EvidenceSettings, ImageSettings, Origin, home_of
+from shipway.config.environment import Environment, EvidenceSettings, ImageSettings, Origin
 from shipway.config.load import load
 from shipway.policy.compile import bootstrap_template, permissions
 from shipway.policy.compile.resources import Resources, place_of, resources_of
 from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentPolicy, Source, Task
+from shipway.util.partitions import registry_home
 
 ADAPTERS = Path(__file__).parents[4] / "ci" / "shipway" / "aws"
 KEY = "arn:aws:kms:eu-west-1:444455556666:key/1234-abcd"
@@ -392,7 +393,7 @@ def test_a_reference_that_stands_for_a_file_opens_no_key() -> None:
     ],
 )
 def test_the_host_says_account_and_region(uri: str, home: tuple[str, str] | None) -> None:
-    assert home_of(uri) == home
+    assert registry_home(uri) == home
 
 
 def test_a_place_without_a_prefix_is_the_bucket() -> None:
@@ -480,3 +481,56 @@ def test_a_family_that_is_written_out_is_the_parameters_default(
     assert bootstrap_template.takes(text, "JobLogGroupWarmUp")
     assert not bootstrap_template.takes(text, "JobFamilyMigrate")
     assert ("    Default: warm\n" in text) is bool(default)
+
+
+BASES = (
+    "222233334444.dkr.ecr.us-east-1.amazonaws.com/team/base:1",
+    "222233334444.dkr.ecr.us-east-1.amazonaws.com/team/base@sha256:" + "0" * 64,
+    "public.ecr.aws/docker/library/python:3",
+    "python:3.13-slim",
+)
+
+
+def with_bases(tmp_path: Path, own: str = "") -> Resources:
+    resources = resources_with(tmp_path, own=own)
+    assert resources.bases == ()
+    declared = load(tmp_path / "delivery.toml").environment("production")
+    return resources_of(declared, BASES)
+
+
+@pytest.mark.parametrize("tasks", [("build",), ("build", "publish"), TASKS])
+def test_the_role_may_read_a_base_image_in_a_private_registry(
+    tmp_path: Path, tasks: tuple[Task, ...]
+) -> None:
+    statements = named(with_bases(tmp_path), tasks)
+    assert statements["ReadBaseImages"]["Resource"] == {
+        "Fn::Sub": "arn:${AWS::Partition}:ecr:us-east-1:222233334444:repository/team/base"
+    }
+    assert statements["LogInToTheRegistry"]["Action"] == "ecr:GetAuthorizationToken"
+
+
+def test_who_builds_nothing_reads_no_base(tmp_path: Path) -> None:
+    assert "ReadBaseImages" not in named(with_bases(tmp_path, 'promote_from = "staging"'))
+
+
+@pytest.mark.parametrize(
+    ("repository", "where"),
+    [
+        ("shop", "${AWS::Region}:${AWS::AccountId}"),
+        ("999988887777.dkr.ecr.eu-central-1.amazonaws.com/shop", "eu-central-1:999988887777"),
+        ("999988887777.dkr.ecr.eu-west-1.amazonaws.com/shop", "eu-west-1:999988887777"),
+    ],
+)
+def test_a_repository_in_another_account_or_region_is_where_the_role_may_publish(
+    tmp_path: Path, repository: str, where: str
+) -> None:
+    file = tmp_path / "delivery.toml"
+    text = DELIVERY.format(own="", evidence="", source="shop")
+    file.write_text(text.replace('repository = "shop"', f'repository = "{repository}"'))
+    for name in ("staging", "production"):
+        declared = load(file).environment(name)
+        if declared.document.table["environments"][name]["repository"] != repository:
+            continue
+        for sid in ("SeeImages", "PublishImages"):
+            resource = named(resources_of(declared))[sid]["Resource"]["Fn::Sub"]
+            assert resource == f"arn:${{AWS::Partition}}:ecr:{where}:repository/${{Repository}}"

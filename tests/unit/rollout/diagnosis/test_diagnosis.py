@@ -35,9 +35,9 @@ WEB = ContainerDefinition(
     environment=(("APP_SECRET", "s3cr3t-value"),),
     ports=(8080,),
     health_command=("CMD-SHELL", "curl -f http://localhost:8080/"),
-    logs=AwsLogs(group="/shop"),
+    logs=AwsLogs(group="/shop", region="eu-west-1", stream_prefix="web"),
 )
-DEFINITION = TaskDefinition(memory="512", containers=(WEB,))
+DEFINITION = TaskDefinition(memory="512", region="eu-west-1", containers=(WEB,))
 DATABASE = "arn:aws:ssm:eu-west-1:111122223333:parameter/shop/staging/db"
 BEFORE = TaskDefinition(
     containers=(
@@ -175,7 +175,7 @@ def test_only_the_last_twenty_lines_are_shown() -> None:
             "trust policy of arn:aws:iam::1:role/x",
         ),
         (task(1, "Task failed container health checks", code=137), "container-health", "curl -f"),
-        (task(1, "exec format error", code=None), "command", "processor it was built for"),
+        (task(1, "exec format error", code=None), "command", "the service runs on X86_64"),
         (task(1, "Essential container in task exited"), "exit", "wrote no log to /shop"),
     ],
 )
@@ -345,3 +345,62 @@ def test_nothing_failed_nothing_to_say() -> None:
 def test_without_a_task_definition_there_is_still_an_explanation() -> None:
     (block,) = explain(crashed(1), now=None, before=None, images=None)
     assert [label for label, _ in shown(block)] == ["cause", "next"]
+
+
+@pytest.mark.parametrize(
+    ("web", "part"),
+    [
+        (
+            {"logs": AwsLogs(group="/shop", region="us-east-1", stream_prefix="web")},
+            "read its log in us-east-1: group /shop, streams that begin with web/web/",
+        ),
+        (
+            {"logs": AwsLogs(group="/shop", region="us-east-1")},
+            "read its log in us-east-1: group /shop, the newest streams",
+        ),
+        ({"logs": AwsLogs(group="/shop")}, "no awslogs-stream-prefix"),
+        ({"logs": None, "log_driver": "awsfirelens"}, "goes through FireLens"),
+        ({"logs": None, "log_driver": "splunk"}, "through the driver splunk"),
+        ({"logs": None}, "it has no awslogs log group"),
+    ],
+)
+def test_a_log_that_nobody_can_read_here_is_said(web: dict[str, Any], part: str) -> None:
+    (block,) = explain(crashed(1), now=replace(DEFINITION, containers=(replace(WEB, **web),)))
+    assert part in next_of(block)
+
+
+@pytest.mark.parametrize(
+    ("processor", "held", "words"),
+    [
+        ("ARM64", ("linux/amd64",), "the image holds linux/amd64; the service runs on ARM64"),
+        ("", (), "the service runs on X86_64, for the task definition says nothing else"),
+        ("X86_64", ("linux/arm64", "linux/arm/v7"), "holds linux/arm64, linux/arm/v7; the service"),
+    ],
+)
+@pytest.mark.parametrize("in_log", [True, False])
+def test_a_program_of_another_processor_names_both(
+    processor: str, held: tuple[str, ...], words: str, *, in_log: bool
+) -> None:
+    stopped = crashed(1) if in_log else task(1, "exec /app: exec format error", code=None)
+    (block,) = explain(
+        stopped,
+        tails=(tail(1, "exec /usr/local/bin/app: exec format error"),) if in_log else (),
+        now=replace(DEFINITION, processor=processor),
+        images=replace(IMAGES, processors=held),
+    )
+    assert words in next_of(block)
+    assert "`platforms` of [image]" in next_of(block)
+
+
+def test_a_helper_that_had_failed_is_told_second_and_never_as_the_cause() -> None:
+    """The case of the field: migrate exits with 3, web with 0, and web is essential."""
+    containers = (
+        Container(name="migrate", exit_code=3, essential=False),
+        Container(name="web", exit_code=0),
+    )
+    (block,) = explain(replace(crashed(1), containers=containers), tails=(tail(1, "bye"),))
+    details = dict(shown(block))
+    assert block.title.startswith("crash loop: 1 of 1 new task exited with 0")
+    assert details["cause"][0].startswith('container "web" exited with code 0')
+    assert details["cause"][0].endswith('; not essential, and exited before: "migrate" with 3')
+    assert details["log"][0].endswith("bye"), "the log is that of web"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.rollout.diagnosis.reasons import exit_meaning, read
-from shipway.rollout.snapshot import Container, Task
+from shipway.rollout.log_tails import worth_reading
+from shipway.rollout.snapshot import Container, Snapshot, Task
 
 TEXTS = json.loads((Path(__file__).parent / "reasons.json").read_text(encoding="utf-8"))
 
@@ -119,3 +121,52 @@ def test_exit_codes_in_plain_words(code: int, part: str) -> None:
 @given(st.from_type(Task))
 def test_any_task_can_be_read(task: Task) -> None:
     read(task)
+
+
+HELPER = Container(name="migrate", exit_code=3, essential=False)
+
+
+@pytest.mark.parametrize(
+    ("containers", "culprit", "code", "helpers"),
+    [
+        ((HELPER, Container(name="web", exit_code=0)), "web", 0, '"migrate" with 3'),
+        ((HELPER, Container(name="web", exit_code=1)), "web", 1, '"migrate" with 3'),
+        (
+            (HELPER, Container(name="proxy", exit_code=143), Container(name="web", exit_code=2)),
+            "web",
+            2,
+            '"migrate" with 3',
+        ),
+        # A helper that was ended with the others has not failed.
+        (
+            (replace(HELPER, exit_code=137), Container(name="web", exit_code=1)),
+            "web",
+            1,
+            "",
+        ),
+        # No essential container ever came up: what they waited for is the likeliest cause.
+        ((HELPER, Container(name="web", reason="dependency did not succeed")), "migrate", 3, ""),
+    ],
+)
+def test_a_helper_ends_no_task(
+    containers: tuple[Container, ...], culprit: str, code: int, helpers: str
+) -> None:
+    reading = read(
+        stopped("Essential container in task exited", "EssentialContainerExited", *containers)
+    )
+    assert reading is not None
+    assert (reading.container, reading.exit_code) == (culprit, code)
+    assert reading.helpers.partition(": ")[2] == helpers
+
+
+def test_helpers_are_told_apart_by_the_task_definition() -> None:
+    task = stopped("x", "x", Container(name="migrate"), Container(name="web"))
+    seen = Snapshot(tasks=(task,), stopped=(task,)).with_helpers(frozenset({"migrate"}))
+    for each in (*seen.tasks, *seen.stopped):
+        assert {one.name: one.essential for one in each.containers} == {
+            "migrate": False,
+            "web": True,
+        }
+    assert worth_reading(
+        stopped("x", "EssentialContainerExited", HELPER, Container(name="web", exit_code=0))
+    ) == ("web", "migrate"), "the log of what ended the task comes first"

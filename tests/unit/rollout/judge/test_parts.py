@@ -13,9 +13,11 @@ from shipway.config.environment import Service
 from shipway.errors import UsageError
 from shipway.observer import Noticed, TaskCounts
 from shipway.rollout.judge import judge
+from shipway.rollout.judge.proof import our_digest
 from shipway.rollout.judge.terms import DeploymentRef, FetchPlan, Policy, RolloutEvent
 from shipway.rollout.plan import policy_of
 from shipway.rollout.snapshot import (
+    Container,
     Deployment,
     RevisionSummary,
     ServiceDeployment,
@@ -327,3 +329,33 @@ def test_a_status_never_goes_back() -> None:
     state, _, _ = judge.step(state, LOOK, later(3))
     rolling = judge.progress(state, LOOK, later(3))
     assert (rolling.stage, rolling.rolling_back) == ("ROLLBACK_IN_PROGRESS", True)
+
+
+OTHER = "sha256:" + "77d0" * 16
+
+
+@pytest.mark.parametrize(
+    ("image", "reported", "platforms", "holds"),
+    [
+        # The case of the field: ECS reports no digest, and the task definition pins ours.
+        (f"r/shop@{TARGET.digest}", None, {TARGET.digest}, True),
+        (f"r/shop@{TARGET.digest}", "", {TARGET.digest}, True),
+        (f"r/shop@{TARGET.digest}", None, {OTHER}, True),
+        (f"r/shop@{OTHER}", None, {TARGET.digest}, False),
+        ("r/shop:latest", None, {TARGET.digest}, False),
+        (f"r/shop@{TARGET.digest}", OTHER, {TARGET.digest}, False),
+    ],
+)
+def test_a_digest_that_ecs_does_not_report_is_no_other_digest(
+    image: str, reported: str | None, platforms: set[str], *, holds: bool
+) -> None:
+    target = replace(TARGET, platforms=frozenset(platforms))
+    state, _, _ = judge.step(judge.begin(target, Policy(), T0), LOOK, later(1))
+    task = Task(
+        arn="task/1",
+        task_definition=TARGET.task_definition,
+        started_by=TARGET.deployment_id,
+        last_status="RUNNING",
+        containers=(Container(name="web", image=image, image_digest=reported),),
+    )
+    assert our_digest(state, Snapshot(tasks=(task,))).holds is holds
