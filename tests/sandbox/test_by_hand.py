@@ -394,8 +394,12 @@ def test_every_action_of_the_policy_is_tried(laptop: Laptop) -> None:
 
 @pytest.mark.timeout(480)  # a minute by itself; the machine may be shared by four workers
 def test_each_action_that_is_lacking_is_named(laptop: Laptop, busybox_program: bytes) -> None:
-    seed = compute.seed_image(busybox_program, answer="by hand")
-    image = compute.put_image(laptop.world.state, f"shop-{ENVIRONMENT}", seed, "by-hand")
+    # An image for each: a revision that another run registered would not be registered again.
+    images = {}
+    for number, action in enumerate(ROLLS_OUT):
+        seed = compute.seed_image(busybox_program, answer=f"by hand {number}")
+        tag = f"by-hand-{number}"
+        images[action] = compute.put_image(laptop.world.state, f"shop-{ENVIRONMENT}", seed, tag)
     laptop_ecs = laptop.root("ecs")
     tag_the_definition(laptop_ecs)
 
@@ -406,7 +410,7 @@ def test_each_action_that_is_lacking_is_named(laptop: Laptop, busybox_program: b
         published = pool.submit(publish)
         deploys = {
             action: pool.submit(laptop.without, action, "deploy", "--image", image)
-            for action in ROLLS_OUT
+            for action, image in images.items()
         }
         ended = {action: done.result() for action, done in deploys.items()} | published.result()
     wrong = {

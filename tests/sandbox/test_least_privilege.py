@@ -207,7 +207,11 @@ def test_each_action_that_is_lacking_is_named_and_then_the_whole_delivery_passes
     account: Account, busybox_program: bytes
 ) -> None:
     account.tag_the_definition()
-    other = account.image(busybox_program, "second")
+    # An image for each: a revision that another run registered would not be registered again.
+    others = {
+        action: account.image(busybox_program, f"second-{number}")
+        for number, action in enumerate(ROLLS_OUT)
+    }
 
     def publish() -> dict[str, Said]:
         return {action: account.delivers(action, "publish") for action in PUBLISHES}
@@ -216,7 +220,7 @@ def test_each_action_that_is_lacking_is_named_and_then_the_whole_delivery_passes
         published = pool.submit(publish)
         deploys = {
             action: pool.submit(account.delivers, action, "deploy", "--image", other)
-            for action in ROLLS_OUT
+            for action, other in others.items()
         }
         ended = {action: done.result() for action, done in deploys.items()} | published.result()
     wrong = {

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
-DELIVERED: Final = "delivered"
-"""``image`` of a container that takes the delivered image, too."""
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -16,7 +13,7 @@ class ContainerOverlay:
 
     Attributes:
         name: The container.
-        image: :data:`DELIVERED`, or a reference of another image.
+        image: A reference of another image than the delivered one.
         environment: Variables and their values; others stay.
         secrets: Variables and where their values come from (``valueFrom``); others stay.
         unset: Variables and secrets that are taken away.
@@ -48,8 +45,3 @@ class Overlay:
     cpu: int = 0
     memory: int = 0
     containers: tuple[ContainerOverlay, ...] = ()
-
-    @property
-    def delivered(self) -> tuple[str, ...]:
-        """Further containers that take the delivered image."""
-        return tuple(each.name for each in self.containers if each.image == DELIVERED)

@@ -35,6 +35,10 @@ def overlay_problems(service: ServiceTable, path: KeyPath) -> Iterator[Problem]:
         for key, name, text in contradictions(table):
             index: str | int = table.unset.index(name) if key == "unset" else name
             yield Problem(path=(*at, key, index), text=f"{name} {text}")
+    for name in (str(service.container), *map(str, service.same_image)):
+        if name in service.containers and service.containers[name].image:
+            at = (*path, "containers", name, "image")
+            yield Problem(path=at, text="is that of a container that takes the delivered image")
     own = service.containers.get(str(service.container))
     for key in SET_ONCE:
         if own is not None and getattr(own, key) and getattr(service, key):

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from pydantic import Field
 
 from shipway.config.names import ARN
-from shipway.config.overlay import DELIVERED, ContainerOverlay
+from shipway.config.overlay import ContainerOverlay
 from shipway.config.rules import Rule, Table
 
 Variable = Annotated[
@@ -43,14 +43,11 @@ class ContainerTable(Table):
 
     image: Annotated[
         str,
-        Rule(
-            expected=f'"{DELIVERED}" or the reference of an image',
-            shape=rf"{DELIVERED}|[A-Za-z0-9][!-~]*[/:@][!-~]+",
-        ),
+        Rule(expected="the reference of an image", shape=r"[A-Za-z0-9][!-~]*[/:@][!-~]+"),
     ] = Field(
         default="",
-        description=f"`{DELIVERED}`: it takes the delivered image too, and moves with it. Else the "
-        "image that it is to run, best pinned by its digest.",
+        description="The image that it is to run, best pinned by its digest; not of a container "
+        "that takes the delivered one (`container`, `same_image`).",
     )
     environment: dict[Variable, Value] = Field(
         default={}, description="Variables that are set; the others stay."

@@ -10,20 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from shipway.config.overlay import DELIVERED, ContainerOverlay, Overlay, Pairs
-from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition, UnbuiltImage
-from shipway.values import ImageReference
+from shipway.config.overlay import ContainerOverlay, Overlay, Pairs
+from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition
 
 
-def with_overlay(
-    definition: TaskDefinition, overlay: Overlay, image: ImageReference | UnbuiltImage
-) -> TaskDefinition:
+def with_overlay(definition: TaskDefinition, overlay: Overlay) -> TaskDefinition:
     """The next revision: the live one with what is set.
 
     Args:
-        definition: What it is made of, the delivered image of its service put in already.
+        definition: What it is made of, the delivered image put in already.
         overlay: What is set.
-        image: What the further containers take that are delivered.
 
     Raises:
         ConfigurationError: It has no container of a name; the remedy names the nearest.
@@ -50,7 +46,7 @@ def with_overlay(
         arn="",
         memory=str(overlay.memory) if overlay.memory else definition.memory,
         containers=tuple(
-            _container(each, by_name[each.name], image) if each.name in by_name else each
+            _container(each, by_name[each.name]) if each.name in by_name else each
             for each in definition.containers
         ),
         document=document,
@@ -91,9 +87,7 @@ def _merged(
     return [*kept, *({"name": name, source: value} for name, value in values.items())]
 
 
-def _container(
-    container: ContainerDefinition, overlay: ContainerOverlay, image: ImageReference | UnbuiltImage
-) -> ContainerDefinition:
+def _container(container: ContainerDefinition, overlay: ContainerOverlay) -> ContainerDefinition:
     """The same in the value that everything else reads."""
     variables, secrets = dict(container.environment), dict(container.secrets)
     for name in overlay.unset:
@@ -105,10 +99,9 @@ def _container(
     for name, value in overlay.secrets:
         secrets[name] = value
         variables.pop(name, None)
-    written = str(image) if overlay.image == DELIVERED else overlay.image
     return replace(
         container,
-        image=written or container.image,
+        image=overlay.image or container.image,
         memory=str(overlay.memory) if overlay.memory else container.memory,
         environment=tuple(variables.items()),
         secrets=tuple(secrets.items()),

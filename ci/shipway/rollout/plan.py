@@ -290,7 +290,7 @@ def _step(
     revision = live
     for name in service.containers:
         revision = revision.with_image(name, image)
-    revision = with_overlay(revision, environment.overlay(service.key), image)
+    revision = with_overlay(revision, environment.overlay(service.key))
     primary = snapshot.primary
     runs = not differences(live, revision)
     if not runs or primary is None or primary.rollout_state == "FAILED":

@@ -282,10 +282,10 @@ def test_a_base_image_stands_for_its_digest(docker_engine: Engine) -> None:
         env={**os.environ, **docker_engine.env},
     )
     try:
-        digest = Buildx().resolve("shipway-test/base:1", "default")
+        digest = Buildx().resolve("shipway-test/base:1", "default", {})
         assert digest.startswith("sha256:")
-        assert Buildx().resolve("shipway-test/absent:1", "default") == ""
-        assert Buildx().resolve(f"anything@{digest}", "default") == digest
+        assert Buildx().resolve("shipway-test/absent:1", "default", {}) == ""
+        assert Buildx().resolve(f"anything@{digest}", "default", {}) == digest
     finally:
         subprocess.run(
             ("docker", "image", "rm", "shipway-test/base:1"),

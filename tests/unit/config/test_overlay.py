@@ -66,7 +66,7 @@ memory = 1024
 [{WEB}.containers.web]
 memory = 256
 [{WEB}.containers.worker]
-image = "delivered"
+image = "envoy:v2"
 unset = ["OLD"]
 """
     assert overlay(tmp_path, text) == Overlay(
@@ -80,7 +80,7 @@ unset = ["OLD"]
                 command=("serve", "-v"),
                 memory=256,
             ),
-            ContainerOverlay(name="worker", image="delivered", unset=("OLD",)),
+            ContainerOverlay(name="worker", image="envoy:v2", unset=("OLD",)),
         ),
     )
 
@@ -115,15 +115,16 @@ unset = ["OLD"]
             ),
         ),
         (
+            f'same_image = ["job"]\n[{WEB}.containers.job]\nimage = "shop:v2"',
+            f"{WEB}.containers.job.image: is that of a container that takes the delivered image",
+        ),
+        (
             "cpu = -1",
             f"{WEB}.cpu: should be CPU units from 0 to 196608, not -1",
         ),
         (
             f'[{WEB}.containers.proxy]\nimage = "latest"',
-            (
-                f'{WEB}.containers.proxy.image: should be "delivered" or the reference of an '
-                'image, not "latest"'
-            ),
+            (f'{WEB}.containers.proxy.image: should be the reference of an image, not "latest"'),
         ),
     ],
 )

@@ -75,9 +75,9 @@ def test_without_a_record_nothing_differs_from_it(world: World) -> None:
 def test_an_update_by_hand_is_drift(world: World) -> None:
     world.deliver()
     ecs = world.cloud.ecs
-    by_hand = replace(ecs.definitions[ecs.updates[0]], arn="td/shop:77")
-    ecs.definitions["td/shop:77"] = by_hand
-    ecs.updates.append("td/shop:77")
+    arn = ecs.updates[0].replace("shop:42", "shop:77")
+    ecs.definitions[arn] = replace(ecs.definitions[ecs.updates[0]], arn=arn)
+    ecs.updates.append(arn)
     [web] = looked(world)
     assert web.drift.startswith("shop:77 runs, not shop:42: the same image in another revision")
 

@@ -52,6 +52,7 @@ _FOREIGN_OPTIONS: Final = frozenset(
         "--force-reinstall",  # pip install
         "--format",  # aws configure export-credentials
         "--from",  # a Dockerfile's COPY
+        "--add",  # git config
         "--global",  # git config
         "--jq",  # gh api
         "--mount",  # a Dockerfile's RUN

@@ -52,16 +52,16 @@ def of_web(**settings: Any) -> Overlay:
 
 def changed(overlay: Overlay) -> dict[str, tuple[str, str]]:
     """Every field that differs, as a plan shows it."""
-    revision = with_overlay(live(), overlay, IMAGE)
+    revision = with_overlay(live(), overlay)
     return {each.field: (each.before, each.after) for each in differences(live(), revision)}
 
 
 def registered(overlay: Overlay) -> dict[str, Any]:
-    return registration(with_overlay(live(), overlay, IMAGE))
+    return registration(with_overlay(live(), overlay))
 
 
 def test_nothing_set_is_nothing_changed() -> None:
-    assert with_overlay(live(), Overlay(), IMAGE) == live()
+    assert with_overlay(live(), Overlay()) == live()
 
 
 @pytest.mark.parametrize(
@@ -111,29 +111,25 @@ def test_all_else_is_registered_as_it_came() -> None:
 
 def test_what_it_is_made_of_stays_as_it_is() -> None:
     definition = live()
-    with_overlay(definition, of_web(environment=(("LOG_LEVEL", "x"),), unset=("DB",)), IMAGE)
+    with_overlay(definition, of_web(environment=(("LOG_LEVEL", "x"),), unset=("DB",)))
     assert definition == live()
     assert definition.document == live().document
 
 
-def test_containers_of_one_image_move_together_and_others_by_their_own() -> None:
-    overlay = Overlay(
-        containers=(
-            ContainerOverlay(name="worker", image="delivered"),
-            ContainerOverlay(name="proxy", image="envoy:v2"),
-        )
-    )
-    revision = with_overlay(live().with_image("web", IMAGE), overlay, IMAGE)
-    assert [each.image for each in revision.containers] == [str(IMAGE), str(IMAGE), "envoy:v2"]
+def test_another_container_runs_the_image_that_is_written() -> None:
+    overlay = Overlay(containers=(ContainerOverlay(name="proxy", image="envoy:v2"),))
+    revision = with_overlay(live().with_image("web", IMAGE), overlay)
+    images = [str(IMAGE), WORKER["image"], "envoy:v2"]
+    assert [each.image for each in revision.containers] == images
     entries: Any = registration(revision)["containerDefinitions"]
-    assert [entry["image"] for entry in entries] == [str(IMAGE), str(IMAGE), "envoy:v2"]
+    assert [entry["image"] for entry in entries] == images
 
 
 def test_the_value_says_the_same_as_the_document() -> None:
     overlay = of_web(
         environment=(("DB_PASSWORD", "canary"),), secrets=(("REGION", "/r"),), memory=256
     )
-    revision = with_overlay(live(), overlay, IMAGE)
+    revision = with_overlay(live(), overlay)
     again = read({"taskDefinition": registration(revision)})
     assert again.container("web") == revision.container("web")
     assert revision.secret_values == {"canary"}
@@ -147,5 +143,5 @@ def test_a_secret_value_is_shown_nowhere() -> None:
 def test_a_container_that_is_not_there_is_refused() -> None:
     overlay = Overlay(containers=(ContainerOverlay(name="wep", cpu=1),))
     with pytest.raises(ConfigurationError) as caught:
-        with_overlay(live(), overlay, IMAGE)
+        with_overlay(live(), overlay)
     assert caught.value.remedy == 'did you mean "web"?'

@@ -71,7 +71,7 @@ class Looks:
         return glance
 
     def task_definition(self, arn: str) -> TaskDefinition:
-        assert arn == ARN
+        assert arn in {ARN, "shop"}, "what runs, or its family's newest revision"
         return self._live
 
 

@@ -30,8 +30,9 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
         resources: What the environment reaches.
         tasks: Every task that the contract allows there.
     """
+    lock = (resources.lock,) if resources.lock and rolls_out(tasks) else ()
     publishes = "publish" in tasks
-    statements = [*_images(resources, publishes=publishes), *_published(resources)]
+    statements = [*_images(resources, publishes=publishes), *_published(resources, lock)]
     if resources.bases and "build" in tasks and not resources.source:
         if not publishes:
             statements.append(_LOG_IN)
@@ -45,9 +46,12 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
         key = [{"Ref": "SigningKey"}]
         statements.append(statement("SignWithTheKey", ["kms:GetPublicKey", "kms:Sign"], key))
     if rolls_out(tasks):
-        statements += [*_observation(resources), *_rollout(resources), *_lock(resources)]
+        statements += [*_observation(resources), *_rollout(resources)]
         if resources.jobs:
             statements += _jobs(resources)
+        if lock:
+            arns = [_parameter(name) for name in lock]
+            statements.append(statement("HoldTheLock", ["ssm:PutParameter"], arns))
         if resources.image_parameters:
             arns = [_parameter(name) for name in resources.image_parameters]
             statements.append(statement("NameTheDeliveredImage", ["ssm:PutParameter"], arns))
@@ -146,24 +150,16 @@ def _images(resources: Resources, *, publishes: bool) -> list[Document]:
     return statements
 
 
-def _published(resources: Resources) -> list[Document]:
-    """What delivery.toml refers to, by its exact names."""
+def _published(resources: Resources, lock: Sequence[str]) -> list[Document]:
+    """What delivery.toml refers to, by its exact names, and the parameter of the lock."""
     statements = []
-    if resources.parameters:
-        arns = [_parameter(name) for name in resources.parameters]
+    if names := (*resources.parameters, *lock):
+        arns = [_parameter(name) for name in names]
         statements.append(statement("ReadTheParameters", ["ssm:GetParameters"], arns))
     if resources.stacks:
         arns = [_arn("cloudformation", f"stack/{name}/*") for name in resources.stacks]
         statements.append(statement("ReadTheStacks", ["cloudformation:DescribeStacks"], arns))
     return statements
-
-
-def _lock(resources: Resources) -> list[Document]:
-    """The one parameter that holds the environment's lock; nothing of it is ever deleted."""
-    if not resources.lock:
-        return []
-    actions = ("ssm:GetParameters", "ssm:PutParameter")
-    return [statement("HoldTheLock", actions, [_parameter(resources.lock)])]
 
 
 def _parameter(name: str) -> object:

@@ -194,7 +194,7 @@ def test_a_parameter_is_allowed_whatever_its_name_looks_like(tmp_path: Path) -> 
         tmp_path, evidence='[evidence]\ns3 = "ssm:copies:3"', own=f'sign = "ssm:{arn}:live"'
     )
     assert resources.parameters == (arn, "copies")
-    statement = named(resources)["ReadTheParameters"]
+    statement = named(resources, ("build", "publish"))["ReadTheParameters"]
     where = "${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}"
     assert statement["Resource"] == [arn, {"Fn::Sub": f"arn:{where}:parameter/copies"}]
 
@@ -403,10 +403,12 @@ def test_a_place_without_a_prefix_is_the_bucket() -> None:
 def test_the_lock_is_one_parameter_of_whoever_rolls_out(tmp_path: Path) -> None:
     resources = resources_with(tmp_path)
     arn = "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter"
-    statement = named(resources)["HoldTheLock"]
-    assert statement["Action"] == ["ssm:GetParameters", "ssm:PutParameter"]
-    assert statement["Resource"] == {"Fn::Sub": f"{arn}/shipway/shop/production/lock"}
-    assert "HoldTheLock" not in named(resources, ("build", "publish"))
+    lock = {"Fn::Sub": f"{arn}/shipway/shop/production/lock"}
+    statements = named(resources)
+    assert statements["HoldTheLock"]["Action"] == "ssm:PutParameter"
+    assert statements["HoldTheLock"]["Resource"] == lock
+    assert statements["ReadTheParameters"]["Resource"] == lock
+    assert not {"HoldTheLock", "ReadTheParameters"} & set(named(resources, ("build", "publish")))
     without = resources_with(tmp_path, own="[environments.production.lock]\nuse = false")
     assert "HoldTheLock" not in named(without)
 
