@@ -138,6 +138,13 @@ def _values(
         values[f"Family{name}"] = live.family
         values[f"LogGroup{name}"] = logs.group if logs else _NO_GROUP
         roles |= dict.fromkeys(live.roles)
+    for job in environment.jobs:
+        if job.task_definition:
+            own = aws.ecs.task_definition(job.task_definition)
+            logs = next((each.logs for each in own.containers if each.logs), None)
+            values[f"JobFamily{camel(job.key)}"] = own.family
+            values[f"JobLogGroup{camel(job.key)}"] = logs.group if logs else _NO_GROUP
+            roles |= dict.fromkeys(own.roles)
     partition = partition_of(environment.region).id
     nobody = f"arn:{partition}:iam::{environment.account}:role/{_NO_GROUP}"
     return {**values, "TaskRoles": ",".join(roles) or nobody}
