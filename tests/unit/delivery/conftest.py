@@ -383,8 +383,8 @@ class Ecs:
     def task_definition(self, arn: str) -> TaskDefinition:
         if arn == "shop":  # the family: its newest revision
             return list(self.definitions.values())[-1]
-        named = arn in self.definitions or arn.startswith("arn:")
-        return self.definitions[arn if named else f"{_TD[:-5]}/{arn}"]
+        full = f"{_TD.removesuffix('/shop')}/{arn}"
+        return self.definitions[arn if arn in self.definitions else full]
 
     def register(self, definition: TaskDefinition) -> str:
         self._fail("register")
