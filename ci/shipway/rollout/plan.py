@@ -23,6 +23,7 @@ from shipway.rollout.judge.terms import FetchPlan, Policy
 from shipway.rollout.judge.verdict import SERVICE_MISSING, Verdict
 from shipway.rollout.overlay import with_overlay
 from shipway.rollout.ports import Ecs
+from shipway.rollout.registering import known
 from shipway.rollout.snapshot import Deployment, Snapshot
 from shipway.rollout.task_definition import TaskDefinition, UnbuiltImage
 from shipway.values import ImageReference
@@ -202,16 +203,16 @@ def _known(ecs: Ecs, step: Step) -> Step:
 
     Somebody registered it and was killed before the service was updated, or it failed before.
     """
-    newest = _registered(ecs, step.live.family) if step.revision is not None else None
-    if newest is None or step.revision is None or newest.arn == step.live.arn:
+    if step.revision is None:
         return step
-    if differences(newest, step.revision):
+    newest = known(ecs, step.revision, step.live.arn)
+    if newest is None:
         return step
     return replace(step, revision=None, again=newest)
 
 
 def _registered(ecs: Ecs, name: str) -> TaskDefinition | None:
-    """A revision, or a family's newest one, where a service can still be updated to it."""
+    """A revision by its name, where a service can still be updated to it."""
     if not name:
         return None
     try:

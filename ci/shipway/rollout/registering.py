@@ -8,6 +8,25 @@ from shipway.rollout.ports import Ecs
 from shipway.rollout.task_definition import TaskDefinition
 
 
+def known(ecs: Ecs, definition: TaskDefinition, other_than: str = "") -> TaskDefinition | None:
+    """The family's newest revision, where it says what this one says; ``None`` where none does.
+
+    Args:
+        ecs: Looks.
+        definition: What is to run.
+        other_than: A revision that will not do; see :func:`registered`.
+
+    Raises:
+        ShipwayError: ECS refused, or does not answer.
+    """
+    try:
+        newest = ecs.task_definition(definition.family)
+    except (AwsError, UsageError, ConfigurationError):
+        return None  # no revision of the family is active
+    same = newest.family == definition.family and not differences(newest, definition)
+    return newest if same and newest.active and newest.arn != other_than else None
+
+
 def registered(ecs: Ecs, definition: TaskDefinition, other_than: str = "") -> str:
     """The ARN of a revision that says what this one says.
 
@@ -24,9 +43,5 @@ def registered(ecs: Ecs, definition: TaskDefinition, other_than: str = "") -> st
         AccessDeniedError: IAM refused to register.
         ShipwayError: ECS refused.
     """
-    try:
-        newest = ecs.task_definition(definition.family)
-    except (AwsError, UsageError, ConfigurationError):
-        return ecs.register(definition)  # no revision of the family is active
-    same = newest.family == definition.family and not differences(newest, definition)
-    return newest.arn if same and newest.arn != other_than else ecs.register(definition)
+    newest = known(ecs, definition, other_than)
+    return newest.arn if newest is not None else ecs.register(definition)
