@@ -1,7 +1,9 @@
 """A proxy on the loopback address, one for each judge, that counts the calls it makes of AWS.
 
-It passes bytes on as they are, ``Host`` included, so that signatures stay right. It also tells when
-UpdateService was answered, which is when a rollout begins for whoever asked for it.
+A judge is told of it by ``HTTP_PROXY``: it signs for the server that it means and asks for it by
+its whole address (RFC 9112, "absolute-form"), so that signatures stay right and ``Host`` is the
+server's. It also tells when UpdateService was answered, which is when a rollout begins for whoever
+asked for it.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 _HOP = frozenset({"connection", "keep-alive", "transfer-encoding", "content-length", "date"})
 _TIMEOUT = 30.0
@@ -93,7 +95,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Pass one call on."""
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        self._connection.request(self.command, self.path, body, dict(self.headers.items()))
+        asked = urlsplit(self.path)
+        path = urlunsplit(("", "", asked.path, asked.query, ""))
+        self._connection.request(self.command, path, body, dict(self.headers.items()))
         reply = self._connection.getresponse()
         answer = reply.read()
         self.server.calls.add(self._operation(body), reply.status, answer)
@@ -112,7 +116,7 @@ class _Handler(BaseHTTPRequestHandler):
         if target:
             return str(target).rpartition(".")[2]
         action = parse_qs(body.decode("utf-8", "replace")).get("Action")
-        return action[0] if action else self.path.rpartition("/")[2]
+        return action[0] if action else urlsplit(self.path).path.rpartition("/")[2]
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # its base names it so
         """Log nothing."""
