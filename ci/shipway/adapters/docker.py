@@ -21,6 +21,7 @@ from python_on_whales.client_config import ClientNotFoundError
 from python_on_whales.exceptions import NoSuchImage
 from python_on_whales.utils import run
 
+from shipway.doctor.finding import Looked, Unseen
 from shipway.errors import BuildError, EngineError, UsageError
 from shipway.image import build_failures
 from shipway.image.build import DEFAULT, BuildRequest
@@ -85,6 +86,25 @@ class Buildx:
         self._client = client or "docker"
         self._docker = DockerClient(host=self._host, config=config, client_call=[self._client])
         self._known: _Context | None = None
+
+    def versions(self) -> tuple[Looked[str], Looked[str]]:
+        """The version of buildx, and of the engine that answers; nothing is built or made."""
+        return (
+            self._asked("docker buildx is not there", "buildx", "version"),
+            self._asked(
+                "no engine answers", "version", "--format", "{{.Server.Version}} {{.Server.Os}}"
+            ),
+        )
+
+    def _asked(self, problem: str, *words: str) -> Looked[str]:
+        try:
+            return str(run([*self._docker.docker_cmd, *words])).strip()
+        except ClientNotFoundError:
+            problem = "no docker command line client was found"
+        except DockerException as error:
+            said = (error.stderr or "").strip().splitlines()
+            problem = f"{problem}: {said[-1]}" if said else problem
+        return Unseen(why=problem, remedy=build_failures.START_DOCKER)
 
     def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
         """Build and export an OCI image layout; see :class:`shipway.image.build.Builder`.

@@ -18,7 +18,7 @@ from shipway.image.scan import Scans
 from shipway.image.signing import Signer, no_signer
 from shipway.lock.ports import LockLog
 from shipway.policy.facts import History, TokenSource
-from shipway.rollout.ports import Alarms, Ecs, Logs, Prober
+from shipway.rollout.ports import Alarms, Ecs, LogStreams, Prober
 from shipway.util.clock import Clock
 from shipway.values import Commit, Digest, Identity
 
@@ -56,7 +56,7 @@ class Aws(Protocol):
         ...
 
     @property
-    def logs(self) -> Logs:
+    def logs(self) -> LogStreams:
         """Its container logs."""
         ...
 
