@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import ssl
 import urllib.error
 import urllib.request
@@ -48,12 +49,17 @@ class GithubApi:
     Args:
         variables: The process's environment variables: ``GITHUB_TOKEN`` or ``GH_TOKEN``, and
             ``GITHUB_API_URL`` where GitHub is a company's own ("Variables", GitHub Docs).
+        ask: One GET of an address with headers; raises OSError where no good answer comes.
     """
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        ask: Callable[[str, Mapping[str, str]], bytes] | None = None,
+    ) -> None:
+        self._ask = ask or _ask
         self._base = (variables.get("GITHUB_API_URL") or _API).rstrip("/")
         self._token = next((variables[name] for name in _TOKENS if variables.get(name)), "")
-        self._bundle = bundle_of(variables)
 
     def facts(self, source: Source, environment: str) -> Looked[GithubFacts]:
         """The repository, its tag rulesets and an environment; see the port."""
@@ -107,23 +113,34 @@ class GithubApi:
         )
 
     def _get(self, path: str) -> Any:
-        request = urllib.request.Request(  # noqa: S310  # the address begins with https://
+        content = self._ask(
             f"{self._base}{path}",
-            headers={
+            {
                 "Accept": "application/vnd.github+json",
                 "Authorization": f"Bearer {self._token}",
                 "User-Agent": f"shipway/{__version__}",
                 "X-GitHub-Api-Version": "2022-11-28",
             },
         )
-        context = ssl.create_default_context()
-        if self._bundle:
-            context.load_verify_locations(cafile=self._bundle)
-        opener = urllib.request.build_opener(
-            _NoRedirect(), urllib.request.HTTPSHandler(context=context)
-        )
-        with opener.open(request, timeout=_SECONDS) as answer:
-            return json.loads(answer.read(_LARGEST_ANSWER))
+        return json.loads(content)
+
+
+def _ask(url: str, headers: Mapping[str, str]) -> bytes:
+    """One GET of an address that begins with https://.
+
+    Raises:
+        OSError: There was no answer, or none that is good.
+    """
+    context = ssl.create_default_context()
+    if bundle := bundle_of(os.environ):
+        context.load_verify_locations(cafile=bundle)
+    opener = urllib.request.build_opener(
+        _NoRedirect(), urllib.request.HTTPSHandler(context=context)
+    )
+    request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310  # see above
+    with opener.open(request, timeout=_SECONDS) as answer:
+        content: bytes = answer.read(_LARGEST_ANSWER)
+    return content
 
 
 def _seen(look: Callable[[], T]) -> Looked[T]:
