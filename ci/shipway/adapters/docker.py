@@ -40,6 +40,7 @@ _CACHE_TO = {
     "oci-mediatypes": "true",
     "ignore-error": "true",
 }
+_INSTALL_BUILDX = "install docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (docker.com)"
 _WHERE_CONTEXT = "see [image] there; context is relative to the repository's top"
 _WHERE_DOCKERFILE = "see [image] there; dockerfile is relative to the context"
 
@@ -90,21 +91,24 @@ class Buildx:
     def versions(self) -> tuple[Looked[str], Looked[str]]:
         """The version of buildx, and of the engine that answers; nothing is built or made."""
         return (
-            self._asked("docker buildx is not there", "buildx", "version"),
+            self._asked("docker has no buildx plugin", _INSTALL_BUILDX, "buildx", "version"),
             self._asked(
-                "no engine answers", "version", "--format", "{{.Server.Version}} {{.Server.Os}}"
+                "no engine answers",
+                build_failures.START_DOCKER,
+                *("version", "--format", "{{.Server.Version}} {{.Server.Os}}"),
             ),
         )
 
-    def _asked(self, problem: str, *words: str) -> Looked[str]:
+    def _asked(self, problem: str, remedy: str, *words: str) -> Looked[str]:
         try:
             return str(run([*self._docker.docker_cmd, *words])).strip()
         except ClientNotFoundError:
-            problem = "no docker command line client was found"
+            return Unseen(
+                why="no docker command line client was found", remedy=build_failures.START_DOCKER
+            )
         except DockerException as error:
-            said = (error.stderr or "").strip().splitlines()
-            problem = f"{problem}: {said[-1]}" if said else problem
-        return Unseen(why=problem, remedy=build_failures.START_DOCKER)
+            lines = tuple((error.stderr or "").strip().splitlines()[:1])
+            return Unseen(why=problem, remedy=remedy, details=lines)
 
     def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
         """Build and export an OCI image layout; see :class:`shipway.image.build.Builder`.

@@ -68,9 +68,14 @@ def expected_roles(
         "Repository": environment.repository,
         **bootstrap_template.options(needed, environment),
     }
-    lacking = [key for key, definition in definitions.items() if isinstance(definition, Unseen)]
+    known = {
+        service.key: live
+        for service in environment.services
+        if isinstance(live := definitions[service.key], TaskDefinition)
+        and any(each.name == service.container for each in live.containers)
+    }
+    lacking = [service.key for service in environment.services if service.key not in known]
     if not lacking:
-        known = {key: each for key, each in definitions.items() if isinstance(each, TaskDefinition)}
         values |= role_values.of_services(environment, known)
     return tuple(
         ExpectedRole(
@@ -89,5 +94,5 @@ def _statements(
         return tuple(filled(statement, values) for statement in role.statements)
     except KeyError as error:
         if lacking:
-            return Unseen(why=f"the task definition of {', '.join(lacking)} is not known")
+            return Unseen(why=f"what runs as {', '.join(lacking)} is not known: see above")
         return Unseen(why=f"what {error.args[0]} stands for is not looked up here")

@@ -92,7 +92,7 @@ def _role(
         principals = ", ".join(environment_policy.by_hand_principals)
         return wrong(
             "role",
-            f"{expected} does not take you: {access.refused.why}",
+            f"{expected} does not take you: {access.refused.why.partition(': ')[0]}",
             "let your own permissions hold that statement, or sign in as somebody whom the "
             f"contract names; the role is made by: nox -s bootstrap -- --env {name} --apply",
             f"it trusts {principals}; you are {acting.arn}",

@@ -10,16 +10,15 @@ from shipway.doctor.finding import Finding, Section, State
 from shipway.redact import redact
 
 MARKS: dict[State, str] = {"ok": "✓", "wrong": "✗", "not checked": "·"}
-_LONG = 32
-"""Characters of a name that is not waited for: the texts of all others stand in one column."""
+_LONG = 40
+"""Characters of a name; the texts behind a longer one stand a little further to the right."""
 
 
 def lines(sections: Sequence[Section]) -> Iterator[str]:
     """A branch for each section, a line for each finding, its remedy below it."""
-    findings = [finding for section in sections for finding in section.findings]
-    names = (len(finding.name) for finding in findings if len(finding.name) < _LONG)
-    widest = max(names, default=0)
     for section in sections:
+        names = (len(finding.name) for finding in section.findings)
+        widest = min(max(names, default=0), _LONG)
         yield f" {section.name}"
         for finding in section.findings:
             state = "" if finding.state == "ok" else f"{finding.state}: "

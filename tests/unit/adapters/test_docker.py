@@ -64,4 +64,4 @@ def test_an_engine_that_does_not_answer_is_told_from_buildx(tmp_path: Path) -> N
     buildx, engine = Buildx(client=str(client)).versions()
     assert buildx == "v0.19"
     assert isinstance(engine, Unseen)
-    assert engine.why == "no engine answers: refused"
+    assert (engine.why, engine.details) == ("no engine answers", ("refused",))

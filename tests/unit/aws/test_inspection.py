@@ -61,6 +61,10 @@ class Account:
         return Pages()
 
 
+def page(behind: str, *lines: tuple[datetime, str]) -> LogPage:
+    return LogPage(lines=lines, token=behind)
+
+
 def inspection(account: Account) -> AwsInspection:
     return AwsInspection(cast("Session", account))
 
@@ -120,9 +124,9 @@ def test_a_page_of_a_log_stream() -> None:
     events = [{"timestamp": int(AT.timestamp() * 1000), "message": "up"}]
     account = Account({"get_log_events": {"events": events, "nextForwardToken": "f/1"}})
     logs = CloudWatchLogs(cast("Session", account))
-    assert logs.page("/shop", "ecs/web/t1", AT, "") == LogPage(lines=((AT, "up"),), token="f/1")
+    assert logs.page("/shop", "ecs/web/t1", AT, "") == page("f/1", (AT, "up"))
     logs.page("/shop", "ecs/web/t1", AT, "f/1")
     assert [request.get("nextToken") for _, request in account.requests] == [None, "f/1"]
     none = Account({}, {"get_log_events": "ResourceNotFoundException"})
     missing = CloudWatchLogs(cast("Session", none))
-    assert missing.page("/shop", "s", AT, "t") == LogPage(lines=(), token="t")
+    assert missing.page("/shop", "s", AT, "t") == page("t")
