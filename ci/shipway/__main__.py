@@ -11,6 +11,7 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, Final
 
 from invoke.exceptions import Exit, ParseError
@@ -26,8 +27,22 @@ _OURS: Final = frozenset({"complete", "help", "list", "print-completion-script",
 it would promise that nothing is changed."""
 
 
+_HELP: Final = ("--help", "-h")
+_TAKES_A_WORD: Final = frozenset({"run"})
+"""Tasks whose first word Invoke takes for their argument, whatever it looks like."""
+
 _SIGPIPE: Final = 141
 """128 + SIGPIPE, as a shell reports who writes into a closed pipe."""
+
+
+def help_first(argv: list[str]) -> list[str]:
+    """``shipway run --help`` as Invoke understands it: ``shipway --help run``. Pure."""
+    words = list(argv)
+    for at, (task, option) in enumerate(pairwise(words)):
+        if task in _TAKES_A_WORD and option in _HELP:
+            words[at : at + 2] = [option, task]
+            break
+    return words
 
 
 class ShipwayProgram(Program):
@@ -49,7 +64,8 @@ class ShipwayProgram(Program):
 
     def parse_core(self, argv: list[str] | None) -> None:
         """Read the words before a task's name."""
-        self._usage(lambda: super(ShipwayProgram, self).parse_core(argv))
+        words = help_first(sys.argv if argv is None else argv)
+        self._usage(lambda: super(ShipwayProgram, self).parse_core(words))
 
     def parse_tasks(self) -> None:
         """Read the tasks and their options."""

@@ -26,6 +26,7 @@ The tree::
     ├── RolloutError      30–39, 41  our revision is not in service, or did not hold; see Verdict
     ├── VerificationError       40   what answers is not what was shipped
     ├── ImageParameterError     42   the release holds; its parameter could not be written
+    ├── JobError                44   a job before or after the rollout, or by hand, did not end well
     ├── EvidenceError           50   the record could not be written, or does not verify
     ├── UnmetError              60   the rehearsal left an acceptance criterion unmet
     └── CancelledError         130   Ctrl-C (TerminatedError 143: SIGTERM)
@@ -341,6 +342,13 @@ class ImageParameterError(ShipwayError):
 
     exit_code = 42
     kind = "image-parameter"
+
+
+class JobError(ShipwayError):
+    """A job did not end well: before the rollout nothing moved, after it what moved went back."""
+
+    exit_code = 44
+    kind = "job-failed"
 
 
 class EvidenceError(ShipwayError):

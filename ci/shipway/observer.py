@@ -37,7 +37,7 @@ class Planned:
 class Started:
     """A stage began.
 
-    ``stage`` is contract, identity, build, publish, deploy, verify, hold or record.
+    ``stage`` is contract, identity, build, publish, job, deploy, verify, hold or record.
     """
 
     stage: str
@@ -97,7 +97,10 @@ class Noticed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
-    """One line of a foreign tool's output (BuildKit's progress), shown dimmed or in a group."""
+    """One line of a foreign tool's output (BuildKit's progress), shown dimmed or in a group.
+
+    A job's log comes as such lines, too.
+    """
 
     stage: str
     line: str

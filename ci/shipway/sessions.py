@@ -35,6 +35,7 @@ __all__ = [
     "rehearse",
     "resume",
     "rollback",
+    "run",
     "sandbox",
     "status",
     "verify",
@@ -272,6 +273,12 @@ def verify(session: nox.Session) -> None:
 def resume(session: nox.Session) -> None:
     """Answer the PAUSE hook that a deployment waits at, and watch what comes of it."""
     run_task(session, "resume", session.posargs)
+
+
+@_session
+def run(session: nox.Session) -> None:
+    """Run one job of an environment to its end: ``-- JOB --env ENVIRONMENT``."""
+    run_task(session, "run", session.posargs)
 
 
 @_session

@@ -243,6 +243,21 @@ def resume(_: Context, *, env: str = "", rollback: bool = False, json: bool = Fa
 
 @shipway_task(
     help={
+        "job": "its name in ci/delivery.toml, such as migrate",
+        "env": _HELP["env"],
+        "image": "REPOSITORY@sha256:… that it is to run; without it what its service runs now",
+        "json": _HELP["json"],
+    }
+)
+def run(_: Context, job: str, *, env: str = "", image: str = "", json: bool = False) -> None:
+    """Run one job of an environment to its end, with its log; nothing is built or rolled out."""
+    from shipway.cli.deliver import run as deliver
+
+    _leave(deliver("run", env, image=image, job=job, json=json, verbose=False))
+
+
+@shipway_task(
+    help={
         "down": "end the sandbox that runs in the background, and all it started",
         "json": "print one JSON object for each event",
     }
@@ -444,6 +459,7 @@ namespace = Collection(
     logs,
     lock,
     resume,
+    run,
     sandbox,
     rehearse,
     contract,

@@ -232,8 +232,8 @@ def create(admin: Client, layer: Layer, state: Mapping[str, Any], busybox: bytes
         SandboxError: CloudFormation refused the template or a resource.
     """
     cloudformation = admin("cloudformation")
-    for name, value in layer.stand_ins.items():
-        admin("ssm").put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+    put_stand_ins(admin("ssm"), layer)
+    make_secrets(admin("secretsmanager"), layer)
     seeds = {service.key: _seed(busybox, service) for service in layer.services}
     host = registry_of(state, layer)
     images = {key: f"{host}/{layer.repository}@{seed.digest}" for key, seed in seeds.items()}
@@ -257,6 +257,27 @@ def create(admin: Client, layer: Layer, state: Mapping[str, Any], busybox: bytes
             own = template.render_outputs(layer, stack, endpoint=str(state["endpoint"]))
             run_stack(cloudformation, "create", stack, own)
     run_stack(cloudformation, "update", layer.stack, text(count=True))
+
+
+def put_stand_ins(ssm: Any, layer: Layer) -> None:
+    """Put a stand-in where a parameter holds a secret that the environment's tasks ask for."""
+    for name, value in layer.stand_ins.items():
+        if not name.startswith("arn:"):
+            ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+
+
+def make_secrets(secrets_manager: Any, layer: Layer) -> None:
+    """Make a stand-in of every secret of Secrets Manager that is asked for and not there.
+
+    It is named as its ARN ends: ECS finds it by that ARN.
+    """
+    for arn, value in layer.stand_ins.items():
+        if arn.startswith("arn:"):
+            try:
+                secrets_manager.describe_secret(SecretId=arn)
+            except secrets_manager.exceptions.ResourceNotFoundException:
+                ending = arn.rpartition(":secret:")[2]
+                secrets_manager.create_secret(Name=ending, SecretString=value)
 
 
 def select_versions(ssm: Any, name: str, selectors: Sequence[str]) -> None:

@@ -51,8 +51,7 @@ class _Templates:
     busybox: bytes
 
     def create(self) -> None:
-        for name, value in self.layer.stand_ins.items():
-            self._put(name, value, kind="SecureString")
+        compute.put_stand_ins(self.admin("ssm"), self.layer)
         seeds: dict[str, Record] = {}
         values = self.layer.template_parameters
         for template in self.layer.templates:
@@ -61,6 +60,7 @@ class _Templates:
                 self._put(name, value)
             seeds |= adapted["seeds"]
             self._run("create", template, adapted, values)
+        compute.make_secrets(self.admin("secretsmanager"), self.layer)
         self._require_containers(seeds)
         repository = self._repository()
         images = dict(self._images(repository, seeds))
@@ -279,14 +279,19 @@ class _Templates:
             values[f"Service{suffix}"] = name
             values[f"Family{suffix}"] = live["family"]
             values[f"LogGroup{suffix}"] = _log_group(live, service.container)
-            roles |= {
-                live[role]: None for role in ("executionRoleArn", "taskRoleArn") if live.get(role)
-            }
+            roles |= dict.fromkeys(_roles(live))
+        for job in self.layer.jobs:
+            suffix = camel(job.key)
+            family = self._looked_up(self.layer.lookups[f"JobFamily{suffix}"])
+            live = ecs.describe_task_definition(taskDefinition=family)["taskDefinition"]
+            values[f"JobFamily{suffix}"] = live["family"]
+            values[f"JobLogGroup{suffix}"] = _log_group(live, job.container)
+            roles |= dict.fromkeys(_roles(live))
         nobody = f"arn:aws:iam::{self.layer.account}:role/none"
         return {**values, "TaskRoles": ",".join(roles) or nobody}
 
-    def _put(self, name: str, value: str, kind: str = "String") -> None:
-        self.admin("ssm").put_parameter(Name=name, Value=value, Type=kind, Overwrite=True)
+    def _put(self, name: str, value: str) -> None:
+        self.admin("ssm").put_parameter(Name=name, Value=value, Type="String", Overwrite=True)
 
 
 def stack_parameters(template: str, values: Mapping[str, str]) -> list[dict[str, str]]:
@@ -310,6 +315,10 @@ def _reasons(cloudformation: Any, stack: str) -> tuple[str, ...]:
         if str(event["ResourceStatus"]).endswith("_FAILED")
         and "cancelled" not in str(event.get("ResourceStatusReason", ""))
     )[:5]
+
+
+def _roles(live: Mapping[str, Any]) -> list[str]:
+    return [live[role] for role in ("executionRoleArn", "taskRoleArn") if live.get(role)]
 
 
 def _log_group(live: Mapping[str, Any], container: str) -> str:

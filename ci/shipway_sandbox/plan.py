@@ -78,6 +78,29 @@ def matches(matcher: str, status: int) -> bool:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobPlan:
+    """The task definition of a job that has one of its own.
+
+    Attributes:
+        key: The job's name in delivery.toml.
+        family: Of the task definition.
+        container: Its one container.
+        cpu: CPU units, 1024 for a core.
+        memory: MiB; the engine ends what takes more.
+        log_group: Where it logs.
+        environment: The container's variables.
+    """
+
+    key: str
+    family: str
+    container: str
+    cpu: int
+    memory: int
+    log_group: str
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnTemplate:
     """A template of the user's own, run instead of a drawn one.
 
@@ -106,10 +129,12 @@ class Layer:
         execution_role: The name of the tasks' execution role.
         task_role: The name of the tasks' own role.
         services: At least one.
+        jobs: Jobs with a task definition of their own.
         parameters: SSM parameters that delivery.toml refers to → what they hold: ``cluster``,
             ``repository``, ``service:KEY``, ``url:KEY``, or ``text:…``.
         outputs: Stack → output → what it holds, likewise.
-        stand_ins: SSM parameters of secrets → the stand-in that they hold.
+        stand_ins: SSM parameters of secrets, with a slash before their names, and ARNs of Secrets
+            Manager → the stand-in that they hold.
         buckets: Buckets that records are copied to.
         role: The path and the name of the deploy role; empty where nobody but root delivers.
         access: The template of that role, as ``nox -s bootstrap`` renders it.
@@ -133,6 +158,7 @@ class Layer:
     execution_role: str
     task_role: str
     services: tuple[ServicePlan, ...]
+    jobs: tuple[JobPlan, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     stand_ins: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -220,6 +246,7 @@ def layer_from(document: Mapping[str, Any]) -> Layer:
     """
     further = {
         "services": tuple(_service(service) for service in document["services"]),
+        "jobs": tuple(JobPlan(**job) for job in document["jobs"]),
         "buckets": tuple(document["buckets"]),
         "templates": tuple(OwnTemplate(**template) for template in document["templates"]),
         "image_parameters": tuple(document["image_parameters"]),

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shipway_sandbox.plan import Layer, ServicePlan, SidecarPlan
+from shipway_sandbox.plan import JobPlan, Layer, ServicePlan, SidecarPlan
 
 Resource = dict[str, Any]
 _WAIT = ("/bin/busybox", "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done")
@@ -99,6 +99,8 @@ def _resources(
         yield f"Bucket{camel(bucket)}", _of("S3::Bucket", BucketName=bucket)
     for service in layer.services:
         yield from _service(service, images[service.key], count=count)
+    for job in layer.jobs:
+        yield from _job(job, images[layer.services[0].key])
     for number, (name, held) in enumerate(layer.parameters.items()):
         value = _value(held, layer, endpoint)
         yield f"Parameter{number}", _of("SSM::Parameter", Name=name, Type="String", Value=value)
@@ -106,11 +108,16 @@ def _resources(
 
 def _execution_role(layer: Layer) -> Resource:
     read = [
-        f"arn:aws:ssm:{layer.region}:{layer.account}:parameter{name}" for name in layer.stand_ins
+        f"arn:aws:ssm:{layer.region}:{layer.account}:parameter{name}"
+        for name in layer.stand_ins
+        if not name.startswith("arn:")
     ]
-    groups = [
-        {"Fn::GetAtt": [f"LogGroup{camel(service.key)}", "Arn"]} for service in layer.services
+    secrets = [f"{name}*" for name in layer.stand_ins if name.startswith("arn:")]
+    made = [
+        *(f"LogGroup{camel(service.key)}" for service in layer.services),
+        *(f"JobLogGroup{camel(job.key)}" for job in layer.jobs),
     ]
+    groups = [{"Fn::GetAtt": [name, "Arn"]} for name in made]
     statements = [
         _allow(["ecr:GetAuthorizationToken"], "*"),
         _allow(
@@ -125,6 +132,8 @@ def _execution_role(layer: Layer) -> Resource:
     ]
     if read:
         statements.append(_allow(["ssm:GetParameters"], read))
+    if secrets:
+        statements.append(_allow(["secretsmanager:GetSecretValue"], secrets))
     policy = {"Version": "2012-10-17", "Statement": statements}
     return _role(
         layer.execution_role, Policies=[{"PolicyName": "start-tasks", "PolicyDocument": policy}]
@@ -194,7 +203,7 @@ def _task_definition(service: ServicePlan, image: str) -> Resource:
         "Command": list(service.command),
         "Environment": _pairs(service.environment, "Value"),
         "Secrets": _pairs(service.secrets, "ValueFrom"),
-        "LogConfiguration": _logs(service, service.container),
+        "LogConfiguration": _logs(service.log_group, service.container),
     }
     if service.port:
         own["PortMappings"] = [{"ContainerPort": service.port, "Protocol": "tcp"}]
@@ -221,15 +230,41 @@ def _sidecar(sidecar: SidecarPlan, service: ServicePlan, image: str) -> dict[str
         "Essential": sidecar.essential,
         "EntryPoint": words[:1],
         "Command": words[1:],
-        "LogConfiguration": _logs(service, sidecar.name),
+        "LogConfiguration": _logs(service.log_group, sidecar.name),
     }
 
 
-def _logs(service: ServicePlan, container: str) -> dict[str, Any]:
+def _job(job: JobPlan, image: str) -> Iterator[tuple[str, Resource]]:
+    """Its first revision has the bootstrap image: nothing runs until a release brings its own."""
+    key = camel(job.key)
+    group = _of("Logs::LogGroup", LogGroupName=job.log_group, RetentionInDays=14)
+    yield f"JobLogGroup{key}", group
+    container = {
+        "Name": job.container,
+        "Image": image,
+        "Essential": True,
+        "StopTimeout": _SECONDS_TO_STOP,
+        "Environment": _pairs(job.environment, "Value"),
+        "LogConfiguration": _logs(job.log_group, job.container),
+    }
+    definition = _of(
+        "ECS::TaskDefinition",
+        Family=job.family,
+        NetworkMode="bridge",
+        Cpu=str(job.cpu),
+        Memory=str(job.memory),
+        ExecutionRoleArn={"Fn::GetAtt": ["ExecutionRole", "Arn"]},
+        TaskRoleArn={"Fn::GetAtt": ["TaskRole", "Arn"]},
+        ContainerDefinitions=[{name: value for name, value in container.items() if value != []}],
+    )
+    yield f"JobTaskDefinition{key}", definition | {"DependsOn": f"JobLogGroup{key}"}
+
+
+def _logs(log_group: str, container: str) -> dict[str, Any]:
     return {
         "LogDriver": "awslogs",
         "Options": {
-            "awslogs-group": service.log_group,
+            "awslogs-group": log_group,
             "awslogs-region": {"Ref": "AWS::Region"},
             "awslogs-stream-prefix": container,
         },

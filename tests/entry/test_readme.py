@@ -95,14 +95,15 @@ def test_a_documented_command_exists(page: str, command: str, sessions: set[str]
         if words[1:] != ["-l"]:
             parse(words[1:])
     elif program == "nox":
-        own, _, rest = " ".join(words[1:]).partition(" -- ")
-        if own != "-l":
-            flag, *names = own.split()
+        end = words.index("--") if "--" in words else len(words)
+        own, rest = words[1:end], words[end + 1 :]
+        if own != ["-l"]:
+            flag, *names = own
             assert flag == "-s", f"{page}: {command}"
             assert names
             assert set(names) <= sessions
             if set(names) <= set(namespace.task_names):
-                parse([*names, *rest.split()])
+                parse([*names, *rest])
     else:
         assert program in _OTHERS, f"{page}: {command}"
 
@@ -138,6 +139,6 @@ def test_ci_runs_the_readmes_test_command() -> None:
 
 def test_the_workflow_calls_a_session_that_is_there(sessions: set[str]) -> None:
     text = (ROOT / ".github/workflows/deploy.yml").read_text(encoding="utf-8")
-    called = re.findall(r"^\s+exec nox -s ([a-z]+)$", text, re.MULTILINE)
-    assert called == ["deploy"]
+    called = re.findall(r"^\s+(?:run: exec )?nox (?:-R )?-s ([a-z]+)", text, re.MULTILINE)
+    assert called == ["deploy", "deploy"], "installed first, then run with what is installed"
     assert set(called) <= sessions

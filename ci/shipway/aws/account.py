@@ -17,6 +17,7 @@ from shipway.aws.s3 import S3Objects
 from shipway.aws.session import Session
 from shipway.aws.sign_in import AssumedRole
 from shipway.aws.stacks import Stacks
+from shipway.aws.tasks import AwsTasks
 from shipway.config.environment import Environment, EnvironmentRef, Origin, Profile
 from shipway.util.partitions import registry_home
 from shipway.values import Identity
@@ -34,6 +35,7 @@ class AwsAccount:
     def __init__(self, region: str, profile: Profile | None = None, endpoint: str = "") -> None:
         self._session = Session(region, profile, endpoint)
         self.ecs = AwsEcs(self._session)
+        self.tasks = AwsTasks(self._session)
         self.logs = CloudWatchLogs(self._session)
         self.parameters = Parameters(self._session)
         self.locks = ParameterLog(self._session)

@@ -39,22 +39,23 @@ class CloudWatchLogs:
                 return ()
             return _lines(response["events"])
 
-    def page(self, group: str, stream: str, since: datetime, token: str) -> LogPage:
+    def page(self, group: str, stream: str, since: datetime | None, token: str) -> LogPage:
         """The lines behind a token; see the port.
 
         The end of a stream answers the token that was asked with (CloudWatch Logs API Reference,
         GetLogEvents: https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_GetLogEvents.html).
         A stream that a container has not begun yet has no lines.
         """
-        behind = {"nextToken": token} if token else {}
+        where: dict[str, Any] = {"nextToken": token} if token else {}
+        if since is not None:
+            where["startTime"] = int(since.timestamp() * 1000)
         with translated("logs:GetLogEvents", f"{group}:{stream}"):
             try:
                 response = self._session.client("logs").get_log_events(
                     logGroupName=group,
                     logStreamName=stream,
-                    startTime=int(since.timestamp() * 1000),
                     startFromHead=True,
-                    **behind,
+                    **where,
                 )
             except ClientError as error:
                 if code_of(error) != "ResourceNotFoundException":

@@ -28,6 +28,7 @@ def read(answer: Answer) -> TaskDefinition:
         family=document.get("family", ""),
         containers=tuple(map(_container, _objects(document.get("containerDefinitions")))),
         memory=_text(document.get("memory")),
+        network_mode=document.get("networkMode", ""),
         execution_role=document.get("executionRoleArn", ""),
         task_role=document.get("taskRoleArn", ""),
         registered_by=document.get("registeredBy", ""),

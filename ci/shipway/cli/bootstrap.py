@@ -85,8 +85,9 @@ def _apply(
         console.say(f"{name} = {value}")
     made = bootstrap_template.roles_of(contract, resources_of(declared, bases_of(delivery)))
     environment_policy = contract.environment_policy(declared.name)
+    known = role_values.pseudo(environment)
     for role in made:
-        roles.check(role, environment_policy, values)
+        roles.check(role, environment_policy, {**values, **known})
     proposed = aws.stacks.propose(stack, template, values)
     if not proposed.changes:
         console.say(f"Nothing to change: the stack {stack} is what the contract says.")
@@ -128,7 +129,12 @@ def _values(
         service.key: aws.stacks.task_definition_of(environment.cluster, service.service)
         for service in environment.services
     }
-    return {**values, **role_values.of_services(environment, definitions)}
+    own = {
+        job.key: aws.ecs.task_definition(job.task_definition)
+        for job in environment.jobs
+        if job.task_definition
+    }
+    return {**values, **role_values.looked_up(environment, definitions, own)}
 
 
 def _show(proposed: ChangeSet, console: Console) -> None:

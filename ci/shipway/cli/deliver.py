@@ -1,4 +1,4 @@
-"""``inv build``, ``publish``, ``deploy``, ``verify``, ``rollback``, ``resume``: a delivery."""
+"""``inv build``, ``publish``, ``deploy``, ``verify``, ``rollback``, ``resume`` and ``run``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from shipway.cli.run_command import run_command
 from shipway.console import Console
 from shipway.delivery.deliver import Order, deliver
 from shipway.delivery.stage import UNCHANGED
-from shipway.errors import TerminatedError
+from shipway.errors import TerminatedError, UsageError
 from shipway.evidence.good import PREVIOUS
 from shipway.policy.contract import Task
 from shipway.policy.facts import Overrides
@@ -26,6 +26,7 @@ def run(
     *,
     image: str = "",
     resume: HookAction | None = None,
+    job: str = "",
     overrides: Overrides | None = None,
     to: str = PREVIOUS,
     json: bool,
@@ -38,6 +39,7 @@ def run(
         env: ``--env``; empty where the release contract is to say it.
         image: ``--image``; empty for a build.
         resume: The answer to the PAUSE hook that a deployment waits at.
+        job: The job that ``run`` runs.
         overrides: What the contract's rules are to let through, by name.
         to: What ``rollback`` goes back to.
         json: One JSON object for each event instead of words for a person.
@@ -45,12 +47,18 @@ def run(
     """
 
     def work(console: Console) -> int:
+        if job.startswith("-"):
+            raise UsageError(
+                f"{job} is no job's name",
+                remedy="name it first: shipway run migrate --env staging; nothing was run",
+            )
         with terminable():
             order = Order(
                 task=stage,
                 environment=env or None,
                 image=ImageReference.parse(image) if image else None,
                 resume=resume,
+                job=job,
                 overrides=overrides or Overrides(),
                 to=to,
             )

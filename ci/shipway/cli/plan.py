@@ -76,8 +76,10 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
         yield _line("rule", f"{rule['rule']}  {state}")
     if document["image"] is not None:
         yield _line("image", document["image"]["text"])
+    yield from _jobs(document, "before")
     for service in document["services"]:
         yield from _service(service)
+    yield from _jobs(document, "after")
     services = document["services"]
     if any(service["action"] != "none" for service in services):
         yield from _afterwards(document)
@@ -111,6 +113,26 @@ def _service(service: Mapping[str, Any]) -> Iterator[str]:
         words = f"{service['strategy']}, {service['running']} of {service['desired']} tasks run"
         failure = f"on failure {service['on_failure']}"
         yield _line("", f"{'strategy':<{_FIELD}}  {words}, {breaker}, {failure}")
+
+
+def _jobs(document: Mapping[str, Any], when: str) -> Iterator[str]:
+    for job in document["jobs"]:
+        if job["when"] == when:
+            yield from _job(job)
+
+
+def _job(job: Mapping[str, Any]) -> Iterator[str]:
+    """What would be done about one job."""
+    moment = {"before": "before the rollout", "after": "once it is verified"}[job["when"]]
+    revision = job["task_definition"].rpartition("/")[2]
+    new = " → new revision" if job["new_revision"] else ""
+    what = {
+        "start": f"{moment}: runs {revision}{new}, at most {job['timeout']} s",
+        "follow": f"{moment}: {job['why']}, and is followed",
+    }
+    yield _line("job", f"{job['key']}  {what.get(job['action'], 'not run: ' + job['why'])}")
+    if job["action"] == "start" and job["command"]:
+        yield _line("", f"{'command':<{_FIELD}}  {' '.join(job['command'])}")
 
 
 def _afterwards(document: Mapping[str, Any]) -> Iterator[str]:

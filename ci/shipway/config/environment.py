@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Final, Literal
 
+from shipway.config.job import Job
+from shipway.config.overlay import Overlay
+
 OnFailure = Literal["rollback", "leave"]
 OnPause = Literal["wait", "leave"]
 Sbom = Literal["off", "if-available", "required"]
@@ -195,6 +198,8 @@ class Environment:
         role: The IAM role's name that a delivery must have assumed; empty where none is asked for.
         image: What is built for it.
         services: At least one; no two name the same ECS service.
+        jobs: Tasks that run to their end, in the file's order.
+        overlays: Key of a service → what a release sets in its task definition.
         together: Whether services that moved go back where another fails.
         sandbox: Whether the embedded sandbox is started for it.
         promote_from: The environment whose image is taken as it is; empty where it is built.
@@ -218,6 +223,8 @@ class Environment:
     role: str
     image: ImageSettings
     services: tuple[Service, ...]
+    jobs: tuple[Job, ...] = ()
+    overlays: Mapping[str, Overlay] = field(default_factory=dict)
     together: bool = True
     sandbox: bool = False
     promote_from: str = ""
@@ -228,6 +235,10 @@ class Environment:
     sign: str = ""
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
     lock: LockSettings = field(default_factory=LockSettings)
+
+    def overlay(self, key: str) -> Overlay:
+        """What a release sets in a service's task definition beside the image."""
+        return self.overlays.get(key, Overlay())
 
     @property
     def repository_uri(self) -> str:

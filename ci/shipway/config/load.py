@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from shipway.config.document import TomlDocument, read
+from shipway.config.job_checks import job_problems
 from shipway.config.models import DeliveryTable
 from shipway.config.positions import KeyPath
 from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, dotted, nearest
@@ -96,6 +97,7 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[Problem]:
         yield from _templates(name, environment)
         services, prefix = environment.get("services"), ("environments", name, "services")
         yield from same_services(services, prefix)
+        yield from job_problems(environment.get("jobs"), services, ("environments", name, "jobs"))
         for key, service in _tables(services):
             if "path" in service and "url" not in service:
                 yield Problem(path=(*prefix, key, "path"), text="is added to url, which is missing")

@@ -7,12 +7,20 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from shipway.config.environment import OnFailure, OnPause, Sbom, Severity
+from shipway.config.job_table import JobTable
+from shipway.config.names import ARN, ECS_NAME, ArgumentName, Key
+from shipway.config.overlay_table import (
+    CommandWord,
+    ContainerTable,
+    CpuUnits,
+    Mebibytes,
+    SecretSource,
+    Value,
+    Variable,
+)
 from shipway.config.references import PARAMETER_NAME
 from shipway.config.rules import EARLY, Rule, Table, number, one_of
 
-_ARN = r"arn:aws[a-z-]*:"
-# ECS API Reference, CreateCluster and CreateService: up to 255 letters, digits, "_" and "-".
-_ECS_NAME = r"[A-Za-z0-9_-]{1,255}"
 # ECR API Reference, CreateRepository: repositoryName.
 _WORD = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
 REPOSITORY = rf"{_WORD}(?:/{_WORD})*"
@@ -21,25 +29,9 @@ HOST = r"(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::[0-9]{1,5})?"
 # IAM API Reference, CreateRole: RoleName and Path.
 _ROLE = r"(?:[A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}"
 
-Key = Annotated[
-    str,
-    Rule(
-        expected='a name of small letters, digits and "-"',
-        shape=r"[a-z][a-z0-9-]{0,31}",
-        references=(),
-    ),
-]
 Platform = Annotated[
     str,
     Rule(expected='a platform such as "linux/amd64"', shape=r"[a-z0-9]+/[a-z0-9_]+(?:/v[0-9]+)?"),
-]
-ArgumentName = Annotated[
-    str,
-    Rule(
-        expected="the name of a build argument",
-        shape=r"[A-Za-z_][A-Za-z0-9_]{0,127}",
-        references=(),
-    ),
 ]
 ImageParameter = Annotated[
     str,
@@ -189,18 +181,18 @@ class ServiceTable(Table):
         str,
         Rule(
             expected="the name or ARN of an ECS service",
-            shape=rf"(?:{_ARN}ecs:[a-z0-9-]+:[0-9]{{12}}:service/(?:{_ECS_NAME}/)?)?{_ECS_NAME}",
+            shape=rf"(?:{ARN}ecs:[a-z0-9-]+:[0-9]{{12}}:service/(?:{ECS_NAME}/)?)?{ECS_NAME}",
         ),
     ] = Field(description="The ECS service (`serviceName`), or its ARN.")
     container: Annotated[
-        str, Rule(expected="the name of a container in the task definition", shape=_ECS_NAME)
+        str, Rule(expected="the name of a container in the task definition", shape=ECS_NAME)
     ] = Field(
         description="The container of its task definition that takes the image; "
         "the others stay as they are."
     )
     same_image: list[
         Annotated[
-            str, Rule(expected="the name of a container in the task definition", shape=_ECS_NAME)
+            str, Rule(expected="the name of a container in the task definition", shape=ECS_NAME)
         ]
     ] = Field(
         default=[],
@@ -278,6 +270,30 @@ class ServiceTable(Table):
         default=[],
         description="CloudWatch alarms that must not go off during `hold`. Without any, those of "
         "the service's deployment configuration are watched.",
+    )
+    environment: dict[Variable, Value] = Field(
+        default={},
+        description="Variables that a release sets in `container`; the others stay. Never secrets: "
+        "see [the task definition](task-definition.md).",
+    )
+    secrets: dict[Variable, SecretSource] = Field(
+        default={},
+        description="Variables of `container` and the secret that each comes from (`valueFrom`); "
+        "the others stay.",
+    )
+    unset: list[Variable] = Field(
+        default=[], description="Variables and secrets of `container` that are taken away."
+    )
+    command: list[CommandWord] = Field(
+        default=[], description="What `container` runs in the place of the image's CMD."
+    )
+    cpu: CpuUnits = Field(default=0, description="CPU units of the whole task; 0 leaves them.")
+    memory: Mebibytes = Field(default=0, description="MiB of the whole task; 0 leaves it.")
+    containers: dict[
+        Annotated[str, Rule(expected="a container's name", shape=ECS_NAME, references=())],
+        ContainerTable,
+    ] = Field(
+        default={}, description="The same of any container of the task definition, by its name."
     )
     compute: ComputeTable = Field(
         default_factory=ComputeTable,
@@ -365,14 +381,14 @@ class EnvironmentTable(Table):
         str,
         Rule(
             expected="the name or ARN of an ECS cluster",
-            shape=rf"(?:{_ARN}ecs:[a-z0-9-]+:[0-9]{{12}}:cluster/)?{_ECS_NAME}",
+            shape=rf"(?:{ARN}ecs:[a-z0-9-]+:[0-9]{{12}}:cluster/)?{ECS_NAME}",
         ),
     ] = Field(description="The ECS cluster (`clusterName`), or its ARN.")
     role: Annotated[
         str,
         Rule(
             expected="the name or ARN of an IAM role",
-            shape=rf"(?:{_ARN}iam::[0-9]{{12}}:role/)?{_ROLE}",
+            shape=rf"(?:{ARN}iam::[0-9]{{12}}:role/)?{_ROLE}",
         ),
     ] = Field(
         default="",
@@ -471,6 +487,11 @@ class EnvironmentTable(Table):
     )
     services: dict[Key, ServiceTable] = Field(
         min_length=1, description="The services that run the image, each under a name of its own."
+    )
+    jobs: dict[Key, JobTable] = Field(
+        default={},
+        description="Tasks that run once for each release, or by hand, each under a name of its "
+        "own: see [jobs](jobs.md).",
     )
 
 

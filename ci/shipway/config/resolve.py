@@ -20,6 +20,7 @@ from shipway.config.environment import (
     Service,
     lock_parameter,
 )
+from shipway.config.job_table import job_of
 from shipway.config.load import Declared, same_services
 from shipway.config.models import (
     HOST,
@@ -29,6 +30,8 @@ from shipway.config.models import (
     LockTable,
     ServiceTable,
 )
+from shipway.config.overlay import Overlay
+from shipway.config.overlay_resolve import overlay, overlay_problems, shown_secrets
 from shipway.config.positions import KeyPath
 from shipway.config.problems import (
     Problem,
@@ -146,6 +149,8 @@ def resolve(
     if table is not None:
         environment = table.environments[declared.name]
         problems += _misplaced(declared.path, environment)
+        for key, service in environment.services.items():
+            problems += overlay_problems(service, (*declared.path, "services", key))
         names = {key: {"service": _last(s.service)} for key, s in environment.services.items()}
         problems += same_services(names, (*declared.path, "services"))
         if not problems:
@@ -243,7 +248,10 @@ def _require_readable(
     referring: Mapping[KeyPath, Reference],
     resolutions: Mapping[Reference, Resolution],
 ) -> None:
-    """No template can read a parameter that is encrypted as AWS::SSM::Parameter::Value<String>."""
+    """No template can read a parameter that is encrypted as AWS::SSM::Parameter::Value<String>.
+
+    And nobody may read one as a task definition's variable.
+    """
     problems = [
         Problem(path=path, text=f"{ref} is a SecureString, which no stack reads: make it a String")
         for path, ref in referring.items()
@@ -251,6 +259,7 @@ def _require_readable(
         and isinstance(resolution := resolutions.get(ref), Found)
         and resolution.secret
     ]
+    problems += shown_secrets(referring, resolutions)
     if problems:
         document = declared.document
         raise configuration_error(problems, path=document.path, lines=document.lines)
@@ -307,6 +316,8 @@ def _misplaced(path: KeyPath, environment: EnvironmentTable) -> Iterator[Problem
     arns = [((*path, "cluster"), environment.cluster), ((*path, "role"), environment.role)]
     for key, service in environment.services.items():
         arns.append(((*path, "services", key, "service"), service.service))
+    for key, job in environment.jobs.items():
+        arns.append(((*path, "jobs", key, "task_definition"), job.task_definition))
     for at, arn in arns:
         if arn.startswith("arn:"):
             region, account = arn.split(":")[3:5]
@@ -331,6 +342,14 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
         image=_image(table.name, table.image),
         services=tuple(
             _service(key, service, declared) for key, service in declared.services.items()
+        ),
+        overlays={
+            key: made
+            for key, service in declared.services.items()
+            if (made := overlay(service)) != Overlay()
+        },
+        jobs=tuple(
+            job_of(key, job, next(iter(declared.services))) for key, job in declared.jobs.items()
         ),
         together=declared.together,
         sandbox=declared.sandbox,

@@ -28,6 +28,9 @@ HOLD = "hold"
 DEPLOY = "deploy"
 """The stage that :class:`~shipway.observer.Rolling` belongs to; the event does not say it."""
 
+JOB = "job"
+"""The stage whose output is that of a program that was asked for: it is shown to everybody."""
+
 _STAGE = 10
 _LABEL = 8
 _SUBJECT = 4

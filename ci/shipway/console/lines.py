@@ -140,7 +140,7 @@ class LinesConsole(TextConsole):
     def _passing_lines(self, event: Event) -> Iterable[Line]:
         if isinstance(event, Started):
             yield describe.begun(event.stage, event.subject)
-        elif isinstance(event, Output) and self.verbose:
+        elif isinstance(event, Output) and (self.verbose or event.stage == describe.JOB):
             yield describe.output(event.line)
         elif isinstance(event, Rolling) and self._changes.is_new(event):
             yield describe.rolling_line(event)

@@ -103,7 +103,7 @@ class LiveConsole(TextConsole):
     def _take(self, event: Event) -> None:
         self._view.take(event, self.clock.tick())
         lines = self._lasting_lines(event)
-        if isinstance(event, Output) and self.verbose:
+        if isinstance(event, Output) and (self.verbose or event.stage == describe.JOB):
             self._pending.append(describe.output(event.line))  # drawn together: there are many
         if isinstance(event, Concluded):
             self._stop()

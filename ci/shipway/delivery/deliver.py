@@ -2,6 +2,8 @@
 
 trigger → release contract → environment → image → rollout → verification → hold → evidence
 
+Jobs run before the rollout and after the verification.
+
 Every stage takes frozen values and gives frozen values; what reaches the outside is the context's.
 Whatever happens, the record is written and the last event says how it ended.
 """
@@ -17,9 +19,11 @@ from shipway.delivery import contract, exposure, facts, identity, image_paramete
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
 from shipway.delivery.image import Artifact
+from shipway.delivery.jobs import Jobs
 from shipway.delivery.locking import Held, locked
 from shipway.delivery.ports import Aws, DeliveryContext, EnvironmentContext
 from shipway.delivery.release import Release
+from shipway.delivery.run_job import run_one
 from shipway.delivery.stage import UNCHANGED, stage
 from shipway.errors import (
     CancelledError,
@@ -46,6 +50,7 @@ _ROWS: Mapping[Task, tuple[Task, ...]] = {
     "publish": ("build", "publish"),
     "deploy": ("build", "publish", "deploy", "verify"),
     "verify": ("verify",),
+    "run": ("run",),
 }
 _IMAGE_ROW: tuple[Task, ...] = ("deploy", "verify")
 
@@ -59,6 +64,7 @@ class Order:
         environment: ``--env``; in GitHub Actions the contract says it.
         image: ``--image``: an image that exists, to be rolled out without a build.
         resume: The answer to a PAUSE hook that a deployment waits at; nothing is built.
+        job: The job that ``run`` is to run; nothing is built or rolled out.
         overrides: What the contract's rules are to let through, by name.
         to: ``--to`` of ``rollback``: ``previous``, or a word for a release.
     """
@@ -67,6 +73,7 @@ class Order:
     environment: str | None = None
     image: ImageReference | None = None
     resume: HookAction | None = None
+    job: str = ""
     overrides: Overrides = field(default_factory=Overrides)
     to: str = PREVIOUS
 
@@ -124,7 +131,7 @@ class _Walk:
         tasks = tasks_of(order, authorization.grant.tasks)
         # A build alone reaches no AWS: it works for a developer without any account.
         alone = tasks == ("build",) and authorization.trigger.by_hand
-        self._announce(tasks, alone=alone)
+        self._announce(tasks, authorization, alone=alone)
         environment_context = self._context.open_environment(authorization.destination)
         if alone:
             wanted = contract.image_of(authorization, context)
@@ -143,6 +150,12 @@ class _Walk:
         if order.task == ROLLBACK:
             return self._roll_back(authorization, environment, environment_context)
         gate = self._gate(environment, aws)
+        if order.job:
+            authorization = contract.pass_rules(authorization, gate)
+            artifact = self._artifact(authorization, environment_context)
+            with self._locked(authorization, environment, aws, ("deploy",)):
+                run_one(order.job, order.image, artifact, authorization, gate)
+            return None
         if "deploy" in tasks:
             authorization = contract.pass_rules(authorization, gate)
             self._check(environment, aws)
@@ -153,12 +166,14 @@ class _Walk:
             artifact = self._artifact(authorization, environment_context, attestor)
             image = artifact.provide(tasks, environment, order.image)
             release = self._release(environment, environment_context)
+            jobs = Jobs(environment, aws, context, journal)
             if image is not None and "deploy" in tasks:
                 named = order.image is not None
                 contract.pass_again(authorization, gate, image, named=named)
-                self._deploy(image, environment, aws, release, held)
+                self._deploy(image, environment, aws, release, held, jobs=jobs)
             if "verify" in tasks:
                 release.verify(image.reference if image else None)
+            release.run_after(jobs)
             release.hold()
             if image is not None and "deploy" in tasks:
                 self._keep(image.reference, environment, aws)
@@ -226,8 +241,12 @@ class _Walk:
     def _tell_wait(self, text: str) -> None:
         self._journal(Noticed(stage=self._journal.stage, text=text, level="warning"))
 
-    def _announce(self, tasks: tuple[Task, ...], *, alone: bool) -> None:
-        stages = _planned(tasks)
+    def _announce(
+        self, tasks: tuple[Task, ...], authorization: contract.Authorization, *, alone: bool
+    ) -> None:
+        tables = authorization.declared.document.table["environments"]
+        jobs = bool(tables[authorization.destination.name].get("jobs"))
+        stages = _planned(tasks, jobs=jobs)
         self._journal(Planned(stages=stages[1:] if alone else stages))
 
     def _artifact(
@@ -289,22 +308,40 @@ class _Walk:
         release: Release,
         held: Held,
         *,
+        jobs: Jobs | None = None,
         revisions: Mapping[str, str] | None = None,
     ) -> None:
+        """Roll out, jobs before it included; going back runs none: nothing may be in its way."""
         with stage("deploy", self._journal, self._context.clock, quiet=True) as running:
-            steps = (
-                planning.plan(aws.ecs, environment, image.reference)
-                if revisions is None
-                else planning.back(aws.ecs, environment, image.reference, revisions)
-            )
-            for step in steps:
-                self._journal.hide(step.live.secret_values)
+            steps = self._steps(image, environment, aws, revisions)
             release.check_alarms(steps)
+            planned = jobs.plan(image.reference, steps) if jobs is not None else ()
             held.require()
-            # From here on the release tells how each service fares, failures with their cause.
+            # From here on jobs and the release tell how they fare, failures with their cause.
             running.reported = True
+            if jobs is not None:
+                jobs.run("before")
+            if any(step.job.when == "before" and step.runs for step in planned):
+                steps = self._steps(image, environment, aws, revisions)  # time has passed
+                held.require()
             processors = tuple(name for name, _ in image.named)
             release.roll_out(steps, image.reference, image.platforms, processors)
+
+    def _steps(
+        self,
+        image: publishing.PublishedImage,
+        environment: Environment,
+        aws: Aws,
+        revisions: Mapping[str, str] | None,
+    ) -> tuple[planning.Step, ...]:
+        steps = (
+            planning.plan(aws.ecs, environment, image.reference)
+            if revisions is None
+            else planning.back(aws.ecs, environment, image.reference, revisions)
+        )
+        for step in steps:
+            self._journal.hide(step.secret_values)
+        return steps
 
     def _resume(
         self,
@@ -328,10 +365,13 @@ class _Walk:
                 self._journal.hide(paused.step.live.secret_values)
             running.reported = True
             image = waiting[0].image
+            jobs = Jobs(environment, aws, self._context, self._journal)
+            jobs.plan(image, steps)
             self._journal.about(image)
             self._journal.note_all(ResumedFact, map(facts.resumed_fact, waiting))
             platforms = aws.repository(environment).platforms(image.digest)
             release.roll_out(steps, image, platforms)
+        release.run_after(jobs)
         release.hold()
         self._keep(image, environment, aws)
         return image
@@ -364,7 +404,8 @@ def tasks_of(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
         return ("deploy",)
     if order.task == ROLLBACK:
         return _IMAGE_ROW
-    row = _IMAGE_ROW if order.image is not None else _ROWS[order.task]
+    named = order.image is not None and not order.job
+    row = _IMAGE_ROW if named else _ROWS[order.task]
     return tuple(task for task in grant if task in row)
 
 
@@ -375,7 +416,9 @@ def _required_task(order: Order) -> Task | None:
     return order.task
 
 
-def _planned(tasks: tuple[Task, ...]) -> tuple[tuple[str, str], ...]:
+def _planned(tasks: tuple[Task, ...], *, jobs: bool) -> tuple[tuple[str, str], ...]:
+    if tasks == ("run",):
+        return (("identity", "who AWS says we are"), ("job", "one task, to its end"))
     words = {
         "build": "one image with BuildKit",
         "publish": "to the environment's ECR repository",
@@ -383,7 +426,10 @@ def _planned(tasks: tuple[Task, ...]) -> tuple[tuple[str, str], ...]:
         "verify": "the running tasks' digests, then the address",
     }
     held = (("hold", "whether it stays good"),) if "deploy" in tasks else ()
-    return (("identity", "who AWS says we are"), *((task, words[task]) for task in tasks), *held)
+    stages = [(str(task), words[task]) for task in tasks]
+    if jobs and "deploy" in tasks:
+        stages.insert(tasks.index("deploy"), ("job", "tasks before and after the rollout"))
+    return (("identity", "who AWS says we are"), *stages, *held)
 
 
 def _copiers(environment: Environment, aws: Aws, signer: RecordSigner | None) -> Iterator[Copier]:

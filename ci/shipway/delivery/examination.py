@@ -262,6 +262,8 @@ class _Rounds:
         for service in environment.services:
             facts = seen_services[service.key]
             add(f"service {service.key}", services.judge(facts, service, environment))
+        own = examined_services.of_jobs(self._acting, pool, environment)
+        add("jobs", examined_services.jobs(environment, own))
         inspection = self._inspection(seen)
         add(
             "start of tasks", examined_services.starts(pool, inspection, environment, seen_services)
@@ -274,7 +276,8 @@ class _Rounds:
                     self._declared,
                     self._practice.bases(self._delivery),
                     environment,
-                    {key: facts.definition for key, facts in seen_services.items()},
+                    definitions={key: facts.definition for key, facts in seen_services.items()},
+                    own=own,
                 ),
                 inspection,
                 environment.name,

@@ -47,7 +47,9 @@ def expected_roles(
     declared: Declared,
     bases: Sequence[str],
     environment: Environment,
+    *,
     definitions: Mapping[str, Looked[TaskDefinition]],
+    own: Mapping[str, Looked[TaskDefinition]],
 ) -> tuple[ExpectedRole, ...]:
     """The roles that the contract compiles to, with every name filled in. Pure.
 
@@ -57,6 +59,7 @@ def expected_roles(
         bases: The image references that the Dockerfile starts from.
         environment: The same environment, resolved.
         definitions: The live task definition of each service, by the service's key.
+        own: The task definition of each job that has its own, by the job's key.
     """
     pseudo = role_values.pseudo(environment)
     needed = replace(
@@ -75,8 +78,10 @@ def expected_roles(
         and any(each.name == service.container for each in live.containers)
     }
     lacking = [service.key for service in environment.services if service.key not in known]
+    jobs = {key: live for key, live in own.items() if isinstance(live, TaskDefinition)}
+    lacking += [key for key in own if key not in jobs]
     if not lacking:
-        values |= role_values.of_services(environment, known)
+        values |= role_values.looked_up(environment, known, jobs)
     return tuple(
         ExpectedRole(
             name=role.name,

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 from shipway.config.environment import Environment
+from shipway.config.overlay import Overlay
 from shipway.delivery.examined_values import is_unresolved
 from shipway.delivery.ports import Aws
 from shipway.doctor import execution_role, services
@@ -17,6 +18,7 @@ from shipway.doctor.finding import (
     Looked,
     Unseen,
     looked,
+    needed,
     not_checked,
     ok,
     optional,
@@ -25,6 +27,7 @@ from shipway.doctor.finding import (
 from shipway.doctor.ports import Inspection
 from shipway.doctor.services import ServiceFacts
 from shipway.rollout.hold.terms import Alarm
+from shipway.rollout.overlay import with_overlay
 from shipway.rollout.snapshot import Snapshot
 from shipway.rollout.task_definition import TaskDefinition
 
@@ -97,6 +100,40 @@ def cluster(environment: Environment, seen: Mapping[str, ServiceFacts]) -> Itera
         yield not_checked("cluster", NOT_RESOLVED.why)
 
 
+def of_jobs(
+    aws: Aws, pool: ThreadPoolExecutor, environment: Environment
+) -> dict[str, Looked[TaskDefinition]]:
+    """The task definition of each job that has its own, by the job's key."""
+    named = {job.key: job.task_definition for job in environment.jobs if job.task_definition}
+
+    def described(key: str) -> TaskDefinition:
+        return aws.ecs.task_definition(named[key])
+
+    there = [key for key, name in named.items() if not is_unresolved(name)]
+    return {**dict.fromkeys(named, NOT_RESOLVED), **_each(pool, there, described)}
+
+
+def jobs(environment: Environment, own: Mapping[str, Looked[TaskDefinition]]) -> Iterator[Finding]:
+    """Each job, and whether its own task definition has what it runs. Pure."""
+    for job in environment.jobs:
+        definition = own.get(job.key)
+        if definition is None:
+            yield ok(job.key, f"as service {job.service}")
+        elif isinstance(definition, Unseen):
+            yield needed(job.key, definition)
+        elif job.container and not any(
+            each.name == job.container for each in definition.containers
+        ):
+            names = ", ".join(each.name for each in definition.containers)
+            yield wrong(
+                job.key,
+                f'task definition {definition.family} has no container "{job.container}"',
+                f"correct environments.{environment.name}.jobs.{job.key}.container: it has {names}",
+            )
+        else:
+            yield ok(job.key, f"task definition {definition.arn.rpartition('/')[2]}")
+
+
 def starts(
     pool: ThreadPoolExecutor,
     inspection: Looked[Inspection],
@@ -105,8 +142,8 @@ def starts(
 ) -> Iterator[Finding]:
     """Execution roles against what they must reach, and log groups."""
     definitions = {
-        facts.definition.arn: facts.definition
-        for facts in seen.values()
+        facts.definition.arn: _next(facts.definition, environment.overlay(key))
+        for key, facts in seen.items()
         if isinstance(facts.definition, TaskDefinition)
     }
     if isinstance(inspection, Unseen):
@@ -138,6 +175,12 @@ def starts(
         if container.logs and container.logs.region in {"", environment.region}
     }
     yield from execution_role.group_findings(_each(pool, groups, inspection.has_log_group))
+
+
+def _next(live: TaskDefinition, overlay: Overlay) -> TaskDefinition:
+    """What a release would start: with the secrets that delivery.toml adds."""
+    definition = looked(lambda: with_overlay(live, overlay))
+    return live if isinstance(definition, Unseen) else definition
 
 
 def _snapshot(glance: Snapshot | None) -> Looked[Snapshot]:

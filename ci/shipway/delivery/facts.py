@@ -35,6 +35,7 @@ from shipway.evidence.facts.rollout import (
     ConclusionFact,
     DiagnosisFact,
     HoldFact,
+    JobFact,
     LastSeenFact,
     PutBackFact,
     ResumedFact,
@@ -50,6 +51,8 @@ from shipway.policy.facts import BeforeBuild, LiveRelease, VerifiedRelease
 from shipway.policy.trigger import Trigger
 from shipway.rollout.diagnosis.diagnosis import Block
 from shipway.rollout.hold.judge import HoldState
+from shipway.rollout.jobs.plan import JobStep
+from shipway.rollout.jobs.terms import JobOutcome
 from shipway.rollout.put_back import Return
 from shipway.rollout.report import ServiceReport
 from shipway.rollout.resume import Waiting
@@ -221,6 +224,26 @@ def service_fact(report: ServiceReport) -> ServiceFact:
 def _diagnosis_facts(blocks: Sequence[Block]) -> tuple[DiagnosisFact, ...]:
     return tuple(
         DiagnosisFact(kind=block.kind, title=block.title, details=block.details) for block in blocks
+    )
+
+
+def job_fact(step: JobStep, outcome: JobOutcome | None) -> JobFact:
+    """What became of a job; without an outcome it had nothing to do, and that is why."""
+    job, task = step.job, step.due.task if outcome is None else outcome.task
+    return JobFact(
+        key=job.key,
+        when=job.when,
+        container=step.container,
+        command=job.command,
+        task_definition=outcome.task_definition if outcome else "",
+        task=task.arn if task else "",
+        started_by=step.started_by,
+        end=outcome.end if outcome else "not run",
+        text=outcome.text if outcome else step.due.why,
+        exit_code=outcome.exit_code if outcome else None,
+        seconds=round(outcome.seconds, 1) if outcome else 0.0,
+        began_before=outcome.began_before if outcome else False,
+        diagnosis=_diagnosis_facts(outcome.diagnosis) if outcome else (),
     )
 
 

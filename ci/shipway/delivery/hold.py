@@ -182,7 +182,7 @@ class HoldStage:
             target=rollout.watched.target,
             now=definition,
             before=step.live if step.coming is not None else None,
-            secrets=step.live.secret_values,
+            secrets=step.secret_values,
             cause=outcome.cause,
         )
 

@@ -1,6 +1,6 @@
 """The plan: what ``deploy`` would do, found out on the same way, and nothing done of it.
 
-contract → identity → rules → image → steps → alarms
+contract → identity → rules → image → steps → jobs → alarms
 
 The gate, the identity and the steps of the rollout are those of :mod:`.deliver`, not a second
 version of them; the image is looked for where a delivery would look before it builds. Nothing is
@@ -20,6 +20,7 @@ from shipway.delivery.deliver import Order, authorize, tasks_of
 from shipway.delivery.hold import alarms_before
 from shipway.delivery.image import Artifact
 from shipway.delivery.image_plan import PlannedImage
+from shipway.delivery.jobs import Jobs
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
 from shipway.errors import AccessDeniedError, ConfigurationError, RefusedError, ShipwayError
@@ -31,6 +32,7 @@ from shipway.policy.asked import rules_asked
 from shipway.policy.contract import Task
 from shipway.rollout import plan as planning
 from shipway.rollout.hold.targets import alarms_of
+from shipway.rollout.jobs.plan import JobStep
 from shipway.rollout.plan import CHANGES, NO_CHANGE, Step
 from shipway.values import Commit
 
@@ -49,6 +51,7 @@ class DeliveryPlan:
         environment: Where it would go.
         image: What would go on; ``None`` where no image is needed.
         steps: What would be done to each service; empty where nothing is rolled out.
+        jobs: What would be done about each job, in the order in which they run.
         refusals: What would end it before anything is rolled out.
         broken: The contract's rules that are broken, by name.
         commit: What would be delivered.
@@ -62,6 +65,7 @@ class DeliveryPlan:
     environment: Environment
     image: PlannedImage | None
     steps: tuple[Step, ...]
+    jobs: tuple[JobStep, ...]
     refusals: tuple[ShipwayError, ...]
     broken: tuple[str, ...]
     commit: Commit
@@ -70,9 +74,10 @@ class DeliveryPlan:
 
     @property
     def changes(self) -> int:
-        """How many things would change: the image that is not there, and each service."""
+        """How many things would change: the image that is not there, each service, each job."""
         image = self.image is not None and not self.image.there
-        return image + sum(step.changes for step in self.steps)
+        jobs = sum(step.runs for step in self.jobs)
+        return image + sum(step.changes for step in self.steps) + jobs
 
     @property
     def kind(self) -> str:
@@ -113,6 +118,7 @@ class DeliveryPlan:
                 "text": image.text,
             },
             "services": [_service(step) for step in self.steps],
+            "jobs": [_job(step) for step in self.jobs],
             "together": self.environment.together,
             "image_parameters": list(self.environment.image_parameters) if self.steps else [],
             "refusals": [
@@ -178,6 +184,23 @@ def _service(step: Step) -> Mapping[str, object]:
         "hold": service.hold,
         "alarms": list(alarms_of(step)),
         "url": service.url,
+    }
+
+
+def _job(step: JobStep) -> Mapping[str, object]:
+    job = step.job
+    return {
+        "key": job.key,
+        "when": job.when,
+        "action": step.due.what,
+        "why": step.due.why,
+        "task_definition": step.definition.arn or step.live.arn,
+        "new_revision": not step.definition.arn,
+        "container": step.container,
+        "command": list(job.command),
+        "timeout": job.timeout,
+        "after": list(job.after),
+        "started_by": step.started_by,
     }
 
 
@@ -261,14 +284,18 @@ class _Look:
                     named = order.image is not None
                     contract.pass_again(authorization, gate, image.image, named=named)
         steps: tuple[Step, ...] = ()
+        jobs: tuple[JobStep, ...] = ()
         if image is not None and "deploy" in tasks:
             steps = self._steps(image, environment, aws)
+            with stage("job", journal, context.clock, quiet=True):
+                jobs = Jobs(environment, aws, context, journal).plan(image.reference, steps)
         return DeliveryPlan(
             authorization=authorization,
             tasks=tasks,
             environment=environment,
             image=image,
             steps=steps,
+            jobs=jobs,
             refusals=tuple(self._refusals),
             broken=self._broken(),
             commit=self._commit,
@@ -286,7 +313,7 @@ class _Look:
         with stage("deploy", self._journal, self._context.clock, quiet=True):
             steps = planning.plan(aws.ecs, environment, image.reference)
             for step in steps:
-                self._journal.hide(step.live.secret_values)
+                self._journal.hide(step.secret_values)
                 if left := planning.left_behind(step):
                     subject = step.service.key
                     told = Noticed(stage="deploy", subject=subject, text=left, level="warning")

@@ -18,6 +18,7 @@ from shipway.image.scan import Scans
 from shipway.image.signing import Signer, no_signer
 from shipway.lock.ports import LockLog
 from shipway.policy.facts import History, TokenSource
+from shipway.rollout.jobs.ports import Tasks
 from shipway.rollout.ports import Alarms, Ecs, LogStreams, Prober
 from shipway.util.clock import Clock
 from shipway.values import Commit, Digest, Identity
@@ -53,6 +54,11 @@ class Aws(Protocol):
     @property
     def ecs(self) -> Ecs:
         """Its services."""
+        ...
+
+    @property
+    def tasks(self) -> Tasks:
+        """Its tasks that no service runs."""
         ...
 
     @property

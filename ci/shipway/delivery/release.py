@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from shipway.config.environment import Environment
 from shipway.delivery import facts, verification
 from shipway.delivery.hold import HoldStage, alarms_before, not_held
+from shipway.delivery.jobs import Jobs
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import UNCHANGED, stage
-from shipway.errors import RolloutError, ShipwayError, VerificationError
+from shipway.errors import JobError, RolloutError, ShipwayError, VerificationError
 from shipway.evidence.facts.rollout import PutBackFact, ServiceFact, VerificationFact
 from shipway.evidence.journal import Journal
 from shipway.observer import Event
@@ -136,9 +137,26 @@ class Release:
                 )
         except VerificationError as error:
             if error.at_fault:
-                self._take_back(error, [error.subject], "did not verify")
+                self._take_back(error, [error.subject], f"{error.subject} did not verify")
             raise
         self._journal.note_all(VerificationFact, map(facts.verification_fact, verified))
+
+    def run_after(self, jobs: Jobs) -> None:
+        """Run the jobs that come after the verification; where one fails, all that moved go back.
+
+        A job is the release's, not a service's: ``together`` makes no difference, ``on_failure`` of
+        each service does.
+
+        Raises:
+            JobError: A job did not end well.
+            RolloutError: The same, and what ran before could not be put back.
+        """
+        try:
+            jobs.run("after")
+        except JobError as error:
+            subjects = [rollout.step.service.key for rollout in self._rolled]
+            self._take_back(error, subjects, error.what)
+            raise
 
     def hold(self) -> None:
         """Watch whether what was rolled out stays good; what does not is taken back.
@@ -155,10 +173,11 @@ class Release:
         broken = holding.watch(self._rolled, self._alarms, self._longest_hold)
         if broken:
             error = not_held(broken[0])
-            self._take_back(error, [state.target.subject for state in broken], "did not hold")
+            subjects = [state.target.subject for state in broken]
+            self._take_back(error, subjects, f"{' and '.join(subjects)} did not hold")
             raise error
 
-    def _take_back(self, error: ShipwayError, subjects: Sequence[str], what: str) -> None:
+    def _take_back(self, error: ShipwayError, subjects: Sequence[str], why: str) -> None:
         """Put back what moved, all of it or the services that failed, and say so in the headline.
 
         Raises:
@@ -171,7 +190,6 @@ class Release:
             )
         if not candidates:
             return
-        why = f"{' and '.join(subjects)} {what}"
         rollout_context = self._rollout_context()
         returns = put_back(candidates, why, rollout_context.put_back)
         rollout_context.journal.went_back(returns)

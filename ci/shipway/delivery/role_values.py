@@ -16,14 +16,17 @@ from shipway.util.partitions import partition_of
 _NO_GROUP: Final = "none"
 
 
-def of_services(
-    environment: Environment, definitions: Mapping[str, TaskDefinition]
+def looked_up(
+    environment: Environment,
+    definitions: Mapping[str, TaskDefinition],
+    own: Mapping[str, TaskDefinition],
 ) -> dict[str, str]:
     """Cluster, services, families, log groups, and the roles that tasks are given.
 
     Args:
         environment: The environment, resolved.
         definitions: The live task definition of each service, by the service's key.
+        own: The task definition of each job that has its own, by the job's key.
     """
     values = {"Cluster": environment.cluster}
     handed: dict[str, None] = {}
@@ -34,6 +37,11 @@ def of_services(
         values[f"Service{name}"] = service.service
         values[f"Family{name}"] = live.family
         values[f"LogGroup{name}"] = logs.group if logs else _NO_GROUP
+        handed |= dict.fromkeys(live.roles)
+    for key, live in own.items():
+        logs = next((container.logs for container in live.containers if container.logs), None)
+        values[f"JobFamily{camel(key)}"] = live.family
+        values[f"JobLogGroup{camel(key)}"] = logs.group if logs else _NO_GROUP
         handed |= dict.fromkeys(live.roles)
     partition = partition_of(environment.region).id
     nobody = f"arn:{partition}:iam::{environment.account}:role/{_NO_GROUP}"

@@ -69,7 +69,8 @@ def judge(facts: ServiceFacts, service: Service, environment: Environment) -> It
     if isinstance(definition, Unseen):
         yield needed("task definition", definition)
         return
-    yield from _containers(definition, service, key)
+    further = [container.name for container in environment.overlay(service.key).containers]
+    yield from _containers(definition, service, further, key)
     yield _platform(definition, environment.image.platforms)
 
 
@@ -134,9 +135,17 @@ def _alarms(facts: ServiceFacts, snapshot: Snapshot, service: Service, key: str)
     return ok("alarms", ", ".join(names))
 
 
-def _containers(definition: TaskDefinition, service: Service, key: str) -> Iterator[Finding]:
-    for name in service.containers:
-        where = f"{key}.container" if name == service.container else f"{key}.same_image"
+def _containers(
+    definition: TaskDefinition, service: Service, further: Sequence[str], key: str
+) -> Iterator[Finding]:
+    """Those that take the image, and those of which something else is set."""
+    keys = {
+        **dict.fromkeys(further, "containers"),
+        **dict.fromkeys(service.same_image, "same_image"),
+        service.container: "container",
+    }
+    for name in dict.fromkeys((*service.containers, *further)):
+        where = f"{key}.{keys[name]}"
         try:
             definition.require(name)
         except ConfigurationError as error:

@@ -79,6 +79,9 @@ class Access:
             yield f"Service{camel(service.key)}", service.name
             yield f"Family{camel(service.key)}", service.family
             yield f"LogGroup{camel(service.key)}", service.log_group
+        for job in layer.jobs:
+            yield f"JobFamily{camel(job.key)}", job.family
+            yield f"JobLogGroup{camel(job.key)}", job.log_group
 
     def _of_source(self, source: str, declared: Declared) -> Iterator[tuple[str, str]]:
         """Where promoted images lie, where delivery.toml only refers to it."""

@@ -8,12 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from shipway.config.job_table import JobTable
 from shipway.config.load import DeliveryFile
 from shipway.config.models import ComputeTable, ServiceTable
 from shipway.config.references import Reference
+from shipway.embedded.stand_ins import stand_ins
 from shipway.policy.compile import resources
 from shipway.policy.compile.trust import camel
-from shipway_sandbox.plan import Layer, OwnTemplate, ServicePlan, SidecarPlan
+from shipway_sandbox.plan import JobPlan, Layer, OwnTemplate, ServicePlan, SidecarPlan
 
 REGION: Final = "eu-west-1"
 """Where an environment is whose region only a variable says."""
@@ -80,13 +82,14 @@ def layer_of(
         execution_role=f"{own}-execution",
         task_role=f"{own}-task",
         services=services,
+        jobs=tuple(
+            _job(delivery.name, name, key, job)
+            for key, job in table.get("jobs", {}).items()
+            if job.get("task_definition")
+        ),
         parameters={plain(ref): value for ref, value in held.items() if ref.scheme == "ssm"},
         outputs=stacks,
-        stand_ins={
-            parameter: value
-            for service in services
-            for parameter, value in _stand_ins(service, compute.get(service.key))
-        },
+        stand_ins=stand_ins(services, table["services"], compute),
         buckets=_buckets(delivery),
         templates=tuple(_own(templates, stacks, own)),
         template_parameters=dict(table.get("template_parameters", {})),
@@ -131,6 +134,9 @@ def _lookups(table: Mapping[str, Any]) -> dict[str, str]:
     named = {"Repository": str(table["repository"]), "Cluster": str(table["cluster"])}
     for key, service in table["services"].items():
         named[f"Service{camel(key)}"] = str(service["service"])
+    for key, job in table.get("jobs", {}).items():
+        if job.get("task_definition"):
+            named[f"JobFamily{camel(key)}"] = str(job["task_definition"])
     return {name: _as_asked(text) for name, text in named.items()}
 
 
@@ -180,6 +186,22 @@ def _service(
     )
 
 
+def _job(project: str, environment: str, key: str, table: Mapping[str, Any]) -> JobPlan:
+    """A job's own task definition, which a platform team makes at AWS; one revision is made."""
+    compute = JobTable.model_validate(table).compute
+    return JobPlan(
+        key=key,
+        family=named(
+            table["task_definition"], f"{project}-{environment}-{key}", resources.family_of
+        ),
+        container=named(table.get("container") or key, key, str),
+        cpu=compute.cpu,
+        memory=compute.memory,
+        log_group=f"/{project}/{environment}/jobs/{key}",
+        environment=compute.environment,
+    )
+
+
 def _balanced(own: str, services: list[ServicePlan]) -> tuple[ServicePlan, ...]:
     """Each service with its load balancer; the first one's is called as the environment."""
     first = next((service.key for service in services if service.port), "")
@@ -199,11 +221,6 @@ def _balancer(own: str) -> str:
         return name
     digest = hashlib.sha256(own.encode()).hexdigest()[:6]
     return f"{name[: _BALANCER_LENGTH - 7].rstrip('-')}-{digest}"
-
-
-def _stand_ins(service: ServicePlan, compute: ComputeTable | None) -> Iterator[tuple[str, str]]:
-    for name, parameter in service.secrets.items():
-        yield parameter, (compute.secrets[name] if compute else "")
 
 
 def _buckets(delivery: DeliveryFile) -> tuple[str, ...]:
@@ -228,8 +245,10 @@ def _held(delivery: DeliveryFile, name: str) -> Iterator[tuple[Reference, str]]:
                 yield reference, "repository"
             case ("services", key, "service"):
                 yield reference, f"service:{key}"
-            case ("services", key, "container"):
+            case ("services" | "jobs", key, "container"):
                 yield reference, f"text:{key}"
+            case ("jobs", key, "task_definition"):
+                yield reference, f"text:{delivery.name}-{name}-{key}"
             case ("services", key, "url"):
                 yield reference, f"url:{key}"
             case _:

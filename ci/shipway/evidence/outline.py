@@ -12,13 +12,21 @@ from typing import Any, Final
 from shipway.evidence import codec
 from shipway.evidence.predicate import Statement
 
-_DELIVERY: Final = frozenset(
+# Keys of both spellings that records have: shipway.evidence.codec.
+_WHOLE: Final = frozenset(
     {
-        *("schemaVersion", "startedOn", "started_on", "finishedOn", "finished_on", "verdict"),
-        *("commit", "trigger", "decision", "identity", "environment", "build", "image"),
-        *("services", "resumed", "put_back", "putBack", "chain"),
+        *("schemaVersion", "startedOn", "started_on", "finishedOn", "finished_on"),
+        *("verdict", "commit", "resumed", "put_back", "putBack", "chain"),
     }
 )
+_PARTS: Final[Mapping[str, frozenset[str]]] = {
+    "trigger": frozenset({"event", "ref", "actor", "url"}),
+    "decision": frozenset({"allowed", "environment"}),
+    "identity": frozenset({"arn"}),
+    "environment": frozenset({"name"}),
+    "build": frozenset({"digest", "platforms"}),
+    "image": frozenset({"reference", "platforms"}),
+}
 _LONG: Final = frozenset({"diagnosis", "last_seen", "lastSeen"})
 
 
@@ -32,7 +40,10 @@ def outlined(content: bytes) -> Statement | None:
         predicate: Any = document["predicate"]
         if not isinstance(predicate, dict):
             return None
-        kept = {key: part for key, part in predicate.items() if key in _DELIVERY}
+        kept = {key: part for key, part in predicate.items() if key in _WHOLE}
+        kept |= {
+            key: _only(predicate[key], names) for key, names in _PARTS.items() if key in predicate
+        }
         kept["services"] = [_without(each, _LONG) for each in _list(predicate.get("services"))]
         kept["timeline"] = list(_rollout(_list(predicate.get("timeline"))))
         return codec.read(
@@ -45,6 +56,12 @@ def outlined(content: bytes) -> Statement | None:
 
 def _list(value: object) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _only(value: Any, names: frozenset[str]) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    return {key: part for key, part in value.items() if key in names}
 
 
 def _without(value: Any, names: frozenset[str]) -> Any:

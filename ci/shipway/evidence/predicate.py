@@ -45,6 +45,7 @@ from shipway.evidence.facts.image import (
 from shipway.evidence.facts.rollout import (
     HoldFact,
     ImageParameterFact,
+    JobFact,
     PutBackFact,
     ResumedFact,
     ServiceFact,
@@ -157,6 +158,7 @@ class DeliveryFacts(Fact):
     provenance: tuple[ProvenanceFact, ...] = ()
     signature: tuple[SignatureFact, ...] = ()
     papers: AttestationsFact | None = None
+    jobs: tuple[JobFact, ...] = ()
     services: tuple[ServiceFact, ...] = ()
     resumed: tuple[ResumedFact, ...] = ()
     verification: tuple[VerificationFact, ...] = ()

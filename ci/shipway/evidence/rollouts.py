@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Final, Literal
 
 from shipway.evidence.facts.rollout import ServiceFact
@@ -89,6 +90,7 @@ def rollouts(deliveries: Iterable[RecordedDelivery]) -> Iterator[Rollout]:
         )
 
 
+@lru_cache(maxsize=1 << 16)
 def moment(text: str) -> datetime | None:
     """A moment that a record names, in UTC; ``None`` where it names none of our days."""
     try:

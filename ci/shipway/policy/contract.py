@@ -34,10 +34,13 @@ __all__ = [
     "decide",
 ]
 
-Task = Literal["build", "publish", "deploy", "verify", "rollback"]
+Task = Literal["build", "publish", "deploy", "verify", "run", "rollback"]
 
-TASKS: tuple[Task, ...] = ("build", "publish", "deploy", "verify")
-"""In the order they run; an entry's tasks are a beginning of this row."""
+TASKS: tuple[Task, ...] = ("build", "publish", "deploy", "verify", "run")
+"""An entry's tasks are a beginning of this row; the first four in the order in which they run.
+
+``run`` is a job by hand: whoever may run one may release, for it runs with the release's rights.
+"""
 ROLLBACK: Task = "rollback"
 """Stands alone, by hand: whoever may do nothing but go back to a release that was good."""
 

@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 
 from pydantic import Field
 
-from shipway.config.models import Key
+from shipway.config.names import Key
 from shipway.config.rules import Rule, Table, one_of
 from shipway.policy.contract import TASKS
 from shipway.policy.events import RELEASABLE

@@ -13,6 +13,7 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from shipway.config.job_table import JobComputeTable, JobTable
 from shipway.config.models import (
     ComputeTable,
     DeliveryTable,
@@ -23,6 +24,7 @@ from shipway.config.models import (
     ServiceTable,
     SidecarTable,
 )
+from shipway.config.overlay_table import ContainerTable
 from shipway.config.rules import Rule, Table, fields, rule_of
 from shipway.config.waivers import WaiversTable, WaiverTable
 from shipway.policy.tables import (
@@ -78,8 +80,11 @@ _TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("[environments.NAME]", EnvironmentTable),
     ("[environments.NAME.scan]", ScanTable),
     ("[environments.NAME.services.KEY]", ServiceTable),
+    ("[environments.NAME.services.KEY.containers.NAME]", ContainerTable),
     ("[environments.NAME.services.KEY.compute]", ComputeTable),
     ("[environments.NAME.services.KEY.compute.sidecars.NAME]", SidecarTable),
+    ("[environments.NAME.jobs.KEY]", JobTable),
+    ("[environments.NAME.jobs.KEY.compute]", JobComputeTable),
 )
 _CONTRACT_TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("At the top", ContractTable),

@@ -277,7 +277,7 @@ def _explained(
         images=DiagnosedImages(
             now=str(image), before=_previous_image(rollout.step), processors=processors
         ),
-        secrets=live.secret_values,
+        secrets=rollout.step.secret_values,
         # Nothing failed where somebody stopped it: that is told as it is.
         cause=None if rollout.outcome.verdict is STOPPED else rollout.outcome.cause,
     )

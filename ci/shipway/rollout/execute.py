@@ -12,6 +12,7 @@ from shipway.rollout.judge.terms import DeploymentRef, Outcome
 from shipway.rollout.judge.verdict import ALREADY_RUNNING
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs, Logs
+from shipway.rollout.registering import registered as registered_arn
 from shipway.rollout.snapshot import Deployment
 from shipway.rollout.watch import Watch, Watched, begin
 from shipway.util.clock import Clock
@@ -80,7 +81,12 @@ def roll(
         CancelledError: Ctrl-C was pressed twice.
     """
     registered = [
-        (step, ecs.register(step.revision) if step.revision is not None else _standing(step))
+        (
+            step,
+            registered_arn(ecs, step.revision, step.live.arn)
+            if step.revision is not None
+            else _standing(step),
+        )
         for step in steps
     ]
     by_step: dict[str, Watched] = {}

@@ -21,7 +21,9 @@ from shipway.rollout.judge.judge import objections
 from shipway.rollout.judge.state import label
 from shipway.rollout.judge.terms import FetchPlan, Policy
 from shipway.rollout.judge.verdict import SERVICE_MISSING, Verdict
+from shipway.rollout.overlay import with_overlay
 from shipway.rollout.ports import Ecs
+from shipway.rollout.registering import known
 from shipway.rollout.snapshot import Deployment, Snapshot
 from shipway.rollout.task_definition import TaskDefinition, UnbuiltImage
 from shipway.values import ImageReference
@@ -40,7 +42,8 @@ class Step:
         service: Its entry in delivery.toml.
         before: How it stood when the plan was made.
         live: Its task definition then.
-        revision: The next revision, to be registered; ``None`` where it runs the image already.
+        revision: The next revision, to be registered; ``None`` where it runs the image already,
+            with all that delivery.toml sets.
         adopt: The deployment that is already rolling this image out, to be watched to its end.
         again: A revision that was registered and good before, to be rolled out again as it is.
     """
@@ -68,6 +71,12 @@ class Step:
         return () if self.coming is None else differences(self.live, self.coming)
 
     @property
+    def secret_values(self) -> frozenset[str]:
+        """Values of its variables, now and then, that must never be shown."""
+        after = self.coming.secret_values if self.coming is not None else frozenset()
+        return self.live.secret_values | after
+
+    @property
     def policy(self) -> Policy:
         """How this service's rollout is judged."""
         return policy_of(self.service)
@@ -79,14 +88,18 @@ def left_behind(step: Step) -> str:
     A service often runs one image twice, to migrate a database and to serve: who names one of the
     containers alone may not know that the other stays.
     """
-    if step.revision is None:
+    if step.coming is None:
         return ""
     taken = step.service.containers
     ours = _repository(step.live.container(step.service.container).image)
+    delivered = step.coming.container(step.service.container).image
     left = [
         each
-        for each in step.revision.containers
-        if each.name not in taken and ours and _repository(each.image) == ours
+        for each in step.coming.containers
+        if each.name not in taken
+        and ours
+        and each.image != delivered
+        and _repository(each.image) == ours
     ]
     names = " and ".join(f'"{each.name}"' for each in left)
     if not left:
@@ -134,7 +147,7 @@ def plan(
     """
     steps = []
     for service, snapshot, live in _live(ecs, environment):
-        step = _known(ecs, _step(service, snapshot, live, image))
+        step = _known(ecs, _step(environment, service, snapshot, live, image))
         if step.coming is not None:
             _can_be_watched(ecs, environment, service, snapshot)
         steps.append(step)
@@ -162,7 +175,7 @@ def back(
     for service, snapshot, live in _live(ecs, environment):
         revision = revisions.get(service.service, "")
         again = _registered(ecs, revision) if revision != label(live.arn) else live
-        step = _step_back(service, snapshot, live, image, again)
+        step = _step_back(environment, service, snapshot, live, image, again=again)
         if step.coming is not None:
             _can_be_watched(ecs, environment, service, snapshot)
         steps.append(step)
@@ -170,16 +183,18 @@ def back(
 
 
 def _step_back(
+    environment: Environment,
     service: Service,
     snapshot: Snapshot,
     live: TaskDefinition,
     image: ImageReference,
+    *,
     again: TaskDefinition | None,
 ) -> Step:
     if again is None or not again.pins(service.container, image):
-        return _step(service, snapshot, live, image)
+        return _step(environment, service, snapshot, live, image)
     if again.arn == live.arn:  # ECS begins no deployment of what a service has already
-        return _step(service, snapshot, live, image)
+        return _step(environment, service, snapshot, live, image)
     return Step(service=service, before=snapshot, live=live, revision=None, again=again)
 
 
@@ -188,16 +203,16 @@ def _known(ecs: Ecs, step: Step) -> Step:
 
     Somebody registered it and was killed before the service was updated, or it failed before.
     """
-    newest = _registered(ecs, step.live.family) if step.revision is not None else None
-    if newest is None or step.revision is None or newest.arn == step.live.arn:
+    if step.revision is None:
         return step
-    if differences(newest, step.revision):
+    newest = known(ecs, step.revision, step.live.arn)
+    if newest is None:
         return step
     return replace(step, revision=None, again=newest)
 
 
 def _registered(ecs: Ecs, name: str) -> TaskDefinition | None:
-    """A revision, or a family's newest one, where a service can still be updated to it."""
+    """A revision by its name, where a service can still be updated to it."""
     if not name:
         return None
     try:
@@ -232,7 +247,7 @@ def _live(ecs: Ecs, environment: Environment) -> Iterator[tuple[Service, Snapsho
         snapshot = seen[service.service]
         _fit(ecs, environment, service, snapshot)
         live = ecs.task_definition(snapshot.task_definition)
-        _has_container(environment, service, live)
+        _has_containers(environment, service, live)
         yield service, snapshot, live
 
 
@@ -251,21 +266,23 @@ def _can_be_watched(
             )
 
 
-def _has_container(environment: Environment, service: Service, live: TaskDefinition) -> None:
-    for name in service.containers:
+def _has_containers(environment: Environment, service: Service, live: TaskDefinition) -> None:
+    """See that its containers are there, and each that something is set in."""
+    path = f"ci/delivery.toml  environments.{environment.name}.services.{service.key}"
+    wanted = {
+        each.name: f"containers.{each.name}" for each in environment.overlay(service.key).containers
+    }
+    wanted |= dict.fromkeys(service.same_image, "same_image") | {service.container: "container"}
+    for name, key in wanted.items():
         try:
             live.require(name)
         except ConfigurationError as error:
-            key = "container" if name == service.container else "same_image"
-            raise ConfigurationError(
-                error.what,
-                where=f"ci/delivery.toml  environments.{environment.name}.services.{service.key}"
-                f".{key}",
-                remedy=error.remedy,
-            ) from error
+            where = f"{path}.{key}"
+            raise ConfigurationError(error.what, where=where, remedy=error.remedy) from error
 
 
 def _step(
+    environment: Environment,
     service: Service,
     snapshot: Snapshot,
     live: TaskDefinition,
@@ -274,8 +291,9 @@ def _step(
     revision = live
     for name in service.containers:
         revision = revision.with_image(name, image)
+    revision = with_overlay(revision, environment.overlay(service.key))
     primary = snapshot.primary
-    runs = all(live.pins(name, image) for name in service.containers)
+    runs = not differences(live, revision)
     if not runs or primary is None or primary.rollout_state == "FAILED":
         return Step(service=service, before=snapshot, live=live, revision=revision)
     adopt = primary if primary.rollout_state == "IN_PROGRESS" else None

@@ -119,8 +119,8 @@ class LogPage:
 class LogStreams(Logs, Protocol):
     """Container logs, read on from a moment."""
 
-    def page(self, group: str, stream: str, since: datetime, token: str) -> LogPage:
-        """The lines behind a token, or from a moment on where it is empty.
+    def page(self, group: str, stream: str, since: datetime | None, token: str) -> LogPage:
+        """The lines behind a token, or from a moment or the first one on where it is empty.
 
         Raises:
             AccessDeniedError: The role may not read the stream.

@@ -105,6 +105,7 @@ class TaskDefinition:
     Attributes:
         arn: Empty for a revision that is not registered yet.
         memory: The task's limit in MiB, as ECS writes it.
+        network_mode: ``awsvpc``, ``bridge``, ``host`` or ``none``; empty for the default.
         execution_role: ARN of the role that ECS pulls images, reads secrets and logs with.
         task_role: ARN of the role that the containers act as.
         registered_by: ARN of whoever registered it; empty where ECS does not say.
@@ -113,13 +114,14 @@ class TaskDefinition:
         processor: ``cpuArchitecture`` of ``runtimePlatform``: ``X86_64`` or ``ARM64``; empty where
             the definition says none.
         document: What DescribeTaskDefinition answered, ``tags`` merged in. Only the adapter that
-            made it and :mod:`shipway.rollout.difference` read it.
+            made it, :mod:`shipway.rollout.difference` and :mod:`shipway.rollout.overlay` read it.
     """
 
     arn: str = ""
     family: str = ""
     containers: tuple[ContainerDefinition, ...] = ()
     memory: str = ""
+    network_mode: str = ""
     execution_role: str = ""
     task_role: str = ""
     registered_by: str = ""

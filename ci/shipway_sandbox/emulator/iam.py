@@ -19,6 +19,7 @@ from ministack.services import ecs, iam
 
 from shipway_sandbox.emulator.corrections import corrects, original
 from shipway_sandbox.emulator.door import isolation
+from shipway_sandbox.emulator.run_tokens import run_once
 
 Record = dict[str, Any]
 _TASKS_SERVICE = "ecs-tasks.amazonaws.com"
@@ -313,4 +314,4 @@ def run_task(data: Record) -> Any:
         overrides.get(name) or definition.get(name, "")
         for name in ("executionRoleArn", "taskRoleArn")
     ]
-    return may_pass(wanted) or ecs._run_task(data)
+    return may_pass(wanted) or run_once(data, ecs._run_task)

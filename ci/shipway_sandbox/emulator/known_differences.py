@@ -301,6 +301,13 @@ DIFFERENCES: Final = (
         needs=("ecs.scheduler", "alb.target-health"),
     ),
     KnownDifference(
+        name="ecs.run-task-idempotent",
+        aws="RunTask with a clientToken that was given before answers with the task of then",
+        page="Ensuring idempotency (ECS API Reference)",
+        ministack="starts another task",
+        needs=("iam.pass-role",),
+    ),
+    KnownDifference(
         name="ecs.scheduler",
         aws="a deployment is IN_PROGRESS until its tasks run and are healthy, the first one too",
         page="API Reference, Deployment, rolloutState",

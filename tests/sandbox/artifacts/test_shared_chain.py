@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,6 +113,14 @@ def test_two_fresh_clones_make_one_chain_that_after_and_audit_believe(
     assert audit.run(question, json=True, account=AwsAccount) == 0
     line = json.loads(capsys.readouterr().out)["text"]
     assert line.startswith(f"✓ {bucket.s3}/staging: 2 records verified, 2 of them signed")
+    page = tmp_path / "deliveries.html"
+    question = replace(question, html=str(page))
+    assert audit.run(question, json=True, account=AwsAccount) == 0
+    assert f"{page}: 2 deliveries" in capsys.readouterr().out
+    text = page.read_text(encoding="utf-8")
+    assert f"{bucket.s3}/staging" in text
+    assert "holds, last sha256:" in text
+    question = replace(question, html="")
     s3 = dock.aws.client("s3", STAGING)
     place = bucket.staging
     s3.put_object(Bucket=place.bucket, Key=f"{place.above}{entries[0].record}", Body=b"{}")

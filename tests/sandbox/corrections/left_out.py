@@ -51,6 +51,7 @@ SETTINGS = (
     "ecs.breaker-judges-first-deployment",
     "ecs.container-health",
     "ecs.container-settings",
+    "ecs.run-task-idempotent",
 )
 WHOLE = ("alb.target-health", "ecs.scheduler", "ecs.task-runtime")
 IN_PROCESS = ("ecs.healthy-task-resets-breaker", "ecs.records-are-read-whole")

@@ -220,3 +220,22 @@ def test_without_the_whole_of_it_nothing_is_evaluated(serve: Serving) -> None:
             break
     assert reasons
     assert not reasons[0].startswith("CannotPullContainerError")
+
+
+@pytest.mark.parametrize("corrected", [True, False])
+def test_a_token_that_was_given_before_starts_no_other_task(
+    world: Any, bare_settings: Any, shop: Make, *, corrected: bool
+) -> None:
+    service = shop(world if corrected else bare_settings, balanced=False)
+    asked = {
+        "cluster": "tests",
+        "taskDefinition": service.definition(),
+        "clientToken": f"once-{service.name}",
+    }
+    arns = {service.ecs.run_task(**asked)["tasks"][0]["taskArn"] for _ in range(2)}
+    if corrected:
+        with pytest.raises(service.ecs.exceptions.ConflictException):
+            service.ecs.run_task(**asked, startedBy="somebody-else")
+    for arn in arns:
+        service.ecs.stop_task(cluster="tests", task=arn)
+    assert len(arns) == (1 if corrected else 2)

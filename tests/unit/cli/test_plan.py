@@ -29,6 +29,7 @@ PLAN: dict[str, Any] = {
     "decision": {"rules": [{"rule": "not_older", "holds": False}]},
     "image": {"text": "shop of 3f9c2ab would be built and pushed"},
     "services": [WEB, {**WEB, "key": "worker", "action": "none", "changes": []}],
+    "jobs": [],
     "image_parameters": ["/shop/image"],
     "lock": {"held": True, "text": "staging is held by ada since 03:00"},
     "refusals": [
@@ -73,6 +74,32 @@ def test_a_plan_names_every_field_and_what_would_end_it() -> None:
         "              web is newer",
         "              wait",
     ]
+
+
+MIGRATE: dict[str, Any] = {
+    "key": "migrate",
+    "when": "before",
+    "action": "start",
+    "why": "",
+    "task_definition": "arn:aws:ecs:eu-west-1:1:task-definition/shop:41",
+    "new_revision": True,
+    "command": ["python", "migrate.py"],
+    "timeout": 300,
+}
+
+
+def test_jobs_stand_before_and_after_the_services() -> None:
+    warm = {
+        **MIGRATE, "key": "warm", "when": "after", "action": "done",
+        "why": "task 3f9c2ab1 ran it for this release",
+    }  # fmt: skip
+    told = list(plan.lines({**PLAN, "jobs": [warm, MIGRATE], "refusals": []}))
+    assert told[2:4] == [
+        "   job        migrate  before the rollout: runs shop:41 → new revision, at most 300 s",
+        "              command       python migrate.py",
+    ]
+    after = "   job        warm  not run: task 3f9c2ab1 ran it for this release"
+    assert told.index(after) > told.index("   worker     shop:41  no change")
 
 
 def test_a_rollout_under_way_and_one_that_failed_are_told() -> None:

@@ -132,6 +132,17 @@ def test_a_reader_that_has_gone_is_no_failure(mode: Mode) -> None:
     assert stream.writes == 1
 
 
+@pytest.mark.parametrize("mode", ["lines", "actions", "json", "live"])
+def test_the_log_of_a_job_is_shown_to_everybody(mode: Mode) -> None:
+    stream = Tty()
+    with open_console(mode=mode, stream=stream, env={}) as console:
+        console(Started(stage="job", subject="migrate"))
+        console(Output(stage="job", line="0042 is applied"))
+        console(Finished(stage="job", subject="migrate", text="exited with 0"))
+        console(GOOD)
+    assert "0042 is applied" in stream.getvalue()
+
+
 def test_a_closed_stream_is_no_failure() -> None:
     stream = io.StringIO()
     with open_console(mode="lines", stream=stream, env={}) as console:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from tests.unit.fake_clock import Clock
 from tests.unit.fake_lock_log import LockLog
+from tests.unit.rollout.jobs.fakes import Tasks
 
 from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import Found, Missing, Reference, Resolution
@@ -300,7 +301,8 @@ class Ecs:
 
     def _definition(self, arn: str, image: str) -> TaskDefinition:
         web = ContainerDefinition(name="web", image=image, ports=(8080,))
-        return TaskDefinition(arn=arn, family="shop", containers=(web,))
+        document = {"family": "shop", "containerDefinitions": [{"name": "web", "image": image}]}
+        return TaskDefinition(arn=arn, family="shop", containers=(web,), document=document)
 
     def _fail(self, operation: str) -> None:
         if operation in self.fails:
@@ -381,7 +383,8 @@ class Ecs:
     def task_definition(self, arn: str) -> TaskDefinition:
         if arn == "shop":  # the family: its newest revision
             return list(self.definitions.values())[-1]
-        return self.definitions[arn if arn.startswith("arn:") else f"{_TD[:-5]}/{arn}"]
+        full = f"{_TD.removesuffix('/shop')}/{arn}"
+        return self.definitions[arn if arn in self.definitions else full]
 
     def register(self, definition: TaskDefinition) -> str:
         self._fail("register")
@@ -410,7 +413,7 @@ class NoLogs:
         assert lines, (group, stream)
         return ()
 
-    def page(self, group: str, stream: str, since: datetime, token: str) -> LogPage:
+    def page(self, group: str, stream: str, since: datetime | None, token: str) -> LogPage:
         raise AssertionError((group, stream, since, token))
 
 
@@ -513,6 +516,9 @@ class Cloud:
     fails: BaseException | None = None
     trusts: bool = True
     assumed: list[tuple[str, str]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.tasks = Tasks(self.ecs.clock)
 
     def identity(self) -> Identity:
         if self.fails is not None:

@@ -147,6 +147,21 @@ def test_a_container_that_is_misspelt(world: World) -> None:
     assert bad(tree) == ["container wep"]
 
 
+@pytest.mark.parametrize(
+    ("job", "state"),
+    [
+        ('service = "web"', "ok"),
+        ('task_definition = "shop"', "ok"),
+        ('task_definition = "shop"\ncontainer = "wep"', "wrong"),
+    ],
+)
+def test_jobs(world: World, job: str, state: str) -> None:
+    table = f'[environments.staging.jobs.migrate]\nwhen = "before"\n{job}\n'
+    world.write("delivery.toml", f"{DELIVERY}{table}")
+    [migrate] = found(world)["jobs"]
+    assert migrate.state == state, migrate
+
+
 def test_a_secret_is_not_shown(world: World) -> None:
     world.cloud.published.secret.add("ssm:/shop/repository")
     texts = [each.text for findings in found(world).values() for each in findings]

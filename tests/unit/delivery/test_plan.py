@@ -157,3 +157,29 @@ def test_a_promotion_would_copy_and_does_not(world: World) -> None:
     assert (plan.image.how, plan.image.there) == ("promoted", False)
     assert answer(plan) == (3, "changes", 2)
     assert str(plan.image.reference) == f"{URI}@{ONE}"
+
+
+def test_a_change_of_the_task_definition_alone_is_a_release(world: World) -> None:
+    """The image runs already; what delivery.toml sets beside it does not."""
+    world.cloud.store.keep(SHA, ONE, ONE)
+    named = ImageReference(URI, ONE)
+    assert world.deliver(image=named).exit_code == 0
+    world.cloud.store.beside.clear()
+    file = world.root / "ci" / "delivery.toml"
+    file.write_text(file.read_text() + 'environment = { DB_PASSWORD = "canary", MODE = "new" }\n')
+    order = Order(environment="staging", image=named)
+    plan = plan_delivery(order, world.context, world.events.append)
+    document: Any = plan.document()
+    assert answer(plan) == (3, "changes", 1)
+    assert {each["field"]: each["after"] for each in document["services"][0]["changes"]} == {
+        "web.environment.DB_PASSWORD": "***",
+        "web.environment.MODE": "new",
+    }
+    outcome = world.deliver(image=named)
+    assert outcome.exit_code == 0
+    revision = world.cloud.ecs.definitions[world.cloud.ecs.updates[-1]]
+    assert dict(revision.container("web").environment)["MODE"] == "new"
+    assert "canary" not in str(world.record(outcome))
+    assert "canary" not in str(world.events)
+    again = plan_delivery(order, world.context, world.events.append)
+    assert answer(again) == (0, "no-change", 0)

@@ -30,7 +30,7 @@ class Streams(NoLogs):
     pages: dict[str, LogPage] = field(default_factory=dict)
     questions: list[tuple[str, str, str]] = field(default_factory=list)
 
-    def page(self, group: str, stream: str, since: datetime, token: str) -> LogPage:
+    def page(self, group: str, stream: str, since: datetime | None, token: str) -> LogPage:
         assert since == AT
         self.questions.append((group, stream, token))
         return self.pages.get(token, LogPage(lines=(), token=token))

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from shipway.config.environment import Environment, EnvironmentRef, ImageSettings, Scanning, Service
+from shipway.config.overlay import ContainerOverlay, Overlay
 from shipway.doctor import access, execution_role, github, report, repository, role, services, tools
 from shipway.doctor.access import Access
 from shipway.doctor.execution_role import Answer, Need
@@ -245,6 +246,13 @@ def test_a_container_that_is_misspelt_is_named_with_its_key() -> None:
     assert 'did you mean "proxy"?' in found.remedy
 
 
+def test_a_container_that_something_else_is_set_in_must_be_there() -> None:
+    overlay = Overlay(containers=(ContainerOverlay(name="prxy", cpu=128),))
+    environment = replace(ENVIRONMENT, overlays={"web": overlay})
+    found = named(of_service(environment=environment), "container prxy")
+    assert "environments.production.services.web.containers" in found.remedy
+
+
 @pytest.mark.parametrize(
     ("processor", "platforms", "state"),
     [
@@ -390,7 +398,7 @@ def test_the_tree() -> None:
     hidden = report.without(sections, frozenset({"hunter2"}))
     assert list(report.lines(hidden)) == [
         " tools",
-        "   ✓ git      3f9c2ab",
+        "   ✓ git  3f9c2ab",
         " cluster",
         "   ✗ cluster  wrong: no ***",
         "              why",

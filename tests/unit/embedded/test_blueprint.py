@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from shipway.embedded.blueprint import Blueprint, draw
 from shipway.errors import ConfigurationError
 from shipway.policy import load as contract_file
 from shipway_sandbox import template
-from shipway_sandbox.plan import Layer, WorldPlan, matches, read_plan
+from shipway_sandbox.plan import Layer, WorldPlan, layer_from, matches, read_plan
 
 DELIVERY = """
 schema = 1
@@ -281,3 +282,53 @@ def test_a_drawn_layer_has_the_parameter_that_takes_the_image(tmp_path: Path) ->
     assert layer.parameters["/tally/local/image"].startswith("text:")
     assert layer.parameters["/tally/local/repository"] == "repository", "without its version"
     assert layer.selectors == {"/tally/local/repository": ("3",)}
+
+
+def test_a_jobs_own_task_definition_stands_there_with_its_rights(tmp_path: Path) -> None:
+    jobs = """
+[environments.local.jobs.migrate]
+when = "before"
+service = "api"
+
+[environments.local.jobs.warm]
+when = "after"
+task_definition = "ssm:/tally/local/warm"
+
+[environments.local.jobs.warm.compute]
+memory = 64
+environment = { MODE = "warm" }
+"""
+    local = drawn(tmp_path, DELIVERY + jobs).layer("local")
+    [warm] = local.jobs
+    assert (warm.key, warm.family, warm.container) == ("warm", "tally-local-warm", "warm")
+    assert (warm.memory, warm.environment) == (64, {"MODE": "warm"})
+    assert local.parameters["/tally/local/warm"] == "text:tally-local-warm"
+    assert local.access_parameters["JobFamilyWarm"] == "tally-local-warm"
+    assert local.access_parameters["JobLogGroupWarm"] == warm.log_group
+    assert " ecs:RunTask\n" in local.access
+    assert layer_from(json.loads(json.dumps(asdict(local)))) == local
+    images = dict.fromkeys((service.key for service in local.services), "registry/tally@sha256:1")
+    made = json.loads(template.render(local, images=images, endpoint="http://x", count=True))
+    definition = made["Resources"]["JobTaskDefinitionWarm"]["Properties"]
+    assert definition["Family"] == "tally-local-warm"
+    [container] = definition["ContainerDefinitions"]
+    assert (container["Name"], container["Essential"]) == ("warm", True)
+    groups = made["Resources"]["ExecutionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    assert "JobLogGroupWarm" in json.dumps(groups)
+
+
+def test_secrets_that_a_release_sets_have_stand_ins(tmp_path: Path) -> None:
+    arn = "arn:aws:secretsmanager:us-east-1:210987654321:secret:tally/api-a1B2c3"
+    lines = f"""
+secrets = {{ TOKEN = "/tally/token", KEY = "{arn}:key::" }}
+[environments.live.services.api.containers.proxy.secrets]
+CERTIFICATE = "arn:aws:ssm:us-east-1:210987654321:parameter/tally/certificate"
+"""
+    live = drawn(tmp_path, DELIVERY + lines).layer("live")
+    assert live.stand_ins["/tally/token"] == "stand-in"
+    assert live.stand_ins["/tally/certificate"] == "stand-in"
+    assert json.loads(live.stand_ins[arn]) == {"key": "stand-in"}
+    images = dict.fromkeys((service.key for service in live.services), "registry/tally@sha256:1")
+    made = template.render(live, images=images, endpoint="http://x", count=True)
+    assert f"{arn}*" in made
+    assert "parameter/tally/token" in made

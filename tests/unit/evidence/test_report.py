@@ -66,6 +66,25 @@ def test_the_cause_comes_before_everything_else(failed: dict[str, Any]) -> None:
     assert order == sorted(order)
 
 
+def test_jobs_are_told_with_their_task_and_exit_code(failed: dict[str, Any]) -> None:
+    assert "exit code" not in Page(rendered(failed)).texts
+    failed["predicate"]["jobs"] = [
+        {
+            "key": "migrate",
+            "when": "before",
+            "taskDefinition": "arn:aws:ecs:eu-west-1:1:task-definition/shop:42",
+            "task": "arn:aws:ecs:eu-west-1:1:task/shop/0123",
+            "end": "failed",
+            "exitCode": 3,
+            "seconds": 4.5,
+            "text": "exited with 3 after 4 s",
+        }
+    ]
+    text = Page(rendered(failed)).text
+    for said in ("migrate", "before the rollout", "shop:42", "task/shop/0123", "exited with 3"):
+        assert said in text
+
+
 def test_the_picture_shows_the_stages_and_the_tasks(failed: dict[str, Any]) -> None:
     page = Page(rendered(failed))
     drawn = Counter(value for name, key, value in page.attributes if key == "class")

@@ -95,7 +95,7 @@ def test_the_shipped_contract_leads_to_shipped_environments() -> None:
 
 
 NEVER = "can never release: it runs on code that nobody has merged"
-BEGINNING = "it should be a beginning of build, publish, deploy, verify"
+BEGINNING = "it should be a beginning of build, publish, deploy, verify, run"
 EDITS = [
     (
         'event = "push"',
@@ -207,7 +207,7 @@ EDITS = [
     (
         '"build", "publish"',
         '"publish", "build"',
-        "8  allow[0].tasks: should be in the order build, publish, deploy, verify",
+        "8  allow[0].tasks: should be in the order build, publish, deploy, verify, run",
     ),
     ('"build", "publish"', '"publish"', "8  allow[0].tasks: publish needs build before it"),
     (

@@ -61,6 +61,7 @@ class Ecs:
     deaf: bool = False
 
     def task_definition(self, arn: str) -> TaskDefinition:
+        arn = arn if ":" in arn else f"{arn}:1"  # a family's newest revision
         digest = NEW if arn.endswith(":2") else OLD
         web = ContainerDefinition(name="web", image=f"registry.example/shop@{digest}")
         return TaskDefinition(arn=arn, family=arn.partition(":")[0], containers=(web,))

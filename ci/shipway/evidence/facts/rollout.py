@@ -107,6 +107,41 @@ class ServiceFact(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JobFact(Fact):
+    """A job: what it was for this release, and how it ended.
+
+    Attributes:
+        key: Its name in delivery.toml.
+        when: ``before``, ``after`` or ``by-hand``.
+        container: Whose exit code decided.
+        command: What it ran in the place of the image's own; empty for that.
+        task_definition: ARN of its revision; empty where it did not come to one.
+        task: ARN of its task; empty where none was started.
+        started_by: By which ECS knows the task: one for each release.
+        end: ``succeeded``, ``failed``, ``timed-out``, ``not-placed``, ``lost``, or ``not run``.
+        text: The same for a person.
+        exit_code: The container's; ``None`` where it has none.
+        seconds: For how long it was followed.
+        began_before: Whether it was started before, and only followed here.
+        diagnosis: Why it failed.
+    """
+
+    key: str
+    when: str = ""
+    container: str = ""
+    command: tuple[str, ...] = ()
+    task_definition: str = ""
+    task: str = ""
+    started_by: str = ""
+    end: str = ""
+    text: str = ""
+    exit_code: int | None = None
+    seconds: float = 0.0
+    began_before: bool = False
+    diagnosis: tuple[DiagnosisFact, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ResumedFact(Fact):
     """A service deployment whose PAUSE hook was answered."""
 

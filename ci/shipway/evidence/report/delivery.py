@@ -21,6 +21,7 @@ from shipway.evidence.history import row
 from shipway.evidence.predicate import CommitFact, Delivery, PreviousRecordFact, Statement
 from shipway.evidence.report.drawing import clock, legend, picture
 from shipway.evidence.report.html import Child, Html, joined, tag
+from shipway.evidence.report.jobs import jobs_table
 from shipway.evidence.report.page import page
 from shipway.evidence.report.parts import code, facts, link, mark, section, size, table
 from shipway.evidence.report.scans import inventory, scanned
@@ -52,6 +53,7 @@ def report(content: bytes, files: Mapping[str, bytes]) -> bytes:
         *failures(delivery),
         section("Time line", *time_line(delivery)),
         section("Decision", *_decision(delivery)),
+        section("Jobs", jobs_table(delivery.jobs)),
         section("Services", _services(delivery.services)),
         section("Put back", _put_back(delivery.put_back)),
         section("Scan", *scanned(delivery)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from typing import Final, TypeAlias, Union
 
 # What no reader may see as it is: control characters, and those that turn the direction of text
@@ -51,18 +52,25 @@ def tag(name: str, /, *children: Child, **attributes: str | float | bool | None)
             ``False`` are left out.
     """
     written = "".join(
-        f" {key.rstrip('_').replace('_', '-')}" + ("" if value is True else f'="{_value(value)}"')
-        for key, value in attributes.items()
-        if value is not None and value is not False
+        [
+            f" {_key(key)}" + ("" if value is True else f'="{_value(value)}"')
+            for key, value in attributes.items()
+            if value is not None and value is not False
+        ]
     )
     if name in _VOID:
         return Html(f"<{name}{written}>")
     return Html(f"<{name}{written}>{joined(children)}</{name}>")
 
 
+@cache
+def _key(name: str) -> str:
+    return name.rstrip("_").replace("_", "-")
+
+
 def joined(children: Iterable[Child]) -> Html:
     """Children one after the other."""
-    return Html("".join(_child(child) for child in children))
+    return Html("".join([_child(child) for child in children]))
 
 
 def _child(child: Child) -> str:

@@ -232,6 +232,11 @@ def _parameters(resources: Resources, tasks: Sequence[Task], *, provider: bool) 
                 text(f"Family{camel(key)}", f"Task definition family of {key}."),
                 text(f"LogGroup{camel(key)}", f"CloudWatch log group of the containers of {key}."),
             ]
+        for key in resources.own_jobs:
+            parameters += [
+                text(f"JobFamily{camel(key)}", f"Task definition family of the job {key}."),
+                text(f"JobLogGroup{camel(key)}", f"CloudWatch log group of the job {key}."),
+            ]
         roles = "ARNs of the execution role and the task role, the only ones handed to tasks."
         parameters.append(("TaskRoles", {"Type": "CommaDelimitedList", "Description": roles}))
     return dict(parameters)

@@ -47,6 +47,8 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
         statements.append(statement("SignWithTheKey", ["kms:GetPublicKey", "kms:Sign"], key))
     if rolls_out(tasks):
         statements += [*_observation(resources), *_rollout(resources)]
+        if resources.jobs:
+            statements += _jobs(resources)
         if lock:
             arns = [_parameter(name) for name in lock]
             statements.append(statement("HoldTheLock", ["ssm:PutParameter"], arns))
@@ -233,14 +235,30 @@ def _observation(resources: Resources) -> list[Document]:
     ]
 
 
+def _families(resources: Resources) -> list[Document]:
+    names = [
+        *(f"Family{camel(key)}" for key in resources.services),
+        *(f"JobFamily{camel(key)}" for key in resources.own_jobs),
+    ]
+    return [_arn("ecs", f"task-definition/${{{name}}}:*") for name in names]
+
+
+def _jobs(resources: Resources) -> list[Document]:
+    """RunTask is authorised on the task definition, StopTask on the task; both know the cluster."""
+    in_cluster = {"ArnEquals": {"ecs:cluster": _arn("ecs", "cluster/${Cluster}")}}
+    return [
+        statement("RunTheJobs", ["ecs:RunTask"], _families(resources), in_cluster),
+        statement("StopTheJobs", ["ecs:StopTask"], [_arn("ecs", "task/${Cluster}/*")], in_cluster),
+    ]
+
+
 def _rollout(resources: Resources) -> list[Document]:
-    families = [
-        _arn("ecs", f"task-definition/${{Family{camel(key)}}}:*") for key in resources.services
+    families = _families(resources)
+    groups = [
+        *(f"LogGroup{camel(key)}" for key in resources.services),
+        *(f"JobLogGroup{camel(key)}" for key in resources.own_jobs),
     ]
-    streams = [
-        _arn("logs", f"log-group:${{LogGroup{camel(key)}}}:log-stream:*")
-        for key in resources.services
-    ]
+    streams = [_arn("logs", f"log-group:${{{group}}}:log-stream:*") for group in groups]
     return [
         statement("ReadTaskDefinitions", ["ecs:DescribeTaskDefinition"], ["*"]),
         statement("RegisterTheirFamilies", ["ecs:RegisterTaskDefinition"], families),

@@ -29,6 +29,8 @@ class Resources:
     Attributes:
         environment: Its name.
         services: The keys of its services.
+        jobs: Whether tasks are run that no service runs.
+        own_jobs: The keys of the jobs that have a task definition of their own.
         parameters: Names or ARNs of the SSM parameters it refers to.
         image_parameters: Names of the SSM parameters that take the delivered image.
         stacks: Names of the CloudFormation stacks it refers to.
@@ -47,6 +49,8 @@ class Resources:
     services: tuple[str, ...]
     parameters: tuple[str, ...]
     stacks: tuple[str, ...]
+    jobs: bool = False
+    own_jobs: tuple[str, ...] = ()
     image_parameters: tuple[str, ...] = ()
     written: tuple[tuple[str, str], ...] = ()
     copies: bool = False
@@ -76,6 +80,11 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
     key = table.get("sign", "")
     signs = key.startswith(_KMS) or Reference.parse(key) is not None
     kept = image_parameters(table)
+    own_jobs = {
+        job: settings["task_definition"]
+        for job, settings in table.get("jobs", {}).items()
+        if settings.get("task_definition")
+    }
     values: list[tuple[str, str, Callable[[str], str]]] = [
         ("Repository", table["repository"], name_of),
         ("Cluster", table["cluster"], last_of),
@@ -83,6 +92,7 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
             (f"Service{camel(service)}", settings["service"], last_of)
             for service, settings in table["services"].items()
         ),
+        *((f"JobFamily{camel(job)}", text, family_of) for job, text in own_jobs.items()),
     ]
     if copies:
         values += [
@@ -94,6 +104,8 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
     return Resources(
         environment=declared.name,
         services=tuple(table["services"]),
+        jobs=bool(table.get("jobs")),
+        own_jobs=tuple(own_jobs),
         parameters=tuple(
             sorted({*(ref.unversioned for ref in references if ref.scheme == "ssm"), *kept})
         ),
@@ -195,6 +207,11 @@ def _is_written(text: str) -> bool:
 def last_of(name: str) -> str:
     """The name at the end of an ARN."""
     return name.rpartition("/")[2]
+
+
+def family_of(task_definition: str) -> str:
+    """The family of a task definition that is named by it, by ``family:revision`` or by ARN."""
+    return last_of(task_definition).partition(":")[0]
 
 
 def name_of(repository: str) -> str:

@@ -27,6 +27,7 @@ ROLLBACK_SECONDS: Final = 600
 _DEFAULT_TIMEOUT: Final = 900
 _DEFAULT_VERIFY: Final = 60
 _DEFAULT_HOLD: Final = 60
+_DEFAULT_JOB: Final = 900
 _LONGEST_JOB: Final = 21600
 """Seconds after which GitHub ends a job of a runner of its own ("Actions limits", GitHub Docs)."""
 _STEP_MINUTES: Final = 5
@@ -69,7 +70,7 @@ def budget(contract: Contract, delivery: DeliveryFile) -> Budget:
     """Derived from the time-outs in delivery.toml of every environment an event leads to.
 
     All services of an environment roll out at once, are verified one after the other, and held at
-    once.
+    once; its jobs run one after the other.
 
     Raises:
         ConfigurationError: A hold is so long that neither a job nor a role's session lasts to its
@@ -85,10 +86,16 @@ def budget(contract: Contract, delivery: DeliveryFile) -> Budget:
             _seconds(service.get("verify_timeout"), _DEFAULT_VERIFY) for service in services
         )
         hold = max(_hold(table, service) for service in services)
+        # One after the other; those by hand are no part of a delivery.
+        jobs = sum(
+            _seconds(job.get("timeout"), _DEFAULT_JOB)
+            for job in table.get("jobs", {}).values()
+            if job["when"] != "by-hand"
+        )
         wait = _wait(table.get("lock", {}))
-        rest = BUILD_SECONDS + wait + rollout + verify + ROLLBACK_SECONDS
+        rest = BUILD_SECONDS + wait + jobs + rollout + verify + ROLLBACK_SECONDS
         _check_hold(contract, delivery, name, rest=rest)
-        longest = max(longest, wait + rollout + verify + hold)
+        longest = max(longest, wait + jobs + rollout + verify + hold)
     seconds = BUILD_SECONDS + longest + ROLLBACK_SECONDS
     minutes = math.ceil(seconds / 60 / _STEP_MINUTES) * _STEP_MINUTES
     session = min(_LONGEST_SESSION, max(_SHORTEST_SESSION, minutes * 60))

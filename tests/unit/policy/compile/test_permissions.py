@@ -428,6 +428,63 @@ def test_a_template_for_nothing_but_going_back_has_all_its_parameters(tmp_path: 
         assert bootstrap_template.takes(text, name)
 
 
+JOBS = """
+[environments.production.jobs.migrate]
+when = "before"
+service = "web"
+[environments.production.jobs.warm-up]
+when = "after"
+task_definition = "{definition}"
+"""
+CLUSTER = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:cluster/${Cluster}"
+
+
+def with_jobs(tmp_path: Path, definition: str) -> Resources:
+    return resources_with(tmp_path, own=JOBS.format(definition=definition))
+
+
+def test_jobs_may_be_run_and_stopped_in_the_cluster_alone(tmp_path: Path) -> None:
+    assert not {"RunTheJobs", "StopTheJobs"} & set(named(resources_with(tmp_path)))
+    statements = named(with_jobs(tmp_path, "warm:3"))
+    own = "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:"
+    families = [
+        {"Fn::Sub": f"{own}task-definition/${{FamilyWeb}}:*"},
+        {"Fn::Sub": f"{own}task-definition/${{JobFamilyWarmUp}}:*"},
+    ]
+    in_cluster = {"ArnEquals": {"ecs:cluster": {"Fn::Sub": CLUSTER}}}
+    assert statements["RunTheJobs"] == {
+        "Sid": "RunTheJobs",
+        "Effect": "Allow",
+        "Action": "ecs:RunTask",
+        "Resource": families,
+        "Condition": in_cluster,
+    }
+    assert statements["StopTheJobs"]["Resource"] == {"Fn::Sub": f"{own}task/${{Cluster}}/*"}
+    assert statements["StopTheJobs"]["Condition"] == in_cluster
+    assert statements["RegisterTheirFamilies"]["Resource"] == families
+    assert "JobLogGroupWarmUp" in json.dumps(statements["ReadTheLogs"])
+    assert "RunTheJobs" not in named(with_jobs(tmp_path, "warm"), ("build", "publish"))
+
+
+@pytest.mark.parametrize(
+    ("definition", "default"),
+    [
+        ("warm", "    Default: warm\n"),
+        ("warm:3", "    Default: warm\n"),
+        ("arn:aws:ecs:eu-central-1:444455556666:task-definition/warm:3", "    Default: warm\n"),
+        ("ssm:/shop/warm", ""),
+    ],
+)
+def test_a_family_that_is_written_out_is_the_parameters_default(
+    tmp_path: Path, definition: str, default: str
+) -> None:
+    text = template(with_jobs(tmp_path, definition))
+    assert bootstrap_template.takes(text, "JobFamilyWarmUp")
+    assert bootstrap_template.takes(text, "JobLogGroupWarmUp")
+    assert not bootstrap_template.takes(text, "JobFamilyMigrate")
+    assert ("    Default: warm\n" in text) is bool(default)
+
+
 BASES = (
     "222233334444.dkr.ecr.us-east-1.amazonaws.com/team/base:1",
     "222233334444.dkr.ecr.us-east-1.amazonaws.com/team/base@sha256:" + "0" * 64,

@@ -19,6 +19,8 @@ NEEDS = Resources(
     stacks=("s",),
     copies=True,
     signs=True,
+    jobs=True,
+    own_jobs=("warm",),
     source="staging",
 )
 NEWER = {"ecs:ContinueServiceDeployment"}

@@ -17,6 +17,7 @@ from shipway.policy.compile import bootstrap_template, permissions, roles, sizes
 from shipway.policy.compile.resources import Resources
 from shipway.policy.contract import TASKS, Contract, ContractEntry, EnvironmentPolicy, Source
 from shipway.policy.pattern import matches
+from shipway.util.partitions import partition_of
 
 HOST = "token.actions.githubusercontent.com"
 SOURCE = Source(
@@ -230,6 +231,18 @@ def test_names_that_turn_out_longer_are_told_before_anything_is_applied() -> Non
     long = {f"ServiceService{number}": "s" * 255 for number in range(7)} | {"Cluster": "c" * 255}
     with pytest.raises(ConfigurationError, match="the names of staging are too long"):
         roles.check(role, POLICY, long)
+
+
+def test_a_longer_partition_counts_in_every_arn() -> None:
+    reached = resources(*(f"service-{number}" for number in range(6)))
+    (role,) = bootstrap_template.roles_of(contract("refs/heads/main"), reached)
+    roles.check(role, POLICY, {"AWS::Partition": "aws"})
+    allowed = {"Version": "2012-10-17", "Statement": list(role.statements)}
+    by_partition = [
+        sizes.length(allowed, {"AWS::Partition": partition_of(region).id})
+        for region in ("eu-west-1", "cn-north-1", "eusc-de-east-1", "us-gov-west-1")
+    ]
+    assert by_partition == sorted(set(by_partition)), "GovCloud's ARNs are the longest"
 
 
 def test_white_space_is_not_counted() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import fnmatch
 import re
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -180,6 +181,36 @@ def test_the_budget_holds_the_longest_rollout_its_roll_back_and_every_verificati
     assert time.minutes * 60 >= seconds
     assert time.minutes * 60 < seconds + 300
     assert time.session >= time.minutes * 60
+
+
+def test_the_budget_holds_the_jobs_of_a_delivery_and_not_those_by_hand(tmp_path: Path) -> None:
+    def minutes(jobs: str) -> int:
+        file = tmp_path / "delivery.toml"
+        head = """schema = 1
+            name = "shop"
+            [environments.production]
+            account = "444455556666"
+            region = "eu-west-1"
+            repository = "shop"
+            cluster = "shop"
+            [environments.production.services.web]
+            service = "web"
+            container = "web"
+        """
+        file.write_text(head + jobs, encoding="utf-8")
+        return workflow.budget(contract("refs/tags/*-stable"), load(file)).minutes
+
+    job = """
+        [environments.production.jobs.{key}]
+        when = "{when}"
+        service = "web"
+        timeout = {seconds}
+    """
+    without = minutes("")
+    assert minutes(job.format(key="a", when="by-hand", seconds=3600)) == without
+    both = job.format(key="a", when="before", seconds=600)
+    both += job.format(key="b", when="after", seconds=300)
+    assert minutes(both) == without + 15
 
 
 def test_an_environment_where_no_event_leads_has_no_role(delivery: object) -> None:

@@ -1,0 +1,47 @@
+"""What a release sets in a live task definition beside its image: frozen, every value a literal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerOverlay:
+    """What is set in one container; what is empty or 0 stays as it is.
+
+    Attributes:
+        name: The container.
+        image: A reference of another image than the delivered one.
+        environment: Variables and their values; others stay.
+        secrets: Variables and where their values come from (``valueFrom``); others stay.
+        unset: Variables and secrets that are taken away.
+        command: In the place of the image's CMD.
+        cpu: CPU units of the container.
+        memory: Its hard limit in MiB.
+    """
+
+    name: str
+    image: str = ""
+    environment: Pairs = ()
+    secrets: Pairs = ()
+    unset: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    cpu: int = 0
+    memory: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overlay:
+    """What is set in one service's task definition.
+
+    Attributes:
+        cpu: CPU units of the task; 0 leaves them.
+        memory: MiB of the task; 0 leaves it.
+        containers: What is set in each container, no two of one name.
+    """
+
+    cpu: int = 0
+    memory: int = 0
+    containers: tuple[ContainerOverlay, ...] = ()

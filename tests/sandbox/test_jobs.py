@@ -1,0 +1,232 @@
+"""A migration and a change of the task definition alone, delivered for real by the deploy role."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3  # the test looks as the account's owner would
+import pytest
+
+from shipway.config import load as delivery_file
+from shipway.embedded.blueprint import draw
+from shipway.policy import load as contract_file
+from shipway.util.paths import cache_folder
+from shipway_sandbox import world as worlds
+from shipway_sandbox.engine.engine import Engine
+from shipway_sandbox.world import World
+
+DELIVERY = """
+schema = 1
+name = "tally"
+[image]
+context = "app"
+[environments.local]
+sandbox = true
+account = "123456789012"
+region = "eu-central-1"
+repository = "tally"
+cluster = "tally"
+hold = 1
+sbom = "off"
+[environments.local.services.worker]
+service = "tally-worker"
+container = "app"
+[environments.local.services.worker.compute]
+count = 1
+memory = 64
+[environments.local.jobs.migrate]
+when = "before"
+service = "worker"
+command = ["/bin/busybox", "sh", "-c", "MIGRATION"]
+timeout = 60
+[environments.local.jobs.warm]
+when = "after"
+task_definition = "tally-warm"
+command = ["/bin/busybox", "echo", "warm"]
+[environments.local.jobs.warm.compute]
+memory = 64
+"""
+CONTRACT = """
+schema = 1
+[[allow]]
+name = "by-hand"
+event = "by-hand"
+environments = ["local"]
+tasks = ["build", "publish", "deploy", "verify", "run"]
+[environments.local]
+by_hand_role = "*"
+"""
+DOCKERFILE = """\
+FROM scratch
+COPY busybox /bin/busybox
+CMD ["/bin/busybox", "sh", "-c", "trap 'exit 0' TERM; while :; do /bin/busybox sleep 1; done"]
+"""
+FAILS = "echo 0042 cannot be applied; exit 3"
+GOES = "echo 0042 is applied; echo password=canary-of-jobs"
+_FOREIGN = ("AWS_", "GITHUB_", "ACTIONS_", "RUNNER_", "SHIPWAY_", "GIT_", "CI")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """How a command ended, and what it told."""
+
+    code: int
+    events: list[dict[str, Any]]
+    record: dict[str, Any]
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["type"] == kind]
+
+    @property
+    def log(self) -> list[str]:
+        return [event["line"] for event in self.of("output") if event["stage"] == "job"]
+
+    @property
+    def jobs(self) -> dict[str, dict[str, Any]]:
+        return {job["key"]: job for job in self.record.get("jobs", [])}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repository:
+    """A repository beside a world that runs what it declares."""
+
+    folder: Path
+    world: World
+    env: dict[str, str]
+
+    def declares(self, text: str) -> None:
+        """Write delivery.toml for a delivery to what runs already: no sandbox is started."""
+        plain = text.replace("sandbox = true\n", "")
+        (self.folder / "ci" / "delivery.toml").write_text(plain, encoding="utf-8")
+
+    def types(self, *words: str) -> Ended:
+        done = subprocess.run(
+            [sys.executable, "-m", "shipway", *words, "--env", "local", "--json"],
+            cwd=self.folder,
+            env=self.env,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "canary-of-jobs" not in done.stdout + done.stderr
+        assert not done.stderr, done.stderr
+        events = [json.loads(line) for line in done.stdout.splitlines()]
+        records = sorted(self.folder.glob("evidence/local/*/record.json"), key=os.path.getmtime)
+        record = json.loads(records[-1].read_bytes())["predicate"] if records else {}
+        return Ended(code=done.returncode, events=events, record=record)
+
+    def ecs(self) -> Any:
+        return boto3.client(
+            "ecs",
+            endpoint_url=self.world.endpoint,
+            region_name="eu-central-1",
+            aws_access_key_id="123456789012",
+            aws_secret_access_key=self.world.state["root_secret_access_key"],
+        )
+
+    def live(self) -> dict[str, Any]:
+        """The task definition that the service runs."""
+        ecs = self.ecs()
+        [service] = ecs.describe_services(cluster="tally", services=["tally-worker"])["services"]
+        described = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])
+        live: dict[str, Any] = described["taskDefinition"]
+        return live
+
+
+@pytest.fixture(scope="module")
+def repository(
+    docker_engine: Engine, busybox_program: bytes, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Repository]:
+    folder = tmp_path_factory.mktemp("jobs") / "tally"
+    for name in ("ci", "app"):
+        (folder / name).mkdir(parents=True)
+    (folder / "ci" / "release.toml").write_text(CONTRACT, encoding="utf-8")
+    (folder / "ci" / "delivery.toml").write_text(DELIVERY, encoding="utf-8")
+    (folder / "app" / "Dockerfile").write_text(DOCKERFILE, encoding="utf-8")
+    (folder / "app" / "busybox").write_bytes(busybox_program)
+    (folder / "app" / "busybox").chmod(0o755)
+    author = ("-c", "user.name=tester", "-c", "user.email=tester@example.invalid")
+    for words in (("init", "--quiet"), ("add", "--all"), ("commit", "--quiet", "--message=first")):
+        subprocess.run(["git", *author, *words], cwd=folder, check=True, timeout=60)
+    blueprint = draw(
+        contract_file.load(folder / "ci" / "release.toml"),
+        delivery_file.load(folder / "ci" / "delivery.toml"),
+        dockerfile=DOCKERFILE,
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in docker_engine.env.items():
+            patch.setenv(name, value)
+        needed = worlds.Needed(cache=cache_folder({}))
+        run = tmp_path_factory.mktemp("run")
+        with worlds.owned(blueprint.plan, run, needed, lambda _text: None) as world:
+            kept = {
+                name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)
+            }
+            env = {
+                **kept,
+                **docker_engine.env,
+                **world.variables,
+                **world.person("local").variables(),
+                "AWS_ENDPOINT_URL": world.endpoint,
+                "AWS_REGION": "eu-central-1",
+                "XDG_CACHE_HOME": str(tmp_path_factory.mktemp("cache")),
+            }
+            yield Repository(folder=folder, world=world, env=env)
+
+
+def test_a_failing_migration_moves_nothing(repository: Repository) -> None:
+    before = repository.live()["revision"]
+    repository.declares(DELIVERY.replace("MIGRATION", FAILS))
+    ended = repository.types("deploy")
+    assert ended.code == 44, ended.events
+    assert ended.log == ["0042 cannot be applied"]
+    assert ended.events[-1]["text"] == (
+        "Release failed: job migrate failed, nothing was rolled out."
+    )
+    assert (ended.jobs["migrate"]["end"], ended.jobs["migrate"]["exitCode"]) == ("failed", 3)
+    assert "services" not in ended.record
+    assert repository.live()["revision"] == before
+
+
+def test_a_migration_runs_before_the_rollout_once_for_each_release(repository: Repository) -> None:
+    repository.declares(DELIVERY.replace("MIGRATION", GOES))
+    ended = repository.types("deploy")
+    assert ended.code == 0, ended.events
+    assert ended.log == ["0042 is applied", "password=***", "warm"]
+    order = [(event["stage"], event.get("subject", "")) for event in ended.of("finished")]
+    assert order.index(("job", "migrate")) < order.index(("deploy", "worker"))
+    assert order.index(("verify", "worker")) < order.index(("job", "warm"))
+    migrate, warm = ended.jobs["migrate"], ended.jobs["warm"]
+    assert (migrate["exitCode"], warm["exitCode"]) == (0, 0)
+    # One revision for the service and its job; the one that the failed delivery left.
+    assert migrate["taskDefinition"] == ended.record["services"][0]["taskDefinition"]
+    assert "/tally-warm:" in warm["taskDefinition"]
+    by_hand = repository.types("run", "migrate")
+    assert by_hand.code == 0, by_hand.events
+    assert by_hand.log == ["0042 is applied", "password=***"]
+
+
+def test_a_change_of_the_task_definition_alone_is_a_release(repository: Repository) -> None:
+    before = repository.live()
+    text = DELIVERY.replace("MIGRATION", GOES).replace(
+        'container = "app"\n',
+        'container = "app"\nenvironment = { MODE = "new" }\n',
+    )
+    repository.declares(text)
+    ended = repository.types("deploy")
+    assert ended.code == 0, ended.events
+    assert {job["end"] for job in ended.jobs.values()} == {"not run"}, "it is the same release"
+    assert ended.log == []
+    after = repository.live()
+    [container] = after["containerDefinitions"]
+    assert container["environment"] == [{"name": "MODE", "value": "new"}]
+    assert container["image"] == before["containerDefinitions"][0]["image"]
+    assert after["revision"] > before["revision"]
