@@ -16,7 +16,7 @@ from shipway.errors import SandboxError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.entry.conftest import Here
+    from tests.entry.conftest import Here, Plant
 
 OURS = {"complete", "print-completion-script", "help", "list", "version"}
 
@@ -83,9 +83,10 @@ def test_a_reader_that_has_seen_enough_is_no_traceback(clone: Here) -> None:
     assert "Traceback" not in seen.stderr
 
 
-def test_the_sandbox_is_ended_whatever_ci_says_by_now(clone: Here) -> None:
-    (clone.folder / "ci" / "delivery.toml").write_text("schema = ")
-    ended = clone.types("shipway", "sandbox", "--down")
+def test_the_sandbox_is_ended_whatever_ci_says_by_now(plant: Plant) -> None:
+    here = plant()
+    (here.folder / "ci" / "delivery.toml").write_text("schema = ")
+    ended = here.types("shipway", "sandbox", "--down")
     assert (ended.code, ended.out) == (0, "no sandbox is running\n"), ended.err
 
 

@@ -193,8 +193,8 @@ def test_it_costs_few_calls(stories: Any, name: str) -> None:
     story = stories[name]
     # 20 are saved up, 20 may be borrowed while things move, 30 a minute come back.
     assert len(story.looking) <= 40 + story.seconds / 2, story.calls
-    # Before the watch: one look, and the changes.
-    assert len(story.asked) - len(story.looking) - story.calls["GetLogEvents"] <= 10, story.calls
+    # Before the watch: one look, the family's newest revision, and the changes.
+    assert len(story.asked) - len(story.looking) - story.calls["GetLogEvents"] <= 11, story.calls
     assert story.calls["GetLogEvents"] <= 10
     assert story.calls["UpdateService"] == 1
     assert story.calls["StopServiceDeployment"] <= 1
