@@ -365,6 +365,13 @@ class UnmetError(ShipwayError):
     kind = "unmet"
 
 
+class UnreadyError(ShipwayError):
+    """`doctor`: something that a delivery needs is wrong; nothing was changed."""
+
+    exit_code = 61
+    kind = "not-ready"
+
+
 class CancelledError(ShipwayError):
     """A person pressed Ctrl-C."""
 

@@ -138,16 +138,29 @@ def redact(text: str, secrets: Iterable[str] = (), *, assignments: bool = True) 
 
 def redact_lines(lines: Sequence[str], secrets: Iterable[str] = ()) -> tuple[str, ...]:
     """Lines without secrets, as many as came: a key that spans lines is hidden in each of them."""
-    hidden = frozenset(secrets)
-    result: list[str] = []
-    inside = False
-    for line in lines:
+    redactor = LineRedactor(secrets)
+    return tuple(map(redactor.line, lines))
+
+
+class LineRedactor:
+    """Hides secrets line by line, for as long as lines come.
+
+    Args:
+        secrets: As for :func:`redact`.
+    """
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets = frozenset(secrets)
+        self._inside = False
+
+    def line(self, line: str) -> str:
+        """The next line without secrets; a key that began in an earlier one is hidden in this."""
         begins = "-----BEGIN" in line and "PRIVATE KEY" in line
-        inside = inside or begins
-        result.append(HIDDEN if inside else redact(line, hidden))
-        if inside and "-----END" in line:
-            inside = False
-    return tuple(result)
+        self._inside = self._inside or begins
+        shown = HIDDEN if self._inside else redact(line, self._secrets)
+        if self._inside and "-----END" in line:
+            self._inside = False
+        return shown
 
 
 def _without(text: str, value: str) -> str:

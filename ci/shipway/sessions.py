@@ -27,7 +27,9 @@ __all__ = [
     "build",
     "contract",
     "deploy",
+    "doctor",
     "lock",
+    "logs",
     "plan",
     "publish",
     "rehearse",
@@ -159,7 +161,7 @@ def _bytecode() -> dict[str, str]:
 
 def run_task(session: nox.Session, task: str, arguments: Sequence[str]) -> None:
     """Run a task of the same name with what stands behind ``--``."""
-    attestations = ATTESTATIONS if task in {"publish", "deploy"} else ()
+    attestations = ATTESTATIONS if task in {"publish", "deploy", "doctor"} else ()
     embedded = _embedded(arguments, unnamed=task == "build" and "GITHUB_ACTIONS" not in os.environ)
     prepare(session, *(_SANDBOX if embedded else ()), *attestations)
     _invoke(session, task, *arguments)
@@ -241,6 +243,18 @@ def plan(session: nox.Session) -> None:
 def status(session: nox.Session) -> None:
     """Show what runs where since when by whom, and whether it is what the last record says."""
     run_task(session, "status", session.posargs)
+
+
+@_session
+def doctor(session: nox.Session) -> None:
+    """Check all that a delivery will need, and change nothing."""
+    run_task(session, "doctor", session.posargs)
+
+
+@_session
+def logs(session: nox.Session) -> None:
+    """Show what a service's containers wrote; ``-- --follow`` reads on until Ctrl-C."""
+    run_task(session, "logs", session.posargs)
 
 
 @_session

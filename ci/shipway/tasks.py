@@ -168,6 +168,40 @@ def status(_: Context, *, env: str, evidence: str = "", json: bool = False) -> N
     _leave(run(env, evidence=evidence, json=json))
 
 
+@shipway_task(help={"env": "environment of ci/delivery.toml", "json": _HELP["json"]})
+def doctor(_: Context, *, env: str, json: bool = False) -> None:
+    """Check all that a delivery will need, and change nothing; what is wrong has its remedy."""
+    from shipway.cli.doctor import run
+
+    _leave(run(env, json=json))
+
+
+@shipway_task(
+    help={
+        "env": "environment of ci/delivery.toml",
+        "service": "one service's key; without it all",
+        "since": "how far back: 30s, 10m, 2h or 1d",
+        "follow": "read on until Ctrl-C",
+        "revision": "only tasks of this revision of the task definition",
+        "json": "print one JSON object for each line",
+    }
+)
+def logs(
+    _: Context,
+    *,
+    env: str,
+    service: str = "",
+    since: str = "10m",
+    follow: bool = False,
+    revision: int = 0,
+    json: bool = False,
+) -> None:
+    """Show what the containers of a service wrote to CloudWatch, and follow it."""
+    from shipway.cli.logs import run
+
+    _leave(run(env, service=service, since=since, follow=follow, revision=revision, json=json))
+
+
 @shipway_task(
     help={
         "env": "environment of ci/delivery.toml",
@@ -421,6 +455,8 @@ namespace = Collection(
     rollback,
     verify,
     status,
+    doctor,
+    logs,
     lock,
     resume,
     run,

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 from shipway.adapters.http import HttpProber
 from shipway.adapters.keyfile import KeyFile
 from shipway.adapters.syft import Syft
+from shipway.adapters.syft import installed as syft_installed
 from shipway.adapters.uv import Uv
 from shipway.config.environment import EnvironmentRef, Profile
 from shipway.console import Console
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
+from shipway.doctor.tools import Tools
 from shipway.errors import UsageError
 from shipway.git import checkout
 from shipway.git.history import GitHistory
@@ -40,6 +42,11 @@ def account(region: str, profile: Profile | None = None) -> AwsAccount:
     return AwsAccount(region, profile, bound_endpoint(os.environ))
 
 
+def examined_account(destination: EnvironmentRef) -> AwsAccount:
+    """The account of an environment, with a session of its own."""
+    return account(destination.region, destination.profile)
+
+
 def signer(setting: str, aws: Callable[[], AwsAccount]) -> Signer:
     """The signer for ``kms:ARN`` or ``file:PATH``; ``aws`` is called for a key of KMS alone."""
     kind, _, key = setting.partition(":")
@@ -61,6 +68,17 @@ def inventory(region: str) -> AwsInventory:
     # The SDK for Python reads AWS_DEFAULT_REGION alone; every other tool reads AWS_REGION first.
     known = region or os.environ.get("AWS_REGION", "")
     return open_inventory(known, bound_endpoint(os.environ))
+
+
+class LocalMachine:
+    """This machine; implements :class:`shipway.doctor.ports.Machine`."""
+
+    def tools(self) -> Tools:
+        """Its programs; what it takes to build is loaded when this is called and not before."""
+        from shipway.adapters.docker import Buildx  # noqa: PLC0415
+
+        buildx, engine = Buildx().versions()
+        return Tools(buildx=buildx, engine=engine, syft=syft_installed())
 
 
 class LocalRepository(GitHistory):

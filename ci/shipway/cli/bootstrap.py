@@ -19,21 +19,18 @@ from shipway.config import resolve
 from shipway.config.environment import Environment
 from shipway.config.load import DeliveryFile
 from shipway.console import Console
+from shipway.delivery import role_values
 from shipway.delivery.stage import UNCHANGED
 from shipway.errors import IdentityError, UsageError, allowing
 from shipway.git import checkout
 from shipway.policy.compile import bootstrap_template, roles, trust, workflow
 from shipway.policy.compile.resources import resources_of
-from shipway.policy.compile.trust import camel
 from shipway.policy.contract import Contract
-from shipway.util.partitions import partition_of
 from shipway.wiring import account
 
 if TYPE_CHECKING:
     from shipway.aws.account import AwsAccount
     from shipway.aws.stacks import ChangeSet
-
-_NO_GROUP = "none"
 
 
 def run(env: str, *, apply: bool, yes: bool, json: bool) -> int:
@@ -88,7 +85,7 @@ def _apply(
         console.say(f"{name} = {value}")
     made = bootstrap_template.roles_of(contract, resources_of(declared, bases_of(delivery)))
     environment_policy = contract.environment_policy(declared.name)
-    known = {"AWS::Partition": partition_of(place.region).id, "AWS::Region": place.region}
+    known = role_values.pseudo(environment)
     for role in made:
         roles.check(role, environment_policy, {**values, **known})
     proposed = aws.stacks.propose(stack, template, values)
@@ -128,26 +125,16 @@ def _values(
         values = {"CreateProvider": "true" if makes else "false", **values}
     if not bootstrap_template.takes(template, "Cluster"):
         return values  # its tasks end with the image
-    values["Cluster"] = environment.cluster
-    roles: dict[str, None] = {}
-    for service in environment.services:
-        live = aws.stacks.task_definition_of(environment.cluster, service.service)
-        logs = live.container(service.container).logs
-        name = camel(service.key)
-        values[f"Service{name}"] = service.service
-        values[f"Family{name}"] = live.family
-        values[f"LogGroup{name}"] = logs.group if logs else _NO_GROUP
-        roles |= dict.fromkeys(live.roles)
-    for job in environment.jobs:
-        if job.task_definition:
-            own = aws.ecs.task_definition(job.task_definition)
-            logs = next((each.logs for each in own.containers if each.logs), None)
-            values[f"JobFamily{camel(job.key)}"] = own.family
-            values[f"JobLogGroup{camel(job.key)}"] = logs.group if logs else _NO_GROUP
-            roles |= dict.fromkeys(own.roles)
-    partition = partition_of(environment.region).id
-    nobody = f"arn:{partition}:iam::{environment.account}:role/{_NO_GROUP}"
-    return {**values, "TaskRoles": ",".join(roles) or nobody}
+    definitions = {
+        service.key: aws.stacks.task_definition_of(environment.cluster, service.service)
+        for service in environment.services
+    }
+    own = {
+        job.key: aws.ecs.task_definition(job.task_definition)
+        for job in environment.jobs
+        if job.task_definition
+    }
+    return {**values, **role_values.looked_up(environment, definitions, own)}
 
 
 def _show(proposed: ChangeSet, console: Console) -> None:

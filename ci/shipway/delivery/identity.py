@@ -44,7 +44,7 @@ def pass_identity(
         if _assumes(authorization, person):
             _assume(authorization, aws, person)
         identity, key = aws.identity(), aws.access_key_id()
-        short = _short_lived(identity, key)
+        short = short_lived(identity, key)
         journal.note(
             IdentityFact(
                 account=identity.account,
@@ -81,7 +81,7 @@ def _assume(authorization: Authorization, aws: Aws, person: Identity) -> None:
     environment_policy, destination = authorization.environment_policy, authorization.destination
     if person.account not in people.accounts_of(environment_policy):
         right_account(person, destination)
-    if not _short_lived(person, aws.access_key_id()):
+    if not short_lived(person, aws.access_key_id()):
         _may_be_long_lived(person, authorization)
     try:
         aws.assume(hand_role(environment_policy, destination, person), session_name(person))
@@ -115,7 +115,7 @@ def session_name(person: Identity) -> str:
     return name if len(name) > 1 else f"{name or 'person'}-by-hand"
 
 
-def _short_lived(identity: Identity, key: str) -> bool:
+def short_lived(identity: Identity, key: str) -> bool:
     """Both must say so: ``ASIA…`` is also a user's session, and the ARN is what STS says."""
     return key.startswith(_SHORT_LIVED) and bool(identity.role)
 

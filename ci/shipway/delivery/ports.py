@@ -19,7 +19,7 @@ from shipway.image.signing import Signer, no_signer
 from shipway.lock.ports import LockLog
 from shipway.policy.facts import History, TokenSource
 from shipway.rollout.jobs.ports import Tasks
-from shipway.rollout.ports import Alarms, Ecs, Logs, Prober
+from shipway.rollout.ports import Alarms, Ecs, LogStreams, Prober
 from shipway.util.clock import Clock
 from shipway.values import Commit, Digest, Identity
 
@@ -62,7 +62,7 @@ class Aws(Protocol):
         ...
 
     @property
-    def logs(self) -> Logs:
+    def logs(self) -> LogStreams:
         """Its container logs."""
         ...
 

@@ -103,3 +103,27 @@ class Logs(Protocol):
     def tail(self, group: str, stream: str, lines: int) -> LogLines:
         """The newest lines of a stream, oldest first; empty where there is no such stream."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogPage:
+    """Lines of a stream in order, and the token behind which the next ones begin.
+
+    The token is that of the question again where nothing more was written yet.
+    """
+
+    lines: LogLines
+    token: str
+
+
+class LogStreams(Logs, Protocol):
+    """Container logs, read on from a moment."""
+
+    def page(self, group: str, stream: str, since: datetime | None, token: str) -> LogPage:
+        """The lines behind a token, or from a moment or the first one on where it is empty.
+
+        Raises:
+            AccessDeniedError: The role may not read the stream.
+            AwsError: CloudWatch does not answer.
+        """
+        ...

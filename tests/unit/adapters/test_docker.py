@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from shipway.adapters.docker import Buildx
+from shipway.doctor.finding import Unseen
 from shipway.errors import BuildError
 from shipway.image.build import BuildRequest
 
@@ -44,3 +45,23 @@ def test_what_delivery_toml_names_is_not_there(
     assert caught.value.what == f"the {what} {missing} does not exist"
     assert caught.value.where == "ci/delivery.toml"
     assert caught.value.remedy == remedy
+
+
+def test_a_client_that_is_not_there_has_no_versions() -> None:
+    buildx, engine = Buildx(client="/nowhere/docker").versions()
+    assert isinstance(buildx, Unseen)
+    assert isinstance(engine, Unseen)
+    assert buildx.why == "no docker command line client was found"
+    assert engine.remedy.startswith("start Docker")
+
+
+def test_an_engine_that_does_not_answer_is_told_from_buildx(tmp_path: Path) -> None:
+    client = tmp_path / "docker"
+    client.write_text(
+        '#!/bin/sh\ncase "$*" in *buildx*) echo v0.19;; *) echo refused >&2; exit 1;; esac\n'
+    )
+    client.chmod(0o755)
+    buildx, engine = Buildx(client=str(client)).versions()
+    assert buildx == "v0.19"
+    assert isinstance(engine, Unseen)
+    assert (engine.why, engine.details) == ("no engine answers", ("refused",))

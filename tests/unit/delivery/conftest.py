@@ -29,7 +29,7 @@ from shipway.observer import Event, Holding, Observer, Rolling
 from shipway.policy.facts import Order, Signature, Standing, Tag
 from shipway.rollout.hold.terms import Alarm
 from shipway.rollout.judge.terms import FetchPlan
-from shipway.rollout.ports import Updated
+from shipway.rollout.ports import LogPage, Updated
 from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task, Trouble
 from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition
 from shipway.values import Commit, Digest, HttpAnswer, Identity
@@ -412,6 +412,9 @@ class NoLogs:
     def tail(self, group: str, stream: str, lines: int) -> tuple[tuple[datetime, str], ...]:
         assert lines, (group, stream)
         return ()
+
+    def page(self, group: str, stream: str, since: datetime | None, token: str) -> LogPage:
+        raise AssertionError((group, stream, since, token))
 
 
 @dataclass

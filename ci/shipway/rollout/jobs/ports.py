@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from shipway.rollout.jobs.terms import JobRequest, NotPlaced, Placement
-from shipway.rollout.ports import LogLines
+from shipway.rollout.ports import LogPage
 from shipway.rollout.snapshot import Task
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LogPage:
-    """Lines of a log stream, and where to read on."""
-
-    lines: LogLines
-    token: str
 
 
 class Tasks(Protocol):

@@ -10,10 +10,9 @@ from typing import Literal
 from tests.unit.fake_clock import Clock
 
 from shipway.errors import ShipwayError
-from shipway.rollout.jobs.ports import LogPage
 from shipway.rollout.jobs.terms import JobRequest, NotPlaced, Placement
 from shipway.rollout.judge.terms import FetchPlan
-from shipway.rollout.ports import Updated
+from shipway.rollout.ports import LogPage, Updated
 from shipway.rollout.snapshot import Container, Snapshot, Task, Trouble
 from shipway.rollout.task_definition import AwsLogs, ContainerDefinition, TaskDefinition
 from shipway.values import Digest, ImageReference

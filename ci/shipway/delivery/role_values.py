@@ -1,0 +1,57 @@
+"""What the parameters of an environment's roles hold: what is published, what services name. Pure.
+
+``bootstrap`` makes the roles with them, and ``doctor`` compares the roles that there are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from shipway.config.environment import Environment
+from shipway.policy.compile.trust import camel
+from shipway.rollout.task_definition import TaskDefinition
+from shipway.util.partitions import partition_of
+
+_NO_GROUP: Final = "none"
+
+
+def looked_up(
+    environment: Environment,
+    definitions: Mapping[str, TaskDefinition],
+    own: Mapping[str, TaskDefinition],
+) -> dict[str, str]:
+    """Cluster, services, families, log groups, and the roles that tasks are given.
+
+    Args:
+        environment: The environment, resolved.
+        definitions: The live task definition of each service, by the service's key.
+        own: The task definition of each job that has its own, by the job's key.
+    """
+    values = {"Cluster": environment.cluster}
+    handed: dict[str, None] = {}
+    for service in environment.services:
+        live = definitions[service.key]
+        logs = live.container(service.container).logs
+        name = camel(service.key)
+        values[f"Service{name}"] = service.service
+        values[f"Family{name}"] = live.family
+        values[f"LogGroup{name}"] = logs.group if logs else _NO_GROUP
+        handed |= dict.fromkeys(live.roles)
+    for key, live in own.items():
+        logs = next((container.logs for container in live.containers if container.logs), None)
+        values[f"JobFamily{camel(key)}"] = live.family
+        values[f"JobLogGroup{camel(key)}"] = logs.group if logs else _NO_GROUP
+        handed |= dict.fromkeys(live.roles)
+    partition = partition_of(environment.region).id
+    nobody = f"arn:{partition}:iam::{environment.account}:role/{_NO_GROUP}"
+    return {**values, "TaskRoles": ",".join(handed) or nobody}
+
+
+def pseudo(environment: Environment) -> dict[str, str]:
+    """CloudFormation's own parameters, as they are in the environment's account and region."""
+    return {
+        "AWS::AccountId": environment.account,
+        "AWS::Partition": partition_of(environment.region).id,
+        "AWS::Region": environment.region,
+    }

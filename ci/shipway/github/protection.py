@@ -1,0 +1,166 @@
+"""What GitHub's API says of a repository's locks, for whoever has a token."""
+
+from __future__ import annotations
+
+import json
+import os
+import ssl
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from http.client import HTTPException, HTTPMessage
+from typing import IO, Any, Final, TypeVar
+from urllib.parse import quote, urlsplit
+
+from shipway import __version__
+from shipway.doctor.finding import Looked, Unseen
+from shipway.doctor.github import GithubFacts, Protection, Ruleset
+from shipway.policy.requirements import Source
+from shipway.util.proxies import bundle_of
+
+_API: Final = "https://api.github.com"
+_TOKENS: Final = ("GITHUB_TOKEN", "GH_TOKEN")
+_SECONDS: Final = 10.0
+_LARGEST_ANSWER: Final = 1024 * 1024
+_MOST_RULESETS: Final = 100
+_NOT_FOUND: Final = 404
+
+T = TypeVar("T")
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Follows nothing: the token is for the one host that the environment names."""
+
+    def redirect_request(  # noqa: PLR0917  # the library's own signature
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: HTTPMessage,
+        newurl: str,
+    ) -> None:
+        """None is made of it; the answer itself becomes an error."""
+
+
+class GithubApi:
+    """Implements :class:`shipway.doctor.ports.Github`.
+
+    Args:
+        variables: The process's environment variables: ``GITHUB_TOKEN`` or ``GH_TOKEN``, and
+            ``GITHUB_API_URL`` where GitHub is a company's own ("Variables", GitHub Docs).
+        ask: One GET of an address with headers; raises OSError where no good answer comes.
+    """
+
+    def __init__(
+        self,
+        variables: Mapping[str, str],
+        ask: Callable[[str, Mapping[str, str]], bytes] | None = None,
+    ) -> None:
+        self._ask = ask or _ask
+        self._base = (variables.get("GITHUB_API_URL") or _API).rstrip("/")
+        self._token = next((variables[name] for name in _TOKENS if variables.get(name)), "")
+
+    def facts(self, source: Source, environment: str) -> Looked[GithubFacts]:
+        """The repository, its tag rulesets and an environment; see the port."""
+        if not self._token:
+            return Unseen(
+                why="no token", remedy="set GITHUB_TOKEN or GH_TOKEN: GH_TOKEN=$(gh auth token)"
+            )
+        parts = urlsplit(self._base)
+        if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
+            return Unseen(
+                why="GITHUB_API_URL is no https:// address, and a token goes to no other",
+                remedy="set it to https://HOST/api/v3, or unset it",
+            )
+        place = f"/repos/{source.repository}"
+        numbers = _seen(lambda: self._numbers(place))
+        return GithubFacts(
+            numbers=numbers,
+            rulesets=_seen(lambda: self._rulesets(place)),
+            environment=_seen(
+                lambda: self._environment(place, environment, known=isinstance(numbers, tuple))
+            )
+            if environment
+            else None,
+        )
+
+    def _numbers(self, place: str) -> tuple[int, int]:
+        document = self._get(place)
+        return int(document["id"]), int(document["owner"]["id"])
+
+    def _rulesets(self, place: str) -> tuple[Ruleset, ...]:
+        listed = self._get(f"{place}/rulesets?targets=tag&per_page={_MOST_RULESETS}")
+        documents = [
+            self._get(f"{place}/rulesets/{int(entry['id'])}")
+            for entry in listed
+            if entry.get("target", "tag") == "tag"
+        ]
+        return tuple(map(_ruleset, documents))
+
+    def _environment(self, place: str, name: str, *, known: bool) -> Protection | None:
+        try:
+            document = self._get(f"{place}/environments/{quote(name, safe='')}")
+        except urllib.error.HTTPError as error:
+            # GitHub answers 404 too for what a token may not see: only where it sees the
+            # repository is the environment missing.
+            if error.code != _NOT_FOUND or not known:
+                raise
+            return None
+        return Protection(
+            rules=tuple(str(rule["type"]) for rule in document.get("protection_rules", ())),
+            restricts_refs=document.get("deployment_branch_policy") is not None,
+        )
+
+    def _get(self, path: str) -> Any:
+        content = self._ask(
+            f"{self._base}{path}",
+            {
+                "Accept": "application/vnd.github+json",
+                "Authorization": f"Bearer {self._token}",
+                "User-Agent": f"shipway/{__version__}",
+                "X-GitHub-Api-Version": "2022-11-28",
+            },
+        )
+        return json.loads(content)
+
+
+def _ask(url: str, headers: Mapping[str, str]) -> bytes:
+    """One GET of an address that begins with https://.
+
+    Raises:
+        OSError: There was no answer, or none that is good.
+    """
+    context = ssl.create_default_context()
+    if bundle := bundle_of(os.environ):
+        context.load_verify_locations(cafile=bundle)
+    opener = urllib.request.build_opener(
+        _NoRedirect(), urllib.request.HTTPSHandler(context=context)
+    )
+    request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310  # see above
+    with opener.open(request, timeout=_SECONDS) as answer:
+        content: bytes = answer.read(_LARGEST_ANSWER)
+    return content
+
+
+def _seen(look: Callable[[], T]) -> Looked[T]:
+    try:
+        return look()
+    except urllib.error.HTTPError as error:
+        return Unseen(why=f"GitHub answers HTTP {error.code}: the token may not see it")
+    except (OSError, HTTPException) as error:
+        cause = error.reason if isinstance(error, urllib.error.URLError) else error
+        return Unseen(why=f"GitHub cannot be reached: {cause}")
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        return Unseen(why=f"what answered is not GitHub's API: {type(error).__name__}")
+
+
+def _ruleset(document: Mapping[str, Any]) -> Ruleset:
+    names = (document.get("conditions") or {}).get("ref_name") or {}
+    return Ruleset(
+        name=str(document["name"]),
+        active=document.get("enforcement") == "active",
+        include=tuple(map(str, names.get("include", ()))),
+        exclude=tuple(map(str, names.get("exclude", ()))),
+        rules=tuple(str(rule["type"]) for rule in document.get("rules", ())),
+    )
