@@ -9,7 +9,8 @@ from types import FrameType
 
 from shipway.cli.run_command import run_command
 from shipway.console import Console
-from shipway.delivery.deliver import Order, deliver
+from shipway.delivery.deliver import deliver
+from shipway.delivery.order import Order
 from shipway.delivery.stage import UNCHANGED
 from shipway.errors import TerminatedError, UsageError
 from shipway.evidence.good import PREVIOUS

@@ -8,7 +8,7 @@ from typing import Any, Final
 from shipway.cli.deliver import terminable
 from shipway.cli.run_command import run_command
 from shipway.console import Console
-from shipway.delivery.deliver import Order
+from shipway.delivery.order import Order
 from shipway.delivery.plan import REFUSED, DeliveryPlan, plan_delivery
 from shipway.errors import ShipwayError
 from shipway.observer import Concluded

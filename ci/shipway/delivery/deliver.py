@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
 from shipway.config.environment import Environment
 from shipway.delivery import contract, exposure, facts, identity, image_parameter, rollback
@@ -21,6 +20,7 @@ from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
 from shipway.delivery.image import Artifact
 from shipway.delivery.jobs import Jobs
 from shipway.delivery.locking import Held, locked
+from shipway.delivery.order import Order, authorize, stages_of, tasks_of
 from shipway.delivery.ports import Aws, DeliveryContext, EnvironmentContext
 from shipway.delivery.release import Release
 from shipway.delivery.run_job import run_one
@@ -32,50 +32,16 @@ from shipway.errors import (
 )
 from shipway.evidence.copies import BucketCopier, Copier, ReferrerCopier
 from shipway.evidence.facts.rollout import ResumedFact
-from shipway.evidence.good import PREVIOUS
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import secret_variables
 from shipway.evidence.signing import RecordSigner
 from shipway.image import publish as publishing
 from shipway.observer import Noticed, Observer, Planned
 from shipway.policy.contract import ROLLBACK, Task
-from shipway.policy.facts import Overrides
 from shipway.rollout import plan as planning
 from shipway.rollout import resume as resuming
 from shipway.rollout.resume import HookAction
 from shipway.values import Commit, ImageReference
-
-_ROWS: Mapping[Task, tuple[Task, ...]] = {
-    "build": ("build",),
-    "publish": ("build", "publish"),
-    "deploy": ("build", "publish", "deploy", "verify"),
-    "verify": ("verify",),
-    "run": ("run",),
-}
-_IMAGE_ROW: tuple[Task, ...] = ("deploy", "verify")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What was asked for on the command line.
-
-    Attributes:
-        task: The one task; ``deploy`` is everything that the contract allows.
-        environment: ``--env``; in GitHub Actions the contract says it.
-        image: ``--image``: an image that exists, to be rolled out without a build.
-        resume: The answer to a PAUSE hook that a deployment waits at; nothing is built.
-        job: The job that ``run`` is to run; nothing is built or rolled out.
-        overrides: What the contract's rules are to let through, by name.
-        to: ``--to`` of ``rollback``: ``previous``, or a word for a release.
-    """
-
-    task: Task = "deploy"
-    environment: str | None = None
-    image: ImageReference | None = None
-    resume: HookAction | None = None
-    job: str = ""
-    overrides: Overrides = field(default_factory=Overrides)
-    to: str = PREVIOUS
 
 
 def deliver(order: Order, context: DeliveryContext, observer: Observer) -> DeliveryOutcome:
@@ -246,7 +212,7 @@ class _Walk:
     ) -> None:
         tables = authorization.declared.document.table["environments"]
         jobs = bool(tables[authorization.destination.name].get("jobs"))
-        stages = _planned(tasks, jobs=jobs)
+        stages = stages_of(tasks, jobs=jobs)
         self._journal(Planned(stages=stages[1:] if alone else stages))
 
     def _artifact(
@@ -382,54 +348,6 @@ class _Walk:
             image_parameter.keep_image(
                 environment, image, aws.parameters, self._context.clock, self._journal
             )
-
-
-def authorize(
-    order: Order, context: DeliveryContext, commit: Commit, journal: Journal
-) -> contract.Authorization:
-    """Ask the release contract for what was ordered; see :func:`.contract.pass_contract`."""
-    return contract.pass_contract(
-        _required_task(order),
-        order.environment,
-        context,
-        commit,
-        journal,
-        overrides=order.overrides,
-    )
-
-
-def tasks_of(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
-    """What will run: the order, as far as the contract allows it."""
-    if order.resume is not None:
-        return ("deploy",)
-    if order.task == ROLLBACK:
-        return _IMAGE_ROW
-    named = order.image is not None and not order.job
-    row = _IMAGE_ROW if named else _ROWS[order.task]
-    return tuple(task for task in grant if task in row)
-
-
-def _required_task(order: Order) -> Task | None:
-    """The one task that the contract must allow; ``deploy`` is as much of the row as it allows."""
-    if order.task == "deploy" and order.image is None and order.resume is None:
-        return None
-    return order.task
-
-
-def _planned(tasks: tuple[Task, ...], *, jobs: bool) -> tuple[tuple[str, str], ...]:
-    if tasks == ("run",):
-        return (("identity", "who AWS says we are"), ("job", "one task, to its end"))
-    words = {
-        "build": "one image with BuildKit",
-        "publish": "to the environment's ECR repository",
-        "deploy": "pinned by digest, watched until it holds",
-        "verify": "the running tasks' digests, then the address",
-    }
-    held = (("hold", "whether it stays good"),) if "deploy" in tasks else ()
-    stages = [(str(task), words[task]) for task in tasks]
-    if jobs and "deploy" in tasks:
-        stages.insert(tasks.index("deploy"), ("job", "tasks before and after the rollout"))
-    return (("identity", "who AWS says we are"), *stages, *held)
 
 
 def _copiers(environment: Environment, aws: Aws, signer: RecordSigner | None) -> Iterator[Copier]:

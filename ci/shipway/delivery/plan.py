@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from shipway.config.environment import Environment
 from shipway.delivery import contract, exposure, identity, image_plan, maintenance
 from shipway.delivery.contract import Authorization, GateContext
-from shipway.delivery.deliver import Order, authorize, tasks_of
 from shipway.delivery.hold import alarms_before
 from shipway.delivery.image import Artifact
 from shipway.delivery.image_plan import PlannedImage
 from shipway.delivery.jobs import Jobs
+from shipway.delivery.order import Order, authorize, tasks_of
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
 from shipway.errors import AccessDeniedError, ConfigurationError, RefusedError, ShipwayError

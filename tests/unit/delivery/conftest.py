@@ -16,9 +16,9 @@ from tests.unit.rollout.jobs.fakes import Tasks
 
 from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import Found, Missing, Reference, Resolution
-from shipway.delivery.deliver import Order as Ordered
 from shipway.delivery.deliver import deliver
 from shipway.delivery.ending import DeliveryOutcome
+from shipway.delivery.order import Order as Ordered
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.errors import AccessDeniedError
 from shipway.image.build import BuildRequest

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shipway.delivery.deliver import Order
+from shipway.delivery.order import Order
 from shipway.delivery.plan import plan_delivery
 from shipway.image.build import REVISION
 from shipway.observer import Concluded, Event, Failed, Finished, Skipped, Started

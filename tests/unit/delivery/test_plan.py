@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shipway.delivery.deliver import Order
+from shipway.delivery.order import Order
 from shipway.delivery.plan import DeliveryPlan, plan_delivery
 from shipway.errors import IdentityError, ImageNotFoundError, RefusedError, RolloutError
 from shipway.image.build import REVISION
