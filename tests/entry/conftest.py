@@ -103,6 +103,11 @@ class Here:
         assert old in text
         path.write_text(text.replace(old, new, 1), encoding="utf-8")
 
+    def alters_the_source(self, word: str) -> None:
+        """Make the example another program than any test before saw, by a comment."""
+        app = self.folder / "examples" / "shop" / "app.py"
+        app.write_text(f"{app.read_text(encoding='utf-8')}# {word}\n", encoding="utf-8")
+
     def records(self) -> list[dict[str, Any]]:
         """Every delivery's record that lies here, oldest first."""
         found = self.folder.glob("evidence/*/*/record.json")

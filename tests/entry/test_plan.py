@@ -40,7 +40,7 @@ def ecs(sandbox: Running) -> Any:
 def walked(clone: Here, sandbox: Running) -> dict[str, Ended]:
     """``plan``, ``deploy``, ``plan``, ``status``, one after another."""
     assert sandbox.state
-    (clone.folder / "examples" / "planned.txt").write_text("another source\n", encoding="utf-8")
+    clone.alters_the_source("planned")  # another test may have delivered what is there
     before = files(clone.folder / "evidence")
     first = clone.types("shipway", "plan", "--env", "local", "--json")
     assert files(clone.folder / "evidence") == before, "a plan is no delivery"

@@ -8,11 +8,11 @@ from typing import Final
 
 from shipway.errors import ShipwayError
 from shipway.observer import Observer
+from shipway.rollout import registering
 from shipway.rollout.judge.terms import DeploymentRef, Outcome
 from shipway.rollout.judge.verdict import ALREADY_RUNNING
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs, Logs
-from shipway.rollout.registering import registered as registered_arn
 from shipway.rollout.snapshot import Deployment
 from shipway.rollout.watch import Watch, Watched, begin
 from shipway.util.clock import Clock
@@ -80,15 +80,7 @@ def roll(
         AccessDeniedError: IAM refused to register, or to update the first service.
         CancelledError: Ctrl-C was pressed twice.
     """
-    registered = [
-        (
-            step,
-            registered_arn(ecs, step.revision, step.live.arn)
-            if step.revision is not None
-            else _standing(step),
-        )
-        for step in steps
-    ]
+    registered = _registered(steps, ecs)
     by_step: dict[str, Watched] = {}
     together = refused is not None
     watch = Watch(
@@ -111,6 +103,27 @@ def roll(
     return tuple(
         _rolled(step, arn, by_step.get(step.service.key), clock) for step, arn in registered
     )
+
+
+def _registered(steps: Sequence[Step], ecs: Ecs) -> list[tuple[Step, str]]:
+    """Each step with the ARN of what it will run; two services of one family share a revision.
+
+    What was registered before this release, the plan knows already.
+    """
+    arns: list[tuple[Step, str]] = []
+    families: set[str] = set()
+    for step in steps:
+        if step.revision is None:
+            arns.append((step, _standing(step)))
+            continue
+        shared = step.revision.family in families
+        families.add(step.revision.family)
+        if shared:
+            arn = registering.registered(ecs, step.revision, step.live.arn)
+        else:
+            arn = ecs.register(step.revision)
+        arns.append((step, arn))
+    return arns
 
 
 def _standing(step: Step) -> str:

@@ -175,7 +175,8 @@ def back(
     for service, snapshot, live in _live(ecs, environment):
         revision = revisions.get(service.service, "")
         again = _registered(ecs, revision) if revision != label(live.arn) else live
-        step = _step_back(environment, service, snapshot, live, image, again=again)
+        back_to = _step_back(environment, service, snapshot, live, image, again=again)
+        step = _known(ecs, back_to)
         if step.coming is not None:
             _can_be_watched(ecs, environment, service, snapshot)
         steps.append(step)
