@@ -143,6 +143,20 @@ class Browser:
         assert "exceptionDetails" not in answer, answer
         return answer["result"].get("value")
 
+    def light(self, selector: str, name: str) -> float:
+        """How light a colour is, from 0 to 1 (WCAG 2, relative luminance)."""
+        style = f"getComputedStyle(document.querySelector('{selector}')).{name}"
+        numbers = [int(part) / 255 for part in self.run(f"{style}.match(/\\d+/g)")[:3]]
+        linear = [n / 12.92 if n <= 0.04045 else ((n + 0.055) / 1.055) ** 2.4 for n in numbers]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    def asked_only(self, page: Path) -> None:
+        """The page came, nothing else was asked for, and no policy was broken."""
+        asked = {one["request"]["url"] for one in self.events("Network.requestWillBeSent")}
+        assert {url for url in asked if not url.startswith("data:")} == {page.as_uri()}
+        assert self.events("Log.entryAdded") == []
+        assert self.events("Runtime.exceptionThrown") == []
+
     def picture(self, path: Path) -> bytes:
         answer = self.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)
         content = base64.b64decode(answer["data"])
@@ -154,3 +168,13 @@ class Browser:
 def browser(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     with Browser(chromium, tmp_path_factory.mktemp("chromium")) as opened:
         yield opened
+
+
+@pytest.fixture
+def shown(browser: Browser, page: Path) -> Iterator[Browser]:
+    """The browser with a module's own ``page`` open, wide and light."""
+    browser.size(1200)
+    browser.scheme("light")
+    browser.open(page)
+    yield browser
+    browser.ask("Emulation.setScriptExecutionDisabled", value=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,15 +34,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def shown(browser: Browser, page: Path) -> Iterator[Browser]:
-    browser.size(1200)
-    browser.scheme("light")
-    browser.open(page)
-    yield browser
-    browser.ask("Emulation.setScriptExecutionDisabled", value=False)
-
-
 def count(browser: Browser) -> int:
     return int(browser.run(f"{SHOWN}.length"))
 
@@ -54,10 +44,7 @@ def search(browser: Browser, words: str) -> int:
 
 
 def test_it_asks_nobody_and_breaks_no_policy(shown: Browser, page: Path) -> None:
-    asked = {one["request"]["url"] for one in shown.events("Network.requestWillBeSent")}
-    assert {url for url in asked if not url.startswith("data:")} == {page.as_uri()}
-    assert shown.events("Log.entryAdded") == []
-    assert shown.events("Runtime.exceptionThrown") == []
+    shown.asked_only(page)
 
 
 def test_the_search_finds_commit_digest_person_and_what_became_of_it(shown: Browser) -> None:
@@ -135,18 +122,11 @@ def test_what_runs_leads_to_its_record_even_in_a_month_that_is_closed(shown: Bro
 
 
 def test_light_and_dark_both_can_be_read(shown: Browser) -> None:
-    def light(selector: str, name: str) -> float:
-        """How light a colour is, from 0 to 1 (WCAG 2, relative luminance)."""
-        style = f"getComputedStyle(document.querySelector('{selector}')).{name}"
-        numbers = [int(part) / 255 for part in shown.run(f"{style}.match(/\\d+/g)")[:3]]
-        linear = [n / 12.92 if n <= 0.04045 else ((n + 0.055) / 1.055) ** 2.4 for n in numbers]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
     for scheme in ("light", "dark"):
         shown.scheme(scheme)
         grounds = {
-            "body": light("body", "backgroundColor"),
-            ".key": light(".key", "backgroundColor"),
+            "body": shown.light("body", "backgroundColor"),
+            ".key": shown.light(".key", "backgroundColor"),
         }
         for selector, name, ground in (
             ("body", "color", "body"),
@@ -159,7 +139,7 @@ def test_light_and_dark_both_can_be_read(shown: Browser) -> None:
             ("svg.time text", "fill", "body"),
             ("svg.time text.dim", "fill", "body"),
         ):
-            high, low = sorted((light(selector, name), grounds[ground]), reverse=True)
+            high, low = sorted((shown.light(selector, name), grounds[ground]), reverse=True)
             assert (high + 0.05) / (low + 0.05) >= 4.5, (scheme, selector)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,15 +34,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture
-def shown(browser: Browser, page: Path) -> Iterator[Browser]:
-    browser.size(1200)
-    browser.scheme("light")
-    browser.open(page)
-    yield browser
-    browser.ask("Emulation.setScriptExecutionDisabled", value=False)
-
-
 def test_it_shows_the_time_line_of_a_failed_rollout_with_its_cause(shown: Browser) -> None:
     assert shown.run("document.querySelector('h1').innerText") == "✗ Release failed: rolled back."
     cause = shown.run("document.querySelector('.cause').innerText")
@@ -58,24 +48,14 @@ def test_it_shows_the_time_line_of_a_failed_rollout_with_its_cause(shown: Browse
 
 
 def test_it_asks_nobody_and_breaks_no_policy(shown: Browser, page: Path) -> None:
-    asked = {one["request"]["url"] for one in shown.events("Network.requestWillBeSent")}
-    assert {url for url in asked if not url.startswith("data:")} == {page.as_uri()}
-    assert shown.events("Log.entryAdded") == []
-    assert shown.events("Runtime.exceptionThrown") == []
+    shown.asked_only(page)
 
 
 def test_light_and_dark_both_can_be_read(shown: Browser) -> None:
-    def light(selector: str, name: str) -> float:
-        """How light a colour is, from 0 to 1 (WCAG 2, relative luminance)."""
-        style = f"getComputedStyle(document.querySelector('{selector}')).{name}"
-        numbers = [int(part) / 255 for part in shown.run(f"{style}.match(/\\d+/g)")[:3]]
-        linear = [n / 12.92 if n <= 0.04045 else ((n + 0.055) / 1.055) ** 2.4 for n in numbers]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
     seen = {}
     for scheme in ("light", "dark"):
         shown.scheme(scheme)
-        ground = seen[scheme] = light("body", "backgroundColor")
+        ground = seen[scheme] = shown.light("body", "backgroundColor")
         for selector, name in (
             ("body", "color"),
             (".dim", "color"),
@@ -85,7 +65,7 @@ def test_light_and_dark_both_can_be_read(shown: Browser) -> None:
             ("svg.time text", "fill"),
             ("svg.time text.dim", "fill"),
         ):
-            high, low = sorted((light(selector, name), ground), reverse=True)
+            high, low = sorted((shown.light(selector, name), ground), reverse=True)
             assert (high + 0.05) / (low + 0.05) >= 4.5, (scheme, selector)
     assert seen["light"] > 0.9
     assert seen["dark"] < 0.05

@@ -9,11 +9,11 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
-import ssl
 from urllib.parse import SplitResult, urlsplit
 
 from shipway import __version__
-from shipway.util.proxies import Proxy, bundle_of, proxy_for
+from shipway.util.authorities import sdk_context
+from shipway.util.proxies import Proxy, proxy_for
 from shipway.values import HttpAnswer
 
 # No more than this of a page is read: only the status is asked for.
@@ -70,9 +70,7 @@ def _connection(
     to, to_port = at.hostname or "", at.port
     if parts.scheme != "https":
         return http.client.HTTPConnection(to, to_port, timeout=seconds)
-    context = ssl.create_default_context()
-    if bundle := bundle_of(os.environ):
-        context.load_verify_locations(cafile=bundle)
+    context = sdk_context(os.environ)
     connection = http.client.HTTPSConnection(to, to_port, timeout=seconds, context=context)
     if proxy is not None:
         connection.set_tunnel(host, port, headers=dict(proxy.headers))

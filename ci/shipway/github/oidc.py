@@ -26,12 +26,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPMessage
-from typing import IO, Any, Final
+from http.client import HTTPException
+from typing import Any, Final
 from urllib.parse import quote
 
 from shipway import __version__
 from shipway.errors import RefusedError
+from shipway.github.redirects import NoRedirect
 from shipway.policy.claims import AUDIENCE
 from shipway.util.authorities import machine_context
 from shipway.util.loopback import (
@@ -116,24 +117,9 @@ def _keys(issuer: str) -> Mapping[str, object]:
     return _get(str(where), issuer, {})
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirect would carry the request's secret elsewhere, or fetch keys from elsewhere."""
-
-    def redirect_request(  # noqa: PLR0917  # urllib's own signature
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> None:
-        """None: the answer is then the redirect itself, which is an error."""
-
-
 def _get(url: str, server: str, headers: Mapping[str, str]) -> Mapping[str, Any]:
     """One GET of a JSON object, tried again where ``server``, its name in errors, fails."""
-    through: list[urllib.request.BaseHandler] = [_NoRedirect()]
+    through: list[urllib.request.BaseHandler] = [NoRedirect()]
     if is_loopback(parts(url)):
         through.append(urllib.request.ProxyHandler({}))
     else:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import json
 import os
-import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
-from http.client import HTTPException, HTTPMessage
-from typing import IO, Any, Final, TypeVar
+from http.client import HTTPException
+from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlsplit
 
 from shipway import __version__
 from shipway.doctor.finding import Looked, Unseen
 from shipway.doctor.github import GithubFacts, Protection, Ruleset
+from shipway.github.redirects import NoRedirect
 from shipway.policy.requirements import Source
-from shipway.util.proxies import bundle_of
+from shipway.util.authorities import sdk_context
 
 _API: Final = "https://api.github.com"
 _TOKENS: Final = ("GITHUB_TOKEN", "GH_TOKEN")
@@ -26,21 +26,6 @@ _MOST_RULESETS: Final = 100
 _NOT_FOUND: Final = 404
 
 T = TypeVar("T")
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Follows nothing: the token is for the one host that the environment names."""
-
-    def redirect_request(  # noqa: PLR0917  # the library's own signature
-        self,
-        req: urllib.request.Request,
-        fp: IO[bytes],
-        code: int,
-        msg: str,
-        headers: HTTPMessage,
-        newurl: str,
-    ) -> None:
-        """None is made of it; the answer itself becomes an error."""
 
 
 class GithubApi:
@@ -131,12 +116,8 @@ def _ask(url: str, headers: Mapping[str, str]) -> bytes:
     Raises:
         OSError: There was no answer, or none that is good.
     """
-    context = ssl.create_default_context()
-    if bundle := bundle_of(os.environ):
-        context.load_verify_locations(cafile=bundle)
-    opener = urllib.request.build_opener(
-        _NoRedirect(), urllib.request.HTTPSHandler(context=context)
-    )
+    through = urllib.request.HTTPSHandler(context=sdk_context(os.environ))
+    opener = urllib.request.build_opener(NoRedirect(), through)
     request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310  # see above
     with opener.open(request, timeout=_SECONDS) as answer:
         content: bytes = answer.read(_LARGEST_ANSWER)

@@ -60,3 +60,18 @@ def everywhere(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, list):
         return [everywhere(part, change) for part in value]
     return change(value) if isinstance(value, str) else value
+
+
+def assert_closed(page: Page) -> None:
+    """It asks nobody for anything, and its policy lets nothing run but its own."""
+    asks = {
+        (name, key, value)
+        for name, key, value in page.attributes
+        if key in {"src", "href", "srcset", "action", "data", "xlink:href"} and name != "a"
+    }
+    assert asks == {("link", "href", "data:,")}
+    policy = next(value for _, key, value in page.attributes if key == "content" and "src" in value)
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+    assert (page.tags["script"], page.tags["style"]) == (1, 1)
+    assert not [key for _, key, _ in page.attributes if key == "style" or key.startswith("on")]

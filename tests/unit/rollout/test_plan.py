@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tests.unit.rollout.unchanged import Unchanged
 
 from shipway.aws.task_definition import read, registration
 from shipway.config.environment import Environment, ImageSettings, Service
 from shipway.errors import ConfigurationError
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.plan import Step, left_behind, plan
-from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import Deployment, Snapshot
 from shipway.rollout.task_definition import TaskDefinition
 from shipway.values import Digest, ImageReference
@@ -34,26 +34,11 @@ def definition(**images: str) -> TaskDefinition:
     return read({"taskDefinition": {**document, "family": "shop", "taskDefinitionArn": ARN}})
 
 
-class Looks:
+class Looks(Unchanged):
     """An ECS that shows one service, and is never changed."""
 
     def __init__(self, live: TaskDefinition) -> None:
         self._live = live
-
-    def service_names(self, cluster: str) -> tuple[str, ...]:
-        raise AssertionError(cluster)
-
-    def register(self, definition: TaskDefinition) -> str:
-        raise AssertionError(definition)
-
-    def update(self, cluster: str, service: str, task_definition: str) -> Updated:
-        raise AssertionError((cluster, service, task_definition))
-
-    def resume(self, arn: str, hook: str, action: str) -> None:
-        raise AssertionError((arn, hook, action))
-
-    def stop(self, arn: str, stop_type: str) -> None:
-        raise AssertionError((arn, stop_type))
 
     def services(self, cluster: str, names: object) -> dict[str, Snapshot]:
         assert (cluster, names) == ("shop", ["shop-web"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import pytest
+from tests.unit.rollout.unchanged import Unchanged
 
 from shipway.config.environment import Environment, ImageSettings, Service
 from shipway.delivery.facts import resumed_fact
@@ -14,7 +15,6 @@ from shipway.errors import UsageError
 from shipway.evidence.canonical_json import to_json
 from shipway.rollout import resume
 from shipway.rollout.judge.terms import FetchPlan
-from shipway.rollout.ports import Updated
 from shipway.rollout.snapshot import (
     Deployment,
     LifecycleHook,
@@ -22,7 +22,6 @@ from shipway.rollout.snapshot import (
     ServiceDeployment,
     ServiceRevision,
     Snapshot,
-    Trouble,
 )
 from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition
 from shipway.values import Digest, ImageReference
@@ -57,7 +56,7 @@ PLACE = Environment(
 
 
 @dataclass
-class Ecs:
+class Ecs(Unchanged):
     """One service whose deployment may wait; nothing is changed but by an answer."""
 
     image: str = str(IMAGE)
@@ -82,18 +81,6 @@ class Ecs:
 
     def resume(self, arn: str, hook: str, action: Literal["CONTINUE", "ROLLBACK"]) -> None:
         self.answers.append((arn, hook, action))
-
-    def service_names(self, cluster: str) -> tuple[str, ...]:
-        raise AssertionError(cluster)
-
-    def register(self, definition: TaskDefinition) -> str:
-        raise AssertionError(definition)
-
-    def update(self, cluster: str, service: str, task_definition: str) -> Updated:
-        raise AssertionError((cluster, service, task_definition))
-
-    def stop(self, arn: str, stop_type: Literal["ROLLBACK", "ABORT"]) -> Trouble | None:
-        raise AssertionError((arn, stop_type))
 
 
 @pytest.mark.parametrize(
