@@ -116,7 +116,7 @@ def seed_image(
     layer = gzip.compress(plain.getvalue(), compresslevel=1, mtime=0)
     config = json.dumps(
         {
-            "architecture": "amd64",
+            "architecture": _architecture(busybox),
             "os": "linux",
             "created": _CREATED,
             "config": {
@@ -136,6 +136,11 @@ def seed_image(
         }
     ).encode()
     return OciImage(manifest=manifest, blobs=(config, layer))
+
+
+def _architecture(program: bytes) -> str:
+    """What a program is built for: ``e_machine`` of its header is EM_AARCH64 or not (elf(5))."""
+    return "arm64" if program[18:20] == b"\xb7\x00" else "amd64"
 
 
 def _place(program: str) -> str:

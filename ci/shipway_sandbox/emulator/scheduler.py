@@ -15,7 +15,7 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import ecs
 
-from shipway_sandbox.emulator import rollout, state, tasks
+from shipway_sandbox.emulator import images, role_rights, rollout, state, tasks
 from shipway_sandbox.emulator.corrections import rule
 from shipway_sandbox.emulator.service_state import (
     PENDING,
@@ -178,6 +178,10 @@ def _launch(service: Record, members: list[Record]) -> None:
     )
     if time.monotonic() - primary.get("_failed_at", -pause) < pause:
         return
+    if refused := _unassumable(primary):
+        primary["_failed_at"] = time.monotonic()
+        _tell_once(service, f"failed to launch a task with (error {refused}).")
+        return
     reply = ecs._run_task(
         {
             "cluster": ecs._cluster_name_from_arn(service["clusterArn"]),
@@ -196,6 +200,22 @@ def _launch(service: Record, members: list[Record]) -> None:
     if started:
         named = " ".join(f"(task {task['taskArn'].rpartition('/')[2]})" for task in started)
         add_event(service, f"has started {len(started)} tasks: {named}.")
+
+
+def _unassumable(primary: Record) -> str:
+    """Why a deployment gets no task, in ECS's words; empty where its roles can be assumed."""
+    if not role_rights.assumes_roles():
+        return ""
+    definition = images.definition_of(primary["taskDefinition"]) or {}
+    role = role_rights.unassumable(definition)
+    return role_rights.assumption_refused(role) if role else ""
+
+
+def _tell_once(service: Record, message: str) -> None:
+    """An event, unless it is the newest one already: ECS tells what goes on hours apart."""
+    newest = service["events"][0]["message"] if service["events"] else ""
+    if not newest.endswith(message):
+        add_event(service, message)
 
 
 def _retire(service: Record, members: list[Record]) -> None:

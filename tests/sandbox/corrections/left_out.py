@@ -28,6 +28,7 @@ API = (
     "ecr.token-of-principal",
     "ecs.current-service-deployment",
     "ecs.millisecond-times",
+    "ecs.registers-unknown-roles",
     "ecs.service-deployments",
     "iam.denials-name-the-resource",
     "iam.ecs-resources",
@@ -52,6 +53,14 @@ SETTINGS = (
     "ecs.container-health",
     "ecs.container-settings",
     "ecs.run-task-idempotent",
+)
+STARTS = (
+    "ecs.assumes-task-roles",
+    "ecs.execution-role-pulls",
+    "ecs.execution-role-reads-secrets",
+    "ecs.execution-role-writes-logs",
+    "ecs.image-fits-the-processor",
+    "ecs.log-group-must-exist",
 )
 WHOLE = ("alb.target-health", "ecs.scheduler", "ecs.task-runtime")
 IN_PROCESS = ("ecs.healthy-task-resets-breaker", "ecs.records-are-read-whole")

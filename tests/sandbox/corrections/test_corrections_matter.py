@@ -24,6 +24,7 @@ from tests.sandbox.corrections.left_out import (
     HEALTH,
     IN_PROCESS,
     SETTINGS,
+    STARTS,
     WHOLE,
     without,
 )
@@ -65,7 +66,7 @@ def error_of(call: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
 
 def test_every_correction_is_left_out_somewhere_here(world: Any) -> None:
     known = {correction["name"] for correction in world.admin("/_shipway/corrections")}
-    assert known == {*API, *HEALTH, *SETTINGS, *WHOLE, *IN_PROCESS}
+    assert known == {*API, *HEALTH, *SETTINGS, *STARTS, *WHOLE, *IN_PROCESS}
 
 
 INCOMPLETE = json.dumps(
@@ -464,7 +465,14 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         "ecs",
     )
     arn = f"{where}:service/tests/{service.name}"
+    nobody = error_of(
+        world.client("ecs").register_task_definition,
+        family=service.name,
+        executionRoleArn="arn:aws:iam::123456789012:role/nobody",
+        containerDefinitions=[{"name": "a", "image": "b", "memory": 64}],
+    )
     return {
+        "ecs.registers-unknown-roles": not nobody[0],
         "iam.loopback-is-secure": not error_of(secured.list_clusters)[0],
         "iam.denials-name-the-resource": f"on resource: {arn} because" in other[1],
         "iam.ecs-resources": not updated[0],

@@ -29,6 +29,7 @@ REACHES: Final = (
             "ecs._tasks",
             "iam._oidc_providers",
             "iam._roles",
+            "logs._log_groups",
         ),
     ),
     Reach(
@@ -46,6 +47,9 @@ REACHES: Final = (
             "ecs._resolve_service_ref",
             "ecs._resolve_task",
             "ecs._resolve_td_key",
+            "kms._resolve_key",
+            "secretsmanager._resolve",
+            "ssm._lookup_parameter",
         ),
     ),
     Reach(
@@ -77,6 +81,15 @@ REACHES: Final = (
     Reach(
         because="which resource types there are is written nowhere else",
         places=("provisioners._RESOURCE_HANDLERS",),
+    ),
+    Reach(
+        because="what a task's role may do is decided as for a request, and a task sends none",
+        places=(
+            "iam_evaluator._POLICY_REQUIRED",
+            "iam_evaluator._gather_role_policies",
+            "iam_evaluator._permissions_boundary",
+            "iam_evaluator._resource_policy",
+        ),
     ),
     Reach(
         because="whose key a request was signed with is kept nowhere else",
