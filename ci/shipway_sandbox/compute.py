@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol
 from shipway.errors import SandboxError
 from shipway.values import Digest
 from shipway_sandbox import template
-from shipway_sandbox.plan import Layer, ServicePlan
+from shipway_sandbox.plan import STAND_IN, Layer, ServicePlan
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -268,7 +268,9 @@ def put_stand_ins(ssm: Any, layer: Layer) -> None:
     """Put a stand-in where a parameter holds a secret that the environment's tasks ask for."""
     for name, value in layer.stand_ins.items():
         if not name.startswith("arn:"):
-            ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+            ssm.put_parameter(
+                Name=name, Value=value, Type="SecureString", Overwrite=True, Description=STAND_IN
+            )
 
 
 def make_secrets(secrets_manager: Any, layer: Layer) -> None:

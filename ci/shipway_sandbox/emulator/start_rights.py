@@ -27,6 +27,7 @@ from shipway_sandbox.emulator import images, registry
 from shipway_sandbox.emulator.corrections import rule
 from shipway_sandbox.emulator.launching import StartError
 from shipway_sandbox.emulator.role_rights import RoleSession, denial, session_of
+from shipway_sandbox.plan import STAND_IN
 
 Record = dict[str, Any]
 
@@ -155,9 +156,11 @@ def _parameter_denial(session: RoleSession, source: str) -> str:
     if not source.startswith("arn:"):
         place = f"{ecs.get_region()}:{ecs.get_account_id()}"
         arn = f"arn:aws:ssm:{place}:parameter/{source.lstrip('/')}"
+    _, parameter = ssm._lookup_parameter(source, allow_arn_region=True, flexible_name=True)
+    if parameter is not None and parameter.get("Description") == STAND_IN:
+        return ""
     if why := denial(session, "ssm:GetParameters", arn):
         return why
-    _, parameter = ssm._lookup_parameter(source, allow_arn_region=True, flexible_name=True)
     is_secure = parameter is not None and parameter.get("Type") == "SecureString"
     if is_secure and not _may_decrypt(session, str(parameter.get("KeyId") or "")):
         return (
