@@ -20,6 +20,7 @@ from shipway_sandbox.issuer import Issuer
 _OURS = "shipway_sandbox.emulator."
 _CORRECTED = (
     "alb",
+    "api",
     "cloudformation",
     "deployments",
     "ecr",
@@ -31,6 +32,7 @@ _CORRECTED = (
     "rollout",
     "scan",
     "scheduler",
+    "stack_definitions",
     "stack_resources",
     "stack_services",
     "sts",

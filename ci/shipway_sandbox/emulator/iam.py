@@ -20,6 +20,7 @@ from ministack.services import ecs, iam
 from shipway_sandbox.emulator import role_rights
 from shipway_sandbox.emulator.corrections import corrects, original
 from shipway_sandbox.emulator.door import isolation
+from shipway_sandbox.emulator.refusals import definitions, services
 from shipway_sandbox.emulator.role_rights import TASKS_SERVICE, role_arn
 from shipway_sandbox.emulator.run_tokens import run_once
 
@@ -293,6 +294,8 @@ def register_task_definition(data: Record) -> Any:
     """
     if wants := isolation.refusal(data):
         return error_response_json("ClientException", wants, 400)
+    if bad := definitions.refusal(data):
+        return bad.answer()
     refused = may_pass([data.get("executionRoleArn", ""), data.get("taskRoleArn", "")])
     if refused is None and data.get("tags"):
         family = _arn(f"task-definition/{data.get('family', '')}:*")
@@ -304,8 +307,10 @@ def register_task_definition(data: Record) -> Any:
 @corrects("iam.pass-role", "ecs._ACTION_MAP[RunTask]")
 def run_task(data: Record) -> Any:
     """RunTask by someone who may pass the task definition's roles and those of the overrides."""
-    definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", ""))) or {}
-    overrides = data.get("overrides") or {}
+    found = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", "")))
+    if bad := services.of_task(data, found):
+        return bad.answer()
+    definition, overrides = found or {}, data.get("overrides") or {}
     wanted = [
         overrides.get(name) or definition.get(name, "")
         for name in ("executionRoleArn", "taskRoleArn")

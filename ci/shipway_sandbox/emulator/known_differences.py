@@ -15,6 +15,7 @@ from shipway_sandbox.emulator.known import (
     balancers,
     containers,
     identity,
+    refusals,
     registry,
     stacks,
     task_starts,
@@ -28,7 +29,7 @@ DIFFERENCES: Final[tuple[KnownDifference, ...]] = tuple(
     sorted(
         chain.from_iterable(
             part.DIFFERENCES
-            for part in (balancers, containers, identity, registry, stacks, task_starts)
+            for part in (balancers, containers, identity, refusals, registry, stacks, task_starts)
         ),
         key=lambda difference: difference.name,
     )

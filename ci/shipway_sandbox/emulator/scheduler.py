@@ -41,6 +41,13 @@ _RELAUNCH_SECONDS = 1.0
 _THROTTLED_SECONDS = 10.0
 _THROTTLE_AFTER = 12
 
+_BLOCKED = (
+    "was unable to stop or start tasks during a deployment because of the service deployment "
+    "configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
+)
+"""Amazon ECS service event messages."""
+
+tells_blocked = rule("ecs.tells-blocked-deployments")
 resets_on_healthy = rule("ecs.healthy-task-resets-breaker")
 
 
@@ -84,6 +91,8 @@ def look(service: Record) -> None:
         if rollout.may_launch(service):
             _launch(service, members)
         _retire(service, members)
+        if tells_blocked() and _is_blocked(service, members):
+            _tell_once(service, _BLOCKED)
         count(service, tasks_of(service))
         rollout.finish(service, members)
 
@@ -216,6 +225,22 @@ def _tell_once(service: Record, message: str) -> None:
     newest = service["events"][0]["message"] if service["events"] else ""
     if not newest.endswith(message):
         add_event(service, message)
+
+
+def _is_blocked(service: Record, members: list[Record]) -> bool:
+    """Whether a rolling deployment may start no task and stop none, whatever comes."""
+    primary = primary_of(service)
+    configured = service.get("deploymentConfiguration") or {}
+    rolls = configured.get("strategy", "ROLLING") == "ROLLING"
+    serving = [task for task in members if task["desiredStatus"] == "RUNNING"]
+    return (
+        rolls
+        and primary["rolloutState"] == "IN_PROGRESS"
+        and len(live(members, primary)) < int(service["desiredCount"])
+        and _room(service, members) <= 0
+        and all(is_healthy(task) for task in serving)
+        and len(serving) <= _least(service)
+    )
 
 
 def _retire(service: Record, members: list[Record]) -> None:

@@ -225,7 +225,7 @@ def test_an_image_for_another_processor_does_not_run(whole: Any) -> None:
         ],
     }
     several = compute.OciImage(
-        manifest=json.dumps(index).encode(), blobs=one.blobs, media_type=index["mediaType"]
+        manifest=json.dumps(index).encode(), blobs=one.blobs, media_type=str(index["mediaType"])
     )
     image = compute.put_image(whole.state, "seeded", several, "several")
     both = register(whole, "starts-arm", execution, runtimePlatform=arm, image=image)
@@ -234,3 +234,19 @@ def test_an_image_for_another_processor_does_not_run(whole: Any) -> None:
     diagnosed = read_text(reason)
     assert diagnosed is not None
     assert diagnosed[0] == "image-platform"
+
+
+def test_percentages_that_leave_no_way_are_told(shop: Make) -> None:
+    service = shop(balanced=False, desired=1)
+    tight = {"maximumPercent": 150, "minimumHealthyPercent": 100}
+    first = service.create(service.definition(), deploymentConfiguration=tight)
+    assert service.until_over(first)["status"] == "SUCCESSFUL"
+    service.update(service.definition(environment=[{"name": "VERSION", "value": "2"}]))
+    told = service.until(
+        lambda: [
+            event["message"]
+            for event in service.described()["events"]
+            if "was unable to stop or start tasks during a deployment because" in event["message"]
+        ]
+    )
+    assert len(told) == 1

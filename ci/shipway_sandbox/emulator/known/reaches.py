@@ -30,6 +30,7 @@ REACHES: Final = (
             "iam._oidc_providers",
             "iam._roles",
             "logs._log_groups",
+            "sts._sessions",
         ),
     ),
     Reach(
@@ -64,6 +65,7 @@ REACHES: Final = (
             "ecr._registry_error",
             "sts._error",
             "sts._p",
+            "sts._session_policies",
         ),
     ),
     Reach(
@@ -76,6 +78,7 @@ REACHES: Final = (
             "ecs._register_task_definition",
             "ecs._run_task",
             "iam._create_oidc_provider",
+            "secretsmanager._put_resource_policy",
         ),
     ),
     Reach(
