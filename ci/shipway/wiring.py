@@ -13,6 +13,7 @@ from shipway.adapters.keyfile import KeyFile
 from shipway.adapters.syft import Syft
 from shipway.adapters.syft import installed as syft_installed
 from shipway.adapters.uv import Uv
+from shipway.adapters.webhook import HttpPoster
 from shipway.config.environment import EnvironmentRef, Profile
 from shipway.console import Console
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
@@ -20,6 +21,7 @@ from shipway.doctor.tools import Tools
 from shipway.errors import UsageError
 from shipway.git import checkout
 from shipway.git.history import GitHistory
+from shipway.github.deployments import GithubDeployments
 from shipway.github.oidc import GithubTokens
 from shipway.image.signing import Signer
 from shipway.util.clock import SystemClock
@@ -128,6 +130,8 @@ def delivery_context(console: Console, start: Path | None = None) -> DeliveryCon
         open_environment=open_environment,
         prober=HttpProber(),
         clock=SystemClock(),
+        poster=HttpPoster(os.environ),
+        deployments=partial(GithubDeployments, os.environ),
     )
 
 

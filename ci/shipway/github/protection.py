@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any, Final, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from shipway import __version__
 from shipway.doctor.finding import Looked, Unseen
 from shipway.doctor.github import GithubFacts, Protection, Ruleset
-from shipway.github.redirects import NoRedirect
+from shipway.github.api import API_VERSION, LARGEST_ANSWER, address, opener, token_of
 from shipway.policy.requirements import Source
-from shipway.util.authorities import sdk_context
 
-_API: Final = "https://api.github.com"
-_TOKENS: Final = ("GITHUB_TOKEN", "GH_TOKEN")
 _SECONDS: Final = 10.0
-_LARGEST_ANSWER: Final = 1024 * 1024
 _MOST_RULESETS: Final = 100
 _NOT_FOUND: Final = 404
 
@@ -43,8 +37,8 @@ class GithubApi:
         ask: Callable[[str, Mapping[str, str]], bytes] | None = None,
     ) -> None:
         self._ask = ask or _ask
-        self._base = (variables.get("GITHUB_API_URL") or _API).rstrip("/")
-        self._token = next((variables[name] for name in _TOKENS if variables.get(name)), "")
+        self._base = address(variables)
+        self._token = token_of(variables)
 
     def facts(self, source: Source, environment: str) -> Looked[GithubFacts]:
         """The repository, its tag rulesets and an environment; see the port."""
@@ -52,8 +46,7 @@ class GithubApi:
             return Unseen(
                 why="no token", remedy="set GITHUB_TOKEN or GH_TOKEN: GH_TOKEN=$(gh auth token)"
             )
-        parts = urlsplit(self._base)
-        if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
+        if not self._base:
             return Unseen(
                 why="GITHUB_API_URL is no https:// address, and a token goes to no other",
                 remedy="set it to https://HOST/api/v3, or unset it",
@@ -103,24 +96,21 @@ class GithubApi:
             {
                 "Accept": "application/vnd.github+json",
                 "Authorization": f"Bearer {self._token}",
-                "User-Agent": f"shipway/{__version__}",
-                "X-GitHub-Api-Version": "2022-11-28",
+                "X-GitHub-Api-Version": API_VERSION,
             },
         )
         return json.loads(content)
 
 
 def _ask(url: str, headers: Mapping[str, str]) -> bytes:
-    """One GET of an address that begins with https://.
+    """One GET of an address that :func:`.api.address` gave.
 
     Raises:
         OSError: There was no answer, or none that is good.
     """
-    through = urllib.request.HTTPSHandler(context=sdk_context(os.environ))
-    opener = urllib.request.build_opener(NoRedirect(), through)
     request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310  # see above
-    with opener.open(request, timeout=_SECONDS) as answer:
-        content: bytes = answer.read(_LARGEST_ANSWER)
+    with opener(url).open(request, timeout=_SECONDS) as answer:
+        content: bytes = answer.read(LARGEST_ANSWER)
     return content
 
 
