@@ -25,7 +25,7 @@ from shipway.github.deployments import GithubDeployments
 from shipway.github.oidc import GithubTokens
 from shipway.image.signing import Signer
 from shipway.util.clock import SystemClock
-from shipway.util.loopback import bound_endpoint, is_loopback, parts
+from shipway.util.loopback import aws_is_here, bound_endpoint
 from shipway.util.paths import cache_folder
 from shipway.values import Commit
 
@@ -153,7 +153,7 @@ def _of_the_sandbox(variables: Mapping[str, str], name: str) -> str:
         UsageError: It is set, and AWS is not the embedded one.
     """
     text = variables.get(name, "").strip()
-    if text and not is_loopback(parts(variables.get("AWS_ENDPOINT_URL", ""))):
+    if text and not aws_is_here(variables):
         raise UsageError(
             f"{name} is for the embedded sandbox alone, and this delivery goes elsewhere",
             where=name,

@@ -21,12 +21,11 @@ from shipway import __version__
 from shipway.notify import address
 from shipway.notify.ports import Post, PostAnswer
 from shipway.util.authorities import sdk_context
-from shipway.util.loopback import is_loopback, parts
+from shipway.util.loopback import aws_is_here
 from shipway.util.proxies import proxy_for
 
 _READ: Final = 4096
 _REDIRECTS: Final = range(300, 400)
-_ENDPOINT: Final = "AWS_ENDPOINT_URL"
 _HTTPS: Final = 443
 
 Lookup = Callable[[str, int], list[str]]
@@ -54,7 +53,7 @@ class HttpPoster:
 
     def post(self, post: Post, seconds: float) -> PostAnswer:
         """One POST; the status, or the reason there was none."""
-        confined = is_loopback(parts(self._variables.get(_ENDPOINT, "")))
+        confined = aws_is_here(self._variables)
         if why := address.objection(post.url, confined=confined):
             return PostAnswer(status=None, trouble=f"the address {why}", final=True)
         at = urlsplit(post.url)

@@ -26,6 +26,7 @@ from shipway.notify.news import News, ServiceNews, Told
 from shipway.notify.webhook import Webhook
 from shipway.observer import Noticed
 from shipway.redact import HIDDEN
+from shipway.util.loopback import aws_is_here, is_loopback, parts
 
 STAGE: Final = "notify"
 FILE: Final = "announced.json"
@@ -149,11 +150,16 @@ class Announcer:
 def _channels(
     environment: Environment, authorization: Authorization, context: DeliveryContext
 ) -> Iterator[Channel]:
+    # A rehearsal is no news: from a sandbox only a server of this machine is told anything.
+    here = aws_is_here(context.variables)
     for receiver in environment.notify:
+        if here and not is_loopback(parts(receiver.url)):
+            continue
         yield Webhook(receiver, context.poster, context.clock)
     source = authorization.contract.source
     opened = context.deployments
-    if source is not None and source.deployments and opened and not environment.sandbox:
+    told = source is not None and source.deployments and not (here or environment.sandbox)
+    if source is not None and told and opened is not None:
         name = authorization.environment_policy.github_environment
         run = authorization.trigger.url if name else ""
         yield GithubChannel(opened(source.repository), name or environment.name, run)

@@ -10,13 +10,12 @@ from typing import Final
 from shipway import __version__
 from shipway.github.redirects import NoRedirect
 from shipway.util.authorities import sdk_context
-from shipway.util.loopback import is_loopback, parts
+from shipway.util.loopback import aws_is_here, is_loopback, parts
 
 API_VERSION: Final = "2022-11-28"
 LARGEST_ANSWER: Final = 1024 * 1024
 _API: Final = "https://api.github.com"
 _TOKENS: Final = ("GITHUB_TOKEN", "GH_TOKEN")
-_ENDPOINT: Final = "AWS_ENDPOINT_URL"
 
 
 def token_of(variables: Mapping[str, str]) -> str:
@@ -33,7 +32,7 @@ def address(variables: Mapping[str, str]) -> str:
     """
     base = (variables.get("GITHUB_API_URL") or _API).rstrip("/")
     split = parts(base)
-    if is_loopback(split) and is_loopback(parts(variables.get(_ENDPOINT, ""))):
+    if is_loopback(split) and aws_is_here(variables):
         return base
     good = split.scheme == "https" and bool(split.hostname) and "@" not in split.netloc
     return base if good else ""

@@ -12,13 +12,12 @@ from urllib.parse import quote, urlencode
 
 from shipway.github.api import API_VERSION, LARGEST_ANSWER, address, opener, token_of
 from shipway.notify.github import Deployment, Status
-from shipway.util.loopback import is_loopback, parts
+from shipway.util.loopback import aws_is_here, is_loopback, parts
 
 _SECONDS: Final = 5.0
 _LISTED: Final = 30
 _FORBIDDEN: Final = frozenset({401, 403, 404})
 _UNPROCESSABLE: Final = frozenset({409, 422})
-_ENDPOINT: Final = "AWS_ENDPOINT_URL"
 
 T = TypeVar("T")
 Ask = Callable[[str, str, Mapping[str, str], bytes | None], bytes]
@@ -86,7 +85,7 @@ class GithubDeployments:
         base = address(self._variables)
         if not base:
             raise OSError("GITHUB_API_URL is no https:// address, and a token goes to no other")
-        if is_loopback(parts(self._variables.get(_ENDPOINT, ""))) and not is_loopback(parts(base)):
+        if aws_is_here(self._variables) and not is_loopback(parts(base)):
             raise OSError("AWS is a server of this machine, and no release for GitHub")
         headers = {
             "Accept": "application/vnd.github+json",

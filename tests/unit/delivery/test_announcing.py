@@ -174,3 +174,13 @@ def test_github_is_told_where_the_contract_says_so(world: World) -> None:
     assert github.states == [(7, "in_progress"), (7, "success")]
     assert beside(outcome)[0]["receiver"] == "github"
     assert outcome.url == "https://staging.shop.example/health"
+
+
+def test_a_rehearsal_is_no_news(world: World) -> None:
+    world.variables["AWS_ENDPOINT_URL"] = "http://127.0.0.1:4566"
+    contract = (world.root / "ci" / "release.toml").read_text(encoding="utf-8")
+    world.write("release.toml", contract.replace("[github]\n", "[github]\ndeployments = true\n"))
+    github, inbox = Github(), tells(world)
+    outcome = run(world, inbox, github=github)
+    assert outcome.exit_code == 0
+    assert (inbox.posts, github.states, warnings(world)) == ([], [], [])
