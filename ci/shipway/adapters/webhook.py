@@ -18,8 +18,8 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 from shipway import __version__
-from shipway.notify import address
 from shipway.notify.ports import Post, PostAnswer
+from shipway.util import addresses
 from shipway.util.authorities import sdk_context
 from shipway.util.loopback import aws_is_here
 from shipway.util.proxies import proxy_for
@@ -54,7 +54,7 @@ class HttpPoster:
     def post(self, post: Post, seconds: float) -> PostAnswer:
         """One POST; the status, or the reason there was none."""
         confined = aws_is_here(self._variables)
-        if why := address.objection(post.url, confined=confined):
+        if why := addresses.objection(post.url, confined=confined):
             return PostAnswer(status=None, trouble=f"the address {why}", final=True)
         at = urlsplit(post.url)
         end = time.monotonic() + seconds
@@ -115,7 +115,7 @@ class HttpPoster:
         """
         found = self._lookup(host, port)
         for each in found:
-            if why := address.not_public(each):
+            if why := addresses.not_public(each):
                 raise _NotPublicError(why)
         if not found:
             raise OSError("the name has no address")

@@ -11,12 +11,15 @@ from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from shipway.doctor.finding import Looked, Unseen
-from shipway.doctor.github import GithubFacts, Protection, Ruleset
+from shipway.doctor.github import GithubFacts, Protection, RefPolicy, Ruleset
 from shipway.github.api import API_VERSION, LARGEST_ANSWER, address, opener, token_of
 from shipway.policy.requirements import Source
 
 _SECONDS: Final = 10.0
-_MOST_RULESETS: Final = 100
+_MOST: Final = 100
+_MOVED: Final = frozenset({301, 302, 307, 308})
+_UNAUTHORIZED: Final = 401
+_LIMITED: Final = frozenset({403, 429})
 _NOT_FOUND: Final = 404
 
 T = TypeVar("T")
@@ -52,12 +55,13 @@ class GithubApi:
                 remedy="set it to https://HOST/api/v3, or unset it",
             )
         place = f"/repos/{source.repository}"
-        numbers = _seen(lambda: self._numbers(place))
+        numbers = _seen(lambda: self._numbers(place), "Metadata: read")
         return GithubFacts(
             numbers=numbers,
-            rulesets=_seen(lambda: self._rulesets(place)),
+            rulesets=_seen(lambda: self._rulesets(place), "Metadata: read"),
             environment=_seen(
-                lambda: self._environment(place, environment, known=isinstance(numbers, tuple))
+                lambda: self._environment(place, environment, known=isinstance(numbers, tuple)),
+                "Actions: read",
             )
             if environment
             else None,
@@ -68,7 +72,12 @@ class GithubApi:
         return int(document["id"]), int(document["owner"]["id"])
 
     def _rulesets(self, place: str) -> tuple[Ruleset, ...]:
-        listed = self._get(f"{place}/rulesets?targets=tag&per_page={_MOST_RULESETS}")
+        """Those of the repository and of its organisation.
+
+        The list has no rules and no conditions, so each is asked for ("Get a repository ruleset").
+        """
+        query = f"includes_parents=true&targets=tag&per_page={_MOST}"
+        listed = self._get(f"{place}/rulesets?{query}")
         documents = [
             self._get(f"{place}/rulesets/{int(entry['id'])}")
             for entry in listed
@@ -77,17 +86,30 @@ class GithubApi:
         return tuple(map(_ruleset, documents))
 
     def _environment(self, place: str, name: str, *, known: bool) -> Protection | None:
+        address = f"{place}/environments/{quote(name, safe='')}"
         try:
-            document = self._get(f"{place}/environments/{quote(name, safe='')}")
+            document = self._get(address)
         except urllib.error.HTTPError as error:
             # GitHub answers 404 too for what a token may not see: only where it sees the
             # repository is the environment missing.
             if error.code != _NOT_FOUND or not known:
                 raise
             return None
-        return Protection(
-            rules=tuple(str(rule["type"]) for rule in document.get("protection_rules", ())),
-            restricts_refs=document.get("deployment_branch_policy") is not None,
+        rules = tuple(str(rule["type"]) for rule in document.get("protection_rules", ()))
+        policy = document.get("deployment_branch_policy")
+        if policy is None:
+            return Protection(rules=rules, refs="any")
+        if policy["protected_branches"]:
+            return Protection(rules=rules, refs="protected")
+        policies = _seen(lambda: self._policies(address), "Actions: read")
+        return Protection(rules=rules, refs="named", policies=policies)
+
+    def _policies(self, address: str) -> tuple[RefPolicy, ...]:
+        document = self._get(f"{address}/deployment-branch-policies?per_page={_MOST}")
+        return tuple(
+            # A server of before there were tags says no type.
+            RefPolicy(kind=str(entry.get("type") or "branch"), name=str(entry["name"]))
+            for entry in document["branch_policies"]
         )
 
     def _get(self, path: str) -> Any:
@@ -114,16 +136,36 @@ def _ask(url: str, headers: Mapping[str, str]) -> bytes:
     return content
 
 
-def _seen(look: Callable[[], T]) -> Looked[T]:
+def _seen(look: Callable[[], T], right: str) -> Looked[T]:
+    """What a look gives, or why it gave nothing.
+
+    Args:
+        look: Asks GitHub.
+        right: The permission that a fine-grained token needs for it.
+    """
     try:
         return look()
     except urllib.error.HTTPError as error:
-        return Unseen(why=f"GitHub answers HTTP {error.code}: the token may not see it")
+        return _refused(error, right)
     except (OSError, HTTPException) as error:
         cause = error.reason if isinstance(error, urllib.error.URLError) else error
         return Unseen(why=f"GitHub cannot be reached: {cause}")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         return Unseen(why=f"what answered is not GitHub's API: {type(error).__name__}")
+
+
+def _refused(error: urllib.error.HTTPError, right: str) -> Unseen:
+    """Why GitHub did not say it ("Troubleshooting the REST API", GitHub Docs)."""
+    answers = f"GitHub answers HTTP {error.code}"
+    if error.code == _UNAUTHORIZED:
+        return Unseen(why=f"{answers}: the token does not hold", remedy="gh auth login")
+    if error.code in _MOVED:
+        why = f"{answers}: the repository was renamed or moved"
+        return Unseen(why=why, remedy="correct repository in [github] of ci/release.toml")
+    if error.code in _LIMITED and error.headers.get("x-ratelimit-remaining") == "0":
+        return Unseen(why=f"{answers}: the token has asked too often for now")
+    why = f"{answers}: the token may not see it"
+    return Unseen(why=why, remedy=f"a fine-grained token needs {right} for this repository")
 
 
 def _ruleset(document: Mapping[str, Any]) -> Ruleset:

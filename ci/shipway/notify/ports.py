@@ -40,7 +40,7 @@ class PostAnswer:
 
 
 class Poster(Protocol):
-    """Sends requests to addresses that may be asked; see :mod:`shipway.notify.address`."""
+    """Sends requests to addresses that may be asked; see :mod:`shipway.util.addresses`."""
 
     def post(self, post: Post, seconds: float) -> PostAnswer:
         """One request, its name looked up included.

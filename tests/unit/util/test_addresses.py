@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from shipway.notify.address import not_public, objection
+from shipway.util.addresses import not_public, objection
 
 _INSIDE = (
     "169.254.169.254",
