@@ -17,6 +17,8 @@ from shipway.image.sbom import Cataloguer, NoCataloguer
 from shipway.image.scan import Scans
 from shipway.image.signing import Signer, no_signer
 from shipway.lock.ports import LockLog
+from shipway.notify.github import Deployments
+from shipway.notify.ports import NoPoster, Poster
 from shipway.policy.facts import History, TokenSource
 from shipway.rollout.jobs.ports import Tasks
 from shipway.rollout.ports import Alarms, Ecs, LogStreams, Prober
@@ -180,6 +182,8 @@ class DeliveryContext:
             touched before.
         prober: Asks addresses.
         clock: The time.
+        poster: Tells whoever delivery.toml names.
+        deployments: Opens GitHub's deployments of a repository; ``None`` where GitHub is not told.
     """
 
     root: Path
@@ -190,6 +194,8 @@ class DeliveryContext:
     open_environment: Callable[[EnvironmentRef], EnvironmentContext]
     prober: Prober
     clock: Clock
+    poster: Poster = field(default_factory=NoPoster)
+    deployments: Callable[[str], Deployments] | None = None
 
     @property
     def contract_file(self) -> Path:
