@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,11 +20,12 @@ from shipway.console import Console
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.doctor.tools import Tools
 from shipway.errors import UsageError
-from shipway.git import checkout
+from shipway.git import checkout, tree
 from shipway.git.history import GitHistory
 from shipway.github.deployments import GithubDeployments
 from shipway.github.oidc import GithubTokens
 from shipway.image.signing import Signer
+from shipway.image.source import Tree
 from shipway.util.clock import SystemClock
 from shipway.util.loopback import aws_is_here, bound_endpoint
 from shipway.util.paths import cache_folder
@@ -93,6 +95,10 @@ class LocalRepository(GitHistory):
     def user(self) -> str:
         """``user.email`` of git's configuration, or an empty text."""
         return checkout.user(self.root)
+
+    def laid_out(self, sha: str) -> AbstractContextManager[Tree]:
+        """A commit's files."""
+        return tree.laid_out(self.root, sha)
 
 
 def delivery_context(console: Console, start: Path | None = None) -> DeliveryContext:

@@ -31,6 +31,8 @@ class ImageSettings:
             a BuildKit elsewhere (``tcp://…``).
         cache: Where BuildKit's cache is kept in a registry, ``HOST/NAME:TAG``; empty for none.
         reuse: Whether an image that was built from the same source is taken instead of a build.
+        artifacts: What the context has beside the commit's files: patterns as ``.dockerignore``
+            writes them, for files of the work tree that git does not keep.
     """
 
     name: str
@@ -41,6 +43,7 @@ class ImageSettings:
     builder: str = "default"
     cache: str = ""
     reuse: bool = True
+    artifacts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

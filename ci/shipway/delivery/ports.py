@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,6 +17,7 @@ from shipway.image.referrers import Attachments
 from shipway.image.sbom import Cataloguer, NoCataloguer
 from shipway.image.scan import Scans
 from shipway.image.signing import Signer, no_signer
+from shipway.image.source import Tree
 from shipway.lock.ports import LockLog
 from shipway.notify.github import Deployments
 from shipway.notify.ports import NoPoster, Poster
@@ -136,6 +138,14 @@ class Git(History, Protocol):
 
     def user(self) -> str:
         """Who works here, for the record."""
+        ...
+
+    def laid_out(self, sha: str) -> AbstractContextManager[Tree]:
+        """A commit's files, for as long as they are needed.
+
+        Raises:
+            GitError: It cannot be read.
+        """
         ...
 
 
