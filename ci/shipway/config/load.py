@@ -15,7 +15,7 @@ from shipway.config.models import DeliveryTable
 from shipway.config.positions import KeyPath
 from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, dotted, nearest
 from shipway.config.rules import problems_of, shown
-from shipway.errors import ConfigurationError
+from shipway.errors import ConfigurationError, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,12 @@ class DeliveryFile:
 
         Raises:
             ConfigurationError: There is none; the message names the nearest, the remedy all.
+            UsageError: No name was given.
         """
+        if not name:
+            raise UsageError(
+                "no environment was named", remedy=f"name it with --env: {', '.join(self.names)}"
+            )
         if name not in self.names:
             raise ConfigurationError(
                 f"there is no environment {shown(name)}{nearest(name, self.names)}",
