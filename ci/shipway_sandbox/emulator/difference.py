@@ -20,6 +20,7 @@ MODULES: Final = {
     "iam": "ministack.services.iam",
     "iam_actions": "ministack.core.iam_actions",
     "iam_evaluator": "ministack.core.iam_evaluator",
+    "logs": "ministack.services.cloudwatch_logs",
     "provisioners": "ministack.services.cloudformation.provisioners",
     "responses": "ministack.core.responses",
     "stacks": "ministack.services.cloudformation.stacks",
@@ -31,6 +32,7 @@ _ROOM: Final = "sandbox/corrections/"
 API: Final = f"{_ROOM}test_corrections_matter.py::test_api_corrections_make_the_difference"
 """The test that takes the corrections of ``left_out.API`` away, all together."""
 FRONT_DOOR: Final = f"{_ROOM}test_front_door.py::"
+SHAPES: Final = f"{_ROOM}test_shapes.py::"
 STRATEGIES: Final = f"{_ROOM}test_corrections_strategies.py::"
 TASKS: Final = f"{_ROOM}test_tasks_without_corrections.py::"
 """Where tests stand that a difference names; what follows is the test's own name."""

@@ -11,7 +11,14 @@ from itertools import chain
 from typing import Final
 
 from shipway_sandbox.emulator.difference import KnownDifference
-from shipway_sandbox.emulator.known import balancers, containers, identity, registry, stacks
+from shipway_sandbox.emulator.known import (
+    answers,
+    balancers,
+    containers,
+    identity,
+    registry,
+    stacks,
+)
 from shipway_sandbox.emulator.known.reaches import REACHES
 from shipway_sandbox.emulator.known.unsupported import UNSUPPORTED
 
@@ -20,7 +27,8 @@ __all__ = ["DIFFERENCES", "REACHES", "UNSUPPORTED"]
 DIFFERENCES: Final[tuple[KnownDifference, ...]] = tuple(
     sorted(
         chain.from_iterable(
-            part.DIFFERENCES for part in (balancers, containers, identity, registry, stacks)
+            part.DIFFERENCES
+            for part in (answers, balancers, containers, identity, registry, stacks)
         ),
         key=lambda difference: difference.name,
     )
