@@ -37,6 +37,7 @@ API: Final = f"{_ROOM}test_corrections_matter.py::test_api_corrections_make_the_
 FRONT_DOOR: Final = f"{_ROOM}test_front_door.py::"
 REFUSED: Final = f"{_ROOM}test_refused_input.py::test_ecs_refuses_it_and_without_the_rule_does_not"
 """The test that takes one rule after another away from an ECS in its own process."""
+SHAPES: Final = f"{_ROOM}test_shapes.py::"
 STARTS: Final = f"{_ROOM}test_task_starts.py::"
 STRATEGIES: Final = f"{_ROOM}test_corrections_strategies.py::"
 TASKS: Final = f"{_ROOM}test_tasks_without_corrections.py::"

@@ -21,6 +21,7 @@ _OURS = "shipway_sandbox.emulator."
 _CORRECTED = (
     "alb",
     "api",
+    "answers.revise",
     "cloudformation",
     "deployments",
     "ecr",
@@ -28,6 +29,7 @@ _CORRECTED = (
     "iam",
     "images",
     "launching",
+    "logs",
     "registry",
     "rollout",
     "scan",

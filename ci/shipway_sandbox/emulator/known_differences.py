@@ -12,6 +12,7 @@ from typing import Final
 
 from shipway_sandbox.emulator.difference import KnownDifference
 from shipway_sandbox.emulator.known import (
+    answers,
     balancers,
     containers,
     identity,
@@ -29,7 +30,16 @@ DIFFERENCES: Final[tuple[KnownDifference, ...]] = tuple(
     sorted(
         chain.from_iterable(
             part.DIFFERENCES
-            for part in (balancers, containers, identity, refusals, registry, stacks, task_starts)
+            for part in (
+                answers,
+                balancers,
+                containers,
+                identity,
+                refusals,
+                registry,
+                stacks,
+                task_starts,
+            )
         ),
         key=lambda difference: difference.name,
     )

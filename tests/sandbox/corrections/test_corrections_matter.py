@@ -26,6 +26,7 @@ from tests.sandbox.corrections.left_out import (
     IN_PROCESS,
     REFUSED,
     SETTINGS,
+    SHAPES,
     STARTS,
     WHOLE,
     without,
@@ -68,7 +69,7 @@ def error_of(call: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
 
 def test_every_correction_is_left_out_somewhere_here(world: Any) -> None:
     known = {correction["name"] for correction in world.admin("/_shipway/corrections")}
-    assert known == {*API, *HEALTH, *SETTINGS, *STARTS, *REFUSED, *WHOLE, *IN_PROCESS}
+    assert known == {*API, *HEALTH, *SETTINGS, *SHAPES, *STARTS, *REFUSED, *WHOLE, *IN_PROCESS}
 
 
 INCOMPLETE = json.dumps(

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
-from shipway_sandbox.emulator.difference import API, STRATEGIES, TASKS, KnownDifference
+from shipway_sandbox.emulator.difference import API, SHAPES, STRATEGIES, TASKS, KnownDifference
 
 DIFFERENCES: Final = (
+    KnownDifference(
+        name="ecs.answers-are-whole",
+        aws="services and task definitions are told with placement, platform, bake time, circuit "
+        "breaker, empty lists and required attributes, whoever made them",
+        page="AWS CLI Command Reference, ecs create-service, Examples",
+        source="https://docs.aws.amazon.com/cli/latest/reference/ecs/create-service.html",
+        ministack="tells what it was given",
+        test=SHAPES + "test_without_the_correction_answers_do_not_fit",
+    ),
     KnownDifference(
         name="ecs.breaker-judges-first-deployment",
         aws="the circuit breaker also judges a first deployment, which has nothing to go back to",
@@ -196,6 +205,16 @@ DIFFERENCES: Final = (
             "ecs._maybe_mark_stopped",
             "ecs._run_task_worker",
         ),
+    ),
+    KnownDifference(
+        name="ecs.tasks-are-told-whole",
+        aws="a task is told with its network interface (subnet, interface, MAC, name, address), "
+        "the same at each container, its processor and its overrides, and no instance on Fargate",
+        page="AWS CLI Command Reference, ecs describe-tasks, Examples",
+        source="https://docs.aws.amazon.com/cli/latest/reference/ecs/describe-tasks.html",
+        ministack="tells an address",
+        test=SHAPES + "test_without_the_correction_answers_do_not_fit",
+        needs=("ecs.records-are-read-whole",),
     ),
     KnownDifference(
         name="ssm.secure-strings-reach-containers",

@@ -14,6 +14,7 @@ from shipway_sandbox.emulator.difference import MINISTACK_VERSION, KnownDifferen
 from shipway_sandbox.emulator.known_differences import DIFFERENCES, UNSUPPORTED
 
 _TITLES: Final = {
+    "aws": "Every service",
     "alb": "Elastic Load Balancing",
     "cloudformation": "CloudFormation",
     "ecr": "ECR and its registry",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from shipway_sandbox.emulator.difference import API, KnownDifference
+from shipway_sandbox.emulator.difference import API, SHAPES, KnownDifference
 
 DIFFERENCES: Final = (
     KnownDifference(
@@ -59,6 +59,17 @@ DIFFERENCES: Final = (
         source="https://docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html",
         ministack="takes any",
         test=API,
+    ),
+    KnownDifference(
+        name="ecr.repositories-come-in-pages",
+        aws="DescribeRepositories gives as many as were asked for, and a token for the rest",
+        page="ECR API Reference, DescribeRepositories",
+        source="https://docs.aws.amazon.com/AmazonECR/latest/APIReference/"
+        "API_DescribeRepositories.html",
+        ministack="cuts the list and says nothing",
+        test=SHAPES + "test_without_the_correction_lists_have_no_pages",
+        replaces=("ecr._describe_repositories",),
+        needs=("aws.lists-come-in-pages",),
     ),
     KnownDifference(
         name="ecr.scan-calls",
