@@ -144,7 +144,7 @@ def scenarios(
                 for variant, title in _variants(listens=listens)
             ),
             _absent(next(numbers), entry, listens=listens),
-            *_denied(numbers, entry, allowed, listens=listens),
+            _denied(next(numbers), entry, listens=listens),
             *_blocked(numbers, entry, allowed, scan_limits or {}, listens=listens),
         )
     return Scenarios(allowed=allowed, refused=refused, failing=failing)
@@ -226,32 +226,20 @@ def _absent(number: int, entry: ContractEntry, *, listens: bool) -> Scenario:
     )
 
 
-def _denied(
-    numbers: Iterator[int], entry: ContractEntry, allowed: Sequence[Scenario], *, listens: bool
-) -> Iterator[Scenario]:
-    """The good release once more, with a secret that its execution role may not read."""
-    before = _delivered(allowed, entry.environments[0])
-    if not before:
-        return
-    number = next(numbers)
-    yield Scenario(
+def _denied(number: int, entry: ContractEntry, *, listens: bool) -> Scenario:
+    """A good release that asks for a secret which its execution role may not read."""
+    return Scenario(
         name=f"{number:02}-secret-denied",
         title="a release whose role may not read its secret",
         role="failing",
         criterion="a secret that the role may not read is named as the cause",
         ref=_ref(entry.ref, number),
         environment=entry.environments[0],
-        again=before[-1].name,
         cause=DENIED,
         exit_code=ROLLED_BACK.exit_code,
         kind=ROLLED_BACK.name,
         traffic=listens,
     )
-
-
-def _delivered(allowed: Sequence[Scenario], environment: str) -> list[Scenario]:
-    """The good releases to an environment, in order."""
-    return [each for each in allowed if each.environment == environment and each.role == "deploy"]
 
 
 def _blocked(
@@ -266,7 +254,7 @@ def _blocked(
     environment = entry.environments[0]
     own = limits.get(environment, {})
     severity = next((name for name in get_args(Severity) if name in own), "")
-    before = _delivered(allowed, environment)
+    before = [each for each in allowed if each.environment == environment and each.role == "deploy"]
     if not severity or not before or own[severity] > _MOST_FINDINGS:
         return
     number = next(numbers)

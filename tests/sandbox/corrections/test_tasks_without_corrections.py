@@ -216,7 +216,8 @@ def test_without_the_whole_of_it_nothing_is_evaluated(serve: Serving) -> None:
     bare = without(serve, WHOLE)
     ecs, elb = bare.client("ecs"), bare.client("elbv2")
     definition = ecs.register_task_definition(
-        family="bare", containerDefinitions=[{"name": "a", "image": bare.image + "0"}]
+        family="bare",
+        containerDefinitions=[{"name": "a", "image": bare.image + "0", "memory": 32}],
     )["taskDefinition"]["taskDefinitionArn"]
     made = ecs.create_service(
         cluster="tests", serviceName="bare", taskDefinition=definition, desiredCount=0
