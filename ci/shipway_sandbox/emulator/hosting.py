@@ -34,6 +34,7 @@ _CORRECTED = (
     "rollout",
     "scan",
     "scheduler",
+    "schedules",
     "stack_definitions",
     "stack_resources",
     "stack_services",

@@ -34,6 +34,7 @@ API = (
     "ecs.refuses-unknown-clusters",
     "ecs.registers-unknown-roles",
     "ecs.service-deployments",
+    "events.rules-must-be-there",
     "iam.denials-name-the-resource",
     "iam.ecs-resources",
     "iam.loopback-is-secure",

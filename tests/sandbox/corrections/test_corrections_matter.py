@@ -533,8 +533,10 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         executionRoleArn="arn:aws:iam::123456789012:role/nobody",
         containerDefinitions=[{"name": "a", "image": "b", "memory": 64}],
     )
+    rule = error_of(world.client("events").list_targets_by_rule, Rule="nowhere")
     return {
         "ecs.registers-unknown-roles": not nobody[0],
+        "events.rules-must-be-there": rule[0] == "ResourceNotFoundException",
         "iam.loopback-is-secure": not error_of(secured.list_clusters)[0],
         "iam.denials-name-the-resource": f"on resource: {arn} because" in other[1],
         "iam.ecs-resources": not updated[0],
