@@ -35,6 +35,7 @@ API = (
     "ecs.registers-unknown-roles",
     "ecs.service-deployments",
     "events.rules-must-be-there",
+    "iam.conditional-writes",
     "iam.denials-name-the-resource",
     "iam.ecs-resources",
     "iam.loopback-is-secure",
