@@ -62,6 +62,7 @@ class Checkout:
     def __init__(self, source: Path, folder: Path, project: Project) -> None:
         self.folder = folder
         self.project = project
+        self._unedited: bytes | None = None
         url = f"https://github.com/{project.repository}.git"
         _git(source, "clone", "--quiet", "--shared", str(source), str(folder))
         _git(folder, "remote", "set-url", "origin", url)
@@ -86,16 +87,14 @@ class Checkout:
         Args:
             variant: How the release fails, see :mod:`.variants`; empty for the repository's own.
             message: The commit's message.
-            edit: Gives another text of delivery.toml in the place of the repository's own.
+            edit: Gives another text of delivery.toml, for this release alone.
 
         Raises:
             SandboxError: delivery.toml cannot be edited.
         """
         dockerfile = self.project.dockerfile
-        _git(self.folder, "checkout", "--quiet", self._app, "--", dockerfile, _DELIVERY)
-        if edit is not None:
-            delivery = self.folder / _DELIVERY
-            delivery.write_text(edit(delivery.read_text(encoding="utf-8")), encoding="utf-8")
+        _git(self.folder, "checkout", "--quiet", self._app, "--", dockerfile)
+        self._edit_delivery(edit)
         if variant:
             path = self.folder / dockerfile
             text = path.read_text(encoding="utf-8", errors="surrogateescape")
@@ -117,6 +116,15 @@ class Checkout:
         _git(self.folder, *_AUTHOR, "tag", "--annotate", "--message", name, name)
         self._push(ref)
         return _git(self.folder, "rev-parse", ref)
+
+    def _edit_delivery(self, edit: Edit | None) -> None:
+        """Take the edit of the release before back, and make this one's."""
+        delivery = self.folder / _DELIVERY
+        if self._unedited is not None:
+            delivery.write_bytes(self._unedited)
+        self._unedited = delivery.read_bytes() if edit is not None else None
+        if edit is not None:
+            delivery.write_text(edit(delivery.read_text(encoding="utf-8")), encoding="utf-8")
 
     def _push_branches(self) -> None:
         self._push(*(f"HEAD:refs/heads/{branch}" for branch in self.project.branches))
