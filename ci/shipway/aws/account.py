@@ -14,6 +14,7 @@ from shipway.aws.logs import CloudWatchLogs
 from shipway.aws.parameters import Parameters
 from shipway.aws.published import Published
 from shipway.aws.s3 import S3Objects
+from shipway.aws.secrets import SecretValues
 from shipway.aws.session import Session
 from shipway.aws.sign_in import AssumedRole
 from shipway.aws.stacks import Stacks
@@ -41,6 +42,7 @@ class AwsAccount:
         self.locks = ParameterLog(self._session)
         self.alarms = CloudWatchAlarms(self._session)
         self.published = Published(self._session)
+        self.secrets = SecretValues(self._session)
         self.objects = S3Objects(self._session)
         self.stacks = Stacks(self._session)
         self.inspection = AwsInspection(self._session)

@@ -10,11 +10,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from shipway.config.document import TomlDocument, read
+from shipway.config.image_checks import image_problems
+from shipway.config.images import ONE, used_images
 from shipway.config.job_checks import job_problems
-from shipway.config.models import DeliveryTable
+from shipway.config.models import DeliveryTable, EnvironmentTable
 from shipway.config.positions import KeyPath
 from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, dotted, nearest
-from shipway.config.rules import problems_of, shown
+from shipway.config.rules import fields, problems_of, shown
 from shipway.errors import ConfigurationError
 
 
@@ -32,8 +34,11 @@ class Declared:
 
     def leaves(self) -> Iterator[tuple[KeyPath, str]]:
         """Every text that this environment uses, its own and the file's, with its path."""
-        for path in (("image",), ("evidence",), self.path):
-            value: Any = self.document.table
+        table = self.document.table
+        used = used_images(table["environments"][self.name], table.get("images", {}))
+        images = [("image",) if key == ONE else ("images", key) for key in used]
+        for path in (*images, ("evidence",), self.path):
+            value: Any = table
             for part in path:
                 value = value.get(part, {})
             yield from _texts(value, path)
@@ -92,6 +97,7 @@ def load(file: Path) -> DeliveryFile:
 def _contradictions(table: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong only when two values are seen together."""
     environments = dict(_tables(table.get("environments")))
+    yield from image_problems(table, tuple(fields(EnvironmentTable)))
     for name, environment in environments.items():
         yield from _promotion(name, environment, environments)
         yield from _templates(name, environment)

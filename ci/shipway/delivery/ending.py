@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipway.delivery.ports import DeliveryContext
@@ -19,12 +20,20 @@ from shipway.values import ImageReference
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryOutcome:
-    """How a delivery ended; everything about it was told to the observer already."""
+    """How a delivery ended; everything about it was told to the observer already.
+
+    ``images`` are those that it came to, by key; one alone has none.
+    """
 
     kind: str
     exit_code: int
     evidence: Path | None
-    image: ImageReference | None = None
+    images: Mapping[str, ImageReference] = field(default_factory=dict)
+
+    @property
+    def image(self) -> ImageReference | None:
+        """The first of them, which mostly is the only one."""
+        return next(iter(self.images.values()), None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +59,7 @@ class Ending:
         text: str,
         error: ShipwayError | None = None,
         *,
-        image: ImageReference | None = None,
+        images: Mapping[str, ImageReference] | None = None,
     ) -> DeliveryOutcome:
         """Write the record and say the last word; a record that cannot be written is a failure."""
         kind, exit_code = (error.kind, error.exit_code) if error else ("succeeded", 0)
@@ -86,7 +95,7 @@ class Ending:
                 remedy=remedy,
             )
         )
-        return DeliveryOutcome(kind=kind, exit_code=exit_code, evidence=folder, image=image)
+        return DeliveryOutcome(kind=kind, exit_code=exit_code, evidence=folder, images=images or {})
 
     def _way_back(self) -> tuple[str, ...]:
         """The line that goes back, where a service was touched."""

@@ -45,7 +45,8 @@ def resolve_environment(
     published = _Unrecorded(aws.published, journal)
     environment = resolve.resolve(declared, variables=context.variables, published=published)
     names = (
-        (environment.name, environment.cluster, environment.repository),
+        (environment.name, environment.cluster),
+        *((key, environment.about(key).repository) for key in environment.keys),
         *((each.key, each.service, each.container) for each in environment.services),
     )
     journal.show(

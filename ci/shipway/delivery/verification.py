@@ -17,6 +17,7 @@ from shipway.config.environment import Environment, Service
 from shipway.errors import VerificationError
 from shipway.observer import Finished, Noticed, Observer, Started
 from shipway.rollout.diagnosis.reasons import read
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.log_tails import last_lines
 from shipway.rollout.ports import Ecs, Logs, Prober
@@ -53,11 +54,11 @@ def verify(
     environment: Environment,
     *,
     ecs: Ecs,
-    images: PlatformIndex,
+    images: Callable[[Service], PlatformIndex],
     prober: Prober,
     clock: Clock,
     observer: Observer,
-    shipped: ImageReference | None = None,
+    shipped: ReleaseImages | None = None,
     logs: Logs | None = None,
 ) -> tuple[VerifiedService, ...]:
     """Verify every service of an environment.
@@ -65,7 +66,7 @@ def verify(
     Args:
         environment: Where.
         ecs: What runs.
-        images: What the repository holds.
+        images: What the repository of a service's image holds.
         prober: Asks the services' addresses.
         clock: The time.
         observer: Is told of every service.
@@ -88,8 +89,9 @@ def verify(
         snapshot = eyes.complete(glance, FetchPlan(tasks=True))
         arn = glance.task_definition
         definition = ecs.task_definition(arn) if arn else TaskDefinition()
-        image = _pinned(definition, service, shipped)
-        platforms = images.platforms(image.digest)
+        due = shipped.of(service.image) if shipped is not None else None
+        image = _pinned(definition, service, due.pinned if due is not None else None)
+        platforms = images(service).platforms(image.digest)
         running = _same_digest(snapshot, service, image, platforms, named=shipped is not None)
         answers: tuple[HttpAnswer, ...] = ()
         if snapshot.desired:

@@ -16,7 +16,6 @@ from shipway.rollout.ports import Ecs, Logs
 from shipway.rollout.snapshot import Deployment
 from shipway.rollout.watch import Watch, Watched, begin
 from shipway.util.clock import Clock
-from shipway.values import Digest, ImageReference
 
 # "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/…", as ECS says it of the
 # deployment that it goes back to.
@@ -42,8 +41,6 @@ class Rolled:
 
 def roll(
     steps: Sequence[Step],
-    image: ImageReference,
-    platforms: frozenset[Digest],
     *,
     ecs: Ecs,
     logs: Logs,
@@ -64,8 +61,6 @@ def roll(
 
     Args:
         steps: The plan.
-        image: What is rolled out.
-        platforms: Digests a running task may report.
         ecs: Changes and looks.
         logs: Container logs.
         cluster: The cluster of all services.
@@ -88,7 +83,7 @@ def roll(
     )
     for number, (step, arn) in enumerate(registered):
         try:
-            watched = _start(step, arn, image, platforms, ecs=ecs, cluster=cluster, clock=clock)
+            watched = _start(step, arn, ecs=ecs, cluster=cluster, clock=clock)
         except ShipwayError as error:
             if refused is None or not began:
                 raise
@@ -134,8 +129,6 @@ def _standing(step: Step) -> str:
 def _start(
     step: Step,
     arn: str,
-    image: ImageReference,
-    platforms: frozenset[Digest],
     *,
     ecs: Ecs,
     cluster: str,
@@ -149,8 +142,8 @@ def _start(
         service=step.service.service,
         task_definition=arn,
         container=step.service.container,
-        digest=image.digest.value,
-        platforms=frozenset(digest.value for digest in platforms),
+        digest=step.image.digest,
+        platforms=frozenset(digest.value for digest in step.image.platforms),
         known_events=frozenset(event.id for event in step.before.events),
     )
     at = clock.now()

@@ -21,7 +21,7 @@ from shipway.delivery.ending import DeliveryOutcome
 from shipway.delivery.order import Order as Ordered
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.errors import AccessDeniedError
-from shipway.image.build import BuildRequest
+from shipway.image.build import BuildRequest, Stop
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.referrers import AttachedDocument, Referrer
 from shipway.image.scan import Scan
@@ -170,7 +170,12 @@ class Buildkit:
     bases: dict[str, str] = field(default_factory=dict)
     resolved_with: list[Mapping[str, str]] = field(default_factory=list)
 
-    def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
+    def build(
+        self,
+        request: BuildRequest,
+        tell: Callable[[str], None],
+        stop: Stop | None = None,  # noqa: ARG002  # the port has it
+    ) -> Digest:
         self.requests.append(request)
         for line in ("#5 [1/2] FROM scratch", "#5 CACHED", "#6 [2/2] COPY . /"):
             tell(line)
@@ -497,6 +502,16 @@ class Infrastructure:
 
 
 @dataclass
+class Secrets:
+    """Secrets that builds read."""
+
+    values: dict[str, bytes] = field(default_factory=dict)
+
+    def read(self, source: str) -> bytes:
+        return self.values[source]
+
+
+@dataclass
 class Cloud:
     """An AWS account."""
 
@@ -510,6 +525,7 @@ class Cloud:
     published: Infrastructure = field(default_factory=Infrastructure)
     objects: Buckets = field(default_factory=Buckets)
     locks: LockLog = field(default_factory=lambda: LockLog(Clock()))
+    secrets: Secrets = field(default_factory=Secrets)
     arn: str = ROLE
     account: str = ACCOUNT
     key: str = "ASIAEXAMPLE"
