@@ -517,6 +517,7 @@ class Cloud:
 
     ecs: Ecs
     store: Store = field(default_factory=Store)
+    stores: dict[str, Store] = field(default_factory=dict)
     elsewhere: Store = field(default_factory=Store)
     origins: list[Origin] = field(default_factory=list)
     logs: NoLogs = field(default_factory=NoLogs)
@@ -565,7 +566,7 @@ class Cloud:
 
     def repository(self, environment: Environment) -> Store:
         assert environment.name == "staging"
-        return self.store
+        return self.stores.get(environment.repository, self.store)
 
     def repository_at(self, destination: EnvironmentRef, name: str) -> Store:
         assert (destination.name, name) == ("before", "shop")
