@@ -94,13 +94,14 @@ def docs(session: nox.Session) -> None:
 @nox.session
 def generate(session: nox.Session) -> None:
     """Write the pages and schemas that are made from the code; a test fails while one is stale."""
-    prepare(session)
+    prepare(session, "--extra", "sandbox")
     for name, file in (
-        ("configuration", "docs/configuration.md"),
-        ("exit_codes", "docs/exit-codes.md"),
-        ("record_schema", "docs/record.schema.json"),
-        ("matrix_schema", "docs/matrix.schema.json"),
-        ("delivery_schema", "ci/shipway/adoption/delivery.schema.json"),
-        ("release_schema", "ci/shipway/adoption/release.schema.json"),
+        ("shipway.reference.configuration", "docs/configuration.md"),
+        ("shipway.reference.exit_codes", "docs/exit-codes.md"),
+        ("shipway.reference.record_schema", "docs/record.schema.json"),
+        ("shipway.reference.matrix_schema", "docs/matrix.schema.json"),
+        ("shipway.reference.delivery_schema", "ci/shipway/adoption/delivery.schema.json"),
+        ("shipway.reference.release_schema", "ci/shipway/adoption/release.schema.json"),
+        ("shipway_sandbox.emulator.known.page", "docs/sandbox.md"),
     ):
-        session.run("python", "-m", f"shipway.reference.{name}", file)
+        session.run("python", "-m", name, file)

@@ -28,7 +28,9 @@ it would promise that nothing is changed."""
 
 
 _HELP: Final = ("--help", "-h")
-_TAKES_A_WORD: Final = frozenset({"run"})
+_TAKES_A_WORD: Final = frozenset(
+    name for name in namespace.task_names if any(namespace[name].positional)
+)
 """Tasks whose first word Invoke takes for their argument, whatever it looks like."""
 
 _SIGPIPE: Final = 141

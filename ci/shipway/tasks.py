@@ -161,7 +161,7 @@ def verify(_: Context, *, env: str = "", json: bool = False) -> None:
         "json": _HELP["json"],
     }
 )
-def status(_: Context, *, env: str, evidence: str = "", json: bool = False) -> None:
+def status(_: Context, *, env: str = "", evidence: str = "", json: bool = False) -> None:
     """Show what runs where since when by whom, and whether it is what the last record says."""
     from shipway.cli.status import run
 
@@ -169,7 +169,7 @@ def status(_: Context, *, env: str, evidence: str = "", json: bool = False) -> N
 
 
 @shipway_task(help={"env": "environment of ci/delivery.toml", "json": _HELP["json"]})
-def doctor(_: Context, *, env: str, json: bool = False) -> None:
+def doctor(_: Context, *, env: str = "", json: bool = False) -> None:
     """Check all that a delivery will need, and change nothing; what is wrong has its remedy."""
     from shipway.cli.doctor import run
 
@@ -189,7 +189,7 @@ def doctor(_: Context, *, env: str, json: bool = False) -> None:
 def logs(
     _: Context,
     *,
-    env: str,
+    env: str = "",
     service: str = "",
     since: str = "10m",
     follow: bool = False,
@@ -214,7 +214,7 @@ def logs(
 def lock(
     _: Context,
     *,
-    env: str,
+    env: str = "",
     hold: str = "",
     release: bool = False,
     held_by: str = "",
@@ -299,7 +299,7 @@ def contract(_: Context, *, write: bool = False, json: bool = False) -> None:
     }
 )
 def bootstrap(
-    _: Context, *, env: str, apply: bool = False, yes: bool = False, json: bool = False
+    _: Context, *, env: str = "", apply: bool = False, yes: bool = False, json: bool = False
 ) -> None:
     """Print an environment's deploy role as CloudFormation, or make it; it never deletes."""
     from shipway.cli.bootstrap import run

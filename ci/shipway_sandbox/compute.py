@@ -187,6 +187,19 @@ def put_image(
     return str(call(state, "/_shipway/images", body)["image"])
 
 
+def share_layers(state: Mapping[str, Any], source: Layer, target: Layer) -> None:
+    """Give a layer's repository the image layers that another's holds, so that no push sends them.
+
+    Raises:
+        SandboxError: One of the repositories does not exist, or the emulator does not answer.
+    """
+    named = {
+        word: {"repository": layer.repository, "registry": registry_of(state, layer)}
+        for word, layer in (("source", source), ("target", target))
+    }
+    call(state, "/_shipway/layers/shared", named)
+
+
 def registry_of(state: Mapping[str, Any], layer: Layer) -> str:
     """Host and port of the registry of a layer's account and region."""
     own: Mapping[str, str] = state.get("registries", {})

@@ -72,6 +72,8 @@ def _deliver(order: Order, console: Console) -> int:
     outcome = deliver(order, delivery_context(console), console)
     for key, image in outcome.images.items():
         console.output(f"image-{key}" if key else "image", str(image))
+    if outcome.url:
+        console.output("url", outcome.url)
     return outcome.exit_code
 
 

@@ -9,6 +9,7 @@ from typing import Final, Literal
 
 from shipway.config.images import ONE, EnvironmentImage, ImageSettings
 from shipway.config.job import Job
+from shipway.config.notify import Receiver
 from shipway.config.overlay import Overlay
 
 OnFailure = Literal["rollback", "leave"]
@@ -192,6 +193,7 @@ class Environment:
         sign: What signs attestations: ``file:PATH``, ``kms:ARN``, or empty for nothing.
         evidence: Where records are copied to.
         lock: How deliveries to it keep out of each other's way.
+        notify: Whom a delivery tells how it goes.
     """
 
     name: str
@@ -217,6 +219,7 @@ class Environment:
     sign: str = ""
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
     lock: LockSettings = field(default_factory=LockSettings)
+    notify: tuple[Receiver, ...] = ()
 
     def overlay(self, key: str) -> Overlay:
         """What a release sets in a service's task definition beside the image."""

@@ -150,6 +150,17 @@ class ImageTable(Table):
         description="Take the image that was built from the same source instead of building it "
         "again. See [the content key](image.md).",
     )
+    artifacts: list[
+        Annotated[
+            str,
+            Rule(expected="a file, a folder or a pattern", shape=r"[^\x00-\x1f!#][^\x00-\x1f]*"),
+        ]
+    ] = Field(
+        default=[],
+        description="What a step before the build made and git ignores, to be in the context all "
+        "the same: patterns as `.dockerignore` has them, relative to the context, such as "
+        "`target/*.jar`. See [what is built](image.md#what-is-built).",
+    )
     timeout: Annotated[int, number("seconds", 1, 86400)] = Field(
         default=HOUR, description="Seconds that the build may take. Then it is ended, and failed."
     )
@@ -201,6 +212,7 @@ def image_settings(
         contexts=dict(table.contexts),
         timeout=table.timeout,
         region=region,
+        artifacts=tuple(table.artifacts),
     )
 
 

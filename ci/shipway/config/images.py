@@ -50,6 +50,8 @@ class ImageSettings:
         contexts: Named contexts: a folder from the repository's root, or an address.
         timeout: Seconds that the build may take.
         region: The region that a cache in S3 lies in; empty where that is not known.
+        artifacts: What the context has beside the commit's files: patterns as ``.dockerignore``
+            writes them, for files of the work tree that git does not keep.
     """
 
     name: str
@@ -67,6 +69,7 @@ class ImageSettings:
     contexts: Mapping[str, str] = field(default_factory=dict)
     timeout: int = HOUR
     region: str = ""
+    artifacts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

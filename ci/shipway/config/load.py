@@ -14,10 +14,11 @@ from shipway.config.image_checks import image_problems
 from shipway.config.images import ONE, used_images
 from shipway.config.job_checks import job_problems
 from shipway.config.models import DeliveryTable, EnvironmentTable
+from shipway.config.notify_table import notify_problems
 from shipway.config.positions import KeyPath
 from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, dotted, nearest
 from shipway.config.rules import fields, problems_of, shown
-from shipway.errors import ConfigurationError
+from shipway.errors import ConfigurationError, UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,12 @@ class DeliveryFile:
 
         Raises:
             ConfigurationError: There is none; the message names the nearest, the remedy all.
+            UsageError: No name was given.
         """
+        if not name:
+            raise UsageError(
+                "no environment was named", remedy=f"name it with --env: {', '.join(self.names)}"
+            )
         if name not in self.names:
             raise ConfigurationError(
                 f"there is no environment {shown(name)}{nearest(name, self.names)}",
@@ -98,6 +104,7 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong only when two values are seen together."""
     environments = dict(_tables(table.get("environments")))
     yield from image_problems(table, tuple(fields(EnvironmentTable)))
+    yield from notify_problems(table.get("notify"), environments)
     for name, environment in environments.items():
         yield from _promotion(name, environment, environments)
         yield from _templates(name, environment)

@@ -17,6 +17,7 @@ from shipway.config.image_table import (
 )
 from shipway.config.job_table import JobTable
 from shipway.config.names import ARN, ECS_NAME, WORD, ArgumentName, Key, Switch, Text
+from shipway.config.notify_table import NotifyTable
 from shipway.config.overlay_table import (
     CommandWord,
     ContainerTable,
@@ -388,6 +389,11 @@ class DeliveryTable(Table):
     )
     evidence: EvidenceTable = Field(
         default_factory=EvidenceTable, description="Where records are copied to."
+    )
+    notify: dict[Key, NotifyTable] = Field(
+        default={},
+        description="Whom a delivery tells how it goes, each under a name of its own: see "
+        "[notify](notify.md).",
     )
     environments: dict[Key, EnvironmentTable] = Field(
         min_length=1, description="The places that a release can go to, each under its name."

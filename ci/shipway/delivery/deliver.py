@@ -16,6 +16,7 @@ from dataclasses import replace
 
 from shipway.config.environment import Environment
 from shipway.delivery import contract, exposure, facts, identity, image_parameter, rollback
+from shipway.delivery.announcing import Announcer
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
 from shipway.delivery.image import Artifact
@@ -111,6 +112,8 @@ class _Walk:
         signer = environment_context.signer(environment.sign) if environment.sign else None
         self._ending.signer = signer
         self._ending.copiers = tuple(_copiers(environment, aws, signer))
+        if "deploy" in tasks:
+            self._ending.announcer = Announcer(environment, authorization, context, journal)
         if order.resume is not None:
             with self._locked(authorization, environment, aws, ("deploy",)) as held:
                 release = self._release(environment, environment_context)
@@ -286,6 +289,8 @@ class _Walk:
             release.check_alarms(steps)
             planned = jobs.plan(images, steps) if jobs is not None else ()
             held.require()
+            if self._ending.announcer is not None:
+                self._ending.announcer.started()
             # From here on jobs and the release tell how they fare, failures with their cause.
             running.reported = True
             if jobs is not None:
@@ -336,8 +341,8 @@ class _Walk:
             able = _with_jobs_of(environment, steps)
             jobs = Jobs(able, aws, self._context, self._journal)
             jobs.plan(images, steps)
-            for image in images.pinned.values():
-                self._journal.about(image)
+            for key, image in images.pinned.items():
+                self._journal.about(image, key)
             self._journal.note_all(ResumedFact, map(facts.resumed_fact, waiting))
             release.roll_out(steps)
         release.run_after(jobs)

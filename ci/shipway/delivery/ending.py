@@ -6,14 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shipway.delivery.announcing import Announcer, End
 from shipway.delivery.ports import DeliveryContext
-from shipway.errors import CancelledError, RefusedError, ShipwayError, TerminatedError
+from shipway.errors import (
+    CancelledError,
+    EvidenceError,
+    RefusedError,
+    ShipwayError,
+    TerminatedError,
+)
 from shipway.evidence.copies import Copier
 from shipway.evidence.journal import Journal
 from shipway.evidence.predicate import VerdictFact
 from shipway.evidence.recorder import RecordCopies, RecordSeal, RecordTeller, RecordWriter
 from shipway.evidence.signing import RecordSigner
-from shipway.observer import Concluded, Observer
+from shipway.evidence.store import RecordStore, StoredRecord
+from shipway.observer import Concluded, Noticed, Observer
 from shipway.util.paths import evidence_folder
 from shipway.values import ImageReference
 
@@ -22,13 +30,19 @@ from shipway.values import ImageReference
 class DeliveryOutcome:
     """How a delivery ended; everything about it was told to the observer already.
 
-    ``images`` are those that it came to, by key; one alone has none.
+    Attributes:
+        kind: As machines read it; ``succeeded`` for a good end.
+        exit_code: The process's.
+        evidence: The record's folder; ``None`` where there is none.
+        images: What it came to, by key; one image alone has none.
+        url: Where people see it; empty where nothing says it.
     """
 
     kind: str
     exit_code: int
     evidence: Path | None
     images: Mapping[str, ImageReference] = field(default_factory=dict)
+    url: str = ""
 
     @property
     def image(self) -> ImageReference | None:
@@ -46,6 +60,7 @@ class Ending:
         observer: Is told of the record.
         signer: Who signs the record; known once the environment is.
         copiers: Where the record is copied to; known once the environment is.
+        announcer: Tells others how it ends; known once the environment is, where it rolls out.
     """
 
     context: DeliveryContext
@@ -53,6 +68,7 @@ class Ending:
     observer: Observer
     signer: RecordSigner | None = None
     copiers: tuple[Copier, ...] = ()
+    announcer: Announcer | None = None
 
     def close(
         self,
@@ -74,12 +90,17 @@ class Ending:
         root = evidence_folder(self.context.root, self.context.variables)
         try:
             verdict = VerdictFact(kind=kind, exit_code=exit_code, text=text)
+            if self.announcer is not None:
+                self.announcer.note()
             stored = RecordWriter(root, self.context.clock).write(self.journal, verdict)
             folder = stored.folder
             troubles = RecordTeller(root, self.observer).show(stored, self._shown(folder))
             details = (*details, *troubles)
             awaited = isinstance(error, (CancelledError, TerminatedError))
             RecordSeal(root, self.signer, self.journal).sign(stored, later=awaited)
+            why = f"{text} {error.what}" if error is not None else text
+            end = End(kind=kind, exit_code=exit_code, text=why, hurry=awaited)
+            self._announce(root, stored, end)
             RecordCopies(root, self.copiers, self.journal).copy(stored, later=awaited)
         except ShipwayError as lost:
             details, remedy = (*details, lost.what, *lost.details), lost.remedy
@@ -95,7 +116,21 @@ class Ending:
                 remedy=remedy,
             )
         )
-        return DeliveryOutcome(kind=kind, exit_code=exit_code, evidence=folder, images=images or {})
+        images = images or {}
+        url = self.announcer.url if self.announcer is not None and images else ""
+        return DeliveryOutcome(
+            kind=kind, exit_code=exit_code, evidence=folder, images=images, url=url
+        )
+
+    def _announce(self, root: Path, stored: StoredRecord, end: End) -> None:
+        """Tell others, and keep beside the record who was told."""
+        files = self.announcer.ended(end) if self.announcer is not None else {}
+        if files:
+            try:
+                RecordStore(root).add(stored.link.record, files)
+            except (OSError, EvidenceError) as error:
+                text = f"who was told is not kept: {error}"
+                self.journal(Noticed(stage="record", text=text, level="warning"))
 
     def _way_back(self) -> tuple[str, ...]:
         """The line that goes back, where a service was touched."""

@@ -126,7 +126,7 @@ def put_together(notes: Sequence[NamedImageNotes], journal: Journal) -> None:
     """Note every image in the delivery's journal; called again when there is more to note."""
     for each in notes:
         if each.reference is not None:
-            journal.about(each.reference)
+            journal.about(each.reference, each.name)
     journal.note_all(ReleasedImageFact, (each.fact for each in notes))
     journal.note_all(WaiverFact, _used_anywhere(notes))
     first = notes[0].fact

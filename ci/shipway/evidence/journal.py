@@ -35,7 +35,7 @@ class JournalContents:
         commit: The commit that was delivered.
         started: When the delivery began, in UTC.
         environment: The first folder of the record's place.
-        images: The images that it was about; none where it came to none.
+        images: The images that it was about, by key; one alone has an empty one.
         facts: What was noted.
         timeline: What was told.
         attached: Files to be kept beside the record: content and media type by name.
@@ -45,7 +45,7 @@ class JournalContents:
     commit: Commit
     started: datetime
     environment: str
-    images: tuple[ImageReference, ...]
+    images: Mapping[str, ImageReference]
     facts: DeliveryFacts
     timeline: tuple[TimelineEntry, ...]
     attached: Mapping[str, tuple[bytes, str]]
@@ -83,7 +83,7 @@ class Journal:
         self._facts = DeliveryFacts(commit=commit_fact(commit))
         self._timeline = Timeline(clock)
         self._attached: dict[str, tuple[bytes, str]] = {}
-        self._images: dict[ImageReference, None] = {}
+        self._images: dict[str, ImageReference] = {}
         # Several images are built side by side, each telling from a thread of its own.
         self._lock = threading.RLock()
         self.environment = NOWHERE
@@ -117,9 +117,9 @@ class Journal:
         """Keep all facts of a type, of which there may be many or none."""
         self._keep(kind, tuple(facts))
 
-    def about(self, image: ImageReference) -> None:
-        """Say which image this delivery is about; each of several by itself."""
-        self._images[image] = None
+    def about(self, image: ImageReference, key: str = "") -> None:
+        """Say which image this delivery is about; each of several by itself, with its key."""
+        self._images[key] = image
         self._mask.show((str(image), image.repository, str(image.digest), image.digest.value[7:]))
 
     def deliver(self, commit: Commit) -> None:
@@ -152,7 +152,7 @@ class Journal:
             commit=self._commit,
             started=self._started,
             environment=self.environment,
-            images=tuple(self._images),
+            images=dict(self._images),
             facts=self._facts,
             timeline=self._timeline.entries,
             attached=dict(self._attached),

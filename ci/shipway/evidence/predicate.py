@@ -15,6 +15,7 @@ from typing import Final
 
 from shipway.evidence.canonical_json import KEY
 from shipway.evidence.facts import Fact
+from shipway.evidence.facts.announcement import AnnouncementFact
 from shipway.evidence.facts.gate import (
     BeforeBuildFact,
     ClaimsFact,
@@ -135,6 +136,8 @@ class DeliveryFacts(Fact):
         papers: What lies beside the image.
         images: Every image, where there are several; ``build``, ``image``, ``scan`` and what else
             is about one image are the first one's then, for readers that know one alone.
+        announcements: Who was told that it began; ``announced.json`` beside the record holds who
+            was told how it ended.
     """
 
     commit: CommitFact | None = None
@@ -170,6 +173,7 @@ class DeliveryFacts(Fact):
     image_parameters: tuple[ImageParameterFact, ...] = ()
     holds: tuple[HoldFact, ...] = ()
     put_back: tuple[PutBackFact, ...] = ()
+    announcements: tuple[AnnouncementFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

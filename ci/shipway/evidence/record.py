@@ -86,7 +86,7 @@ def _subjects(contents: JournalContents) -> tuple[SubjectFact, ...]:
             name=image.repository,
             digest={"sha256": image.digest.value.removeprefix("sha256:")},
         )
-        for image in contents.images
+        for image in contents.images.values()
     )
 
 

@@ -27,6 +27,14 @@ REVISION: Final = "org.opencontainers.image.revision"
 """The label that names the commit an image was built from."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a person finds what is sent: in the work tree."""
+
+    context: Path
+    dockerfile: Path
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretMount:
     """A secret of a build, by where BuildKit's client reads it; never by its value.
@@ -66,6 +74,7 @@ class BuildRequest:
         cache: Where the cache is kept, as :mod:`shipway.image.cache` reads it; empty for none.
         name: What the image is called, by which a shared cache knows it.
         logins: Registry host → ``USER:PASSWORD``, for the cache and private bases; never shown.
+        copy_of: What messages name, where what is sent is a copy of what the commit has.
     """
 
     context: Path
@@ -84,6 +93,12 @@ class BuildRequest:
     cache: str = ""
     name: str = ""
     logins: Mapping[str, str] = field(default_factory=dict, repr=False)
+    copy_of: Place | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where a person finds it."""
+        return self.copy_of or Place(self.context, self.dockerfile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

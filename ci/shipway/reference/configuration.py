@@ -18,6 +18,7 @@ from shipway.config.gate_tables import LockTable, ScanTable
 from shipway.config.image_table import BuildSecretTable, EnvironmentImageTable, ImageTable
 from shipway.config.job_table import JobComputeTable, JobTable
 from shipway.config.models import DeliveryTable, EnvironmentTable, EvidenceTable, ServiceTable
+from shipway.config.notify_table import NotifyTable
 from shipway.config.overlay_table import ContainerTable
 from shipway.config.rules import Rule, Table, fields, rule_of
 from shipway.config.waivers import WaiversTable, WaiverTable
@@ -72,6 +73,7 @@ _TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("[image] or [images.NAME]", ImageTable),
     ("[images.NAME.secrets.ID]", BuildSecretTable),
     ("[evidence]", EvidenceTable),
+    ("[notify.NAME]", NotifyTable),
     ("[environments.NAME]", EnvironmentTable),
     ("[environments.NAME.images.NAME]", EnvironmentImageTable),
     ("[environments.NAME.scan]", ScanTable),

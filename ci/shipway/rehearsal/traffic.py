@@ -11,7 +11,7 @@ from typing import Self
 from shipway.rollout.ports import Prober
 from shipway.values import HttpAnswer
 
-_PAUSE = 0.02
+_PAUSE = 0.05
 _PATIENCE = 5.0
 
 

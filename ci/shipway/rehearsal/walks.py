@@ -19,6 +19,7 @@ from shipway.rehearsal.checkout import Checkout
 from shipway.rehearsal.copies import Copy
 from shipway.rehearsal.run_scenario import ScenarioContext, walk
 from shipway.rehearsal.scenarios import Scenario, Scenarios
+from shipway_sandbox.compute import share_layers
 
 _WAITING: Final = 2
 """How many walks there may be beyond one for each core: most of the time they wait."""
@@ -38,10 +39,10 @@ class Lane:
 
 
 def lanes(planned: Scenarios, copies: Sequence[Copy]) -> tuple[Lane, ...]:
-    """What is walked side by side: each release that must fail in an environment of its own.
+    """What must fail, walked side by side: each release in an environment of its own.
 
     What fails before anything is changed, and what there is no copy for, follows the first in the
-    environment itself. What is refused changes nothing: one clone serves all of it.
+    environment itself.
     """
     rolling = [scenario for scenario in planned.failing if scenario.variant]
     apart = rolling[1 : len(copies) + 1]
@@ -52,8 +53,12 @@ def lanes(planned: Scenarios, copies: Sequence[Copy]) -> tuple[Lane, ...]:
             Lane(scenarios=(scenario,), copy=copy)
             for scenario, copy in zip(apart, copies, strict=False)
         ),
-        *((Lane(scenarios=planned.refused),) if planned.refused else ()),
     )
+
+
+def _refused(planned: Scenarios) -> tuple[Lane, ...]:
+    """What is refused changes nothing: one clone serves all of it."""
+    return (Lane(scenarios=planned.refused),) if planned.refused else ()
 
 
 def run_all(
@@ -75,15 +80,24 @@ def run_all(
     Raises:
         SandboxError: The sandbox failed.
     """
-    for scenario in planned.allowed:
-        _head(scenario, console)
-        walk(scenario, stage, planned.number(scenario), _events(console.replay, stage.root))
-    # Nobody may commit in a repository that is being cloned.
-    started = [
-        _StartedLane(lane, _own(lane, stage, scratch), planned) for lane in lanes(planned, copies)
-    ]
+
+    def start(lane: Lane) -> _StartedLane:
+        return _StartedLane(lane, _own(lane, stage, scratch), planned)
+
     with _pool(stage) as pool:
-        running = [pool.submit(lane.run) for lane in started]
+        # What is refused waits for nothing: it is walked beside what must succeed.
+        refused = [start(lane) for lane in _refused(planned)]
+        running = [pool.submit(lane.run) for lane in refused]
+        for scenario in planned.allowed:
+            _head(scenario, console)
+            walk(scenario, stage, planned.number(scenario), _events(console.replay, stage.root))
+        for copy in copies:  # as in the environment itself, what it ran before lies there
+            original = stage.blueprint.layer(copy.environment)
+            share_layers(stage.world.state, original, copy.layer)
+        # Nobody may commit in a repository that is being cloned.
+        failing = [start(lane) for lane in lanes(planned, copies)]
+        running += [pool.submit(lane.run) for lane in failing]
+        started = (*failing, *refused)
         told = {name: queue for lane in started for name, queue in lane.told.items()}
         for scenario in (*planned.failing, *planned.refused):
             _head(scenario, console)

@@ -102,6 +102,18 @@ def _lose_layer(_query: dict[str, str], data: dict[str, Any]) -> Reply:
     return _reply(200, {"lost": lost is not None})
 
 
+def _share_layers(_query: dict[str, str], data: dict[str, Any]) -> Reply:
+    """Give a repository the layers of another, as an earlier release would have left them there."""
+    source, target = _repository(data["source"]), _repository(data["target"])
+    if source is None or target is None:
+        return _reply(404, {"message": "no such repository"})
+    with source.scope():
+        layers = dict(ecr._layer_blobs.get(source.name, {}))
+    with target.scope():
+        ecr._layer_blobs.setdefault(target.name, {}).update(layers)
+    return _reply(200, {"layers": len(layers)})
+
+
 def _template(_query: dict[str, str], data: dict[str, Any]) -> Reply:
     """Make a template of the user's own ready, or say what of it cannot run here."""
     wanted = templates.Wanted(**{**data["wanted"], **_tuples(data["wanted"])})
@@ -124,6 +136,7 @@ _CALLS: dict[tuple[str, str], Callable[[dict[str, str], dict[str, Any]], Reply]]
     ("GET", "/tasks"): _tasks,
     ("POST", "/images"): _seed_image,
     ("POST", "/layers"): _lose_layer,
+    ("POST", "/layers/shared"): _share_layers,
     ("POST", "/scans"): _set_scan,
     ("POST", "/templates"): _template,
 }

@@ -137,7 +137,7 @@ class Corrections:
         if faults:
             raise SandboxError(
                 "the list of known differences does not fit the corrections",
-                where="shipway_sandbox/emulator/known_differences.py",
+                where="shipway_sandbox/emulator/known/",
                 details=tuple(sorted(faults)),
                 remedy="list what is corrected, and nothing else",
             )

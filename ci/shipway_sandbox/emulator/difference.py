@@ -20,12 +20,22 @@ MODULES: Final = {
     "iam": "ministack.services.iam",
     "iam_actions": "ministack.core.iam_actions",
     "iam_evaluator": "ministack.core.iam_evaluator",
+    "logs": "ministack.services.cloudwatch_logs",
     "provisioners": "ministack.services.cloudformation.provisioners",
     "responses": "ministack.core.responses",
     "stacks": "ministack.services.cloudformation.stacks",
     "sts": "ministack.services.sts",
 }
 """The modules of MiniStack by the names that a place begins with."""
+
+_ROOM: Final = "sandbox/corrections/"
+API: Final = f"{_ROOM}test_corrections_matter.py::test_api_corrections_make_the_difference"
+"""The test that takes the corrections of ``left_out.API`` away, all together."""
+FRONT_DOOR: Final = f"{_ROOM}test_front_door.py::"
+SHAPES: Final = f"{_ROOM}test_shapes.py::"
+STRATEGIES: Final = f"{_ROOM}test_corrections_strategies.py::"
+TASKS: Final = f"{_ROOM}test_tasks_without_corrections.py::"
+"""Where tests stand that a difference names; what follows is the test's own name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +45,11 @@ class KnownDifference:
     Attributes:
         name: How the correction is called on the command line and in tests.
         aws: What AWS does.
-        page: The page of AWS's documentation that says so.
+        page: The title of the page that says so.
+        source: The address of that page.
         ministack: What MiniStack does, as a predicate.
+        test: The test that fails when the correction is taken away, as pytest names it, below
+            ``tests/``.
         replaces: The places where a function of ours stands instead; none for a rule, which our
             own code asks about where MiniStack would have done otherwise.
         adds: The same for places where MiniStack has nothing.
@@ -46,7 +59,9 @@ class KnownDifference:
     name: str
     aws: str
     page: str
+    source: str
     ministack: str
+    test: str
     replaces: tuple[str, ...] = ()
     adds: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()
@@ -60,6 +75,25 @@ class KnownDifference:
     def places(self) -> tuple[str, ...]:
         """Every place where a function of ours stands."""
         return self.replaces + self.adds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unsupported:
+    """Something that AWS does and the sandbox does not, and is not corrected.
+
+    Attributes:
+        aws: What AWS does.
+        page: The title of the page that says so.
+        source: The address of that page.
+        here: What the sandbox does instead.
+        test: The test that shows it, as pytest names it, below ``tests/``.
+    """
+
+    aws: str
+    page: str
+    source: str
+    here: str
+    test: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

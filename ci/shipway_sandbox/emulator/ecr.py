@@ -298,3 +298,10 @@ def list_images(data: Record) -> Any:
         elif not tags and status != "TAGGED":
             listed.append({"imageDigest": digest})
     return json_response({"imageIds": listed})
+
+
+@corrects("ecr.repositories-come-in-pages", "ecr._describe_repositories")
+def describe_repositories(data: Record) -> Any:
+    """DescribeRepositories: all of them; the pages are cut when the answer is sent."""
+    whole = {name: value for name, value in data.items() if name != "maxResults"}
+    return original("ecr._describe_repositories")(whole)

@@ -10,6 +10,7 @@ from ministack.core.responses import error_response_json, json_response
 from ministack.services import ecs
 
 from shipway_sandbox.emulator import service_state, state
+from shipway_sandbox.emulator.answers import whole
 from shipway_sandbox.emulator.corrections import corrects, original, rule
 
 Record = dict[str, Any]
@@ -27,6 +28,7 @@ _MUTABLE = (
 _STARTS_DEPLOYMENT = ("loadBalancers", "networkConfiguration", "platformVersion")
 
 shows_current = rule("ecs.current-service-deployment")
+tells_tasks_whole = rule("ecs.tasks-are-told-whole")
 
 
 @corrects("ecs.records-are-read-whole", "ecs._sanitize")
@@ -36,14 +38,20 @@ def sanitize(record: Any) -> Any:
     ``copy`` of a dict or a list is one bytecode under the interpreter's lock.
     """
     if isinstance(record, dict):
+        told = whole.task(record) if _is_task(record) and tells_tasks_whole() else record.copy()
         return {
             key: sanitize(value)
-            for key, value in record.copy().items()
+            for key, value in told.items()
             if not key.startswith("_") and value is not None
         }
     if isinstance(record, list):
         return [sanitize(item) for item in record.copy()]
     return record
+
+
+def _is_task(record: Record) -> bool:
+    """Whether a record is a whole task's: only these have what the engine made for them."""
+    return "_docker_ids" in record
 
 
 @corrects("ecs.scheduler", "ecs._make_deployment")
@@ -207,10 +215,13 @@ def _shown(service: Record) -> Record:
 
 @corrects("ecs.scheduler", "ecs._ACTION_MAP[DescribeServices]")
 def describe_services(data: Record) -> Any:
-    """DescribeServices: at most ten, with counts that were just made."""
+    """DescribeServices: at most ten, with counts that were just made.
+
+    ECS's own words are in panther-labs/panther, issue 1526.
+    """
     if len(data.get("services", [])) > 10:  # noqa: PLR2004  # the API's own limit
         return error_response_json(
-            "InvalidParameterException", "Services cannot be more than 10.", 400
+            "InvalidParameterException", "service names can have at most 10 items.", 400
         )
     cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
     if cluster is None or cluster not in ecs._clusters:

@@ -20,7 +20,9 @@ from ministack import app as ministack_app
 
 from shipway_sandbox.emulator import admin, registry
 from shipway_sandbox.emulator import alb as balancers
+from shipway_sandbox.emulator.answers import revise
 from shipway_sandbox.emulator.door import guard, visitors
+from shipway_sandbox.emulator.door.operations import Operation
 from shipway_sandbox.emulator.door.visitors import BALANCERS, Request
 from shipway_sandbox.issuer import Issuer
 
@@ -99,10 +101,16 @@ class Gateway:
     async def _aws(self, scope: Scope, receive: Receive, send: Send) -> None:
         """A call of an AWS service, by someone who is known, about something that is served."""
         body = await _body(receive)
-        refused = guard.refusal(Request.read(scope, body))
-        if refused is not None:
-            await _answer(send, refused)
+        request = Request.read(scope, body)
+        operation = guard.admitted(request)
+        if not isinstance(operation, Operation):
+            await _answer(send, operation)
             return
+        if refused := revise.refusal(operation, body):
+            await _answer(send, guard.failure(request, operation, refused.code, refused.message))
+            return
+        if revise.is_looked_at(operation):
+            send = _revised(request, operation, send)
         await ministack_app.app(scope, _again(body, receive), send)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -183,6 +191,32 @@ def _without_cors(send: Send) -> Send:
         await send(message)
 
     return pass_on
+
+
+def _revised(request: Request, operation: Operation, send: Send) -> Send:
+    """Hold an answer until it is whole, and send what AWS would have answered."""
+    begun: list[MutableMapping[str, Any]] = []
+    parts: list[bytes] = []
+
+    async def hold(message: MutableMapping[str, Any]) -> None:
+        if message["type"] != "http.response.body":
+            begun.append(message)
+            return
+        parts.append(message.get("body", b""))
+        if message.get("more_body"):
+            return
+        start = begun[0]
+        headers = {name.decode().lower(): value.decode() for name, value in start["headers"]}
+        answer = revise.Answer(start["status"], headers.get("content-type", ""), b"".join(parts))
+        outcome = revise.revised(operation, request.body, answer)
+        if isinstance(outcome, revise.Failure):
+            reply = guard.failure(request, operation, outcome.code, outcome.message)
+            await _answer(send, reply)
+            return
+        kept = {name: value for name, value in headers.items() if name != "content-length"}
+        await _answer(send, (outcome.status, kept, outcome.body))
+
+    return hold
 
 
 async def _drain(receive: Receive) -> None:

@@ -20,6 +20,7 @@ from shipway_sandbox.issuer import Issuer
 _OURS = "shipway_sandbox.emulator."
 _CORRECTED = (
     "alb",
+    "answers.revise",
     "cloudformation",
     "deployments",
     "ecr",
@@ -27,6 +28,7 @@ _CORRECTED = (
     "iam",
     "images",
     "launching",
+    "logs",
     "registry",
     "rollout",
     "scan",

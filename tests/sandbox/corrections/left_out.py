@@ -54,6 +54,15 @@ SETTINGS = (
     "ecs.run-task-idempotent",
 )
 WHOLE = ("alb.target-health", "ecs.scheduler", "ecs.task-runtime")
+SHAPES = (
+    "aws.empty-is-left-out",
+    "aws.lists-come-in-pages",
+    "aws.one-error-for-what-lacks",
+    "ecr.repositories-come-in-pages",
+    "ecs.answers-are-whole",
+    "ecs.tasks-are-told-whole",
+    "logs.filter-goes-on",
+)
 IN_PROCESS = ("ecs.healthy-task-resets-breaker", "ecs.records-are-read-whole")
 
 

@@ -24,6 +24,7 @@ from tests.sandbox.corrections.left_out import (
     HEALTH,
     IN_PROCESS,
     SETTINGS,
+    SHAPES,
     WHOLE,
     without,
 )
@@ -65,7 +66,7 @@ def error_of(call: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
 
 def test_every_correction_is_left_out_somewhere_here(world: Any) -> None:
     known = {correction["name"] for correction in world.admin("/_shipway/corrections")}
-    assert known == {*API, *HEALTH, *SETTINGS, *WHOLE, *IN_PROCESS}
+    assert known == {*API, *HEALTH, *SETTINGS, *SHAPES, *WHOLE, *IN_PROCESS}
 
 
 INCOMPLETE = json.dumps(

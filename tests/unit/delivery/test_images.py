@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.unit.delivery.conftest import ACCOUNT, DELIVERY, SHA, Buildkit, Secrets, Store
+from tests.unit.delivery.test_announcing import run, tells
 
 from shipway.delivery.order import Order
 from shipway.delivery.plan import plan_delivery
+from shipway.delivery.status import look, open_environment
 from shipway.errors import BuildError
 from shipway.image.build import BuildRequest, Stop
 from shipway.observer import Failed, Finished, Output
@@ -153,6 +155,32 @@ def world_subjects(world: World, outcome: Any) -> list[str]:
     return [subject["digest"]["sha256"] for subject in world.record(outcome)["subject"]]
 
 
+def test_others_are_told_the_image_that_each_service_runs(several: World) -> None:
+    inbox = tells(several)
+    outcome = run(several, inbox)
+    assert outcome.exit_code == 0
+    [deployed] = [
+        body["data"] for _, body in inbox.posts if body["type"].endswith("deployed.0.2.0")
+    ]
+    assert deployed["subject"]["content"]["artifactId"].startswith("pkg:oci/api@sha256%3A")
+    custom = deployed["customData"]
+    assert custom["images"] == [str(image) for image in outcome.images.values()]
+    assert custom["delivery"].startswith("shop/staging/"), (
+        "what is delivered, not one of its images"
+    )
+    assert "image" not in custom
+
+
+def test_what_runs_is_looked_up_where_its_own_image_lies(several: World) -> None:
+    several.deliver()
+    environment, aws = open_environment("staging", several.context)
+    [service] = environment.services
+    helper = replace(service, image="helper", container="helper")
+    [status] = look(replace(environment, services=(helper,)), aws, several.context, ())
+    assert status.image.startswith(f"{HOST}/helper@")
+    assert status.commit == several.git.commit.sha
+
+
 def test_what_was_built_before_is_not_built_again(several: World) -> None:
     several.deliver()
     targets(several).requests.clear()
@@ -184,7 +212,7 @@ def test_going_back_takes_every_image_of_that_release(several: World) -> None:
     for name in "abc":
         several.git.commit = replace(several.git.commit, sha=name * 40)
         several.builder.content = name.encode()
-        (several.root / "changed").write_text(name)
+        (several.root / "app.py").write_text(name)
         outcomes.append(several.deliver())
     assert [outcome.exit_code for outcome in outcomes] == [0, 0, 0], several.events
     back = several.deliver("rollback")
@@ -206,8 +234,8 @@ def test_a_plan_shows_each_image_and_builds_none(several: World) -> None:
     ]
     services: Any = document["services"]
     changes = {change["field"]: change["after"] for change in services[0]["changes"]}
-    assert changes["containerDefinitions[web].image"] == f"{HOST}/api@(to be built)", changes
-    assert changes["containerDefinitions[helper].image"] == f"{HOST}/helper@(to be built)"
+    assert changes["web.image"] == f"{HOST}/api@(to be built)", changes
+    assert changes["helper.image"] == f"{HOST}/helper@(to be built)"
     assert targets(several).requests == []
 
 
@@ -233,7 +261,7 @@ def secret(world: World) -> World:
     world.write("delivery.toml", DELIVERY.replace("[environments.staging]\n", SECRETS, 1))
     (world.root / "Dockerfile").write_text("FROM scratch\n")
     (world.root / "token").write_text("line-one-of-it\ncanary-in-a-file\n")
-    world.variables["NPM_PASS"] = "canary-in-a-variable"
+    world.variables["NPM_PASS"] = "canary-in-a-variable"  # noqa: S105
     world.cloud.secrets = Secrets({"/shop/licence": b"canary-of-aws"})
     return world
 

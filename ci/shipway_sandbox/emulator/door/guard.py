@@ -22,11 +22,11 @@ Reply = tuple[int, dict[str, Any], bytes]
 _BAD_REQUEST: Final = 400
 
 
-def refusal(request: Request) -> Reply | None:
-    """Why a call is not served; ``None`` where it is."""
+def admitted(request: Request) -> Operation | Reply:
+    """Which operation a call asks for, or the answer where it is not served."""
     operation = operations.of_protocol(request, "")
     if signatures.is_anonymous(request) and operation == Operation(*operations.UNSIGNED):
-        return None
+        return operation
     try:
         signed = signatures.verify(request, callers.secret_of)
     except signatures.UnknownSenderError as error:
@@ -34,7 +34,7 @@ def refusal(request: Request) -> Reply | None:
     operation = _operation(request, signed.service)
     if not operation.is_served or not _leads_there(request, signed.service, operation):
         return _not_served(request, operation)
-    return None
+    return operation
 
 
 def _operation(request: Request, signed_for: str) -> Operation:
@@ -84,13 +84,18 @@ def _unknown_sender(request: Request, error: signatures.UnknownSenderError) -> R
 
 
 def _not_served(request: Request, operation: Operation) -> Reply:
+    return failure(request, operation, *operations.not_served(operation))
+
+
+def failure(request: Request, operation: Operation, code: str, message: str) -> Reply:
+    """An answer that says what is wrong, in the protocol of the service."""
     _, headers, body = iam_actions.access_denied_response(
         operation.service,
         str(operation),
         "",
         str(uuid.uuid4()),
-        error_code="UnknownOperationException",
-        message=f"{operation} is not served: the sandbox has only what a delivery uses",
+        error_code=code,
+        message=message,
         headers=dict(request.headers),
     )
     return _BAD_REQUEST, headers, body

@@ -143,6 +143,14 @@ class Operation:
         return f"{self.service}:{self.name}"
 
 
+def not_served(operation: Operation) -> tuple[str, str]:
+    """Code and message for an operation that the sandbox does not have."""
+    return (
+        "UnknownOperationException",
+        f"{operation} is not served: the sandbox has only what a delivery uses",
+    )
+
+
 def of_protocol(request: Request, signed_for: str) -> Operation | None:
     """The operation of a request in one of AWS's RPC protocols; ``None`` for any other request.
 
