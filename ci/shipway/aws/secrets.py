@@ -34,10 +34,10 @@ class SecretValues:
             ConfigurationError: The secret is no JSON object with that key.
         """
         if ":secretsmanager:" not in source:
-            name = source.partition(":parameter")[2] or source
             with translated("ssm:GetParameters", source):
                 client = self._session.client("ssm")
-                answer = client.get_parameters(Names=[name], WithDecryption=True)
+                # By name or by ARN (AWS Systems Manager API Reference, GetParameters).
+                answer = client.get_parameters(Names=[source], WithDecryption=True)
             values = [str(each["Value"]) for each in answer["Parameters"]]
             if not values:
                 raise ConfigurationError(

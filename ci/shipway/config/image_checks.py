@@ -16,6 +16,7 @@ from shipway.config.rules import shown
 
 _NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _SOURCES: Final = ("file", "env", "from")
+_SHARED_CACHES: Final = re.compile(r"gha|s3://.*|local:.*")
 
 
 def image_problems(table: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[Problem]:
@@ -34,6 +35,7 @@ def image_problems(table: Mapping[str, Any], keys: tuple[str, ...]) -> Iterator[
         *((("images", key), image) for key, image in images.items()),
     ):
         yield from _secrets(path, image)
+    yield from _caches(images)
     for name, environment in _tables(table.get("environments")).items():
         path = ("environments", name)
         yield from _arguments(path, environment)
@@ -51,6 +53,18 @@ def _secrets(path: KeyPath, image: object) -> Iterator[Problem]:
         if len(given) != 1 and not set(secret) - set(_SOURCES):
             what = f"has {' and '.join(given)}" if given else "says not where it comes from"
             yield Problem(path=(*path, "secrets", name), text=f"{what}: say one of file, env, from")
+
+
+def _caches(images: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:
+    """One place that holds one cache; where there is room for more, each image has its own."""
+    first: dict[str, str] = {}
+    for key, image in images.items():
+        cache = image.get("cache")
+        if not isinstance(cache, str) or not cache or _SHARED_CACHES.fullmatch(cache):
+            continue
+        if first.setdefault(cache, key) != key:
+            text = f"is that of the image {shown(first[cache])}, too: that place holds one"
+            yield Problem(path=("images", key, "cache"), text=text)
 
 
 def _arguments(path: KeyPath, environment: Mapping[str, Any]) -> Iterator[Problem]:
@@ -128,9 +142,10 @@ def _named(path: KeyPath, environment: Mapping[str, Any]) -> Iterator[tuple[KeyP
             if "image" in container:
                 place = (*path, "services", key, "containers", name, "image")
                 yield place, container["image"]
-    for key, job in _tables(environment.get("jobs")).items():
-        if "image" in job or not job.get("service"):
-            yield (*path, "jobs", key, "image"), job.get("image")
+    for kind in ("jobs", "schedules"):
+        for key, task in _tables(environment.get(kind)).items():
+            if "image" in task or not task.get("service"):
+                yield (*path, kind, key, "image"), task.get("image")
 
 
 def _shared(path: KeyPath, environment: Mapping[str, Any]) -> Iterator[Problem]:

@@ -115,7 +115,7 @@ def declared_repositories(environment: Mapping[str, Any]) -> dict[str, str]:
 
 
 def used_images(environment: Mapping[str, Any], images: Mapping[str, Any]) -> tuple[str, ...]:
-    """The keys of the images that an environment's services and jobs run, in the file's order.
+    """The keys of the images that an environment runs, in the file's order.
 
     Args:
         environment: A table ``[environments.NAME]``.
@@ -124,7 +124,7 @@ def used_images(environment: Mapping[str, Any], images: Mapping[str, Any]) -> tu
     if not images:
         return (ONE,)
     named: set[object] = set()
-    for kind in ("services", "jobs"):
+    for kind in ("services", "jobs", "schedules"):
         tables = environment.get(kind)
         for table in tables.values() if isinstance(tables, Mapping) else ():
             if isinstance(table, Mapping):

@@ -12,6 +12,7 @@ from shipway.config.models import DeliveryTable, EnvironmentTable, ServiceTable
 from shipway.config.names import HOST
 from shipway.config.positions import KeyPath
 from shipway.config.references import Reference
+from shipway.config.schedule_table import ScheduleTable
 from shipway.util.partitions import registry_host
 
 
@@ -52,19 +53,22 @@ def _placed(settings: ImageSettings, environment: EnvironmentTable) -> Environme
 
 
 def image_key(
-    table: ServiceTable | JobTable, environment: EnvironmentTable, keys: Iterable[str]
+    table: ServiceTable | JobTable | ScheduleTable,
+    environment: EnvironmentTable,
+    keys: Iterable[str],
 ) -> str:
-    """The key of the image that a service or a job runs; empty where there is one image alone.
+    """The key of the image that something runs; empty where there is one image alone.
 
     Args:
-        table: The service or the job.
-        environment: Where it is; a job runs the image of the service whose definition it takes.
+        table: The service, the job or the schedule.
+        environment: Where it is; a job or a schedule runs the image of the service whose
+            definition it takes.
         keys: The keys of ``[images]``; none where there is one image alone.
     """
     if table.image:
         return table.image
     first = next(iter(keys), ONE)
-    if isinstance(table, JobTable) and table.service:
+    if not isinstance(table, ServiceTable) and table.service:
         return environment.services[table.service].image or first
     return first
 

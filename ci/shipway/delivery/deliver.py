@@ -2,7 +2,7 @@
 
 trigger → release contract → environment → image → rollout → verification → hold → evidence
 
-Jobs run before the rollout and after the verification.
+Jobs run before the rollout and after the verification; scheduled tasks follow what held.
 
 Every stage takes frozen values and gives frozen values; what reaches the outside is the context's.
 Whatever happens, the record is written and the last event says how it ended.
@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 from shipway.config.environment import Environment
+from shipway.config.job import Job
+from shipway.config.schedule import Schedule
 from shipway.delivery import contract, exposure, facts, identity, image_parameter, rollback
 from shipway.delivery.announcing import Announcer
 from shipway.delivery.attestations import Attestor
@@ -27,9 +29,11 @@ from shipway.delivery.order import Order, authorize, stages_of, tasks_of
 from shipway.delivery.ports import Aws, DeliveryContext, EnvironmentContext
 from shipway.delivery.release import Release
 from shipway.delivery.run_job import run_one
+from shipway.delivery.schedules import Scheduled
 from shipway.delivery.stage import UNCHANGED, stage
 from shipway.errors import (
     CancelledError,
+    ImageParameterError,
     ShipwayError,
     TerminatedError,
 )
@@ -147,7 +151,7 @@ class _Walk:
             release.run_after(jobs)
             release.hold()
             if images is not None and "deploy" in tasks:
-                self._keep(images.pinned, environment, aws)
+                self._after(images, environment, aws)
         return images.pinned if images is not None else {}
 
     def _gate(self, environment: Environment, aws: Aws) -> contract.GateContext:
@@ -179,7 +183,7 @@ class _Walk:
             self._deploy(images, environment, aws, release, held, revisions=target.revisions)
             release.verify(images)
             release.hold()
-            self._keep(images.pinned, environment, aws)
+            self._after(images, environment, aws)
         return images.pinned
 
     @contextmanager
@@ -288,6 +292,7 @@ class _Walk:
             steps = self._steps(images, environment, aws, revisions)
             release.check_alarms(steps)
             planned = jobs.plan(images, steps) if jobs is not None else ()
+            Scheduled(environment, aws, self._context, self._journal).plan(images, steps)
             held.require()
             if self._ending.announcer is not None:
                 self._ending.announcer.started()
@@ -338,7 +343,7 @@ class _Walk:
                 self._journal.hide(paused.step.live.secret_values)
             running.reported = True
             images = ReleaseImages({step.service.image: step.image for step in steps})
-            able = _with_jobs_of(environment, steps)
+            able = _with_tasks_of(environment, steps)
             jobs = Jobs(able, aws, self._context, self._journal)
             jobs.plan(images, steps)
             for key, image in images.pinned.items():
@@ -347,17 +352,21 @@ class _Walk:
             release.roll_out(steps)
         release.run_after(jobs)
         release.hold()
-        self._keep(images.pinned, environment, aws)
+        self._after(images, able, aws)
         return images.pinned
 
-    def _keep(
-        self, images: Mapping[str, ImageReference], environment: Environment, aws: Aws
-    ) -> None:
-        """Have the next stack update find these images; after all that may still refuse them."""
-        if environment.image_parameters:
-            image_parameter.keep_image(
-                environment, images, aws.parameters, self._context.clock, self._journal
-            )
+    def _after(self, images: ReleaseImages, environment: Environment, aws: Aws) -> None:
+        """What follows a release that held: what the next update finds, and the clock's tasks."""
+        scheduled = Scheduled(environment, aws, self._context, self._journal)
+        try:
+            if environment.image_parameters:
+                image_parameter.keep_image(
+                    environment, images.pinned, aws.parameters, self._context.clock, self._journal
+                )
+        except ImageParameterError:
+            scheduled.follow(images)  # the release is in service all the same
+            raise
+        scheduled.follow(images)
 
 
 def _with_platforms(step: planning.Step, environment: Environment, aws: Aws) -> planning.Step:
@@ -369,16 +378,19 @@ def _with_platforms(step: planning.Step, environment: Environment, aws: Aws) -> 
     return replace(step, image=replace(step.image, platforms=platforms))
 
 
-def _with_jobs_of(environment: Environment, steps: Sequence[planning.Step]) -> Environment:
-    """The environment with the jobs of what goes on; the others' services waited nowhere."""
+def _with_tasks_of(environment: Environment, steps: Sequence[planning.Step]) -> Environment:
+    """The environment with jobs and schedules of what goes on; the others waited nowhere."""
     services = {step.service.key for step in steps}
     images = {step.service.image for step in steps}
-    jobs = (
-        job
-        for job in environment.jobs
-        if job.image in images and (not job.service or job.service in services)
+
+    def goes_on(task: Job | Schedule) -> bool:
+        return task.image in images and (not task.service or task.service in services)
+
+    return replace(
+        environment,
+        jobs=tuple(filter(goes_on, environment.jobs)),
+        schedules=tuple(filter(goes_on, environment.schedules)),
     )
-    return replace(environment, jobs=tuple(jobs))
 
 
 def _copiers(environment: Environment, aws: Aws, signer: RecordSigner | None) -> Iterator[Copier]:

@@ -23,6 +23,7 @@ from shipway.delivery.images import require_one
 from shipway.delivery.jobs import Jobs
 from shipway.delivery.order import Order, authorize, tasks_of
 from shipway.delivery.ports import Aws, DeliveryContext
+from shipway.delivery.schedules import Scheduled
 from shipway.delivery.stage import stage
 from shipway.errors import AccessDeniedError, ConfigurationError, RefusedError, ShipwayError
 from shipway.evidence.journal import Journal
@@ -35,7 +36,9 @@ from shipway.rollout import plan as planning
 from shipway.rollout.hold.targets import alarms_of
 from shipway.rollout.images import ReleaseImage, ReleaseImages
 from shipway.rollout.jobs.plan import JobStep
+from shipway.rollout.judge.state import label
 from shipway.rollout.plan import CHANGES, NO_CHANGE, Step
+from shipway.rollout.schedules.plan import ScheduleStep
 from shipway.values import Commit
 
 DOCUMENT_VERSION = 1
@@ -54,6 +57,7 @@ class DeliveryPlan:
         images: What would go on, by key; empty where no image is needed.
         steps: What would be done to each service; empty where nothing is rolled out.
         jobs: What would be done about each job, in the order in which they run.
+        schedules: What would be done about each task that the clock starts.
         refusals: What would end it before anything is rolled out.
         broken: The contract's rules that are broken, by name.
         commit: What would be delivered.
@@ -68,6 +72,7 @@ class DeliveryPlan:
     images: Mapping[str, PlannedImage]
     steps: tuple[Step, ...]
     jobs: tuple[JobStep, ...]
+    schedules: tuple[ScheduleStep, ...]
     refusals: tuple[ShipwayError, ...]
     broken: tuple[str, ...]
     commit: Commit
@@ -81,10 +86,11 @@ class DeliveryPlan:
 
     @property
     def changes(self) -> int:
-        """How many things would change: each image that is not there, each service, each job."""
+        """How many things would change: images that are not there, services, jobs, schedules."""
         images = sum(not image.there for image in self.images.values())
         jobs = sum(step.runs for step in self.jobs)
-        return images + sum(step.changes for step in self.steps) + jobs
+        schedules = sum(step.changes for step in self.schedules)
+        return images + sum(step.changes for step in self.steps) + jobs + schedules
 
     @property
     def kind(self) -> str:
@@ -121,6 +127,7 @@ class DeliveryPlan:
             "images": images,
             "services": [_service(step) for step in self.steps],
             "jobs": [_job(step) for step in self.jobs],
+            "schedules": [_schedule(step) for step in self.schedules],
             "together": self.environment.together,
             "image_parameters": list(self.environment.image_parameters) if self.steps else [],
             "refusals": [
@@ -217,6 +224,21 @@ def _job(step: JobStep) -> Mapping[str, object]:
     }
 
 
+def _schedule(step: ScheduleStep) -> Mapping[str, object]:
+    schedule = step.schedule
+    return {
+        "key": schedule.key,
+        "kind": schedule.kind,
+        "name": schedule.name,
+        "group": schedule.group,
+        "service": schedule.service,
+        "family": step.definition.family,
+        "task_definitions": [target.task_definition for target in step.targets],
+        "action": "update" if step.changes else "none",
+        "becomes": label(step.definition.arn) if step.definition.arn else "",
+    }
+
+
 def plan_delivery(order: Order, context: DeliveryContext, observer: Observer) -> DeliveryPlan:
     """Find out what a delivery would do.
 
@@ -302,6 +324,7 @@ class _Look:
                 contract.pass_again(authorization, gate, there, named=named)
         steps: tuple[Step, ...] = ()
         jobs: tuple[JobStep, ...] = ()
+        schedules: tuple[ScheduleStep, ...] = ()
         if images and "deploy" in tasks:
             release = ReleaseImages(
                 {key: ReleaseImage(reference=image.reference) for key, image in images.items()}
@@ -309,6 +332,9 @@ class _Look:
             steps = self._steps(images, release, environment, aws)
             with stage("job", journal, context.clock, quiet=True):
                 jobs = Jobs(environment, aws, context, journal).plan(release, steps)
+            with stage("schedule", journal, context.clock, quiet=True):
+                scheduled = Scheduled(environment, aws, context, journal)
+                schedules = scheduled.plan(release, steps)
         return DeliveryPlan(
             authorization=authorization,
             tasks=tasks,
@@ -316,6 +342,7 @@ class _Look:
             images=images,
             steps=steps,
             jobs=jobs,
+            schedules=schedules,
             refusals=tuple(self._refusals),
             broken=self._broken(),
             commit=self._commit,

@@ -177,7 +177,9 @@ class _Layout:
             self._make_folders(files)
             artifacts = self._add_artifacts()
             if any(PurePosixPath(path).name == ".gitattributes" for path in self._files):
-                self._fill_in(tree.filters(wanted))
+                # A link goes through no filter, and what is written to it would land elsewhere.
+                plain = [path for path in wanted if self._files[path].kind == "file"]
+                self._fill_in(tree.filters(plain))
         return Source(
             context=context,
             dockerfile=self._place(self._dockerfile),

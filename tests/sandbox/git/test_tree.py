@@ -368,6 +368,24 @@ def test_a_large_file_that_is_not_here_is_told(repo: Path, lay_out: Lay, here: s
     assert "model.bin" not in lay_out(repo)[0], "it need not be here where nobody builds from it"
 
 
+def test_a_link_is_no_large_file_and_nothing_is_written_through_it(
+    repo: Path, lay_out: Lay, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    oid = hashlib.sha256(b"weights").hexdigest()
+    pointer = POINTER.format(oid=oid, size=7)
+    elsewhere.write_text(pointer)
+    write(repo, {f".git/lfs/objects/{oid[:2]}/{oid[2:4]}/{oid}": "weights"})
+    (repo / "out.bin").symlink_to(elsewhere)
+    (repo / "gone.bin").symlink_to("nowhere")
+    commit(repo, **{".gitattributes": "*.bin filter=lfs -text\n"})
+
+    seen, _ = lay_out(repo)
+
+    assert elsewhere.read_text() == pointer
+    assert seen["gone.bin"] == "-> nowhere"
+
+
 def test_what_another_filter_makes_is_refused(repo: Path, lay_out: Lay) -> None:
     commit(repo, **{".gitattributes": "sealed filter=crypt\n", "sealed": "XYZ\n"})
     assert lay_out(repo)[0]["sealed"] == "644 XYZ\n"
