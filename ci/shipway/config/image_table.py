@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from shipway.config.images import HOUR, BuildSecret, ImageSettings, SecretKind
+from shipway.config.images import HOUR, BuildSecret, ImageSettings, SecretKind, image_name
 from shipway.config.names import HOST, REPOSITORY, ArgumentName, Switch, Text
 from shipway.config.overlay_table import SecretSource
 from shipway.config.rules import Rule, Table, number
@@ -197,7 +197,7 @@ def image_settings(
         region: The environment's, for a cache in S3; empty where that is not known.
     """
     return ImageSettings(
-        name=f"{project}-{key}" if key else project,
+        name=image_name(project, key),
         context=table.context,
         dockerfile=table.dockerfile,
         platforms=tuple(table.platforms),

@@ -95,6 +95,11 @@ class EnvironmentImage:
         return f"{self.registry}/{self.repository}"
 
 
+def image_name(project: str, key: str) -> str:
+    """What an image is called: by ``name`` at the top of delivery.toml, and by its key."""
+    return f"{project}-{key}" if key else project
+
+
 def declared_images(environment: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
     """What a table ``[environments.NAME]`` says of each image's repository, by the image's key.
 

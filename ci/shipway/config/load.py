@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from shipway.config.document import TomlDocument, read
 from shipway.config.image_checks import image_problems
-from shipway.config.images import ONE, used_images
+from shipway.config.images import ONE, image_name, used_images
 from shipway.config.job_checks import job_problems
 from shipway.config.models import DeliveryTable, EnvironmentTable
 from shipway.config.notify_table import notify_problems
@@ -56,6 +56,13 @@ class DeliveryFile:
     def name(self) -> str:
         """The name of what is delivered."""
         return str(self.document.table["name"])
+
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """What each of its images is called."""
+        return tuple(
+            image_name(self.name, key) for key in self.document.table.get("images") or (ONE,)
+        )
 
     @property
     def names(self) -> tuple[str, ...]:

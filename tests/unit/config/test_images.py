@@ -79,6 +79,16 @@ def test_each_image_has_its_name_its_place_and_its_arguments(tmp_path: Path) -> 
     assert [service.image for service in found.services] == ["api", "worker"]
 
 
+def test_what_is_built_is_called_by_its_key(tmp_path: Path) -> None:
+    file = tmp_path / "delivery.toml"
+    file.write_text(WHOLE, encoding="utf-8")
+    assert load(file).image_names == ("shop-api", "shop-worker")
+    one = ENVIRONMENT.replace("cluster", 'repository = "shop"\ncluster')
+    service = f'[{AT}.services.web]\nservice = "web"\ncontainer = "web"\n'
+    file.write_text(HEAD + one + service, encoding="utf-8")
+    assert load(file).image_names == ("shop",)
+
+
 def test_a_job_or_schedule_runs_the_image_of_its_service_or_names_one(tmp_path: Path) -> None:
     tables = f"""\
 [{AT}.jobs.migrate]
