@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,17 +14,20 @@ from shipway.adapters.keyfile import KeyFile
 from shipway.adapters.syft import Syft
 from shipway.adapters.syft import installed as syft_installed
 from shipway.adapters.uv import Uv
+from shipway.adapters.webhook import HttpPoster
 from shipway.config.environment import EnvironmentRef, Profile
 from shipway.console import Console
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.doctor.tools import Tools
 from shipway.errors import UsageError
-from shipway.git import checkout
+from shipway.git import checkout, tree
 from shipway.git.history import GitHistory
+from shipway.github.deployments import GithubDeployments
 from shipway.github.oidc import GithubTokens
 from shipway.image.signing import Signer
+from shipway.image.source import Tree
 from shipway.util.clock import SystemClock
-from shipway.util.loopback import bound_endpoint, is_loopback, parts
+from shipway.util.loopback import aws_is_here, bound_endpoint
 from shipway.util.paths import cache_folder
 from shipway.values import Commit
 
@@ -92,6 +96,10 @@ class LocalRepository(GitHistory):
         """``user.email`` of git's configuration, or an empty text."""
         return checkout.user(self.root)
 
+    def laid_out(self, sha: str) -> AbstractContextManager[Tree]:
+        """A commit's files."""
+        return tree.laid_out(self.root, sha)
+
 
 def delivery_context(console: Console, start: Path | None = None) -> DeliveryContext:
     """Everything a delivery reaches the outside with, for the repository around ``start``.
@@ -128,6 +136,8 @@ def delivery_context(console: Console, start: Path | None = None) -> DeliveryCon
         open_environment=open_environment,
         prober=HttpProber(),
         clock=SystemClock(),
+        poster=HttpPoster(os.environ),
+        deployments=partial(GithubDeployments, os.environ),
     )
 
 
@@ -149,7 +159,7 @@ def _of_the_sandbox(variables: Mapping[str, str], name: str) -> str:
         UsageError: It is set, and AWS is not the embedded one.
     """
     text = variables.get(name, "").strip()
-    if text and not is_loopback(parts(variables.get("AWS_ENDPOINT_URL", ""))):
+    if text and not aws_is_here(variables):
         raise UsageError(
             f"{name} is for the embedded sandbox alone, and this delivery goes elsewhere",
             where=name,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,6 +19,51 @@ if TYPE_CHECKING:
     from tests.entry.conftest import Ended, Here, Running
 
 ABSENT = "sha256:" + "0" * 63 + "1"
+
+
+NOTIFY = """\
+[notify.ops]
+url = "env:OPS_HOOK"
+environments = ["local"]
+"""
+
+
+@dataclass
+class Told:
+    """What arrived, in order."""
+
+    env: dict[str, str]
+    events: list[dict[str, Any]] = field(default_factory=list)
+
+    def kinds(self) -> list[str]:
+        return [event["type"].removeprefix("dev.cdevents.") for event in self.events]
+
+
+@contextmanager
+def listening() -> Iterator[Told]:
+    """A receiver of CloudEvents on a free port."""
+    inbox = Told(env={})
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            assert self.headers.get_content_type() == "application/cloudevents+json"
+            inbox.events.append(json.loads(body))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.05,))
+        thread.start()
+        inbox.env["OPS_HOOK"] = f"http://127.0.0.1:{server.server_address[1]}/canary-path"
+        try:
+            yield inbox
+        finally:
+            server.shutdown()
+            thread.join(10)
 
 
 @dataclass
@@ -52,11 +99,19 @@ def stages(ended: Ended, kind: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def first(clone: Here, sandbox: Running) -> Ended:
+def told() -> Iterator[Told]:
+    """Whoever is told of deliveries: a server of this machine."""
+    with listening() as inbox:
+        yield inbox
+
+
+@pytest.fixture(scope="module")
+def first(clone: Here, sandbox: Running, told: Told) -> Ended:
     """The first delivery, under way while customers ask."""
     clone.alters_the_source("deployed")  # another test may have published what is there
+    clone.replace("ci/delivery.toml", "[environments.local]\n", f"{NOTIFY}[environments.local]\n")
     with probe(sandbox) as answers:
-        ended = clone.types("inv", "deploy", "--env", "local", "--json")
+        ended = clone.types("inv", "deploy", "--env", "local", "--json", env=told.env)
     assert ended.code == 0, ended.out + ended.err
     assert set(answers.counted) == {"200"}
     return ended
@@ -74,6 +129,23 @@ def test_the_first_delivery_walks_the_whole_row(first: Ended, clone: Here) -> No
     assert record["identity"]["arn"].startswith("arn:aws:sts::123456789012:assumed-role/")
 
 
+def test_who_is_to_know_is_told_that_it_began_and_how_it_ended(
+    first: Ended, told: Told, clone: Here
+) -> None:
+    kinds = ["pipelinerun.started", "service.deployed", "pipelinerun.finished"]
+    assert [kind.removesuffix(".0.2.0") for kind in told.kinds()[:3]] == kinds
+    [service] = [event for event in told.events[:3] if "service" in event["type"]]
+    record = clone.records()[0]
+    digest = record["image"]["reference"].partition("@sha256:")[2]
+    assert digest in service["data"]["subject"]["content"]["artifactId"]
+    assert record["announcements"][0]["good"] is True
+    assert "canary-path" not in first.out
+    [kept] = clone.folder.glob("evidence/*/*/announced.json")
+    assert json.loads(kept.read_bytes())[0]["event"] == "delivered"
+    verified = clone.types("inv", "audit", "--verify")
+    assert verified.code == 0, verified.out + verified.err
+
+
 @pytest.mark.usefixtures("first")
 def test_the_second_pushes_nothing_and_says_so(clone: Here) -> None:
     ended = clone.types("inv", "deploy", "--env", "local")
@@ -86,15 +158,20 @@ def test_the_second_pushes_nothing_and_says_so(clone: Here) -> None:
 
 
 @pytest.mark.usefixtures("first")
-def test_an_image_that_does_not_exist_changes_nothing(clone: Here, sandbox: Running) -> None:
+def test_an_image_that_does_not_exist_changes_nothing(
+    clone: Here, sandbox: Running, told: Told
+) -> None:
     before = clone.records()[-1]["image"]["reference"]
     image = f"{sandbox.state['registry']}/shop-local@{ABSENT}"
     with probe(sandbox) as answers:
-        ended = clone.types("inv", "deploy", "--env", "local", "--image", image)
+        ended = clone.types("inv", "deploy", "--env", "local", "--image", image, env=told.env)
     assert ended.code == 24, ended.out + ended.err
     assert ended.lines[-1] == "exit 24 (image-not-found)"
     assert f"there is no image {ABSENT} in " in ended.out
     assert "what ran before still runs" in ended.out
+    assert told.kinds()[-1] == "pipelinerun.finished.0.2.0"
+    custom = told.events[-1]["data"]["customData"]
+    assert (custom["exitCode"], custom["verdict"]) == (24, "image-not-found")
     assert answers.counted["200"] > 5
     assert set(answers.counted) == {"200"}
     checked = clone.types("inv", "verify", "--env", "local", "--json")

@@ -118,14 +118,14 @@ class Buildx:
         ``docker-container`` builder is made once for this engine and used. A cache that fails the
         build is left out.
         """
-        for path, what, remedy in (
-            (request.context, "context", _WHERE_CONTEXT),
-            (request.dockerfile, "Dockerfile", _WHERE_DOCKERFILE),
+        place = request.place
+        for path, own, what, remedy in (
+            (request.context, place.context, "context", _WHERE_CONTEXT),
+            (request.dockerfile, place.dockerfile, "Dockerfile", _WHERE_DOCKERFILE),
         ):
             if not path.exists():
-                raise BuildError(
-                    f"the {what} {path} does not exist", where="ci/delivery.toml", remedy=remedy
-                )
+                why = "is ignored by git, so no commit has it" if own.exists() else "does not exist"
+                raise BuildError(f"the {what} {own} {why}", where="ci/delivery.toml", remedy=remedy)
         try:
             return self._attempt(request, self._builder(request.builder), tell)
         except ClientNotFoundError as error:

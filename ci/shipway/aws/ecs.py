@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -33,6 +34,7 @@ from shipway.rollout.snapshot import (
     Trouble,
 )
 from shipway.rollout.task_definition import TaskDefinition
+from shipway.util.side_by_side import look_up
 
 _T = TypeVar("_T")
 
@@ -62,25 +64,38 @@ class AwsEcs:
         # call tells of all, so a further service costs nothing.
         self._followed: dict[str, None] = {}
         self._described: dict[str, ServiceDeployment] = {}
+        self._glanced: tuple[str, ...] = ()
+        self._deployments_asked = threading.Lock()
+        # A revision says for ever what it says; only whether it is active may change.
+        self._definitions: dict[str, TaskDefinition] = {}
 
     def services(self, cluster: str, names: Sequence[str]) -> Mapping[str, Snapshot]:
-        """One DescribeServices for up to ten services; see the port."""
-        seen: dict[str, Snapshot] = {}
+        """One DescribeServices for each ten services, side by side; see the port."""
         self._described.clear()
-        for start in range(0, len(names), SERVICES_A_CALL):
-            some = list(names[start : start + SERVICES_A_CALL])
-            described, trouble = self._look(
-                "DescribeServices", partial(self._describe, cluster, some)
-            )
-            if described is None or trouble is not None:
-                troubles = (trouble,) if trouble else ()
-                missing = trouble is not None and trouble.kind == "missing"
-                for name in some:
-                    seen[name] = Snapshot(exists=not missing, answered=missing, troubles=troubles)
-                continue
-            for name in some:
-                seen[name] = described.get(name, Snapshot(exists=False, status="INACTIVE"))
+        tens = [
+            tuple(names[start : start + SERVICES_A_CALL])
+            for start in range(0, len(names), SERVICES_A_CALL)
+        ]
+        looks = look_up(partial(self._ten, cluster), tens)
+        seen = {name: snapshot for ten in tens for name, snapshot in looks[ten].items()}
+        self._glanced = tuple(
+            snapshot.current_service_deployment
+            for snapshot in seen.values()
+            if snapshot.current_service_deployment
+        )
         return seen
+
+    def _ten(self, cluster: str, names: tuple[str, ...]) -> Mapping[str, Snapshot]:
+        described, trouble = self._look(
+            "DescribeServices", partial(self._describe, cluster, list(names))
+        )
+        if described is None or trouble is not None:
+            missing = trouble is not None and trouble.kind == "missing"
+            troubles = (trouble,) if trouble else ()
+            unseen = Snapshot(exists=not missing, answered=missing, troubles=troubles)
+            return dict.fromkeys(names, unseen)
+        gone = Snapshot(exists=False, status="INACTIVE")
+        return {name: described.get(name, gone) for name in names}
 
     def _describe(self, cluster: str, names: list[str]) -> dict[str, Snapshot]:
         answer = self._quick("ecs").describe_services(cluster=cluster, services=names)
@@ -145,9 +160,16 @@ class AwsEcs:
         arns = [arn for arn in dict.fromkeys((wanted, current if fetch.newest else "")) if arn]
         if not arns:
             return None, None
+        # Whoever asks for what is current asks for it of all services at which it looked.
+        fetch_all = fetch.service_deployment == "current"
 
         def call() -> dict[str, ServiceDeployment]:
-            others = [arn for arn in reversed(self._followed) if arn not in arns]
+            beside = (*reversed(self._followed), *(self._glanced if fetch_all else ()))
+            others = [
+                arn
+                for arn in dict.fromkeys(beside)
+                if arn not in arns and arn not in self._described
+            ]
             some = [*arns, *others][:_DEPLOYMENTS_A_CALL]
             answer = self._quick("ecs").describe_service_deployments(serviceDeploymentArns=some)
             described = [
@@ -157,9 +179,10 @@ class AwsEcs:
             self._followed |= dict.fromkeys(arns)
             return {service_deployment.arn: service_deployment for service_deployment in described}
 
-        if not set(arns) <= set(self._described):
-            self._described |= ask("DescribeServiceDeployments", call, {})
-        deployments = self._described
+        with self._deployments_asked:
+            if not set(arns) <= set(self._described):
+                self._described |= ask("DescribeServiceDeployments", call, {})
+            deployments = dict(self._described)
         newest = deployments.get(current) if fetch.newest and current != wanted else None
         return deployments.get(wanted), newest
 
@@ -205,10 +228,14 @@ class AwsEcs:
             return ()
 
     def task_definition(self, arn: str) -> TaskDefinition:
-        """DescribeTaskDefinition with its tags; see the port."""
+        """DescribeTaskDefinition with its tags, once for each ARN; see the port."""
+        if arn in self._definitions:
+            return self._definitions[arn]
         with translated("ecs:DescribeTaskDefinition", arn):
             answer = self._ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
-            return definitions.read(answer)
+            definition = definitions.read(answer)
+        self._definitions[definition.arn] = definition
+        return definition
 
     def register(self, definition: TaskDefinition) -> str:
         """RegisterTaskDefinition; see the port."""

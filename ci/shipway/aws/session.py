@@ -36,6 +36,7 @@ from botocore.parsers import ResponseParserError
 
 from shipway import __version__
 from shipway.aws import sign_in
+from shipway.aws.quotas import Turns
 from shipway.aws.sign_in import AssumedRole
 from shipway.aws.weather import THROTTLED, Weather
 from shipway.config.environment import Profile
@@ -48,6 +49,7 @@ from shipway.errors import (
     denied_action,
 )
 from shipway.util.proxies import bundle_of
+from shipway.util.side_by_side import WIDTH
 from shipway.values import Identity
 
 if TYPE_CHECKING:
@@ -109,6 +111,7 @@ class Session:
         self._clients: dict[tuple[str, int], BaseClient] = {}
         self._lock = threading.Lock()
         self.weather = Weather()
+        self._turns = Turns()
 
     def client(self, service: str, *, attempts: int = _ATTEMPTS) -> Any:
         """The client for one service, such as ``ecs``; safe to call from several threads.
@@ -132,7 +135,7 @@ class Session:
                             read_timeout=30,
                             retries={"mode": "standard", "total_max_attempts": attempts},
                             user_agent_extra=f"shipway/{__version__}",
-                            max_pool_connections=16,
+                            max_pool_connections=WIDTH,
                             # None has the SDK look for one; an empty one is none.
                             proxies={} if self._endpoint else None,
                         ),
@@ -141,6 +144,8 @@ class Session:
                         # Else whoever calls waits: the watch, at its next look.
                         client.meta.events.register_first("needs-retry", self.weather.wait)
                     client.meta.events.register_first("needs-retry", _let_through)
+                    if service == "ecs":
+                        client.meta.events.register_first("before-call", self._turns.wait)
                     if service == "sts":  # asked first of all, when nothing is under way yet
                         client.meta.events.register_first("needs-retry.sts", _fail_fast)
                     self._clients[service, attempts] = client

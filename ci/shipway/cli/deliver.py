@@ -72,6 +72,8 @@ def _deliver(order: Order, console: Console) -> int:
     outcome = deliver(order, delivery_context(console), console)
     if outcome.image is not None:
         console.output("image", str(outcome.image))
+    if outcome.url:
+        console.output("url", outcome.url)
     return outcome.exit_code
 
 

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Final, Literal
 
 from shipway.config.job import Job
+from shipway.config.notify import Receiver
 from shipway.config.overlay import Overlay
 
 OnFailure = Literal["rollback", "leave"]
@@ -30,6 +31,8 @@ class ImageSettings:
             a BuildKit elsewhere (``tcp://…``).
         cache: Where BuildKit's cache is kept in a registry, ``HOST/NAME:TAG``; empty for none.
         reuse: Whether an image that was built from the same source is taken instead of a build.
+        artifacts: What the context has beside the commit's files: patterns as ``.dockerignore``
+            writes them, for files of the work tree that git does not keep.
     """
 
     name: str
@@ -40,6 +43,7 @@ class ImageSettings:
     builder: str = "default"
     cache: str = ""
     reuse: bool = True
+    artifacts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +216,7 @@ class Environment:
         sign: What signs attestations: ``file:PATH``, ``kms:ARN``, or empty for nothing.
         evidence: Where records are copied to.
         lock: How deliveries to it keep out of each other's way.
+        notify: Whom a delivery tells how it goes.
     """
 
     name: str
@@ -235,6 +240,7 @@ class Environment:
     sign: str = ""
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
     lock: LockSettings = field(default_factory=LockSettings)
+    notify: tuple[Receiver, ...] = ()
 
     def overlay(self, key: str) -> Overlay:
         """What a release sets in a service's task definition beside the image."""

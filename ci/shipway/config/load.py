@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from shipway.config.document import TomlDocument, read
 from shipway.config.job_checks import job_problems
 from shipway.config.models import DeliveryTable
+from shipway.config.notify_table import notify_problems
 from shipway.config.positions import KeyPath
 from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, dotted, nearest
 from shipway.config.rules import problems_of, shown
@@ -97,6 +98,7 @@ def load(file: Path) -> DeliveryFile:
 def _contradictions(table: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong only when two values are seen together."""
     environments = dict(_tables(table.get("environments")))
+    yield from notify_problems(table.get("notify"), environments)
     for name, environment in environments.items():
         yield from _promotion(name, environment, environments)
         yield from _templates(name, environment)

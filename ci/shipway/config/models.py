@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from shipway.config.environment import OnFailure, OnPause, Sbom, Severity
 from shipway.config.job_table import JobTable
 from shipway.config.names import ARN, ECS_NAME, ArgumentName, Key
+from shipway.config.notify_table import NotifyTable
 from shipway.config.overlay_table import (
     CommandWord,
     ContainerTable,
@@ -112,6 +113,17 @@ class ImageTable(Table):
         default=True,
         description="Take the image that was built from the same source instead of building it "
         "again. See [the content key](image.md).",
+    )
+    artifacts: list[
+        Annotated[
+            str,
+            Rule(expected="a file, a folder or a pattern", shape=r"[^\x00-\x1f!#][^\x00-\x1f]*"),
+        ]
+    ] = Field(
+        default=[],
+        description="What a step before the build made and git ignores, to be in the context all "
+        "the same: patterns as `.dockerignore` has them, relative to the context, such as "
+        "`target/*.jar`. See [what is built](image.md#what-is-built).",
     )
 
 
@@ -533,6 +545,11 @@ class DeliveryTable(Table):
     )
     evidence: EvidenceTable = Field(
         default_factory=EvidenceTable, description="Where records are copied to."
+    )
+    notify: dict[Key, NotifyTable] = Field(
+        default={},
+        description="Whom a delivery tells how it goes, each under a name of its own: see "
+        "[notify](notify.md).",
     )
     environments: dict[Key, EnvironmentTable] = Field(
         min_length=1, description="The places that a release can go to, each under its name."

@@ -391,6 +391,7 @@ def _image(name: str, table: ImageTable) -> ImageSettings:
         build_args=dict(table.build_args),
         builder=table.builder,
         cache=table.cache,
+        artifacts=tuple(table.artifacts),
         reuse=table.reuse,
     )
 

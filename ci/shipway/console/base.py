@@ -248,6 +248,8 @@ class Console(ABC):
         """
         with self._lock:
             self._show_answer(kind, document, text)
+            for printer in self._printers:
+                printer.answer(kind, document, text)
 
     def acceptance(self, rows: Sequence[Acceptance], *, seconds: float, report: str = "") -> None:
         """Print the rehearsal's table: ``seconds`` it took, ``report`` the page to open."""

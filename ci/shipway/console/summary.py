@@ -74,6 +74,7 @@ class Summary(Console):
         self._rows: list[tuple[str, str, str, str, str]] = []
         self._failures: list[Failed] = []
         self._record: Evidenced | None = None
+        self._answer = ""
 
     def _take(self, event: Event) -> None:
         match event:
@@ -91,12 +92,19 @@ class Summary(Console):
                 self._record = event
             case Concluded():
                 self._append(
-                    summary(event, self._heading, self._rows, self._failures, self._record)
+                    summary(
+                        event,
+                        self._heading,
+                        self._rows,
+                        self._failures,
+                        self._record,
+                        answer=self._answer,
+                    )
                 )
                 values = {"verdict": event.kind, "exit-code": str(event.exit_code)}
                 self._give({**values, "evidence": event.evidence})
                 self._heading, self._rows, self._failures = None, [], []
-                self._record = None
+                self._record, self._answer = None, ""
             case _:
                 pass
 
@@ -139,6 +147,11 @@ class Summary(Console):
     def _show_text(self, text: str) -> None:
         """Leave it to the log."""
 
+    def _show_answer(self, kind: str, document: Mapping[str, object], text: str) -> None:
+        """Keep what a question came to, for the last word to stand above it."""
+        del kind, document
+        self._answer = text
+
     def _show_table(
         self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]
     ) -> None:
@@ -176,8 +189,13 @@ def summary(
     rows: Sequence[tuple[str, str, str, str, str]],
     failures: Sequence[Failed],
     record: Evidenced | None = None,
+    *,
+    answer: str = "",
 ) -> str:
-    """Write the job summary: verdict, cause, stages, what was recorded, where the evidence is."""
+    """Write the job summary: verdict, cause, stages, what was recorded, where the evidence is.
+
+    What a question came to, such as a plan, stands below the verdict as it is.
+    """
     mark = theme.BAD if end.failed else theme.GOOD
     parts = [f"## {mark} {_cell(end.text)}", ""]
     for failure in failures:
@@ -190,6 +208,8 @@ def summary(
         place = (heading.environment, heading.account, heading.region)
         facts = (*place, heading.trigger, heading.commit)
         parts += [" · ".join(_cell(fact) for fact in facts if fact), ""]
+    if answer:
+        parts += [*fence(clean_lines(answer)), ""]
     if rows:
         parts += ["| | Stage | Service | Result | Time |", "|---|---|---|---|--:|"]
         parts += [f"| {' | '.join((row[0], *map(_cell, row[1:])))} |" for row in rows]

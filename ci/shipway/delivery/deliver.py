@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from shipway.config.environment import Environment
 from shipway.delivery import contract, exposure, facts, identity, image_parameter, rollback
+from shipway.delivery.announcing import Announcer
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
 from shipway.delivery.image import Artifact
@@ -109,6 +110,8 @@ class _Walk:
         signer = environment_context.signer(environment.sign) if environment.sign else None
         self._ending.signer = signer
         self._ending.copiers = tuple(_copiers(environment, aws, signer))
+        if "deploy" in tasks:
+            self._ending.announcer = Announcer(environment, authorization, context, journal)
         if order.resume is not None:
             with self._locked(authorization, environment, aws, ("deploy",)) as held:
                 release = self._release(environment, environment_context)
@@ -283,6 +286,8 @@ class _Walk:
             release.check_alarms(steps)
             planned = jobs.plan(image.reference, steps) if jobs is not None else ()
             held.require()
+            if self._ending.announcer is not None:
+                self._ending.announcer.started()
             # From here on jobs and the release tell how they fare, failures with their cause.
             running.reported = True
             if jobs is not None:

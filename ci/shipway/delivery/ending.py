@@ -5,26 +5,43 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from shipway.delivery.announcing import Announcer, End
 from shipway.delivery.ports import DeliveryContext
-from shipway.errors import CancelledError, RefusedError, ShipwayError, TerminatedError
+from shipway.errors import (
+    CancelledError,
+    EvidenceError,
+    RefusedError,
+    ShipwayError,
+    TerminatedError,
+)
 from shipway.evidence.copies import Copier
 from shipway.evidence.journal import Journal
 from shipway.evidence.predicate import VerdictFact
 from shipway.evidence.recorder import RecordCopies, RecordSeal, RecordTeller, RecordWriter
 from shipway.evidence.signing import RecordSigner
-from shipway.observer import Concluded, Observer
+from shipway.evidence.store import RecordStore, StoredRecord
+from shipway.observer import Concluded, Noticed, Observer
 from shipway.util.paths import evidence_folder
 from shipway.values import ImageReference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryOutcome:
-    """How a delivery ended; everything about it was told to the observer already."""
+    """How a delivery ended; everything about it was told to the observer already.
+
+    Attributes:
+        kind: As machines read it; ``succeeded`` for a good end.
+        exit_code: The process's.
+        evidence: The record's folder; ``None`` where there is none.
+        image: What was delivered.
+        url: Where people see it; empty where nothing says it.
+    """
 
     kind: str
     exit_code: int
     evidence: Path | None
     image: ImageReference | None = None
+    url: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -37,6 +54,7 @@ class Ending:
         observer: Is told of the record.
         signer: Who signs the record; known once the environment is.
         copiers: Where the record is copied to; known once the environment is.
+        announcer: Tells others how it ends; known once the environment is, where it rolls out.
     """
 
     context: DeliveryContext
@@ -44,6 +62,7 @@ class Ending:
     observer: Observer
     signer: RecordSigner | None = None
     copiers: tuple[Copier, ...] = ()
+    announcer: Announcer | None = None
 
     def close(
         self,
@@ -65,12 +84,17 @@ class Ending:
         root = evidence_folder(self.context.root, self.context.variables)
         try:
             verdict = VerdictFact(kind=kind, exit_code=exit_code, text=text)
+            if self.announcer is not None:
+                self.announcer.note()
             stored = RecordWriter(root, self.context.clock).write(self.journal, verdict)
             folder = stored.folder
             troubles = RecordTeller(root, self.observer).show(stored, self._shown(folder))
             details = (*details, *troubles)
             awaited = isinstance(error, (CancelledError, TerminatedError))
             RecordSeal(root, self.signer, self.journal).sign(stored, later=awaited)
+            why = f"{text} {error.what}" if error is not None else text
+            end = End(kind=kind, exit_code=exit_code, text=why, hurry=awaited)
+            self._announce(root, stored, end)
             RecordCopies(root, self.copiers, self.journal).copy(stored, later=awaited)
         except ShipwayError as lost:
             details, remedy = (*details, lost.what, *lost.details), lost.remedy
@@ -86,7 +110,20 @@ class Ending:
                 remedy=remedy,
             )
         )
-        return DeliveryOutcome(kind=kind, exit_code=exit_code, evidence=folder, image=image)
+        url = self.announcer.url if self.announcer is not None and image is not None else ""
+        return DeliveryOutcome(
+            kind=kind, exit_code=exit_code, evidence=folder, image=image, url=url
+        )
+
+    def _announce(self, root: Path, stored: StoredRecord, end: End) -> None:
+        """Tell others, and keep beside the record who was told."""
+        files = self.announcer.ended(end) if self.announcer is not None else {}
+        if files:
+            try:
+                RecordStore(root).add(stored.link.record, files)
+            except (OSError, EvidenceError) as error:
+                text = f"who was told is not kept: {error}"
+                self.journal(Noticed(stage="record", text=text, level="warning"))
 
     def _way_back(self) -> tuple[str, ...]:
         """The line that goes back, where a service was touched."""

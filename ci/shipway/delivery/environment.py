@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from shipway.config import resolve
+from shipway.config import receivers, resolve
 from shipway.config.environment import Environment
 from shipway.config.references import Found, Reference, References, Resolution
 from shipway.config.rules import Resolved
@@ -44,6 +44,10 @@ def resolve_environment(
     declared = authorization.declared.environment(authorization.destination.name)
     published = _Unrecorded(aws.published, journal)
     environment = resolve.resolve(declared, variables=context.variables, published=published)
+    told = receivers.receivers(declared, context.variables, published)
+    # Whoever knows an address of these can write to it, wherever it was kept.
+    journal.hide(text for each in told for text in (each.url, each.secret))
+    environment = replace(environment, notify=told)
     names = (
         (environment.name, environment.cluster, environment.repository),
         *((each.key, each.service, each.container) for each in environment.services),

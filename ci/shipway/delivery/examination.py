@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from shipway.config import load as delivery_file
-from shipway.config import resolve
+from shipway.config import receivers, resolve
 from shipway.config.environment import Environment, EnvironmentRef
 from shipway.config.load import Declared, DeliveryFile
 from shipway.delivery import examined_role, examined_services, examined_values, maintenance
@@ -19,7 +19,15 @@ from shipway.delivery import identity as identities
 from shipway.delivery.examined_values import is_unresolved
 from shipway.delivery.governing import governing
 from shipway.delivery.ports import Aws, DeliveryContext
-from shipway.doctor import access, github, references, repository, services, tools
+from shipway.doctor import (
+    access,
+    github,
+    references,
+    repository,
+    services,
+    tools,
+)
+from shipway.doctor import receivers as told
 from shipway.doctor.access import Access
 from shipway.doctor.finding import (
     NOT_RESOLVED,
@@ -38,6 +46,7 @@ from shipway.doctor.ports import Github, Inspection, Machine
 from shipway.doctor.tools import Wanted
 from shipway.policy.compile import trust
 from shipway.policy.contract import Contract
+from shipway.util.loopback import aws_is_here
 
 _SIDE_BY_SIDE: Final = 6
 _CI: Final = "GITHUB_ACTIONS"
@@ -248,6 +257,7 @@ class _Rounds:
         resolutions = examined_values.resolutions(wanted, variables, self._acting.published)
         self._examination.secrets |= examined_values.secrets(resolutions)
         add("references", references.judge(self._declared, wanted, resolutions))
+        add("notify", self._receivers())
         environment = looked(
             lambda: examined_values.environment(self._declared, variables, resolutions)
         )
@@ -298,6 +308,13 @@ class _Rounds:
         if is_unresolved(environment.repository):
             return NOT_RESOLVED
         return looked(lambda: self._acting.inspection.repository(environment))
+
+    def _receivers(self) -> Iterator[Finding]:
+        variables = self._context.variables
+        found = receivers.receivers(self._declared, variables, self._acting.published)
+        self._examination.secrets |= {text for each in found for text in (each.url, each.secret)}
+        self._examination.secrets.discard("")
+        return told.judge(found, confined=aws_is_here(variables))
 
     def _lock(self, environment: Environment) -> list[Finding]:
         parameter = environment.lock.parameter

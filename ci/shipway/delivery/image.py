@@ -6,6 +6,8 @@ verified, one that was built from the same source; only then a build.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -29,18 +31,22 @@ from shipway.evidence.facts.image import (
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import secret_variables
 from shipway.image import build as building
-from shipway.image import content_key, promotion
+from shipway.image import content_key, promotion, source
 from shipway.image import publish as publishing
 from shipway.image import scan as scanning
 from shipway.image.content_key import ContentKey
 from shipway.image.dockerfile import missing_bases
 from shipway.image.publish import PublishedImage
+from shipway.image.source import Source
 from shipway.observer import Noticed
 from shipway.policy.contract import Task
 from shipway.util.partitions import registry_home
 from shipway.values import Commit, ImageReference
 
 _SHOWN_ROWS: Final = 12
+_SHOWN_PATHS: Final = 3
+_RECORDS: Final = "evidence/"
+"""Our own, which no image needs."""
 _WORK_TREE: Final = PolicyPlace()
 
 
@@ -103,16 +109,55 @@ class Artifact:
 
     def build(self, wanted: ImageSettings) -> building.BuiltImage:
         """Build, whatever a registry may hold: no AWS is asked."""
-        with stage("build", self.journal, self.context.clock) as running:
-            return self._built(wanted, self.request(wanted, {}), None, running)
+        with (
+            stage("build", self.journal, self.context.clock) as running,
+            self.source(wanted) as made_from,
+        ):
+            request = self.request(wanted, made_from, {})
+            return self._built(wanted, made_from, request, None, running)
+
+    @contextmanager
+    def source(self, wanted: ImageSettings) -> Iterator[Source]:
+        """What is built: the commit, or a work tree that differs from it; there meanwhile.
+
+        Raises:
+            GitError: The commit cannot be read.
+            BuildError: Its files are not all here, or cannot be written.
+        """
+        if not self.commit.clean:
+            shown = _some(self.commit.changes)
+            text = f"the work tree is built, which differs from {self.commit.short}"
+            self.journal(Noticed(stage="build", text=f"{text}: {shown}" if shown else text))
+            yield source.in_work_tree(wanted, self.context.root)
+            return
+        with self.context.git.laid_out(self.commit.sha) as tree:
+            made_from = source.of_commit(wanted, self.context.root, tree)
+            self._tell(made_from)
+            yield made_from
+
+    def _tell(self, made_from: Source) -> None:
+        """Say what a person might take to be in the image, and is not."""
+        if made_from.absent:
+            text = f"not checked out, so an empty folder: the submodule {_some(made_from.absent)} "
+            text += "(git submodule update, or `submodules: recursive` of actions/checkout)"
+            self.journal(Noticed(stage="build", text=text, level="warning"))
+        ignored = tuple(path for path in made_from.ignored if path != _RECORDS)
+        if ignored:
+            text = f"not in the context, for git ignores it: {_some(ignored)}; what "
+            text += "the image needs of it is built in the Dockerfile or named in `artifacts` of "
+            text += "[image]"
+            self.journal(Noticed(stage="build", text=text))
 
     def _make(
         self, tasks: tuple[Task, ...], environment: Environment, store: ImageStore
     ) -> PublishedImage | None:
         wanted = environment.image
-        request = self.request(wanted, self._logins(wanted, store))
         key: ContentKey | None = None
-        with stage("build", self.journal, self.context.clock) as running:
+        with (
+            stage("build", self.journal, self.context.clock) as running,
+            self.source(wanted) as made_from,
+        ):
+            request = self.request(wanted, made_from, self._logins(wanted, made_from, store))
             if "publish" in tasks and wanted.reuse:
                 key, why = self.content_key(request)
                 image = publishing.reuse(store, key, self.commit) if key else None
@@ -122,7 +167,7 @@ class Artifact:
                 if why:
                     text = f"not looked for an earlier build: {why}"
                     self.journal(Noticed(stage="build", text=text))
-            built = self._built(wanted, request, key, running)
+            built = self._built(wanted, made_from, request, key, running)
         if "publish" not in tasks:
             self._attest(built, environment)
             return None
@@ -159,11 +204,12 @@ class Artifact:
         done = "nothing pushed: it is there"
         return f"{wanted.name}  {short(image.reference)}  tag {_short_tag(image.tag)}  {done}"
 
-    def _logins(self, wanted: ImageSettings, store: ImageStore) -> dict[str, str]:
+    def _logins(
+        self, wanted: ImageSettings, made_from: Source, store: ImageStore
+    ) -> dict[str, str]:
         """The passwords of ECR registries that the build takes from: its cache's, its bases'."""
-        dockerfile = self.context.root / wanted.context / wanted.dockerfile
         try:
-            text = dockerfile.read_text("utf-8", "replace")
+            text = made_from.dockerfile.read_text("utf-8", "replace")
         except OSError:
             text = ""  # one that is not there is the build's to tell
         bases = missing_bases(text, wanted.build_args)
@@ -173,15 +219,18 @@ class Artifact:
         ours = (host for host in hosts if host in own or registry_home(host))
         return {host: store.login(host) for host in dict.fromkeys(ours)}
 
-    def request(self, wanted: ImageSettings, logins: dict[str, str]) -> building.BuildRequest:
+    def request(
+        self, wanted: ImageSettings, made_from: Source, logins: dict[str, str]
+    ) -> building.BuildRequest:
         """What BuildKit is asked for; ``logins`` are passwords by registry host."""
-        build_context = self.context.root / wanted.context
+        own = source.in_work_tree(wanted, self.context.root)
         # A build argument should never be a secret; what looks like one is told nowhere.
         self.journal.hide(secret_variables(wanted.build_args))
         self.journal.hide(login.partition(":")[2] for login in logins.values())
         return building.BuildRequest(
-            context=build_context,
-            dockerfile=build_context / wanted.dockerfile,
+            context=made_from.context,
+            dockerfile=made_from.dockerfile,
+            copy_of=building.Place(own.context, own.dockerfile) if self.commit.clean else None,
             platforms=wanted.platforms,
             destination=self.context.cache / wanted.name / self.commit.sha,
             epoch=int(self.commit.time.timestamp()),
@@ -196,6 +245,7 @@ class Artifact:
     def _built(
         self,
         wanted: ImageSettings,
+        made_from: Source,
         request: building.BuildRequest,
         key: ContentKey | None,
         running: Stage,
@@ -223,6 +273,7 @@ class Artifact:
                 source_date_epoch=request.epoch,
                 reused=False,
                 built_by=self.commit.sha,
+                artifacts=made_from.artifacts or None,
             )
         )
         return built
@@ -387,6 +438,11 @@ def where_digests_are(environment: Environment) -> tuple[str, ...]:
     if home[0] != environment.account:
         command += f" --registry-id {home[0]}"
     return f"in the registry: {command} --region {home[1]}", delivered
+
+
+def _some(paths: tuple[str, ...]) -> str:
+    more = len(paths) - _SHOWN_PATHS
+    return ", ".join(paths[:_SHOWN_PATHS]) + (f" and {more} more" if more > 0 else "")
 
 
 def short(reference: ImageReference) -> str:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from shipway.config.environment import Environment
+from shipway.config.environment import Environment, ImageSettings
 from shipway.delivery.image import Artifact, short
 from shipway.delivery.ports import ImageStore
 from shipway.image import promotion
 from shipway.image import publish as publishing
+from shipway.image.content_key import ContentKey
 from shipway.image.publish import PublishedImage
 from shipway.policy.contract import Task
 from shipway.rollout.task_definition import UnbuiltImage
@@ -101,8 +102,7 @@ def _made(
     wanted, commit = environment.image, artifact.commit
     why, image = "", None
     if "publish" in tasks:
-        request = artifact.request(wanted, {})
-        key, why = artifact.content_key(request) if wanted.reuse else (None, "reuse = false")
+        key, why = _key(artifact, wanted) if wanted.reuse else (None, "reuse = false")
         image = publishing.foresee(store, key, commit)
     if image is None:
         pushed = " and pushed" if "publish" in tasks else ""
@@ -123,3 +123,8 @@ def _made(
         there=True,
         text=f"{short(image.reference)}  there already: the same source was built by {whose}",
     )
+
+
+def _key(artifact: Artifact, wanted: ImageSettings) -> tuple[ContentKey | None, str]:
+    with artifact.source(wanted) as made_from:
+        return artifact.content_key(artifact.request(wanted, made_from, {}))

@@ -35,6 +35,7 @@ from shipway.policy.facts import (
 from shipway.policy.pattern import TAGS
 from shipway.policy.trigger import Trigger
 from shipway.rollout.task_definition import ContainerDefinition
+from shipway.util.side_by_side import look_up
 from shipway.values import Digest, ImageReference
 
 # An image's tag is its commit, marked where the work tree differed: shipway.values.Commit.tag.
@@ -107,15 +108,20 @@ def running(
         environment.cluster, [service.service for service in environment.services]
     )
     store = aws.repository(environment)
+    arns = (each.task_definition for each in seen.values() if each.answered)
+    lives = look_up(aws.ecs.task_definition, filter(None, arns))
+    images: dict[str, LiveRelease] = {}
     now = []
     for service in environment.services:
         snapshot = seen[service.service]
         if snapshot.answered and snapshot.task_definition:
-            live = aws.ecs.task_definition(snapshot.task_definition)
+            live = lives[snapshot.task_definition]
             primary = snapshot.primary
-            release = released(live.container(service.container), store, history, sha)
+            container = live.container(service.container)
+            if container.image not in images:
+                images[container.image] = released(container, store, history, sha)
             since = primary.created_at if primary else None
-            now.append(replace(release, service=service.key, since=since))
+            now.append(replace(images[container.image], service=service.key, since=since))
     return tuple(now)
 
 

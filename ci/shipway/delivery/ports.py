@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -16,7 +17,10 @@ from shipway.image.referrers import Attachments
 from shipway.image.sbom import Cataloguer, NoCataloguer
 from shipway.image.scan import Scans
 from shipway.image.signing import Signer, no_signer
+from shipway.image.source import Tree
 from shipway.lock.ports import LockLog
+from shipway.notify.github import Deployments
+from shipway.notify.ports import NoPoster, Poster
 from shipway.policy.facts import History, TokenSource
 from shipway.rollout.jobs.ports import Tasks
 from shipway.rollout.ports import Alarms, Ecs, LogStreams, Prober
@@ -136,6 +140,14 @@ class Git(History, Protocol):
         """Who works here, for the record."""
         ...
 
+    def laid_out(self, sha: str) -> AbstractContextManager[Tree]:
+        """A commit's files, for as long as they are needed.
+
+        Raises:
+            GitError: It cannot be read.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentContext:
@@ -180,6 +192,8 @@ class DeliveryContext:
             touched before.
         prober: Asks addresses.
         clock: The time.
+        poster: Tells whoever delivery.toml names.
+        deployments: Opens GitHub's deployments of a repository; ``None`` where GitHub is not told.
     """
 
     root: Path
@@ -190,6 +204,8 @@ class DeliveryContext:
     open_environment: Callable[[EnvironmentRef], EnvironmentContext]
     prober: Prober
     clock: Clock
+    poster: Poster = field(default_factory=NoPoster)
+    deployments: Callable[[str], Deployments] | None = None
 
     @property
     def contract_file(self) -> Path:

@@ -27,6 +27,7 @@ from shipway.image.publish import PublishedImage
 from shipway.observer import Noticed
 from shipway.policy.facts import VerifiedRelease
 from shipway.util.paths import evidence_folder
+from shipway.util.side_by_side import look_up
 from shipway.values import Digest, ImageReference
 
 STAGE: Final = "rollback"
@@ -160,11 +161,13 @@ def _running(environment: Environment, aws: Aws) -> frozenset[str]:
     """The digests that the services are to run now; empty for one that none pins."""
     names = [service.service for service in environment.services]
     seen = aws.ecs.services(environment.cluster, names)
+    arns = (each.task_definition for each in seen.values() if each.answered)
+    lives = look_up(aws.ecs.task_definition, filter(None, arns))
     digests = set()
     for service in environment.services:
         snapshot = seen[service.service]
         if snapshot.answered and snapshot.task_definition:
-            live = aws.ecs.task_definition(snapshot.task_definition)
+            live = lives[snapshot.task_definition]
             reference = live.container(service.container).reference
             digests.add(reference.digest.value if reference is not None else "")
     return frozenset(digests)

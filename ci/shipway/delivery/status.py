@@ -27,6 +27,7 @@ from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.judge.verdict import Verdict
 from shipway.rollout.snapshot import Snapshot
 from shipway.rollout.task_definition import TaskDefinition
+from shipway.util.side_by_side import look_up
 
 NOT_AS_RECORDED: Final = Verdict(
     "not-as-recorded", 4, "`status`: a service is not what the last record says; no failure."
@@ -152,24 +153,35 @@ def look(
     seen = aws.ecs.services(environment.cluster, [each.service for each in environment.services])
     ours = context.git.head().sha
     store = aws.repository(environment)
+    for service in environment.services:
+        _answered(seen[service.service], f"{environment.cluster}/{service.service}")
+    there = {
+        name: snapshot
+        for name, snapshot in seen.items()
+        if snapshot.exists and snapshot.status == "ACTIVE"
+    }
+    lives = look_up(
+        aws.ecs.task_definition, (snapshot.task_definition for snapshot in there.values())
+    )
+    fetch = FetchPlan(targets=True)
+    full = look_up(
+        lambda name: aws.ecs.complete(environment.cluster, name, there[name], fetch),
+        [name for name, snapshot in there.items() if snapshot.balanced],
+    )
+    images: dict[str, LiveRelease] = {}
     statuses = []
     for service in environment.services:
         snapshot = seen[service.service]
-        _answered(snapshot, f"{environment.cluster}/{service.service}")
         recorded = last_release(deliveries, service.service)
-        if not snapshot.exists or snapshot.status != "ACTIVE":
+        if service.service not in there:
             statuses.append(_missing(service, recorded))
             continue
-        live = aws.ecs.task_definition(snapshot.task_definition)
+        live = lives[snapshot.task_definition]
         container = live.container(service.container)
-        released = live_facts.released(container, store, context.git, ours)
-        fetch = FetchPlan(targets=True)
-        full = (
-            aws.ecs.complete(environment.cluster, service.service, snapshot, fetch)
-            if snapshot.balanced
-            else snapshot
-        )
-        statuses.append(status(service, full, live, released, recorded))
+        if container.image not in images:
+            images[container.image] = live_facts.released(container, store, context.git, ours)
+        shown = full.get(service.service, snapshot)
+        statuses.append(status(service, shown, live, images[container.image], recorded))
     return tuple(statuses)
 
 

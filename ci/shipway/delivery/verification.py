@@ -8,12 +8,13 @@ while every second task dies.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from shipway.config.environment import Environment, Service
+from shipway.delivery.addresses import EARLIER, ask
 from shipway.errors import VerificationError
 from shipway.observer import Finished, Noticed, Observer, Started
 from shipway.rollout.diagnosis.reasons import read
@@ -23,9 +24,9 @@ from shipway.rollout.ports import Ecs, Logs, Prober
 from shipway.rollout.snapshot import PASSING, Snapshot, Task
 from shipway.rollout.task_definition import TaskDefinition
 from shipway.util.clock import Clock
+from shipway.util.side_by_side import look_up
 from shipway.values import Digest, HttpAnswer, ImageReference
 
-_EARLIER: Final = "where the earlier revision is not put back, deploy its image with --image"
 _PAUSE: Final = 1.0
 _LONGEST_PAUSE: Final = 15.0
 
@@ -76,41 +77,128 @@ def verify(
         VerificationError: A task carries another digest, nothing is pinned, a task failed while
             the address was asked, or the address does not answer as expected within its time.
     """
-    names = [service.service for service in environment.services]
-    seen = ecs.services(environment.cluster, names)
-    verified = []
+    cluster = environment.cluster
+    seen = ecs.services(cluster, [service.service for service in environment.services])
+    observed = []
     for service in environment.services:
         observer(Started(stage="verify", subject=service.key))
-        began = clock.now()
-        eyes = _Eyes(ecs, environment.cluster, service, clock, observer)
-        glance = eyes.glance(seen[service.service])
-        _in_service(glance, service)
-        snapshot = eyes.complete(glance, FetchPlan(tasks=True))
-        arn = glance.task_definition
-        definition = ecs.task_definition(arn) if arn else TaskDefinition()
-        image = _pinned(definition, service, shipped)
-        platforms = images.platforms(image.digest)
-        running = _same_digest(snapshot, service, image, platforms, named=shipped is not None)
-        answers: tuple[HttpAnswer, ...] = ()
-        if snapshot.desired:
-            reading = _LogReader(logs, definition, service.container, clock)
-            answers, silent = _answers(service, prober, clock, observer)
-            if answers:
-                later = eyes.complete(glance, FetchPlan(stopped=True))
-                later = later.with_helpers(definition.helpers)
-                _stayed_up(later, service, running, reading)
-            if silent is not None:
-                silent.log = reading.last_lines(running)
-                raise silent
-        seconds = (clock.now() - began).total_seconds()
-        verified.append(
-            VerifiedService(
-                service=service, image=image, tasks=len(running), answers=answers, seconds=seconds
+        eyes = _Eyes(ecs, cluster, service, clock, observer)
+        observed.append(_Observed(service, eyes, clock.now(), seen[service.service]))
+    _look_at_tasks(observed)
+    _compare(observed, ecs, images, shipped)
+    reading = {
+        each.service.key: _LogReader(logs, each.definition, each.service.container, clock)
+        for each in observed
+    }
+    _ask_addresses(observed, prober, clock, observer)
+    _look_whether_they_stayed_up([each for each in observed if each.answers], reading)
+    for each in observed:
+        if each.silent is not None:
+            each.silent.log = reading[each.service.key].last_lines(each.running)
+            raise each.silent
+    verified = tuple(each.verified() for each in observed)
+    for result in verified:
+        observer(
+            Finished(
+                stage="verify",
+                subject=result.service.key,
+                text=_describe(result, named=shipped is not None),
+                seconds=result.seconds,
             )
         )
-        text = _describe(verified[-1], named=shipped is not None)
-        observer(Finished(stage="verify", subject=service.key, text=text, seconds=seconds))
-    return tuple(verified)
+    return verified
+
+
+@dataclass(slots=True)
+class _Observed:
+    """One service, and what was seen of it so far."""
+
+    service: Service
+    eyes: _Eyes
+    began: datetime
+    glance: Snapshot
+    tasks: Snapshot = field(default_factory=Snapshot)
+    definition: TaskDefinition = field(default_factory=TaskDefinition)
+    image: ImageReference | None = None
+    running: Sequence[Task] = ()
+    answers: tuple[HttpAnswer, ...] = ()
+    silent: VerificationError | None = None
+    seconds: float = 0.0
+
+    def verified(self) -> VerifiedService:
+        """The same as a result."""
+        return VerifiedService(
+            service=self.service,
+            image=self.image,
+            tasks=len(self.running),
+            answers=self.answers,
+            seconds=self.seconds,
+        )
+
+
+def _look_at_tasks(observed: Sequence[_Observed]) -> None:
+    """Look at every service's tasks, side by side."""
+    for each in observed:
+        each.glance = each.eyes.glance(each.glance)
+        _in_service(each.glance, each.service)
+    fetch = FetchPlan(tasks=True)
+    seen = _side_by_side(observed, fetch)
+    for each in observed:
+        each.tasks = each.eyes.complete(each.glance, fetch, seen[each.service.key])
+
+
+def _side_by_side(observed: Sequence[_Observed], fetch: FetchPlan) -> Mapping[str, Snapshot]:
+    by_key = {each.service.key: each for each in observed}
+
+    def look(key: str) -> Snapshot:
+        return by_key[key].eyes.look(by_key[key].glance, fetch)
+
+    return look_up(look, by_key)
+
+
+def _compare(
+    observed: Sequence[_Observed], ecs: Ecs, images: PlatformIndex, shipped: ImageReference | None
+) -> None:
+    """See that each running task carries what its service's task definition pins."""
+    arns = (each.glance.task_definition for each in observed)
+    definitions = look_up(ecs.task_definition, filter(None, arns))
+    platforms: dict[Digest, frozenset[Digest]] = {}
+    for each in observed:
+        each.definition = definitions.get(each.glance.task_definition, TaskDefinition())
+        image = _pinned(each.definition, each.service, shipped)
+        if image.digest not in platforms:
+            platforms[image.digest] = images.platforms(image.digest)
+        known = platforms[image.digest]
+        each.running = _same_digest(
+            each.tasks, each.service, image, known, named=shipped is not None
+        )
+        each.image = image
+        each.seconds = each.eyes.since(each.began)
+
+
+def _ask_addresses(
+    observed: Sequence[_Observed], prober: Prober, clock: Clock, observer: Observer
+) -> None:
+    asked = {
+        each.service.key: each for each in observed if each.glance.desired and each.service.url
+    }
+    services = [each.service for each in asked.values()]
+    for key, (answers, silent) in ask(services, prober, clock, observer).items():
+        each = asked[key]
+        each.answers, each.silent = answers, silent
+        each.seconds = each.eyes.since(each.began)
+
+
+def _look_whether_they_stayed_up(
+    observed: Sequence[_Observed], reading: Mapping[str, _LogReader]
+) -> None:
+    """Look at what stopped while the addresses were asked, side by side."""
+    fetch = FetchPlan(stopped=True)
+    seen = _side_by_side(observed, fetch)
+    for each in observed:
+        later = each.eyes.complete(each.glance, fetch, seen[each.service.key])
+        later = later.with_helpers(each.definition.helpers)
+        _stayed_up(later, each.service, each.running, reading[each.service.key])
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,13 +219,17 @@ class _Eyes:
         name = self.service.service
         return self._clear(first, lambda: self.ecs.services(self.cluster, [name])[name])
 
-    def complete(self, glance: Snapshot, fetch: FetchPlan) -> Snapshot:
-        """``glance`` with what ``fetch`` asks for."""
+    def look(self, glance: Snapshot, fetch: FetchPlan) -> Snapshot:
+        """``glance`` with what ``fetch`` asks for, as it comes."""
+        return self.ecs.complete(self.cluster, self.service.service, glance, fetch)
 
-        def look() -> Snapshot:
-            return self.ecs.complete(self.cluster, self.service.service, glance, fetch)
+    def complete(self, glance: Snapshot, fetch: FetchPlan, first: Snapshot) -> Snapshot:
+        """The same; ``first`` where that was not spoilt."""
+        return self._clear(first, lambda: self.look(glance, fetch))
 
-        return self._clear(look(), look)
+    def since(self, began: datetime) -> float:
+        """Seconds since a moment."""
+        return (self.clock.now() - began).total_seconds()
 
     def _clear(self, snapshot: Snapshot, look: Callable[[], Snapshot]) -> Snapshot:
         end = self.clock.now() + timedelta(seconds=self.service.verify_timeout)
@@ -279,7 +371,7 @@ def _stayed_up(
             at_fault=True,
             log=reading.last_lines([task for task, _ in failed]),
             details=tuple(f"task {task.id}: {why.text} ({why.ecs})" for task, why in failed),
-            remedy=f"it came up and does not stay up: see its logs; {_EARLIER}",
+            remedy=f"it came up and does not stay up: see its logs; {EARLIER}",
         )
 
 
@@ -289,52 +381,6 @@ def _digest_of(task: Task, container: str) -> str | None:
     if state is None:
         return None
     return state.image_digest or state.image.partition("@")[2] or None
-
-
-def _answers(
-    service: Service, prober: Prober, clock: Clock, observer: Observer
-) -> tuple[tuple[HttpAnswer, ...], VerificationError | None]:
-    """Ask until it answered as expected so many times in a row, or its time is over.
-
-    Returns:
-        Every answer, and what is wrong with them.
-    """
-    if not service.url:
-        return (), None
-    end = clock.now() + timedelta(seconds=service.verify_timeout)
-    answers: list[HttpAnswer] = []
-    in_a_row = 0
-    while True:
-        answer = prober.get(service.url, min(5.0, service.verify_timeout))
-        answers.append(answer)
-        in_a_row = in_a_row + 1 if answer.status == service.expected_status else 0
-        if in_a_row >= service.consecutive:
-            return tuple(answers), None
-        if not in_a_row and (len(answers) == 1 or answers[-2] != answer):
-            observer(
-                Noticed(
-                    stage="verify",
-                    subject=service.key,
-                    text=f"GET {service.url} answered {answer}",
-                    level="warning",
-                )
-            )
-        if clock.now() >= end:
-            return tuple(answers), VerificationError(
-                f"{service.key} did not answer {service.expected_status} "
-                f"{service.consecutive} times in a row within {service.verify_timeout} s",
-                where=service.url,
-                subject=service.key,
-                at_fault=True,
-                details=_counted(answers),
-                remedy=f"the new revision came up and answers wrongly: see its logs; {_EARLIER}",
-            )
-        clock.sleep(service.interval)
-
-
-def _counted(answers: Sequence[HttpAnswer]) -> tuple[str, ...]:
-    words = [str(answer) for answer in answers]
-    return tuple(f"{words.count(word)} × {word}" for word in dict.fromkeys(words))
 
 
 def _describe(verified: VerifiedService, *, named: bool) -> str:

@@ -1,21 +1,25 @@
 """The locks that only GitHub holds: tag rulesets, and the environment's protection. Pure.
 
-"Get all repository rulesets" and "Get an environment" (GitHub REST API,
-https://docs.github.com/en/rest/repos/rules, https://docs.github.com/en/rest/deployments/environments).
+"Get all repository rulesets", "Get an environment" and "List deployment branch policies" (GitHub
+REST API, https://docs.github.com/en/rest/repos/rules,
+https://docs.github.com/en/rest/deployments/environments and …/branch-policies).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
-from typing import Final
+from typing import Final, Literal
 
 from shipway.doctor.finding import Finding, Looked, Unseen, not_checked, ok, optional, wrong
+from shipway.doctor.ref_patterns import covers, overlaps
 from shipway.policy.requirements import EnvironmentPolicy, Source
 
 _TAGS: Final = "refs/tags/"
+_HEADS: Final = "refs/heads/"
 _ALL: Final = "~ALL"
+_REVIEWERS: Final = "required_reviewers"
+_EVERY_NAME: Final = frozenset({"*", "**", "**/*"})
 _TAG_RULES: Final = {
     "creation": "who may push such a tag",
     "update": "that none is moved",
@@ -43,16 +47,37 @@ class Ruleset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefPolicy:
+    """A pattern of refs that may deploy to an environment.
+
+    Attributes:
+        kind: ``branch`` or ``tag``.
+        name: The pattern of a branch's or a tag's name.
+    """
+
+    kind: str
+    name: str
+
+    @property
+    def ref(self) -> str:
+        """The pattern of full refs."""
+        return f"{_TAGS if self.kind == 'tag' else _HEADS}{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Protection:
     """How a GitHub environment is protected.
 
     Attributes:
         rules: Types of its rules: ``required_reviewers``, ``wait_timer``, ``branch_policy``.
-        restricts_refs: Whether some refs only may deploy to it.
+        refs: Which refs may deploy to it: ``any``, ``protected`` branches, or those that
+            ``policies`` name.
+        policies: The patterns, where there are such.
     """
 
     rules: tuple[str, ...]
-    restricts_refs: bool
+    refs: Literal["any", "protected", "named"]
+    policies: Looked[tuple[RefPolicy, ...]] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +110,7 @@ def judge(
     for ref in dict.fromkeys(refs):
         if ref.startswith(_TAGS):
             yield _tag(ref, facts.rulesets)
-    yield _environment(facts.environment, environment_policy)
+    yield _environment(facts.environment, environment_policy, tuple(dict.fromkeys(refs)))
 
 
 def _repository(numbers: Looked[tuple[int, int]], source: Source) -> Finding:
@@ -118,19 +143,16 @@ def _tag(ref: str, rulesets: Looked[tuple[Ruleset, ...]]) -> Finding:
 
 
 def _covers(ruleset: Ruleset, ref: str) -> bool:
-    """Whether every tag of a pattern is one of the ruleset's, as far as patterns tell it.
-
-    A pattern of the contract is a name of the ruleset's pattern where that is as wide or wider.
-    """
-
-    def matches(pattern: str) -> bool:
-        return pattern in {_ALL, ref} or fnmatchcase(ref, pattern)
-
-    return any(map(matches, ruleset.include)) and not any(map(matches, ruleset.exclude))
+    """Whether every tag of a pattern is one of the ruleset's, and none is left out."""
+    included = any(pattern == _ALL or covers(pattern, ref) for pattern in ruleset.include)
+    left_out = any(pattern == _ALL or overlaps(pattern, ref) for pattern in ruleset.exclude)
+    return included and not left_out
 
 
 def _environment(
-    protection: Looked[Protection | None], environment_policy: EnvironmentPolicy
+    protection: Looked[Protection | None],
+    environment_policy: EnvironmentPolicy,
+    refs: tuple[str, ...],
 ) -> Finding:
     name = environment_policy.github_environment
     if not name:
@@ -146,12 +168,45 @@ def _environment(
         return optional(label, protection)
     if protection is None:
         return wrong(label, "there is no such environment at GitHub", f"make it: {settings}")
-    if not protection.restricts_refs:
-        return wrong(
-            label,
-            "every branch and tag may deploy to it",
-            f"name the refs of the contract as its deployment branches and tags: {settings}",
-        )
-    if "required_reviewers" in protection.rules:
-        return ok(label, "some refs only, and reviewers must approve")
-    return ok(label, "some refs only; no reviewer is asked")
+    what, remedy = _weakness(protection, refs)
+    if what:
+        return wrong(label, what, f"{remedy}: {settings}")
+    if isinstance(protection.policies, Unseen):
+        return optional(f"refs of {label}", protection.policies)
+    wider = [f"{each.kind} {each.name}" for each in protection.policies if _is_wider(each, refs)]
+    asked = "reviewers must approve" if _REVIEWERS in protection.rules else "no reviewer is asked"
+    more = f"; more than the contract: {', '.join(wider)}" if wider else ""
+    return ok(label, f"some refs only, {asked}{more}")
+
+
+def _weakness(protection: Protection, refs: tuple[str, ...]) -> tuple[str, str]:
+    """What is wrong with the refs that it lets in, and the remedy; empty for nothing."""
+    remedy = "name the refs of the contract as its deployment branches and tags"
+    if protection.refs == "any":
+        return "every branch and tag may deploy to it", remedy
+    if isinstance(protection.policies, Unseen):
+        return "", ""
+    everything = [each.kind for each in protection.policies if each.name in _EVERY_NAME]
+    if everything:
+        return f"every {' and every '.join(everything)} may deploy to it", remedy
+    if shut_out := _shut_out(protection, protection.policies, refs):
+        names = " and ".join(shut_out)
+        return f"it keeps runs of {names} out, which the contract lets in", remedy
+    return "", ""
+
+
+def _shut_out(
+    protection: Protection, policies: tuple[RefPolicy, ...], refs: tuple[str, ...]
+) -> tuple[str, ...]:
+    """Refs of the contract that GitHub would keep out of the environment.
+
+    Which branches are protected GitHub alone knows; a tag is never one.
+    """
+    if protection.refs == "protected":
+        return tuple(ref for ref in refs if ref.startswith(_TAGS))
+    return tuple(ref for ref in refs if not any(covers(each.ref, ref) for each in policies))
+
+
+def _is_wider(policy: RefPolicy, refs: tuple[str, ...]) -> bool:
+    """Whether a policy lets in refs of which the contract says nothing."""
+    return not any(covers(ref, policy.ref) for ref in refs)

@@ -15,6 +15,7 @@ from typing import Final
 
 from shipway.evidence.canonical_json import KEY
 from shipway.evidence.facts import Fact
+from shipway.evidence.facts.announcement import AnnouncementFact
 from shipway.evidence.facts.gate import (
     BeforeBuildFact,
     ClaimsFact,
@@ -131,6 +132,8 @@ class DeliveryFacts(Fact):
             ``None`` where no rule asked.
         running: What ran before the rollout.
         papers: What lies beside the image.
+        announcements: Who was told that it began; ``announced.json`` beside the record holds who
+            was told how it ended.
     """
 
     commit: CommitFact | None = None
@@ -165,6 +168,7 @@ class DeliveryFacts(Fact):
     image_parameters: tuple[ImageParameterFact, ...] = ()
     holds: tuple[HoldFact, ...] = ()
     put_back: tuple[PutBackFact, ...] = ()
+    announcements: tuple[AnnouncementFact, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

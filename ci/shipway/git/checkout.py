@@ -24,12 +24,15 @@ _QUIET = (
     *("-c", "log.showSignature=false"),
     "--no-pager",
     "--no-optional-locks",
+    # git-replace(1): a ref of this clone alone would put another tree in the place of a commit's.
+    "--no-replace-objects",
 )
 # Set where a git hook starts us: they would make git look at another repository than this folder's.
 _MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
 # Options, because the repository's configuration could have it hide what differs.
 _STATUS = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none")
 _SECONDS = 30.0
+_OWN_UMASK = -1  # subprocess.Popen: the process's own
 _NAMED = 10
 _DUBIOUS = re.compile(r"dubious ownership in repository at '(?P<place>[^\n]*)'")
 
@@ -157,13 +160,7 @@ def run_git(
     Raises:
         GitError: There is no git, or it gave no answer in time.
     """
-    process = _run(where, *arguments, variables=variables or {}, seconds=seconds)
-    return subprocess.CompletedProcess(
-        process.args,
-        process.returncode,
-        stdout=_as_text(process.stdout),
-        stderr=_as_text(process.stderr),
-    )
+    return _in_text(_run(where, arguments, variables=variables, seconds=seconds))
 
 
 def blob(where: Path, name: str) -> bytes | None:
@@ -172,8 +169,42 @@ def blob(where: Path, name: str) -> bytes | None:
     Raises:
         GitError: There is no git, or it gave no answer in time.
     """
-    process = _run(where, "cat-file", "blob", name, variables={}, seconds=_SECONDS)
+    process = _run(where, ("cat-file", "blob", name))
     return process.stdout if process.returncode == 0 else None
+
+
+def output(
+    where: Path,
+    *arguments: str,
+    variables: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    seconds: float = _SECONDS,
+) -> bytes:
+    """What git writes, its very bytes; files that it makes can be read by everybody.
+
+    Args:
+        where: The repository.
+        arguments: The command, without ``git``.
+        variables: Environment variables for it alone.
+        stdin: What it reads.
+        seconds: How long it may take.
+
+    Raises:
+        GitError: There is no git, it failed, or it gave no answer in time.
+    """
+    process = _run(where, arguments, variables=variables, stdin=stdin, seconds=seconds, umask=0o022)
+    if process.returncode:
+        raise git_error(_in_text(process), where, *arguments)
+    return process.stdout
+
+
+def _in_text(process: subprocess.CompletedProcess[bytes]) -> subprocess.CompletedProcess[str]:
+    return subprocess.CompletedProcess(
+        process.args,
+        process.returncode,
+        stdout=_as_text(process.stdout),
+        stderr=_as_text(process.stderr),
+    )
 
 
 def _as_text(content: bytes) -> str:
@@ -183,20 +214,27 @@ def _as_text(content: bytes) -> str:
 
 
 def _run(
-    where: Path, *arguments: str, variables: Mapping[str, str], seconds: float
+    where: Path,
+    arguments: Sequence[str],
+    *,
+    variables: Mapping[str, str] | None = None,
+    stdin: bytes = b"",
+    seconds: float = _SECONDS,
+    umask: int = _OWN_UMASK,
 ) -> subprocess.CompletedProcess[bytes]:
     command: Sequence[str] = ("git", "-C", str(where), *_QUIET, *arguments)
     # Git's own words are compared below, so it must speak English.
     env = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
-    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **variables}
+    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(variables or {})}
     try:
         return subprocess.run(
             command,
             check=False,
             capture_output=True,
-            stdin=subprocess.DEVNULL,
+            input=stdin,
             env=env,
             timeout=seconds,
+            umask=umask,
         )
     except FileNotFoundError as error:
         raise GitError("git is not installed", remedy="install git") from error

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import json
-import os
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
 from typing import Any, Final, TypeVar
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from shipway import __version__
 from shipway.doctor.finding import Looked, Unseen
-from shipway.doctor.github import GithubFacts, Protection, Ruleset
-from shipway.github.redirects import NoRedirect
+from shipway.doctor.github import GithubFacts, Protection, RefPolicy, Ruleset
+from shipway.github.api import API_VERSION, LARGEST_ANSWER, address, opener, token_of
 from shipway.policy.requirements import Source
-from shipway.util.authorities import sdk_context
 
-_API: Final = "https://api.github.com"
-_TOKENS: Final = ("GITHUB_TOKEN", "GH_TOKEN")
 _SECONDS: Final = 10.0
-_LARGEST_ANSWER: Final = 1024 * 1024
-_MOST_RULESETS: Final = 100
+_MOST: Final = 100
+_MOVED: Final = frozenset({301, 302, 307, 308})
+_UNAUTHORIZED: Final = 401
+_LIMITED: Final = frozenset({403, 429})
 _NOT_FOUND: Final = 404
 
 T = TypeVar("T")
@@ -43,8 +40,8 @@ class GithubApi:
         ask: Callable[[str, Mapping[str, str]], bytes] | None = None,
     ) -> None:
         self._ask = ask or _ask
-        self._base = (variables.get("GITHUB_API_URL") or _API).rstrip("/")
-        self._token = next((variables[name] for name in _TOKENS if variables.get(name)), "")
+        self._base = address(variables)
+        self._token = token_of(variables)
 
     def facts(self, source: Source, environment: str) -> Looked[GithubFacts]:
         """The repository, its tag rulesets and an environment; see the port."""
@@ -52,19 +49,19 @@ class GithubApi:
             return Unseen(
                 why="no token", remedy="set GITHUB_TOKEN or GH_TOKEN: GH_TOKEN=$(gh auth token)"
             )
-        parts = urlsplit(self._base)
-        if parts.scheme != "https" or not parts.hostname or "@" in parts.netloc:
+        if not self._base:
             return Unseen(
                 why="GITHUB_API_URL is no https:// address, and a token goes to no other",
                 remedy="set it to https://HOST/api/v3, or unset it",
             )
         place = f"/repos/{source.repository}"
-        numbers = _seen(lambda: self._numbers(place))
+        numbers = _seen(lambda: self._numbers(place), "Metadata: read")
         return GithubFacts(
             numbers=numbers,
-            rulesets=_seen(lambda: self._rulesets(place)),
+            rulesets=_seen(lambda: self._rulesets(place), "Metadata: read"),
             environment=_seen(
-                lambda: self._environment(place, environment, known=isinstance(numbers, tuple))
+                lambda: self._environment(place, environment, known=isinstance(numbers, tuple)),
+                "Actions: read",
             )
             if environment
             else None,
@@ -75,7 +72,12 @@ class GithubApi:
         return int(document["id"]), int(document["owner"]["id"])
 
     def _rulesets(self, place: str) -> tuple[Ruleset, ...]:
-        listed = self._get(f"{place}/rulesets?targets=tag&per_page={_MOST_RULESETS}")
+        """Those of the repository and of its organisation.
+
+        The list has no rules and no conditions, so each is asked for ("Get a repository ruleset").
+        """
+        query = f"includes_parents=true&targets=tag&per_page={_MOST}"
+        listed = self._get(f"{place}/rulesets?{query}")
         documents = [
             self._get(f"{place}/rulesets/{int(entry['id'])}")
             for entry in listed
@@ -84,17 +86,30 @@ class GithubApi:
         return tuple(map(_ruleset, documents))
 
     def _environment(self, place: str, name: str, *, known: bool) -> Protection | None:
+        address = f"{place}/environments/{quote(name, safe='')}"
         try:
-            document = self._get(f"{place}/environments/{quote(name, safe='')}")
+            document = self._get(address)
         except urllib.error.HTTPError as error:
             # GitHub answers 404 too for what a token may not see: only where it sees the
             # repository is the environment missing.
             if error.code != _NOT_FOUND or not known:
                 raise
             return None
-        return Protection(
-            rules=tuple(str(rule["type"]) for rule in document.get("protection_rules", ())),
-            restricts_refs=document.get("deployment_branch_policy") is not None,
+        rules = tuple(str(rule["type"]) for rule in document.get("protection_rules", ()))
+        policy = document.get("deployment_branch_policy")
+        if policy is None:
+            return Protection(rules=rules, refs="any")
+        if policy["protected_branches"]:
+            return Protection(rules=rules, refs="protected")
+        policies = _seen(lambda: self._policies(address), "Actions: read")
+        return Protection(rules=rules, refs="named", policies=policies)
+
+    def _policies(self, address: str) -> tuple[RefPolicy, ...]:
+        document = self._get(f"{address}/deployment-branch-policies?per_page={_MOST}")
+        return tuple(
+            # A server of before there were tags says no type.
+            RefPolicy(kind=str(entry.get("type") or "branch"), name=str(entry["name"]))
+            for entry in document["branch_policies"]
         )
 
     def _get(self, path: str) -> Any:
@@ -103,37 +118,54 @@ class GithubApi:
             {
                 "Accept": "application/vnd.github+json",
                 "Authorization": f"Bearer {self._token}",
-                "User-Agent": f"shipway/{__version__}",
-                "X-GitHub-Api-Version": "2022-11-28",
+                "X-GitHub-Api-Version": API_VERSION,
             },
         )
         return json.loads(content)
 
 
 def _ask(url: str, headers: Mapping[str, str]) -> bytes:
-    """One GET of an address that begins with https://.
+    """One GET of an address that :func:`.api.address` gave.
 
     Raises:
         OSError: There was no answer, or none that is good.
     """
-    through = urllib.request.HTTPSHandler(context=sdk_context(os.environ))
-    opener = urllib.request.build_opener(NoRedirect(), through)
     request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310  # see above
-    with opener.open(request, timeout=_SECONDS) as answer:
-        content: bytes = answer.read(_LARGEST_ANSWER)
+    with opener(url).open(request, timeout=_SECONDS) as answer:
+        content: bytes = answer.read(LARGEST_ANSWER)
     return content
 
 
-def _seen(look: Callable[[], T]) -> Looked[T]:
+def _seen(look: Callable[[], T], right: str) -> Looked[T]:
+    """What a look gives, or why it gave nothing.
+
+    Args:
+        look: Asks GitHub.
+        right: The permission that a fine-grained token needs for it.
+    """
     try:
         return look()
     except urllib.error.HTTPError as error:
-        return Unseen(why=f"GitHub answers HTTP {error.code}: the token may not see it")
+        return _refused(error, right)
     except (OSError, HTTPException) as error:
         cause = error.reason if isinstance(error, urllib.error.URLError) else error
         return Unseen(why=f"GitHub cannot be reached: {cause}")
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         return Unseen(why=f"what answered is not GitHub's API: {type(error).__name__}")
+
+
+def _refused(error: urllib.error.HTTPError, right: str) -> Unseen:
+    """Why GitHub did not say it ("Troubleshooting the REST API", GitHub Docs)."""
+    answers = f"GitHub answers HTTP {error.code}"
+    if error.code == _UNAUTHORIZED:
+        return Unseen(why=f"{answers}: the token does not hold", remedy="gh auth login")
+    if error.code in _MOVED:
+        why = f"{answers}: the repository was renamed or moved"
+        return Unseen(why=why, remedy="correct repository in [github] of ci/release.toml")
+    if error.code in _LIMITED and error.headers.get("x-ratelimit-remaining") == "0":
+        return Unseen(why=f"{answers}: the token has asked too often for now")
+    why = f"{answers}: the token may not see it"
+    return Unseen(why=why, remedy=f"a fine-grained token needs {right} for this repository")
 
 
 def _ruleset(document: Mapping[str, Any]) -> Ruleset:

@@ -27,6 +27,14 @@ REVISION: Final = "org.opencontainers.image.revision"
 """The label that names the commit an image was built from."""
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a person finds what is sent: in the work tree."""
+
+    context: Path
+    dockerfile: Path
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
     """Everything ``docker buildx build`` is asked for; nothing else reaches it.
@@ -44,6 +52,7 @@ class BuildRequest:
             builder, or the address of a BuildKit elsewhere.
         cache: Where the cache is kept in a registry, ``HOST/NAME:TAG``; empty for none.
         logins: Registry host → ``USER:PASSWORD``, for the cache and private bases; never shown.
+        copy_of: What messages name, where what is sent is a copy of what the commit has.
     """
 
     context: Path
@@ -57,6 +66,12 @@ class BuildRequest:
     builder: str = DEFAULT
     cache: str = ""
     logins: Mapping[str, str] = field(default_factory=dict, repr=False)
+    copy_of: Place | None = None
+
+    @property
+    def place(self) -> Place:
+        """Where a person finds it."""
+        return self.copy_of or Place(self.context, self.dockerfile)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Final
 from shipway.errors import BuildError, EngineError, ShipwayError
 from shipway.image import step_failures
 from shipway.image.build import DEFAULT, BuildRequest
-from shipway.image.context import ignore_file
+from shipway.image.context import ignore_place, left_out
 from shipway.util.partitions import registry_home
 
 _KEPT_LINES: Final = 20
@@ -66,7 +66,11 @@ _NO_START: Final = re.compile(
 _NO_TLS: Final = re.compile(r"TLS data loaded from environment", re.IGNORECASE)
 # The sentence of BuildKit's frontend; an older builder put the file's name in brackets.
 _EMPTY: Final = re.compile(r"the Dockerfile (?:\(.*\) )?cannot be empty")
-_NOT_FOUND: Final = re.compile(r'failed to calculate checksum of ref \S+: "/(.+)": not found$')
+# The second where a pattern begins with a folder that is not there (solver/llbsolver/file).
+_NOT_FOUND: Final = re.compile(
+    r'failed to calculate checksum of ref \S+: "/(?P<path>.+)": not found$|'
+    r"lstat \S*/buildkit-mount[0-9]+/(?P<folder>.+): no such file or directory$"
+)
 _STEP: Final = re.compile(r" > \[[^]]*\] (\w+)((?: --\S+)*)")
 _SHOWN: Final = re.compile(r"\d+\.\d+ ")
 _FROM: Final = re.compile(r" --from=(\S+)")
@@ -215,29 +219,29 @@ def _of_the_build(attempt: Attempt) -> ShipwayError:
     if _EMPTY.search(attempt.stderr):
         # No step ran: what BuildKit said before are its start-up lines, of no use to anybody.
         return BuildError(
-            f"the Dockerfile {request.dockerfile} is empty",
-            where=str(request.dockerfile),
+            f"the Dockerfile {request.place.dockerfile} is empty",
+            where=str(request.place.dockerfile),
             remedy=f"write it, or see [image] in ci/delivery.toml; {_UNTOUCHED}",
         )
     if missing := _NOT_FOUND.search(cause):
-        what, remedy = _not_copied(missing[1], said, request)
+        what, remedy = _not_copied(missing["path"] or missing["folder"], said, request)
         if what:
             return BuildError(
-                what, where=str(request.dockerfile), details=_excerpt(said), remedy=remedy
+                what, where=str(request.place.dockerfile), details=_excerpt(said), remedy=remedy
             )
-    remedy = f"mend {request.dockerfile} and build again; {_UNTOUCHED}"
+    remedy = f"mend {request.place.dockerfile} and build again; {_UNTOUCHED}"
     if _PULL.search(attempt.stderr):
         remedy = _pull_it(attempt.stderr, cause)
     elif met := step_failures.culprit((*step_failures.own_lines(said), cause)):
         return BuildError(
             met.what,
-            where=str(request.dockerfile),
+            where=str(request.place.dockerfile),
             details=(cause, *_excerpt(said)),
             remedy=met.remedy,
         )
     return BuildError(
         cause or f"docker buildx build ended with {attempt.code}",
-        where=str(request.dockerfile),
+        where=str(request.place.dockerfile),
         details=_excerpt(said),
         remedy=remedy,
     )
@@ -321,13 +325,19 @@ def _not_copied(path: str, said: Sequence[str], request: BuildRequest) -> tuple[
     (source,) = sources
     if source:
         what = f"{source}, which COPY takes from, has no `/{path}`"
-        return what, f"mend {request.dockerfile} and build again; {_UNTOUCHED}"
-    ignore = ignore_file(request)
-    if ignore.is_file() and (request.context / path).exists():
-        what = f"{ignore} leaves `{path}` out of the context {request.context}"
-        return what, f"take it back there, or mend {request.dockerfile}; {_UNTOUCHED}"
-    what = f"the context {request.context} has no `{path}`"
-    return what, f"add it, or mend {request.dockerfile}; {_UNTOUCHED}"
+        return what, f"mend {request.place.dockerfile} and build again; {_UNTOUCHED}"
+    place = request.place
+    if (place.context / path).exists():
+        if left_out(request, path):
+            ignore = ignore_place(request)
+            what = f"{ignore} leaves `{path}` out of the context {place.context}"
+            return what, f"take it back there, or mend {place.dockerfile}; {_UNTOUCHED}"
+        if request.copy_of is not None:
+            what = f"git ignores `{path}`, so the commit that is built has no such file"
+            remedy = f"build it in {place.dockerfile}, or name it in `artifacts` of [image] in "
+            return what, f"{remedy}ci/delivery.toml; {_UNTOUCHED}"
+    what = f"the context {place.context} has no `{path}`"
+    return what, f"add it, or mend {request.place.dockerfile}; {_UNTOUCHED}"
 
 
 def _excerpt(said: list[str]) -> tuple[str, ...]:

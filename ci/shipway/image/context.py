@@ -48,6 +48,19 @@ def ignore_file(request: BuildRequest) -> Path:
     return own if own.is_file() else request.context / ".dockerignore"
 
 
+def ignore_place(request: BuildRequest) -> Path:
+    """The same, where a person finds it."""
+    ignore, place = ignore_file(request), request.place
+    if ignore.parent == request.dockerfile.parent and ignore.name != ".dockerignore":
+        return place.dockerfile.with_name(ignore.name)
+    return place.context / ".dockerignore"
+
+
+def left_out(request: BuildRequest, path: str) -> bool:
+    """Whether ``.dockerignore`` leaves a path of the context out."""
+    return dockerignore.ignored(path, _patterns(request))
+
+
 def read(request: BuildRequest) -> tuple[ContextFile, ...]:
     """What BuildKit sees of the context, in order of path.
 
@@ -86,9 +99,13 @@ def with_kept_modes(request: BuildRequest, copy: Path) -> Path:
 
 def _seen(request: BuildRequest) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Each path that BuildKit sees; a folder comes before what is in it."""
+    return _walk(request.context, "", _patterns(request))
+
+
+def _patterns(request: BuildRequest) -> tuple[dockerignore.Pattern, ...]:
     ignore = ignore_file(request)
     text = ignore.read_text("utf-8", "surrogateescape") if ignore.is_file() else ""
-    return _walk(request.context, "", dockerignore.parse(text))
+    return dockerignore.parse(text)
 
 
 def _walk(

@@ -152,6 +152,7 @@ def _source(table: Any, lines: Lines, keys: Keys) -> Source | None:
         subject_claims=tuple(github.subject_claims),
         issuer=github.issuer,
         runner=github.runner,
+        deployments=github.deployments,
         line=lines[("github",)],
         lines=keys.get(("github",), {}),
     )

@@ -144,6 +144,7 @@ class Source:
         subject_claims: The claims that make up ``sub``, in order.
         issuer: Who signs the tokens.
         runner: What kind of runner must have run the job.
+        deployments: Whether GitHub's deployments are told how a delivery goes.
         line: Where it stands in the file; 0 where it was not read from one.
         lines: Where its keys stand.
     """
@@ -156,6 +157,7 @@ class Source:
     subject_claims: tuple[SubjectClaim, ...] = SUBJECT_CLAIMS
     issuer: str = GITHUB_ISSUER
     runner: Runner = "github-hosted"
+    deployments: bool = False
     line: int = 0
     lines: Lines = field(default_factory=dict)
 

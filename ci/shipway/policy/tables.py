@@ -258,6 +258,12 @@ class GithubTable(Table):
     runner: Annotated[Runner, one_of("github-hosted", "self-hosted", "any")] = Field(
         default="github-hosted", description="What kind of runner must have run the job."
     )
+    deployments: Switch = Field(
+        default=False,
+        description="Tell GitHub's deployments how each delivery goes, by hand too, so that the "
+        "environment page is true. The job then gets `deployments: write`: see "
+        "[notify](notify.md).",
+    )
 
 
 class ContractTable(Table):

@@ -24,6 +24,7 @@ from shipway.config.models import (
     ServiceTable,
     SidecarTable,
 )
+from shipway.config.notify_table import NotifyTable
 from shipway.config.overlay_table import ContainerTable
 from shipway.config.rules import Rule, Table, fields, rule_of
 from shipway.config.waivers import WaiversTable, WaiverTable
@@ -77,6 +78,7 @@ _TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("At the top", DeliveryTable),
     ("[image]", ImageTable),
     ("[evidence]", EvidenceTable),
+    ("[notify.NAME]", NotifyTable),
     ("[environments.NAME]", EnvironmentTable),
     ("[environments.NAME.scan]", ScanTable),
     ("[environments.NAME.services.KEY]", ServiceTable),

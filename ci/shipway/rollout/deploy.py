@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -93,7 +93,7 @@ def release(
         rollout_context.journal(Started(stage="deploy", subject=step.service.key))
         _doubt(step, rollout_context)
     began: list[Watched] = []
-    refused: list[ShipwayError] = []
+    refused: dict[str, ShipwayError] = {}
     try:
         rolled = roll(
             steps,
@@ -129,7 +129,7 @@ def release(
         _tell(rollout, blocks, rollout_context)
     rollout_context.journal.keep(reports)
     if refused:
-        raise _begun_in_part(refused[0], steps[len(rolled) :], rolled, rollout_context)
+        raise _begun_in_part(refused, steps, rolled, rollout_context)
     bad = [rollout for rollout in rolled if not rollout.outcome.verdict.good]
     if bad:
         raise _failed(bad, rolled, rollout_context)
@@ -192,20 +192,25 @@ def _failed(
 
 
 def _begun_in_part(
-    error: ShipwayError,
-    left_out: Sequence[Step],
+    refused: Mapping[str, ShipwayError],
+    steps: Sequence[Step],
     rolled: Sequence[Rolled],
     rollout_context: RolloutContext,
 ) -> ShipwayError:
-    """The error about a service that could not be updated, once those before it are back."""
-    first, *others = (step.service.key for step in left_out)
-    rollout_context.journal(
-        Failed(stage="deploy", subject=first, text=error.what, details=_details(error))
-    )
-    for other in others:
+    """The error about the first that could not be updated, once those before it are back."""
+    first = next(iter(refused))
+    begun = {rollout.step.service.key for rollout in rolled}
+    for subject in (step.service.key for step in steps if step.service.key not in begun):
+        if subject in refused:
+            error = refused[subject]
+            rollout_context.journal(
+                Failed(stage="deploy", subject=subject, text=error.what, details=_details(error))
+            )
+            continue
         text = f"not begun: {first} could not be updated"
-        rollout_context.journal(Skipped(stage="deploy", subject=other, text=text))
+        rollout_context.journal(Skipped(stage="deploy", subject=subject, text=text))
     returns = _back_together(rolled, f"{first} could not be updated", rollout_context)
+    error = refused[first]
     error.aftermath = aftermath(f"{first} could not be updated", returns)
     return error
 

@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Final
 
 from shipway.errors import ShipwayError
 from shipway.observer import Observer
-from shipway.rollout import registering
+from shipway.rollout.difference import differences
 from shipway.rollout.judge.terms import DeploymentRef, Outcome
 from shipway.rollout.judge.verdict import ALREADY_RUNNING
 from shipway.rollout.plan import Step
-from shipway.rollout.ports import Ecs, Logs
+from shipway.rollout.ports import Ecs, Logs, Updated
 from shipway.rollout.snapshot import Deployment
+from shipway.rollout.task_definition import TaskDefinition
 from shipway.rollout.watch import Watch, Watched, begin
 from shipway.util.clock import Clock
+from shipway.util.side_by_side import in_waves, look_up
 from shipway.values import Digest, ImageReference
 
 # "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/…", as ECS says it of the
 # deployment that it goes back to.
 _ROLLING_BACK: Final = "rolling back to"
+_REGISTRATIONS: Final = 4
+"""At once. ECS takes one a second; those that wait for their turn are what an end waits for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,16 +56,17 @@ def roll(
     clock: Clock,
     observer: Observer,
     began: list[Watched],
-    refused: list[ShipwayError] | None = None,
+    refused: dict[str, ShipwayError] | None = None,
 ) -> tuple[Rolled, ...]:
     """Roll out and watch to the end.
 
     Every task definition is registered before the first service is updated, so that a refusal
     half-way leaves all services as they were.
 
-    Where services are delivered together, one that fails has the others taken back while they are
-    under way. One that cannot be updated ends the beginning: those begun are taken back, those
-    after it are not begun, and neither they nor it are in the result.
+    Services are updated in their order, ever more at once (:func:`.side_by_side.in_waves`). Where
+    they are delivered together, one that fails has the others taken back while they are under way.
+    One that cannot be updated ends the beginning: those begun are taken back, those after it are
+    not begun, and neither they nor it are in the result.
 
     Args:
         steps: The plan.
@@ -73,8 +79,8 @@ def roll(
         observer: Is told of everything.
         began: Receives what is being watched as soon as it is, so that a record can be written
             when this is interrupted.
-        refused: Receives why a service after the first could not be updated. ``None`` where each
-            service stands for itself.
+        refused: Receives why services after the first could not be updated, by their keys.
+            ``None`` where each service stands for itself.
 
     Raises:
         AccessDeniedError: IAM refused to register, or to update the first service.
@@ -86,44 +92,66 @@ def roll(
     watch = Watch(
         ecs=ecs, logs=logs, cluster=cluster, clock=clock, observer=observer, together=together
     )
-    for number, (step, arn) in enumerate(registered):
-        try:
-            watched = _start(step, arn, image, platforms, ecs=ecs, cluster=cluster, clock=clock)
-        except ShipwayError as error:
-            if refused is None or not began:
-                raise
-            refused.append(error)
-            watch.recall(began, f"{step.service.key} could not be updated")
-            registered = registered[:number]
-            break
-        if watched is not None:
-            by_step[step.service.key] = watched
-            began.append(watched)
+
+    def start(rollout: tuple[Step, str]) -> tuple[datetime, Updated | None]:
+        step, arn = rollout
+        at = clock.now()
+        if step.adopt is not None:
+            return at, None
+        return at, ecs.update(cluster, step.service.service, arn)
+
+    def begun(rollout: tuple[Step, str], started: tuple[datetime, Updated | None]) -> None:
+        step, arn = rollout
+        at, updated = started
+        watched = _watched(step, arn, image, platforms, at=at, updated=updated)
+        by_step[step.service.key] = watched
+        began.append(watched)
+
+    changing = [(step, arn) for step, arn in registered if step.changes]
+    failures = in_waves(start, changing, begun)
+    if failures:
+        if refused is None or not began:
+            raise failures[min(failures)]
+        refused |= {changing[index][0].service.key: error for index, error in failures.items()}
+        watch.recall(began, f"{next(iter(refused))} could not be updated")
     watch.follow(began)
     return tuple(
-        _rolled(step, arn, by_step.get(step.service.key), clock) for step, arn in registered
+        _rolled(step, arn, by_step.get(step.service.key), clock)
+        for step, arn in registered
+        if step.service.key in by_step or not step.changes
     )
 
 
 def _registered(steps: Sequence[Step], ecs: Ecs) -> list[tuple[Step, str]]:
     """Each step with the ARN of what it will run; two services of one family share a revision.
 
-    What was registered before this release, the plan knows already.
+    Families are registered side by side, the revisions of one after another: ECS refuses several
+    registrations of one family at a time (ECS API Reference, RegisterTaskDefinition). What was
+    registered before this release, the plan knows already.
     """
-    arns: list[tuple[Step, str]] = []
-    families: set[str] = set()
+    families: dict[str, list[TaskDefinition]] = {}
     for step in steps:
-        if step.revision is None:
-            arns.append((step, _standing(step)))
+        revision = step.revision
+        if revision is None:
             continue
-        shared = step.revision.family in families
-        families.add(step.revision.family)
-        if shared:
-            arn = registering.registered(ecs, step.revision, step.live.arn)
-        else:
-            arn = ecs.register(step.revision)
-        arns.append((step, arn))
-    return arns
+        different = families.setdefault(revision.family, [])
+        if all(differences(other, revision) for other in different):
+            different.append(revision)
+
+    def register(family: str) -> list[tuple[TaskDefinition, str]]:
+        return [(revision, ecs.register(revision)) for revision in families[family]]
+
+    arns = look_up(register, families, _REGISTRATIONS)
+    return [(step, _arn(step, arns)) for step in steps]
+
+
+def _arn(step: Step, arns: Mapping[str, Sequence[tuple[TaskDefinition, str]]]) -> str:
+    """The ARN of what a step runs."""
+    revision = step.revision
+    if revision is None:
+        return _standing(step)
+    registered = arns[revision.family]
+    return next(arn for other, arn in registered if not differences(other, revision))
 
 
 def _standing(step: Step) -> str:
@@ -131,18 +159,16 @@ def _standing(step: Step) -> str:
     return step.again.arn if step.again is not None else step.live.arn
 
 
-def _start(
+def _watched(
     step: Step,
     arn: str,
     image: ImageReference,
     platforms: frozenset[Digest],
     *,
-    ecs: Ecs,
-    cluster: str,
-    clock: Clock,
-) -> Watched | None:
-    if not step.changes:
-        return None
+    at: datetime,
+    updated: Updated | None,
+) -> Watched:
+    """What is watched of a service that was updated, or ``None`` for one that is to be adopted."""
     back = _completed(step)
     target = DeploymentRef(
         subject=step.service.key,
@@ -153,18 +179,16 @@ def _start(
         platforms=frozenset(digest.value for digest in platforms),
         known_events=frozenset(event.id for event in step.before.events),
     )
-    at = clock.now()
-    if step.adopt is not None:
+    if updated is None:
+        adopted = step.adopt.id if step.adopt is not None else ""
         target = replace(
             target,
-            deployment_id=step.adopt.id,
-            earlier=frozenset(deployment.id for deployment in step.before.deployments)
-            - {step.adopt.id},
+            deployment_id=adopted,
+            earlier=frozenset(deployment.id for deployment in step.before.deployments) - {adopted},
             service_deployment=step.before.current_service_deployment or "",
             previous_task_definition=_earlier(step),
         )
         return begin(target, step.policy, step.live, at)
-    updated = ecs.update(cluster, step.service.service, arn)
     target = replace(
         target,
         deployment_id=updated.deployment_id,

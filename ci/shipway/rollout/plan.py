@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from shipway.config.environment import Environment, Service
@@ -23,9 +24,10 @@ from shipway.rollout.judge.terms import FetchPlan, Policy
 from shipway.rollout.judge.verdict import SERVICE_MISSING, Verdict
 from shipway.rollout.overlay import with_overlay
 from shipway.rollout.ports import Ecs
-from shipway.rollout.registering import known
+from shipway.rollout.registering import newest_of, says_the_same
 from shipway.rollout.snapshot import Deployment, Snapshot
 from shipway.rollout.task_definition import TaskDefinition, UnbuiltImage
+from shipway.util.side_by_side import look_up
 from shipway.values import ImageReference
 
 NO_CHANGE: Final = Verdict("no-change", 0, "`plan`: everything is as it would be delivered.")
@@ -145,13 +147,11 @@ def plan(
         RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
         ConfigurationError: A task definition lacks the container that delivery.toml names.
     """
-    steps = []
-    for service, snapshot, live in _live(ecs, environment):
-        step = _known(ecs, _step(environment, service, snapshot, live, image))
-        if step.coming is not None:
-            _can_be_watched(ecs, environment, service, snapshot)
-        steps.append(step)
-    return tuple(steps)
+    steps = tuple(
+        _step(environment, service, snapshot, live, image)
+        for service, snapshot, live in _live(ecs, environment)
+    )
+    return _settled(ecs, environment, steps)
 
 
 def back(
@@ -171,16 +171,21 @@ def back(
         RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
         ConfigurationError: A task definition lacks the container that delivery.toml names.
     """
-    steps = []
-    for service, snapshot, live in _live(ecs, environment):
-        revision = revisions.get(service.service, "")
-        again = _registered(ecs, revision) if revision != label(live.arn) else live
-        back_to = _step_back(environment, service, snapshot, live, image, again=again)
-        step = _known(ecs, back_to)
-        if step.coming is not None:
-            _can_be_watched(ecs, environment, service, snapshot)
-        steps.append(step)
-    return tuple(steps)
+    lives = _live(ecs, environment)
+    wanted = [revisions.get(service.service, "") for service, _, _ in lives]
+    others = [
+        revision
+        for revision, (_, _, live) in zip(wanted, lives, strict=True)
+        if revision != label(live.arn)
+    ]
+    registered = look_up(partial(_registered, ecs), others)
+    steps = tuple(
+        _step_back(
+            environment, service, snapshot, live, image, again=registered.get(revision, live)
+        )
+        for revision, (service, snapshot, live) in zip(wanted, lives, strict=True)
+    )
+    return _settled(ecs, environment, steps)
 
 
 def _step_back(
@@ -199,17 +204,26 @@ def _step_back(
     return Step(service=service, before=snapshot, live=live, revision=None, again=again)
 
 
-def _known(ecs: Ecs, step: Step) -> Step:
-    """The same, with the family's newest revision where that is the very one to be registered.
+def _settled(ecs: Ecs, environment: Environment, steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The same steps, once nothing speaks against them, with what is registered already.
 
-    Somebody registered it and was killed before the service was updated, or it failed before.
+    A family's newest revision may be the very one to be registered: somebody registered it and was
+    killed before the service was updated, or it failed before.
     """
+    families = (step.revision.family for step in steps if step.revision is not None)
+    newest = look_up(partial(newest_of, ecs), families)
+    known = tuple(_known(step, newest) for step in steps)
+    _can_be_watched(ecs, environment, [step for step in known if step.coming is not None])
+    return known
+
+
+def _known(step: Step, newest: Mapping[str, TaskDefinition | None]) -> Step:
     if step.revision is None:
         return step
-    newest = known(ecs, step.revision, step.live.arn)
-    if newest is None:
+    revision = newest[step.revision.family]
+    if revision is None or not says_the_same(revision, step.revision, step.live.arn):
         return step
-    return replace(step, revision=None, again=newest)
+    return replace(step, revision=None, again=revision)
 
 
 def _registered(ecs: Ecs, name: str) -> TaskDefinition | None:
@@ -239,32 +253,43 @@ def check(ecs: Ecs, environment: Environment) -> Mapping[str, tuple[int, ...]]:
     }
 
 
-def _live(ecs: Ecs, environment: Environment) -> Iterator[tuple[Service, Snapshot, TaskDefinition]]:
-    """Every service as it stands, with its task definition; the first that does not fit raises."""
+def _live(
+    ecs: Ecs, environment: Environment
+) -> tuple[tuple[Service, Snapshot, TaskDefinition], ...]:
+    """Every service as it stands, with its task definition; the first that does not fit raises.
+
+    Services that run one task definition have it read once.
+    """
     names = [service.service for service in environment.services]
     seen = ecs.services(environment.cluster, names)
     _answered(seen, environment)
     for service in environment.services:
-        snapshot = seen[service.service]
-        _fit(ecs, environment, service, snapshot)
-        live = ecs.task_definition(snapshot.task_definition)
+        _fit(ecs, environment, service, seen[service.service])
+    lives = look_up(ecs.task_definition, (seen[name].task_definition for name in names))
+    standing = tuple(
+        (service, seen[service.service], lives[seen[service.service].task_definition])
+        for service in environment.services
+    )
+    for service, _, live in standing:
         _has_containers(environment, service, live)
-        yield service, snapshot, live
+    return standing
 
 
-def _can_be_watched(
-    ecs: Ecs, environment: Environment, service: Service, snapshot: Snapshot
-) -> None:
+def _can_be_watched(ecs: Ecs, environment: Environment, steps: Sequence[Step]) -> None:
     """Ask once for all that a watch asks for: a right that is lacking is told before the update."""
     fetch = FetchPlan(service_deployment="current", revisions=True, tasks=True, targets=True)
-    seen = ecs.complete(environment.cluster, service.service, snapshot, fetch)
-    for trouble in seen.troubles:
-        if trouble.kind == "access-denied":
-            raise AccessDeniedError(
-                trouble.text,
-                where=f"{environment.cluster}/{service.service}",
-                remedy="nothing was changed; add the statement to the role's policy",
-            )
+    before = {step.service.service: step.before for step in steps}
+    seen = look_up(
+        lambda name: ecs.complete(environment.cluster, name, before[name], fetch), before
+    )
+    for name, snapshot in seen.items():
+        for trouble in snapshot.troubles:
+            if trouble.kind == "access-denied":
+                raise AccessDeniedError(
+                    trouble.text,
+                    where=f"{environment.cluster}/{name}",
+                    remedy="nothing was changed; add the statement to the role's policy",
+                )
 
 
 def _has_containers(environment: Environment, service: Service, live: TaskDefinition) -> None:

@@ -20,6 +20,7 @@ from shipway.rollout.ports import Ecs, Logs
 from shipway.rollout.snapshot import Snapshot
 from shipway.rollout.watch import Watch, Watched, begin
 from shipway.util.clock import Clock
+from shipway.util.side_by_side import look_up
 
 _NO_WAY_FORTH: Final = "what ran before is being put back, and that goes on"
 _SECONDS: Final = 600.0
@@ -164,16 +165,28 @@ def put_back(
     names = [rollout.step.service.service for rollout in rolled]
     seen = context.ecs.services(context.cluster, names)
     returns: dict[str, Return] = {}
-    under_way: list[tuple[Rolled, Watched]] = []
+    going: dict[str, Rolled] = {}
     for rollout in rolled:
+        key = rollout.step.service.key
         objection = _objection(rollout, seen, wished=wished)
         if objection:
-            returns[rollout.step.service.key] = _left(rollout, why, objection, context)
-            continue
+            returns[key] = _left(rollout, why, objection, context)
+        else:
+            going[key] = rollout
+            _tell_way(rollout, why, context)
+
+    def begin_back(key: str) -> Watched | ShipwayError:
         try:
-            under_way.append((rollout, _begin(rollout, why, seen, context)))
+            return _begin(going[key], seen, context)
         except ShipwayError as error:
-            returns[rollout.step.service.key] = _failed(rollout, why, str(error), context)
+            return error
+
+    under_way: list[tuple[Rolled, Watched]] = []
+    for key, begun in look_up(begin_back, going).items():
+        if isinstance(begun, ShipwayError):
+            returns[key] = _failed(going[key], why, str(begun), context)
+        else:
+            under_way.append((going[key], begun))
     watch = Watch(
         ecs=context.ecs,
         logs=context.logs,
@@ -205,9 +218,7 @@ def _objection(rollout: Rolled, seen: Mapping[str, Snapshot], *, wished: bool) -
     return ""
 
 
-def _begin(
-    rollout: Rolled, why: str, seen: Mapping[str, Snapshot], context: PutBackContext
-) -> Watched:
+def _tell_way(rollout: Rolled, why: str, context: PutBackContext) -> None:
     service, back = rollout.step.service, _back(rollout)
     objection = unwell(rollout.step.before)
     doubt = f"; it was not well itself: {objection}" if objection else ""
@@ -219,6 +230,10 @@ def _begin(
             level="warning",
         )
     )
+
+
+def _begin(rollout: Rolled, seen: Mapping[str, Snapshot], context: PutBackContext) -> Watched:
+    service, back = rollout.step.service, _back(rollout)
     definition = context.ecs.task_definition(back)
     image = definition.container(service.container).reference
     primary = seen[service.service].primary

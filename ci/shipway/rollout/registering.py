@@ -8,23 +8,22 @@ from shipway.rollout.ports import Ecs
 from shipway.rollout.task_definition import TaskDefinition
 
 
-def known(ecs: Ecs, definition: TaskDefinition, other_than: str = "") -> TaskDefinition | None:
-    """The family's newest revision, where it says what this one says; ``None`` where none does.
-
-    Args:
-        ecs: Looks.
-        definition: What is to run.
-        other_than: A revision that will not do; see :func:`registered`.
+def newest_of(ecs: Ecs, family: str) -> TaskDefinition | None:
+    """The newest revision of a family; ``None`` where none is active.
 
     Raises:
         ShipwayError: ECS refused, or does not answer.
     """
     try:
-        newest = ecs.task_definition(definition.family)
+        newest = ecs.task_definition(family)
     except (AwsError, UsageError, ConfigurationError):
-        return None  # no revision of the family is active
-    same = newest.family == definition.family and not differences(newest, definition)
-    return newest if same and newest.active and newest.arn != other_than else None
+        return None
+    return newest if newest.family == family and newest.active else None
+
+
+def says_the_same(newest: TaskDefinition, definition: TaskDefinition, other_than: str = "") -> bool:
+    """Whether a revision says what is to run; see :func:`registered`. Pure."""
+    return newest.arn != other_than and not differences(newest, definition)
 
 
 def registered(ecs: Ecs, definition: TaskDefinition, other_than: str = "") -> str:
@@ -43,5 +42,7 @@ def registered(ecs: Ecs, definition: TaskDefinition, other_than: str = "") -> st
         AccessDeniedError: IAM refused to register.
         ShipwayError: ECS refused.
     """
-    newest = known(ecs, definition, other_than)
-    return newest.arn if newest is not None else ecs.register(definition)
+    newest = newest_of(ecs, definition.family)
+    if newest is not None and says_the_same(newest, definition, other_than):
+        return newest.arn
+    return ecs.register(definition)

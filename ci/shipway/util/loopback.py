@@ -49,6 +49,11 @@ def bound_endpoint(variables: Mapping[str, str]) -> str:
     return variables[_ENDPOINT]
 
 
+def aws_is_here(variables: Mapping[str, str]) -> bool:
+    """Whether AWS is a server of this machine: a sandbox, from which nobody outside is told."""
+    return is_loopback(parts(variables.get(_ENDPOINT, "")))
+
+
 def may_ask_for_token(variables: Mapping[str, str]) -> bool:
     """Whether this is a job that can have a token, and be believed by it."""
     return bool(variables.get(REQUEST_URL) or variables.get(REQUEST_TOKEN))

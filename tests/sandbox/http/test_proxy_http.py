@@ -20,9 +20,11 @@ from cryptography.x509.oid import NameOID
 from tests.sandbox.http.test_registry_http import TOKEN, Hub
 
 from shipway.adapters.http import HttpProber
+from shipway.adapters.webhook import HttpPoster
 from shipway.aws.registry import DistributionClient
 from shipway.errors import PublishError
 from shipway.image import layout
+from shipway.notify.ports import Post
 from shipway.util.proxies import Proxy, proxy_for
 
 if TYPE_CHECKING:
@@ -238,3 +240,30 @@ def test_a_password_of_a_proxy_is_shown_nowhere(monkeypatch: pytest.MonkeyPatch)
     assert isinstance(proxy, Proxy)
     assert "hunter2" not in repr(proxy)
     assert repr(proxy) == "Proxy('http://proxy.example:1')"
+
+
+def test_news_goes_through_it_and_believes_the_same_authorities(
+    out: Out, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{out.address}")
+    out.hub.play = lambda _: out.hub.kit.reply(status=204)
+    post = Post(url=f"https://{HOST}/hook", headers={}, body=b"{}")
+    assert HttpPoster({"AWS_CA_BUNDLE": out.bundle}).post(post, 5).status == 204
+    assert out.proxy.asked == [f"{HOST}:443"]
+    assert "certificate is not believed" in HttpPoster({}).post(post, 5).trouble
+
+
+def test_news_goes_to_the_address_that_was_judged(out: Out) -> None:
+    """The name never resolves: what was looked up is connected to, with TLS for the name."""
+    asked: list[tuple[str, int]] = []
+
+    def connect(address: tuple[str, int], _seconds: float) -> socket.socket:
+        asked.append(address)
+        return socket.create_connection(("127.0.0.1", out.proxy.port))
+
+    variables = {"AWS_CA_BUNDLE": out.bundle}
+    poster = HttpPoster(variables, lambda *_: ["93.184.215.14"], connect)
+    out.hub.play = lambda _: out.hub.kit.reply(status=204)
+    answer = poster.post(Post(url=f"https://{HOST}/hook", headers={}, body=b"{}"), 5)
+    assert answer.status == 204
+    assert asked == [("93.184.215.14", 443)]

@@ -163,3 +163,16 @@ def test_what_is_cut_fits_and_leaves_no_block_open(text: str, room: int) -> None
     data = shorten(text, room)
     assert len(data) <= room
     data.decode("utf-8")
+
+
+@pytest.mark.parametrize("mode", ["actions", "json"])
+def test_a_plan_stands_in_the_summary_as_it_was_shown(tmp_path: Path, mode: Mode) -> None:
+    summary = tmp_path / "summary.md"
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    text = "   web   shop:41 → new revision\n         web.image  ``` → <b>x</b>"
+    with open_console(mode=mode, stream=io.StringIO(), env=env) as console:
+        console.answer("plan", {"changes": 1}, text)
+        console(Concluded(text="1 change. Nothing was changed.", kind="changes", exit_code=3))
+    page = summary.read_text(encoding="utf-8")
+    assert page.index("1 change") < page.index("new revision")
+    assert f"````text\n{text}\n````" in page

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,6 +26,7 @@ from shipway.image.build import BuildRequest
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.referrers import AttachedDocument, Referrer
 from shipway.image.scan import Scan
+from shipway.image.source import TreeFile
 from shipway.observer import Event, Holding, Observer, Rolling
 from shipway.policy.facts import Order, Signature, Standing, Tag
 from shipway.rollout.hold.terms import Alarm
@@ -91,6 +93,41 @@ verify_timeout = 5
 
 
 @dataclass
+class CommitFiles:
+    """The files of a repository in memory that its commit has."""
+
+    root: Path
+    folder: Path
+    unkept: tuple[str, ...] = ()
+
+    def files(self) -> tuple[TreeFile, ...]:
+        kept = ("ci", "Dockerfile", ".dockerignore", "app.py")
+        paths = (path.relative_to(self.root) for path in self.root.rglob("*") if path.is_file())
+        return tuple(TreeFile(str(path)) for path in sorted(paths) if path.parts[0] in kept)
+
+    def read(self, path: str) -> bytes:
+        return (self.root / path).read_bytes()
+
+    def lay_out(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            (self.folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.folder / path).write_bytes(self.read(path))
+
+    def filters(self, paths: Sequence[str]) -> Mapping[str, str]:
+        assert paths is not None
+        return {}
+
+    def others(self) -> tuple[str, ...]:
+        return self.unkept
+
+    def other_files(self) -> tuple[str, ...]:
+        return tuple(path for path in self.unkept if not path.endswith("/"))
+
+    def large_file(self, oid: str) -> Path:
+        return self.root / ".git" / "lfs" / oid
+
+
+@dataclass
 class Repo:
     """The commit that is checked out, and what git and origin know of others."""
 
@@ -103,6 +140,8 @@ class Repo:
     branches: dict[str, str] = field(default_factory=dict)
     files: dict[str, bytes] = field(default_factory=dict)
     questions: list[str] = field(default_factory=list)
+    root: Path = Path("nowhere")
+    unkept: tuple[str, ...] = ()
 
     def commits(self, prefix: str) -> tuple[str, ...]:
         return tuple(sha for sha in self.begins if sha.startswith(prefix))
@@ -141,6 +180,13 @@ class Repo:
 
     def user(self) -> str:
         return "mona@example.org"
+
+    @contextmanager
+    def laid_out(self, sha: str) -> Iterator[CommitFiles]:
+        assert sha == self.commit.sha
+        folder = self.root / ".laid-out"
+        folder.mkdir(exist_ok=True)
+        yield CommitFiles(self.root, folder, self.unkept)
 
 
 @dataclass
@@ -727,7 +773,8 @@ def world(tmp_path: Path, make_layout: MakeLayout) -> World:
                 time=datetime(2026, 11, 22, tzinfo=UTC),
                 clean=True,
                 remote="https://github.com/octo/shop",
-            )
+            ),
+            root=tmp_path,
         ),
         builder=Buildkit(make_layout),
         cloud=Cloud(ecs=Ecs(clock), locks=LockLog(clock)),

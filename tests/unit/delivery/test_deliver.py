@@ -16,7 +16,7 @@ from shipway.errors import (
     PublishError,
     TerminatedError,
 )
-from shipway.image.build import BuildRequest
+from shipway.image.build import BuildRequest, Place
 from shipway.image.publish import StoredImage
 from shipway.observer import Concluded, Detail, Failed, Finished, Planned
 from shipway.rollout.snapshot import Trouble
@@ -133,8 +133,9 @@ def test_buildkit_is_asked_for_exactly_this(world: World) -> None:
     world.deliver("build")
     assert world.builder.requests == [
         BuildRequest(
-            context=world.root / ".",
-            dockerfile=world.root / "." / "Dockerfile",
+            context=world.root / ".laid-out",
+            dockerfile=world.root / ".laid-out" / "Dockerfile",
+            copy_of=Place(world.root, world.root / "Dockerfile"),
             platforms=("linux/amd64",),
             destination=world.root / ".cache" / "shop" / SHA,
             epoch=1_795_305_600,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from shipway.config.environment import Environment, ImageSettings
 from shipway.delivery.image import where_digests_are
-from shipway.image.build import REVISION
+from shipway.image.build import REVISION, Place
 from shipway.image.scan import Scan, ScanFinding
 from shipway.observer import Failed, Noticed
 from shipway.values import Digest
@@ -165,6 +166,49 @@ def test_a_commit_that_was_published_before_is_taken_and_said(world: World) -> N
     assert predicate["build"]["digest"] == TWO.value
     assert (predicate["build"]["contentKey"], predicate["build"]["reused"]) == ("", True)
     assert [tag for tag in world.cloud.store.images if tag.startswith("src-")] == []
+
+
+def notices(world: World) -> list[str]:
+    return [event.text for event in world.events if isinstance(event, Noticed)]
+
+
+def test_a_clean_commit_is_built_and_what_it_lacks_is_told(world: World) -> None:
+    dockerfile(world)
+    (world.root / ".env").write_text("TOKEN=canary")
+    world.git.unkept = (".env", "target/", "evidence/", "a", "b")
+    assert world.deliver("publish").kind == "succeeded"
+    (request,) = world.builder.requests
+    assert request.context != world.root
+    assert not (request.context / ".env").exists()
+    assert request.place == Place(world.root, world.root / "Dockerfile")
+    (told,) = [text for text in notices(world) if "git ignores" in text]
+    assert ".env, target/, a and 1 more" in told
+
+
+def test_a_work_tree_that_differs_is_built_and_said(world: World) -> None:
+    dockerfile(world)
+    world.git.commit = replace(world.git.commit, clean=False, changes=("app.py",))
+    world.deliver("build")
+    (request,) = world.builder.requests
+    assert (request.context, request.copy_of) == (world.root, None)
+    assert "the work tree is built, which differs from 3f9c2ab: app.py" in notices(world)
+
+
+def test_an_artifact_is_part_of_the_key_and_of_the_record(world: World) -> None:
+    dockerfile(world)
+    change(world, "[environments.staging]", 'image.artifacts = ["app.jar"]\n[environments.staging]')
+    world.git.unkept = ("app.jar",)
+    keys = []
+    for content in ("one", "two"):
+        (world.root / "app.jar").write_text(content)
+        build = world.record(world.deliver("publish"))["predicate"]["build"]
+        assert list(build["artifacts"]) == ["app.jar"]
+        keys.append(build["contentKey"])
+        world.cloud.store.images.clear()
+    assert len({*keys, ""}) == 3
+    (world.root / "app.jar").unlink()
+    world.git.unkept = ()
+    assert world.deliver("publish").kind == "build-failed"
 
 
 def test_an_image_with_all_its_tags_is_delivered_and_said(world: World) -> None:

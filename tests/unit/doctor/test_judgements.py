@@ -8,12 +8,23 @@ from dataclasses import replace
 import pytest
 
 from shipway.config.environment import Environment, EnvironmentRef, ImageSettings, Scanning, Service
+from shipway.config.notify import Receiver
 from shipway.config.overlay import ContainerOverlay, Overlay
-from shipway.doctor import access, execution_role, github, report, repository, role, services, tools
+from shipway.doctor import (
+    access,
+    execution_role,
+    github,
+    receivers,
+    report,
+    repository,
+    role,
+    services,
+    tools,
+)
 from shipway.doctor.access import Access
 from shipway.doctor.execution_role import Answer, Need
 from shipway.doctor.finding import Finding, Section, Unseen, ok, wrong
-from shipway.doctor.github import GithubFacts, Protection, Ruleset
+from shipway.doctor.github import GithubFacts, Protection, RefPolicy, Ruleset
 from shipway.doctor.repository import RepositorySettings
 from shipway.doctor.role import ExpectedRole, LiveRole
 from shipway.doctor.services import ServiceFacts
@@ -343,7 +354,14 @@ RULES = Ruleset(
 FACTS = GithubFacts(
     numbers=(1, 2),
     rulesets=(RULES,),
-    environment=Protection(rules=("required_reviewers",), restricts_refs=True),
+    environment=Protection(
+        rules=("required_reviewers",),
+        refs="named",
+        policies=(
+            RefPolicy(kind="tag", name="v*-stable"),
+            RefPolicy(kind="branch", name="main"),
+        ),
+    ),
 )
 REFS = ("refs/tags/v*-stable", "refs/heads/main")
 
@@ -377,7 +395,7 @@ def test_the_lock_that_lacks_is_named() -> None:
     finding = at_github(replace(FACTS, rulesets=(weak,)))["ruleset for v*-stable"]
     assert "(deletion)" in finding.text
     assert "(update)" not in finding.text
-    open_to_all = replace(FACTS, environment=Protection(rules=(), restricts_refs=False))
+    open_to_all = replace(FACTS, environment=Protection(rules=(), refs="any"))
     assert at_github(open_to_all)["environment production"].state == "wrong"
     assert at_github(replace(FACTS, environment=None))["environment production"].state == "wrong"
     assert at_github(replace(FACTS, numbers=(9, 2)))["repository"].state == "wrong"
@@ -388,6 +406,73 @@ def test_what_a_token_may_not_see_is_not_wrong() -> None:
     assert {finding.state for finding in at_github(unseen).values()} == {"not checked"}
     bare = at_github(FACTS, EnvironmentPolicy(environment="production"))
     assert bare["environment"].state == "not checked"
+
+
+@pytest.mark.parametrize(
+    ("protection", "state", "text"),
+    [
+        (Protection(rules=(), refs="protected"), "wrong", "keeps runs of refs/tags/v*-stable out"),
+        (
+            Protection(rules=(), refs="named", policies=(RefPolicy(kind="branch", name="main"),)),
+            "wrong",
+            "keeps runs of refs/tags/v*-stable out",
+        ),
+        (
+            # A branch of that name is no tag.
+            Protection(
+                rules=(),
+                refs="named",
+                policies=(
+                    RefPolicy(kind="branch", name="v*-stable"),
+                    RefPolicy(kind="branch", name="main"),
+                ),
+            ),
+            "wrong",
+            "keeps runs of refs/tags/v*-stable out",
+        ),
+        (
+            Protection(rules=(), refs="named", policies=(RefPolicy(kind="branch", name="*"),)),
+            "wrong",
+            "every branch may deploy",
+        ),
+        (
+            Protection(
+                rules=("wait_timer",),
+                refs="named",
+                policies=(
+                    RefPolicy(kind="tag", name="v*"),
+                    RefPolicy(kind="branch", name="main"),
+                ),
+            ),
+            "ok",
+            "no reviewer is asked; more than the contract: tag v*",
+        ),
+    ],
+)
+def test_whom_an_environment_lets_in(protection: Protection, state: str, text: str) -> None:
+    finding = at_github(replace(FACTS, environment=protection))["environment production"]
+    assert finding.state == state
+    assert text in finding.text
+
+
+def test_policies_that_a_token_may_not_see_are_not_wrong() -> None:
+    hidden = Protection(rules=(), refs="named", policies=GONE)
+    found = at_github(replace(FACTS, environment=hidden))
+    assert found["refs of environment production"].state == "not checked"
+
+
+def test_who_is_told_and_who_cannot_be() -> None:
+    told = (
+        Receiver(name="ops", url="https://hooks.example.com/x", secret="s", events=("failed",)),  # noqa: S106
+        Receiver(name="chat", url="http://hooks.example.com/x", format="slack"),
+        Receiver(name="lost", trouble="ssm:/x is not published"),
+    )
+    found = {each.name: each for each in receivers.judge(told, confined=False)}
+    assert list(states(found.values()).values()) == ["ok", "wrong", "wrong"]
+    assert found["notify ops"].text == "failed as cloudevents, signed"
+    assert "https://" in found["notify chat"].text
+    assert "ssm:/x is not published" in found["notify lost"].text
+    assert all("hooks.example.com" not in str(each.document()) for each in found.values())
 
 
 def test_the_tree() -> None:

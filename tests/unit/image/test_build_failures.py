@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shipway.errors import BuildError, EngineError, ShipwayError
-from shipway.image.build import BuildRequest
+from shipway.image.build import BuildRequest, Place
 from shipway.image.build_failures import (
     Attempt,
     cache_failed,
@@ -87,6 +87,30 @@ def test_a_file_that_the_context_leaves_out(request_: BuildRequest) -> None:
         said = f"{ignore} leaves `requirements.txt` out of the context {request_.context}"
         assert error.what == said
         assert error.remedy == f"take it back there, or mend {request_.dockerfile}; {UNTOUCHED}"
+
+
+@pytest.mark.parametrize("pattern", [False, True])
+def test_a_file_that_git_ignores(request_: BuildRequest, tmp_path: Path, *, pattern: bool) -> None:
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    place = Place(request_.context, request_.dockerfile)
+    copied = replace(request_, context=copy, dockerfile=copy / "Dockerfile", copy_of=place)
+    said = not_found("2/3] COPY target/app.jar .", path="target/app.jar")
+    if pattern:  # BuildKit's words for COPY target/*.jar
+        file = "/var/lib/docker/tmp/buildkit-mount1103490745/target/app.jar"
+        said += f"ERROR: failed to solve: lstat {file}: no such file or directory\n"
+    assert translated(said, copied).what == f"the context {place.context} has no `target/app.jar`"
+    (place.context / "target").mkdir()
+    (place.context / "target" / "app.jar").touch()
+    error = translated(said, copied)
+    assert error.what.startswith("git ignores `target/app.jar`, so the commit that is built has no")
+    assert error.where == str(place.dockerfile)
+    assert "`artifacts` of [image] in ci/delivery.toml" in error.remedy
+    for name in (".dockerignore", "Dockerfile.dockerignore"):
+        (copy / name).write_text("target\n", encoding="utf-8")
+        assert translated(said, copied).what == (
+            f"{place.context / name} leaves `target/app.jar` out of the context {place.context}"
+        )
 
 
 def test_a_file_that_an_earlier_stage_does_not_have(request_: BuildRequest) -> None:

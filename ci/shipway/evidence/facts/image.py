@@ -28,6 +28,8 @@ class BuildFact(Fact):
         stand_ins: What a base image was replaced with, by its name; the sandbox does so.
         source_date_epoch: Seconds since 1970 that stand in the image.
         built_by: The commit that it was built from.
+        artifacts: What was in the context beside the commit's files: each pattern of `artifacts`,
+            and the SHA-256 over what it took.
     """
 
     digest: str
@@ -42,6 +44,7 @@ class BuildFact(Fact):
     source_date_epoch: int | None = None
     reused: bool = False
     built_by: str = ""
+    artifacts: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

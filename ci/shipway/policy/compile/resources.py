@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from shipway.config import receivers
 from shipway.config.environment import lock_parameter
 from shipway.config.references import Reference
 from shipway.policy.compile.trust import camel
@@ -76,6 +77,7 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
     # Where the source's own `repository` is a reference, it is looked up with this role.
     texts = [*(text for _, text in declared.leaves()), repository]
     references = [ref for text in texts if (ref := Reference.parse(text))]
+    references += receivers.references_of(declared)
     copies = declared.document.table.get("evidence", {}).get("s3", "")
     key = table.get("sign", "")
     signs = key.startswith(_KMS) or Reference.parse(key) is not None

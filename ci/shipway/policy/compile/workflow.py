@@ -225,8 +225,15 @@ def _job(contract: Contract, time: Budget) -> list[str]:
     lines += ["# compare every character.", "if: >-"]
     lines += [f"  {part}" for part in job_condition.job_condition(contract)]
     called = contract.source.called_workflow if contract.source else ""
+    tells = contract.source is not None and contract.source.deployments
     if called:
         lines += _call(called, github_environment)
+    elif github_environment and tells:
+        lines += [
+            "environment:",
+            f"  name: {github_environment}",
+            "  url: ${{ steps.deploy.outputs.url }} # of what was delivered; none before that",
+        ]
     elif github_environment:
         lines.append(f"environment: {github_environment}")
     lines += [
@@ -239,6 +246,8 @@ def _job(contract: Contract, time: Budget) -> list[str]:
         "  contents: read # checkout, and where a tag points now",
         "  id-token: write # the gate's proof, and AWS by OIDC: no key is stored anywhere",
     ]
+    if tells:
+        lines.append("  deployments: write # the environment page says what was delivered")
     if not called:
         lines.append(
             f"timeout-minutes: {time.minutes} # build, rollout, roll-back and verification"

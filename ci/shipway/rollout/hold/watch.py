@@ -6,7 +6,7 @@ for all alarms.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from shipway.errors import AccessDeniedError, AwsError, CancelledError, CredentialsError
@@ -18,6 +18,7 @@ from shipway.rollout.judge.state import label
 from shipway.rollout.ports import Alarms, Ecs, Prober
 from shipway.rollout.snapshot import Snapshot
 from shipway.util.clock import Clock
+from shipway.util.side_by_side import look_up
 from shipway.values import HttpAnswer
 
 _ANSWER_SECONDS = 5.0
@@ -84,9 +85,10 @@ def _round(states: dict[str, HoldState], context: HoldContext) -> None:
         for name in state.target.alarms
     }
     alarms = _alarms(sorted(wanted), context)
+    looks = _looks(open_, seen, alarms or {}, context)
     for state in open_:
         service = state.target.service
-        states[service] = _look(state, seen[service], alarms, context)
+        states[service] = _judged(state, looks[service], context)
         broken = states[service].outcome
         if broken is not None and broken.end == "broken" and context.together:
             for other in open_:
@@ -95,34 +97,49 @@ def _round(states: dict[str, HoldState], context: HoldContext) -> None:
             return
 
 
-def _look(
-    state: HoldState,
-    glance: Snapshot,
-    alarms: Mapping[str, Alarm] | None,
+def _looks(
+    states: Sequence[HoldState],
+    glances: Mapping[str, Snapshot],
+    alarms: Mapping[str, Alarm],
     context: HoldContext,
-) -> HoldState:
-    target, clock = state.target, context.clock
-    fetch = judge.fetch(state, glance, clock.now())
-    snapshot = glance
-    if fetch.calls > 1:
-        snapshot = context.ecs.complete(context.cluster, target.service, glance, fetch)
-        snapshot = snapshot.with_helpers(target.definition.helpers)
-    mine = None if alarms is None else [alarms[name] for name in target.alarms if name in alarms]
-    look = HoldLook(
-        snapshot=snapshot,
-        fetch=fetch,
-        alarms=tuple(mine) if mine else None,
-        answers=_answers(target, glance, context),
-    )
-    state = judge.step(state, look, clock.now())
-    running, desired = snapshot.running, snapshot.desired
+) -> Mapping[str, HoldLook]:
+    """What each service's judge wants besides, side by side."""
+    now = context.clock.now()
+    fetches = {
+        state.target.service: judge.fetch(state, glances[state.target.service], now)
+        for state in states
+    }
+
+    def complete(name: str) -> Snapshot:
+        return context.ecs.complete(context.cluster, name, glances[name], fetches[name])
+
+    wanted = [name for name, fetch in fetches.items() if fetch.calls > 1]
+    seen = {**glances, **look_up(complete, wanted)}
+    answers = _answers([state.target for state in states], glances, context)
+    looks = {}
+    for target in (state.target for state in states):
+        name = target.service
+        helpers = target.definition.helpers
+        mine = tuple(alarms[alarm] for alarm in target.alarms if alarm in alarms)
+        looks[name] = HoldLook(
+            snapshot=seen[name].with_helpers(helpers) if name in wanted else seen[name],
+            fetch=fetches[name],
+            alarms=mine or None,
+            answers=answers.get(name, ()),
+        )
+    return looks
+
+
+def _judged(state: HoldState, look: HoldLook, context: HoldContext) -> HoldState:
+    target, snapshot = state.target, look.snapshot
+    state = judge.step(state, look, context.clock.now())
     context.observer(
         Holding(
             subject=target.subject,
             held=state.held,
             seconds=target.seconds,
-            running=running if snapshot.answered else None,
-            desired=desired,
+            running=snapshot.running if snapshot.answered else None,
+            desired=snapshot.desired,
             trouble=state.trouble,
         )
     )
@@ -140,18 +157,34 @@ def _alarms(names: Sequence[str], context: HoldContext) -> Mapping[str, Alarm] |
         return None
 
 
-def _answers(target: HoldTarget, glance: Snapshot, context: HoldContext) -> tuple[HttpAnswer, ...]:
-    """What the address answers; a wrong answer is asked again before it is believed."""
-    if not target.url or (glance.answered and not glance.desired):
-        return ()
-    answers: list[HttpAnswer] = []
-    while len(answers) < TRIES:
-        if answers:
-            context.clock.sleep(target.interval)
-        answers.append(context.prober.get(target.url, _ANSWER_SECONDS))
-        if answers[-1].status == target.expected_status:
-            break
-    return tuple(answers)
+def _answers(
+    targets: Sequence[HoldTarget], seen: Mapping[str, Snapshot], context: HoldContext
+) -> Mapping[str, tuple[HttpAnswer, ...]]:
+    """What the addresses answer, by service; a wrong answer is asked again before it is believed.
+
+    All are asked side by side.
+    """
+    wrong = {
+        target.service: target
+        for target in targets
+        if target.url and (seen[target.service].desired or not seen[target.service].answered)
+    }
+    answers: dict[str, tuple[HttpAnswer, ...]] = {}
+    for attempt in range(TRIES):
+        if attempt and wrong:
+            context.clock.sleep(max(target.interval for target in wrong.values()))
+        said = look_up(_get(wrong, context), wrong)
+        answers |= {name: (*answers.get(name, ()), answer) for name, answer in said.items()}
+        wrong = {
+            name: target
+            for name, target in wrong.items()
+            if said[name].status != target.expected_status
+        }
+    return answers
+
+
+def _get(targets: Mapping[str, HoldTarget], context: HoldContext) -> Callable[[str], HttpAnswer]:
+    return lambda name: context.prober.get(targets[name].url, _ANSWER_SECONDS)
 
 
 def _interrupted(states: Mapping[str, HoldState], context: HoldContext) -> CancelledError:

@@ -327,3 +327,23 @@ def test_a_called_workflow_is_the_one_that_holds_the_job() -> None:
     condition = document["Statement"][0]["Condition"]
     assert condition["StringEquals"][f"{HOST}:job_workflow_ref"] == CALLED
     assert condition["StringLike"] == {f"{HOST}:ref": "refs/tags/*-rc"}
+
+
+def job_lines(source: Source) -> list[str]:
+    made = replace(contract("refs/heads/main"), source=source)
+    regions = workflow.regions(made, workflow.Budget(minutes=45, session=3600))
+    return [line.strip() for line in regions[1].lines]
+
+
+def test_a_job_may_write_deployments_only_where_the_contract_says_so() -> None:
+    plain = job_lines(SOURCE)
+    assert "environment: staging" in plain
+    assert not [line for line in plain if "deployments" in line]
+    telling = job_lines(replace(SOURCE, deployments=True))
+    at = telling.index("environment:")
+    assert telling[at + 1] == "name: staging"
+    assert telling[at + 2].startswith("url: ${{ steps.deploy.outputs.url }}")
+    assert [line for line in telling if line.startswith("deployments: write")]
+    called = job_lines(replace(SOURCE, deployments=True, called_workflow=CALLED))
+    assert "environment: staging" in called, "an input of what is called"
+    assert [line for line in called if line.startswith("deployments: write")]

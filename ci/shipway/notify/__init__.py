@@ -1,0 +1,1 @@
+"""Telling others how a delivery goes: what is said, to which addresses, how often."""
