@@ -26,6 +26,7 @@ The tree::
     ├── RolloutError      30–39, 41  our revision is not in service, or did not hold; see Verdict
     ├── VerificationError       40   what answers is not what was shipped
     ├── ImageParameterError     42   the release holds; its parameter could not be written
+    ├── ScheduleError           43   the release holds; a scheduled task could not be moved to it
     ├── JobError                44   a job before or after the rollout, or by hand, did not end well
     ├── EvidenceError           50   the record could not be written, or does not verify
     ├── UnmetError              60   the rehearsal left an acceptance criterion unmet
@@ -342,6 +343,13 @@ class ImageParameterError(ShipwayError):
 
     exit_code = 42
     kind = "image-parameter"
+
+
+class ScheduleError(ShipwayError):
+    """The release is in service, but a task that the clock starts does not follow it."""
+
+    exit_code = 43
+    kind = "schedule"
 
 
 class JobError(ShipwayError):

@@ -101,6 +101,31 @@ class JobPlan:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SchedulePlan:
+    """A rule or a schedule that starts a task.
+
+    Attributes:
+        key: Its name in delivery.toml.
+        kind: ``rule`` or ``schedule``.
+        group: The rule's event bus, or the schedule's group.
+        name: Its name there.
+        family: The task definition family that it starts.
+    """
+
+    key: str
+    kind: str
+    group: str
+    name: str
+    family: str
+
+    @property
+    def path(self) -> str:
+        """What stands behind ``rule/`` or ``schedule/`` in its ARN."""
+        plain = self.kind == "rule" and self.group == "default"
+        return self.name if plain else f"{self.group}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnTemplate:
     """A template of the user's own, run instead of a drawn one.
 
@@ -130,6 +155,7 @@ class Layer:
         task_role: The name of the tasks' own role.
         services: At least one.
         jobs: Jobs with a task definition of their own.
+        schedules: Rules and schedules that start tasks.
         parameters: SSM parameters that delivery.toml refers to → what they hold: ``cluster``,
             ``repository``, ``service:KEY``, ``url:KEY``, or ``text:…``.
         outputs: Stack → output → what it holds, likewise.
@@ -159,6 +185,7 @@ class Layer:
     task_role: str
     services: tuple[ServicePlan, ...]
     jobs: tuple[JobPlan, ...] = ()
+    schedules: tuple[SchedulePlan, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     stand_ins: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -247,6 +274,7 @@ def layer_from(document: Mapping[str, Any]) -> Layer:
     further = {
         "services": tuple(_service(service) for service in document["services"]),
         "jobs": tuple(JobPlan(**job) for job in document["jobs"]),
+        "schedules": tuple(SchedulePlan(**each) for each in document["schedules"]),
         "buckets": tuple(document["buckets"]),
         "templates": tuple(OwnTemplate(**template) for template in document["templates"]),
         "image_parameters": tuple(document["image_parameters"]),

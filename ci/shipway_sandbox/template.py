@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from shipway_sandbox.plan import JobPlan, Layer, ServicePlan, SidecarPlan
+from shipway_sandbox.plan import JobPlan, Layer, SchedulePlan, ServicePlan, SidecarPlan
 
 Resource = dict[str, Any]
 _WAIT = ("/bin/busybox", "sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1; done")
@@ -101,6 +101,8 @@ def _resources(
         yield from _service(service, images[service.key], count=count)
     for job in layer.jobs:
         yield from _job(job, images[layer.services[0].key])
+    for schedule in layer.schedules:
+        yield from _schedule(schedule, layer)
     for number, (name, held) in enumerate(layer.parameters.items()):
         value = _value(held, layer, endpoint)
         yield f"Parameter{number}", _of("SSM::Parameter", Name=name, Type="String", Value=value)
@@ -258,6 +260,46 @@ def _job(job: JobPlan, image: str) -> Iterator[tuple[str, Resource]]:
         ContainerDefinitions=[{name: value for name, value in container.items() if value != []}],
     )
     yield f"JobTaskDefinition{key}", definition | {"DependsOn": f"JobLogGroup{key}"}
+
+
+def _schedule(schedule: SchedulePlan, layer: Layer) -> Iterator[tuple[str, Resource]]:
+    """It starts the family's first revision, and never goes off: nobody waits for a night here."""
+    made = {
+        **{each.family: f"JobTaskDefinition{camel(each.key)}" for each in layer.jobs},
+        **{each.family: f"TaskDefinition{camel(each.key)}" for each in layer.services},
+    }
+    definition = {"Ref": made[schedule.family]}
+    target = {
+        "Arn": {"Fn::GetAtt": ["Cluster", "Arn"]},
+        "RoleArn": {"Fn::GetAtt": ["TaskRole", "Arn"]},
+        "EcsParameters": {"TaskDefinitionArn": definition, "TaskCount": 1},
+        "Input": '{"containerOverrides":[]}',
+    }
+    key = camel(schedule.key)
+    if schedule.kind == "rule":
+        yield (
+            f"Rule{key}",
+            _of(
+                "Events::Rule",
+                Name=schedule.name,
+                ScheduleExpression="rate(1 day)",
+                State="DISABLED",
+                Targets=[{"Id": "task", **target}],
+            ),
+        )
+        return
+    yield (
+        f"Timer{key}",
+        _of(
+            "Scheduler::Schedule",
+            Name=schedule.name,
+            GroupName=schedule.group,
+            ScheduleExpression="rate(1 day)",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            State="DISABLED",
+            Target=target,
+        ),
+    )
 
 
 def _logs(log_group: str, container: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A migration and a change of the task definition alone, delivered for real by the deploy role."""
+"""Jobs, a change of the task definition alone, and what the clock starts, by the deploy role."""
 
 from __future__ import annotations
 
@@ -52,6 +52,12 @@ task_definition = "tally-warm"
 command = ["/bin/busybox", "echo", "warm"]
 [environments.local.jobs.warm.compute]
 memory = 64
+[environments.local.schedules.nightly]
+rule = "tally-nightly"
+service = "worker"
+[environments.local.schedules.report]
+schedule = "report"
+task_definition = "tally-report"
 """
 CONTRACT = """
 schema = 1
@@ -119,13 +125,16 @@ class Repository:
         assert "canary-of-jobs" not in done.stdout + done.stderr
         assert not done.stderr, done.stderr
         events = [json.loads(line) for line in done.stdout.splitlines()]
-        records = sorted(self.folder.glob("evidence/local/*/record.json"), key=os.path.getmtime)
-        record = json.loads(records[-1].read_bytes())["predicate"] if records else {}
-        return Ended(code=done.returncode, events=events, record=record)
+        return Ended(code=done.returncode, events=events, record=self.recorded())
 
-    def ecs(self) -> Any:
+    def recorded(self) -> dict[str, Any]:
+        """What the last record says."""
+        records = sorted(self.folder.glob("evidence/local/*/record.json"), key=os.path.getmtime)
+        return json.loads(records[-1].read_bytes())["predicate"] if records else {}
+
+    def owner(self, service: str) -> Any:
         return boto3.client(
-            "ecs",
+            service,
             endpoint_url=self.world.endpoint,
             region_name="eu-central-1",
             aws_access_key_id="123456789012",
@@ -134,11 +143,32 @@ class Repository:
 
     def live(self) -> dict[str, Any]:
         """The task definition that the service runs."""
-        ecs = self.ecs()
+        ecs = self.owner("ecs")
         [service] = ecs.describe_services(cluster="tally", services=["tally-worker"])["services"]
         described = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])
         live: dict[str, Any] = described["taskDefinition"]
         return live
+
+    def started(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What the rule and the schedule start, whole."""
+        events, scheduler = self.owner("events"), self.owner("scheduler")
+        [target] = events.list_targets_by_rule(Rule="tally-nightly")["Targets"]
+        return target, scheduler.get_schedule(Name="report", GroupName="default")
+
+    def without(self, statement: str) -> None:
+        """Take a statement out of the role that delivers."""
+        iam = self.owner("iam")
+        named = {"RoleName": "tally-deploy-local", "PolicyName": "deliver"}
+        document = iam.get_role_policy(**named)["PolicyDocument"]
+        policy = json.loads(document) if isinstance(document, str) else document
+        kept = [each for each in policy["Statement"] if each["Sid"] != statement]
+        assert len(kept) == len(policy["Statement"]) - 1
+        text = json.dumps({**policy, "Statement": kept})
+        iam.put_role_policy(**named, PolicyDocument=text)
+
+
+def revision_of(starts: dict[str, Any]) -> str:
+    return str(starts["EcsParameters"]["TaskDefinitionArn"]).rpartition("/")[2]
 
 
 @pytest.fixture(scope="module")
@@ -230,3 +260,37 @@ def test_a_change_of_the_task_definition_alone_is_a_release(repository: Reposito
     assert container["environment"] == [{"name": "MODE", "value": "new"}]
     assert container["image"] == before["containerDefinitions"][0]["image"]
     assert after["revision"] > before["revision"]
+
+
+def test_what_the_clock_starts_follows_the_release(repository: Repository) -> None:
+    """The release above changed the service alone, so it moved one of the two."""
+    live = repository.live()
+    nightly, report = repository.started()
+    assert revision_of(nightly) == f"tally-local-worker:{live['revision']}"
+    own = repository.owner("ecs").describe_task_definition(taskDefinition="tally-report")
+    assert revision_of(report["Target"]) == f"tally-report:{own['taskDefinition']['revision']}"
+    [container] = own["taskDefinition"]["containerDefinitions"]
+    assert container["image"] == live["containerDefinitions"][0]["image"]
+    # All else is as the platform team made it.
+    assert (nightly["Input"], report["State"]) == ('{"containerOverrides":[]}', "DISABLED")
+    moved = {
+        each["key"]: (each["taskDefinition"], each["previousTaskDefinition"])
+        for each in repository.recorded()["schedules"]
+    }
+    assert moved["nightly"][0] == nightly["EcsParameters"]["TaskDefinitionArn"]
+    assert moved["nightly"][0] != moved["nightly"][1]
+    assert moved["report"][0] == moved["report"][1]
+
+
+def test_without_the_right_to_pass_the_role_on_the_release_stays(repository: Repository) -> None:
+    before = [revision_of(repository.started()[0]), revision_of(repository.started()[1]["Target"])]
+    repository.without("HandRolesToTheClock")
+    text = DELIVERY.replace("MIGRATION", GOES)
+    repository.declares(text.replace('container = "app"\n', 'container = "app"\ncpu = 128\n', 1))
+    ended = repository.types("deploy")
+    assert ended.code == 43, ended.events
+    [nightly] = [each for each in ended.of("failed") if each["subject"] == "nightly"]
+    assert "iam:PassRole" in json.dumps(nightly)
+    assert repository.live()["cpu"] == "128"
+    nightly_now, report_now = repository.started()
+    assert [revision_of(nightly_now), revision_of(report_now["Target"])] == before

@@ -14,6 +14,7 @@ from shipway.aws.logs import CloudWatchLogs
 from shipway.aws.parameters import Parameters
 from shipway.aws.published import Published
 from shipway.aws.s3 import S3Objects
+from shipway.aws.schedules import AwsSchedules
 from shipway.aws.session import Session
 from shipway.aws.sign_in import AssumedRole
 from shipway.aws.stacks import Stacks
@@ -36,6 +37,7 @@ class AwsAccount:
         self._session = Session(region, profile, endpoint)
         self.ecs = AwsEcs(self._session)
         self.tasks = AwsTasks(self._session)
+        self.schedules = AwsSchedules(self._session)
         self.logs = CloudWatchLogs(self._session)
         self.parameters = Parameters(self._session)
         self.locks = ParameterLog(self._session)

@@ -26,6 +26,7 @@ from shipway.git import checkout
 from shipway.policy.compile import bootstrap_template, roles, trust, workflow
 from shipway.policy.compile.resources import resources_of
 from shipway.policy.contract import Contract
+from shipway.rollout.schedules.plan import starting_roles
 from shipway.wiring import account
 
 if TYPE_CHECKING:
@@ -134,7 +135,20 @@ def _values(
         for job in environment.jobs
         if job.task_definition
     }
-    return {**values, **role_values.looked_up(environment, definitions, own)}
+    scheduled = {
+        schedule.key: aws.ecs.task_definition(schedule.task_definition)
+        for schedule in environment.schedules
+        if schedule.task_definition
+    }
+    families = {
+        schedule.key: (scheduled.get(schedule.key) or definitions[schedule.service]).family
+        for schedule in environment.schedules
+    }
+    clock = starting_roles(aws.schedules, environment, families)
+    return {
+        **values,
+        **role_values.looked_up(environment, definitions, own, scheduled, clock),
+    }
 
 
 def _show(proposed: ChangeSet, console: Console) -> None:

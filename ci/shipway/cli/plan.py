@@ -80,6 +80,7 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
     for service in document["services"]:
         yield from _service(service)
     yield from _jobs(document, "after")
+    yield from map(_schedule, document["schedules"])
     services = document["services"]
     if any(service["action"] != "none" for service in services):
         yield from _afterwards(document)
@@ -133,6 +134,19 @@ def _job(job: Mapping[str, Any]) -> Iterator[str]:
     yield _line("job", f"{job['key']}  {what.get(job['action'], 'not run: ' + job['why'])}")
     if job["action"] == "start" and job["command"]:
         yield _line("", f"{'command':<{_FIELD}}  {' '.join(job['command'])}")
+
+
+def _schedule(schedule: Mapping[str, Any]) -> str:
+    """Which revision a task that the clock starts would be, once the release held."""
+    now = " and ".join(
+        dict.fromkeys(arn.rpartition("/")[2] for arn in schedule["task_definitions"])
+    )
+    what = f"{now}  no change"
+    if schedule["action"] != "none":
+        service = schedule["service"]
+        new = f"the new revision of {service}" if service else "a new revision"
+        what = f"{now} → {schedule['becomes'] or new}, once the release held"
+    return _line("schedule", f"{schedule['key']}  {schedule['kind']} starts {what}")
 
 
 def _afterwards(document: Mapping[str, Any]) -> Iterator[str]:

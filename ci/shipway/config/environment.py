@@ -10,6 +10,7 @@ from typing import Final, Literal
 from shipway.config.job import Job
 from shipway.config.notify import Receiver
 from shipway.config.overlay import Overlay
+from shipway.config.schedule import Schedule
 
 OnFailure = Literal["rollback", "leave"]
 OnPause = Literal["wait", "leave"]
@@ -203,6 +204,7 @@ class Environment:
         image: What is built for it.
         services: At least one; no two name the same ECS service.
         jobs: Tasks that run to their end, in the file's order.
+        schedules: What starts tasks by the clock and follows a release, in the file's order.
         overlays: Key of a service → what a release sets in its task definition.
         together: Whether services that moved go back where another fails.
         sandbox: Whether the embedded sandbox is started for it.
@@ -229,6 +231,7 @@ class Environment:
     image: ImageSettings
     services: tuple[Service, ...]
     jobs: tuple[Job, ...] = ()
+    schedules: tuple[Schedule, ...] = ()
     overlays: Mapping[str, Overlay] = field(default_factory=dict)
     together: bool = True
     sandbox: bool = False

@@ -16,6 +16,7 @@ from shipway.config.notify_table import notify_problems
 from shipway.config.positions import KeyPath
 from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, dotted, nearest
 from shipway.config.rules import problems_of, shown
+from shipway.config.schedule_table import schedule_problems
 from shipway.errors import ConfigurationError, UsageError
 
 
@@ -105,6 +106,8 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[Problem]:
         services, prefix = environment.get("services"), ("environments", name, "services")
         yield from same_services(services, prefix)
         yield from job_problems(environment.get("jobs"), services, ("environments", name, "jobs"))
+        at = ("environments", name, "schedules")
+        yield from schedule_problems(environment.get("schedules"), services, at)
         for key, service in _tables(services):
             if "path" in service and "url" not in service:
                 yield Problem(path=(*prefix, key, "path"), text="is added to url, which is missing")

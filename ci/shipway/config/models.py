@@ -21,6 +21,7 @@ from shipway.config.overlay_table import (
 )
 from shipway.config.references import PARAMETER_NAME
 from shipway.config.rules import EARLY, Rule, Table, number, one_of
+from shipway.config.schedule_table import ScheduleTable
 
 # ECR API Reference, CreateRepository: repositoryName.
 _WORD = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
@@ -504,6 +505,11 @@ class EnvironmentTable(Table):
         default={},
         description="Tasks that run once for each release, or by hand, each under a name of its "
         "own: see [jobs](jobs.md).",
+    )
+    schedules: dict[Key, ScheduleTable] = Field(
+        default={},
+        description="Tasks that the clock starts and that follow the release, each under a name of "
+        "its own: see [schedules](schedules.md).",
     )
 
 

@@ -42,11 +42,13 @@ from shipway.config.problems import (
 )
 from shipway.config.references import Found, Missing, Reference, References, Resolution
 from shipway.config.rules import Resolved, problems_of
+from shipway.config.schedule_table import schedule_of
 from shipway.errors import UnresolvedReferenceError
 from shipway.util.partitions import registry_host
 
 _MOST_NAMED = 5
 _WRITTEN = "image_parameter"
+_OF_SCHEDULES = ("rule", "schedule", "task_definition")
 _WRITTEN_LEVELS = (3, 5)  # environments.NAME.KEY, environments.NAME.services.SERVICE.KEY
 SANDBOX_HOLD = 2
 """Seconds of `hold` in the embedded sandbox, where somebody waits for each of them."""
@@ -318,6 +320,9 @@ def _misplaced(path: KeyPath, environment: EnvironmentTable) -> Iterator[Problem
         arns.append(((*path, "services", key, "service"), service.service))
     for key, job in environment.jobs.items():
         arns.append(((*path, "jobs", key, "task_definition"), job.task_definition))
+    for key, schedule in environment.schedules.items():
+        here = (*path, "schedules", key)
+        arns += [((*here, name), getattr(schedule, name)) for name in _OF_SCHEDULES]
     for at, arn in arns:
         if arn.startswith("arn:"):
             region, account = arn.split(":")[3:5]
@@ -351,6 +356,7 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
         jobs=tuple(
             job_of(key, job, next(iter(declared.services))) for key, job in declared.jobs.items()
         ),
+        schedules=tuple(schedule_of(key, each) for key, each in declared.schedules.items()),
         together=declared.together,
         sandbox=declared.sandbox,
         promote_from=declared.promote_from,

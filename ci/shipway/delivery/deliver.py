@@ -2,7 +2,7 @@
 
 trigger → release contract → environment → image → rollout → verification → hold → evidence
 
-Jobs run before the rollout and after the verification.
+Jobs run before the rollout and after the verification; scheduled tasks follow what held.
 
 Every stage takes frozen values and gives frozen values; what reaches the outside is the context's.
 Whatever happens, the record is written and the last event says how it ended.
@@ -25,9 +25,11 @@ from shipway.delivery.order import Order, authorize, stages_of, tasks_of
 from shipway.delivery.ports import Aws, DeliveryContext, EnvironmentContext
 from shipway.delivery.release import Release
 from shipway.delivery.run_job import run_one
+from shipway.delivery.schedules import Scheduled
 from shipway.delivery.stage import UNCHANGED, stage
 from shipway.errors import (
     CancelledError,
+    ImageParameterError,
     ShipwayError,
     TerminatedError,
 )
@@ -145,7 +147,7 @@ class _Walk:
             release.run_after(jobs)
             release.hold()
             if image is not None and "deploy" in tasks:
-                self._keep(image.reference, environment, aws)
+                self._after(image.reference, environment, aws)
         return image.reference if image else None
 
     def _gate(self, environment: Environment, aws: Aws) -> contract.GateContext:
@@ -180,7 +182,7 @@ class _Walk:
             self._deploy(image, environment, aws, release, held, revisions=target.revisions)
             release.verify(image.reference)
             release.hold()
-            self._keep(image.reference, environment, aws)
+            self._after(image.reference, environment, aws)
         return image.reference
 
     @contextmanager
@@ -285,6 +287,7 @@ class _Walk:
             steps = self._steps(image, environment, aws, revisions)
             release.check_alarms(steps)
             planned = jobs.plan(image.reference, steps) if jobs is not None else ()
+            Scheduled(environment, aws, self._context, self._journal).plan(image.reference, steps)
             held.require()
             if self._ending.announcer is not None:
                 self._ending.announcer.started()
@@ -344,15 +347,21 @@ class _Walk:
             release.roll_out(steps, image, platforms)
         release.run_after(jobs)
         release.hold()
-        self._keep(image, environment, aws)
+        self._after(image, environment, aws)
         return image
 
-    def _keep(self, image: ImageReference, environment: Environment, aws: Aws) -> None:
-        """Have the next stack update find this image; after all that may still refuse it."""
-        if environment.image_parameters:
-            image_parameter.keep_image(
-                environment, image, aws.parameters, self._context.clock, self._journal
-            )
+    def _after(self, image: ImageReference, environment: Environment, aws: Aws) -> None:
+        """What follows a release that held: what the next update finds, and the clock's tasks."""
+        scheduled = Scheduled(environment, aws, self._context, self._journal)
+        try:
+            if environment.image_parameters:
+                image_parameter.keep_image(
+                    environment, image, aws.parameters, self._context.clock, self._journal
+                )
+        except ImageParameterError:
+            scheduled.follow(image)  # the release is in service all the same
+            raise
+        scheduled.follow(image)
 
 
 def _copiers(environment: Environment, aws: Aws, signer: RecordSigner | None) -> Iterator[Copier]:

@@ -14,7 +14,13 @@ from shipway.config import load as delivery_file
 from shipway.config import receivers, resolve
 from shipway.config.environment import Environment, EnvironmentRef
 from shipway.config.load import Declared, DeliveryFile
-from shipway.delivery import examined_role, examined_services, examined_values, maintenance
+from shipway.delivery import (
+    examined_role,
+    examined_schedules,
+    examined_services,
+    examined_values,
+    maintenance,
+)
 from shipway.delivery import identity as identities
 from shipway.delivery.examined_values import is_unresolved
 from shipway.delivery.governing import governing
@@ -274,6 +280,8 @@ class _Rounds:
             add(f"service {service.key}", services.judge(facts, service, environment))
         own = examined_services.of_jobs(self._acting, pool, environment)
         add("jobs", examined_services.jobs(environment, own))
+        schedules = examined_schedules.look(self._acting, pool, environment, seen_services)
+        add("schedules", examined_schedules.judge(environment, schedules))
         inspection = self._inspection(seen)
         add(
             "start of tasks", examined_services.starts(pool, inspection, environment, seen_services)
@@ -288,6 +296,7 @@ class _Rounds:
                     environment,
                     definitions={key: facts.definition for key, facts in seen_services.items()},
                     own=own,
+                    schedules=schedules,
                 ),
                 inspection,
                 environment.name,

@@ -10,6 +10,7 @@ from typing import Any
 from shipway.config.environment import Environment
 from shipway.config.load import Declared
 from shipway.delivery import role_values
+from shipway.delivery.examined_schedules import ScheduleFacts
 from shipway.doctor import role as judged
 from shipway.doctor.finding import Finding, Looked, Unseen, looked, not_checked, optional
 from shipway.doctor.ports import Inspection
@@ -50,6 +51,7 @@ def expected_roles(
     *,
     definitions: Mapping[str, Looked[TaskDefinition]],
     own: Mapping[str, Looked[TaskDefinition]],
+    schedules: Mapping[str, ScheduleFacts],
 ) -> tuple[ExpectedRole, ...]:
     """The roles that the contract compiles to, with every name filled in. Pure.
 
@@ -60,6 +62,7 @@ def expected_roles(
         environment: The same environment, resolved.
         definitions: The live task definition of each service, by the service's key.
         own: The task definition of each job that has its own, by the job's key.
+        schedules: What there is of each scheduled task, by its key.
     """
     pseudo = role_values.pseudo(environment)
     needed = replace(
@@ -80,8 +83,10 @@ def expected_roles(
     lacking = [service.key for service in environment.services if service.key not in known]
     jobs = {key: live for key, live in own.items() if isinstance(live, TaskDefinition)}
     lacking += [key for key in own if key not in jobs]
+    scheduled, roles_passed = _scheduled(environment, schedules)
+    lacking += [key for key, each in schedules.items() if isinstance(each.targets, Unseen)]
     if not lacking:
-        values |= role_values.looked_up(environment, known, jobs)
+        values |= role_values.looked_up(environment, known, jobs, scheduled, roles_passed)
     return tuple(
         ExpectedRole(
             name=role.name,
@@ -90,6 +95,21 @@ def expected_roles(
         )
         for role in roles.of(contract, needed, provider)
     )
+
+
+def _scheduled(
+    environment: Environment, schedules: Mapping[str, ScheduleFacts]
+) -> tuple[dict[str, TaskDefinition], tuple[str, ...]]:
+    """The task definitions of their own and the roles that start tasks, as far as seen."""
+    own = {
+        schedule.key: definition
+        for schedule in environment.schedules
+        if not schedule.service
+        and isinstance(definition := schedules[schedule.key].definition, TaskDefinition)
+    }
+    seen = (each.targets for each in schedules.values() if not isinstance(each.targets, Unseen))
+    passed = (target.role for targets in seen for target in targets if target.role)
+    return own, tuple(dict.fromkeys(passed))
 
 
 def _statements(

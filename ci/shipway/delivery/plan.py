@@ -22,6 +22,7 @@ from shipway.delivery.image_plan import PlannedImage
 from shipway.delivery.jobs import Jobs
 from shipway.delivery.order import Order, authorize, tasks_of
 from shipway.delivery.ports import Aws, DeliveryContext
+from shipway.delivery.schedules import Scheduled
 from shipway.delivery.stage import stage
 from shipway.errors import AccessDeniedError, ConfigurationError, RefusedError, ShipwayError
 from shipway.evidence.journal import Journal
@@ -33,7 +34,9 @@ from shipway.policy.contract import Task
 from shipway.rollout import plan as planning
 from shipway.rollout.hold.targets import alarms_of
 from shipway.rollout.jobs.plan import JobStep
+from shipway.rollout.judge.state import label
 from shipway.rollout.plan import CHANGES, NO_CHANGE, Step
+from shipway.rollout.schedules.plan import ScheduleStep
 from shipway.values import Commit
 
 DOCUMENT_VERSION = 1
@@ -52,6 +55,7 @@ class DeliveryPlan:
         image: What would go on; ``None`` where no image is needed.
         steps: What would be done to each service; empty where nothing is rolled out.
         jobs: What would be done about each job, in the order in which they run.
+        schedules: What would be done about each task that the clock starts.
         refusals: What would end it before anything is rolled out.
         broken: The contract's rules that are broken, by name.
         commit: What would be delivered.
@@ -66,6 +70,7 @@ class DeliveryPlan:
     image: PlannedImage | None
     steps: tuple[Step, ...]
     jobs: tuple[JobStep, ...]
+    schedules: tuple[ScheduleStep, ...]
     refusals: tuple[ShipwayError, ...]
     broken: tuple[str, ...]
     commit: Commit
@@ -74,10 +79,11 @@ class DeliveryPlan:
 
     @property
     def changes(self) -> int:
-        """How many things would change: the image that is not there, each service, each job."""
+        """How many things would change: an image that is not there, services, jobs, schedules."""
         image = self.image is not None and not self.image.there
         jobs = sum(step.runs for step in self.jobs)
-        return image + sum(step.changes for step in self.steps) + jobs
+        schedules = sum(step.changes for step in self.schedules)
+        return image + sum(step.changes for step in self.steps) + jobs + schedules
 
     @property
     def kind(self) -> str:
@@ -119,6 +125,7 @@ class DeliveryPlan:
             },
             "services": [_service(step) for step in self.steps],
             "jobs": [_job(step) for step in self.jobs],
+            "schedules": [_schedule(step) for step in self.schedules],
             "together": self.environment.together,
             "image_parameters": list(self.environment.image_parameters) if self.steps else [],
             "refusals": [
@@ -204,6 +211,21 @@ def _job(step: JobStep) -> Mapping[str, object]:
     }
 
 
+def _schedule(step: ScheduleStep) -> Mapping[str, object]:
+    schedule = step.schedule
+    return {
+        "key": schedule.key,
+        "kind": schedule.kind,
+        "name": schedule.name,
+        "group": schedule.group,
+        "service": schedule.service,
+        "family": step.definition.family,
+        "task_definitions": [target.task_definition for target in step.targets],
+        "action": "update" if step.changes else "none",
+        "becomes": label(step.definition.arn) if step.definition.arn else "",
+    }
+
+
 def plan_delivery(order: Order, context: DeliveryContext, observer: Observer) -> DeliveryPlan:
     """Find out what a delivery would do.
 
@@ -285,10 +307,14 @@ class _Look:
                     contract.pass_again(authorization, gate, image.image, named=named)
         steps: tuple[Step, ...] = ()
         jobs: tuple[JobStep, ...] = ()
+        schedules: tuple[ScheduleStep, ...] = ()
         if image is not None and "deploy" in tasks:
             steps = self._steps(image, environment, aws)
             with stage("job", journal, context.clock, quiet=True):
                 jobs = Jobs(environment, aws, context, journal).plan(image.reference, steps)
+            with stage("schedule", journal, context.clock, quiet=True):
+                scheduled = Scheduled(environment, aws, context, journal)
+                schedules = scheduled.plan(image.reference, steps)
         return DeliveryPlan(
             authorization=authorization,
             tasks=tasks,
@@ -296,6 +322,7 @@ class _Look:
             image=image,
             steps=steps,
             jobs=jobs,
+            schedules=schedules,
             refusals=tuple(self._refusals),
             broken=self._broken(),
             commit=self._commit,

@@ -24,6 +24,7 @@ from shipway.notify.ports import NoPoster, Poster
 from shipway.policy.facts import History, TokenSource
 from shipway.rollout.jobs.ports import Tasks
 from shipway.rollout.ports import Alarms, Ecs, LogStreams, Prober
+from shipway.rollout.schedules.ports import Schedules
 from shipway.util.clock import Clock
 from shipway.values import Commit, Digest, Identity
 
@@ -63,6 +64,11 @@ class Aws(Protocol):
     @property
     def tasks(self) -> Tasks:
         """Its tasks that no service runs."""
+        ...
+
+    @property
+    def schedules(self) -> Schedules:
+        """What starts tasks by the clock."""
         ...
 
     @property

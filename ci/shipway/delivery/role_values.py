@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from shipway.config.environment import Environment
@@ -20,6 +20,8 @@ def looked_up(
     environment: Environment,
     definitions: Mapping[str, TaskDefinition],
     own: Mapping[str, TaskDefinition],
+    scheduled: Mapping[str, TaskDefinition] | None = None,
+    schedule_roles: Sequence[str] = (),
 ) -> dict[str, str]:
     """Cluster, services, families, log groups, and the roles that tasks are given.
 
@@ -27,6 +29,8 @@ def looked_up(
         environment: The environment, resolved.
         definitions: The live task definition of each service, by the service's key.
         own: The task definition of each job that has its own, by the job's key.
+        scheduled: The same of each schedule that has its own.
+        schedule_roles: ARNs of the roles that rules and schedules start tasks with, each once.
     """
     values = {"Cluster": environment.cluster}
     handed: dict[str, None] = {}
@@ -43,8 +47,16 @@ def looked_up(
         values[f"JobFamily{camel(key)}"] = live.family
         values[f"JobLogGroup{camel(key)}"] = logs.group if logs else _NO_GROUP
         handed |= dict.fromkeys(live.roles)
+    for key, live in (scheduled or {}).items():
+        values[f"ScheduleFamily{camel(key)}"] = live.family
+        handed |= dict.fromkeys(live.roles)
+    for schedule in environment.schedules:
+        kind = "Rule" if schedule.kind == "rule" else "Timer"
+        values[f"{kind}{camel(schedule.key)}"] = schedule.path
     partition = partition_of(environment.region).id
     nobody = f"arn:{partition}:iam::{environment.account}:role/{_NO_GROUP}"
+    if environment.schedules:
+        values["ScheduleRoles"] = ",".join(schedule_roles) or nobody
     return {**values, "TaskRoles": ",".join(handed) or nobody}
 
 

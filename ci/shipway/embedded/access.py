@@ -83,6 +83,12 @@ class Access:
             yield f"JobFamily{camel(job.key)}", job.family
             yield f"JobLogGroup{camel(job.key)}", job.log_group
 
+        for schedule in layer.schedules:
+            yield f"ScheduleFamily{camel(schedule.key)}", schedule.family
+            kind = "Rule" if schedule.kind == "rule" else "Timer"
+            yield f"{kind}{camel(schedule.key)}", schedule.path
+        yield "ScheduleRoles", f"arn:aws:iam::{layer.account}:role/{layer.task_role}"
+
     def _of_source(self, source: str, declared: Declared) -> Iterator[tuple[str, str]]:
         """Where promoted images lie, where delivery.toml only refers to it."""
         if source not in self.accounts:

@@ -11,16 +11,27 @@ from typing import Any, Final
 from shipway.config.job_table import JobTable
 from shipway.config.load import DeliveryFile
 from shipway.config.models import ComputeTable, ServiceTable
+from shipway.config.positions import KeyPath
 from shipway.config.references import Reference
+from shipway.config.schedule import DEFAULT, rule_path, schedule_path
 from shipway.embedded.stand_ins import stand_ins
 from shipway.policy.compile import resources
 from shipway.policy.compile.trust import camel
-from shipway_sandbox.plan import JobPlan, Layer, OwnTemplate, ServicePlan, SidecarPlan
+from shipway_sandbox.plan import (
+    JobPlan,
+    Layer,
+    OwnTemplate,
+    SchedulePlan,
+    ServicePlan,
+    SidecarPlan,
+)
 
 REGION: Final = "eu-west-1"
 """Where an environment is whose region only a variable says."""
 _STACK: Final = r"[A-Za-z][A-Za-z0-9-]{0,127}"
 """CloudFormation API Reference, CreateStack: StackName."""
+_CLOCK: Final = "-clock"
+_AS_JOBS: Final = ("task_definition", "container")
 _BALANCER_LENGTH: Final = 32
 """Elastic Load Balancing API Reference, CreateLoadBalancer: Name."""
 
@@ -84,8 +95,12 @@ def layer_of(
         services=services,
         jobs=tuple(
             _job(delivery.name, name, key, job)
-            for key, job in table.get("jobs", {}).items()
+            for key, job in (*table.get("jobs", {}).items(), *_own_schedules(table))
             if job.get("task_definition")
+        ),
+        schedules=tuple(
+            _schedule(delivery.name, name, key, schedule)
+            for key, schedule in table.get("schedules", {}).items()
         ),
         parameters={plain(ref): value for ref, value in held.items() if ref.scheme == "ssm"},
         outputs=stacks,
@@ -192,7 +207,9 @@ def _job(project: str, environment: str, key: str, table: Mapping[str, Any]) -> 
     return JobPlan(
         key=key,
         family=named(
-            table["task_definition"], f"{project}-{environment}-{key}", resources.family_of
+            table["task_definition"],
+            f"{project}-{environment}-{key.removesuffix(_CLOCK)}",
+            resources.family_of,
         ),
         container=named(table.get("container") or key, key, str),
         cpu=compute.cpu,
@@ -200,6 +217,34 @@ def _job(project: str, environment: str, key: str, table: Mapping[str, Any]) -> 
         log_group=f"/{project}/{environment}/jobs/{key}",
         environment=compute.environment,
     )
+
+
+def _own_schedules(table: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Schedules with a task definition of their own: it is made as a job's is."""
+    for key, schedule in table.get("schedules", {}).items():
+        if schedule.get("task_definition"):
+            named = {each: schedule[each] for each in _AS_JOBS if each in schedule}
+            yield f"{key}{_CLOCK}", {**named, "when": "by-hand"}
+
+
+def _schedule(project: str, environment: str, key: str, table: Mapping[str, Any]) -> SchedulePlan:
+    """A rule or a schedule as a platform team makes it; here it never goes off."""
+    own = f"{project}-{environment}-{key}"
+    kind = "rule" if table.get("rule") else "schedule"
+    path = (
+        rule_path(named(table["rule"], own, str))
+        if kind == "rule"
+        else schedule_path(
+            named(table["schedule"], own, str), named(table.get("group", DEFAULT), DEFAULT, str)
+        )
+    )
+    family = (
+        named(table["task_definition"], own, resources.family_of)
+        if table.get("task_definition")
+        else f"{project}-{environment}-{table['service']}"
+    )
+    group, _, name = path.rpartition("/")
+    return SchedulePlan(key=key, kind=kind, group=group or DEFAULT, name=name, family=family)
 
 
 def _balanced(own: str, services: list[ServicePlan]) -> tuple[ServicePlan, ...]:
@@ -238,18 +283,25 @@ def _held(delivery: DeliveryFile, name: str) -> Iterator[tuple[Reference, str]]:
         reference = Reference.parse(text)
         if reference is None or reference.scheme == "env":
             continue
-        match path[len(declared.path) :] if path[: len(declared.path)] == declared.path else ():
-            case ("cluster",):
-                yield reference, "cluster"
-            case ("repository",):
-                yield reference, "repository"
-            case ("services", key, "service"):
-                yield reference, f"service:{key}"
-            case ("services" | "jobs", key, "container"):
-                yield reference, f"text:{key}"
-            case ("jobs", key, "task_definition"):
-                yield reference, f"text:{delivery.name}-{name}-{key}"
-            case ("services", key, "url"):
-                yield reference, f"url:{key}"
-            case _:
-                yield reference, "text:stand-in"
+        own = path[: len(declared.path)] == declared.path
+        yield (
+            reference,
+            _holds(path[len(declared.path) :] if own else (), f"{delivery.name}-{name}"),
+        )
+
+
+def _holds(path: KeyPath, own: str) -> str:
+    """What the world publishes for a key of an environment."""
+    match path:
+        case ("cluster",) | ("repository",):
+            return str(path[0])
+        case ("services", key, "service" | "url" as what):
+            return f"{what}:{key}"
+        case ("services" | "jobs" | "schedules", key, "container"):
+            return f"text:{key}"
+        case ("jobs" | "schedules", key, "task_definition" | "rule" | "schedule"):
+            return f"text:{own}-{key}"
+        case ("schedules", _, "group"):
+            return f"text:{DEFAULT}"
+        case _:
+            return "text:stand-in"

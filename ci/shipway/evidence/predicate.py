@@ -49,6 +49,7 @@ from shipway.evidence.facts.rollout import (
     JobFact,
     PutBackFact,
     ResumedFact,
+    ScheduleFact,
     ServiceFact,
     VerificationFact,
     WentBackFact,
@@ -167,6 +168,7 @@ class DeliveryFacts(Fact):
     verification: tuple[VerificationFact, ...] = ()
     image_parameters: tuple[ImageParameterFact, ...] = ()
     holds: tuple[HoldFact, ...] = ()
+    schedules: tuple[ScheduleFact, ...] = ()
     put_back: tuple[PutBackFact, ...] = ()
     announcements: tuple[AnnouncementFact, ...] = ()
 

@@ -27,6 +27,7 @@ from shipway.config.models import (
 from shipway.config.notify_table import NotifyTable
 from shipway.config.overlay_table import ContainerTable
 from shipway.config.rules import Rule, Table, fields, rule_of
+from shipway.config.schedule_table import ScheduleTable
 from shipway.config.waivers import WaiversTable, WaiverTable
 from shipway.policy.tables import (
     AllowTable,
@@ -87,6 +88,7 @@ _TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("[environments.NAME.services.KEY.compute.sidecars.NAME]", SidecarTable),
     ("[environments.NAME.jobs.KEY]", JobTable),
     ("[environments.NAME.jobs.KEY.compute]", JobComputeTable),
+    ("[environments.NAME.schedules.KEY]", ScheduleTable),
 )
 _CONTRACT_TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("At the top", ContractTable),

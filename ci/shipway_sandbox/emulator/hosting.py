@@ -33,6 +33,7 @@ _CORRECTED = (
     "rollout",
     "scan",
     "scheduler",
+    "schedules",
     "stack_resources",
     "stack_services",
     "sts",

@@ -146,6 +146,17 @@ def extract_resource_arn(  # noqa: PLR0917  # MiniStack calls it with eight posi
         names = [name if name.startswith("arn:") else name.partition(":")[0] for name in listed]
         arn = f"arn:aws:{service}:{get_region()}:{get_account_id()}:{kind}"
         named = [f"{arn}/{name.lstrip('/')}" for name in names]
+    elif service == "events" and (rule := _body(body).get("Rule")):
+        # A rule of the default bus is named without it (Service Authorization Reference, Amazon
+        # EventBridge).
+        bus = str(_body(body).get("EventBusName") or "default").rpartition("/")[2]
+        tail = rule if bus == "default" else f"{bus}/{rule}"
+        named = [f"arn:aws:events:{get_region()}:{get_account_id()}:rule/{tail}"]
+    elif service == "scheduler" and path.startswith("/schedules/"):
+        asked = query.get("groupName") or _body(body).get("GroupName") or "default"
+        group = asked[0] if isinstance(asked, list) else asked
+        tail = f"{group}/{path.removeprefix('/schedules/')}"
+        named = [f"arn:aws:scheduler:{get_region()}:{get_account_id()}:schedule/{tail}"]
     elif service == "ecr" and (other := _body(body).get("registryId")):
         name = _body(body).get("repositoryName", "")
         named = [f"arn:aws:ecr:{get_region()}:{other}:repository/{name}"] if name else []
@@ -280,10 +291,10 @@ def _role_arn(value: str) -> str:
     return value if value.startswith("arn:") else f"arn:aws:iam::{get_account_id()}:role/{value}"
 
 
-def may_pass(roles: list[str]) -> Any:
-    """An AccessDenied answer if the caller may not hand one of the roles to ECS tasks."""
+def may_pass(roles: list[str], service: str = _TASKS_SERVICE) -> Any:
+    """An AccessDenied answer if the caller may not hand one of the roles to that service."""
     for role in roles:
-        context = {"iam:PassedToService": _TASKS_SERVICE}
+        context = {"iam:PassedToService": service}
         if role and (refused := _denial("iam:PassRole", _role_arn(role), context)):
             return refused
     return None

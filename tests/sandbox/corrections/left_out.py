@@ -29,6 +29,7 @@ API = (
     "ecs.current-service-deployment",
     "ecs.millisecond-times",
     "ecs.service-deployments",
+    "events.rules-must-be-there",
     "iam.denials-name-the-resource",
     "iam.ecs-resources",
     "iam.loopback-is-secure",

@@ -465,7 +465,9 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         "ecs",
     )
     arn = f"{where}:service/tests/{service.name}"
+    rule = error_of(world.client("events").list_targets_by_rule, Rule="nowhere")
     return {
+        "events.rules-must-be-there": rule[0] == "ResourceNotFoundException",
         "iam.loopback-is-secure": not error_of(secured.list_clusters)[0],
         "iam.denials-name-the-resource": f"on resource: {arn} because" in other[1],
         "iam.ecs-resources": not updated[0],

@@ -30,6 +30,7 @@ PLAN: dict[str, Any] = {
     "image": {"text": "shop of 3f9c2ab would be built and pushed"},
     "services": [WEB, {**WEB, "key": "worker", "action": "none", "changes": []}],
     "jobs": [],
+    "schedules": [],
     "image_parameters": ["/shop/image"],
     "lock": {"held": True, "text": "staging is held by ada since 03:00"},
     "refusals": [
@@ -100,6 +101,31 @@ def test_jobs_stand_before_and_after_the_services() -> None:
     ]
     after = "   job        warm  not run: task 3f9c2ab1 ran it for this release"
     assert told.index(after) > told.index("   worker     shop:41  no change")
+
+
+def test_what_the_clock_starts_stands_behind_all_that_runs() -> None:
+    nightly = {
+        "key": "nightly",
+        "kind": "rule",
+        "service": "web",
+        "task_definitions": ["arn:aws:ecs:eu-west-1:1:task-definition/shop:41"],
+        "action": "update",
+        "becomes": "",
+    }
+    own = {**nightly, "key": "report", "kind": "schedule", "service": ""}
+    known = {**own, "key": "hourly", "becomes": "report:7"}
+    same = {**nightly, "key": "same", "action": "none", "becomes": "shop:41"}
+    told = list(plan.lines({**PLAN, "schedules": [nightly, own, known, same], "refusals": []}))
+    start = told.index("   worker     shop:41  no change") + 1
+    assert told[start : start + 4] == [
+        (
+            "   schedule   nightly  rule starts shop:41 → the new revision of web, "
+            "once the release held"
+        ),
+        "   schedule   report  schedule starts shop:41 → a new revision, once the release held",
+        "   schedule   hourly  schedule starts shop:41 → report:7, once the release held",
+        "   schedule   same  rule starts shop:41  no change",
+    ]
 
 
 def test_a_rollout_under_way_and_one_that_failed_are_told() -> None:

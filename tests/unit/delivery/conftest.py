@@ -14,6 +14,7 @@ import pytest
 from tests.unit.fake_clock import Clock
 from tests.unit.fake_lock_log import LockLog
 from tests.unit.rollout.jobs.fakes import Tasks
+from tests.unit.rollout.schedules.fakes import FakeSchedules
 
 from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import Found, Missing, Reference, Resolution
@@ -556,6 +557,7 @@ class Cloud:
     published: Infrastructure = field(default_factory=Infrastructure)
     objects: Buckets = field(default_factory=Buckets)
     locks: LockLog = field(default_factory=lambda: LockLog(Clock()))
+    schedules: FakeSchedules = field(default_factory=FakeSchedules)
     arn: str = ROLE
     account: str = ACCOUNT
     key: str = "ASIAEXAMPLE"

@@ -21,6 +21,7 @@ from shipway.errors import (
     GitError,
     SandboxError,
 )
+from shipway.rollout.schedules.ports import ScheduleTarget
 from shipway.rollout.snapshot import Trouble
 
 if TYPE_CHECKING:
@@ -160,6 +161,30 @@ def test_jobs(world: World, job: str, state: str) -> None:
     world.write("delivery.toml", f"{DELIVERY}{table}")
     [migrate] = found(world)["jobs"]
     assert migrate.state == state, migrate
+
+
+CLOCK = "arn:aws:iam::111122223333:role/clock"
+
+
+@pytest.mark.parametrize(
+    ("schedule", "state", "text"),
+    [
+        ('service = "web"', "ok", "rule nightly starts shop:41"),
+        ('task_definition = "shop"', "ok", "rule nightly starts shop:41"),
+        ('task_definition = "shop"\ncontainer = "wep"', "wrong", 'has no container "wep"'),
+        ('service = "web"\n#other', "wrong", "rule nightly starts no task of the family shop"),
+        ('service = "web"\n#gone', "wrong", "there is no rule nightly"),
+    ],
+)
+def test_schedules(world: World, schedule: str, state: str, text: str) -> None:
+    table = f'[environments.staging.schedules.nightly]\nrule = "nightly"\n{schedule}\n'
+    world.write("delivery.toml", f"{DELIVERY}{table}")
+    started = "other:1" if "#other" in schedule else "shop:41"
+    target = ScheduleTarget(id="t", task_definition=f"td/{started}", role=CLOCK)
+    if "#gone" not in schedule:
+        world.cloud.schedules.started["rule nightly"] = [target]
+    [nightly] = found(world)["schedules"]
+    assert (nightly.state, text in nightly.text) == (state, True), nightly
 
 
 def test_a_secret_is_not_shown(world: World) -> None:

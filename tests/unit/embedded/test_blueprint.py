@@ -317,6 +317,42 @@ environment = { MODE = "warm" }
     assert "JobLogGroupWarm" in json.dumps(groups)
 
 
+def test_what_the_clock_starts_stands_there_with_its_rights(tmp_path: Path) -> None:
+    lines = """
+[environments.local.schedules.nightly]
+rule = "ssm:/tally/local/rule"
+service = "worker"
+
+[environments.local.schedules.report]
+schedule = "report"
+group = "nights"
+task_definition = "tally-report"
+"""
+    local = drawn(tmp_path, DELIVERY + lines).layer("local")
+    nightly, report = local.schedules
+    assert (nightly.kind, nightly.path) == ("rule", "tally-local-nightly")
+    assert nightly.family == next(each.family for each in local.services if each.key == "worker")
+    assert (report.kind, report.path, report.family) == (
+        "schedule", "nights/report", "tally-report",
+    )  # fmt: skip
+    assert local.parameters["/tally/local/rule"] == "text:tally-local-nightly"
+    assert local.access_parameters["RuleNightly"] == "tally-local-nightly"
+    assert local.access_parameters["TimerReport"] == "nights/report"
+    assert local.access_parameters["ScheduleFamilyReport"] == "tally-report"
+    assert local.access_parameters["ScheduleRoles"].endswith(f":role/{local.task_role}")
+    assert layer_from(json.loads(json.dumps(asdict(local)))) == local
+    images = dict.fromkeys((service.key for service in local.services), "registry/tally@sha256:1")
+    made = json.loads(template.render(local, images=images, endpoint="http://x", count=True))
+    rule = made["Resources"]["RuleNightly"]["Properties"]
+    assert (rule["Name"], rule["State"]) == ("tally-local-nightly", "DISABLED")
+    [target] = rule["Targets"]
+    assert target["EcsParameters"]["TaskDefinitionArn"] == {"Ref": "TaskDefinitionWorker"}
+    timer = made["Resources"]["TimerReport"]["Properties"]
+    assert (timer["Name"], timer["GroupName"], timer["State"]) == ("report", "nights", "DISABLED")
+    family = timer["Target"]["EcsParameters"]["TaskDefinitionArn"]["Ref"]
+    assert made["Resources"][family]["Properties"]["Family"] == "tally-report"
+
+
 def test_secrets_that_a_release_sets_have_stand_ins(tmp_path: Path) -> None:
     arn = "arn:aws:secretsmanager:us-east-1:210987654321:secret:tally/api-a1B2c3"
     lines = f"""

@@ -181,6 +181,27 @@ class ImageParameterFact(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleFact(Fact):
+    """A task that the clock starts, and what it starts from then on.
+
+    Attributes:
+        key: Its name in delivery.toml.
+        kind: ``rule`` of EventBridge, or ``schedule`` of EventBridge Scheduler.
+        name: Its name there, with its bus or group before it.
+        task_definition: ARN of the revision that it starts.
+        previous_task_definition: What it started before; the same where nothing was changed.
+        text: The same for a person.
+    """
+
+    key: str
+    kind: str = ""
+    name: str = ""
+    task_definition: str = ""
+    previous_task_definition: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedSettingsFact(Fact):
     """How a service was to be verified, as delivery.toml says; times in seconds."""
 

@@ -6,7 +6,7 @@ sandbox's roles are made from the same text, so that a rehearsal proves what wil
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -237,9 +237,25 @@ def _parameters(resources: Resources, tasks: Sequence[Task], *, provider: bool) 
                 text(f"JobFamily{camel(key)}", f"Task definition family of the job {key}."),
                 text(f"JobLogGroup{camel(key)}", f"CloudWatch log group of the job {key}."),
             ]
+        parameters += [text(name, what) for name, what in _scheduled(resources)]
+        if resources.rules or resources.schedules:
+            clock = "ARNs of the roles that rules and schedules start tasks with."
+            parameters.append(
+                ("ScheduleRoles", {"Type": "CommaDelimitedList", "Description": clock})
+            )
         roles = "ARNs of the execution role and the task role, the only ones handed to tasks."
         parameters.append(("TaskRoles", {"Type": "CommaDelimitedList", "Description": roles}))
     return dict(parameters)
+
+
+def _scheduled(resources: Resources) -> Iterator[tuple[str, str]]:
+    """What the clock starts: name and description of each parameter."""
+    for key in resources.own_schedules:
+        yield f"ScheduleFamily{camel(key)}", f"Task definition family of the schedule {key}."
+    for key in resources.rules:
+        yield f"Rule{camel(key)}", f"EventBridge rule of {key}: NAME, or BUS/NAME."
+    for key in resources.schedules:
+        yield f"Timer{camel(key)}", f"EventBridge Scheduler schedule of {key}: GROUP/NAME."
 
 
 _CREATE_PROVIDER: tuple[str, Document] = (

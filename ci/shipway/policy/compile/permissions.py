@@ -49,6 +49,7 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
         statements += [*_observation(resources), *_rollout(resources)]
         if resources.jobs:
             statements += _jobs(resources)
+        statements += _schedules(resources)
         if lock:
             arns = [_parameter(name) for name in lock]
             statements.append(statement("HoldTheLock", ["ssm:PutParameter"], arns))
@@ -239,6 +240,7 @@ def _families(resources: Resources) -> list[Document]:
     names = [
         *(f"Family{camel(key)}" for key in resources.services),
         *(f"JobFamily{camel(key)}" for key in resources.own_jobs),
+        *(f"ScheduleFamily{camel(key)}" for key in resources.own_schedules),
     ]
     return [_arn("ecs", f"task-definition/${{{name}}}:*") for name in names]
 
@@ -250,6 +252,33 @@ def _jobs(resources: Resources) -> list[Document]:
         statement("RunTheJobs", ["ecs:RunTask"], _families(resources), in_cluster),
         statement("StopTheJobs", ["ecs:StopTask"], [_arn("ecs", "task/${Cluster}/*")], in_cluster),
     ]
+
+
+def _schedules(resources: Resources) -> list[Document]:
+    """Read and write back what the clock starts, with the very role that starts it now.
+
+    Both services take a role with each target, which whoever writes must be allowed to pass on
+    ("Actions, resources, and condition keys" of Amazon EventBridge and of EventBridge Scheduler).
+    """
+    statements = []
+    passed = []
+    if resources.rules:
+        arns = [_arn("events", f"rule/${{Rule{camel(key)}}}") for key in resources.rules]
+        actions = ["events:ListTargetsByRule", "events:PutTargets"]
+        statements.append(statement("MoveTheRules", actions, arns))
+        passed.append("events.amazonaws.com")
+    if resources.schedules:
+        arns = [
+            _arn("scheduler", f"schedule/${{Timer{camel(key)}}}") for key in resources.schedules
+        ]
+        actions = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"]
+        statements.append(statement("MoveTheSchedules", actions, arns))
+        passed.append("scheduler.amazonaws.com")
+    if passed:
+        to = {"StringEquals": {"iam:PassedToService": passed if len(passed) > 1 else passed[0]}}
+        roles = [{"Ref": "ScheduleRoles"}]
+        statements.append(statement("HandRolesToTheClock", ["iam:PassRole"], roles, to))
+    return statements
 
 
 def _rollout(resources: Resources) -> list[Document]:

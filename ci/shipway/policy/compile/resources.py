@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from shipway.config import receivers
 from shipway.config.environment import lock_parameter
 from shipway.config.references import Reference
+from shipway.config.schedule import DEFAULT, rule_path, schedule_path
 from shipway.policy.compile.trust import camel
 from shipway.util.partitions import registry_home
 
@@ -32,6 +33,9 @@ class Resources:
         services: The keys of its services.
         jobs: Whether tasks are run that no service runs.
         own_jobs: The keys of the jobs that have a task definition of their own.
+        rules: The keys of the schedules that a rule of EventBridge starts.
+        schedules: The keys of those that EventBridge Scheduler starts.
+        own_schedules: The keys of those that have a task definition of their own.
         parameters: Names or ARNs of the SSM parameters it refers to.
         image_parameters: Names of the SSM parameters that take the delivered image.
         stacks: Names of the CloudFormation stacks it refers to.
@@ -52,6 +56,9 @@ class Resources:
     stacks: tuple[str, ...]
     jobs: bool = False
     own_jobs: tuple[str, ...] = ()
+    rules: tuple[str, ...] = ()
+    schedules: tuple[str, ...] = ()
+    own_schedules: tuple[str, ...] = ()
     image_parameters: tuple[str, ...] = ()
     written: tuple[tuple[str, str], ...] = ()
     copies: bool = False
@@ -87,6 +94,12 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
         for job, settings in table.get("jobs", {}).items()
         if settings.get("task_definition")
     }
+    scheduled: Mapping[str, Mapping[str, str]] = table.get("schedules", {})
+    own_schedules = {
+        schedule: settings["task_definition"]
+        for schedule, settings in scheduled.items()
+        if settings.get("task_definition")
+    }
     values: list[tuple[str, str, Callable[[str], str]]] = [
         ("Repository", table["repository"], name_of),
         ("Cluster", table["cluster"], last_of),
@@ -95,6 +108,7 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
             for service, settings in table["services"].items()
         ),
         *((f"JobFamily{camel(job)}", text, family_of) for job, text in own_jobs.items()),
+        *((f"ScheduleFamily{camel(key)}", text, family_of) for key, text in own_schedules.items()),
     ]
     if copies:
         values += [
@@ -108,6 +122,9 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
         services=tuple(table["services"]),
         jobs=bool(table.get("jobs")),
         own_jobs=tuple(own_jobs),
+        rules=tuple(key for key, each in scheduled.items() if each.get("rule")),
+        schedules=tuple(key for key, each in scheduled.items() if each.get("schedule")),
+        own_schedules=tuple(own_schedules),
         parameters=tuple(
             sorted({*(ref.unversioned for ref in references if ref.scheme == "ssm"), *kept})
         ),
@@ -115,6 +132,7 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
         stacks=tuple(sorted({ref.stack for ref in references if ref.scheme == "cfn"})),
         written=(
             *((name, shape(text)) for name, text, shape in values if _is_written(text)),
+            *_scheduled(scheduled),
             *(_source(repository, tables[source]) if source else ()),
         ),
         copies=bool(copies),
@@ -124,6 +142,17 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
         registry=_elsewhere(table),
         bases=tuple(_bases(bases)),
     )
+
+
+def _scheduled(tables: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:
+    """What stands behind ``rule/`` or ``schedule/`` in an ARN, as far as it is written."""
+    for key, table in tables.items():
+        rule, schedule = table.get("rule", ""), table.get("schedule", "")
+        group = table.get("group", DEFAULT)
+        if rule and _is_written(rule):
+            yield f"Rule{camel(key)}", rule_path(rule)
+        elif schedule and _is_written(schedule) and _is_written(group):
+            yield f"Timer{camel(key)}", schedule_path(schedule, group)
 
 
 def _lock(declared: Declared) -> str:

@@ -38,7 +38,6 @@ _RUNS_CODE: Final = frozenset(
         "Pipes",
         "RDS",
         "S3ObjectLambda",
-        "Scheduler",
         "StepFunctions",
     }
 )

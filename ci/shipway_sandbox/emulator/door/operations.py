@@ -55,6 +55,7 @@ _WRITES: Final = {
         ModifyLoadBalancerAttributes ModifyRule ModifyTargetGroup ModifyTargetGroupAttributes
         RegisterTargets RemoveTags SetRulePriorities SetSecurityGroups
     """,
+    "events": "PutTargets",
     "iam": """
         AddRoleToInstanceProfile AddUserToGroup AttachRolePolicy AttachUserPolicy CreateAccessKey
         CreateOpenIDConnectProvider CreatePolicy CreatePolicyVersion CreateRole
@@ -84,6 +85,7 @@ _WRITES: Final = {
         PutBucketVersioning PutEncryptionConfiguration PutLifecycleConfiguration PutObject
         PutObjectLegalHold PutObjectRetention PutObjectTagging
     """,
+    "scheduler": "UpdateSchedule",
     "secretsmanager": """
         CreateSecret DeleteResourcePolicy DeleteSecret PutResourcePolicy PutSecretValue
         RestoreSecret TagResource UntagResource UpdateSecret
@@ -101,6 +103,7 @@ SERVICES: Final = frozenset(_WRITES)
 _CHANGES: Final = {service: frozenset(names.split()) for service, names in _WRITES.items()}
 
 _TARGETS: Final = {
+    "AWSEvents": "events",
     "AmazonEC2ContainerRegistry_V20150921": "ecr",
     "AmazonEC2ContainerServiceV20141113": "ecs",
     "AmazonSSM": "ssm",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from shipway_sandbox.emulator.difference import SHAPES, KnownDifference
+from shipway_sandbox.emulator.difference import API, SHAPES, KnownDifference
 
 DIFFERENCES: Final = (
     KnownDifference(
@@ -33,6 +33,16 @@ DIFFERENCES: Final = (
         ministack="has another error in each service for what it lacks; here it is "
         "UnknownOperationException, which names the operation",
         test=SHAPES + "test_an_operation_that_is_not_there_is_named",
+    ),
+    KnownDifference(
+        name="events.rules-must-be-there",
+        aws="what a rule starts is asked of a rule that is there, or refused",
+        page="EventBridge API Reference, ListTargetsByRule: Errors",
+        source="https://docs.aws.amazon.com/eventbridge/latest/APIReference/"
+        "API_ListTargetsByRule.html",
+        ministack="says that any other rule starts nothing",
+        test=API,
+        replaces=("eventbridge._list_targets_by_rule",),
     ),
     KnownDifference(
         name="logs.filter-goes-on",

@@ -19,7 +19,7 @@ DIFFERENCES: Final = (
     KnownDifference(
         name="iam.ecs-resources",
         aws="ECS actions are authorised on the service, task, family or deployment with "
-        "ecs:cluster as a condition",
+        "ecs:cluster as a condition, EventBridge's on the rule, the Scheduler's on the schedule",
         page="Service Authorization Reference",
         source="https://docs.aws.amazon.com/service-authorization/latest/reference/"
         "list_amazonelasticcontainerservice.html",
@@ -44,12 +44,18 @@ DIFFERENCES: Final = (
     ),
     KnownDifference(
         name="iam.pass-role",
-        aws="handing a role to a task needs iam:PassRole on it, with iam:PassedToService",
+        aws="handing a role to a task, or to what starts tasks by the clock, needs iam:PassRole on "
+        "it, with iam:PassedToService",
         page="Grant a user permissions to pass a role to an AWS service",
         source="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles_use_passrole.html",
         ministack="never asks",
         test=API,
-        replaces=("ecs._ACTION_MAP[RegisterTaskDefinition]", "ecs._ACTION_MAP[RunTask]"),
+        replaces=(
+            "ecs._ACTION_MAP[RegisterTaskDefinition]",
+            "ecs._ACTION_MAP[RunTask]",
+            "eventbridge._put_targets",
+            "schedules._update_schedule",
+        ),
         needs=("iam.ecs-resources",),
     ),
     KnownDifference(

@@ -20,6 +20,7 @@ _TITLES: Final = {
     "ecr": "ECR and its registry",
     "ecs": "ECS",
     "iam": "IAM",
+    "events": "EventBridge",
     "logs": "CloudWatch Logs",
     "secretsmanager": "Secrets Manager",
     "ssm": "Systems Manager",

@@ -27,6 +27,7 @@ REACHES: Final = (
             "ecs._tags",
             "ecs._task_defs",
             "ecs._tasks",
+            "eventbridge._rules",
             "iam._oidc_providers",
             "iam._roles",
         ),
@@ -46,6 +47,7 @@ REACHES: Final = (
             "ecs._resolve_service_ref",
             "ecs._resolve_task",
             "ecs._resolve_td_key",
+            "eventbridge._rule_key",
         ),
     ),
     Reach(

@@ -485,6 +485,69 @@ def test_a_family_that_is_written_out_is_the_parameters_default(
     assert ("    Default: warm\n" in text) is bool(default)
 
 
+SCHEDULES = """
+[environments.production.schedules.nightly]
+rule = "{rule}"
+service = "web"
+[environments.production.schedules.hourly-report]
+schedule = "hourly"
+group = "reports"
+task_definition = "report:3"
+"""
+
+
+def with_schedules(tmp_path: Path, rule: str = "shop-nightly") -> Resources:
+    return resources_with(tmp_path, own=SCHEDULES.format(rule=rule))
+
+
+def test_schedules_may_be_read_and_moved_with_their_own_roles_alone(tmp_path: Path) -> None:
+    statements = named(with_schedules(tmp_path))
+    here = "${AWS::Region}:${AWS::AccountId}"
+    assert statements["MoveTheRules"] == {
+        "Sid": "MoveTheRules",
+        "Effect": "Allow",
+        "Action": ["events:ListTargetsByRule", "events:PutTargets"],
+        "Resource": {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{here}:rule/${{RuleNightly}}"},
+    }
+    timer = f"arn:${{AWS::Partition}}:scheduler:{here}:schedule/${{TimerHourlyReport}}"
+    assert statements["MoveTheSchedules"] == {
+        "Sid": "MoveTheSchedules",
+        "Effect": "Allow",
+        "Action": ["scheduler:GetSchedule", "scheduler:UpdateSchedule"],
+        "Resource": {"Fn::Sub": timer},
+    }
+    services = ["events.amazonaws.com", "scheduler.amazonaws.com"]
+    assert statements["HandRolesToTheClock"] == {
+        "Sid": "HandRolesToTheClock",
+        "Effect": "Allow",
+        "Action": "iam:PassRole",
+        "Resource": {"Ref": "ScheduleRoles"},
+        "Condition": {"StringEquals": {"iam:PassedToService": services}},
+    }
+    families = json.dumps(statements["RegisterTheirFamilies"])
+    assert "${ScheduleFamilyHourlyReport}:*" in families
+    assert "Nightly" not in families, "that is the service's own family"
+
+
+def test_without_schedules_no_clock_is_moved(tmp_path: Path) -> None:
+    clock = {"MoveTheRules", "MoveTheSchedules", "HandRolesToTheClock"}
+    assert not clock & set(named(resources_with(tmp_path)))
+    assert not clock & set(named(with_schedules(tmp_path), ("build", "publish")))
+    assert not bootstrap_template.takes(template(resources_with(tmp_path)), "ScheduleRoles")
+
+
+def test_what_moves_the_clock_is_looked_up_or_written(tmp_path: Path) -> None:
+    text = template(with_schedules(tmp_path))
+    for name in ("ScheduleFamilyHourlyReport", "RuleNightly", "TimerHourlyReport", "ScheduleRoles"):
+        assert bootstrap_template.takes(text, name)
+    assert "    Default: shop-nightly\n" in text
+    assert "    Default: reports/hourly\n" in text
+    assert "    Default: report\n" in text
+    unknown = template(with_schedules(tmp_path, "ssm:/shop/rule"))
+    assert bootstrap_template.takes(unknown, "RuleNightly")
+    assert "Default: shop-nightly" not in unknown
+
+
 BASES = (
     "222233334444.dkr.ecr.us-east-1.amazonaws.com/team/base:1",
     "222233334444.dkr.ecr.us-east-1.amazonaws.com/team/base@sha256:" + "0" * 64,

@@ -21,6 +21,9 @@ NEEDS = Resources(
     signs=True,
     jobs=True,
     own_jobs=("warm",),
+    rules=("nightly",),
+    schedules=("hourly",),
+    own_schedules=("hourly",),
     source="staging",
 )
 NEWER = {"ecs:ContinueServiceDeployment"}

@@ -38,6 +38,7 @@ def request(
             "ecs:RunTask",
         ),
         (request(target="AmazonSSM.GetParameters"), "s3", "ssm:GetParameters"),
+        (request(target="AWSEvents.PutTargets"), "events", "events:PutTargets"),
         (request(target="CodeBuild_20161006.StartBuild"), "codebuild", "codebuild:StartBuild"),
         (
             request(path="/service/GraniteServiceVersion20100801/operation/DescribeAlarms"),
@@ -76,6 +77,10 @@ def test_one_that_says_it_twice_or_otherwise_asks_for_none(asked: Request) -> No
         "s3:PutObject",
         "sts:AssumeRole",
         "kms:Sign",
+        "events:ListTargetsByRule",
+        "events:PutTargets",
+        "scheduler:GetSchedule",
+        "scheduler:UpdateSchedule",
     ],
 )
 def test_what_a_delivery_uses_is_served(name: str) -> None:
@@ -95,6 +100,10 @@ def test_what_a_delivery_uses_is_served(name: str) -> None:
         "sts:GetSessionToken",
         "sts:AssumeRoleWithSAML",
         "ssm:SendCommand",
+        "events:PutEvents",
+        "events:PutRule",
+        "scheduler:CreateSchedule",
+        "scheduler:DeleteSchedule",
         "iam:Nonsense",
         "codebuild:BatchGetBuilds",
         "s3:GET /iceberg/v1/config",
