@@ -162,6 +162,8 @@ class Layer:
         stand_ins: SSM parameters of secrets, with a slash before their names, and ARNs of Secrets
             Manager → the stand-in that they hold.
         buckets: Buckets that records are copied to.
+        guests: Other accounts that may use them.
+        readers: Other accounts that may read its images, to promote them.
         role: The path and the name of the deploy role; empty where nobody but root delivers.
         access: The template of that role, as ``nox -s bootstrap`` renders it.
         access_stack: The name of the stack that makes it.
@@ -190,6 +192,8 @@ class Layer:
     outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     stand_ins: Mapping[str, str] = field(default_factory=dict, repr=False)
     buckets: tuple[str, ...] = ()
+    guests: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
     role: str = ""
     access: str = field(default="", repr=False)
     access_stack: str = ""
@@ -276,6 +280,8 @@ def layer_from(document: Mapping[str, Any]) -> Layer:
         "jobs": tuple(JobPlan(**job) for job in document["jobs"]),
         "schedules": tuple(SchedulePlan(**each) for each in document["schedules"]),
         "buckets": tuple(document["buckets"]),
+        "guests": tuple(document["guests"]),
+        "readers": tuple(document["readers"]),
         "templates": tuple(OwnTemplate(**template) for template in document["templates"]),
         "image_parameters": tuple(document["image_parameters"]),
         "selectors": {name: tuple(each) for name, each in document["selectors"].items()},

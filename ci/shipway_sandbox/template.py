@@ -8,7 +8,7 @@ that nothing tests.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shipway_sandbox.plan import JobPlan, Layer, SchedulePlan, ServicePlan, SidecarPlan
@@ -90,6 +90,7 @@ def _resources(
             RepositoryName=layer.repository,
             ImageTagMutability="IMMUTABLE",
             ImageScanningConfiguration={"ScanOnPush": True},
+            **({"RepositoryPolicyText": _readable(layer)} if layer.readers else {}),
         ),
     )
     yield "Cluster", _of("ECS::Cluster", ClusterName=layer.cluster)
@@ -97,6 +98,8 @@ def _resources(
     yield "TaskRole", _role(layer.task_role)
     for bucket in layer.buckets:
         yield f"Bucket{camel(bucket)}", _of("S3::Bucket", BucketName=bucket)
+        if layer.guests:
+            yield f"Policy{camel(bucket)}", _opened(bucket, layer)
     for service in layer.services:
         yield from _service(service, images[service.key], count=count)
     for job in layer.jobs:
@@ -106,6 +109,26 @@ def _resources(
     for number, (name, held) in enumerate(layer.parameters.items()):
         value = _value(held, layer, endpoint)
         yield f"Parameter{number}", _of("SSM::Parameter", Name=name, Type="String", Value=value)
+
+
+def _opened(bucket: str, layer: Layer) -> Resource:
+    """The bucket's policy: other accounts may use it ("Cross-account bucket access", S3)."""
+    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    statement = _allowed(layer.guests, "s3:*", Resource=resources)
+    policy = _of("S3::BucketPolicy", Bucket=bucket, PolicyDocument=statement)
+    return {**policy, "DependsOn": f"Bucket{camel(bucket)}"}
+
+
+def _readable(layer: Layer) -> Resource:
+    """The repository's policy, as the account of promoted images must set it."""
+    return _allowed(layer.readers, ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"])
+
+
+def _allowed(accounts: Sequence[str], actions: str | list[str], **more: object) -> Resource:
+    """A policy of a resource that lets accounts in; each still says who of its own may."""
+    principals = [f"arn:aws:iam::{account}:root" for account in accounts]
+    statement = {"Effect": "Allow", "Principal": {"AWS": principals}, "Action": actions, **more}
+    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def _execution_role(layer: Layer) -> Resource:

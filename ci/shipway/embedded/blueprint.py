@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from shipway.config.convention import published
@@ -116,7 +116,7 @@ def draw(
         layers.append(access.added(drawn, delivery.environment(name)))
     return Blueprint(
         plan=WorldPlan(
-            layers=tuple(layers),
+            layers=_with_readers(_with_one_bucket(layers), tables),
             person={name: claims_of(source, name) for name in sandboxes},
             variables=dict(_variables(tables, names, accounts)),
         ),
@@ -131,6 +131,33 @@ def draw(
         contract=contract,
         scan_limits={name: tables[name].get("scan", {}).get("max", {}) for name in names},
     )
+
+
+def _with_one_bucket(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Every environment copies its records to one bucket: one layer has it, for all."""
+    holder = next((layer for layer in layers if layer.buckets and not layer.templates), None)
+    accounts = dict.fromkeys(layer.account for layer in layers)
+    guests = tuple(account for account in accounts if holder and account != holder.account)
+    return tuple(
+        replace(layer, guests=guests) if layer is holder else replace(layer, buckets=())
+        for layer in layers
+    )
+
+
+def _with_readers(
+    layers: Sequence[Layer], tables: Mapping[str, Mapping[str, Any]]
+) -> tuple[Layer, ...]:
+    """Who promotes an image reads it where it lies: the repository there lets them in."""
+
+    def readers(source: Layer) -> tuple[str, ...]:
+        promoting = (
+            layer.account
+            for layer in layers
+            if tables[layer.environment].get("promote_from") == source.environment
+        )
+        return tuple(dict.fromkeys(each for each in promoting if each != source.account))
+
+    return tuple(replace(layer, readers=readers(layer)) for layer in layers)
 
 
 def _source(name: str) -> Source:
