@@ -34,6 +34,8 @@ _CORRECTED = (
     "scan",
     "scheduler",
     "schedules",
+    "stack_drift",
+    "stack_names",
     "stack_resources",
     "stack_services",
     "sts",

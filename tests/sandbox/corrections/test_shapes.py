@@ -238,7 +238,7 @@ def test_too_many_and_a_token_of_nobody_are_refused(
     [
         ("ecr", "describe_pull_through_cache_rules", "ecr:DescribePullThroughCacheRules"),
         ("elbv2", "describe_account_limits", "elasticloadbalancing:DescribeAccountLimits"),
-        ("events", "list_rules", "events:ListRules"),
+        ("codebuild", "list_builds", "codebuild:ListBuilds"),
     ],
 )
 def test_an_operation_that_is_not_there_is_named(
@@ -252,7 +252,7 @@ def test_an_operation_that_is_not_there_is_named(
         messages[world is bare] = (error["Code"], named in error["Message"])
     assert messages[False] == ("UnknownOperationException", True)
     # The door has the same word for a whole service that is not there.
-    assert (messages[True] == messages[False]) is (service == "events")
+    assert (messages[True] == messages[False]) is (service == "codebuild")
 
 
 def test_without_the_correction_answers_do_not_fit(bare: Any, shop: Make) -> None:
