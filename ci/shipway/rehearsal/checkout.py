@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ DEFAULT_BRANCH: Final = "main"
 """What the clone's branch is called where the contract asks about none."""
 _DELIVERY: Final = "ci/delivery.toml"
 _SECONDS: Final = 60.0
+Edit = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,15 +80,22 @@ class Checkout:
         """The commit that is checked out."""
         return _git(self.folder, "rev-parse", "HEAD")
 
-    def release(self, variant: str, message: str) -> str:
+    def release(self, variant: str, message: str, edit: Edit | None = None) -> str:
         """Commit a release and push it to every branch; the commit's id.
 
         Args:
             variant: How the release fails, see :mod:`.variants`; empty for the repository's own.
             message: The commit's message.
+            edit: Gives another text of delivery.toml in the place of the repository's own.
+
+        Raises:
+            SandboxError: delivery.toml cannot be edited.
         """
         dockerfile = self.project.dockerfile
-        _git(self.folder, "checkout", "--quiet", self._app, "--", dockerfile)
+        _git(self.folder, "checkout", "--quiet", self._app, "--", dockerfile, _DELIVERY)
+        if edit is not None:
+            delivery = self.folder / _DELIVERY
+            delivery.write_text(edit(delivery.read_text(encoding="utf-8")), encoding="utf-8")
         if variant:
             path = self.folder / dockerfile
             text = path.read_text(encoding="utf-8", errors="surrogateescape")

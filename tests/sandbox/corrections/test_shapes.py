@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError  # the tests ask as any client would
 from tests.sandbox.corrections import deploy_calls
+from tests.sandbox.corrections.conftest import EXECUTION_ROLE
 from tests.sandbox.corrections.deploy_calls import Ground
 from tests.sandbox.corrections.left_out import SHAPES, without
 from tests.sandbox.corrections.shapes import Answers
@@ -57,6 +58,7 @@ def watched(world: Any, service: Any) -> Watched:
         memory="512",
         networkMode="awsvpc",
         requiresCompatibilities=["FARGATE"],
+        executionRoleArn=EXECUTION_ROLE,
     )["taskDefinition"]["taskDefinitionArn"]
     deployment = service.create(made, **FARGATE)
     service.until_over(deployment)
