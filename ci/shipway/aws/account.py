@@ -13,6 +13,7 @@ from shipway.aws.lock_log import ParameterLog
 from shipway.aws.logs import CloudWatchLogs
 from shipway.aws.parameters import Parameters
 from shipway.aws.published import Published
+from shipway.aws.revisions import AwsRevisions
 from shipway.aws.s3 import S3Objects
 from shipway.aws.schedules import AwsSchedules
 from shipway.aws.session import Session
@@ -36,6 +37,7 @@ class AwsAccount:
     def __init__(self, region: str, profile: Profile | None = None, endpoint: str = "") -> None:
         self._session = Session(region, profile, endpoint)
         self.ecs = AwsEcs(self._session)
+        self.revisions = AwsRevisions(self._session)
         self.tasks = AwsTasks(self._session)
         self.schedules = AwsSchedules(self._session)
         self.logs = CloudWatchLogs(self._session)

@@ -24,6 +24,7 @@ from shipway.notify.ports import NoPoster, Poster
 from shipway.policy.facts import History, TokenSource
 from shipway.rollout.jobs.ports import Tasks
 from shipway.rollout.ports import Alarms, Ecs, LogStreams, Prober
+from shipway.rollout.prune import Revisions
 from shipway.rollout.schedules.ports import Schedules
 from shipway.util.clock import Clock
 from shipway.values import Commit, Digest, Identity
@@ -59,6 +60,11 @@ class Aws(Protocol):
     @property
     def ecs(self) -> Ecs:
         """Its services."""
+        ...
+
+    @property
+    def revisions(self) -> Revisions:
+        """Its task definitions, and what uses them."""
         ...
 
     @property

@@ -228,3 +228,24 @@ def _templates(root: Path, delivery: DeliveryFile) -> dict[str, dict[str, str]]:
     if problems:
         raise configuration_error(problems, path=document.path, lines=document.lines)
     return texts
+
+
+def orphaned(cache: Path) -> tuple[Path, ...]:
+    """Folders of worlds that do not run, and whose checkouts are gone from this machine.
+
+    Without the extra there is nobody to ask whether one runs: then none is named.
+
+    Args:
+        cache: shipway's cache folder.
+    """
+    try:
+        from shipway_sandbox import world  # noqa: PLC0415  # an extra: only if asked for
+    except ModuleNotFoundError:
+        return ()
+    return tuple(
+        folder
+        for folder in sorted((cache / _FOLDER).glob("[!.]*"))
+        if folder.is_dir()
+        and not any(Path(root).is_dir() for root in _roots_of(folder))
+        and world.running(folder) is None
+    )

@@ -276,12 +276,22 @@ def _live(
 
 
 def _can_be_watched(ecs: Ecs, environment: Environment, steps: Sequence[Step]) -> None:
-    """Ask once for all that a watch asks for: a right that is lacking is told before the update."""
-    fetch = FetchPlan(service_deployment="current", revisions=True, tasks=True, targets=True)
+    """Ask once for all that a watch asks for: a right that is lacking is told before the update.
+
+    IAM lets or does not let somebody see a service's deployments for each service, their tasks and
+    targets for all of a cluster alike (Service Authorization Reference, Amazon ECS): those of one
+    service with a load balancer tell.
+    """
     before = {step.service.service: step.before for step in steps}
-    seen = look_up(
-        lambda name: ecs.complete(environment.cluster, name, before[name], fetch), before
-    )
+    own = FetchPlan(service_deployment="current", revisions=True)
+    shared = replace(own, tasks=True, targets=True)
+    telling = next((name for name, each in before.items() if each.balanced), next(iter(before), ""))
+
+    def look(name: str) -> Snapshot:
+        fetch = shared if name == telling else own
+        return ecs.complete(environment.cluster, name, before[name], fetch)
+
+    seen = look_up(look, before)
     for name, snapshot in seen.items():
         for trouble in snapshot.troubles:
             if trouble.kind == "access-denied":

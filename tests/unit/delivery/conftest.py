@@ -544,6 +544,27 @@ class Infrastructure:
 
 
 @dataclass
+class Revisions:
+    """The revisions of the families, the newest first, and what uses them."""
+
+    families: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    used: dict[str, str] = field(default_factory=dict)
+    gone: list[str] = field(default_factory=list)
+    fails: BaseException | None = None
+
+    def active(self, family: str) -> tuple[str, ...]:
+        return tuple(arn for arn in self.families.get(family, ()) if arn not in self.gone)
+
+    def uses(self) -> dict[str, str]:
+        if self.fails is not None:
+            raise self.fails
+        return self.used
+
+    def deregister(self, arn: str) -> None:
+        self.gone.append(arn)
+
+
+@dataclass
 class Cloud:
     """An AWS account."""
 
@@ -558,6 +579,7 @@ class Cloud:
     objects: Buckets = field(default_factory=Buckets)
     locks: LockLog = field(default_factory=lambda: LockLog(Clock()))
     schedules: FakeSchedules = field(default_factory=FakeSchedules)
+    revisions: Revisions = field(default_factory=Revisions)
     arn: str = ROLE
     account: str = ACCOUNT
     key: str = "ASIAEXAMPLE"

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from shipway.policy.compile.resources import Resources
 from shipway.policy.compile.trust import camel
-from shipway.policy.contract import ROLLBACK, Task
+from shipway.policy.contract import PRUNE, ROLLBACK, Task
 
 Document = dict[str, Any]
 
@@ -30,7 +30,7 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
         resources: What the environment reaches.
         tasks: Every task that the contract allows there.
     """
-    lock = (resources.lock,) if resources.lock and rolls_out(tasks) else ()
+    lock = (resources.lock,) if resources.lock and _locks(tasks) else ()
     publishes = "publish" in tasks
     statements = [*_images(resources, publishes=publishes), *_published(resources, lock)]
     if resources.bases and "build" in tasks and not resources.source:
@@ -50,18 +50,24 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
         if resources.jobs:
             statements += _jobs(resources)
         statements += _schedules(resources)
-        if lock:
-            arns = [_parameter(name) for name in lock]
-            statements.append(statement("HoldTheLock", ["ssm:PutParameter"], arns))
-        if resources.image_parameters:
-            arns = [_parameter(name) for name in resources.image_parameters]
-            statements.append(statement("NameTheDeliveredImage", ["ssm:PutParameter"], arns))
+    if lock:
+        arns = [_parameter(name) for name in lock]
+        statements.append(statement("HoldTheLock", ["ssm:PutParameter"], arns))
+    if rolls_out(tasks) and resources.image_parameters:
+        arns = [_parameter(name) for name in resources.image_parameters]
+        statements.append(statement("NameTheDeliveredImage", ["ssm:PutParameter"], arns))
+    statements += _PRUNING if PRUNE in tasks else ()
     return {"Version": "2012-10-17", "Statement": statements}
 
 
 def rolls_out(tasks: Sequence[Task]) -> bool:
     """Whether services are updated."""
     return "deploy" in tasks or ROLLBACK in tasks
+
+
+def _locks(tasks: Sequence[Task]) -> bool:
+    """Whether the environment's lock is taken."""
+    return rolls_out(tasks) or PRUNE in tasks
 
 
 def promotes(resources: Resources, tasks: Sequence[Task]) -> bool:
@@ -107,6 +113,30 @@ def sub(text: str) -> Document:
 def _arn(service: str, resource: str) -> Document:
     return sub(f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{resource}")
 
+
+# Whether nothing uses a revision is asked of the whole account. ECS knows no resource to deregister
+# (Service Authorization Reference, Amazon ECS, DeregisterTaskDefinition).
+_PRUNING: Final = (
+    statement(
+        "SeeWhatUsesRevisions",
+        [
+            "ecs:DescribeServices",
+            "ecs:DescribeTaskDefinition",
+            "ecs:DescribeTasks",
+            "ecs:ListClusters",
+            "ecs:ListServices",
+            "ecs:ListTaskDefinitions",
+            "ecs:ListTasks",
+            "events:ListEventBuses",
+            "events:ListRuleNamesByTarget",
+            "events:ListTargetsByRule",
+            "scheduler:GetSchedule",
+            "scheduler:ListSchedules",
+        ],
+        ["*"],
+    ),
+    statement("DeregisterOldRevisions", ["ecs:DeregisterTaskDefinition"], ["*"]),
+)
 
 _LOG_IN: Final = statement("LogInToTheRegistry", ["ecr:GetAuthorizationToken"], ["*"])
 

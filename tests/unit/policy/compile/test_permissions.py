@@ -422,6 +422,18 @@ def test_whoever_only_goes_back_gets_what_a_rollout_needs_and_publishes_nothing(
     assert all(everything[name] == statement for name, statement in back.items())
 
 
+def test_whoever_only_prunes_sees_what_uses_revisions_and_rolls_nothing_out(
+    tmp_path: Path,
+) -> None:
+    resources = resources_with(tmp_path)
+    prune = named(resources, ("prune",))
+    assert prune["DeregisterOldRevisions"]["Action"] == "ecs:DeregisterTaskDefinition"
+    assert "HoldTheLock" in prune
+    assert not {"UpdateTheServices", "RegisterTheirFamilies", "HandRolesToTasks"} & set(prune)
+    assert "DeregisterOldRevisions" not in named(resources)
+    assert not bootstrap_template.takes(template(resources, ("prune",)), "TaskRoles")
+
+
 def test_a_template_for_nothing_but_going_back_has_all_its_parameters(tmp_path: Path) -> None:
     text = template(resources_with(tmp_path), ("rollback",))
     for name in ("TaskRoles", "FamilyWeb", "LogGroupWeb"):
