@@ -24,7 +24,12 @@ def overlay(service: ServiceTable) -> Overlay:
         own = replace(given, **set_here)
     empty = ContainerOverlay(name=name)
     containers = (*((own,) if own != empty else ()), *others.values())
-    return Overlay(cpu=service.cpu, memory=service.memory, containers=containers)
+    return Overlay(
+        cpu=service.cpu,
+        memory=service.memory,
+        containers=containers,
+        file=service.task_definition,
+    )
 
 
 def overlay_problems(service: ServiceTable, path: KeyPath) -> Iterator[Problem]:

@@ -15,6 +15,7 @@ from shipway.config.overlay_table import (
     CpuUnits,
     Mebibytes,
     SecretSource,
+    TaskFilePath,
     Value,
     Variable,
 )
@@ -136,6 +137,13 @@ class ServiceTable(Table):
         default=[],
         description="CloudWatch alarms that must not go off during `hold`. Without any, those of "
         "the service's deployment configuration are watched.",
+    )
+    task_definition: TaskFilePath = Field(
+        default="",
+        description="A file of the commit that stands in the place of the live task definition: "
+        "what `aws ecs describe-task-definition` prints, ecspresso's, or CloudFormation's, as "
+        "JSON. Image and the keys below are put into it. See "
+        "[the task definition](task-definition.md#from-a-file).",
     )
     environment: dict[Variable, Value] = Field(
         default={},
