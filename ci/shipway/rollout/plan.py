@@ -66,6 +66,11 @@ class Step:
         return self.again or self.revision
 
     @property
+    def next(self) -> TaskDefinition:
+        """What the service runs then."""
+        return self.coming or self.live
+
+    @property
     def changes(self) -> bool:
         """Whether anything is to be done: a service updated, or a rollout watched."""
         return self.coming is not None or self.adopt is not None
