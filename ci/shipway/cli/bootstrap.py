@@ -24,7 +24,6 @@ from shipway.delivery.stage import UNCHANGED
 from shipway.errors import IdentityError, UsageError, allowing
 from shipway.git import checkout
 from shipway.policy.compile import bootstrap_template, roles, trust, workflow
-from shipway.policy.compile.resources import resources_of
 from shipway.policy.contract import Contract
 from shipway.rollout.schedules.plan import starting_roles
 from shipway.wiring import account
@@ -76,15 +75,18 @@ def _apply(
     environment = resolve.resolve(declared, variables=os.environ, published=aws.published)
     stack = bootstrap_template.stack_name(contract, declared.name)
     values = _values(contract, environment, aws, stack, template)
-    origin = None
-    if bootstrap_template.takes(template, "SourceRepository"):
-        origin = origins.origin(
-            delivery, environment, variables=os.environ, published=aws.published
+    needed = bootstrap_template.needed(contract, declared, bases_of(delivery))
+    made = bootstrap_template.roles_of(contract, needed)
+    readings = bootstrap_template.readings(needed, made)
+    others = {
+        each.prefix: origins.of_other(
+            delivery, environment, each.environment, variables=os.environ, published=aws.published
         )
-    values = {**values, **bootstrap_template.options(resources_of(declared), environment, origin)}
+        for each in readings
+    }
+    values = {**values, **bootstrap_template.options(needed, environment, others)}
     for name, value in values.items():
         console.say(f"{name} = {value}")
-    made = bootstrap_template.roles_of(contract, resources_of(declared, bases_of(delivery)))
     environment_policy = contract.environment_policy(declared.name)
     known = role_values.pseudo(environment)
     for role in made:
@@ -104,10 +106,12 @@ def _apply(
     outputs = aws.stacks.carry_out(proposed)
     arns = [outputs[f"{role.logical_id}Arn"] for role in made if f"{role.logical_id}Arn" in outputs]
     console.say(f"Done: {', '.join(arns) or stack}")
-    if policy := outputs.get(bootstrap_template.SOURCE_POLICY):
-        source = f"{values['SourceAccount']} {values['SourceRegion']}"
-        console.say(f"Repository {values['SourceRepository']} in {source}: its policy must hold")
-        console.say(policy)
+    for each in readings:
+        if policy := outputs.get(each.output):
+            other = others[each.prefix]
+            where = f"{other.repository} in {other.account} {other.region}"
+            console.say(f"Repository {where}: its policy must hold")
+            console.say(policy)
     for name, value in _variables(outputs, environment).items():
         console.say(f"GitHub environment {declared.name}: variable {name} = {value}")
     if by_hand := outputs.get(f"{roles.BY_HAND}Arn"):

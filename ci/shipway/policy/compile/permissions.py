@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from shipway.policy.compile import elsewhere
 from shipway.policy.compile.resources import Resources
 from shipway.policy.compile.trust import camel
 from shipway.policy.contract import ROLLBACK, Task
 
 Document = dict[str, Any]
 
-PROMOTED: Final = (
-    "ecr:BatchGetImage",  # manifests; ListImageReferrers asks for it too (ECR API Reference)
-    "ecr:GetDownloadUrlForLayer",
-)
-"""What a promotion asks of the repository that it takes an image from."""
+_PULL: Final = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
 def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
@@ -36,10 +33,11 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
     if resources.bases and "build" in tasks and not resources.source:
         if not publishes:
             statements.append(_LOG_IN)
-        statements.append(statement("ReadBaseImages", PROMOTED, _base_repositories(resources)))
-    if promotes(resources, tasks):
-        # Whether a layer is there is asked of the repository that it goes to, never of this one.
-        statements.append(statement("ReadPromotedImages", PROMOTED, [_source()]))
+        statements.append(statement("ReadBaseImages", _PULL, _base_repositories(resources)))
+    statements += [
+        statement(each.sid, each.actions, [each.resource])
+        for each in elsewhere.readings(resources, tasks)
+    ]
     if resources.copies:
         statements += _copies(resources)
     if resources.signs:
@@ -62,28 +60,6 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
 def rolls_out(tasks: Sequence[Task]) -> bool:
     """Whether services are updated."""
     return "deploy" in tasks or ROLLBACK in tasks
-
-
-def promotes(resources: Resources, tasks: Sequence[Task]) -> bool:
-    """Whether images are taken from another environment; taking one publishes it here."""
-    return bool(resources.source) and "publish" in tasks
-
-
-def source_policy(roles: Sequence[str]) -> Document:
-    """What the policy of the source's repository must allow, where it is another account's.
-
-    "Cross-account policy evaluation logic" (IAM User Guide): both sides must allow it.
-
-    Args:
-        roles: The ARNs of the roles that promote.
-    """
-    allowed = {
-        "Sid": "LetImagesBePromoted",
-        "Effect": "Allow",
-        "Principal": {"AWS": list(roles) if len(roles) > 1 else roles[0]},
-        "Action": list(PROMOTED),
-    }  # no resource: it is the policy of one repository
-    return {"Version": "2012-10-17", "Statement": [allowed]}
 
 
 def statement(
@@ -166,11 +142,6 @@ def _published(resources: Resources, lock: Sequence[str]) -> list[Document]:
 def _parameter(name: str) -> object:
     """A parameter's ARN, which has one slash before its name however that is written."""
     return name if name.startswith("arn:") else _arn("ssm", f"parameter/{name.lstrip('/')}")
-
-
-def _source() -> Document:
-    where = "${SourceRegion}:${SourceAccount}"
-    return sub(f"arn:${{AWS::Partition}}:ecr:{where}:repository/${{SourceRepository}}")
 
 
 def _copies(resources: Resources) -> list[Document]:

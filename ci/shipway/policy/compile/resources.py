@@ -14,6 +14,7 @@ from shipway.config import receivers
 from shipway.config.environment import lock_parameter
 from shipway.config.references import Reference
 from shipway.config.schedule import DEFAULT, rule_path, schedule_path
+from shipway.policy.compile.elsewhere import SOURCE, VERIFIED
 from shipway.policy.compile.trust import camel
 from shipway.util.partitions import registry_home
 
@@ -70,17 +71,19 @@ class Resources:
     bases: tuple[tuple[str, str, str], ...] = ()
 
 
-def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
+def resources_of(declared: Declared, bases: Sequence[str] = (), *, after: str = "") -> Resources:
     """The resources that an environment of delivery.toml names, references unresolved.
 
     Args:
         declared: The environment.
         bases: The image references that its Dockerfile starts from, as far as they are known.
+        after: The environment in which the release contract wants its images verified before.
     """
     tables = declared.document.table["environments"]
     table = tables[declared.name]
     source = table.get("promote_from", "")
     repository = _source_repository(table, tables[source]) if source else ""
+    earlier = repository if after == source else str(tables.get(after, {}).get("repository", ""))
     # Where the source's own `repository` is a reference, it is looked up with this role.
     texts = [*(text for _, text in declared.leaves()), repository]
     references = [ref for text in texts if (ref := Reference.parse(text))]
@@ -133,11 +136,13 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
         written=(
             *((name, shape(text)) for name, text, shape in values if _is_written(text)),
             *_scheduled(scheduled),
-            *(_source(repository, tables[source]) if source else ()),
+            *(_home(SOURCE, repository, tables[source]) if source else ()),
+            *(_home(VERIFIED, earlier, tables[after]) if after in tables else ()),
         ),
         copies=bool(copies),
         signs=signs,
         source=source,
+        after=after,
         lock=_lock(declared),
         registry=_elsewhere(table),
         bases=tuple(_bases(bases)),
@@ -218,15 +223,15 @@ def _source_repository(table: Mapping[str, Any], source: Mapping[str, Any]) -> s
     return str(table.get("promote_repository") or source["repository"])
 
 
-def _source(repository: str, source: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Where promoted images lie, as far as it is written; see :mod:`shipway.config.origin`."""
+def _home(prefix: str, repository: str, source: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Where another's images lie, as far as it is written; see :mod:`shipway.config.origin`."""
     if not _is_written(repository):
         return  # what is published may be the URI of any registry
     account, region = registry_home(repository) or (source["account"], source["region"])
     values = (
-        ("SourceAccount", account),
-        ("SourceRegion", region),
-        ("SourceRepository", name_of(repository)),
+        (f"{prefix}Account", account),
+        (f"{prefix}Region", region),
+        (f"{prefix}Repository", name_of(repository)),
     )
     yield from ((name, text) for name, text in values if _is_written(text))
 
