@@ -76,6 +76,7 @@ def _apply(
     stack = bootstrap_template.stack_name(contract, declared.name)
     values = _values(contract, environment, aws, stack, template)
     needed = bootstrap_template.needed(contract, declared, bases_of(delivery))
+    bootstrap_template.check_audience(needed, environment)
     made = bootstrap_template.roles_of(contract, needed)
     readings = bootstrap_template.readings(needed, made)
     others = {

@@ -40,7 +40,10 @@ class Access:
 
     def added(self, layer: Layer, declared: Declared) -> Layer:
         """The layer with its deploy role."""
-        wanted = bootstrap_template.needed(self.contract, declared)
+        # The world is of one partition, whose STS its issuer's tokens are for.
+        wanted = replace(
+            bootstrap_template.needed(self.contract, declared), audience=trust.AUDIENCE
+        )
         entries = trust.leading_to(self.contract, layer.environment)
         by_hand = any(entry.ref == LAPTOP_REF for entry in entries)
         further = _PERSON if by_hand else ()

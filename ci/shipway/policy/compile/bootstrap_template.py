@@ -82,7 +82,7 @@ def compose(
         conditions |= each.elsewhere
     resources_made: Document = {}
     if by_github and contract.source is not None:
-        resources_made["Provider"] = _provider(contract.source)
+        resources_made["Provider"] = _provider(contract.source, resources.audience)
     for role in made:
         resources_made |= roles.template(
             role, environment_policy, session=min(session, LONGEST_SESSION)
@@ -141,6 +141,23 @@ def readings(
     return {
         each: tuple(role for role in made if each in by_role[role.logical_id]) for each in every
     }
+
+
+def check_audience(resources: Resources, environment: Environment) -> None:
+    """See that the tokens are for the STS of where the environment really is.
+
+    Raises:
+        ConfigurationError: Its region is a reference, and leads into another partition.
+    """
+    audience = partition_of(environment.region).audience
+    if resources.audience != audience:
+        raise ConfigurationError(
+            f"{environment.name} is in {environment.region}, whose tokens are for {audience}, and "
+            f"the role that is rendered asks for {resources.audience}",
+            where="ci/delivery.toml",
+            remedy=f'write region = "{environment.region}" in [environments.{environment.name}] '
+            "and render workflow and roles anew: nox -s contract -- --write",
+        )
 
 
 def stack_name(contract: Contract, environment: str) -> str:
@@ -279,12 +296,12 @@ _CREATE_PROVIDER: tuple[str, Document] = (
 )
 
 
-def _provider(source: Source) -> Document:
+def _provider(source: Source, audience: str) -> Document:
     return {
         "Type": "AWS::IAM::OIDCProvider",
         "Condition": "WithProvider",
         # Other environments of the account trust it too: no stack takes it away.
         "DeletionPolicy": "Retain",
         "UpdateReplacePolicy": "Retain",
-        "Properties": {"Url": source.issuer, "ClientIdList": [trust.AUDIENCE]},
+        "Properties": {"Url": source.issuer, "ClientIdList": [audience]},
     }

@@ -15,8 +15,8 @@ from shipway.config.environment import lock_parameter
 from shipway.config.references import Reference
 from shipway.config.schedule import DEFAULT, rule_path, schedule_path
 from shipway.policy.compile.elsewhere import SOURCE, VERIFIED
-from shipway.policy.compile.trust import camel
-from shipway.util.partitions import registry_home
+from shipway.policy.compile.trust import AUDIENCE, camel
+from shipway.util.partitions import partition_of, registry_home
 
 if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
     from shipway.config.load import Declared
@@ -49,6 +49,7 @@ class Resources:
         registry: Account and region of the repository, where that is written and is not the
             environment's own; ``None`` otherwise.
         bases: Account, region and name of each ECR repository that a base image comes from.
+        audience: What GitHub's tokens for its account are for.
     """
 
     environment: str
@@ -69,6 +70,7 @@ class Resources:
     lock: str = ""
     registry: tuple[str, str] | None = None
     bases: tuple[tuple[str, str, str], ...] = ()
+    audience: str = AUDIENCE
 
 
 def resources_of(declared: Declared, bases: Sequence[str] = (), *, after: str = "") -> Resources:
@@ -146,7 +148,17 @@ def resources_of(declared: Declared, bases: Sequence[str] = (), *, after: str = 
         lock=_lock(declared),
         registry=_elsewhere(table),
         bases=tuple(_bases(bases)),
+        audience=audience_of(table["region"]),
     )
+
+
+def audience_of(region: str) -> str:
+    """What tokens for an account in a region are for.
+
+    A region that is referred to counts as one of AWS's first partition, until ``bootstrap`` knows
+    it (:func:`shipway.policy.compile.bootstrap_template.check_audience`).
+    """
+    return partition_of(region).audience if _is_written(region) else AUDIENCE
 
 
 def _scheduled(tables: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:

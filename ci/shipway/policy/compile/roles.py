@@ -63,9 +63,8 @@ def of(
     roles = []
     events = trust.leading_to(contract, environment)
     if events and contract.source is not None:
-        roles.append(
-            (DEPLOY, environment_policy.role, events, trust.policy(contract, environment, provider))
-        )
+        document = trust.policy(contract, environment, provider, audience=resources.audience)
+        roles.append((DEPLOY, environment_policy.role, events, document))
     by_hand = tuple(
         entry
         for entry in contract.entries
