@@ -171,7 +171,7 @@ def draw_from(folder: Path) -> Blueprint:
     return draw(
         contract_file.load(folder / "ci" / "release.toml"),
         delivery_file.load(folder / "ci" / "delivery.toml"),
-        dockerfile=DOCKERFILE.read_text(encoding="utf-8"),
+        dockerfiles={"": (DOCKERFILE.read_text(encoding="utf-8"), "")},
     )
 
 

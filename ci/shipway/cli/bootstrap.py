@@ -16,7 +16,7 @@ from shipway.cli.contract import bases_of, read
 from shipway.cli.run_command import run_command
 from shipway.config import origin as origins
 from shipway.config import resolve
-from shipway.config.environment import Environment
+from shipway.config.environment import Environment, Origin
 from shipway.config.load import DeliveryFile
 from shipway.console import Console
 from shipway.delivery import role_values
@@ -24,6 +24,7 @@ from shipway.delivery.stage import UNCHANGED
 from shipway.errors import IdentityError, UsageError, allowing
 from shipway.git import checkout
 from shipway.policy.compile import bootstrap_template, roles, trust, workflow
+from shipway.policy.compile.elsewhere import Reading
 from shipway.policy.contract import Contract
 from shipway.rollout.schedules.plan import starting_roles
 from shipway.wiring import account
@@ -79,12 +80,7 @@ def _apply(
     bootstrap_template.check_audience(needed, environment)
     made = bootstrap_template.roles_of(contract, needed)
     readings = bootstrap_template.readings(needed, made)
-    others = {
-        each.prefix: origins.of_other(
-            delivery, environment, each.environment, variables=os.environ, published=aws.published
-        )
-        for each in readings
-    }
+    others = {each.prefix: _origins(each, delivery, environment, aws) for each in readings}
     values = {**values, **bootstrap_template.options(needed, environment, others)}
     for name, value in values.items():
         console.say(f"{name} = {value}")
@@ -109,9 +105,10 @@ def _apply(
     console.say(f"Done: {', '.join(arns) or stack}")
     for each in readings:
         if policy := outputs.get(each.output):
-            other = others[each.prefix]
-            where = f"{other.repository} in {other.account} {other.region}"
-            console.say(f"Repository {where}: its policy must hold")
+            origin, *_ = found = tuple(others[each.prefix].values())
+            names = ", ".join(other.repository for other in found)
+            where = f"{origin.account} {origin.region}"
+            console.say(f"Repository {names} in {where}: its policy must hold")
             console.say(policy)
     for name, value in _variables(outputs, environment).items():
         console.say(f"GitHub environment {declared.name}: variable {name} = {value}")
@@ -121,11 +118,28 @@ def _apply(
         console.say(allowing("sts:AssumeRole", by_hand).removeprefix("add "))
 
 
+def _origins(
+    reading: Reading, delivery: DeliveryFile, environment: Environment, aws: AwsAccount
+) -> Mapping[str, Origin]:
+    """Where each image of another environment lies, by its key."""
+    return {
+        key: origins.of_other(
+            delivery,
+            environment.about(key) if key in environment.keys else environment,
+            reading.environment,
+            key,
+            variables=os.environ,
+            published=aws.published,
+        )
+        for key in reading.images
+    }
+
+
 def _values(
     contract: Contract, environment: Environment, aws: AwsAccount, stack: str, template: str
 ) -> Mapping[str, str]:
     """The template's parameters: what is published, and what the live services name."""
-    values = {"Repository": environment.repository}
+    values = role_values.repositories(environment)
     if contract.source and bootstrap_template.takes(template, "CreateProvider"):
         makes = aws.stacks.makes_provider(stack, trust.host(contract.source))
         values = {"CreateProvider": "true" if makes else "false", **values}

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from shipway.config.environment import Environment, EnvironmentRef, Origin
+from shipway.config.images import declared_repositories
 from shipway.config.load import DeliveryFile
-from shipway.config.models import HOST, REPOSITORY
+from shipway.config.names import HOST, REPOSITORY
 from shipway.config.references import Found, Missing, Reference, References
 from shipway.config.resolve import find
 from shipway.errors import ConfigurationError, UnresolvedReferenceError
@@ -38,6 +39,7 @@ def origin(
         delivery,
         environment,
         environment.promote_from,
+        environment.image.key,
         variables=variables,
         published=published,
     )
@@ -49,8 +51,10 @@ def registry_of(delivery: DeliveryFile, name: str, variables: Mapping[str, str])
     A registry that several environments share is known where its address is written.
     """
     destination = find(delivery.environment(name), variables)
-    written = str(delivery.document.table["environments"][name]["repository"])
-    account, region = registry_home(written) or (destination.account, destination.region)
+    repositories = declared_repositories(delivery.document.table["environments"][name])
+    homes = {registry_home(text) for text in repositories.values()}
+    home = homes.pop() if len(homes) == 1 else None
+    account, region = home or (destination.account, destination.region)
     return replace(destination, account=account, region=region)
 
 
@@ -58,6 +62,7 @@ def of_other(
     delivery: DeliveryFile,
     environment: Environment,
     other: str,
+    key: str,
     *,
     variables: Mapping[str, str],
     published: References,
@@ -68,6 +73,7 @@ def of_other(
         delivery: The file.
         environment: Whose credentials look it up.
         other: The other's name; where it is ``promote_from``, ``promote_repository`` holds.
+        key: The image's key, which ``environment`` is about where it has it.
         variables: The process's environment variables.
         published: Answers references with those credentials.
 
@@ -80,7 +86,14 @@ def of_other(
     promoted = other == environment.promote_from
     repository = environment.promote_repository if promoted else ""
     if not repository:
-        declared = str(delivery.document.table["environments"][source.name]["repository"])
+        tables = delivery.document.table["environments"]
+        declared = declared_repositories(tables[source.name]).get(key, "")
+        if not declared:
+            raise ConfigurationError(
+                f"{source.name} has no image {key} to promote",
+                where=f"ci/delivery.toml  environments.{source.name}.images",
+                remedy=f"say there where it lies, or build it in {environment.name}",
+            )
         repository = _resolved(declared, variables, published)
     if not repository:
         place = f"{environment.account} {environment.region}"

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import subprocess
 import time
@@ -26,6 +27,8 @@ from shipway_sandbox.engine import busybox
 from shipway_sandbox.engine.engine import Engine
 
 ACCOUNT = "123456789012"
+EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT}:role/tests-execution"
+"""A role that may do everything, for tasks that ask for secrets."""
 SHELL = ["/bin/busybox", "sh", "-c"]
 SERVE = "trap 'exit 0' TERM; /bin/busybox httpd -f -p 8080 -h /www & wait"
 DEAF = "trap 'exit 0' TERM; /bin/busybox sleep 1000 & wait"
@@ -105,6 +108,7 @@ class Shop:
             cpu="128",
             memory="48",
             networkMode="bridge",
+            **({"executionRoleArn": EXECUTION_ROLE} if "secrets" in container else {}),
         )
         return str(answer["taskDefinition"]["taskDefinitionArn"])
 
@@ -208,6 +212,14 @@ def seeded(folder: Path, docker: str, program: bytes, *options: str) -> Iterator
 def _seed(world: World) -> None:
     """What every test needs: a cluster, and an image in a repository."""
     world.client("ecs").create_cluster(clusterName="tests")
+    trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}
+    world.client("iam").create_role(
+        RoleName="tests-execution",
+        AssumeRolePolicyDocument=json.dumps({"Statement": [{**trust, "Action": "sts:AssumeRole"}]}),
+    )
+    world.client("iam").attach_role_policy(
+        RoleName="tests-execution", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
+    )
     world.client("ecr").create_repository(repositoryName="seeded")
     image = compute.seed_image(world.busybox)
     world.image = compute.put_image(world.state, "seeded", image)

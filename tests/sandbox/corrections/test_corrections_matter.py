@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import boto3
@@ -23,8 +24,10 @@ from tests.sandbox.corrections.left_out import (
     API,
     HEALTH,
     IN_PROCESS,
+    REFUSED,
     SETTINGS,
     SHAPES,
+    STARTS,
     WHOLE,
     without,
 )
@@ -66,7 +69,7 @@ def error_of(call: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
 
 def test_every_correction_is_left_out_somewhere_here(world: Any) -> None:
     known = {correction["name"] for correction in world.admin("/_shipway/corrections")}
-    assert known == {*API, *HEALTH, *SETTINGS, *SHAPES, *WHOLE, *IN_PROCESS}
+    assert known == {*API, *HEALTH, *SETTINGS, *SHAPES, *STARTS, *REFUSED, *WHOLE, *IN_PROCESS}
 
 
 INCOMPLETE = json.dumps(
@@ -130,7 +133,7 @@ def template_facts(world: Any) -> dict[str, Any]:
         stacks.create_stack, StackName="provider", TemplateBody=json.dumps({"Resources": provider})
     )
     check = {"Command": ["CMD", "/bin/busybox", "true"], "Interval": 7}
-    container = {"Name": "web", "Image": "none", "HealthCheck": check}
+    container = {"Name": "web", "Image": "none", "HealthCheck": check, "Memory": 64}
     boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess"
     nobody = {"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}]}
     service = {
@@ -168,11 +171,17 @@ def template_facts(world: Any) -> dict[str, Any]:
     made = ecs.describe_task_definition(taskDefinition="templated")["taskDefinition"]
     templated = ecs.describe_services(cluster="tests", services=["templated"])["services"][0]
     bounded = world.client("iam").get_role(RoleName="bounded")["Role"]
+    small = {"RequiresCompatibilities": ["FARGATE"], "NetworkMode": "awsvpc", "Cpu": 1, "Memory": 1}
+    definition = {"Family": "small", "ContainerDefinitions": [container], **small}
+    resource = {"Small": {"Type": "AWS::ECS::TaskDefinition", "Properties": definition}}
+    stacks.create_stack(StackName="small", TemplateBody=json.dumps({"Resources": resource}))
+    small_status = settled(stacks, "small")["StackStatus"]
     check_made = made["containerDefinitions"][0].get("healthCheck", {})
     return {
         "cloudformation.oidc-provider": not refused[0],
         "cloudformation.role-boundary": "PermissionsBoundary" in bounded,
         "cloudformation.service-whole": templated["healthCheckGracePeriodSeconds"] == 9,
+        "cloudformation.task-definitions-checked": small_status == "ROLLBACK_COMPLETE",
         "cloudformation.task-definitions-whole": check_made.get("interval") == 7,
     }
 
@@ -312,13 +321,29 @@ def service_facts(world: Any, shop: Make) -> dict[str, Any]:
     listed = service.ecs.list_service_deployments(cluster="tests", service=service.name)
     definition = service.ecs.describe_task_definition(taskDefinition=service.name)["taskDefinition"]
     times = [definition["registeredAt"]]
-    container = {"name": "a", "image": "b"}
+    container = {"name": "a", "image": "b", "memory": 64}
     for _ in range(3):
         made = service.ecs.register_task_definition(
             family=service.name, containerDefinitions=[container]
         )
         times += [made["taskDefinition"]["registeredAt"]]
+    task = service.ecs.run_task(cluster="tests", taskDefinition=service.name)["tasks"][0]
+    entered = error_of(
+        service.ecs.execute_command,
+        cluster="tests", task=task["taskArn"], command="sh", interactive=True,
+    )  # fmt: skip
+    nowhere = [
+        error_of(service.ecs.list_tasks, cluster="nowhere"),
+        error_of(service.ecs.run_task, cluster="nowhere", taskDefinition=service.name),
+    ]
+    nothing = error_of(service.ecs.describe_tasks, cluster="tests", tasks=[])
     return {
+        "ecs.execute-command": entered[0] == "InvalidParameterException"
+        and entered[1].startswith("The execute command failed because execute command was not"),
+        "ecs.refuses-empty-lists": nothing
+        == ("InvalidParameterException", "Tasks cannot be empty."),
+        "ecs.refuses-unknown-clusters": nowhere
+        == [("ClusterNotFoundException", "Cluster not found.")] * 2,
         "ecs.current-service-deployment": bool(arn),
         "ecs.millisecond-times": any(time.microsecond for time in times),
         "ecs.service-deployments": len(listed["serviceDeployments"]) == 1,
@@ -341,8 +366,21 @@ def role_with(world: Any, name: str, statements: list[dict[str, Any]], trust: An
     return str(role)
 
 
+def signed_token(world: Any) -> str:
+    """A token of GitHub's that is trusted by whoever trusts its audience ``a``."""
+    job = world.admin("/_github/jobs", {"sub": "repo:a/b:ref:c"})
+    request = urllib.request.Request(f"{job['request_url']}&audience=a")
+    request.add_header("Authorization", f"bearer {job['request_token']}")
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return str(json.load(answer)["value"])
+
+
 def as_role(world: Any, arn: str, service: str) -> Any:
     keys = world.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    return client_with(world, keys, service)
+
+
+def client_with(world: Any, keys: dict[str, str], service: str) -> Any:
     return world.client(
         service,
         aws_access_key_id=keys["AccessKeyId"],
@@ -378,7 +416,7 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         ecs.register_task_definition,
         family=service.name,
         taskRoleArn=passed,
-        containerDefinitions=[{"name": "a", "image": "b"}],
+        containerDefinitions=[{"name": "a", "image": "b", "memory": 64}],
     )
     token = ".".join(
         base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
@@ -411,6 +449,30 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         RoleSessionName="forged",
         WebIdentityToken=token,
     )
+    iam = world.client("iam")
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_open_id_connect_provider(
+            Url="https://token.actions.githubusercontent.com", ClientIDList=["a"]
+        )
+    lists = {"Effect": "Allow", "Action": "ecs:List*", "Resource": "*"}
+    iam.put_role_policy(
+        RoleName=f"federated-{service.name}",
+        PolicyName="only",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [lists]}),
+    )
+    narrow = {**lists, "Action": "ecs:ListServices"}
+    session = world.client("sts").assume_role_with_web_identity(
+        RoleArn=federated,
+        RoleSessionName="narrow",
+        # Where no token is verified, one that says GitHub made it is needed.
+        WebIdentityToken=signed_token(world) if forged[0] else token,
+        Policy=json.dumps({"Version": "2012-10-17", "Statement": [narrow]}),
+    )["Credentials"]
+    limited = client_with(world, session, "ecs")
+    limits = [
+        error_of(limited.list_services, cluster="tests")[0],
+        error_of(limited.list_clusters)[0],
+    ]
     guarded = role_with(
         world,
         f"guarded-{service.name}",
@@ -465,8 +527,15 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         "ecs",
     )
     arn = f"{where}:service/tests/{service.name}"
+    nobody = error_of(
+        world.client("ecs").register_task_definition,
+        family=service.name,
+        executionRoleArn="arn:aws:iam::123456789012:role/nobody",
+        containerDefinitions=[{"name": "a", "image": "b", "memory": 64}],
+    )
     rule = error_of(world.client("events").list_targets_by_rule, Rule="nowhere")
     return {
+        "ecs.registers-unknown-roles": not nobody[0],
         "events.rules-must-be-there": rule[0] == "ResourceNotFoundException",
         "iam.loopback-is-secure": not error_of(secured.list_clusters)[0],
         "iam.denials-name-the-resource": f"on resource: {arn} because" in other[1],
@@ -476,6 +545,7 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         "iam.conditional-writes": writes_once(world, f"writer-{service.name}"),
         "iam.wildcards-whole": newline[0] == "AccessDenied",
         "sts.verifies-web-identity": forged[0] == "InvalidIdentityToken",
+        "sts.web-identity-session-policies": limits == ["", "AccessDeniedException"],
     }
 
 

@@ -57,7 +57,7 @@ def other(tmp_path: Path, repository: str, own: str = "", **values: str) -> Orig
     declared = delivery_file.load(file)
     published = Published({f"ssm:/{name}": text for name, text in values.items()})
     environment = resolve.resolve(declared.environment("live"), variables={}, published=published)
-    return of_other(declared, environment, "qa", variables={}, published=published)
+    return of_other(declared, environment, "qa", "", variables={}, published=published)
 
 
 @pytest.mark.parametrize(

@@ -176,7 +176,9 @@ def _description(resources: Resources, made: Sequence[RoleDocument]) -> str:
 
 
 def options(
-    resources: Resources, environment: Environment, origins: Mapping[str, Origin] | None = None
+    resources: Resources,
+    environment: Environment,
+    origins: Mapping[str, Mapping[str, Origin]] | None = None,
 ) -> dict[str, str]:
     """The template's parameters for copies, a signing key and promotion, once all is looked up.
 
@@ -184,17 +186,19 @@ def options(
         resources: What the environment needs.
         environment: The environment, resolved.
         origins: Each repository of another environment that the template asks for, by what the
-            names of its parameters begin with; one that is missing is as delivery.toml has it.
+            names of its parameters begin with and by its image's key; one that is missing is as
+            delivery.toml has it.
     """
     values = {
         name: text
         for name, text in resources.written
         if name.startswith((elsewhere.SOURCE, elsewhere.VERIFIED))
     }
-    for prefix, origin in (origins or {}).items():
-        values[f"{prefix}Account"] = origin.account
-        values[f"{prefix}Region"] = origin.region
-        values[f"{prefix}Repository"] = origin.repository
+    for prefix, by_key in (origins or {}).items():
+        for key, origin in by_key.items():
+            values[f"{prefix}Account"] = origin.account
+            values[f"{prefix}Region"] = origin.region
+            values[f"{prefix}Repository{camel(key)}"] = origin.repository
     if resources.copies:
         values["EvidencePlace"] = required.place_of(environment.evidence.s3)
         values["EvidenceBucket"] = required.bucket_of(environment.evidence.s3)
@@ -239,7 +243,11 @@ def _parameters(
         return name, {"Type": "String", **default, "Description": description}
 
     parameters = [_CREATE_PROVIDER] if provider else []
-    parameters.append(text("Repository", "Name of the ECR repository."))
+    several = len(resources.repositories) > 1
+    parameters += [
+        text(name, f"Name of the ECR repository{_of(name, 'Repository', several=several)}.")
+        for name, _ in resources.repositories
+    ]
     parameters += [text(*named) for each in others for named in each.parameters]
     if resources.copies:
         parameters += [
@@ -273,6 +281,11 @@ def _parameters(
         roles = "ARNs of the execution role and the task role, the only ones handed to tasks."
         parameters.append(("TaskRoles", {"Type": "CommaDelimitedList", "Description": roles}))
     return dict(parameters)
+
+
+def _of(name: str, what: str, *, several: bool) -> str:
+    """Of which image a parameter is, where there are several."""
+    return f" of {name.removeprefix(what)}" if several else ""
 
 
 def _scheduled(resources: Resources) -> Iterator[tuple[str, str]]:

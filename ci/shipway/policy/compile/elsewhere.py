@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from shipway.policy.compile.trust import camel
+
 if TYPE_CHECKING:
     from shipway.policy.compile.resources import Resources
     from shipway.policy.contract import Task
@@ -31,10 +33,11 @@ _ASKED: Final = ("ecr:BatchGetImage",)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
-    """One repository of another environment, and what is read there.
+    """The repositories of another environment, and what is read there.
 
     Attributes:
-        environment: Whose it is.
+        environment: Whose they are.
+        images: The key of each image that lies in one.
         prefix: What the names of the template's parameters begin with.
         sid: The name of the role's statement.
         actions: What the role may do there.
@@ -44,6 +47,7 @@ class Reading:
     """
 
     environment: str
+    images: tuple[str, ...]
     prefix: str
     sid: str
     actions: tuple[str, ...]
@@ -52,11 +56,16 @@ class Reading:
     condition: str
 
     @property
-    def resource(self) -> Document:
-        """The repository's ARN, by the template's parameters."""
+    def names(self) -> tuple[str, ...]:
+        """The template's parameters that name the repositories."""
+        return tuple(f"{self.prefix}Repository{camel(key)}" for key in self.images)
+
+    @property
+    def resources(self) -> list[Document]:
+        """The repositories' ARNs, by the template's parameters."""
         where = f"${{{self.prefix}Region}}:${{{self.prefix}Account}}"
-        name = f"${{{self.prefix}Repository}}"
-        return {"Fn::Sub": f"arn:${{AWS::Partition}}:ecr:{where}:repository/{name}"}
+        arn = f"arn:${{AWS::Partition}}:ecr:{where}:repository/"
+        return [{"Fn::Sub": f"{arn}${{{name}}}"} for name in self.names]
 
     @property
     def output(self) -> str:
@@ -67,9 +76,10 @@ class Reading:
     def parameters(self) -> tuple[tuple[str, str], ...]:
         """Name and description of each of the template's parameters."""
         place = f"the ECR repository of {self.environment}."
-        return tuple(
-            (f"{self.prefix}{what}", f"{'Name' if what == 'Repository' else what} of {place}")
-            for what in ("Account", "Region", "Repository")
+        return (
+            (f"{self.prefix}Account", f"Account of {place}"),
+            (f"{self.prefix}Region", f"Region of {place}"),
+            *((name, f"Name of {place}") for name in self.names),
         )
 
     @property
@@ -110,6 +120,7 @@ def readings(resources: Resources, tasks: Sequence[Task]) -> tuple[Reading, ...]
         found.append(
             Reading(
                 environment=resources.source,
+                images=resources.taken,
                 prefix=SOURCE,
                 sid="ReadPromotedImages",
                 actions=PROMOTED,
@@ -119,10 +130,15 @@ def readings(resources: Resources, tasks: Sequence[Task]) -> tuple[Reading, ...]
             )
         )
     asked = resources.after and ("deploy" in tasks or "run" in tasks)
-    if asked and not any(each.environment == resources.after for each in found):
+    covered = any(
+        each.environment == resources.after and set(resources.verified) <= set(each.images)
+        for each in found
+    )
+    if asked and not covered:
         found.append(
             Reading(
                 environment=resources.after,
+                images=resources.verified,
                 prefix=VERIFIED,
                 sid="SeeVerifiedImages",
                 actions=_ASKED,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from shipway.config import load as delivery_file
-from shipway.config.environment import Environment, ImageSettings
+from shipway.config.environment import Environment
+from shipway.config.images import ImageSettings
 from shipway.errors import ConfigurationError
 from shipway.policy.compile import bootstrap_template, workflow
 from shipway.policy.compile.resources import audience_of

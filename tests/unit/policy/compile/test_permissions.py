@@ -13,7 +13,8 @@ import botocore
 import botocore.session  # knows the operations of each service
 import pytest
 
-from shipway.config.environment import Environment, EvidenceSettings, ImageSettings, Origin
+from shipway.config.environment import Environment, EvidenceSettings, Origin
+from shipway.config.images import ImageSettings
 from shipway.config.load import load
 from shipway.policy.compile import bootstrap_template, permissions
 from shipway.policy.compile.resources import Resources, place_of, resources_of
@@ -373,6 +374,34 @@ def test_what_is_promoted_and_what_was_verified_may_be_two_repositories(tmp_path
     assert {"FromAnotherAccount:", "VerifiedInAnotherAccount:"} <= set(text.split())
 
 
+def test_every_image_of_the_environment_before_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "delivery.toml"
+    text = DELIVERY.format(own="", evidence="", source="shop")
+    images = '[images.api]\n[images.page]\ncontext = "page"\n[environments.staging]'
+    text = text.replace("[environments.staging]", images)
+    for name in ("staging", "production"):
+        text = text.replace(
+            f"[environments.{name}.services.web]",
+            f'[environments.{name}.images]\napi = {{ repository = "a/{name}" }}\n'
+            f'page = {{ repository = "p/{name}" }}\n'
+            f'[environments.{name}.services.page]\nservice = "page"\ncontainer = "web"\n'
+            f'image = "page"\n[environments.{name}.services.web]\nimage = "api"',
+        )
+    text = text.replace('repository = "shop"\n', "")
+    file.write_text(text, encoding="utf-8")
+    resources = resources_of(load(file).environment("production"), after="staging")
+    where = "${VerifiedRegion}:${VerifiedAccount}:repository"
+    assert named(resources)["SeeVerifiedImages"]["Resource"] == [
+        {"Fn::Sub": f"arn:${{AWS::Partition}}:ecr:{where}/${{VerifiedRepository{key}}}"}
+        for key in ("Api", "Page")
+    ]
+    written = dict(resources.written)
+    assert written["VerifiedRepositoryApi"] == "a/staging"
+    assert written["VerifiedRepositoryPage"] == "p/staging"
+    made = template(resources)
+    assert bootstrap_template.takes(made, "VerifiedRepositoryPage")
+
+
 @pytest.mark.parametrize(
     ("module", "sid"),
     [("kms", {"SignWithTheKey"}), ("s3", COPIES)],
@@ -420,7 +449,7 @@ ORIGIN = Origin(
 def test_parameters_are_filled_with_what_the_references_stand_for() -> None:
     assert bootstrap_template.options(PLAIN, RESOLVED) == {}
     every = replace(PLAIN, copies=True, signs=True, source="staging")
-    filled = bootstrap_template.options(every, RESOLVED, {"Source": ORIGIN})
+    filled = bootstrap_template.options(every, RESOLVED, {"Source": {"": ORIGIN}})
     assert filled == {
         "SourceAccount": "111122223333",
         "SourceRegion": "eu-west-1",
@@ -478,6 +507,18 @@ def test_whoever_only_goes_back_gets_what_a_rollout_needs_and_publishes_nothing(
     everything, back = named(resources), named(resources, ("rollback",))
     assert set(everything) - set(back) == {"LogInToTheRegistry", "PublishImages"}
     assert all(everything[name] == statement for name, statement in back.items())
+
+
+def test_whoever_only_prunes_sees_what_uses_revisions_and_rolls_nothing_out(
+    tmp_path: Path,
+) -> None:
+    resources = resources_with(tmp_path)
+    prune = named(resources, ("prune",))
+    assert prune["DeregisterOldRevisions"]["Action"] == "ecs:DeregisterTaskDefinition"
+    assert "HoldTheLock" in prune
+    assert not {"UpdateTheServices", "RegisterTheirFamilies", "HandRolesToTasks"} & set(prune)
+    assert "DeregisterOldRevisions" not in named(resources)
+    assert not bootstrap_template.takes(template(resources, ("prune",)), "TaskRoles")
 
 
 def test_a_template_for_nothing_but_going_back_has_all_its_parameters(tmp_path: Path) -> None:
