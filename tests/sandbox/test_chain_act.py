@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 from tests.example import DOCKERFILE, REPOSITORY, ROOT
+from tests.sandbox.acting import SECONDS, STABLE, Bench, Case, Ran
 from tests.sandbox.conftest import owned_world
 from tests.sandbox.rights import lacking
-from tests.sandbox.test_workflow_act import SECONDS, STABLE, Bench, Case, Ran
 
 from shipway.aws.account import AwsAccount
 from shipway.aws.session import Session

@@ -14,6 +14,7 @@ MINISTACK_VERSION: Final = "1.5.33"
 MODULES: Final = {
     "alb": "ministack.services.alb",
     "app": "ministack.app",
+    "drift": "ministack.services.cloudformation.drift",
     "ec2": "ministack.services.ec2",
     "ecr": "ministack.services.ecr",
     "ecs": "ministack.services.ecs",

@@ -36,6 +36,8 @@ _CORRECTED = (
     "scheduler",
     "schedules",
     "stack_definitions",
+    "stack_drift",
+    "stack_names",
     "stack_resources",
     "stack_services",
     "sts",

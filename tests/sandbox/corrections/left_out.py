@@ -8,6 +8,8 @@ from typing import Any
 API = (
     "alb.answers-at-its-name",
     "alb.answers-in-its-region",
+    "cloudformation.drift-of-services",
+    "cloudformation.names-are-made-up",
     "cloudformation.oidc-provider",
     "cloudformation.role-boundary",
     "cloudformation.parameter-names",

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -30,6 +29,12 @@ from tests.sandbox.corrections.left_out import (
     STARTS,
     WHOLE,
     without,
+)
+from tests.sandbox.corrections.stack_facts import (
+    has_made_up_name,
+    infrastructure_facts,
+    settled,
+    stack_service_facts,
 )
 
 Serving = Callable[..., Any]
@@ -183,134 +188,6 @@ def template_facts(world: Any) -> dict[str, Any]:
         "cloudformation.service-whole": templated["healthCheckGracePeriodSeconds"] == 9,
         "cloudformation.task-definitions-checked": small_status == "ROLLBACK_COMPLETE",
         "cloudformation.task-definitions-whole": check_made.get("interval") == 7,
-    }
-
-
-STACK = {
-    "Group": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "g"}},
-    "Secret": {
-        "Type": "AWS::SecretsManager::Secret",
-        "Properties": {"GenerateSecretString": {"PasswordLength": 20}},
-    },
-    "Named": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "v"}},
-    "Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Name": "b"}},
-}
-NETWORK = {
-    "Rule": {
-        "Type": "AWS::EC2::SecurityGroupIngress",
-        "Properties": {
-            "GroupId": {"Fn::GetAtt": ["Group", "GroupId"]},
-            "IpProtocol": "tcp",
-            "FromPort": 80,
-            "ToPort": 80,
-            "CidrIp": "0.0.0.0/0",
-        },
-    },
-    "Address": {"Type": "AWS::EC2::EIP"},
-    "Gateway": {
-        "Type": "AWS::EC2::NatGateway",
-        "Properties": {
-            "SubnetId": "subnet-1",
-            "AllocationId": {"Fn::GetAtt": ["Address", "AllocationId"]},
-        },
-    },
-    "Target": {
-        "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
-        "Properties": {
-            "ResourceId": "service/tests/templated",
-            "ScalableDimension": "ecs:service:DesiredCount",
-            "ServiceNamespace": "ecs",
-            "MinCapacity": 1,
-            "MaxCapacity": 2,
-        },
-    },
-    "Policy": {
-        "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
-        "Properties": {
-            "PolicyName": "cpu",
-            "PolicyType": "TargetTrackingScaling",
-            "ScalingTargetId": {"Ref": "Target"},
-        },
-    },
-}
-OUTPUTS = {
-    "Secret": {"Value": {"Ref": "Secret"}},
-    "Name": {"Value": {"Ref": "Named"}},
-    "Address": {"Value": {"Fn::GetAtt": ["Balancer", "DNSName"]}},
-}
-
-
-def settled(stacks: Any, name: str, seconds: float = 30) -> Any:
-    """A stack once CloudFormation has done with it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        stack = stacks.describe_stacks(StackName=name)["Stacks"][0]
-        if not stack["StackStatus"].endswith("IN_PROGRESS"):
-            return stack
-        assert time.monotonic() < deadline, stack
-        time.sleep(0.1)
-
-
-def infrastructure_facts(world: Any) -> dict[str, Any]:
-    """Whether a stack such as the CDK writes goes up, and what its names are."""
-    stacks = world.client("cloudformation")
-    document = json.dumps({"Resources": STACK, "Outputs": OUTPUTS})
-    stacks.create_stack(StackName="infra", TemplateBody=document)
-    outputs = {
-        output["OutputKey"]: output["OutputValue"] for output in settled(stacks, "infra")["Outputs"]
-    }
-    network = json.dumps({"Resources": {**STACK, **NETWORK}, "Outputs": OUTPUTS})
-    refused = error_of(stacks.update_stack, StackName="infra", TemplateBody=network)
-    if not refused[0]:
-        assert settled(stacks, "infra")["StackStatus"] == "UPDATE_COMPLETE"
-    settled(stacks, "infra")
-    stacks.delete_stack(StackName="infra")
-    return {
-        "alb.answers-at-its-name": outputs["Address"].startswith("localhost:"),
-        "cloudformation.parameter-names": outputs["Name"].startswith("CFN-Named-"),
-        "cloudformation.secret-by-arn": outputs["Secret"].startswith("arn:aws:secretsmanager:"),
-        "cloudformation.takes-network-and-scaling": not refused[0],
-    }
-
-
-def stack_service_facts(world: Any, shop: Make) -> dict[str, Any]:
-    """Whether a stack waits for its service, and puts back what somebody changed beside it."""
-    stacks = world.client("cloudformation")
-    service = shop(world, balanced=False, desired=0)
-    ours = service.definition()
-    name = f"stacked-{service.name}"
-
-    def body(desired: int, definition: str) -> str:
-        properties = {
-            "Cluster": "tests",
-            "ServiceName": name,
-            "DesiredCount": desired,
-            "TaskDefinition": definition,
-            "DeploymentConfiguration": {
-                "DeploymentCircuitBreaker": {"Enable": True, "Rollback": False}
-            },
-        }
-        resource = {"Type": "AWS::ECS::Service", "Properties": properties}
-        return json.dumps({"Resources": {"Service": resource}})
-
-    stacks.create_stack(StackName=name, TemplateBody=body(0, ours))
-    settled(stacks, name)
-    # Somebody delivers; then the stack changes another property, and its definition comes back.
-    service.ecs.update_service(
-        cluster="tests", service=name, taskDefinition=service.definition("sleep 99")
-    )
-    stacks.update_stack(StackName=name, TemplateBody=body(1, ours))
-    settled(stacks, name)
-    described = service.ecs.describe_services(cluster="tests", services=[name])["services"][0]
-    sent, waited = described["taskDefinition"] == ours, described["runningCount"] == 1
-    crashes = service.definition("exit 1")
-    stacks.update_stack(StackName=name, TemplateBody=body(1, crashes))
-    status = settled(stacks, name, 60)["StackStatus"]
-    service.ecs.update_service(cluster="tests", service=name, desiredCount=0, taskDefinition=ours)
-    return {
-        "cloudformation.handlers-may-wait": waited,
-        "cloudformation.service-sends-all": sent,
-        "cloudformation.waits-for-services": status == "UPDATE_ROLLBACK_COMPLETE",
     }
 
 
@@ -598,3 +475,4 @@ def test_api_corrections_make_the_difference(world: Any, bare_api: Any, shop: Ma
     bare = facts(bare_api)
     # A denial of MiniStack's names another resource than this one for two reasons at once.
     assert bare == dict.fromkeys(API, False)
+    assert (has_made_up_name(world), has_made_up_name(bare_api)) == (True, False)
