@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import subprocess
 import time
@@ -20,7 +19,7 @@ from typing import Any
 import boto3  # the tests ask as any client would
 import pytest
 from botocore.config import Config  # the same
-from tests.sandbox.server import serving
+from tests.sandbox.server import execution_role, serving
 
 from shipway_sandbox import compute
 from shipway_sandbox.engine import busybox
@@ -212,14 +211,7 @@ def seeded(folder: Path, docker: str, program: bytes, *options: str) -> Iterator
 def _seed(world: World) -> None:
     """What every test needs: a cluster, and an image in a repository."""
     world.client("ecs").create_cluster(clusterName="tests")
-    trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}
-    world.client("iam").create_role(
-        RoleName="tests-execution",
-        AssumeRolePolicyDocument=json.dumps({"Statement": [{**trust, "Action": "sts:AssumeRole"}]}),
-    )
-    world.client("iam").attach_role_policy(
-        RoleName="tests-execution", PolicyArn="arn:aws:iam::aws:policy/AdministratorAccess"
-    )
+    assert execution_role(world.client("iam")) == EXECUTION_ROLE
     world.client("ecr").create_repository(repositoryName="seeded")
     image = compute.seed_image(world.busybox)
     world.image = compute.put_image(world.state, "seeded", image)
