@@ -24,7 +24,7 @@ from shipway.delivery.stage import UNCHANGED
 from shipway.errors import IdentityError, UsageError, allowing
 from shipway.git import checkout
 from shipway.policy.compile import bootstrap_template, roles, trust, workflow
-from shipway.policy.compile.resources import resources_of
+from shipway.policy.compile.elsewhere import Reading
 from shipway.policy.contract import Contract
 from shipway.rollout.schedules.plan import starting_roles
 from shipway.wiring import account
@@ -76,13 +76,14 @@ def _apply(
     environment = resolve.resolve(declared, variables=os.environ, published=aws.published)
     stack = bootstrap_template.stack_name(contract, declared.name)
     values = _values(contract, environment, aws, stack, template)
-    taken = None
-    if bootstrap_template.takes(template, "SourceAccount"):
-        taken = _origins(delivery, environment, aws)
-    values = {**values, **bootstrap_template.options(resources_of(declared), environment, taken)}
+    needed = bootstrap_template.needed(contract, declared, bases_of(delivery))
+    bootstrap_template.check_audience(needed, environment)
+    made = bootstrap_template.roles_of(contract, needed)
+    readings = bootstrap_template.readings(needed, made)
+    others = {each.prefix: _origins(each, delivery, environment, aws) for each in readings}
+    values = {**values, **bootstrap_template.options(needed, environment, others)}
     for name, value in values.items():
         console.say(f"{name} = {value}")
-    made = bootstrap_template.roles_of(contract, resources_of(declared, bases_of(delivery)))
     environment_policy = contract.environment_policy(declared.name)
     known = role_values.pseudo(environment)
     for role in made:
@@ -102,11 +103,13 @@ def _apply(
     outputs = aws.stacks.carry_out(proposed)
     arns = [outputs[f"{role.logical_id}Arn"] for role in made if f"{role.logical_id}Arn" in outputs]
     console.say(f"Done: {', '.join(arns) or stack}")
-    if policy := outputs.get(bootstrap_template.SOURCE_POLICY):
-        source = f"{values['SourceAccount']} {values['SourceRegion']}"
-        names = ", ".join(values[name] for name in resources_of(declared).source_repositories)
-        console.say(f"Repository {names} in {source}: its policy must hold")
-        console.say(policy)
+    for each in readings:
+        if policy := outputs.get(each.output):
+            origin, *_ = found = tuple(others[each.prefix].values())
+            names = ", ".join(other.repository for other in found)
+            where = f"{origin.account} {origin.region}"
+            console.say(f"Repository {names} in {where}: its policy must hold")
+            console.say(policy)
     for name, value in _variables(outputs, environment).items():
         console.say(f"GitHub environment {declared.name}: variable {name} = {value}")
     if by_hand := outputs.get(f"{roles.BY_HAND}Arn"):
@@ -116,15 +119,19 @@ def _apply(
 
 
 def _origins(
-    delivery: DeliveryFile, environment: Environment, aws: AwsAccount
+    reading: Reading, delivery: DeliveryFile, environment: Environment, aws: AwsAccount
 ) -> Mapping[str, Origin]:
-    """Where each image is taken from, by its key."""
-    published = aws.published
+    """Where each image of another environment lies, by its key."""
     return {
-        key: origins.origin(
-            delivery, environment.about(key), variables=os.environ, published=published
+        key: origins.of_other(
+            delivery,
+            environment.about(key) if key in environment.keys else environment,
+            reading.environment,
+            key,
+            variables=os.environ,
+            published=aws.published,
         )
-        for key in environment.keys
+        for key in reading.images
     }
 
 

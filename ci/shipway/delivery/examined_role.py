@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,7 +16,6 @@ from shipway.doctor.ports import Inspection
 from shipway.doctor.role import ExpectedRole
 from shipway.policy.compile import bootstrap_template, roles, trust
 from shipway.policy.compile.filled import filled
-from shipway.policy.compile.resources import resources_of
 from shipway.policy.compile.roles import RoleDocument
 from shipway.policy.contract import Contract
 from shipway.rollout.task_definition import TaskDefinition
@@ -65,9 +63,7 @@ def expected_roles(
         schedules: What there is of each scheduled task, by its key.
     """
     pseudo = role_values.pseudo(environment)
-    needed = replace(
-        resources_of(declared, bases), after=contract.environment_policy(declared.name).after
-    )
+    needed = bootstrap_template.needed(contract, declared, bases)
     provider = filled(trust.provider_arn(contract.source), pseudo) if contract.source else ""
     values = {
         **pseudo,

@@ -77,17 +77,27 @@ class GithubTokens:
         if not url or not secret:
             absent = REQUEST_TOKEN if url else REQUEST_URL
             raise _refusal(f"{absent} is not set, although its companion is", remedy=_AGAIN)
-        token = self._token(url, secret, sandbox=expected != issuer)
+        token = self._token(url, secret, AUDIENCE, sandbox=expected != issuer)
         # Loaded where there is a token to decode: on a laptop there is none.
         from shipway.github.jws import verified  # noqa: PLC0415
 
         return verified(token, _keys(expected), expected)
 
-    def _token(self, url: str, secret: str, *, sandbox: bool) -> str:
+    def token(self, issuer: str, audience: str) -> str:
+        """A token of this job for an audience that verifies it itself, such as STS; a secret.
+
+        Raises:
+            RefusedError: None could be had.
+        """
+        url, secret = self.variables.get(REQUEST_URL, ""), self.variables.get(REQUEST_TOKEN, "")
+        sandbox = expected_issuer(issuer, self.variables) != issuer
+        return self._token(url, secret, audience, sandbox=sandbox)
+
+    def _token(self, url: str, secret: str, audience: str, *, sandbox: bool) -> str:
         if not (parts(url).scheme == "https" or (sandbox and is_loopback(parts(url)))):
             raise _refusal(f"{REQUEST_URL} is no https:// address", remedy=_AGAIN)
         # The URL holds a query already (GitHub Docs, OpenID Connect reference, custom actions).
-        address = f"{url}{'&' if '?' in url else '?'}audience={quote(AUDIENCE)}"
+        address = f"{url}{'&' if '?' in url else '?'}audience={quote(audience)}"
         response = _get(address, "GitHub's token service", {"Authorization": f"bearer {secret}"})
         token = response.get("value")
         if not isinstance(token, str):

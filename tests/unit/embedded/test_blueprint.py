@@ -96,9 +96,11 @@ def drawn(
     folder: Path,
     delivery: str = DELIVERY,
     templates: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    contract: str = "",
 ) -> Blueprint:
     (folder / "delivery.toml").write_text(delivery, encoding="utf-8")
-    (folder / "release.toml").write_text(CONTRACT, encoding="utf-8")
+    (folder / "release.toml").write_text(contract or CONTRACT, encoding="utf-8")
     return draw(
         contract_file.load(folder / "release.toml"),
         delivery_file.load(folder / "delivery.toml"),
