@@ -319,8 +319,7 @@ class _Rounds:
     def _receivers(self) -> Iterator[Finding]:
         variables = self._context.variables
         found = receivers.receivers(self._declared, variables, self._acting.published)
-        self._examination.secrets |= {text for each in found for text in (each.url, each.secret)}
-        self._examination.secrets.discard("")
+        self._examination.secrets |= {text for each in found for text in each.secrets}
         return told.judge(found, confined=aws_is_here(variables))
 
     def _lock(self, environment: Environment) -> list[Finding]:
