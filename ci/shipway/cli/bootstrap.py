@@ -30,7 +30,7 @@ from shipway.github.protection import GithubApi
 from shipway.policy.compile import bootstrap_template, roles, trust, workflow
 from shipway.policy.compile.resources import resources_of
 from shipway.policy.contract import Contract
-from shipway.rollout.schedules.plan import starting_roles
+from shipway.rollout.schedules.plan import all_targets
 from shipway.util.loopback import aws_is_here
 from shipway.wiring import account
 
@@ -161,7 +161,7 @@ def _values(
         schedule.key: (scheduled.get(schedule.key) or definitions[schedule.service]).family
         for schedule in environment.schedules
     }
-    clock = starting_roles(aws.schedules, environment, families)
+    clock = all_targets(aws.schedules, environment, families)
     return {
         **values,
         **role_values.looked_up(environment, definitions, own, scheduled, clock),

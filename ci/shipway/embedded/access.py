@@ -87,7 +87,10 @@ class Access:
             yield f"ScheduleFamily{camel(schedule.key)}", schedule.family
             kind = "Rule" if schedule.kind == "rule" else "Timer"
             yield f"{kind}{camel(schedule.key)}", schedule.path
-        yield "ScheduleRoles", f"arn:aws:iam::{layer.account}:role/{layer.task_role}"
+        for name in ("RuleRoles", "TimerRoles"):
+            yield name, f"arn:aws:iam::{layer.account}:role/{layer.task_role}"
+        here = f"{layer.region}:{layer.account}"
+        yield "RuleClusters", f"arn:aws:ecs:{here}:cluster/{layer.cluster}"
 
     def _of_source(self, source: str, declared: Declared) -> Iterator[tuple[str, str]]:
         """Where promoted images lie, where delivery.toml only refers to it."""
