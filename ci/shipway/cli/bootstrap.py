@@ -31,6 +31,7 @@ from shipway.policy.compile import bootstrap_template, roles, trust, workflow
 from shipway.policy.compile.resources import resources_of
 from shipway.policy.contract import Contract
 from shipway.rollout.schedules.plan import all_targets
+from shipway.util.lines import on_one_line
 from shipway.util.loopback import aws_is_here
 from shipway.wiring import account
 
@@ -130,7 +131,7 @@ def show_locks(api: Github, contract: Contract, env: str, console: Console) -> N
     """
     if found := examined_github.findings(api, contract, env):
         for line in report.lines([Section(name="GitHub", findings=found)]):
-            console.say(line)
+            console.say(on_one_line(line))
 
 
 def _values(

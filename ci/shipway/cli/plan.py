@@ -69,7 +69,7 @@ def show(order: Order, context: DeliveryContext, console: Console) -> int:
             raise
         return error.exit_code
     document = plan.document()
-    console.answer("plan", document, "\n".join(lines(document)))
+    console.answer("plan", document, lines(document))
     console(Concluded(text=_verdict(plan), kind=plan.kind, exit_code=plan.exit_code))
     return plan.exit_code
 
