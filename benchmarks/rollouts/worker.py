@@ -17,9 +17,11 @@ from benchmarks.rollouts.kinds import CONTAINER
 from shipway.aws.account import AwsAccount
 from shipway.aws.credentials import Credentials, client
 from shipway.aws.task_definition import read, registration
-from shipway.config.environment import Environment, ImageSettings, Service
+from shipway.config.environment import Environment, Service
+from shipway.config.images import ImageSettings
 from shipway.observer import Event
 from shipway.rollout.execute import roll
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.plan import plan
 from shipway.rollout.watch import Watched
 from shipway.util.clock import SystemClock
@@ -62,11 +64,9 @@ def _shipway(
             announced = True
             say(f"announced {state.cause.text if state.cause else ''}")
 
-    steps = plan(account.ecs, environment, image)
+    images = ReleaseImages.alone(image, frozenset({image.digest}))
     rolled = roll(
-        steps,
-        image,
-        frozenset({image.digest}),
+        plan(account.ecs, environment, images),
         ecs=account.ecs,
         logs=account.logs,
         cluster=CLUSTER,

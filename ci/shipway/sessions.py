@@ -31,6 +31,7 @@ __all__ = [
     "lock",
     "logs",
     "plan",
+    "prune",
     "publish",
     "rehearse",
     "resume",
@@ -261,6 +262,12 @@ def logs(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Show who holds an environment; hold it for maintenance, or release it."""
     run_task(session, "lock", session.posargs)
+
+
+@_session
+def prune(session: nox.Session) -> None:
+    """Show what is old and used by nothing; ``-- --apply`` takes it away."""
+    run_task(session, "prune", session.posargs)
 
 
 @_session

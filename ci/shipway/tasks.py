@@ -228,6 +228,23 @@ def lock(
 
 @shipway_task(
     help={
+        "env": "environment of ci/delivery.toml; without it, what lies on this machine",
+        "keep": "how many of the newest stay",
+        "apply": "take it away, instead of showing what would go",
+        "json": _HELP["json"],
+    }
+)
+def prune(
+    _: Context, *, env: str = "", keep: int = 10, apply: bool = False, json: bool = False
+) -> None:
+    """Show old task definition revisions that nothing uses, or old images here; --apply removes."""
+    from shipway.cli.prune import run
+
+    _leave(run(env, keep=keep, apply=apply, json=json))
+
+
+@shipway_task(
+    help={
         "env": _HELP["env"],
         "rollback": "put the earlier revision back instead of going on",
         "json": _HELP["json"],
@@ -465,6 +482,7 @@ namespace = Collection(
     contract,
     bootstrap,
     audit,
+    prune,
     upgrade,
 )
 """What ``tasks.py`` of a repository imports."""

@@ -148,7 +148,7 @@ class Layer:
         environment: Its name in delivery.toml.
         account: Twelve digits.
         region: Such as ``eu-west-1``.
-        repository: The image repository's name.
+        repositories: The name of each image's repository, by the image's key; empty for one alone.
         cluster: The cluster's name.
         stack: The name of the stack that makes all of it.
         execution_role: The name of the tasks' execution role.
@@ -157,11 +157,13 @@ class Layer:
         jobs: Jobs with a task definition of their own.
         schedules: Rules and schedules that start tasks.
         parameters: SSM parameters that delivery.toml refers to → what they hold: ``cluster``,
-            ``repository``, ``service:KEY``, ``url:KEY``, or ``text:…``.
+            ``repository:KEY``, ``service:KEY``, ``url:KEY``, or ``text:…``.
         outputs: Stack → output → what it holds, likewise.
         stand_ins: SSM parameters of secrets, with a slash before their names, and ARNs of Secrets
             Manager → the stand-in that they hold.
         buckets: Buckets that records are copied to.
+        guests: Other accounts that may use them.
+        readers: Other accounts that may read its images, to promote them.
         role: The path and the name of the deploy role; empty where nobody but root delivers.
         access: The template of that role, as ``nox -s bootstrap`` renders it.
         access_stack: The name of the stack that makes it.
@@ -171,14 +173,14 @@ class Layer:
         template_parameters: What their parameters hold here.
         image_parameters: SSM parameters that name the delivered image.
         selectors: SSM parameters of ``parameters`` → the versions and labels that are asked for.
-        lookups: ``Repository``, ``Cluster`` and ``Service:KEY`` → what delivery.toml says there: a
-            name, ``ssm:…`` or ``cfn:…``; asked once the templates are up.
+        lookups: ``RepositoryKEY``, ``Cluster`` and ``ServiceKEY`` → what delivery.toml says
+            there: a name, ``ssm:…`` or ``cfn:…``; asked once the templates are up.
     """
 
     environment: str
     account: str
     region: str
-    repository: str
+    repositories: Mapping[str, str]
     cluster: str
     stack: str
     execution_role: str
@@ -190,6 +192,8 @@ class Layer:
     outputs: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     stand_ins: Mapping[str, str] = field(default_factory=dict, repr=False)
     buckets: tuple[str, ...] = ()
+    guests: tuple[str, ...] = ()
+    readers: tuple[str, ...] = ()
     role: str = ""
     access: str = field(default="", repr=False)
     access_stack: str = ""
@@ -199,6 +203,11 @@ class Layer:
     image_parameters: tuple[str, ...] = ()
     selectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lookups: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def repository(self) -> str:
+        """The first image's repository, where what stands in for each image lies at first."""
+        return next(iter(self.repositories.values()))
 
     @property
     def balancers(self) -> Mapping[str, str]:
@@ -236,9 +245,10 @@ class WorldPlan:
         holders: dict[str, str] = {}
         for layer in self.layers:
             scope = f"{layer.account}/{layer.region}"
-            holder = holders.setdefault(layer.repository, scope)
-            if scope != holder and scope not in own:
-                own.append(scope)
+            for repository in layer.repositories.values():
+                holder = holders.setdefault(repository, scope)
+                if scope != holder and scope not in own:
+                    own.append(scope)
         return {f"127.0.0.{number}": scope for number, scope in enumerate(own, start=2)}
 
     @property
@@ -276,6 +286,8 @@ def layer_from(document: Mapping[str, Any]) -> Layer:
         "jobs": tuple(JobPlan(**job) for job in document["jobs"]),
         "schedules": tuple(SchedulePlan(**each) for each in document["schedules"]),
         "buckets": tuple(document["buckets"]),
+        "guests": tuple(document["guests"]),
+        "readers": tuple(document["readers"]),
         "templates": tuple(OwnTemplate(**template) for template in document["templates"]),
         "image_parameters": tuple(document["image_parameters"]),
         "selectors": {name: tuple(each) for name, each in document["selectors"].items()},

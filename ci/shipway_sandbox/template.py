@@ -8,7 +8,7 @@ that nothing tests.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from shipway_sandbox.plan import JobPlan, Layer, SchedulePlan, ServicePlan, SidecarPlan
@@ -57,7 +57,7 @@ def literal(held: str, layer: Layer, endpoint: str) -> str:
         case "cluster":
             return layer.cluster
         case "repository":
-            return layer.repository
+            return layer.repositories[rest]
         case "service":
             return next(service.name for service in layer.services if service.key == rest)
         case "url":
@@ -73,7 +73,7 @@ def _value(held: str, layer: Layer, endpoint: str) -> Any:
         case "cluster":
             return {"Ref": "Cluster"}
         case "repository":
-            return {"Ref": "Repository"}
+            return {"Ref": f"Repository{camel(rest)}"}
         case "service":
             return {"Fn::GetAtt": [f"Service{camel(rest)}", "Name"]}
         case _:
@@ -83,20 +83,24 @@ def _value(held: str, layer: Layer, endpoint: str) -> Any:
 def _resources(
     layer: Layer, images: Mapping[str, str], endpoint: str, *, count: bool
 ) -> Iterator[tuple[str, Resource]]:
-    yield (
-        "Repository",
-        _of(
-            "ECR::Repository",
-            RepositoryName=layer.repository,
-            ImageTagMutability="IMMUTABLE",
-            ImageScanningConfiguration={"ScanOnPush": True},
-        ),
-    )
+    for key, name in layer.repositories.items():
+        yield (
+            f"Repository{camel(key)}",
+            _of(
+                "ECR::Repository",
+                RepositoryName=name,
+                ImageTagMutability="IMMUTABLE",
+                ImageScanningConfiguration={"ScanOnPush": True},
+                **({"RepositoryPolicyText": _readable(layer)} if layer.readers else {}),
+            ),
+        )
     yield "Cluster", _of("ECS::Cluster", ClusterName=layer.cluster)
     yield "ExecutionRole", _execution_role(layer)
     yield "TaskRole", _role(layer.task_role)
     for bucket in layer.buckets:
         yield f"Bucket{camel(bucket)}", _of("S3::Bucket", BucketName=bucket)
+        if layer.guests:
+            yield f"Policy{camel(bucket)}", _opened(bucket, layer)
     for service in layer.services:
         yield from _service(service, images[service.key], count=count)
     for job in layer.jobs:
@@ -106,6 +110,26 @@ def _resources(
     for number, (name, held) in enumerate(layer.parameters.items()):
         value = _value(held, layer, endpoint)
         yield f"Parameter{number}", _of("SSM::Parameter", Name=name, Type="String", Value=value)
+
+
+def _opened(bucket: str, layer: Layer) -> Resource:
+    """The bucket's policy: other accounts may use it ("Cross-account bucket access", S3)."""
+    resources = [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"]
+    statement = _allowed(layer.guests, "s3:*", Resource=resources)
+    policy = _of("S3::BucketPolicy", Bucket=bucket, PolicyDocument=statement)
+    return {**policy, "DependsOn": f"Bucket{camel(bucket)}"}
+
+
+def _readable(layer: Layer) -> Resource:
+    """The repository's policy, as the account of promoted images must set it."""
+    return _allowed(layer.readers, ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"])
+
+
+def _allowed(accounts: Sequence[str], actions: str | list[str], **more: object) -> Resource:
+    """A policy of a resource that lets accounts in; each still says who of its own may."""
+    principals = [f"arn:aws:iam::{account}:root" for account in accounts]
+    statement = {"Effect": "Allow", "Principal": {"AWS": principals}, "Action": actions, **more}
+    return {"Version": "2012-10-17", "Statement": [statement]}
 
 
 def _execution_role(layer: Layer) -> Resource:
@@ -128,7 +152,7 @@ def _execution_role(layer: Layer) -> Resource:
                 "ecr:BatchGetImage",
                 "ecr:GetDownloadUrlForLayer",
             ],
-            {"Fn::GetAtt": ["Repository", "Arn"]},
+            [{"Fn::GetAtt": [f"Repository{camel(key)}", "Arn"]} for key in layer.repositories],
         ),
         _allow(["logs:CreateLogStream", "logs:PutLogEvents"], groups),
     ]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from tests.example import BLUEPRINT, DOCKERFILE
 
+from shipway.embedded.blueprint import Blueprint
 from shipway_sandbox import world as worlds
 from shipway_sandbox.engine import busybox, engine
 from shipway_sandbox.engine.engine import Engine
@@ -36,13 +37,15 @@ def busybox_program() -> bytes:
 
 
 @contextmanager
-def _three_accounts(docker_engine: Engine, run: Path) -> Iterator[World]:
-    """The whole sandbox, three environments in three accounts, for tests that deliver for real."""
+def owned_world(
+    docker_engine: Engine, run: Path, blueprint: Blueprint = BLUEPRINT
+) -> Iterator[World]:
+    """The whole sandbox, the example's three environments, for tests that deliver for real."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in docker_engine.env.items():
             patch.setenv(name, value)
         needed = worlds.Needed(cache=_cache(), dockerfiles=(DOCKERFILE,))
-        with worlds.owned(BLUEPRINT.plan, run, needed, lambda _text: None) as world:
+        with worlds.owned(blueprint.plan, run, needed, lambda _text: None) as world:
             # The engine's own client and builder go along: the world found an engine that runs.
             yield replace(world, variables={**world.variables, **docker_engine.env})
 
@@ -52,12 +55,12 @@ def delivery_world(
     docker_engine: Engine, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[World]:
     """Shared: what its services run is what the last test delivered."""
-    with _three_accounts(docker_engine, tmp_path_factory.mktemp("world")) as world:
+    with owned_world(docker_engine, tmp_path_factory.mktemp("world")) as world:
         yield world
 
 
 @pytest.fixture(scope="module")
 def fresh_world(docker_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """For tests whose gate asks which commit runs: nobody delivered there before."""
-    with _three_accounts(docker_engine, tmp_path_factory.mktemp("fresh")) as world:
+    with owned_world(docker_engine, tmp_path_factory.mktemp("fresh")) as world:
         yield world

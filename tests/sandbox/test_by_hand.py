@@ -40,6 +40,7 @@ from shipway.policy.compile import bootstrap_template, sizes, trust
 from shipway.policy.compile.resources import Resources
 from shipway.policy.compile.trust import camel
 from shipway.rehearsal.checkout import Checkout
+from shipway.rollout.plan import CHANGES
 from shipway_sandbox import compute
 from shipway_sandbox.world import World
 
@@ -256,6 +257,77 @@ def test_a_developer_delivers_to_an_account_of_their_own(laptop: Laptop) -> None
     said = laptop.types(where, home, *deploys.words, **own, AWS_PROFILE=PROFILE)
     assert said.code == 0, said.text
     assert "assumed role AWSReservedSSO_Owner_0123456789abcdef" in said.text
+    old_revisions_go(laptop, where, home, {**own, "AWS_PROFILE": PROFILE})
+
+
+def started(cluster: str, role: str, definition: str) -> dict[str, Any]:
+    return {
+        "Arn": cluster,
+        "RoleArn": role,
+        "EcsParameters": {"TaskDefinitionArn": definition},
+    }
+
+
+def old_revisions_go(laptop: Laptop, where: Path, home: Path, own: dict[str, str]) -> None:
+    """What nothing uses goes once the contract lets it; what a schedule starts, stays."""
+    client = laptop.root("ecs")
+    cluster = f"shop-{ENVIRONMENT}"
+    [service] = client.describe_services(cluster=cluster, services=["web"])["services"]
+    live = client.describe_task_definition(taskDefinition=service["taskDefinition"])
+    family, kept = live["taskDefinition"]["family"], ("family", "containerDefinitions")
+    further = [
+        client.register_task_definition(**{name: live["taskDefinition"][name] for name in kept})
+        for _ in range(3)
+    ]
+    old, nightly, newest = (each["taskDefinition"]["taskDefinitionArn"] for each in further)
+    hourly = f"{old.rpartition(':')[0]}:1"
+    clocks = {
+        "Nightly": {
+            "Type": "AWS::Scheduler::Schedule",
+            "Properties": {
+                "Name": "nightly",
+                "ScheduleExpression": "rate(1 day)",
+                "FlexibleTimeWindow": {"Mode": "OFF"},
+                "Target": started(service["clusterArn"], laptop.arn(ROLE), nightly),
+            },
+        },
+        "Hourly": {
+            "Type": "AWS::Events::Rule",
+            "Properties": {
+                "Name": "hourly",
+                "ScheduleExpression": "rate(1 hour)",
+                "State": "DISABLED",
+                "Targets": [
+                    {"Id": "1", **started(service["clusterArn"], laptop.arn(ROLE), hourly)}
+                ],
+            },
+        },
+    }
+    stacks = laptop.root("cloudformation")
+    stacks.create_stack(StackName="shop-clocks", TemplateBody=json.dumps({"Resources": clocks}))
+    stacks.get_waiter("stack_create_complete").wait(
+        StackName="shop-clocks", WaiterConfig={"Delay": 1, "MaxAttempts": 60}
+    )
+    words = ("prune", "--env", "sandbox", "--keep", "1")
+    refused = laptop.types(where, home, *words, "--apply", **own)
+    assert refused.code == RefusedError.exit_code, refused.text
+    contract = where / "ci" / "release.toml"
+    text = contract.read_text(encoding="utf-8")
+    by_hand = '"staging"]\ntasks = ["build", "publish", "deploy", "verify"'
+    assert by_hand in text
+    contract.write_text(text.replace(by_hand, f'{by_hand}, "prune"'), encoding="utf-8")
+    shown = laptop.types(where, home, *words, **own)
+    assert shown.code == CHANGES.exit_code, (live["taskDefinition"], shown.text)
+    assert "used by the schedule nightly" in shown.text
+    assert "used by the rule hourly" in shown.text
+    assert "used by service web of" in shown.text
+    listed = client.list_task_definitions(familyPrefix=family, status="ACTIVE")
+    assert {old, nightly, newest} <= set(listed["taskDefinitionArns"]), "it only showed"
+    done = laptop.types(where, home, *words, "--apply", **own)
+    assert done.code == 0, done.text
+    left = client.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"]
+    assert {service["taskDefinition"], nightly, newest} <= set(left)
+    assert old not in left
 
 
 def test_ten_services_are_a_role_that_iam_takes(laptop: Laptop) -> None:

@@ -13,8 +13,10 @@ from shipway.aws.lock_log import ParameterLog
 from shipway.aws.logs import CloudWatchLogs
 from shipway.aws.parameters import Parameters
 from shipway.aws.published import Published
+from shipway.aws.revisions import AwsRevisions
 from shipway.aws.s3 import S3Objects
 from shipway.aws.schedules import AwsSchedules
+from shipway.aws.secrets import SecretValues
 from shipway.aws.session import Session
 from shipway.aws.sign_in import AssumedRole
 from shipway.aws.stacks import Stacks
@@ -36,6 +38,7 @@ class AwsAccount:
     def __init__(self, region: str, profile: Profile | None = None, endpoint: str = "") -> None:
         self._session = Session(region, profile, endpoint)
         self.ecs = AwsEcs(self._session)
+        self.revisions = AwsRevisions(self._session)
         self.tasks = AwsTasks(self._session)
         self.schedules = AwsSchedules(self._session)
         self.logs = CloudWatchLogs(self._session)
@@ -43,6 +46,7 @@ class AwsAccount:
         self.locks = ParameterLog(self._session)
         self.alarms = CloudWatchAlarms(self._session)
         self.published = Published(self._session)
+        self.secrets = SecretValues(self._session)
         self.objects = S3Objects(self._session)
         self.stacks = Stacks(self._session)
         self.inspection = AwsInspection(self._session)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -13,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from shipway.aws import ecs_read as read
 from shipway.aws import task_definition as definitions
+from shipway.aws.service_tasks import Desired, ServiceTasks
 from shipway.aws.session import Session, code_of, translated
 from shipway.aws.weather import THROTTLED
 from shipway.errors import (
@@ -38,10 +38,9 @@ from shipway.util.side_by_side import look_up
 
 _T = TypeVar("_T")
 
-# ECS API Reference: DescribeServices takes 10 services, DescribeTasks 100 tasks,
-# DescribeServiceDeployments and DescribeServiceRevisions 20 ARNs.
+# ECS API Reference: DescribeServices takes 10 services, DescribeServiceDeployments and
+# DescribeServiceRevisions 20 ARNs.
 SERVICES_A_CALL: Final = 10
-_TASKS_A_CALL: Final = 100
 _DEPLOYMENTS_A_CALL: Final = 20
 _UNSUPPORTED: Final = frozenset(
     {"UnknownOperationException", "InvalidAction", "UnsupportedFeatureException"}
@@ -64,14 +63,18 @@ class AwsEcs:
         # call tells of all, so a further service costs nothing.
         self._followed: dict[str, None] = {}
         self._described: dict[str, ServiceDeployment] = {}
+        self._revised: dict[str, ServiceRevision] = {}
         self._glanced: tuple[str, ...] = ()
-        self._deployments_asked = threading.Lock()
+        self._tasks = ServiceTasks(session)
+        self._asked = threading.Lock()
         # A revision says for ever what it says; only whether it is active may change.
         self._definitions: dict[str, TaskDefinition] = {}
 
     def services(self, cluster: str, names: Sequence[str]) -> Mapping[str, Snapshot]:
         """One DescribeServices for each ten services, side by side; see the port."""
         self._described.clear()
+        self._revised.clear()
+        self._tasks.look(len(names))
         tens = [
             tuple(names[start : start + SERVICES_A_CALL])
             for start in range(0, len(names), SERVICES_A_CALL)
@@ -116,6 +119,12 @@ class AwsEcs:
                 troubles.append(trouble)
             return otherwise if answer is None else answer
 
+        def listed(desired: Desired) -> tuple[Task, ...]:
+            nonlocal calls
+            tasks, took = self._tasks.of(cluster, name, desired)
+            calls += took - 1  # whoever asks counted one
+            return tasks
+
         ours, newest = self._deployments(glance, fetch, ask)
         nothing: tuple[Task, ...] = ()
         targets: tuple[TargetHealth, ...] = ()
@@ -127,18 +136,16 @@ class AwsEcs:
                 if service_deployment and service_deployment.target
             ]
             if arns:
-                revisions = ask("DescribeServiceRevisions", lambda: self._revisions(arns), ())
+                revisions = self._revisions(arns, ask)
         tasks, stopped = nothing, nothing
         if fetch.tasks:
-            tasks = ask("ListTasks", lambda: self._tasks(cluster, name, "RUNNING"), nothing)
+            tasks = ask("ListTasks", lambda: listed("RUNNING"), nothing)
         if fetch.stopped:
-            stopped = ask("ListTasks", lambda: self._tasks(cluster, name, "STOPPED"), nothing)
+            stopped = ask("ListTasks", lambda: listed("STOPPED"), nothing)
         if fetch.targets:
             groups = self._groups.get((cluster, name), ())
             targets = ask("DescribeTargetHealth", lambda: self._targets(groups), ())
             calls += max(0, len(groups) - 1)
-        # Listing tasks was one call; describing those that were found is one for each hundred.
-        calls += sum(math.ceil(len(described) / _TASKS_A_CALL) for described in (tasks, stopped))
         return replace(
             glance,
             calls=calls,
@@ -164,7 +171,9 @@ class AwsEcs:
         fetch_all = fetch.service_deployment == "current"
 
         def call() -> dict[str, ServiceDeployment]:
-            beside = (*reversed(self._followed), *(self._glanced if fetch_all else ()))
+            # Those that are looked at come first: of the others many may be at their end.
+            glanced = [arn for arn in self._glanced if fetch_all or arn in self._followed]
+            beside = (*glanced, *reversed(self._followed))
             others = [
                 arn
                 for arn in dict.fromkeys(beside)
@@ -176,35 +185,35 @@ class AwsEcs:
                 read.service_deployment(service_deployment)
                 for service_deployment in answer["serviceDeployments"]
             ]
-            self._followed |= dict.fromkeys(arns)
+            self._followed |= dict.fromkeys(some if fetch_all else arns)
             return {service_deployment.arn: service_deployment for service_deployment in described}
 
-        with self._deployments_asked:
+        with self._asked:
             if not set(arns) <= set(self._described):
                 self._described |= ask("DescribeServiceDeployments", call, {})
             deployments = dict(self._described)
         newest = deployments.get(current) if fetch.newest and current != wanted else None
         return deployments.get(wanted), newest
 
-    def _revisions(self, arns: Sequence[str]) -> tuple[ServiceRevision, ...]:
-        answer = self._quick("ecs").describe_service_revisions(serviceRevisionArns=list(arns))
-        return tuple(read.revision(revision) for revision in answer["serviceRevisions"])
+    def _revisions(
+        self, arns: Sequence[str], ask: Callable[..., Any]
+    ) -> tuple[ServiceRevision, ...]:
+        """Service revisions; one call brings those of all service deployments of this look."""
 
-    def _tasks(
-        self, cluster: str, service: str, desired: Literal["RUNNING", "STOPPED"]
-    ) -> tuple[Task, ...]:
-        ecs = self._quick("ecs")
-        pages = ecs.get_paginator("list_tasks").paginate(
-            cluster=cluster, serviceName=service, desiredStatus=desired
-        )
-        arns = [arn for page in pages for arn in page["taskArns"]]
-        tasks: list[Task] = []
-        for start in range(0, len(arns), _TASKS_A_CALL):
-            some = arns[start : start + _TASKS_A_CALL]
-            with translated("ecs:DescribeTasks"):
-                answer = ecs.describe_tasks(cluster=cluster, tasks=some)
-                tasks += [read.task(task) for task in answer["tasks"]]
-        return tuple(tasks)
+        def call() -> dict[str, ServiceRevision]:
+            targets = [each.target.arn for each in self._described.values() if each.target]
+            others = [arn for arn in dict.fromkeys(targets) if arn not in arns]
+            some = [*arns, *(arn for arn in others if arn not in self._revised)]
+            answer = self._quick("ecs").describe_service_revisions(
+                serviceRevisionArns=some[:_DEPLOYMENTS_A_CALL]
+            )
+            revisions = (read.revision(revision) for revision in answer["serviceRevisions"])
+            return {revision.arn: revision for revision in revisions}
+
+        with self._asked:
+            if not set(arns) <= set(self._revised):
+                self._revised |= ask("DescribeServiceRevisions", call, {})
+            return tuple(self._revised[arn] for arn in arns if arn in self._revised)
 
     def _targets(self, groups: Sequence[str]) -> tuple[TargetHealth, ...]:
         balancers = self._quick("elbv2")

@@ -100,9 +100,16 @@ class Session:
         profile: The profile that holds where the environment names nobody.
         endpoint: What every client is bound to, past any proxy; empty for AWS. Where a token is
             believed beside it, no configuration file is read either.
+        turns: What calls of ECS wait for; its quotas by default.
     """
 
-    def __init__(self, region: str, profile: Profile | None = None, endpoint: str = "") -> None:
+    def __init__(
+        self,
+        region: str,
+        profile: Profile | None = None,
+        endpoint: str = "",
+        turns: Turns | None = None,
+    ) -> None:
         self.region = region
         self._endpoint = endpoint
         self._profile = sign_in.default_profile(profile, os.environ)
@@ -111,7 +118,7 @@ class Session:
         self._clients: dict[tuple[str, int], BaseClient] = {}
         self._lock = threading.Lock()
         self.weather = Weather()
-        self._turns = Turns()
+        self._turns = turns or Turns()
 
     def client(self, service: str, *, attempts: int = _ATTEMPTS) -> Any:
         """The client for one service, such as ``ecs``; safe to call from several threads.

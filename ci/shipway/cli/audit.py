@@ -359,10 +359,11 @@ def _named(chains: Mapping[str, Checked]) -> Iterator[ChainFinding]:
 
 def _told(name: str, checked: Checked, *, signed: bool) -> str:
     count = len(checked.links)
+    records = "1 record" if count == 1 else f"{count} records"
     told = f", {checked.signed} of them signed" if signed else ""
     whose = f"{name}: " if name else ""
     last = f", last sha256:{checked.head}" if count else ""
-    return f"✓ {whose}{count} records verified{told}{last}"
+    return f"✓ {whose}{records} verified{told}{last}"
 
 
 def _digest_of(beginning: str, evidence: Archive) -> str:

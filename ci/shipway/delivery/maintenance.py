@@ -17,18 +17,21 @@ from shipway.lock.log import NEVER, Holder, Standing
 from shipway.observer import Event
 from shipway.policy import load as contract_file
 from shipway.policy import rules
-from shipway.policy.contract import Refused, decide
+from shipway.policy.contract import ROLLBACK, Refused, Task, decide
 from shipway.policy.trigger import Trigger
 
 
-def asker(name: str, context: DeliveryContext) -> Trigger:
-    """Who holds or releases: whoever the contract lets deploy or go back there, and nobody else.
+def asker(name: str, context: DeliveryContext, task: Task = ROLLBACK) -> Trigger:
+    """Who asks: whoever the contract lets run a task there, and nobody else.
+
+    Whoever may deploy or go back holds and releases the lock.
 
     No rule about commits or freezes is asked: nothing is delivered.
 
     Args:
         name: The environment.
         context: The outside.
+        task: What the contract must let them run.
 
     Raises:
         RefusedError: The contract lets them not.
@@ -38,7 +41,7 @@ def asker(name: str, context: DeliveryContext) -> Trigger:
     contract = contract_file.load(context.contract_file)
     journal = Journal(commit, clock=context.clock, observer=_nobody)
     trigger = who.read_trigger(context, commit, contract, journal)
-    decision = decide(contract, trigger, environment=name, task="rollback")
+    decision = decide(contract, trigger, environment=name, task=task)
     if isinstance(decision, Refused):
         raise decision.error()
     declared = delivery_file.load(context.delivery_file).environment(name)

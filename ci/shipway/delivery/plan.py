@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shipway.config.environment import Environment
 from shipway.delivery import contract, exposure, identity, image_plan, maintenance
@@ -19,6 +19,7 @@ from shipway.delivery.contract import Authorization, GateContext
 from shipway.delivery.hold import alarms_before
 from shipway.delivery.image import Artifact
 from shipway.delivery.image_plan import PlannedImage
+from shipway.delivery.images import require_one
 from shipway.delivery.jobs import Jobs
 from shipway.delivery.order import Order, authorize, tasks_of
 from shipway.delivery.ports import Aws, DeliveryContext
@@ -33,6 +34,7 @@ from shipway.policy.asked import rules_asked
 from shipway.policy.contract import Task
 from shipway.rollout import plan as planning
 from shipway.rollout.hold.targets import alarms_of
+from shipway.rollout.images import ReleaseImage, ReleaseImages
 from shipway.rollout.jobs.plan import JobStep
 from shipway.rollout.judge.state import label
 from shipway.rollout.plan import CHANGES, NO_CHANGE, Step
@@ -52,7 +54,7 @@ class DeliveryPlan:
         authorization: What the contract allows.
         tasks: What would run, in order.
         environment: Where it would go.
-        image: What would go on; ``None`` where no image is needed.
+        images: What would go on, by key; empty where no image is needed.
         steps: What would be done to each service; empty where nothing is rolled out.
         jobs: What would be done about each job, in the order in which they run.
         schedules: What would be done about each task that the clock starts.
@@ -67,7 +69,7 @@ class DeliveryPlan:
     authorization: Authorization
     tasks: tuple[Task, ...]
     environment: Environment
-    image: PlannedImage | None
+    images: Mapping[str, PlannedImage]
     steps: tuple[Step, ...]
     jobs: tuple[JobStep, ...]
     schedules: tuple[ScheduleStep, ...]
@@ -78,12 +80,17 @@ class DeliveryPlan:
     mask: Mask
 
     @property
+    def image(self) -> PlannedImage | None:
+        """The first image, which mostly is the only one."""
+        return next(iter(self.images.values()), None)
+
+    @property
     def changes(self) -> int:
-        """How many things would change: an image that is not there, services, jobs, schedules."""
-        image = self.image is not None and not self.image.there
+        """How many things would change: images that are not there, services, jobs, schedules."""
+        images = sum(not image.there for image in self.images.values())
         jobs = sum(step.runs for step in self.jobs)
         schedules = sum(step.changes for step in self.schedules)
-        return image + sum(step.changes for step in self.steps) + jobs + schedules
+        return images + sum(step.changes for step in self.steps) + jobs + schedules
 
     @property
     def kind(self) -> str:
@@ -101,7 +108,8 @@ class DeliveryPlan:
 
     def document(self) -> Mapping[str, object]:
         """The plan as a JSON object; what is secret is hidden in it."""
-        grant, image = self.authorization.grant, self.image
+        grant = self.authorization.grant
+        images = [_image(key, image) for key, image in self.images.items()]
         document: dict[str, object] = {
             "schema_version": DOCUMENT_VERSION,
             "environment": self.environment.name,
@@ -114,15 +122,9 @@ class DeliveryPlan:
                 "text": grant.text,
                 "rules": list(_rules(self.authorization, self.broken)),
             },
-            "image": None
-            if image is None
-            else {
-                "how": image.how,
-                "reference": "" if image.image is None else str(image.image.reference),
-                "repository": image.repository,
-                "there": image.there,
-                "text": image.text,
-            },
+            # The first one alone, for readers that know no other.
+            "image": next(iter(images), None),
+            "images": images,
             "services": [_service(step) for step in self.steps],
             "jobs": [_job(step) for step in self.jobs],
             "schedules": [_schedule(step) for step in self.schedules],
@@ -146,6 +148,17 @@ class DeliveryPlan:
         }
         masked: Mapping[str, object] = self.mask.deep(document)
         return masked
+
+
+def _image(key: str, image: PlannedImage) -> Mapping[str, object]:
+    return {
+        "name": key,
+        "how": image.how,
+        "reference": "" if image.image is None else str(image.image.reference),
+        "repository": image.repository,
+        "there": image.there,
+        "text": image.text,
+    }
 
 
 def _lock(environment: Environment, aws: Aws) -> Standing | None:
@@ -298,28 +311,35 @@ class _Look:
             journal=journal,
             policy=authorization.policy,
         )
-        image = image_plan.foresee(artifact, tasks, environment, order.image)
-        if image is not None and image.image is not None and image.there:
-            self._scan(artifact, image, environment, gate="deploy" in tasks)
-            if "deploy" in tasks and not refused_before:
-                with self._refusable(RefusedError):
-                    named = order.image is not None
-                    contract.pass_again(authorization, gate, image.image, named=named)
+        require_one(environment, order.image)
+        images = {
+            key: image
+            for key in environment.keys
+            if (image := self._foresee(artifact, tasks, environment.about(key))) is not None
+        }
+        there = [image.image for image in images.values() if image.there and image.image]
+        if there and len(there) == len(images) and "deploy" in tasks and not refused_before:
+            with self._refusable(RefusedError):
+                named = order.image is not None
+                contract.pass_again(authorization, gate, there, named=named)
         steps: tuple[Step, ...] = ()
         jobs: tuple[JobStep, ...] = ()
         schedules: tuple[ScheduleStep, ...] = ()
-        if image is not None and "deploy" in tasks:
-            steps = self._steps(image, environment, aws)
+        if images and "deploy" in tasks:
+            release = ReleaseImages(
+                {key: ReleaseImage(reference=image.reference) for key, image in images.items()}
+            )
+            steps = self._steps(images, release, environment, aws)
             with stage("job", journal, context.clock, quiet=True):
-                jobs = Jobs(environment, aws, context, journal).plan(image.reference, steps)
+                jobs = Jobs(environment, aws, context, journal).plan(release, steps)
             with stage("schedule", journal, context.clock, quiet=True):
                 scheduled = Scheduled(environment, aws, context, journal)
-                schedules = scheduled.plan(image.reference, steps)
+                schedules = scheduled.plan(release, steps)
         return DeliveryPlan(
             authorization=authorization,
             tasks=tasks,
             environment=environment,
-            image=image,
+            images=images,
             steps=steps,
             jobs=jobs,
             schedules=schedules,
@@ -336,21 +356,37 @@ class _Look:
         reasons = decision.reasons if decision is not None and not decision.allowed else ()
         return tuple(reason.rule for reason in reasons)
 
-    def _steps(self, image: PlannedImage, environment: Environment, aws: Aws) -> tuple[Step, ...]:
+    def _foresee(
+        self, artifact: Artifact, tasks: tuple[Task, ...], view: Environment
+    ) -> PlannedImage | None:
+        """One image that would go on, and what the gate says of it."""
+        key = view.image.key
+        image = image_plan.foresee(replace(artifact, subject=key), tasks, view, self._order.image)
+        if image is not None and image.image is not None and image.there:
+            self._scan(artifact, image, view, gate="deploy" in tasks)
+        return image
+
+    def _steps(
+        self,
+        images: Mapping[str, PlannedImage],
+        release: ReleaseImages,
+        environment: Environment,
+        aws: Aws,
+    ) -> tuple[Step, ...]:
         with stage("deploy", self._journal, self._context.clock, quiet=True):
-            steps = planning.plan(aws.ecs, environment, image.reference)
+            steps = planning.plan(aws.ecs, environment, release)
             for step in steps:
                 self._journal.hide(step.secret_values)
                 if left := planning.left_behind(step):
                     subject = step.service.key
                     told = Noticed(stage="deploy", subject=subject, text=left, level="warning")
                     self._journal(told)
-        if image.how in {"built", "reused"}:
+        if any(image.how in {"built", "reused"} for image in images.values()):
             ports = {
                 step.service.key: step.live.container(step.service.container).ports
                 for step in steps
             }
-            exposure.warn(self._context.root, environment.image, ports, self._journal)
+            exposure.warn_of_each(self._context.root, environment, ports, self._journal)
         with self._refusable(ConfigurationError):
             alarms_before(steps, environment, aws.alarms, self._journal)
         return steps

@@ -24,6 +24,7 @@ from shipway.notify.ports import NoPoster, Poster
 from shipway.policy.facts import History, TokenSource
 from shipway.rollout.jobs.ports import Tasks
 from shipway.rollout.ports import Alarms, Ecs, LogStreams, Prober
+from shipway.rollout.prune import Revisions
 from shipway.rollout.schedules.ports import Schedules
 from shipway.util.clock import Clock
 from shipway.values import Commit, Digest, Identity
@@ -53,12 +54,32 @@ class ImageParameters(Protocol):
         ...
 
 
+class SecretValues(Protocol):
+    """Secrets that a build reads."""
+
+    def read(self, source: str) -> bytes:
+        """The value of a secret of Secrets Manager, or of a parameter.
+
+        Args:
+            source: Its ARN, or the parameter's name.
+
+        Raises:
+            ShipwayError: It cannot be read.
+        """
+        ...
+
+
 class Aws(Protocol):
     """One account's AWS in one region, seen through the stages' own ports."""
 
     @property
     def ecs(self) -> Ecs:
         """Its services."""
+        ...
+
+    @property
+    def revisions(self) -> Revisions:
+        """Its task definitions, and what uses them."""
         ...
 
     @property
@@ -89,6 +110,11 @@ class Aws(Protocol):
     @property
     def parameters(self) -> ImageParameters:
         """The parameters that name the delivered image."""
+        ...
+
+    @property
+    def secrets(self) -> SecretValues:
+        """The secrets that its builds read."""
         ...
 
     @property

@@ -143,6 +143,13 @@ def _arn(environment: Environment, service: str, resource: str) -> str:
     return f"arn:{partition}:{service}:{region}:{environment.account}:{resource}"
 
 
+def repositories(environment: Environment) -> dict[str, str]:
+    """The name of each image's repository."""
+    return {
+        f"Repository{camel(key)}": environment.about(key).repository for key in environment.keys
+    }
+
+
 def pseudo(environment: Environment) -> dict[str, str]:
     """CloudFormation's own parameters, as they are in the environment's account and region."""
     return {

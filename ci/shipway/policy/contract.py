@@ -18,6 +18,7 @@ from shipway.policy.trigger import BY_HAND, Trigger
 
 __all__ = [
     "GITHUB_ISSUER",
+    "PRUNE",
     "ROLLBACK",
     "TASKS",
     "Contract",
@@ -34,7 +35,7 @@ __all__ = [
     "decide",
 ]
 
-Task = Literal["build", "publish", "deploy", "verify", "run", "rollback"]
+Task = Literal["build", "publish", "deploy", "verify", "run", "rollback", "prune"]
 
 TASKS: tuple[Task, ...] = ("build", "publish", "deploy", "verify", "run")
 """An entry's tasks are a beginning of this row; the first four in the order in which they run.
@@ -43,12 +44,18 @@ TASKS: tuple[Task, ...] = ("build", "publish", "deploy", "verify", "run")
 """
 ROLLBACK: Task = "rollback"
 """Stands alone, by hand: whoever may do nothing but go back to a release that was good."""
+PRUNE: Task = "prune"
+"""By hand, alone or behind any other tasks: whoever may take away what no release needs.
+
+A right that no other task brings. ECS knows no resource for it: who may deregister one revision may
+deregister each of the account.
+"""
 
 
 def every_task(rows: Iterable[Sequence[Task]]) -> tuple[Task, ...]:
     """The tasks of several entries or roles together, each once, in the order they run."""
     tasks = {task for row in rows for task in row}
-    return tuple(task for task in (*TASKS, ROLLBACK) if task in tasks)
+    return tuple(task for task in (*TASKS, ROLLBACK, PRUNE) if task in tasks)
 
 
 _NOTHING = "Nothing was built or changed."
@@ -92,7 +99,7 @@ class ContractEntry:
             task: The task; ``None`` for as much of the row as it allows.
         """
         if task is None:
-            return ROLLBACK not in self.tasks
+            return any(mine in TASKS for mine in self.tasks)
         return task in self.tasks or (task == ROLLBACK and "deploy" in self.tasks)
 
 

@@ -14,7 +14,7 @@ from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, l
 from shipway.config.rules import problems_of, shown
 from shipway.errors import ConfigurationError
 from shipway.policy import contradictions, semantic_checks
-from shipway.policy.contract import ROLLBACK, TASKS, Contract, ContractEntry
+from shipway.policy.contract import PRUNE, ROLLBACK, TASKS, Contract, ContractEntry, Task
 from shipway.policy.requirements import EnvironmentPolicy, Freeze, Rules, Source
 from shipway.policy.tables import AllowTable, ContractTable, EnvironmentPolicyTable, GithubTable
 
@@ -118,6 +118,13 @@ def _valid_environment_policies(tables: object) -> Iterator[tuple[str, Environme
             continue
 
 
+def _tasks(named: Sequence[str]) -> tuple[Task, ...]:
+    """An entry's tasks, which :mod:`.semantic_checks` found to be right."""
+    row = [task for task in named if task != PRUNE]
+    tasks = (ROLLBACK,) if row == [ROLLBACK] else TASKS[: len(row)]
+    return (*tasks, PRUNE) if PRUNE in named else tasks
+
+
 def _entry(index: int, allow: AllowTable, lines: Lines, keys: Keys) -> ContractEntry:
     at: KeyPath = ("allow", index)
     return ContractEntry(
@@ -125,7 +132,7 @@ def _entry(index: int, allow: AllowTable, lines: Lines, keys: Keys) -> ContractE
         event=allow.event,
         ref=allow.ref,
         environments=semantic_checks.environments(allow),
-        tasks=(ROLLBACK,) if allow.tasks == [ROLLBACK] else TASKS[: len(allow.tasks)],
+        tasks=_tasks(allow.tasks),
         rules=Rules(
             first_parent_of=allow.first_parent_of,
             tag_kind=allow.tag_kind,

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from shipway.config.positions import KeyPath
 from shipway.config.problems import Problem, nearest
 from shipway.config.rules import shown
-from shipway.policy.contract import ROLLBACK, TASKS
+from shipway.policy.contract import PRUNE, ROLLBACK, TASKS
 from shipway.policy.events import NEVER, RELEASABLE
 from shipway.policy.pattern import BRANCHES, TAGS, pattern_flaw, ref_flaw
 from shipway.policy.tables import AllowTable
@@ -73,6 +73,14 @@ def _environment_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
 
 def _task_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
     tasks, path = allow.tasks, (*at, "tasks")
+    if PRUNE in tasks:
+        if allow.event != BY_HAND:
+            yield Problem(path=path, text="prune is for by-hand only: nothing is pruned by itself")
+        elif tasks[-1] != PRUNE or tasks.count(PRUNE) > 1:
+            yield Problem(path=path, text="prune stands once, behind all others")
+        tasks = [task for task in tasks if task != PRUNE]
+        if not tasks:
+            return
     if ROLLBACK in tasks:
         yield from _rollback_problems(path, allow)
         return
@@ -80,7 +88,7 @@ def _task_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
     for index, task in unknown:
         yield Problem(
             path=(*path, index),
-            text=f"unknown task {shown(task)}{nearest(task, (*TASKS, ROLLBACK))}",
+            text=f"unknown task {shown(task)}{nearest(task, (*TASKS, ROLLBACK, PRUNE))}",
         )
     if unknown or tuple(tasks) == TASKS[: len(tasks)] != ():
         return
@@ -105,7 +113,7 @@ def _task_problems(at: KeyPath, allow: AllowTable) -> Iterator[Problem]:
 def _rollback_problems(path: KeyPath, allow: AllowTable) -> Iterator[Problem]:
     if allow.event != BY_HAND:
         yield Problem(path=path, text="rollback is for by-hand only: an event delivers its commit")
-    elif allow.tasks != [ROLLBACK]:
+    elif set(allow.tasks) - {ROLLBACK, PRUNE}:
         text = "rollback stands alone; whoever may deploy may go back as well"
         yield Problem(path=path, text=text)
 

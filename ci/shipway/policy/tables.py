@@ -73,7 +73,8 @@ class AllowTable(Table):
     )
     tasks: list[Word] = Field(
         description=f"What is run, in order; a beginning of {', '.join(TASKS)}. Whoever may deploy "
-        "may go back, too; by hand `rollback` alone lets them do nothing else."
+        "may go back, too; by hand `rollback` alone lets them do nothing else. By hand `prune` "
+        "may stand behind the others, or alone: nobody else takes away old revisions."
     )
     first_parent_of: Word = Field(
         default="",

@@ -211,6 +211,20 @@ def request_context(service: str, action: str, body: bytes, query: Record) -> Re
     return context
 
 
+@corrects("iam.conditional-writes", "iam_actions.s3_service_context")
+def s3_context(
+    action: str, query: Record | None, path: str = "", headers: Record | None = None
+) -> Record:
+    """Condition keys of an S3 request; a write's say whether it is conditional."""
+    context: Record = original("iam_actions.s3_service_context")(action, query, path, headers)
+    if action == "s3:PutObject":
+        sent = headers or {}
+        context |= {
+            f"s3:{name}": sent[name] for name in ("if-match", "if-none-match") if name in sent
+        }
+    return context
+
+
 @corrects("iam.loopback-is-secure", "app.pin_request_origin")
 def pin_request_origin(source_ip: str, secure_transport: bool) -> None:  # noqa: FBT001  # as called
     """Where a request comes from; from this machine nobody listens on the way."""

@@ -30,6 +30,7 @@ API = (
     "ecs.millisecond-times",
     "ecs.service-deployments",
     "events.rules-must-be-there",
+    "iam.conditional-writes",
     "iam.denials-name-the-resource",
     "iam.ecs-resources",
     "iam.loopback-is-secure",

@@ -473,9 +473,27 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         "iam.ecs-resources": not updated[0],
         "iam.pass-role": "iam:PassRole on resource: " + passed in registered[1],
         "iam.principal-arn": not visits[0],
+        "iam.conditional-writes": writes_once(world, f"writer-{service.name}"),
         "iam.wildcards-whole": newline[0] == "AccessDenied",
         "sts.verifies-web-identity": forged[0] == "InvalidIdentityToken",
     }
+
+
+def writes_once(world: Any, name: str) -> bool:
+    """Whether a role that must write conditionally can, and cannot write otherwise."""
+    world.client("s3").create_bucket(
+        Bucket=name, CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    statement = {
+        "Effect": "Allow",
+        "Action": "s3:PutObject",
+        "Resource": f"arn:aws:s3:::{name}/*",
+        "Condition": {"Null": {"s3:if-none-match": "false"}},
+    }
+    s3 = as_role(world, role_with(world, name, [statement]), "s3")
+    put = {"Bucket": name, "Key": "a", "Body": b""}
+    conditional = error_of(s3.put_object, **put, IfNoneMatch="*")[0]
+    return (conditional, error_of(s3.put_object, **put)[0]) == ("", "AccessDenied")
 
 
 def balancer_facts(world: Any) -> dict[str, bool]:

@@ -37,6 +37,7 @@ class Cluster:
     done: float = DONE
     stale: float = -1.0
     looks: Counter[str] = field(default_factory=Counter)
+    names: dict[str, None] = field(default_factory=dict)
 
     def finished(self) -> bool:
         return self.clock.seconds >= self.done
@@ -64,6 +65,7 @@ class Cluster:
         return [new] if self.finished() else [new, {**old, "status": "ACTIVE"}]
 
     def services(self, asked: dict[str, Any]) -> dict[str, Any]:
+        self.names |= dict.fromkeys(asked["services"])
         return {
             "services": [
                 {
@@ -108,8 +110,9 @@ class Cluster:
         }
 
     def listed(self, asked: dict[str, Any]) -> dict[str, Any]:
+        names = [asked["serviceName"]] if "serviceName" in asked else self.names
         running = asked["desiredStatus"] == "RUNNING"
-        return {"taskArns": [f"{ARN}:task/shop/{asked['serviceName']}"] if running else []}
+        return {"taskArns": [f"{ARN}:task/shop/{name}" for name in names] if running else []}
 
     def tasks(self, asked: dict[str, Any]) -> dict[str, Any]:
         began = self.clock.began.timestamp()
@@ -118,6 +121,7 @@ class Cluster:
                 {
                     "taskArn": arn,
                     "taskDefinitionArn": NEW,
+                    "group": f"service:{arn.rpartition('/')[2]}",
                     "startedBy": "ecs-svc/2",
                     "lastStatus": "RUNNING" if self.finished() else "PENDING",
                     "desiredStatus": "RUNNING",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -89,7 +90,8 @@ def sky(monkeypatch: pytest.MonkeyPatch) -> Sky:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
     above = Sky(Session("eu-west-1"))
-    monkeypatch.setattr("botocore.endpoint.time.sleep", above.sleep)
+    # The name in botocore, not the function: whoever else sleeps just now is no weather.
+    monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=above.sleep))
     return above
 
 

@@ -273,7 +273,7 @@ def test_every_chain_below_is_followed_and_a_tampered_rehearsal_is_named(
     assert code == 0
     assert [line["text"].partition(", last")[0] for line in output] == [
         "✓ 2 records verified",
-        "✓ rehearsal-x: 1 records verified",
+        "✓ rehearsal-x: 1 record verified",
     ]
     (record,) = rehearsal.rglob("record.json")
     record.write_bytes(record.read_bytes().replace(b"succeeded", b"Succeeded", 1))

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from tests.unit.rollout.jobs.fakes import definition
 
-from shipway.config.environment import Environment, ImageSettings, Service
+from shipway.config.environment import Environment, Service
+from shipway.config.images import ImageSettings
 from shipway.config.schedule import Schedule
 from shipway.delivery.role_values import looked_up
 from shipway.errors import ConfigurationError

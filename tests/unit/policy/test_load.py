@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from shipway.config.load import load as load_delivery
 from shipway.errors import ConfigurationError
-from shipway.policy.contract import ContractEntry, Rules
+from shipway.policy.contract import TASKS, ContractEntry, Rules
 from shipway.policy.load import check_environments, load
 
 ROOT = Path(__file__).parents[3]
@@ -192,6 +193,16 @@ EDITS = [
         'tasks = ["build"]',
         'tasks = ["build", "rollback"]',
         "14  allow[1].tasks: rollback stands alone; whoever may deploy may go back as well",
+    ),
+    (
+        '"build", "publish"',
+        '"build", "publish", "prune"',
+        "8  allow[0].tasks: prune is for by-hand only: nothing is pruned by itself",
+    ),
+    (
+        'tasks = ["build"]',
+        'tasks = ["prune", "build"]',
+        "14  allow[1].tasks: prune stands once, behind all others",
     ),
     ('["build", "publish"]', "[]", f"8  allow[0].tasks: should not be empty; {BEGINNING}"),
     (
@@ -737,6 +748,13 @@ def test_environments_may_not_wait_for_each_other(file: Path) -> None:
     )
 
 
-def test_an_entry_may_allow_nothing_but_going_back(file: Path) -> None:
-    file.write_text(GOOD.replace('tasks = ["build"]', 'tasks = ["rollback"]'), encoding="utf-8")
-    assert load(file).entries[1].tasks == ("rollback",)
+@pytest.mark.parametrize(
+    "tasks",
+    [("rollback",), ("prune",), ("rollback", "prune"), ("build", "publish", "prune"), TASKS],
+)
+def test_an_entry_may_allow_nothing_but_going_back_or_pruning(
+    file: Path, tasks: tuple[str, ...]
+) -> None:
+    text = GOOD.replace('tasks = ["build"]', f"tasks = {json.dumps(tasks)}")
+    file.write_text(text, encoding="utf-8")
+    assert load(file).entries[1].tasks == tasks

@@ -8,6 +8,16 @@ from shipway_sandbox.emulator.difference import API, KnownDifference
 
 DIFFERENCES: Final = (
     KnownDifference(
+        name="iam.conditional-writes",
+        aws="a policy may ask that a write to S3 is conditional: s3:if-match, s3:if-none-match",
+        page="Enforce conditional writes on Amazon S3 buckets",
+        source="https://docs.aws.amazon.com/AmazonS3/latest/userguide/"
+        "conditional-writes-enforce.html",
+        ministack="has neither key, so that such a policy allows no write at all",
+        test=API,
+        replaces=("iam_actions.s3_service_context",),
+    ),
+    KnownDifference(
         name="iam.denials-name-the-resource",
         aws="AWS says on which resource an action was denied",
         page="Troubleshoot access denied error messages, IAM User Guide",

@@ -13,7 +13,8 @@ import botocore
 import botocore.session  # knows the operations of each service
 import pytest
 
-from shipway.config.environment import Environment, EvidenceSettings, ImageSettings, Origin
+from shipway.config.environment import Environment, EvidenceSettings, Origin
+from shipway.config.images import ImageSettings
 from shipway.config.load import load
 from shipway.policy.compile import bootstrap_template, permissions
 from shipway.policy.compile.resources import Resources, place_of, resources_of
@@ -362,7 +363,7 @@ ORIGIN = Origin(
 def test_parameters_are_filled_with_what_the_references_stand_for() -> None:
     assert bootstrap_template.options(PLAIN, RESOLVED) == {}
     every = replace(PLAIN, copies=True, signs=True, source="staging")
-    filled = bootstrap_template.options(every, RESOLVED, ORIGIN)
+    filled = bootstrap_template.options(every, RESOLVED, {"": ORIGIN})
     assert filled == {
         "SourceAccount": "111122223333",
         "SourceRegion": "eu-west-1",
@@ -420,6 +421,18 @@ def test_whoever_only_goes_back_gets_what_a_rollout_needs_and_publishes_nothing(
     everything, back = named(resources), named(resources, ("rollback",))
     assert set(everything) - set(back) == {"LogInToTheRegistry", "PublishImages"}
     assert all(everything[name] == statement for name, statement in back.items())
+
+
+def test_whoever_only_prunes_sees_what_uses_revisions_and_rolls_nothing_out(
+    tmp_path: Path,
+) -> None:
+    resources = resources_with(tmp_path)
+    prune = named(resources, ("prune",))
+    assert prune["DeregisterOldRevisions"]["Action"] == "ecs:DeregisterTaskDefinition"
+    assert "HoldTheLock" in prune
+    assert not {"UpdateTheServices", "RegisterTheirFamilies", "HandRolesToTasks"} & set(prune)
+    assert "DeregisterOldRevisions" not in named(resources)
+    assert not bootstrap_template.takes(template(resources, ("prune",)), "TaskRoles")
 
 
 def test_a_template_for_nothing_but_going_back_has_all_its_parameters(tmp_path: Path) -> None:
