@@ -15,7 +15,7 @@ SHORTEST_KEY: Final = 24
 """Bytes of a key that signs ("Signature scheme", Standard Webhooks)."""
 _KEY: Final = "whsec_"
 _LONG_PART: Final = 16
-"""Characters from which on the last part of an address counts as a secret of its own."""
+"""Characters from which on a part of an address counts as a secret of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ class Receiver:
         texts = (
             self.url,
             f"{path}?{parts.query}" if parts.query else "",
-            path if path.count("/") > 1 else "",
+            path if any(len(part) >= _LONG_PART for part in path.split("/")) else "",
             last if len(last) >= _LONG_PART else "",
             self.secret,
             self.secret.removeprefix(_KEY),
