@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
+
+STAND_IN: Final = "A stand-in of the sandbox's"
+"""How a parameter is described that stands in for a secret of the user's own: a task gets it
+whatever its execution role says, for the role knows the secret and not the stand-in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -91,12 +91,14 @@ class Shop:
             {"name": name, "image": f"{self.grounds.state['registry']}/{image}", "essential": True}
             for name, image in self.kind.beside.items()
         ]
+        role = {"executionRoleArn": self.grounds.execution_role} if "secrets" in web else {}
         answer = self.ecs.register_task_definition(
             family=self.name,
             containerDefinitions=[web, *beside],
             networkMode="bridge",
             cpu="128",
             memory="48",
+            **role,
         )
         return str(answer["taskDefinition"]["taskDefinitionArn"])
 
