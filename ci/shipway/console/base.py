@@ -8,12 +8,12 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Self, TextIO, TypeAlias
 
 from shipway.console import theme
 from shipway.console.describe import Acceptance
@@ -23,6 +23,9 @@ from shipway.observer import Concluded, Event, Failed, Noticed, Output, Rolling
 from shipway.util.lines import on_one_line
 
 _KEPT = 10
+
+Lines: TypeAlias = list[str] | tuple[str, ...] | Iterator[str]
+"""Lines of text; a text by itself is an iterable of letters, and none of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +242,7 @@ class Console(ABC):
         with self._lock:
             self._show_table(title, columns, rows)
 
-    def answer(self, kind: str, document: Mapping[str, object], lines: Iterable[str]) -> None:
+    def answer(self, kind: str, document: Mapping[str, object], lines: Lines) -> None:
         """Print what a question came to: lines for a person, a JSON object for a machine.
 
         Args:
