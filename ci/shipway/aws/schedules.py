@@ -120,6 +120,7 @@ def _target(target: Mapping[str, Any]) -> ScheduleTarget:
         id=target.get("Id", ""),
         task_definition=target[_ECS][_TASK_DEFINITION],
         role=target.get("RoleArn", ""),
+        cluster=target.get("Arn", ""),
     )
 
 

@@ -19,14 +19,20 @@ from shipway.config import resolve
 from shipway.config.environment import Environment, Origin
 from shipway.config.load import DeliveryFile
 from shipway.console import Console
-from shipway.delivery import role_values
+from shipway.delivery import examined_github, role_values
 from shipway.delivery.stage import UNCHANGED
+from shipway.doctor import report
+from shipway.doctor.finding import Section
+from shipway.doctor.ports import Github
 from shipway.errors import IdentityError, UsageError, allowing
 from shipway.git import checkout
+from shipway.github.protection import GithubApi
 from shipway.policy.compile import bootstrap_template, roles, trust, workflow
 from shipway.policy.compile.elsewhere import Reading
 from shipway.policy.contract import Contract
-from shipway.rollout.schedules.plan import starting_roles
+from shipway.rollout.schedules.plan import all_targets
+from shipway.util.lines import on_one_line
+from shipway.util.loopback import aws_is_here
 from shipway.wiring import account
 
 if TYPE_CHECKING:
@@ -46,6 +52,8 @@ def run(env: str, *, apply: bool, yes: bool, json: bool) -> int:
         )
         if apply:
             _apply(contract, delivery, env, template, console, yes=yes)
+            if not aws_is_here(os.environ):
+                show_locks(GithubApi(os.environ), contract, env, console)
         else:
             sys.stdout.write(template)
         return 0
@@ -118,6 +126,16 @@ def _apply(
         console.say(allowing("sts:AssumeRole", by_hand).removeprefix("add "))
 
 
+def show_locks(api: Github, contract: Contract, env: str, console: Console) -> None:
+    """Say which of GitHub's own locks are there: whoever gets past them can take the role.
+
+    They are another one's to set, so none that lacks fails what was made.
+    """
+    if found := examined_github.findings(api, contract, env):
+        for line in report.lines([Section(name="GitHub", findings=found)]):
+            console.say(on_one_line(line))
+
+
 def _origins(
     reading: Reading, delivery: DeliveryFile, environment: Environment, aws: AwsAccount
 ) -> Mapping[str, Origin]:
@@ -163,7 +181,7 @@ def _values(
         schedule.key: (scheduled.get(schedule.key) or definitions[schedule.service]).family
         for schedule in environment.schedules
     }
-    clock = starting_roles(aws.schedules, environment, families)
+    clock = all_targets(aws.schedules, environment, families)
     return {
         **values,
         **role_values.looked_up(environment, definitions, own, scheduled, clock),

@@ -46,7 +46,7 @@ def resolve_environment(
     environment = resolve.resolve(declared, variables=context.variables, published=published)
     told = receivers.receivers(declared, context.variables, published)
     # Whoever knows an address of these can write to it, wherever it was kept.
-    journal.hide(text for each in told for text in (each.url, each.secret))
+    journal.hide(text for each in told for text in each.secrets)
     environment = replace(environment, notify=told)
     names = (
         (environment.name, environment.cluster),

@@ -93,7 +93,10 @@ class Access:
             yield f"ScheduleFamily{camel(schedule.key)}", schedule.family
             kind = "Rule" if schedule.kind == "rule" else "Timer"
             yield f"{kind}{camel(schedule.key)}", schedule.path
-        yield "ScheduleRoles", f"arn:aws:iam::{layer.account}:role/{layer.task_role}"
+        for name in ("RuleRoles", "TimerRoles"):
+            yield name, f"arn:aws:iam::{layer.account}:role/{layer.task_role}"
+        here = f"{layer.region}:{layer.account}"
+        yield "RuleClusters", f"arn:aws:ecs:{here}:cluster/{layer.cluster}"
 
     def _of_other(self, prefix: str, source: str, declared: Declared) -> Iterator[tuple[str, str]]:
         """Where another environment's images lie, where delivery.toml only refers to it."""

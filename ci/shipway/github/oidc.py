@@ -26,6 +26,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import quote
@@ -43,6 +44,7 @@ from shipway.util.loopback import (
     is_loopback,
     parts,
 )
+from shipway.util.within import within
 
 _LARGEST_ANSWER: Final = 256 * 1024
 _SECONDS: Final = 10.0
@@ -142,8 +144,8 @@ def _get(url: str, server: str, headers: Mapping[str, str]) -> Mapping[str, Any]
         if attempt:
             time.sleep(2.0 ** (attempt - 1))
         try:
-            with opener.open(request, timeout=_SECONDS) as response:
-                return _object(response.read(_LARGEST_ANSWER + 1), server)
+            content = within(_SECONDS, partial(_content, opener, request))
+            return _object(content, server)
         except urllib.error.HTTPError as error:
             error.close()
             problem = f"{error.code} {error.reason}"
@@ -152,6 +154,12 @@ def _get(url: str, server: str, headers: Mapping[str, str]) -> Mapping[str, Any]
         except (OSError, HTTPException) as error:
             problem = str(getattr(error, "reason", error))
     raise _refusal(f"{server} cannot be asked: {problem}", remedy=_AGAIN)
+
+
+def _content(opener: urllib.request.OpenerDirector, request: urllib.request.Request) -> bytes:
+    with opener.open(request, timeout=_SECONDS) as response:
+        content: bytes = response.read(_LARGEST_ANSWER + 1)
+    return content
 
 
 def _authorities(server: str) -> ssl.SSLContext:

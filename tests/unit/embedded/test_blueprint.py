@@ -341,7 +341,9 @@ task_definition = "tally-report"
     assert local.access_parameters["RuleNightly"] == "tally-local-nightly"
     assert local.access_parameters["TimerReport"] == "nights/report"
     assert local.access_parameters["ScheduleFamilyReport"] == "tally-report"
-    assert local.access_parameters["ScheduleRoles"].endswith(f":role/{local.task_role}")
+    for name in ("RuleRoles", "TimerRoles"):
+        assert local.access_parameters[name].endswith(f":role/{local.task_role}")
+    assert local.access_parameters["RuleClusters"].endswith(f":cluster/{local.cluster}")
     assert layer_from(json.loads(json.dumps(asdict(local)))) == local
     images = dict.fromkeys((service.key for service in local.services), "registry/tally@sha256:1")
     made = json.loads(template.render(local, images=images, endpoint="http://x", count=True))

@@ -273,14 +273,22 @@ def _parameters(
                 text(f"JobLogGroup{camel(key)}", f"CloudWatch log group of the job {key}."),
             ]
         parameters += [text(name, what) for name, what in _scheduled(resources)]
-        if resources.rules or resources.schedules:
-            clock = "ARNs of the roles that rules and schedules start tasks with."
+        if resources.rules:
+            parameters += [
+                _arns("RuleClusters", "ARNs of the clusters that rules start tasks in."),
+                _arns("RuleRoles", "ARNs of the roles that rules start tasks with."),
+            ]
+        if resources.schedules:
             parameters.append(
-                ("ScheduleRoles", {"Type": "CommaDelimitedList", "Description": clock})
+                _arns("TimerRoles", "ARNs of the roles that schedules start tasks with.")
             )
         roles = "ARNs of the execution role and the task role, the only ones handed to tasks."
-        parameters.append(("TaskRoles", {"Type": "CommaDelimitedList", "Description": roles}))
+        parameters.append(_arns("TaskRoles", roles))
     return dict(parameters)
+
+
+def _arns(name: str, description: str) -> tuple[str, Document]:
+    return name, {"Type": "CommaDelimitedList", "Description": description}
 
 
 def _of(name: str, what: str, *, several: bool) -> str:

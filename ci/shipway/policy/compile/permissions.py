@@ -282,27 +282,38 @@ def _schedules(resources: Resources) -> list[Document]:
     """Read and write back what the clock starts, with the very role that starts it now.
 
     Both services take a role with each target, which whoever writes must be allowed to pass on
-    ("Actions, resources, and condition keys" of Amazon EventBridge and of EventBridge Scheduler).
+    ("Actions, resources, and condition keys" of Amazon EventBridge and of EventBridge Scheduler). A
+    rule takes targets of any kind, such as a queue of another account, so only the clusters that
+    its tasks run in are allowed; the Scheduler knows no such condition.
     """
     statements = []
-    passed = []
     if resources.rules:
         arns = [_arn("events", f"rule/${{Rule{camel(key)}}}") for key in resources.rules]
-        actions = ["events:ListTargetsByRule", "events:PutTargets"]
-        statements.append(statement("MoveTheRules", actions, arns))
-        passed.append("events.amazonaws.com")
+        # A condition on all of several values holds where there is none, too ("Condition operators
+        # for multivalued context keys", IAM User Guide).
+        into = {
+            "ForAllValues:ArnEquals": {"events:TargetArn": {"Ref": "RuleClusters"}},
+            "Null": {"events:TargetArn": "false"},
+        }
+        statements.append(statement("SeeTheRules", ["events:ListTargetsByRule"], arns))
+        statements.append(statement("MoveTheRules", ["events:PutTargets"], arns, into))
+        statements.append(_handed("HandRolesToTheRules", "RuleRoles", "events.amazonaws.com"))
     if resources.schedules:
         arns = [
             _arn("scheduler", f"schedule/${{Timer{camel(key)}}}") for key in resources.schedules
         ]
         actions = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"]
         statements.append(statement("MoveTheSchedules", actions, arns))
-        passed.append("scheduler.amazonaws.com")
-    if passed:
-        to = {"StringEquals": {"iam:PassedToService": passed if len(passed) > 1 else passed[0]}}
-        roles = [{"Ref": "ScheduleRoles"}]
-        statements.append(statement("HandRolesToTheClock", ["iam:PassRole"], roles, to))
+        statements.append(
+            _handed("HandRolesToTheSchedules", "TimerRoles", "scheduler.amazonaws.com")
+        )
     return statements
+
+
+def _handed(sid: str, roles: str, service: str) -> Document:
+    """The roles of a parameter may be passed on to one service."""
+    to = {"StringEquals": {"iam:PassedToService": service}}
+    return statement(sid, ["iam:PassRole"], [{"Ref": roles}], to)
 
 
 def _rollout(resources: Resources) -> list[Document]:
@@ -327,11 +338,6 @@ def _rollout(resources: Resources) -> list[Document]:
             ["ecs:ContinueServiceDeployment", "ecs:StopServiceDeployment"],
             [*_services(resources), *_services(resources, "service-deployment", "/*")],
         ),
-        statement(
-            "HandRolesToTasks",
-            ["iam:PassRole"],
-            [{"Ref": "TaskRoles"}],
-            {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-        ),
+        _handed("HandRolesToTasks", "TaskRoles", "ecs-tasks.amazonaws.com"),
         statement("ReadTheLogs", ["logs:GetLogEvents"], streams),
     ]

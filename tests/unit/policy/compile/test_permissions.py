@@ -602,11 +602,22 @@ def with_schedules(tmp_path: Path, rule: str = "shop-nightly") -> Resources:
 def test_schedules_may_be_read_and_moved_with_their_own_roles_alone(tmp_path: Path) -> None:
     statements = named(with_schedules(tmp_path))
     here = "${AWS::Region}:${AWS::AccountId}"
+    rule = {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{here}:rule/${{RuleNightly}}"}
+    assert statements["SeeTheRules"] == {
+        "Sid": "SeeTheRules",
+        "Effect": "Allow",
+        "Action": "events:ListTargetsByRule",
+        "Resource": rule,
+    }
     assert statements["MoveTheRules"] == {
         "Sid": "MoveTheRules",
         "Effect": "Allow",
-        "Action": ["events:ListTargetsByRule", "events:PutTargets"],
-        "Resource": {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{here}:rule/${{RuleNightly}}"},
+        "Action": "events:PutTargets",
+        "Resource": rule,
+        "Condition": {
+            "ForAllValues:ArnEquals": {"events:TargetArn": {"Ref": "RuleClusters"}},
+            "Null": {"events:TargetArn": "false"},
+        },
     }
     timer = f"arn:${{AWS::Partition}}:scheduler:{here}:schedule/${{TimerHourlyReport}}"
     assert statements["MoveTheSchedules"] == {
@@ -615,29 +626,34 @@ def test_schedules_may_be_read_and_moved_with_their_own_roles_alone(tmp_path: Pa
         "Action": ["scheduler:GetSchedule", "scheduler:UpdateSchedule"],
         "Resource": {"Fn::Sub": timer},
     }
-    services = ["events.amazonaws.com", "scheduler.amazonaws.com"]
-    assert statements["HandRolesToTheClock"] == {
-        "Sid": "HandRolesToTheClock",
-        "Effect": "Allow",
-        "Action": "iam:PassRole",
-        "Resource": {"Ref": "ScheduleRoles"},
-        "Condition": {"StringEquals": {"iam:PassedToService": services}},
-    }
+    for sid, roles, service in (
+        ("HandRolesToTheRules", "RuleRoles", "events.amazonaws.com"),
+        ("HandRolesToTheSchedules", "TimerRoles", "scheduler.amazonaws.com"),
+    ):
+        assert statements[sid] == {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Action": "iam:PassRole",
+            "Resource": {"Ref": roles},
+            "Condition": {"StringEquals": {"iam:PassedToService": service}},
+        }
     families = json.dumps(statements["RegisterTheirFamilies"])
     assert "${ScheduleFamilyHourlyReport}:*" in families
     assert "Nightly" not in families, "that is the service's own family"
 
 
 def test_without_schedules_no_clock_is_moved(tmp_path: Path) -> None:
-    clock = {"MoveTheRules", "MoveTheSchedules", "HandRolesToTheClock"}
+    clock = {"SeeTheRules", "MoveTheRules", "HandRolesToTheRules", "MoveTheSchedules"}
     assert not clock & set(named(resources_with(tmp_path)))
     assert not clock & set(named(with_schedules(tmp_path), ("build", "publish")))
-    assert not bootstrap_template.takes(template(resources_with(tmp_path)), "ScheduleRoles")
+    for name in ("RuleRoles", "RuleClusters", "TimerRoles"):
+        assert not bootstrap_template.takes(template(resources_with(tmp_path)), name)
 
 
 def test_what_moves_the_clock_is_looked_up_or_written(tmp_path: Path) -> None:
     text = template(with_schedules(tmp_path))
-    for name in ("ScheduleFamilyHourlyReport", "RuleNightly", "TimerHourlyReport", "ScheduleRoles"):
+    own = ("ScheduleFamilyHourlyReport", "RuleNightly", "TimerHourlyReport")
+    for name in (*own, "RuleRoles", "RuleClusters", "TimerRoles"):
         assert bootstrap_template.takes(text, name)
     assert "    Default: shop-nightly\n" in text
     assert "    Default: reports/hourly\n" in text
