@@ -13,8 +13,9 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from shipway.aws import ecs_read as read
 from shipway.aws import registrable
 from shipway.aws import task_definition as definitions
+from shipway.aws.client_errors import code_of
 from shipway.aws.service_tasks import Desired, ServiceTasks
-from shipway.aws.session import Session, code_of, translated
+from shipway.aws.session import Session, translated
 from shipway.aws.weather import THROTTLED
 from shipway.config.problems import dotted
 from shipway.errors import (

@@ -10,6 +10,7 @@ from shipway.cli.run_command import run_command
 from shipway.console import Console
 from shipway.delivery.order import Order
 from shipway.delivery.plan import REFUSED, DeliveryPlan, plan_delivery
+from shipway.delivery.ports import DeliveryContext
 from shipway.errors import ShipwayError
 from shipway.observer import Concluded
 from shipway.policy.facts import Overrides
@@ -42,20 +43,33 @@ def run(env: str, *, image: str = "", overrides: Overrides | None = None, json: 
                 image=ImageReference.parse(image) if image else None,
                 overrides=overrides or Overrides(),
             )
-            return _plan(order, console)
+            return show(order, delivery_context(console), console)
 
     return run_command(work, interrupted="nothing was changed", json=json)
 
 
-def _plan(order: Order, console: Console) -> int:
+def show(order: Order, context: DeliveryContext, console: Console) -> int:
+    """Plan, and say what it comes to: to the log, and in a job to its summary and outputs, too.
+
+    Args:
+        order: What would be asked for.
+        context: The outside.
+        console: Says it.
+
+    Returns:
+        The exit code of the task.
+
+    Raises:
+        ShipwayError: There was nothing to plan.
+    """
     try:
-        plan = plan_delivery(order, delivery_context(console), console)
+        plan = plan_delivery(order, context, console)
     except ShipwayError as error:
         if not console.memory.concluded:  # before there was anything to plan
             raise
         return error.exit_code
     document = plan.document()
-    console.answer("plan", document, "\n".join(lines(document)))
+    console.answer("plan", document, lines(document))
     console(Concluded(text=_verdict(plan), kind=plan.kind, exit_code=plan.exit_code))
     return plan.exit_code
 

@@ -49,7 +49,7 @@ def resolve_environment(
     environment = with_task_files(environment, context, aws.revisions)
     told = receivers.receivers(declared, context.variables, published)
     # Whoever knows an address of these can write to it, wherever it was kept.
-    journal.hide(text for each in told for text in (each.url, each.secret))
+    journal.hide(text for each in told for text in each.secrets)
     environment = replace(environment, notify=told)
     names = (
         (environment.name, environment.cluster),

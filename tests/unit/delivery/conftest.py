@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -204,12 +204,28 @@ class Github:
 
     signs: dict[str, Any] | BaseException | None = None
     issuers: list[str] = field(default_factory=list)
+    tokens: list[tuple[str, str]] = field(default_factory=list)
 
     def claims(self, issuer: str) -> Mapping[str, object] | None:
         self.issuers.append(issuer)
         if isinstance(self.signs, BaseException):
             raise self.signs
         return self.signs
+
+    def token(self, issuer: str, audience: str) -> str:
+        self.tokens.append((issuer, audience))
+        return "a token"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renewal:
+    """Whose keys are to be renewed, and what hears of it."""
+
+    token: Callable[[], str]
+    tell: Callable[[str, str], None]
+    hide: Callable[[Iterable[str]], None]
+    role: str
+    arn: str
 
 
 @dataclass
@@ -619,6 +635,7 @@ class Cloud:
     fails: BaseException | None = None
     trusts: bool = True
     assumed: list[tuple[str, str]] = field(default_factory=list)
+    renewals: list[Renewal] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.tasks = Tasks(self.ecs.clock)
@@ -642,6 +659,9 @@ class Cloud:
 
     def tell_waits(self, tell: Callable[[str], None]) -> None:
         self.waits = tell
+
+    def renew_by(self, token: Callable[[], str], **more: Any) -> None:
+        self.renewals.append(Renewal(token=token, **more))
 
     def access_key_id(self) -> str:
         return self.key
