@@ -26,6 +26,7 @@ from shipway.delivery import identity as identities
 from shipway.delivery.examined_values import is_unresolved
 from shipway.delivery.governing import governing
 from shipway.delivery.ports import Aws, DeliveryContext
+from shipway.delivery.task_files import with_task_files
 from shipway.doctor import (
     access,
     references,
@@ -263,7 +264,11 @@ class _Rounds:
         add("references", references.judge(self._declared, wanted, resolutions))
         add("notify", self._receivers())
         environment = looked(
-            lambda: examined_values.environment(self._declared, variables, resolutions)
+            lambda: with_task_files(
+                examined_values.environment(self._declared, variables, resolutions),
+                self._context,
+                self._acting.revisions,
+            )
         )
         if isinstance(environment, Unseen):
             add("values", [needed("ci/delivery.toml", environment)])

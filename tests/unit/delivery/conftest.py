@@ -11,12 +11,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import botocore.session  # the SDK's own model says what it can send
 import pytest
 from tests.unit.fake_clock import Clock
 from tests.unit.fake_lock_log import LockLog
 from tests.unit.rollout.jobs.fakes import Tasks
 from tests.unit.rollout.schedules.fakes import FakeSchedules
 
+from shipway.aws import registrable
 from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import Found, Missing, Reference, Resolution
 from shipway.delivery.deliver import deliver
@@ -34,6 +36,7 @@ from shipway.policy.facts import Order, Signature, Standing, Tag
 from shipway.rollout.hold.terms import Alarm
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import LogPage, Updated
+from shipway.rollout.prune import Objection
 from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task, Trouble
 from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition
 from shipway.values import Commit, Digest, HttpAnswer, Identity
@@ -590,6 +593,14 @@ class Revisions:
 
     def active(self, family: str) -> tuple[str, ...]:
         return tuple(arn for arn in self.families.get(family, ()) if arn not in self.gone)
+
+    def objections(self, request: Mapping[str, object]) -> tuple[Objection, ...]:
+        model = (
+            botocore.session.get_session()
+            .get_service_model("ecs")
+            .operation_model("RegisterTaskDefinition")
+        )
+        return tuple(registrable.objections(model.input_shape, request))
 
     def uses(self) -> dict[str, str]:
         if self.fails is not None:
