@@ -128,6 +128,7 @@ def plan(
     help={
         "env": _HELP["env"],
         "to": "a digest, commit, tag or record of a good release, or as much as is telling",
+        "plan": "show what it would do, and change nothing: exit code 3 for changes, 0 for none",
         "through-freeze": _OVERRIDES["through-freeze"],
         "json": _HELP["json"],
     }
@@ -137,15 +138,20 @@ def rollback(
     *,
     env: str = "",
     to: str = "previous",
+    plan: bool = False,
     through_freeze: str = "",
     json: bool = False,
 ) -> None:
     """Go back to the last release that was verified and held: contract, watch, verify, record."""
     from shipway.cli.deliver import run
+    from shipway.cli.plan import run as show
     from shipway.policy.facts import Overrides
 
     overrides = Overrides(through_freeze=through_freeze)
-    _leave(run("rollback", env, to=to, overrides=overrides, json=json, verbose=False))
+    if plan:
+        _leave(show(env, task="rollback", to=to, overrides=overrides, json=json))
+    else:
+        _leave(run("rollback", env, to=to, overrides=overrides, json=json, verbose=False))
 
 
 @shipway_task(help={key: _HELP[key] for key in ("env", "json")})
