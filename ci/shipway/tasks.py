@@ -186,6 +186,7 @@ def doctor(_: Context, *, env: str = "", json: bool = False) -> None:
     help={
         "env": "environment of ci/delivery.toml",
         "service": "one service's key; without it all",
+        "job": "one job's key: the tasks that ran it, whatever the release",
         "since": "how far back: 30s, 10m, 2h or 1d",
         "follow": "read on until Ctrl-C",
         "revision": "only tasks of this revision of the task definition",
@@ -197,15 +198,26 @@ def logs(
     *,
     env: str = "",
     service: str = "",
+    job: str = "",
     since: str = "10m",
     follow: bool = False,
     revision: int = 0,
     json: bool = False,
 ) -> None:
-    """Show what the containers of a service wrote to CloudWatch, and follow it."""
+    """Show what the containers of a service or a job wrote to CloudWatch, and follow it."""
     from shipway.cli.logs import run
 
-    _leave(run(env, service=service, since=since, follow=follow, revision=revision, json=json))
+    _leave(
+        run(
+            env,
+            service=service,
+            job=job,
+            since=since,
+            follow=follow,
+            revision=revision,
+            json=json,
+        )
+    )
 
 
 @shipway_task(

@@ -244,6 +244,16 @@ def test_a_migration_runs_before_the_rollout_once_for_each_release(repository: R
     assert by_hand.log == ["0042 is applied", "password=***"]
 
 
+def test_its_log_is_there_afterwards(repository: Repository) -> None:
+    ended = repository.types("logs", "--job", "migrate")
+    assert ended.code == 0, ended.events
+    lines = [event["text"] for event in ended.of("log")]
+    # The failed attempt, the delivery, and the one by hand.
+    assert lines.count("0042 cannot be applied") == 1
+    assert (lines.count("0042 is applied"), lines.count("password=***")) == (2, 2)
+    assert {event["job"] for event in ended.of("log")} == {"migrate"}
+
+
 def test_a_change_of_the_task_definition_alone_is_a_release(repository: Repository) -> None:
     before = repository.live()
     text = DELIVERY.replace("MIGRATION", GOES).replace(

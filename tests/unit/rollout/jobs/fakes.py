@@ -116,6 +116,15 @@ class Tasks:
         assert cluster == "shop", family
         return tuple(each for each in self.known if each.started_by == started_by)
 
+    def of_job(self, cluster: str, family: str, key: str) -> tuple[Task, ...]:
+        assert cluster == "shop", family
+        return tuple(
+            each
+            for each in self.known
+            if each.started_by.startswith(f"shipway/{key}/")
+            and each.task_definition.rpartition("/")[2].startswith(f"{family}:")
+        )
+
     def run(self, request: JobRequest) -> Task | NotPlaced:
         self.requests.append(request)
         if self.refusals:
