@@ -244,6 +244,15 @@ def test_a_migration_runs_before_the_rollout_once_for_each_release(repository: R
     assert by_hand.log == ["0042 is applied", "password=***"]
 
 
+def test_a_job_whose_task_definition_is_not_there(repository: Repository) -> None:
+    repository.declares(DELIVERY.replace('"tally-warm"', '"tally-wrm"'))
+    ended = repository.types("plan")
+    assert ended.code == 10, ended.events
+    told = json.dumps(ended.events)
+    assert "there is no task definition tally-wrm in eu-central-1" in told
+    assert "environments.local.jobs.warm.task_definition" in told
+
+
 def test_its_log_is_there_afterwards(repository: Repository) -> None:
     ended = repository.types("logs", "--job", "migrate")
     assert ended.code == 0, ended.events

@@ -35,7 +35,7 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 
 from shipway import __version__
-from shipway.aws import sign_in
+from shipway.aws import clock, sign_in
 from shipway.aws.quotas import Turns
 from shipway.aws.sign_in import AssumedRole
 from shipway.aws.weather import THROTTLED, Weather
@@ -377,9 +377,13 @@ def _client_error(
 ) -> ShipwayError:
     code, message = code_of(error), message_of(error)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in EXPIRED:
+    off = clock.wrong_clock(code, message)
+    if off or code in EXPIRED:
         return CredentialsError(
-            f"AWS refused the credentials at {operation}: {message}", remedy=sign_in_again
+            f"{off}, so AWS refuses what it signs ({operation})"
+            if off
+            else f"AWS refused the credentials at {operation}: {message}",
+            remedy=clock.REMEDY if off else sign_in_again,
         )
     if code in DENIED:
         # RegisterTaskDefinition is refused for want of iam:PassRole: AWS's words say which.
