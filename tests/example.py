@@ -15,7 +15,7 @@ DOCKERFILE: Final = ROOT / "examples" / "shop" / "Dockerfile"
 BLUEPRINT: Final = draw(
     contract_file.load(ROOT / "ci" / "release.toml"),
     delivery_file.load(ROOT / "ci" / "delivery.toml"),
-    dockerfile=DOCKERFILE.read_text(encoding="utf-8"),
+    dockerfiles={"": (DOCKERFILE.read_text(encoding="utf-8"), "")},
 )
 REPOSITORY: Final = BLUEPRINT.repository
 PROJECT: Final = Project(

@@ -26,15 +26,17 @@ from shipway.aws.ecs import AwsEcs
 from shipway.aws.logs import CloudWatchLogs
 from shipway.aws.quotas import Turns
 from shipway.aws.session import Session
-from shipway.config.environment import Environment, ImageSettings, Service
+from shipway.config.environment import Environment, Service
+from shipway.config.images import ImageSettings
 from shipway.delivery.verification import verify
 from shipway.observer import Event
 from shipway.rollout.execute import roll
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.plan import plan
 from shipway.util.clock import Clock, SystemClock
 from shipway.values import Digest, HttpAnswer, ImageReference
 
-IMAGE = ImageReference(REPOSITORY, Digest(NEW))
+IMAGES = ReleaseImages.alone(ImageReference(REPOSITORY, Digest(NEW)))
 STAGES = ("plan", "register and update", "watch", "verify")
 _CHANGES = frozenset({"RegisterTaskDefinition", "UpdateService"})
 _FASTER = 50.0
@@ -132,12 +134,10 @@ def _release(ecs: MemoryEcs, turns: Turns, clock: Clock) -> Run:
     adapter = AwsEcs(session)
     environment = _environment(ecs.names)
     began, first = time.monotonic(), len(ecs.calls)
-    steps = plan(adapter, environment, IMAGE)
+    steps = plan(adapter, environment, IMAGES)
     planned, second = time.monotonic(), len(ecs.calls)
     rolled = roll(
         steps,
-        IMAGE,
-        frozenset(),
         ecs=adapter,
         logs=CloudWatchLogs(session),
         cluster=CLUSTER,
@@ -150,11 +150,11 @@ def _release(ecs: MemoryEcs, turns: Turns, clock: Clock) -> Run:
     verified = verify(
         environment,
         ecs=adapter,
-        images=_Images(),
+        images=lambda _: _Images(),
         prober=_Prober(ecs.latency),
         clock=clock,
         observer=_silent,
-        shipped=IMAGE,
+        shipped=IMAGES,
     )
     rollout = ecs.calls[second:third]
     changes = [call for call in rollout if call.operation in _CHANGES]

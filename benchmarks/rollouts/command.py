@@ -38,7 +38,7 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(
         prog="python benchmarks/verdict.py",
-        description="Judge the same rollouts by shipway, ecs-deploy and boto3's services_stable.",
+        description="Judge the same rollouts by shipway, ecs-deploy, aws ecs wait and boto3.",
     )
     parser.add_argument("--rounds", type=int, default=1, help="how often each rollout is judged")
     parser.add_argument("--at-once", type=int, default=4, help="rollouts under way at a time")
@@ -66,9 +66,9 @@ def _run(options: argparse.Namespace) -> int:
     began = time.monotonic()
     cache = cache_folder(os.environ)
     with tempfile.TemporaryDirectory(prefix="shipway-verdict-") as folder:
-        ecs, version = install(Path(folder) / "ecs-deploy")
-        _tell(f"ecs-deploy {version} is installed")
-        everyone = judges(ecs, _TIMEOUT)
+        tools, versions = install(Path(folder) / "tools")
+        _tell(f"{versions}: installed")
+        everyone = judges(tools, _TIMEOUT)
         chosen = tuple(one for one in everyone if one.name in (options.judge or (one.name,)))
         kinds = tuple(one for one in KINDS if one.name in (options.kind or (one.name,)))
         with (
@@ -84,9 +84,10 @@ def _run(options: argparse.Namespace) -> int:
     found = table.judged(results)
     names = [one.name for one in chosen if not one.failures_only]
     took = time.monotonic() - began
-    lines = [*_heading(version, took, resolution, options), ""]
+    lines = [*_heading(versions, took, resolution, options), ""]
     lines += ["Summary:", "", *table.summary(found, names), ""]
     lines += ["Each rollout:", "", *table.verdicts(found, names), ""]
+    lines += ["Beside what AWS documents:", "", *table.documented(found), ""]
     lines += ["Failures announced before ECS acts:", "", *table.announcements(found), ""]
     kept = table.goals(found) if table.OURS in names else []
     lines += [f"- {'met' if met else 'NOT MET'}: {text}" for met, text in kept]
@@ -138,7 +139,7 @@ def _busy(observer: Observer) -> Iterator[Observer]:
 
 
 def _heading(
-    version: str, took: float, resolution: tuple[float, float], options: argparse.Namespace
+    versions: str, took: float, resolution: tuple[float, float], options: argparse.Namespace
 ) -> list[str]:
     typed = shlex.join(("python", "benchmarks/verdict.py", *sys.argv[1:]))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
@@ -151,8 +152,8 @@ def _heading(
         "",
         f"- Up to {options.at_once} rollouts at a time; the truth was polled every {median}",
         f"  (99th percentile {worst}, aim {INTERVAL * 1000:.0f} ms).",
-        f"- ecs-deploy {version} with `--timeout {_TIMEOUT}`; `services_stable` as boto3 has it",
-        f"  (15 s × 40). Nobody was waited for longer than {BOUND} s.",
+        f"- {versions}; ecs-deploy with `--timeout {_TIMEOUT}`, `services_stable` as boto3 and the",
+        f"  command line have it (15 s × 40). Nobody was waited for longer than {BOUND} s.",
     ]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from dataclasses import dataclass
@@ -18,9 +19,24 @@ from shipway_sandbox.world import World
 
 CLUSTER: Final = "verdict"
 REPOSITORY: Final = "verdict"
-LOG_GROUP: Final = "/verdict"
 _NOWHERE = "sha256:" + "0" * 64
 _STEADY_SECONDS = 60.0
+_TRUST = {
+    "Effect": "Allow",
+    "Principal": {"Service": "ecs-tasks.amazonaws.com"},
+    "Action": "sts:AssumeRole",
+}
+_PULL, _REST = "pull", "rest"
+_RIGHTS: Final = {
+    # As AmazonECSTaskExecutionRolePolicy and the developer guide's statement for secrets have it.
+    _PULL: (
+        "ecr:GetAuthorizationToken",
+        "ecr:BatchCheckLayerAvailability",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:BatchGetImage",
+    ),
+    _REST: ("logs:CreateLogStream", "logs:PutLogEvents", "secretsmanager:GetSecretValue"),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +73,9 @@ class Grounds:
         self._lock = threading.Lock()
         self.ecs = admin(world, "ecs")
         self._elb = admin(world, "elbv2")
+        self._iam, self._logs = admin(world, "iam"), admin(world, "logs")
+        self._secrets = admin(world, "secretsmanager")
         admin(world, "ecr").create_repository(repositoryName=REPOSITORY)
-        admin(world, "logs").create_log_group(logGroupName=LOG_GROUP)
         self.ecs.create_cluster(clusterName=CLUSTER)
 
     def make(self, name: str, kind: Kind) -> Ground:
@@ -69,6 +86,7 @@ class Grounds:
         """
         good = Kind(name="good")
         before = self._image(good, "1") if kind.starts_with == "good" else self._nothing()
+        self._surround(name)
         group = self._balancer(name)
         first = self._register(name, kind, before)
         created = self.ecs.create_service(
@@ -93,6 +111,7 @@ class Grounds:
             )
         image = self._image(kind, "2") if kind.script else self._nothing()
         newer = self._register(name, kind, self._image(good, "3")) if kind.meddling else ""
+        self._take(name, kind)
         return Ground(name=name, kind=kind, image=image, newer=newer)
 
     def meddle(self, ground: Ground, truth: Truth) -> None:
@@ -109,6 +128,26 @@ class Grounds:
     def remove(self, ground: Ground) -> None:
         """Delete the service; its tasks stop by and by."""
         self.ecs.delete_service(cluster=CLUSTER, service=ground.name, force=True)
+
+    def _surround(self, name: str) -> None:
+        """An execution role, a log group and a secret of the service's own."""
+        trust = json.dumps({"Version": "2012-10-17", "Statement": [_TRUST]})
+        self._iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)
+        for policy, actions in _RIGHTS.items():
+            statement = {"Effect": "Allow", "Action": actions, "Resource": "*"}
+            document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            self._iam.put_role_policy(RoleName=name, PolicyName=policy, PolicyDocument=document)
+        self._logs.create_log_group(logGroupName=f"/{name}")
+        self._secrets.create_secret(Name=name, SecretString="price")
+
+    def _take(self, name: str, kind: Kind) -> None:
+        """Take away what tasks of this kind lose; those that run keep running."""
+        if kind.loses == "pull":
+            self._iam.delete_role_policy(RoleName=name, PolicyName=_PULL)
+        elif kind.loses == "secret":
+            self._secrets.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+        elif kind.loses == "log group":
+            self._logs.delete_log_group(logGroupName=f"/{name}")
 
     def _nothing(self) -> str:
         return f"{self._world.state['registry']}/{REPOSITORY}@{_NOWHERE}"
@@ -132,21 +171,30 @@ class Grounds:
             "logConfiguration": {
                 "logDriver": "awslogs",
                 "options": {
-                    "awslogs-group": LOG_GROUP,
+                    "awslogs-group": f"/{name}",
                     "awslogs-region": self._world.state["region"],
                     "awslogs-stream-prefix": name,
                 },
             },
+            **(
+                {"secrets": [{"name": "PRICE", "valueFrom": self._secret(name)}]}
+                if kind.loses
+                else {}
+            ),
             **kind.container,
         }
         answer = self.ecs.register_task_definition(
             family=name,
+            executionRoleArn=f"arn:aws:iam::{self._world.account('local')}:role/{name}",
             containerDefinitions=[container],
             networkMode="bridge",
             cpu="128",
             memory="48",
         )
         return str(answer["taskDefinition"]["taskDefinitionArn"])
+
+    def _secret(self, name: str) -> str:
+        return str(self._secrets.describe_secret(SecretId=name)["ARN"])
 
     def _balancer(self, name: str) -> str:
         group = self._elb.create_target_group(

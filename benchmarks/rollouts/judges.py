@@ -19,6 +19,7 @@ from shipway.errors import ShipwayError
 BOUND: Final = 100
 """Seconds after which a judge that has not said anything is asked no more."""
 _INSTALL_SECONDS = 120
+_TOOLS: Final = ("ecs-deploy", "awscli")
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -49,7 +50,7 @@ class Judge:
     failures_only: bool = False
 
 
-def _worker(judge: str) -> Callable[[Ground], Sequence[str]]:
+def _worker(judge: str, *more: str) -> Callable[[Ground], Sequence[str]]:
     def command(ground: Ground) -> Sequence[str]:
         return (
             sys.executable,
@@ -58,6 +59,7 @@ def _worker(judge: str) -> Callable[[Ground], Sequence[str]]:
             judge,
             ground.name,
             ground.image,
+            *more,
         )
 
     return command
@@ -83,24 +85,30 @@ def _read_ecs_deploy(line: str) -> Word | None:
     return None
 
 
-def judges(ecs_deploy: Path, timeout: int) -> tuple[Judge, ...]:
+def judges(tools: Path, timeout: int) -> tuple[Judge, ...]:
     """All of them.
 
     Args:
-        ecs_deploy: Its ``ecs`` command.
+        tools: Where ``ecs`` of ecs-deploy and ``aws`` are.
         timeout: What it is given as ``--timeout``, in seconds.
     """
 
     def deploy(*more: str) -> Callable[[Ground], Sequence[str]]:
         def command(ground: Ground) -> Sequence[str]:
             image = ("--image", CONTAINER, ground.image)
-            asked = (str(ecs_deploy), "deploy", CLUSTER, ground.name, *image)
+            asked = (str(tools / "ecs"), "deploy", CLUSTER, ground.name, *image)
             return (*asked, "--timeout", str(timeout), *more)
 
         return command
 
     return (
         Judge(name="services_stable", command=_worker("waiter"), read=_read_worker, passive=True),
+        Judge(
+            name="aws ecs wait",
+            command=_worker("aws", str(tools / "aws")),
+            read=_read_worker,
+            passive=True,
+        ),
         Judge(name="ecs-deploy", command=deploy(), read=_read_ecs_deploy, passive=True),
         Judge(name="ecs-deploy --rollback", command=deploy("--rollback"), read=_read_ecs_deploy),
         Judge(name="shipway", command=_worker("shipway"), read=_read_worker),
@@ -115,30 +123,32 @@ def judges(ecs_deploy: Path, timeout: int) -> tuple[Judge, ...]:
 
 
 def install(folder: Path) -> tuple[Path, str]:
-    """``ecs-deploy`` in a virtual environment of its own: its command, and its version.
+    """``ecs-deploy`` and ``awscli`` in a virtual environment of their own.
+
+    Returns:
+        The folder of their commands, and their versions as a person reads them.
 
     Raises:
-        ShipwayError: It cannot be installed.
+        ShipwayError: They cannot be installed.
     """
     python = folder / "bin" / "python"
     uv = shutil.which("uv")
     if not (folder / "bin" / "ecs").is_file():
-        package = "ecs-deploy"
         steps = (
             ([uv, "venv", "--quiet", str(folder)], [uv, "pip", "install", "--quiet", "--python"])
             if uv
             else ([sys.executable, "-m", "venv", str(folder)], [])
         )
         _run(steps[0])
-        _run([*steps[1], str(python), package] if uv else _pip(python, package))
-    shown = _run(
-        [str(python), "-c", "from importlib.metadata import version as v;print(v('ecs-deploy'))"]
-    )
-    return folder / "bin" / "ecs", shown.strip()
+        _run([*steps[1], str(python), *_TOOLS] if uv else _pip(python))
+    code = "import sys;from importlib.metadata import version as v;print(*map(v,sys.argv[1:]))"
+    versions = _run([str(python), "-c", code, *_TOOLS]).split()
+    named = (f"{tool} {version}" for tool, version in zip(_TOOLS, versions, strict=True))
+    return folder / "bin", ", ".join(named)
 
 
-def _pip(python: Path, package: str) -> list[str]:
-    return [str(python), "-m", "pip", "install", "--quiet", package]
+def _pip(python: Path) -> list[str]:
+    return [str(python), "-m", "pip", "install", "--quiet", *_TOOLS]
 
 
 def _run(command: Sequence[str]) -> str:
@@ -149,6 +159,6 @@ def _run(command: Sequence[str]) -> str:
         raise ShipwayError(
             f"{' '.join(command[:4])} ended with {done.returncode}",
             details=tuple(done.stderr.splitlines()[-5:]),
-            remedy="ecs-deploy comes from PyPI: see that the package index answers",
+            remedy="the tools come from PyPI: see that the package index answers",
         )
     return done.stdout

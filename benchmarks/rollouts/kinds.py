@@ -36,6 +36,22 @@ _HEALTH_CHECK: Final = {
 _PATIENT: Final = {"healthCheckGracePeriodSeconds": 60}
 
 
+_DEVELOPER: Final = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Documented:
+    """What AWS documents of a kind of rollout.
+
+    Attributes:
+        text: How it ends, in short.
+        source: The address of the page that says so.
+    """
+
+    text: str
+    source: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
     """One kind of rollout.
@@ -48,9 +64,12 @@ class Kind:
         desired: How many tasks the service wants.
         service: Further settings of the service.
         container: Further settings of its container.
+        loses: What the service's tasks no longer have once the rollout begins; its own role,
+            secret and log group were all there before.
         meddling: What somebody else does while the rollout is under way.
         after: Seconds from UpdateService until then.
         breaks: Whether nothing but the circuit breaker ends it, unless the judge does.
+        aws: What AWS documents of it, where that is set beside what was seen.
     """
 
     name: str
@@ -60,9 +79,11 @@ class Kind:
     desired: int = 2
     service: Mapping[str, Any] = field(default_factory=dict)
     container: Mapping[str, Any] = field(default_factory=dict)
+    loses: Literal["", "pull", "secret", "log group"] = ""
     meddling: Literal["", "supersede", "stop"] = ""
     after: float = 3.0
     breaks: bool = False
+    aws: Documented | None = None
 
 
 # The longest come first, so that their waiting falls into the time of all others.
@@ -80,15 +101,68 @@ KINDS: Final = (
         breaks=True,
     ),
     Kind(name="deaf", script=_ENDS + _DEAF, breaks=True),
-    Kind(name="answers 500", script=_ENDS + _ANSWERS_500, breaks=True),
+    Kind(
+        name="answers 500",
+        script=_ENDS + _ANSWERS_500,
+        breaks=True,
+        aws=Documented(
+            text="tasks fail the load balancer's health checks, which the circuit breaker counts; "
+            "rolled back",
+            source=_DEVELOPER + "deployment-circuit-breaker.html",
+        ),
+    ),
     Kind(name="slow but good", script=_ENDS + _SLOW, service=_PATIENT),
     Kind(name="superseded", script=_ENDS + _SLOW, service=_PATIENT, meddling="supersede"),
     Kind(name="stopped by someone", script=_ENDS + _SLOW, service=_PATIENT, meddling="stop"),
     Kind(name="crash after 3 s", script="/bin/busybox sleep 3; exit 4", breaks=True),
     Kind(name="out of memory", script="a=x; while :; do a=$a$a; done", breaks=True),
-    Kind(name="crash at once", script="echo 'no such column: price' >&2; exit 1", breaks=True),
+    Kind(
+        name="crash at once",
+        script="echo 'no such column: price' >&2; exit 1",
+        breaks=True,
+        aws=Documented(
+            text="tasks do not reach RUNNING, which the circuit breaker counts; rolled back",
+            source=_DEVELOPER + "deployment-circuit-breaker.html",
+        ),
+    ),
+    Kind(
+        name="no right to pull",
+        loses="pull",
+        breaks=True,
+        aws=Documented(
+            text="ResourceInitializationError or CannotPullContainerError: the execution role may "
+            "not get the token, or not the image; rolled back",
+            source=_DEVELOPER + "task_cannot_pull_image.html",
+        ),
+    ),
+    Kind(
+        name="no secret",
+        loses="secret",
+        breaks=True,
+        aws=Documented(
+            text="ResourceInitializationError: unable to pull secrets or registry auth; rolled "
+            "back",
+            source=_DEVELOPER + "resource-initialization-error.html",
+        ),
+    ),
+    Kind(
+        name="no log group",
+        loses="log group",
+        breaks=True,
+        aws=Documented(
+            text="ResourceInitializationError: failed to validate logger args, the log group does "
+            "not exist; rolled back",
+            source=_DEVELOPER + "resource-initialization-error.html",
+        ),
+    ),
     Kind(name="missing image", script="", breaks=True),
-    Kind(name="good"),
+    Kind(
+        name="good",
+        aws=Documented(
+            text="COMPLETED once the tasks run and are healthy",
+            source="https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html",
+        ),
+    ),
     Kind(name="desired count 0", desired=0),
 )
 

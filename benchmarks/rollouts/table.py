@@ -75,6 +75,31 @@ def verdicts(found: Sequence[Judged], names: Sequence[str]) -> list[str]:
     return _markdown(rows)
 
 
+def documented(found: Sequence[Judged]) -> list[str]:
+    """What AWS documents of a rollout, how it ended here, and what shipway said of it."""
+    rows = [["rollout", "AWS documents", "how it ends here", "shipway's words"]]
+    for one in found:
+        known = one.result.kind.aws
+        if known is None or one.result.judge.name != OURS:
+            continue
+        ends = sorted(
+            {
+                other.result.status
+                for other in found
+                if other.result.judge.passive and other.result.kind == one.result.kind
+            }
+        )
+        rows.append(
+            [
+                one.result.kind.name,
+                f"[{known.text}]({known.source})",
+                " or ".join(ends),
+                _escaped(one.result.text),
+            ]
+        )
+    return _markdown(rows)
+
+
 def announcements(found: Sequence[Judged]) -> list[str]:
     """When failure was announced, and when the circuit breaker of that same rollout opened."""
     rows = [["failing rollout", "shipway announces", "breaker opens", "sooner by", "in its words"]]

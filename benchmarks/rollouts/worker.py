@@ -1,15 +1,18 @@
-"""One judge as one process: shipway, or boto3's waiter. It says what it knows, a line at a time.
+"""One judge as one process: shipway, boto3's waiter, or the aws command line, a line at a time.
 
-``python -m benchmarks.rollouts.worker JUDGE SERVICE IMAGE``; where AWS is and who asks comes from
-the environment. Lines: ``announced TEXT``, then ``said good TEXT`` or ``said bad TEXT``.
+``python -m benchmarks.rollouts.worker JUDGE SERVICE IMAGE [AWS]``, with the path of the ``aws``
+command for the judge of that name; where AWS is and who asks comes from the environment. Lines:
+``announced TEXT``, then ``said good TEXT`` or ``said bad TEXT``.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from benchmarks.rollouts.ground import CLUSTER
 from benchmarks.rollouts.kinds import CONTAINER
@@ -17,9 +20,11 @@ from benchmarks.rollouts.kinds import CONTAINER
 from shipway.aws.account import AwsAccount
 from shipway.aws.credentials import Credentials, client
 from shipway.aws.task_definition import read, registration
-from shipway.config.environment import Environment, ImageSettings, Service
+from shipway.config.environment import Environment, Service
+from shipway.config.images import ImageSettings
 from shipway.observer import Event
 from shipway.rollout.execute import roll
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.plan import plan
 from shipway.rollout.watch import Watched
 from shipway.util.clock import SystemClock
@@ -62,11 +67,9 @@ def _shipway(
             announced = True
             say(f"announced {state.cause.text if state.cause else ''}")
 
-    steps = plan(account.ecs, environment, image)
+    images = ReleaseImages.alone(image, frozenset({image.digest}))
     rolled = roll(
-        steps,
-        image,
-        frozenset({image.digest}),
+        plan(account.ecs, environment, images),
         ecs=account.ecs,
         logs=account.logs,
         cluster=CLUSTER,
@@ -105,6 +108,34 @@ def _waiter(name: str, image: ImageReference) -> Said:
     return "good", "services_stable"
 
 
+def _command_line(aws: str, name: str, image: ImageReference) -> Said:
+    """What a script does with the command line: describe, register, update, wait."""
+
+    def run(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            (aws, "--output", "json", "ecs", *words), capture_output=True, text=True, check=False
+        )
+
+    def told(*words: str) -> Any:
+        done = run(*words)
+        if done.returncode:
+            raise SystemExit(done.stderr)
+        return json.loads(done.stdout)
+
+    here = ("--cluster", CLUSTER)
+    services = told("describe-services", *here, "--services", name)["services"]
+    live = read(
+        told("describe-task-definition", "--task-definition", services[0]["taskDefinition"])
+    )
+    request = json.dumps(registration(live.with_image(CONTAINER, image)))
+    made = told("register-task-definition", "--cli-input-json", request)["taskDefinition"]
+    told("update-service", *here, "--service", name, "--task-definition", made["taskDefinitionArn"])
+    waited = run("wait", "services-stable", *here, "--services", name)
+    if waited.returncode:
+        return "bad", waited.stderr.strip().replace("\n", " ")
+    return "good", "aws ecs wait services-stable: 0"
+
+
 JUDGES: Final[Mapping[str, Callable[[str, ImageReference], Said]]] = {
     "shipway": _shipway,
     "shipway-leave": _shipway_leave,
@@ -114,8 +145,9 @@ JUDGES: Final[Mapping[str, Callable[[str, ImageReference], Said]]] = {
 
 def main(argv: list[str]) -> int:
     """Be one judge of one rollout."""
-    judge, name, image = argv
-    verdict, text = JUDGES[judge](name, ImageReference.parse(image))
+    judge, name, text, *aws = argv
+    image = ImageReference.parse(text)
+    verdict, text = _command_line(aws[0], name, image) if aws else JUDGES[judge](name, image)
     say(f"said {verdict} {text}")
     return 0
 

@@ -99,11 +99,13 @@ class Noticed:
 class Output:
     """One line of a foreign tool's output (BuildKit's progress), shown dimmed or in a group.
 
-    A job's log comes as such lines, too.
+    A job's log comes as such lines, too. ``subject`` is the image that is built, where there are
+    several.
     """
 
     stage: str
     line: str
+    subject: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,7 +22,7 @@ from typing import Any, Final, Protocol
 from shipway.errors import SandboxError
 from shipway.values import Digest
 from shipway_sandbox import template
-from shipway_sandbox.plan import Layer, ServicePlan
+from shipway_sandbox.plan import STAND_IN, Layer, ServicePlan
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
@@ -116,7 +116,7 @@ def seed_image(
     layer = gzip.compress(plain.getvalue(), compresslevel=1, mtime=0)
     config = json.dumps(
         {
-            "architecture": "amd64",
+            "architecture": _architecture(busybox),
             "os": "linux",
             "created": _CREATED,
             "config": {
@@ -136,6 +136,11 @@ def seed_image(
         }
     ).encode()
     return OciImage(manifest=manifest, blobs=(config, layer))
+
+
+def _architecture(program: bytes) -> str:
+    """What a program is built for: ``e_machine`` of its header is EM_AARCH64 or not (elf(5))."""
+    return "arm64" if program[18:20] == b"\xb7\x00" else "amd64"
 
 
 def _place(program: str) -> str:
@@ -276,7 +281,9 @@ def put_stand_ins(ssm: Any, layer: Layer) -> None:
     """Put a stand-in where a parameter holds a secret that the environment's tasks ask for."""
     for name, value in layer.stand_ins.items():
         if not name.startswith("arn:"):
-            ssm.put_parameter(Name=name, Value=value, Type="SecureString", Overwrite=True)
+            ssm.put_parameter(
+                Name=name, Value=value, Type="SecureString", Overwrite=True, Description=STAND_IN
+            )
 
 
 def make_secrets(secrets_manager: Any, layer: Layer) -> None:

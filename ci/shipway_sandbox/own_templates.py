@@ -62,8 +62,8 @@ class _Templates:
             self._run("create", template, adapted, values)
         compute.make_secrets(self.admin("secretsmanager"), self.layer)
         self._require_containers(seeds)
-        repository = self._repository()
-        images = dict(self._images(repository, seeds))
+        repositories = self._repositories()
+        images = dict(self._images(next(iter(repositories.values())), seeds))
         for template in self.layer.templates:
             adapted = self._adapted(template, images=images, count=True)
             if adapted["services"]:
@@ -74,7 +74,7 @@ class _Templates:
                 "create",
                 self.layer.access_stack,
                 self.layer.access,
-                self._access(repository),
+                self._access(repositories),
             )
 
     def _adapted(
@@ -191,10 +191,16 @@ class _Templates:
                 remedy="name a container of the template's ContainerDefinitions",
             )
 
-    def _repository(self) -> str:
-        """The repository's name; one that no template makes is made."""
-        named = self.layer.lookups["Repository"]
-        name = self._looked_up(named, otherwise=self.layer.repository)
+    def _repositories(self) -> dict[str, str]:
+        """Each repository's name by its template parameter; one that no template makes is made."""
+        return {
+            f"Repository{camel(key)}": self._repository(f"Repository{camel(key)}", name)
+            for key, name in self.layer.repositories.items()
+        }
+
+    def _repository(self, parameter: str, otherwise: str) -> str:
+        named = self.layer.lookups[parameter]
+        name = self._looked_up(named, otherwise=otherwise)
         name = name.rpartition(".amazonaws.com/")[2]
         ecr = self.admin("ecr")
         try:
@@ -256,10 +262,9 @@ class _Templates:
         for name in self.layer.image_parameters:
             self._put(name, first)
 
-    def _access(self, repository: str) -> dict[str, str]:
+    def _access(self, repositories: Mapping[str, str]) -> dict[str, str]:
         """What the deploy role's template asks for, read from what runs."""
-        values = {**self.layer.access_parameters}
-        values["Repository"] = repository
+        values = {**self.layer.access_parameters, **repositories}
         if "Cluster" not in self.layer.lookups:
             return values
         values["Cluster"] = self._looked_up(self.layer.lookups["Cluster"]).rpartition("/")[2]

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, Final
+
+STAND_IN: Final = "A stand-in of the sandbox's"
+"""How a parameter is described that stands in for a secret of the user's own: a task gets it
+whatever its execution role says, for the role knows the secret and not the stand-in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,7 +152,7 @@ class Layer:
         environment: Its name in delivery.toml.
         account: Twelve digits.
         region: Such as ``eu-west-1``.
-        repository: The image repository's name.
+        repositories: The name of each image's repository, by the image's key; empty for one alone.
         cluster: The cluster's name.
         stack: The name of the stack that makes all of it.
         execution_role: The name of the tasks' execution role.
@@ -157,7 +161,7 @@ class Layer:
         jobs: Jobs with a task definition of their own.
         schedules: Rules and schedules that start tasks.
         parameters: SSM parameters that delivery.toml refers to → what they hold: ``cluster``,
-            ``repository``, ``service:KEY``, ``url:KEY``, or ``text:…``.
+            ``repository:KEY``, ``service:KEY``, ``url:KEY``, or ``text:…``.
         outputs: Stack → output → what it holds, likewise.
         stand_ins: SSM parameters of secrets, with a slash before their names, and ARNs of Secrets
             Manager → the stand-in that they hold.
@@ -173,14 +177,14 @@ class Layer:
         template_parameters: What their parameters hold here.
         image_parameters: SSM parameters that name the delivered image.
         selectors: SSM parameters of ``parameters`` → the versions and labels that are asked for.
-        lookups: ``Repository``, ``Cluster`` and ``Service:KEY`` → what delivery.toml says there: a
-            name, ``ssm:…`` or ``cfn:…``; asked once the templates are up.
+        lookups: ``RepositoryKEY``, ``Cluster`` and ``ServiceKEY`` → what delivery.toml says
+            there: a name, ``ssm:…`` or ``cfn:…``; asked once the templates are up.
     """
 
     environment: str
     account: str
     region: str
-    repository: str
+    repositories: Mapping[str, str]
     cluster: str
     stack: str
     execution_role: str
@@ -203,6 +207,11 @@ class Layer:
     image_parameters: tuple[str, ...] = ()
     selectors: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     lookups: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def repository(self) -> str:
+        """The first image's repository, where what stands in for each image lies at first."""
+        return next(iter(self.repositories.values()))
 
     @property
     def balancers(self) -> Mapping[str, str]:
@@ -240,9 +249,10 @@ class WorldPlan:
         holders: dict[str, str] = {}
         for layer in self.layers:
             scope = f"{layer.account}/{layer.region}"
-            holder = holders.setdefault(layer.repository, scope)
-            if scope != holder and scope not in own:
-                own.append(scope)
+            for repository in layer.repositories.values():
+                holder = holders.setdefault(repository, scope)
+                if scope != holder and scope not in own:
+                    own.append(scope)
         return {f"127.0.0.{number}": scope for number, scope in enumerate(own, start=2)}
 
     @property

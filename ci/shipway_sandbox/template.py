@@ -57,7 +57,7 @@ def literal(held: str, layer: Layer, endpoint: str) -> str:
         case "cluster":
             return layer.cluster
         case "repository":
-            return layer.repository
+            return layer.repositories[rest]
         case "service":
             return next(service.name for service in layer.services if service.key == rest)
         case "url":
@@ -73,7 +73,7 @@ def _value(held: str, layer: Layer, endpoint: str) -> Any:
         case "cluster":
             return {"Ref": "Cluster"}
         case "repository":
-            return {"Ref": "Repository"}
+            return {"Ref": f"Repository{camel(rest)}"}
         case "service":
             return {"Fn::GetAtt": [f"Service{camel(rest)}", "Name"]}
         case _:
@@ -83,16 +83,17 @@ def _value(held: str, layer: Layer, endpoint: str) -> Any:
 def _resources(
     layer: Layer, images: Mapping[str, str], endpoint: str, *, count: bool
 ) -> Iterator[tuple[str, Resource]]:
-    yield (
-        "Repository",
-        _of(
-            "ECR::Repository",
-            RepositoryName=layer.repository,
-            ImageTagMutability="IMMUTABLE",
-            ImageScanningConfiguration={"ScanOnPush": True},
-            **({"RepositoryPolicyText": _readable(layer)} if layer.readers else {}),
-        ),
-    )
+    for key, name in layer.repositories.items():
+        yield (
+            f"Repository{camel(key)}",
+            _of(
+                "ECR::Repository",
+                RepositoryName=name,
+                ImageTagMutability="IMMUTABLE",
+                ImageScanningConfiguration={"ScanOnPush": True},
+                **({"RepositoryPolicyText": _readable(layer)} if layer.readers else {}),
+            ),
+        )
     yield "Cluster", _of("ECS::Cluster", ClusterName=layer.cluster)
     yield "ExecutionRole", _execution_role(layer)
     yield "TaskRole", _role(layer.task_role)
@@ -151,7 +152,7 @@ def _execution_role(layer: Layer) -> Resource:
                 "ecr:BatchGetImage",
                 "ecr:GetDownloadUrlForLayer",
             ],
-            {"Fn::GetAtt": ["Repository", "Arn"]},
+            [{"Fn::GetAtt": [f"Repository{camel(key)}", "Arn"]} for key in layer.repositories],
         ),
         _allow(["logs:CreateLogStream", "logs:PutLogEvents"], groups),
     ]

@@ -45,3 +45,14 @@ def serving(
         assert process.stdin is not None
         process.stdin.close()
         process.wait(timeout=end)
+
+
+def execution_role(iam: Any) -> str:
+    """Make a role that tasks may assume and that may do everything; its ARN."""
+    trust = {"Effect": "Allow", "Principal": {"Service": "ecs-tasks.amazonaws.com"}}
+    document = json.dumps({"Statement": [{**trust, "Action": "sts:AssumeRole"}]})
+    name = "tests-execution"
+    made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document)
+    policy = "arn:aws:iam::aws:policy/AdministratorAccess"
+    iam.attach_role_policy(RoleName=name, PolicyArn=policy)
+    return str(made["Role"]["Arn"])

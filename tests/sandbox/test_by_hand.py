@@ -275,7 +275,8 @@ def old_revisions_go(laptop: Laptop, where: Path, home: Path, own: dict[str, str
     cluster = f"shop-{ENVIRONMENT}"
     [service] = client.describe_services(cluster=cluster, services=["web"])["services"]
     live = client.describe_task_definition(taskDefinition=service["taskDefinition"])
-    family, kept = live["taskDefinition"]["family"], ("family", "containerDefinitions")
+    family = live["taskDefinition"]["family"]
+    kept = ("family", "containerDefinitions", "memory", "executionRoleArn")
     further = [
         client.register_task_definition(**{name: live["taskDefinition"][name] for name in kept})
         for _ in range(3)

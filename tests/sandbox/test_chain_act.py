@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 from tests.example import DOCKERFILE, REPOSITORY, ROOT
+from tests.sandbox.acting import SECONDS, STABLE, Bench, Case, Ran
 from tests.sandbox.conftest import owned_world
-from tests.sandbox.test_workflow_act import SECONDS, STABLE, Bench, Case, Ran
 
 from shipway.config import load as delivery_file
 from shipway.embedded.blueprint import Blueprint, draw
@@ -110,7 +110,7 @@ def blueprint(folder: Path) -> Blueprint:
     return draw(
         contract_file.load(folder / "ci" / "release.toml"),
         delivery_file.load(folder / "ci" / "delivery.toml"),
-        dockerfile=DOCKERFILE.read_text(encoding="utf-8"),
+        dockerfiles={"": (DOCKERFILE.read_text(encoding="utf-8"), "")},
     )
 
 

@@ -189,7 +189,7 @@ def repository(
     blueprint = draw(
         contract_file.load(folder / "ci" / "release.toml"),
         delivery_file.load(folder / "ci" / "delivery.toml"),
-        dockerfile=DOCKERFILE,
+        dockerfiles={"": (DOCKERFILE, "")},
     )
     with pytest.MonkeyPatch.context() as patch:
         for name, value in docker_engine.env.items():

@@ -22,7 +22,7 @@ NAME = "tally"
 def _layer(environment: str) -> Layer:
     layer = BLUEPRINT.layer(environment)
     # Roles are of no matter here; a template that names another repository would be.
-    return replace(layer, repository=NAME, access="", role="")
+    return replace(layer, repositories={"": NAME}, access="", role="")
 
 
 PLAN = WorldPlan(layers=(_layer("staging"), _layer("production")), person={})

@@ -8,57 +8,21 @@ act's exit code alone (all jobs skipped is 0): images, services and records are 
 from __future__ import annotations
 
 import json
-import os
-import re
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import boto3  # the test looks at the embedded AWS as any client would
 import pytest
-from tests.example import PROJECT, REPOSITORY
+from tests.sandbox.acting import HAS_NODE, STABLE, Bench, Case, Ran, is_real, red_steps
 
-from shipway.rehearsal.checkout import Checkout
-from shipway_sandbox import github, tokens
+from shipway_sandbox import github
 from shipway_sandbox.world import World
 
-ROOT = Path(__file__).parents[2]
-STAND_INS = Path(__file__).parent / "stand_ins"
-WORKFLOW = ".github/workflows/deploy.yml"
-ACT = str(Path(sys.executable).with_name("act"))
-SECONDS = 120.0
 FORK = github.GithubRepository(name="shop", owner="mallory", owner_id=666, id=666)
-STABLE = "refs/tags/v1.0.0-stable"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One event, and what must come of it.
-
-    Attributes:
-        title: For the table.
-        event: GitHub's event.
-        ref: The full ref.
-        environment: Where it leads; empty where it leads nowhere.
-        stopped: By what it is stopped.
-        settings: Further arguments of :func:`shipway_sandbox.github.event`.
-    """
-
-    title: str
-    ref: str
-    event: str = "push"
-    environment: str = ""
-    stopped: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-
+STAGING = Case(title="push to main", ref="refs/heads/main", environment="staging")
+SIGN_IN = "aws-actions/configure-aws-credentials"
 GUARD, ON = "the job's guard", "the events in on:"
 CASES = (
-    Case(title="push to main", ref="refs/heads/main", environment="staging"),
+    STAGING,
     Case(title="tag v1.0.0-stable", ref=STABLE, environment="production"),
     Case(title="tag v1.0.1", ref="refs/tags/v1.0.1", stopped=GUARD),
     Case(title="branch v1-stable", ref="refs/heads/v1-stable", stopped=GUARD),
@@ -86,161 +50,6 @@ BEHIND_ON = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ran:
-    """What act did with one case."""
-
-    code: int
-    said: str
-    seconds: float
-    records: tuple[dict[str, Any], ...]
-
-
-class Bench:
-    """A repository with an origin of its own, a Python, and the sandbox: all that act needs."""
-
-    def __init__(self, world: World, folder: Path) -> None:
-        self.world = world
-        self._folder = folder
-        self._checkout = Checkout(ROOT, folder / "clone", PROJECT)
-        self.clone = self._checkout.folder
-        self._hold_for_a_second()
-        self.sha = self._checkout.head()
-        self._checkout.tag(STABLE)
-        origin = folder / "origin.git"
-        _run("git", "clone", "--quiet", "--bare", str(self.clone), str(origin))
-        key = f"url.{origin}.insteadOf"
-        _run("git", "-C", str(self.clone), "config", key, "https://github.com/example/shop.git")
-        self._python = folder / "python"
-        _run(sys.executable, "-m", "venv", str(self._python))
-        self.text = (self.clone / WORKFLOW).read_text(encoding="utf-8")
-        self._count = 0
-
-    def _hold_for_a_second(self) -> None:
-        """The workflow is the matter here, not the minute that a release must stay good."""
-        file = self.clone / "ci" / "delivery.toml"
-        text, table = file.read_text(encoding="utf-8"), "[environments.production]\n"
-        assert table in text
-        file.write_text(text.replace(table, f"{table}hold = 1\n"), encoding="utf-8")
-        self._checkout.release("", "Hold for a second")
-
-    def run(self, case: Case, text: str | None = None) -> Ran:
-        """Give act the event, in the environment that a hosted runner would have."""
-        self._count += 1
-        own = self._folder / f"{self._count:02}"
-        own.mkdir()
-        event = github.event(
-            case.event,
-            ref=case.ref,
-            sha=self.sha,
-            folder=own / "github",
-            workspace=self.clone,
-            run=github.Run(id=1, number=1, environment=case.environment),
-            **{"repository": REPOSITORY, **case.settings},
-        )
-        (own / "event.json").write_text(json.dumps(event.payload), encoding="utf-8")
-        # act knows no `queue` yet and refuses to read on: the one line that it is not given.
-        runnable = (text or self.text).replace("      queue: max\n", "")
-        (own / "workflow.yml").write_text(runnable, encoding="utf-8")
-        self._write_variables(own, event)
-        began = time.monotonic()
-        done = subprocess.run(
-            [*self._command(own, case), *self._role(case.environment)],
-            env={
-                "PATH": f"{self._python / 'bin'}:{self.world.variables.get('PATH', os.defpath)}",
-                "HOME": str(self._folder / "home"),
-                "DOCKER_HOST": "unix:///nonexistent.sock",
-                "GIT_PAGER": "cat",
-            },
-            capture_output=True,
-            text=True,
-            timeout=SECONDS,
-            check=False,
-        )
-        found = sorted((own / "artifacts").rglob("record.json"))
-        return Ran(
-            code=done.returncode,
-            said=done.stdout + done.stderr,
-            seconds=time.monotonic() - began,
-            records=tuple(json.loads(path.read_bytes())["predicate"] for path in found),
-        )
-
-    def _command(self, own: Path, case: Case) -> list[str]:
-        uses = re.findall(r"uses: ([\w./-]+)@([0-9a-f]{40})", self.text)
-        stand_ins = [
-            word
-            for name, sha in dict(uses).items()
-            for word in (
-                "--local-repository",
-                f"{name}@{sha}={STAND_INS / name.rpartition('/')[2]}",
-            )
-        ]
-        return [
-            ACT, case.event, "-C", str(self.clone), "-W", str(own / "workflow.yml"),
-            "-e", str(own / "event.json"), "-P", "ubuntu-24.04=-self-hosted", "--no-cache-server",
-            "--action-cache-path", str(self._folder / "actions"),
-            "--env-file", str(own / "variables"), *stand_ins,
-        ]  # fmt: skip
-
-    def _role(self, environment: str) -> list[str]:
-        """The variables of the GitHub environment, which act does not know."""
-        if not environment:
-            return []
-        known = {
-            "AWS_ROLE_ARN": self.world.role(environment),
-            "AWS_REGION": str(self.world.state["region"]),
-            "AWS_ACCOUNT_ID": self.world.account(environment),
-        }
-        return [word for name, value in known.items() for word in ("--var", f"{name}={value}")]
-
-    def _write_variables(self, own: Path, event: github.GithubEvent) -> None:
-        job = tokens.register(self.world.state, event.claims)
-        ids = ("GITHUB_REPOSITORY", "GITHUB_REPOSITORY_ID")
-        usual = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-        known = {
-            **{name: text for name, text in self.world.variables.items() if name != "PATH"},
-            **{name: event.environment[name] for name in ids},
-            **job,
-            "STAND_INS": str(STAND_INS),
-            "STAND_IN_PYTHON": str(self._python / "bin"),
-            "STAND_IN_ARTIFACTS": str(own / "artifacts"),
-            "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR") or str(usual / "uv"),
-            "PIP_DISABLE_PIP_VERSION_CHECK": "1",
-            "XDG_CACHE_HOME": str(self._folder / "cache"),
-        }
-        lines = "".join(f"{name}={value}\n" for name, value in known.items())
-        (own / "variables").write_text(lines, encoding="utf-8")
-
-    def state(self) -> dict[str, Any]:
-        """Everything that a delivery could change: images, and what the services run."""
-        found: dict[str, Any] = {}
-        for environment in ("staging", "production"):
-            images = self._client("ecr", environment).describe_images(
-                repositoryName=f"shop-{environment}"
-            )["imageDetails"]
-            service = self._client("ecs", environment).describe_services(
-                cluster=f"shop-{environment}", services=["web"]
-            )["services"][0]
-            found[environment] = {
-                "images": {one["imageDigest"] for one in images},
-                "runs": service["taskDefinition"],
-            }
-        return found
-
-    def _client(self, service: str, environment: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.world.endpoint,
-            region_name=self.world.state["region"],
-            aws_access_key_id=self.world.account(environment),
-            aws_secret_access_key=self.world.state["root_secret_access_key"],
-        )
-
-
-def _run(*words: str) -> None:
-    subprocess.run(words, check=True, capture_output=True, timeout=60)
-
-
 @pytest.fixture(scope="module")
 def bench(fresh_world: World, tmp_path_factory: pytest.TempPathFactory) -> Bench:
     return Bench(fresh_world, tmp_path_factory.mktemp("act"))
@@ -264,7 +73,9 @@ def test_seven_events_and_what_comes_of_each(
 
 def _delivered(case: Case, ran: Ran, before: dict[str, Any], after: dict[str, Any]) -> str:
     assert ran.code == 0, ran.said[-4000:]
-    assert "stand-in for aws-actions/configure-aws-credentials" in ran.said
+    assert ("stand-in for aws-actions/configure-aws-credentials" in ran.said) != is_real(SIGN_IN)
+    assert "Authenticated as assumedRoleId" in ran.said
+    assert ("Post AWS by OIDC" in ran.said) == HAS_NODE, "it clears what it set"
     (record,) = ran.records
     assert record["decision"]["environment"] == case.environment
     assert f":assumed-role/shop-deploy-{case.environment}/" in record["identity"]["arn"]
@@ -303,7 +114,10 @@ def test_without_the_guard_the_gate_refuses_and_no_role_is_given(bench: Bench) -
     case = Case(title="branch", ref="refs/heads/v1-stable", environment="production")
     ran = bench.run(case, bare)
     assert ran.code == 1
-    assert "could not assume arn:aws:iam::444455556666:role/shop-deploy-production" in ran.said
+    refused = "Could not assume role with OIDC: Not authorized to perform"
+    assert f"attempt 3 of 3 failed: {refused} sts:AssumeRoleWithWebIdentity." in ran.said
+    assert red_steps(ran) == ["AWS by OIDC"], "what comes later is not red as well"
+    assert not ran.records
     # Without the OIDC step the gate is alone, and says why.
     begin, end = bare.index("      # AWS_ROLE_ARN"), bare.index("      - name: Deploy")
     ran = bench.run(case, bare[:begin] + bare[end:])
@@ -312,3 +126,72 @@ def test_without_the_guard_the_gate_refuses_and_no_role_is_given(bench: Bench) -
     assert record["decision"]["allowed"] is False
     assert record["verdict"]["kind"] == "refused"
     assert bench.state() == before
+
+
+@pytest.mark.parametrize("node", [True, False])
+def test_a_session_of_another_account_than_is_allowed_is_refused(
+    bench: Bench,
+    *,
+    node: bool,
+) -> None:
+    text = _without_installing(bench)
+    ran = bench.run(STAGING, text, node=node, AWS_ACCOUNT_ID="000000000000")
+    assert ran.code == 1
+    account = bench.world.account("staging")
+    assert f"credentials ({account}) does not match any of the expected account IDs" in ran.said
+    assert red_steps(ran) == ["AWS by OIDC"]
+    assert not ran.records
+
+
+LOOK = """      - name: Look
+        env:
+          OUTPUTS: '[${{ toJSON(steps.oidc.outputs) }}, ${{ toJSON(steps.python.outputs) }}]'
+        run: |
+          echo "variables: $(compgen -v | grep -E '^(AWS|PKG|Python|python|LD)_?' | tr '\\n' ' ')"
+          echo "outputs: ${OUTPUTS//$'\\n'/}"
+          echo "a python: $(command -v python)"
+          echo "hidden: $AWS_ACCESS_KEY_ID $AWS_SECRET_ACCESS_KEY $AWS_SESSION_TOKEN"
+"""
+OF_SANDBOX = (
+    "AWS_CONFIG_FILE AWS_EC2_METADATA_DISABLED AWS_ENDPOINT_URL AWS_SHARED_CREDENTIALS_FILE"
+)
+EXPORTED = (
+    "AWS_ACCESS_KEY_ID AWS_DEFAULT_REGION AWS_REGION AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN"
+    " LD_LIBRARY_PATH PKG_CONFIG_PATH Python2_ROOT_DIR Python3_ROOT_DIR Python_ROOT_DIR"
+    " pythonLocation"
+)
+
+
+def test_what_the_actions_hand_on_and_clear(bench: Bench) -> None:
+    """With the real actions it says the same."""
+    text = _without_installing(bench).partition("      - name: Deploy\n")[0] + LOOK
+    text = text.replace("- uses: actions/setup", "- id: python\n        uses: actions/setup")
+    text = text.replace("- name: AWS by OIDC\n", "- name: AWS by OIDC\n        id: oidc\n")
+    if HAS_NODE:
+        # Post steps come in the reverse order: this one sees what the sign-in left.
+        watching = f"- uses: example/look@{'0' * 40}\n      - name: AWS by OIDC"
+        text = text.replace("- name: AWS by OIDC", watching)
+    ran = bench.run(STAGING, text)
+    assert ran.code == 0, ran.said
+    assert set(_shown(ran, "variables")) == {*EXPORTED.split(), *OF_SANDBOX.split()}
+    account = bench.world.account("staging")
+    arn = f"arn:aws:sts::{account}:assumed-role/shop-deploy-staging/GitHubActions"
+    (python,) = _shown(ran, "a python")
+    version = ran.said.partition("::set-output:: python-version=")[2].split()[0]
+    assert json.loads(" ".join(_shown(ran, "outputs"))) == [
+        {"aws-account-id": account, "authenticated-arn": arn},
+        {"python-path": python, "python-version": version},
+    ]
+    assert _shown(ran, "hidden") == ["***"] * 3
+    if HAS_NODE:
+        assert _shown(ran, "left behind") == OF_SANDBOX.split()
+
+
+def _shown(ran: Ran, what: str) -> list[str]:
+    (line,) = (line for line in ran.said.splitlines() if f"| {what}: " in line)
+    return line.partition(f"{what}: ")[2].split()
+
+
+def _without_installing(bench: Bench) -> str:
+    begin = bench.text.index("      # Before there are")
+    return bench.text[:begin] + bench.text[bench.text.index("      # AWS_ROLE_ARN") :]

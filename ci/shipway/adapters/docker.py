@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import tempfile
-import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,10 +20,12 @@ from python_on_whales.client_config import ClientNotFoundError
 from python_on_whales.exceptions import NoSuchImage
 from python_on_whales.utils import run
 
+from shipway.adapters.building import BuildWatchdog, children, given_secrets
 from shipway.doctor.finding import Looked, Unseen
 from shipway.errors import BuildError, EngineError, UsageError
 from shipway.image import build_failures
-from shipway.image.build import DEFAULT, BuildRequest
+from shipway.image import cache as caching
+from shipway.image.build import DEFAULT, BuildRequest, Stop
 from shipway.image.build_failures import Attempt
 from shipway.image.context import with_kept_modes
 from shipway.image.share import share
@@ -32,17 +33,9 @@ from shipway.values import Digest
 
 _OWN_BUILDER = "shipway"
 _CONTAINER = "docker-container"
-# ECR takes a cache only as an OCI image manifest (AWS Containers blog, "Announcing remote cache
-# support in Amazon ECR for BuildKit clients"); ignore-error has the build live without it.
-_CACHE_TO = {
-    "mode": "max",
-    "image-manifest": "true",
-    "oci-mediatypes": "true",
-    "ignore-error": "true",
-}
 _INSTALL_BUILDX = "install docker-buildx (Debian, Ubuntu) or docker-buildx-plugin (docker.com)"
-_WHERE_CONTEXT = "see [image] there; context is relative to the repository's top"
-_WHERE_DOCKERFILE = "see [image] there; dockerfile is relative to the context"
+_WHERE_CONTEXT = "correct `context` there, which is relative to the repository's top"
+_WHERE_DOCKERFILE = "correct `dockerfile` there, which is relative to the context"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +103,9 @@ class Buildx:
             lines = tuple((error.stderr or "").strip().splitlines()[:1])
             return Unseen(why=problem, remedy=remedy, details=lines)
 
-    def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
+    def build(
+        self, request: BuildRequest, tell: Callable[[str], None], stop: Stop | None = None
+    ) -> Digest:
         """Build and export an OCI image layout; see :class:`shipway.image.build.Builder`.
 
         The folder appears whole or not at all: BuildKit writes beside it and it is renamed.
@@ -126,27 +121,37 @@ class Buildx:
             if not path.exists():
                 why = "is ignored by git, so no commit has it" if own.exists() else "does not exist"
                 raise BuildError(f"the {what} {own} {why}", where="ci/delivery.toml", remedy=remedy)
+        watchdog = BuildWatchdog(request, stop)
         try:
-            return self._attempt(request, self._builder(request.builder), tell)
+            return self._attempt(request, self._builder(request.builder), tell, watchdog)
         except ClientNotFoundError as error:
             raise EngineError(
                 "no docker command line client was found", remedy=build_failures.START_DOCKER
             ) from error
         except DockerException as error:
+            watchdog.raise_ended()
             raise build_failures.error_of(_failed(request, request.builder, error)) from error
         except _EngineCannotError as error:
             reason = error.reason
         tell(f"the engine's own builder refuses: {reason}; a builder in a container takes over")
         try:
-            return self._attempt(request, self._builder(_CONTAINER), tell)
+            return self._attempt(request, self._builder(_CONTAINER), tell, watchdog)
         except DockerException as error:
+            watchdog.raise_ended()
             raise build_failures.error_of(_failed(request, _CONTAINER, error)) from error
 
-    def _attempt(self, request: BuildRequest, builder: str, tell: Callable[[str], None]) -> Digest:
+    def _attempt(
+        self,
+        request: BuildRequest,
+        builder: str,
+        tell: Callable[[str], None],
+        watchdog: BuildWatchdog,
+    ) -> Digest:
         """Build; once more without the cache where the cache is what failed it."""
         try:
-            return self._export(request, builder, tell)
+            return self._export(request, builder, tell, watchdog)
         except DockerException as error:
+            watchdog.raise_ended()
             said = error.stderr or ""
             own = request.builder == DEFAULT and not builder.startswith(_OWN_BUILDER)
             if own and build_failures.engine_cannot(said):
@@ -155,7 +160,7 @@ class Buildx:
             if not request.cache or not build_failures.cache_failed(said):
                 raise
         tell(f"the cache {request.cache} failed the build; building once more without it")
-        return self._export(replace(request, cache=""), builder, tell)
+        return self._export(replace(request, cache=""), builder, tell, watchdog)
 
     def resolve(self, reference: str, builder: str, logins: Mapping[str, str]) -> str:
         """What an image stands for now; see :class:`shipway.image.build.Builder`.
@@ -273,15 +278,23 @@ class Buildx:
                 json.dump({**settings, "auths": auths, "credHelpers": helpers}, stream)
             yield DockerClient(host=self._host, config=folder, client_call=[self._client])
 
-    def _export(self, request: BuildRequest, builder: str, tell: Callable[[str], None]) -> Digest:
+    def _export(
+        self,
+        request: BuildRequest,
+        builder: str,
+        tell: Callable[[str], None],
+        watchdog: BuildWatchdog,
+    ) -> Digest:
         request.destination.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=".building-", dir=request.destination.parent))
         metadata = scratch / "metadata.json"
         fresh = scratch / "layout"
-        before = _children()
+        before = children()
         stack = contextlib.ExitStack()
         try:
             docker = stack.enter_context(self._signed_in(request.logins))
+            secrets = stack.enter_context(given_secrets(request.secrets))
+            stack.enter_context(watchdog.watching(before))
             lines = docker.buildx.build(
                 with_kept_modes(request, scratch / "context"),
                 file=request.dockerfile,
@@ -292,8 +305,11 @@ class Buildx:
                 labels=dict(request.labels),
                 # A BuildKit that does not know the version leaves it unread and writes v0.2.
                 provenance={"mode": "max", "version": "v1"},
-                cache_from=_cache(request.cache) or None,
-                cache_to=_cache(request.cache, **_CACHE_TO) or None,
+                target=request.target or None,
+                secrets=secrets,
+                ssh=request.ssh or None,
+                cache_from=dict(caching.importing(request.cache, request.name)) or None,
+                cache_to=dict(caching.exporting(request.cache, request.name)) or None,
                 output={
                     "type": "oci",
                     "tar": "false",
@@ -322,7 +338,7 @@ class Buildx:
         finally:
             # Where Ctrl-C or SIGTERM ended the loop above, buildx still runs: python-on-whales
             # keeps no handle on it.
-            for child in _children() - before:
+            for child in children() - before:
                 os.kill(child, signal.SIGTERM)
             stack.close()
             shutil.rmtree(scratch, ignore_errors=True)
@@ -341,16 +357,3 @@ def _settings(file: Path) -> dict[str, Any]:
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}
-
-
-def _cache(reference: str, **more: str) -> dict[str, str]:
-    return {"type": "registry", "ref": reference, **more} if reference else {}
-
-
-def _children() -> set[int]:
-    """Processes that this thread started and nobody waited for; none where there is no /proc."""
-    try:
-        listed = Path(f"/proc/self/task/{threading.get_native_id()}/children").read_text()
-    except OSError:
-        return set()
-    return {int(child) for child in listed.split()}

@@ -16,6 +16,7 @@ from shipway.aws.published import Published
 from shipway.aws.revisions import AwsRevisions
 from shipway.aws.s3 import S3Objects
 from shipway.aws.schedules import AwsSchedules
+from shipway.aws.secrets import SecretValues
 from shipway.aws.session import Session
 from shipway.aws.sign_in import AssumedRole
 from shipway.aws.stacks import Stacks
@@ -45,6 +46,7 @@ class AwsAccount:
         self.locks = ParameterLog(self._session)
         self.alarms = CloudWatchAlarms(self._session)
         self.published = Published(self._session)
+        self.secrets = SecretValues(self._session)
         self.objects = S3Objects(self._session)
         self.stacks = Stacks(self._session)
         self.inspection = AwsInspection(self._session)

@@ -16,7 +16,7 @@ from shipway.cli.contract import bases_of, read
 from shipway.cli.run_command import run_command
 from shipway.config import origin as origins
 from shipway.config import resolve
-from shipway.config.environment import Environment
+from shipway.config.environment import Environment, Origin
 from shipway.config.load import DeliveryFile
 from shipway.console import Console
 from shipway.delivery import role_values
@@ -76,12 +76,10 @@ def _apply(
     environment = resolve.resolve(declared, variables=os.environ, published=aws.published)
     stack = bootstrap_template.stack_name(contract, declared.name)
     values = _values(contract, environment, aws, stack, template)
-    origin = None
-    if bootstrap_template.takes(template, "SourceRepository"):
-        origin = origins.origin(
-            delivery, environment, variables=os.environ, published=aws.published
-        )
-    values = {**values, **bootstrap_template.options(resources_of(declared), environment, origin)}
+    taken = None
+    if bootstrap_template.takes(template, "SourceAccount"):
+        taken = _origins(delivery, environment, aws)
+    values = {**values, **bootstrap_template.options(resources_of(declared), environment, taken)}
     for name, value in values.items():
         console.say(f"{name} = {value}")
     made = bootstrap_template.roles_of(contract, resources_of(declared, bases_of(delivery)))
@@ -106,7 +104,8 @@ def _apply(
     console.say(f"Done: {', '.join(arns) or stack}")
     if policy := outputs.get(bootstrap_template.SOURCE_POLICY):
         source = f"{values['SourceAccount']} {values['SourceRegion']}"
-        console.say(f"Repository {values['SourceRepository']} in {source}: its policy must hold")
+        names = ", ".join(values[name] for name in resources_of(declared).source_repositories)
+        console.say(f"Repository {names} in {source}: its policy must hold")
         console.say(policy)
     for name, value in _variables(outputs, environment).items():
         console.say(f"GitHub environment {declared.name}: variable {name} = {value}")
@@ -116,11 +115,24 @@ def _apply(
         console.say(allowing("sts:AssumeRole", by_hand).removeprefix("add "))
 
 
+def _origins(
+    delivery: DeliveryFile, environment: Environment, aws: AwsAccount
+) -> Mapping[str, Origin]:
+    """Where each image is taken from, by its key."""
+    published = aws.published
+    return {
+        key: origins.origin(
+            delivery, environment.about(key), variables=os.environ, published=published
+        )
+        for key in environment.keys
+    }
+
+
 def _values(
     contract: Contract, environment: Environment, aws: AwsAccount, stack: str, template: str
 ) -> Mapping[str, str]:
     """The template's parameters: what is published, and what the live services name."""
-    values = {"Repository": environment.repository}
+    values = role_values.repositories(environment)
     if contract.source and bootstrap_template.takes(template, "CreateProvider"):
         makes = aws.stacks.makes_provider(stack, trust.host(contract.source))
         values = {"CreateProvider": "true" if makes else "false", **values}

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from shipway.cli.run_command import run_command
 from shipway.config import load as delivery_file
@@ -105,9 +106,14 @@ def render(contract: Contract, delivery: DeliveryFile) -> CompiledContract:
 
 
 def bases_of(delivery: DeliveryFile) -> tuple[str, ...]:
-    """What the Dockerfile starts from, as far as it can be read: a role may have to read it."""
-    image = delivery.document.table.get("image", {})
+    """What the Dockerfiles start from, as far as they can be read: a role may have to read it."""
+    table = delivery.document.table
+    images = table.get("images", {}).values() or [table.get("image", {})]
     root = Path(delivery.document.path).parent.parent
+    return tuple(dict.fromkeys(base for image in images for base in _bases(root, image)))
+
+
+def _bases(root: Path, image: Mapping[str, Any]) -> tuple[str, ...]:
     dockerfile = root / str(image.get("context", ".")) / str(image.get("dockerfile", "Dockerfile"))
     try:
         text = dockerfile.read_text("utf-8", "replace")

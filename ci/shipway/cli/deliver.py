@@ -70,8 +70,8 @@ def run(
 
 def _deliver(order: Order, console: Console) -> int:
     outcome = deliver(order, delivery_context(console), console)
-    if outcome.image is not None:
-        console.output("image", str(outcome.image))
+    for key, image in outcome.images.items():
+        console.output(f"image-{key}" if key else "image", str(image))
     if outcome.url:
         console.output("url", outcome.url)
     return outcome.exit_code

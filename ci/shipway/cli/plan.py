@@ -89,8 +89,8 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
     for rule in document["decision"]["rules"]:
         state = "holds" if rule["holds"] else "BROKEN"
         yield _line("rule", f"{rule['rule']}  {state}")
-    if document["image"] is not None:
-        yield _line("image", document["image"]["text"])
+    for image in document["images"]:
+        yield _line(f"image {image['name']}".strip(), image["text"])
     yield from _jobs(document, "before")
     for service in document["services"]:
         yield from _service(service)

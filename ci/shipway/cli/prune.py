@@ -101,8 +101,12 @@ def lines(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _here(context: DeliveryContext, *, keep: int, apply: bool) -> dict[str, Any]:
-    name = str(delivery_file.load(context.delivery_file).document.table["name"])
-    images = leftovers.old_images(context.cache, name, max(1, keep))
+    declared = delivery_file.load(context.delivery_file)
+    images = [
+        image
+        for name in declared.image_names
+        for image in leftovers.old_images(context.cache, name, max(1, keep))
+    ]
     worlds = entry.orphaned(context.cache.parent)
     if apply:
         _remove([*(image.folder for image in images), *worlds])

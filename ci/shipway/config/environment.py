@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Final, Literal
 
+from shipway.config.images import ONE, EnvironmentImage, ImageSettings
 from shipway.config.job import Job
 from shipway.config.notify import Receiver
 from shipway.config.overlay import Overlay
@@ -19,35 +20,6 @@ Severity = Literal["critical", "high", "medium", "low", "informational", "undefi
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ImageSettings:
-    """What is built.
-
-    Attributes:
-        name: The image's name, from ``name`` at the top of delivery.toml.
-        context: The build context, relative to the repository's root.
-        dockerfile: The Dockerfile, relative to the context.
-        platforms: As buildx names them: ``linux/amd64``.
-        build_args: Build arguments; never secrets, for they stay readable in the image's history.
-        builder: ``default``, ``docker-container``, the name of a buildx builder, or the address of
-            a BuildKit elsewhere (``tcp://…``).
-        cache: Where BuildKit's cache is kept in a registry, ``HOST/NAME:TAG``; empty for none.
-        reuse: Whether an image that was built from the same source is taken instead of a build.
-        artifacts: What the context has beside the commit's files: patterns as ``.dockerignore``
-            writes them, for files of the work tree that git does not keep.
-    """
-
-    name: str
-    context: str
-    dockerfile: str
-    platforms: tuple[str, ...]
-    build_args: Mapping[str, str]
-    builder: str = "default"
-    cache: str = ""
-    reuse: bool = True
-    artifacts: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One ECS service that runs the image.
 
@@ -55,6 +27,7 @@ class Service:
         key: Its name in delivery.toml, the subject of every line a person reads about it.
         service: The ECS service's name.
         container: The container of its task definition that takes our image.
+        image: Key of the image that it runs; empty where there is one image alone.
         same_image: Further containers of it that do.
         url: The address that is asked, path included; empty where nothing is asked.
         expected_status: The HTTP status that counts as an answer.
@@ -76,6 +49,7 @@ class Service:
     key: str
     service: str
     container: str
+    image: str = ONE
     same_image: tuple[str, ...] = ()
     url: str = ""
     expected_status: int = 200
@@ -201,7 +175,9 @@ class Environment:
         repository: The repository's name in that registry, without the host.
         cluster: The ECS cluster's name.
         role: The IAM role's name that a delivery must have assumed; empty where none is asked for.
-        image: What is built for it.
+        image: What is built for it; of several images the one that this view is about.
+        images: Every image that its services and jobs run, by key, where there is ``[images]``;
+            ``registry``, ``repository`` and ``image`` are the first one's then.
         services: At least one; no two name the same ECS service.
         jobs: Tasks that run to their end, in the file's order.
         schedules: What starts tasks by the clock and follows a release, in the file's order.
@@ -215,6 +191,7 @@ class Environment:
         sbom: Whether a bill of materials is made, and whether there must be one.
         image_parameters: SSM parameters that name the image of the last release; each takes the
             new one once that is verified.
+        parameter_images: The key of the image that each of them takes, where there are several.
         sign: What signs attestations: ``file:PATH``, ``kms:ARN``, or empty for nothing.
         evidence: Where records are copied to.
         lock: How deliveries to it keep out of each other's way.
@@ -230,6 +207,7 @@ class Environment:
     role: str
     image: ImageSettings
     services: tuple[Service, ...]
+    images: Mapping[str, EnvironmentImage] = field(default_factory=dict)
     jobs: tuple[Job, ...] = ()
     schedules: tuple[Schedule, ...] = ()
     overlays: Mapping[str, Overlay] = field(default_factory=dict)
@@ -240,6 +218,7 @@ class Environment:
     scan: Scanning = field(default_factory=Scanning)
     sbom: Sbom = "if-available"
     image_parameters: tuple[str, ...] = ()
+    parameter_images: Mapping[str, str] = field(default_factory=dict)
     sign: str = ""
     evidence: EvidenceSettings = field(default_factory=EvidenceSettings)
     lock: LockSettings = field(default_factory=LockSettings)
@@ -248,6 +227,24 @@ class Environment:
     def overlay(self, key: str) -> Overlay:
         """What a release sets in a service's task definition beside the image."""
         return self.overlays.get(key, Overlay())
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The key of each image, in the file's order; :data:`.images.ONE` alone for one image."""
+        return tuple(self.images) or (ONE,)
+
+    def about(self, key: str) -> Environment:
+        """The same as one of its images sees it: what is built, and where that lies."""
+        if not self.images:
+            return self
+        image = self.images[key]
+        return replace(
+            self,
+            image=image.settings,
+            registry=image.registry,
+            repository=image.repository,
+            promote_repository=image.promote_repository,
+        )
 
     @property
     def repository_uri(self) -> str:

@@ -20,6 +20,7 @@ class Job:
         task_definition: Family, ``family:revision`` or ARN of its own; empty where a service's.
         container: The container that takes the image and whose exit code decides; empty for the
             service's, or for the one that its own task definition has.
+        image: Key of the image that it runs; empty where there is one image alone.
         command: What it runs in the place of the image's CMD; empty for that.
         timeout: Seconds that it may take, the wait for a place to run included.
         after: Keys of the jobs that must have ended well before it begins.
@@ -34,6 +35,7 @@ class Job:
     service: str = ""
     task_definition: str = ""
     container: str = ""
+    image: str = ""
     command: tuple[str, ...] = ()
     timeout: int = 900
     after: tuple[str, ...] = ()

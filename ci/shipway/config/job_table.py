@@ -70,6 +70,14 @@ class JobTable(Table):
         description="The essential container that takes the image and whose exit code decides. "
         "Without it the service's, or the only one there is.",
     )
+    image: Annotated[
+        str,
+        Rule(expected="the name of one of [images]", shape=r"[a-z][a-z0-9-]{0,31}", references=()),
+    ] = Field(
+        default="",
+        description="Which of `[images]` it runs. Without it the one of `service`, or the only one "
+        "there is.",
+    )
     command: list[_WORD] = Field(
         default=[], description="What it runs in the place of the image's CMD, word by word."
     )
@@ -101,14 +109,22 @@ class JobTable(Table):
     )
 
 
-def job_of(key: str, table: JobTable, first_service: str) -> Job:
-    """A job's table as a value; the environment's first service is where it runs by default."""
+def job_of(key: str, table: JobTable, first_service: str, image: str) -> Job:
+    """A job's table as a value.
+
+    Args:
+        key: Its name in delivery.toml.
+        table: What is said of it.
+        first_service: The environment's first service, where it runs by default.
+        image: The key of the image that it runs.
+    """
     return Job(
         key=key,
         when=table.when,
         service=table.service,
         task_definition=table.task_definition,
         container=table.container,
+        image=image,
         command=tuple(table.command),
         timeout=table.timeout,
         after=tuple(table.after),

@@ -10,12 +10,14 @@ from typing import Any
 from pydantic import ValidationError
 
 from shipway.config.document import TomlDocument, read
+from shipway.config.image_checks import image_problems
+from shipway.config.images import ONE, image_name, used_images
 from shipway.config.job_checks import job_problems
-from shipway.config.models import DeliveryTable
+from shipway.config.models import DeliveryTable, EnvironmentTable
 from shipway.config.notify_table import notify_problems
 from shipway.config.positions import KeyPath
 from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, dotted, nearest
-from shipway.config.rules import problems_of, shown
+from shipway.config.rules import fields, problems_of, shown
 from shipway.config.schedule_table import schedule_problems
 from shipway.errors import ConfigurationError, UsageError
 
@@ -34,8 +36,11 @@ class Declared:
 
     def leaves(self) -> Iterator[tuple[KeyPath, str]]:
         """Every text that this environment uses, its own and the file's, with its path."""
-        for path in (("image",), ("evidence",), self.path):
-            value: Any = self.document.table
+        table = self.document.table
+        used = used_images(table["environments"][self.name], table.get("images", {}))
+        images = [("image",) if key == ONE else ("images", key) for key in used]
+        for path in (*images, ("evidence",), self.path):
+            value: Any = table
             for part in path:
                 value = value.get(part, {})
             yield from _texts(value, path)
@@ -51,6 +56,13 @@ class DeliveryFile:
     def name(self) -> str:
         """The name of what is delivered."""
         return str(self.document.table["name"])
+
+    @property
+    def image_names(self) -> tuple[str, ...]:
+        """What each of its images is called."""
+        return tuple(
+            image_name(self.name, key) for key in self.document.table.get("images") or (ONE,)
+        )
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -99,6 +111,7 @@ def load(file: Path) -> DeliveryFile:
 def _contradictions(table: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong only when two values are seen together."""
     environments = dict(_tables(table.get("environments")))
+    yield from image_problems(table, tuple(fields(EnvironmentTable)))
     yield from notify_problems(table.get("notify"), environments)
     for name, environment in environments.items():
         yield from _promotion(name, environment, environments)

@@ -6,9 +6,17 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from shipway.config.environment import OnFailure, OnPause, Sbom, Severity
+from shipway.config.compute_table import ComputeTable
+from shipway.config.environment import OnFailure, OnPause, Sbom
+from shipway.config.gate_tables import LockTable, ScanTable
+from shipway.config.image_table import (
+    EnvironmentImageTable,
+    ImageTable,
+    RepositoryName,
+    RepositoryUri,
+)
 from shipway.config.job_table import JobTable
-from shipway.config.names import ARN, ECS_NAME, ArgumentName, Key
+from shipway.config.names import ARN, ECS_NAME, WORD, ArgumentName, Key, Switch, Text
 from shipway.config.notify_table import NotifyTable
 from shipway.config.overlay_table import (
     CommandWord,
@@ -23,17 +31,12 @@ from shipway.config.references import PARAMETER_NAME
 from shipway.config.rules import EARLY, Rule, Table, number, one_of
 from shipway.config.schedule_table import ScheduleTable
 
-# ECR API Reference, CreateRepository: repositoryName.
-_WORD = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
-REPOSITORY = rf"{_WORD}(?:/{_WORD})*"
-# Docker's own rule: a first part with a dot or a port, or "localhost", is a registry's host.
-HOST = r"(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::[0-9]{1,5})?"
 # IAM API Reference, CreateRole: RoleName and Path.
 _ROLE = r"(?:[A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}"
 
-Platform = Annotated[
+ImageName = Annotated[
     str,
-    Rule(expected='a platform such as "linux/amd64"', shape=r"[a-z0-9]+/[a-z0-9_]+(?:/v[0-9]+)?"),
+    Rule(expected="the name of one of [images]", shape=r"[a-z][a-z0-9-]{0,31}", references=()),
 ]
 ImageParameter = Annotated[
     str,
@@ -61,8 +64,6 @@ ParameterName = Annotated[
     ),
 ]
 TemplateText = Annotated[str, Rule(expected="a text", references=())]
-Text = Annotated[str, Rule(expected="a text")]
-Switch = Annotated[bool, Rule(expected="true or false")]
 
 
 def _listed(value: object) -> object:
@@ -70,126 +71,14 @@ def _listed(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-class ImageTable(Table):
-    """What is built: the same for every environment."""
-
-    context: Annotated[str, Rule(expected="a folder", shape=r"[^\x00-\x1f]+")] = Field(
-        default=".", description="The build context, relative to the repository's root."
-    )
-    dockerfile: Annotated[str, Rule(expected="a file", shape=r"[^\x00-\x1f]+")] = Field(
-        default="Dockerfile", description="The Dockerfile, relative to the context."
-    )
-    platforms: list[Platform] = Field(
-        default=["linux/amd64"],
-        min_length=1,
-        description="The platforms to build for, as buildx names them.",
-    )
-    build_args: dict[ArgumentName, Text] = Field(
-        default={},
-        description="Build arguments. Never secrets: they stay readable in the image's history.",
-    )
-    builder: Annotated[
-        str,
-        Rule(
-            expected="a builder's name, or an address that begins with tcp://, unix:// or kube-pod://",
-            shape=r"[A-Za-z0-9][A-Za-z0-9_.-]*|(?:tcp|unix|kube-pod)://[!-~]+",
-        ),
-    ] = Field(
-        default="default",
-        description="Who builds: `default` is the engine's own BuildKit, `docker-container` one in "
-        "a container, a name a builder of `docker buildx ls`, an address a BuildKit elsewhere.",
-    )
-    cache: Annotated[
-        str,
-        Rule(
-            expected="a repository with a tag, HOST/NAME:TAG",
-            shape=rf"{HOST}/{REPOSITORY}:[A-Za-z0-9_][A-Za-z0-9_.-]{{0,127}}",
-        ),
-    ] = Field(
-        default="",
-        description="Where BuildKit keeps its cache between machines: a repository of its own with "
-        "mutable tags. A cache that fails is told and never fails a build.",
-    )
-    reuse: Switch = Field(
-        default=True,
-        description="Take the image that was built from the same source instead of building it "
-        "again. See [the content key](image.md).",
-    )
-    artifacts: list[
-        Annotated[
-            str,
-            Rule(expected="a file, a folder or a pattern", shape=r"[^\x00-\x1f!#][^\x00-\x1f]*"),
-        ]
-    ] = Field(
-        default=[],
-        description="What a step before the build made and git ignores, to be in the context all "
-        "the same: patterns as `.dockerignore` has them, relative to the context, such as "
-        "`target/*.jar`. See [what is built](image.md#what-is-built).",
-    )
-
-
-class SidecarTable(Table):
-    """A container beside the one that takes the image; in the sandbox it runs busybox."""
-
-    command: list[Annotated[str, Rule(expected="a word of a command", references=())]] = Field(
-        default=[], description="What it runs, as busybox's words; empty to wait."
-    )
-    essential: Annotated[bool, Rule(expected="true or false", references=())] = Field(
-        default=False, description="Whether its end ends the task."
-    )
-
-
-class ComputeTable(Table):
-    """What the embedded sandbox runs for a service. At AWS the infrastructure says it."""
-
-    port: Annotated[
-        int, Rule(expected="a number from 1 to 65535", low=1, high=65535, references=())
-    ] = Field(
-        default=8080,
-        description="What the container listens on. Without it the Dockerfile's EXPOSE holds.",
-    )
-    matcher: Annotated[
-        str,
-        Rule(
-            expected='HTTP status codes such as "200" or "200-299"',
-            shape=r"[0-9]{3}(?:[-,][0-9]{3})*",
-            references=(),
-        ),
-    ] = Field(
-        default="",
-        description="The status codes that the target group takes for healthy; without it "
-        "`expected_status`.",
-    )
-    cpu: Annotated[int, Rule(expected="CPU units", low=2, high=16384, references=())] = Field(
-        default=256, description="CPU units; 1024 are a core."
-    )
-    memory: Annotated[int, Rule(expected="MiB", low=6, high=122880, references=())] = Field(
-        default=512, description="MiB that a task may take; one that takes more is killed."
-    )
-    count: Annotated[int, Rule(expected="tasks", low=1, high=10, references=())] = Field(
-        default=2, description="How many tasks run."
-    )
-    environment: dict[ArgumentName, Annotated[str, Rule(expected="a text", references=())]] = Field(
-        default={}, description="The container's environment variables."
-    )
-    secrets: dict[ArgumentName, Annotated[str, Rule(expected="a text", references=())]] = Field(
-        default={},
-        description="Environment variables that hold secrets at AWS, each with what stands in for "
-        "it here. Never a real one.",
-    )
-    command: list[Annotated[str, Rule(expected="a word of a command", references=())]] = Field(
-        default=[],
-        description="What it runs in the place of the image's CMD: so a worker and a web service "
-        "run one image.",
-    )
-    sidecars: dict[Key, SidecarTable] = Field(
-        default={}, description="Containers beside it, each under its name."
-    )
-
-
 class ServiceTable(Table):
     """One ECS service that runs the image."""
 
+    image: ImageName = Field(
+        default="",
+        description="Which of `[images]` it runs. Needed where there are several; without "
+        "`[images]` it is the one image.",
+    )
     service: Annotated[
         str,
         Rule(
@@ -314,63 +203,6 @@ class ServiceTable(Table):
     )
 
 
-class ScanTable(Table):
-    """What an environment asks of ECR's scan of the image, before it is rolled out."""
-
-    required: Switch = Field(
-        default=False,
-        description="Refuse an image without a finished, fresh scan: not scanned, failed, "
-        "unsupported, limit exceeded, still pending after `wait`, not readable. Where `max` is "
-        "set it is true unless `false` is written: then such an image goes on, recorded as not "
-        "available, and never called clean.",
-    )
-    most: dict[
-        Annotated[
-            Severity,
-            one_of("critical", "high", "medium", "low", "informational", "undefined"),
-        ],
-        Annotated[int, number("findings", 0, 100000)],
-    ] = Field(
-        default={},
-        alias="max",
-        description="The most findings of a severity: `{ critical = 0, high = 3 }`. More of them "
-        "refuse the image, required or not, and where it is set a scan is required unless "
-        "`required = false` is written. A severity that is not named has no limit.",
-    )
-    only_fixable: Switch = Field(
-        default=False,
-        description="Leave out findings that no version mends yet. Basic scanning does not say "
-        "it: its findings all count.",
-    )
-    wait: Annotated[int, number("seconds", 0, 3600)] = Field(
-        default=300, description="Seconds that a scan may still take."
-    )
-    max_age: Annotated[int, number("days", 1, 365)] = Field(
-        default=30,
-        description="Days after which a finished scan is stale. Continuous scanning never is.",
-    )
-
-
-class LockTable(Table):
-    """How deliveries to an environment keep out of each other's way."""
-
-    use: Switch = Field(
-        default=True,
-        description="Take the environment's lock before the first change, and give it back at the "
-        "end. Without it two deliveries at once may meet.",
-    )
-    wait: Annotated[int, number("seconds", 0, 86400)] = Field(
-        default=0,
-        description="Seconds to wait for whoever holds the lock; 0 refuses at once. Where it is "
-        "not written, a person is refused at once and a run of GitHub Actions waits for 600.",
-    )
-    expiry: Annotated[int, number("seconds", 4, 3600)] = Field(
-        default=180,
-        description="Seconds after the last sign of life from which on the lock of a delivery that "
-        "died may be taken over. A delivery shows four signs of life in that time.",
-    )
-
-
 class EnvironmentTable(Table):
     """One place that a release can go to."""
 
@@ -385,10 +217,19 @@ class EnvironmentTable(Table):
             references=EARLY,
         ),
     ] = Field(description="The AWS region.")
-    repository: Annotated[
-        str, Rule(expected="an ECR repository's name or URI", shape=rf"(?:{HOST}/)?{REPOSITORY}")
-    ] = Field(
-        description="The ECR repository: its name (`repositoryName`) or its URI (`repositoryUri`)."
+    repository: RepositoryName = Field(
+        default="",
+        description="The ECR repository: its name (`repositoryName`) or its URI "
+        "(`repositoryUri`). Needed unless there is `[images]`: then each image has one.",
+    )
+    images: dict[Key, EnvironmentImageTable] = Field(
+        default={},
+        description="What the environment says of each of `[images]` that it runs, by the image's "
+        "name: see [images](images.md).",
+    )
+    build_args: dict[ArgumentName, Text] = Field(
+        default={},
+        description="Build arguments of this environment, which go before those of `[image]`.",
     )
     cluster: Annotated[
         str,
@@ -459,10 +300,7 @@ class EnvironmentTable(Table):
         "Nothing is built for this one. Its deploy role may read that environment's repository; "
         "another account must allow it too: see [promotion](image.md).",
     )
-    promote_repository: Annotated[
-        str,
-        Rule(expected="an ECR repository's URI", shape=rf"{HOST}/{REPOSITORY}"),
-    ] = Field(
+    promote_repository: RepositoryUri = Field(
         default="",
         description="The URI of that environment's repository, needed where its own `repository` "
         "is published in its own account only.",
@@ -544,10 +382,16 @@ class DeliveryTable(Table):
         Rule(expected="1, the only version there is", low=1, high=1, references=()),
     ] = Field(alias="schema", description="The version of this file's format.")
     name: Annotated[
-        str, Rule(expected="a name of small letters and digits", shape=_WORD, references=())
+        str, Rule(expected="a name of small letters and digits", shape=WORD, references=())
     ] = Field(description="The name of what is delivered; the image is called so.")
     image: ImageTable = Field(
-        default_factory=ImageTable, description="What is built: the same for every environment."
+        default_factory=ImageTable,
+        description="What is built, where it is one image. With `[images]` there is none.",
+    )
+    images: dict[Key, ImageTable] = Field(
+        default={},
+        description="What is built, where there are several images, each under a name of its own: "
+        "see [images](images.md).",
     )
     evidence: EvidenceTable = Field(
         default_factory=EvidenceTable, description="Where records are copied to."

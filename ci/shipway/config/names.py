@@ -10,6 +10,12 @@ ARN: Final = r"arn:aws[a-z-]*:"
 # ECS API Reference, CreateCluster and CreateService: up to 255 letters, digits, "_" and "-".
 ECS_NAME: Final = r"[A-Za-z0-9_-]{1,255}"
 
+# ECR API Reference, CreateRepository: repositoryName.
+WORD: Final = r"[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*"
+REPOSITORY: Final = rf"{WORD}(?:/{WORD})*"
+# Docker's own rule: a first part with a dot or a port, or "localhost", is a registry's host.
+HOST: Final = r"(?:localhost|[a-z0-9-]+(?:\.[a-z0-9-]+)+)(?::[0-9]{1,5})?"
+
 Key = Annotated[
     str,
     Rule(
@@ -26,3 +32,5 @@ ArgumentName = Annotated[
         references=(),
     ),
 ]
+Text = Annotated[str, Rule(expected="a text")]
+Switch = Annotated[bool, Rule(expected="true or false")]

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 
 from shipway.config.environment import Environment, Origin
+from shipway.config.images import declared_repositories
 from shipway.config.load import DeliveryFile
-from shipway.config.models import HOST, REPOSITORY
+from shipway.config.names import HOST, REPOSITORY
 from shipway.config.references import Found, Missing, Reference, References
 from shipway.config.resolve import find
 from shipway.errors import ConfigurationError, UnresolvedReferenceError
@@ -37,7 +38,14 @@ def origin(
     destination = find(source, variables)
     repository = environment.promote_repository
     if not repository:
-        declared = str(delivery.document.table["environments"][source.name]["repository"])
+        tables = delivery.document.table["environments"]
+        declared = declared_repositories(tables[source.name]).get(environment.image.key, "")
+        if not declared:
+            raise ConfigurationError(
+                f"{source.name} has no image {environment.image.key} to promote",
+                where=f"ci/delivery.toml  environments.{source.name}.images",
+                remedy=f"say there where it lies, or build it in {environment.name}",
+            )
         repository = _resolved(declared, variables, published, environment)
     match = re.fullmatch(f"(?:({HOST})/)?({REPOSITORY})", repository)
     if match is None:

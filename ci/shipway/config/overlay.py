@@ -14,6 +14,7 @@ class ContainerOverlay:
     Attributes:
         name: The container.
         image: A reference of another image than the delivered one.
+        built: The key of one of the delivered images, which it takes.
         environment: Variables and their values; others stay.
         secrets: Variables and where their values come from (``valueFrom``); others stay.
         unset: Variables and secrets that are taken away.
@@ -24,6 +25,7 @@ class ContainerOverlay:
 
     name: str
     image: str = ""
+    built: str = ""
     environment: Pairs = ()
     secrets: Pairs = ()
     unset: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Annotated, Final
 
@@ -43,11 +44,15 @@ class ContainerTable(Table):
 
     image: Annotated[
         str,
-        Rule(expected="the reference of an image", shape=r"[A-Za-z0-9][!-~]*[/:@][!-~]+"),
+        Rule(
+            expected="the reference of an image, or the name of one of [images]",
+            shape=r"[A-Za-z0-9][!-~]*[/:@][!-~]+|[a-z][a-z0-9-]{0,31}",
+        ),
     ] = Field(
         default="",
-        description="The image that it is to run, best pinned by its digest; not of a container "
-        "that takes the delivered one (`container`, `same_image`).",
+        description="The image that it is to run: a reference, best pinned by its digest, or the "
+        "name of one of `[images]`; not of a container that takes the service's image "
+        "(`container`, `same_image`).",
     )
     environment: dict[Variable, Value] = Field(
         default={}, description="Variables that are set; the others stay."
@@ -71,9 +76,11 @@ class ContainerTable(Table):
 
 def overlay_of(name: str, table: ContainerTable) -> ContainerOverlay:
     """A container's table as a value."""
+    built = bool(re.fullmatch(r"[a-z][a-z0-9-]{0,31}", table.image))
     return ContainerOverlay(
         name=name,
-        image=table.image,
+        image="" if built else table.image,
+        built=table.image if built else "",
         environment=tuple((key, str(value)) for key, value in table.environment.items()),
         secrets=tuple(table.secrets.items()),
         unset=tuple(table.unset),

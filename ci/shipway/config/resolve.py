@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -13,21 +11,27 @@ from shipway.config.environment import (
     Environment,
     EnvironmentRef,
     EvidenceSettings,
-    ImageSettings,
     LockSettings,
     Profile,
     Scanning,
     Service,
     lock_parameter,
 )
+from shipway.config.gate_tables import LockTable
+from shipway.config.images import ImageSettings
+from shipway.config.images_resolve import (
+    image_key,
+    images_of,
+    is_about_a_build,
+    parameter_images,
+    settings_of,
+)
 from shipway.config.job_table import job_of
 from shipway.config.load import Declared, same_services
+from shipway.config.lookup import ONLY_AWS, from_variables, require_resolved
 from shipway.config.models import (
-    HOST,
     DeliveryTable,
     EnvironmentTable,
-    ImageTable,
-    LockTable,
     ServiceTable,
 )
 from shipway.config.overlay import Overlay
@@ -38,21 +42,16 @@ from shipway.config.problems import (
     configuration_error,
     dotted,
     line_of,
-    problem_lines,
 )
 from shipway.config.references import Found, Missing, Reference, References, Resolution
 from shipway.config.rules import Resolved, problems_of
 from shipway.config.schedule_table import schedule_of
-from shipway.errors import UnresolvedReferenceError
-from shipway.util.partitions import registry_host
 
-_MOST_NAMED = 5
 _WRITTEN = "image_parameter"
 _OF_SCHEDULES = ("rule", "schedule", "task_definition")
 _WRITTEN_LEVELS = (3, 5)  # environments.NAME.KEY, environments.NAME.services.SERVICE.KEY
 SANDBOX_HOLD = 2
 """Seconds of `hold` in the embedded sandbox, where somebody waits for each of them."""
-_ONLY_AWS = Missing(reason="only AWS knows it, and a build asks no AWS")
 
 
 def references(declared: Declared) -> tuple[Reference, ...]:
@@ -73,8 +72,8 @@ def find(declared: Declared, variables: Mapping[str, str]) -> EnvironmentRef:
     """
     early = {(*declared.path, key) for key in ("account", "region", "profile")}
     needed = {path: ref for path, ref in _referring(declared).items() if path in early}
-    resolutions = _from_variables(needed.values(), variables)
-    _require_resolved(declared, needed, resolutions, "")
+    resolutions = from_variables(needed.values(), variables)
+    require_resolved(declared, needed, resolutions, "")
     table, problems = _checked(declared, resolutions)
     problems = [problem for problem in problems if problem.path in early]
     document = declared.document
@@ -97,7 +96,7 @@ def _profile(declared: Declared, name: str) -> Profile | None:
     return Profile(name=name, where=where) if name else None
 
 
-def image(declared: Declared, variables: Mapping[str, str]) -> ImageSettings:
+def images(declared: Declared, variables: Mapping[str, str]) -> tuple[ImageSettings, ...]:
     """What is to be built, for a build that reaches no AWS.
 
     Args:
@@ -105,19 +104,23 @@ def image(declared: Declared, variables: Mapping[str, str]) -> ImageSettings:
         variables: The process's environment variables, for ``env:`` references.
 
     Raises:
-        UnresolvedReferenceError: ``[image]`` refers to a variable that is not set, or to something
-            that only AWS knows.
+        UnresolvedReferenceError: What is built depends on a variable that is not set, or on
+            something that only AWS knows.
         ConfigurationError: A variable holds something that its key cannot be.
     """
-    needed = {path: ref for path, ref in _referring(declared).items() if path[0] == "image"}
-    resolutions = _from_variables(needed.values(), variables)
-    _require_resolved(declared, needed, dict.fromkeys(needed.values(), _ONLY_AWS) | resolutions, "")
+    needed = {
+        path: ref
+        for path, ref in _referring(declared).items()
+        if is_about_a_build(path, declared.path)
+    }
+    resolutions = from_variables(needed.values(), variables)
+    require_resolved(declared, needed, dict.fromkeys(needed.values(), ONLY_AWS) | resolutions, "")
     table, problems = _checked(declared, resolutions)
-    problems = [problem for problem in problems if problem.path[0] == "image"]
+    problems = [problem for problem in problems if is_about_a_build(problem.path, declared.path)]
     document = declared.document
     if problems or table is None:
         raise configuration_error(problems, path=document.path, lines=document.lines)
-    return _image(table.name, table.image)
+    return settings_of(table, table.environments[declared.name])
 
 
 def resolve(
@@ -138,12 +141,12 @@ def resolve(
     """
     destination = find(declared, variables)
     referring = _referring(declared)
-    resolutions = _from_variables(referring.values(), variables)
+    resolutions = from_variables(referring.values(), variables)
     at_aws = tuple(ref for ref in references(declared) if ref.scheme != "env")
     if at_aws:
         published_values = published.resolve(at_aws)
         resolutions |= {ref: published_values.get(ref, Missing()) for ref in at_aws}
-    _require_resolved(
+    require_resolved(
         declared, referring, resolutions, f"{destination.account} {destination.region}"
     )
     _require_readable(declared, referring, resolutions)
@@ -191,60 +194,6 @@ def written_parameters(environment: EnvironmentTable) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ref.parameter for ref in references if ref))
 
 
-def _from_variables(
-    references: Iterable[Reference], variables: Mapping[str, str]
-) -> dict[Reference, Resolution]:
-    """Answer ``env:`` references.
-
-    An empty variable counts as not set: in a workflow, the expression for a variable that does not
-    exist gives an empty text.
-    """
-    resolutions: dict[Reference, Resolution] = {}
-    for ref in references:
-        if ref.scheme == "env":
-            text = variables.get(ref.name, "")
-            similar = tuple(get_close_matches(ref.name, list(variables), n=3, cutoff=0.9))
-            similar = tuple(name for name in similar if name != ref.name)
-            resolutions[ref] = Found(text=text) if text else Missing(published=similar)
-    return resolutions
-
-
-def _require_resolved(
-    declared: Declared,
-    referring: Mapping[KeyPath, Reference],
-    resolutions: Mapping[Reference, Resolution],
-    where: str,
-) -> None:
-    problems = []
-    for key, ref in referring.items():
-        resolution = resolutions.get(ref)
-        if isinstance(resolution, Missing):
-            problems.append(_unresolved(key, ref, resolution, where))
-    if problems:
-        document = declared.document
-        count = "1 reference" if len(problems) == 1 else f"{len(problems)} references"
-        raise UnresolvedReferenceError(
-            f"{count} of environment {declared.name} cannot be resolved",
-            details=problem_lines(problems, path=document.path, lines=document.lines),
-            remedy=_remedy([ref for ref in referring.values() if _is_missing(ref, resolutions)]),
-        )
-
-
-def _is_missing(ref: Reference, resolutions: Mapping[Reference, Resolution]) -> bool:
-    return isinstance(resolutions.get(ref), Missing)
-
-
-def _remedy(missing: Sequence[Reference]) -> str:
-    """What to do: a variable is set by whoever starts this, all else by the infrastructure."""
-    if any(ref.scheme != "env" for ref in missing):
-        return "correct the name in the file, or publish the value"
-    names = " ".join(f"{name}=…" for name in dict.fromkeys(ref.name for ref in missing))
-    return (
-        f"export {names} here, and make it a variable of the GitHub environment for CI; "
-        "or write the value out in the file"
-    )
-
-
 def _require_readable(
     declared: Declared,
     referring: Mapping[KeyPath, Reference],
@@ -265,27 +214,6 @@ def _require_readable(
     if problems:
         document = declared.document
         raise configuration_error(problems, path=document.path, lines=document.lines)
-
-
-def _unresolved(path: KeyPath, ref: Reference, missing: Missing, where: str) -> Problem:
-    published = ", ".join(missing.published[:_MOST_NAMED])
-    if len(missing.published) > _MOST_NAMED:
-        published += f" and {len(missing.published) - _MOST_NAMED} more"
-    likely = ref.suggestion(missing.published)
-    suggestion = f'; did you mean "{likely}"?' if likely else ""
-    if ref.scheme == "env":
-        similar = (f"Set here: {published}",) if len(missing.published) > 1 else ()
-        return Problem(path=path, text=f"{ref} is not set{suggestion}", more=similar)
-    if missing is _ONLY_AWS:
-        return Problem(path=path, text=f"{ref}: {missing.reason}")
-    if missing.there:
-        return Problem(path=path, text=f"{ref} {missing.reason}", more=missing.more)
-    reason = f": {missing.reason}" if missing.reason else ""
-    return Problem(
-        path=path,
-        text=f"{ref} does not exist in {where}{reason}{suggestion}",
-        more=(*((f"Published there: {published}",) if published else ()), *missing.more),
-    )
 
 
 def _checked(
@@ -335,18 +263,22 @@ def _misplaced(path: KeyPath, environment: EnvironmentTable) -> Iterator[Problem
 
 
 def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) -> Environment:
-    host = re.match(f"({HOST})/", declared.repository)
+    images = images_of(table, declared)
+    keys = tuple(table.images)
+    first = images[0]
     return Environment(
         name=name,
         account=declared.account,
         region=declared.region,
-        registry=host[1] if host else registry_host(declared.account, declared.region),
-        repository=declared.repository[host.end() :] if host else declared.repository,
+        registry=first.registry,
+        repository=first.repository,
         cluster=_last(declared.cluster),
         role=_last(declared.role),
-        image=_image(table.name, table.image),
+        image=first.settings,
+        images={image.settings.key: image for image in images} if keys else {},
         services=tuple(
-            _service(key, service, declared) for key, service in declared.services.items()
+            _service(key, service, declared, image_key(service, declared, keys))
+            for key, service in declared.services.items()
         ),
         overlays={
             key: made
@@ -354,13 +286,17 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
             if (made := overlay(service)) != Overlay()
         },
         jobs=tuple(
-            job_of(key, job, next(iter(declared.services))) for key, job in declared.jobs.items()
+            job_of(key, job, next(iter(declared.services)), image_key(job, declared, keys))
+            for key, job in declared.jobs.items()
         ),
-        schedules=tuple(schedule_of(key, each) for key, each in declared.schedules.items()),
+        schedules=tuple(
+            schedule_of(key, each, image_key(each, declared, keys))
+            for key, each in declared.schedules.items()
+        ),
         together=declared.together,
         sandbox=declared.sandbox,
         promote_from=declared.promote_from,
-        promote_repository=declared.promote_repository,
+        promote_repository=first.promote_repository,
         scan=Scanning(
             # A threshold that nothing was measured against is not kept: unless it is said
             # otherwise, where there is one a scan must be there.
@@ -375,6 +311,7 @@ def _environment(name: str, table: DeliveryTable, declared: EnvironmentTable) ->
         sbom=declared.sbom,
         sign=declared.sign,
         image_parameters=written_parameters(declared),
+        parameter_images=parameter_images(declared, keys) if keys else {},
         evidence=EvidenceSettings(s3=table.evidence.s3, referrer=table.evidence.referrer),
         lock=_lock(table.name, name, declared.lock),
     )
@@ -388,20 +325,6 @@ def _lock(name: str, environment: str, table: LockTable) -> LockSettings:
     )
 
 
-def _image(name: str, table: ImageTable) -> ImageSettings:
-    return ImageSettings(
-        name=name,
-        context=table.context,
-        dockerfile=table.dockerfile,
-        platforms=tuple(table.platforms),
-        build_args=dict(table.build_args),
-        builder=table.builder,
-        cache=table.cache,
-        artifacts=tuple(table.artifacts),
-        reuse=table.reuse,
-    )
-
-
 def _hold(table: ServiceTable, declared: EnvironmentTable) -> int:
     """A service's own, the environment's, or what is usual there."""
     if "hold" in table.model_fields_set:
@@ -411,12 +334,13 @@ def _hold(table: ServiceTable, declared: EnvironmentTable) -> int:
     return SANDBOX_HOLD
 
 
-def _service(key: str, table: ServiceTable, declared: EnvironmentTable) -> Service:
+def _service(key: str, table: ServiceTable, declared: EnvironmentTable, image: str) -> Service:
     path = table.path if table.url else ""
     return Service(
         key=key,
         service=_last(table.service),
         container=table.container,
+        image=image,
         same_image=tuple(table.same_image),
         url=f"{table.url.rstrip('/')}{path}" if path else table.url,
         expected_status=table.expected_status,

@@ -22,6 +22,7 @@ class Schedule:
         service: Key of the service whose revision it runs; empty where it runs its own family.
         task_definition: That family; empty where it runs a service's.
         container: The container of that family that takes the image; empty for the only one.
+        image: Key of the image that it takes; empty where there is one image alone.
     """
 
     key: str
@@ -31,6 +32,7 @@ class Schedule:
     service: str = ""
     task_definition: str = ""
     container: str = ""
+    image: str = ""
 
     @property
     def path(self) -> str:

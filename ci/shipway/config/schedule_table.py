@@ -76,10 +76,17 @@ class ScheduleTable(Table):
         description="The container of `task_definition` that takes the image; without it the only "
         "one there is.",
     )
+    image: Annotated[
+        str,
+        Rule(expected="the name of one of [images]", shape=r"[a-z][a-z0-9-]{0,31}", references=()),
+    ] = Field(
+        default="",
+        description="Which of `[images]` that container takes. Without it the only one there is.",
+    )
 
 
-def schedule_of(key: str, table: ScheduleTable) -> Schedule:
-    """A schedule's table as a value."""
+def schedule_of(key: str, table: ScheduleTable, image: str) -> Schedule:
+    """A schedule's table as a value; ``image`` is the key of the image that it runs."""
     path = rule_path(table.rule) if table.rule else schedule_path(table.schedule, table.group)
     group, _, name = path.rpartition("/")
     return Schedule(
@@ -90,6 +97,7 @@ def schedule_of(key: str, table: ScheduleTable) -> Schedule:
         service=table.service,
         task_definition=table.task_definition.rpartition("/")[2].partition(":")[0],
         container=table.container,
+        image=image,
     )
 
 
@@ -102,16 +110,17 @@ def schedule_problems(tables: object, services: object, prefix: KeyPath) -> Iter
         prefix: The path of the table of schedules.
     """
     names = tuple(services) if isinstance(services, Mapping) else ()
-    for key, table in tables.items() if isinstance(tables, Mapping) else ():
+    for name, table in tables.items() if isinstance(tables, Mapping) else ():
         if isinstance(table, Mapping):
-            path = (*prefix, str(key))
+            path = (*prefix, str(name))
             yield from _one_of(table, ("rule", "schedule"), "names nothing that starts it", path)
             yield from _one_of(table, ("service", "task_definition"), "says nothing to run", path)
             if "group" in table and not table.get("schedule"):
                 yield Problem(path=(*path, "group"), text="is that of `schedule`, which is missing")
-            if "container" in table and not table.get("task_definition"):
-                text = "is one of `task_definition`, which is missing"
-                yield Problem(path=(*path, "container"), text=text)
+            for key in ("container", "image"):
+                if key in table and not table.get("task_definition"):
+                    text = "is one of `task_definition`, which is missing"
+                    yield Problem(path=(*path, key), text=text)
             yield from _unknown_service(table, names, path)
 
 

@@ -79,7 +79,7 @@ class ActionsConsole(TextConsole):
                 self._open(event.stage, title)
             case Output():
                 self._open(event.stage, event.stage)
-                self._untrusted((describe.output(event.line),))
+                self._untrusted((describe.output(event.line, event.subject),))
             case Rolling() | Holding():
                 self._progress(event)
             case Noticed():

@@ -45,13 +45,13 @@ class Memory:
     """What was said before and matters later.
 
     Attributes:
-        outputs: The last lines of foreign tools, by stage.
+        outputs: The last lines of foreign tools, by stage and subject.
         rolling_back: Subjects whose old revision ECS is putting back.
         failed: Whether a stage failed.
         concluded: Whether the last word was said.
     """
 
-    outputs: defaultdict[str, deque[str]] = field(
+    outputs: defaultdict[tuple[str, str], deque[str]] = field(
         default_factory=lambda: defaultdict(lambda: deque(maxlen=_KEPT))
     )
     rolling_back: set[str] = field(default_factory=set)
@@ -71,7 +71,7 @@ class Memory:
             self.rolling_back.clear()
             self.failed = self.concluded = False
         if isinstance(event, Output):
-            self.outputs[event.stage].append(event.line)
+            self.outputs[event.stage, event.subject].append(event.line)
         elif isinstance(event, Rolling):
             change = self.rolling_back.add if event.rolling_back else self.rolling_back.discard
             change(event.subject)

@@ -108,9 +108,10 @@ def noticed(event: Noticed, *, rolling_back: bool = False) -> Line:
     return Line(row=head(mark, event.stage, event.subject, text=event.text))
 
 
-def output(line: str) -> Line:
-    """One line of a foreign tool."""
-    return Line(row=(("   ", ""), (theme.BAR, "quiet"), (f" {clean(line)}", "quiet")), hang=5)
+def output(line: str, subject: str = "") -> Line:
+    """One line of a foreign tool; ``subject`` says whose it is, where several run side by side."""
+    text = f" {clean(subject)}: {clean(line)}" if subject else f" {clean(line)}"
+    return Line(row=(("   ", ""), (theme.BAR, "quiet"), (text, "quiet")), hang=5)
 
 
 def failed(event: Failed, outputs: Sequence[str] = ()) -> tuple[Line, ...]:

@@ -81,7 +81,9 @@ class TextConsole(Console):
                 rolling_back = event.subject in self.memory.rolling_back
                 lines = (describe.noticed(event, rolling_back=rolling_back),)
             case Failed():
-                lines = describe.failed(event, tuple(self.memory.outputs.pop(event.stage, ())))
+                lines = describe.failed(
+                    event, tuple(self.memory.outputs.pop((event.stage, event.subject), ()))
+                )
             case PutBack():
                 lines = (describe.put_back(event),)
             case Concluded():
@@ -120,7 +122,7 @@ class LinesConsole(TextConsole):
     def __init__(self, writer: Writer, clock: ConsoleClock, *, verbose: bool) -> None:
         super().__init__(writer, clock, verbose=verbose)
         self._changes = Changes()
-        self._steps: Steps | None = None
+        self._steps: dict[str, Steps] = {}
         self._built = threading.Event()
 
     def _take(self, event: Event) -> None:
@@ -128,10 +130,10 @@ class LinesConsole(TextConsole):
             self._changes = Changes()
         if isinstance(event, Output) and not self.verbose:
             self._hear(event)
-        elif isinstance(event, Concluded) or (
-            isinstance(event, Finished | Failed) and event.stage == _BUILD
-        ):
+        elif isinstance(event, Concluded):
             self._forget_steps()
+        elif isinstance(event, Finished | Failed) and event.stage == _BUILD:
+            self._forget_steps(event.subject)
         lines = self._lasting_lines(event)
         if lines is None:
             lines = tuple(self._passing_lines(event))
@@ -141,7 +143,7 @@ class LinesConsole(TextConsole):
         if isinstance(event, Started):
             yield describe.begun(event.stage, event.subject)
         elif isinstance(event, Output) and (self.verbose or event.stage == describe.JOB):
-            yield describe.output(event.line)
+            yield describe.output(event.line, event.subject)
         elif isinstance(event, Rolling) and self._changes.is_new(event):
             yield describe.rolling_line(event)
         elif isinstance(event, Holding) and self._changes.is_new_hold(event):
@@ -149,26 +151,33 @@ class LinesConsole(TextConsole):
 
     def _hear(self, event: Output) -> None:
         """Follow the steps of a build; a thread tells the one that runs long without a word."""
-        if self._steps is None:
-            self._steps = Steps(self.clock.tick())
+        if not self._steps:
             self._built = threading.Event()
-            look = partial(self._look, self._steps, self._built)
+            look = partial(self._look, self._built)
             threading.Thread(target=look, name="shipway-steps", daemon=True).start()
-        self._steps.hear(event.line, self.clock.tick())
-        self._tell(self._steps)
+        steps = self._steps.setdefault(event.subject, Steps(self.clock.tick()))
+        steps.hear(event.line, self.clock.tick())
+        self._tell(event.subject, steps)
 
-    def _look(self, steps: Steps, built: threading.Event) -> None:
+    def _look(self, built: threading.Event) -> None:
         while not built.wait(_LOOK):
             with self._lock:
                 if not built.is_set():
-                    self._tell(steps)
+                    for subject, steps in self._steps.items():
+                        self._tell(subject, steps)
 
-    def _tell(self, steps: Steps) -> None:
-        self._stamped([describe.output(text) for text in steps.due(self.clock.tick())])
+    def _tell(self, subject: str, steps: Steps) -> None:
+        due = steps.due(self.clock.tick())
+        self._stamped([describe.output(text, subject) for text in due])
 
-    def _forget_steps(self) -> None:
-        self._built.set()
-        self._steps = None
+    def _forget_steps(self, subject: str | None = None) -> None:
+        """The build of one image is over, or every build is."""
+        if subject is None:
+            self._steps.clear()
+        else:
+            self._steps.pop(subject, None)
+        if not self._steps:
+            self._built.set()
 
     def _close(self) -> None:
         self._forget_steps()

@@ -104,7 +104,9 @@ class LiveConsole(TextConsole):
         self._view.take(event, self.clock.tick())
         lines = self._lasting_lines(event)
         if isinstance(event, Output) and (self.verbose or event.stage == describe.JOB):
-            self._pending.append(describe.output(event.line))  # drawn together: there are many
+            self._pending.append(
+                describe.output(event.line, event.subject)
+            )  # drawn together: there are many
         if isinstance(event, Concluded):
             self._stop()
         elif not self._view.empty:

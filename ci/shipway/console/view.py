@@ -21,6 +21,7 @@ from shipway.observer import (
     Started,
 )
 
+_BUILD = "build"
 _OUTPUTS = 3
 _SPINS = 4  # frames a second: enough to be seen alive, little enough to cost nothing
 
@@ -74,8 +75,8 @@ class View:
                 text = self._coming.pop(stage, "")
                 self._running[stage, event.subject] = RunningStage(since=now, text=text)
             case Output(stage=stage, line=line):
-                for (name, _), run in self._running.items():
-                    if name == stage:
+                for (name, subject), run in self._running.items():
+                    if name == stage and event.subject in {"", subject}:
                         run.outputs.append(line)
             case Rolling() | Holding():
                 self._progress(event, now)
@@ -114,10 +115,13 @@ class View:
         """
         spin = theme.SPINNER[int(now * _SPINS) % len(theme.SPINNER)]
         rows: list[Row] = []
+        several = sum(stage == _BUILD for stage, _ in self._running) > 1
         for (stage, subject), run in self._running.items():
             for line in self._facts(stage, subject, run, now=now, spin=spin):
                 rows += fit(line, width)
-            rows += [cut(describe.output(line), width) for line in run.outputs]
+            # Several images at once have a line each, else they would push one another away.
+            shown = list(run.outputs)[-1:] if stage == _BUILD and several else run.outputs
+            rows += [cut(describe.output(line), width) for line in shown]
         for stage, text in self._coming.items():
             row = describe.head((theme.CALM, "quiet"), stage, "", text=text, style="quiet")
             rows.append(cut(Line(row=row), width))

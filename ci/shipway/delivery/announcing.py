@@ -18,7 +18,7 @@ from shipway.delivery.ports import DeliveryContext
 from shipway.evidence.canonical_json import canonical, to_json
 from shipway.evidence.facts.announcement import AnnouncementFact
 from shipway.evidence.facts.rollout import ServiceFact
-from shipway.evidence.journal import Journal
+from shipway.evidence.journal import Journal, JournalContents
 from shipway.evidence.predicate import DeliveryFacts
 from shipway.notify.channel import IN_A_HURRY, SECONDS, Channel, Telling
 from shipway.notify.github import GithubChannel
@@ -123,11 +123,11 @@ class Announcer:
     def _news(self, end: End, event: NotifyEvent) -> News:
         contents = self._journal.contents()
         trigger, environment = self._authorization.trigger, self._environment
-        services = tuple(_services(environment, contents.facts, str(contents.image or "")))
+        services = tuple(_services(environment, contents))
         going_back = event == "rolled-back"
         news = News(
             event=event,
-            application=environment.image.name,
+            application=self._authorization.declared.name,
             environment=environment.name,
             started=contents.started,
             at=self._context.clock.now(),
@@ -135,7 +135,7 @@ class Announcer:
             actor=trigger.triggering_actor or trigger.actor,
             repository=trigger.repository or contents.commit.remote,
             run=trigger.url,
-            image=str(contents.image or ""),
+            images=tuple(map(str, contents.images.values())),
             services=() if going_back else services,
             back=services if going_back else tuple(_back(contents.facts)),
             url=self.url,
@@ -171,15 +171,16 @@ def _event(end: End, facts: DeliveryFacts) -> NotifyEvent:
     return "delivered" if facts.went_back is None else "rolled-back"
 
 
-def _services(environment: Environment, facts: DeliveryFacts, image: str) -> Iterator[ServiceNews]:
+def _services(environment: Environment, contents: JournalContents) -> Iterator[ServiceNews]:
     """Every service with the image that it is to run."""
-    rolled = {fact.key: fact for fact in facts.services}
+    rolled = {fact.key: fact for fact in contents.facts.services}
     for service in environment.services:
+        image = contents.images.get(service.image, "")
         fact = rolled.get(service.key, ServiceFact(key=service.key))
         yield ServiceNews(
             key=service.key,
             service=service.service,
-            image=image,
+            image=str(image),
             task_definition=fact.task_definition,
         )
 

@@ -25,7 +25,7 @@ from shipway.evidence.facts.image import (
     SbomFact,
     SignatureFact,
 )
-from shipway.evidence.journal import Journal
+from shipway.evidence.image_notes import ImageNotes
 from shipway.image import layout, provenance, sbom, signing
 from shipway.image.build import BuiltImage
 from shipway.image.publish import PublishedImage
@@ -73,12 +73,14 @@ class Attestor:
         commit: The commit, whose time stands in every bill.
         cache: Where bills are kept by digest.
         journal: Where they are noted.
+        prefix: Begins the names of the files, where there are several images.
     """
 
     environment_context: EnvironmentContext
     commit: Commit
     cache: Path
-    journal: Journal
+    journal: ImageNotes
+    prefix: str = ""
     _pool: ThreadPoolExecutor = field(
         default_factory=lambda: ThreadPoolExecutor(1, thread_name_prefix="papers")
     )
@@ -216,9 +218,11 @@ class Attestor:
         return (*plain, *signed)
 
     def _note(self, attestations: Attestations) -> None:
-        bills = (_bill_fact(bill, attestations) for bill in attestations.bills)
+        bills = (_bill_fact(bill, attestations, self.prefix) for bill in attestations.bills)
         self.journal.note_all(SbomFact, bills)
-        provenances = (_provenance_fact(each, attestations) for each in attestations.provenances)
+        provenances = (
+            _provenance_fact(each, attestations, self.prefix) for each in attestations.provenances
+        )
         self.journal.note_all(ProvenanceFact, provenances)
         if attestations.signed_by:
             method = "kms" if attestations.signed_by.startswith("arn:") else "key"
@@ -243,10 +247,10 @@ class Attestor:
         )
         for listed in attestations.bills:
             if listed.document is not None:
-                name = f"sbom-{_dashed(listed.platform)}.cdx.json"
+                name = f"{self.prefix}sbom-{_dashed(listed.platform)}.cdx.json"
                 self.journal.attach(name, listed.document.content, CYCLONEDX)
         for document in attestations.provenances:
-            name = f"provenance-{_dashed(document.annotations[PLATFORM])}.json"
+            name = f"{self.prefix}provenance-{_dashed(document.annotations[PLATFORM])}.json"
             self.journal.attach(name, document.content, IN_TOTO)
         text, level = _describe(attestations), "info"
         if attestations.trouble:
@@ -255,25 +259,27 @@ class Attestor:
             self.journal(Noticed(stage="publish", text=text, level=level))
 
 
-def _bill_fact(sbom: Sbom, attestations: Attestations) -> SbomFact:
+def _bill_fact(sbom: Sbom, attestations: Attestations, prefix: str) -> SbomFact:
     return SbomFact(
         platform=sbom.platform,
         digest=str(sbom.digest),
         format="CycloneDX" if sbom.document else _NOT_AVAILABLE,
-        file=f"sbom-{_dashed(sbom.platform)}.cdx.json" if sbom.document else "",
+        file=f"{prefix}sbom-{_dashed(sbom.platform)}.cdx.json" if sbom.document else "",
         sha256=str(sbom.document.digest).removeprefix("sha256:") if sbom.document else "",
         components=sbom.components,
         referrer=_referrer(sbom.document, attestations.referrers),
     )
 
 
-def _provenance_fact(document: AttachedDocument, attestations: Attestations) -> ProvenanceFact:
+def _provenance_fact(
+    document: AttachedDocument, attestations: Attestations, prefix: str
+) -> ProvenanceFact:
     annotations = document.annotations
     return ProvenanceFact(
         platform=annotations[PLATFORM],
         digest=annotations[PLATFORM_DIGEST],
         predicate_type=annotations[PREDICATE_TYPE],
-        file=f"provenance-{_dashed(annotations[PLATFORM])}.json",
+        file=f"{prefix}provenance-{_dashed(annotations[PLATFORM])}.json",
         sha256=str(document.digest).removeprefix("sha256:"),
         referrer=_referrer(document, attestations.referrers),
     )

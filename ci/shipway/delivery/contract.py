@@ -7,12 +7,14 @@ the rollout. Whatever it refuses, it names every rule that failed.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
 from shipway.config import load as delivery_file
 from shipway.config import resolve
-from shipway.config.environment import Environment, EnvironmentRef, ImageSettings
+from shipway.config.environment import Environment, EnvironmentRef
+from shipway.config.images import ImageSettings
 from shipway.config.load import DeliveryFile
 from shipway.config.problems import nearest
 from shipway.config.references import Reference
@@ -187,15 +189,19 @@ def pass_rules(authorization: Authorization, gate: GateContext) -> Authorization
 
 
 def pass_again(
-    authorization: Authorization, gate: GateContext, image: PublishedImage, *, named: bool
+    authorization: Authorization,
+    gate: GateContext,
+    images: Sequence[PublishedImage],
+    *,
+    named: bool,
 ) -> None:
-    """Ask once more just before the rollout: time has passed, and the image is known now.
+    """Ask once more just before the rollout: time has passed, and the images are known now.
 
     Args:
         authorization: What was allowed.
         gate: Where the rules look.
-        image: What is to be rolled out.
-        named: Whether the image was named on the command line, not built from the commit.
+        images: What is to be rolled out.
+        named: Whether the one image was named on the command line, not built from the commit.
 
     Raises:
         RefusedError: A rule is broken by now; nothing was rolled out.
@@ -208,14 +214,17 @@ def pass_again(
             authorization.environment_policy,
         )
         now = live_facts.before_build(grant, trigger, context, authorization.policy, late=True)
-        digests: frozenset[Digest] = image.platforms or frozenset({image.reference.digest})
         broken = rules.before_rollout(
             authorization.contract, grant, trigger, now, authorization.overrides
         )
         broken += _at_aws(authorization, gate, authorization.verified)
+        # All images of one verified release: two of different ones never ran together.
+        digests: frozenset[Digest] = frozenset[Digest]().union(
+            *(image.platforms or {image.reference.digest} for image in images)
+        )
         broken += rules.same_image(grant, environment_policy, digests, authorization.verified)
         if named:
-            tags = gate.aws.repository(gate.environment).tags(image.reference.digest)
+            tags = gate.aws.repository(gate.environment).tags(images[0].reference.digest)
             broken += rules.own_commit(grant, environment_policy, trigger, tags)
         if broken:
             late = rules.refusal(authorization.contract, trigger, broken, late=True)
@@ -242,14 +251,14 @@ def _where_to_build(contract: Contract, declared: DeliveryFile) -> str | None:
     return min(allowed, key=needs, default=None)
 
 
-def image_of(authorization: Authorization, context: DeliveryContext) -> ImageSettings:
+def images_of(authorization: Authorization, context: DeliveryContext) -> tuple[ImageSettings, ...]:
     """What is to be built, for a build that reaches no AWS.
 
     Raises:
-        UnresolvedReferenceError: ``[image]`` refers to something that only AWS knows.
+        UnresolvedReferenceError: What is built refers to something that only AWS knows.
     """
     declared = authorization.declared.environment(authorization.destination.name)
-    return resolve.image(declared, context.variables)
+    return resolve.images(declared, context.variables)
 
 
 def _overrides(

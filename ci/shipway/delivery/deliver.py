@@ -10,15 +10,19 @@ Whatever happens, the record is written and the last event says how it ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from shipway.config.environment import Environment
+from shipway.config.job import Job
+from shipway.config.schedule import Schedule
 from shipway.delivery import contract, exposure, facts, identity, image_parameter, rollback
 from shipway.delivery.announcing import Announcer
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
 from shipway.delivery.image import Artifact
+from shipway.delivery.images import Images, released
 from shipway.delivery.jobs import Jobs
 from shipway.delivery.locking import Held, locked
 from shipway.delivery.order import Order, authorize, stages_of, tasks_of
@@ -38,11 +42,11 @@ from shipway.evidence.facts.rollout import ResumedFact
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import secret_variables
 from shipway.evidence.signing import RecordSigner
-from shipway.image import publish as publishing
 from shipway.observer import Noticed, Observer, Planned
 from shipway.policy.contract import ROLLBACK, Task
 from shipway.rollout import plan as planning
 from shipway.rollout import resume as resuming
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.resume import HookAction
 from shipway.values import Commit, ImageReference
 
@@ -62,7 +66,7 @@ def deliver(order: Order, context: DeliveryContext, observer: Observer) -> Deliv
     )
     ending = Ending(context=context, journal=journal, observer=observer)
     try:
-        image = _Walk(order, context, commit, journal, ending).run()
+        images = _Walk(order, context, commit, journal, ending).run()
     except ShipwayError as error:
         return ending.close(last_words(error), error)
     except KeyboardInterrupt:
@@ -73,7 +77,7 @@ def deliver(order: Order, context: DeliveryContext, observer: Observer) -> Deliv
         unforeseen = ShipwayError(f"{type(bug).__name__}: {bug}", remedy="report this as a bug")
         ending.close(last_words(unforeseen), unforeseen)
         raise
-    return ending.close("Delivered." if image else "Done.", image=image)
+    return ending.close("Delivered." if images else "Done.", images=images)
 
 
 class _Walk:
@@ -93,8 +97,8 @@ class _Walk:
         self._journal = journal
         self._ending = ending
 
-    def run(self) -> ImageReference | None:
-        """Every stage in order; the image that was delivered, where there is one."""
+    def run(self) -> Mapping[str, ImageReference]:
+        """Every stage in order; the images that were delivered, by key."""
         order, context, journal = self._order, self._context, self._journal
         authorization = authorize(order, context, self._commit, journal)
         tasks = tasks_of(order, authorization.grant.tasks)
@@ -103,9 +107,9 @@ class _Walk:
         self._announce(tasks, authorization, alone=alone)
         environment_context = self._context.open_environment(authorization.destination)
         if alone:
-            wanted = contract.image_of(authorization, context)
-            self._artifact(authorization, environment_context).build(wanted)
-            return None
+            wanted = contract.images_of(authorization, context)
+            self._images(authorization, environment_context).build(wanted)
+            return {}
         aws = environment_context.aws
         aws.tell_waits(self._tell_wait)
         environment = identity.pass_identity(authorization, aws, context, journal)
@@ -123,32 +127,32 @@ class _Walk:
         gate = self._gate(environment, aws)
         if order.job:
             authorization = contract.pass_rules(authorization, gate)
-            artifact = self._artifact(authorization, environment_context)
+            making = self._images(authorization, environment_context)
             with self._locked(authorization, environment, aws, ("deploy",)):
-                run_one(order.job, order.image, artifact, authorization, gate)
-            return None
+                run_one(order.job, order.image, making, authorization, gate)
+            return {}
         if "deploy" in tasks:
             authorization = contract.pass_rules(authorization, gate)
             self._check(environment, aws)
         with (
             self._locked(authorization, environment, aws, tasks) as held,
-            self._attestations(environment_context) as attestor,
+            self._attested(authorization, environment_context) as attested,
         ):
-            artifact = self._artifact(authorization, environment_context, attestor)
-            image = artifact.provide(tasks, environment, order.image)
+            published = attested.provide(tasks, environment, order.image)
+            images = released(published) if published is not None else None
             release = self._release(environment, environment_context)
             jobs = Jobs(environment, aws, context, journal)
-            if image is not None and "deploy" in tasks:
+            if published is not None and images is not None and "deploy" in tasks:
                 named = order.image is not None
-                contract.pass_again(authorization, gate, image, named=named)
-                self._deploy(image, environment, aws, release, held, jobs=jobs)
+                contract.pass_again(authorization, gate, tuple(published.values()), named=named)
+                self._deploy(images, environment, aws, release, held, jobs=jobs)
             if "verify" in tasks:
-                release.verify(image.reference if image else None)
+                release.verify(images)
             release.run_after(jobs)
             release.hold()
-            if image is not None and "deploy" in tasks:
-                self._after(image.reference, environment, aws)
-        return image.reference if image else None
+            if images is not None and "deploy" in tasks:
+                self._after(images, environment, aws)
+        return images.pinned if images is not None else {}
 
     def _gate(self, environment: Environment, aws: Aws) -> contract.GateContext:
         return contract.GateContext(
@@ -160,7 +164,7 @@ class _Walk:
         authorization: contract.Authorization,
         environment: Environment,
         environment_context: EnvironmentContext,
-    ) -> ImageReference:
+    ) -> Mapping[str, ImageReference]:
         """Deliver a release that was good once more, by the way that every release takes.
 
         Nothing is built or attested. The scan is looked at and told, but is no gate: it let this
@@ -170,20 +174,17 @@ class _Walk:
         with self._locked(authorization, environment, aws, ("deploy",)) as held:
             target = rollback.find(order.to, environment, aws, context, self._journal)
             self._commit = target.release.commit
-            image = target.image
-            self._journal.note(facts.image_fact(image))
             gate = self._gate(environment, aws)
             authorization = contract.pass_rules(rollback.about(authorization, target), gate)
-            store = aws.repository(environment)
-            artifact = self._artifact(authorization, environment_context)
-            artifact.scan(image, environment, store, gate=False)
-            contract.pass_again(authorization, gate, image, named=False)
+            self._images(authorization, environment_context).look(target.images, environment)
+            contract.pass_again(authorization, gate, tuple(target.images.values()), named=False)
             release = self._release(environment, environment_context)
-            self._deploy(image, environment, aws, release, held, revisions=target.revisions)
-            release.verify(image.reference)
+            images = released(target.images)
+            self._deploy(images, environment, aws, release, held, revisions=target.revisions)
+            release.verify(images)
             release.hold()
-            self._after(image.reference, environment, aws)
-        return image.reference
+            self._after(images, environment, aws)
+        return images.pinned
 
     @contextmanager
     def _locked(
@@ -220,45 +221,49 @@ class _Walk:
         stages = stages_of(tasks, jobs=jobs)
         self._journal(Planned(stages=stages[1:] if alone else stages))
 
-    def _artifact(
-        self,
-        authorization: contract.Authorization,
-        environment_context: EnvironmentContext,
-        attestor: Attestor | None = None,
-    ) -> Artifact:
-        return Artifact(
+    def _images(
+        self, authorization: contract.Authorization, environment_context: EnvironmentContext
+    ) -> Images:
+        artifact = Artifact(
             context=self._context,
             environment_context=environment_context,
             commit=self._commit,
             declared=authorization.declared,
             journal=self._journal,
-            attestor=attestor,
             policy=authorization.policy,
         )
+        return Images(artifact=artifact, journal=self._journal)
 
     @contextmanager
-    def _attestations(self, environment_context: EnvironmentContext) -> Iterator[Attestor]:
-        """Whoever makes the image's papers, joined whatever happens; not where a signal came."""
-        attestor = Attestor(
-            environment_context=environment_context,
-            commit=self._commit,
-            cache=self._context.cache / "sbom",
-            journal=self._journal,
-        )
+    def _attested(
+        self, authorization: contract.Authorization, environment_context: EnvironmentContext
+    ) -> Iterator[Images]:
+        """The images and their papers, joined whatever happens; not where a signal came."""
+
+        def papers(artifact: Artifact, prefix: str) -> Attestor:
+            return Attestor(
+                environment_context=environment_context,
+                commit=self._commit,
+                cache=self._context.cache / "sbom",
+                journal=artifact.journal,
+                prefix=prefix,
+            )
+
+        images = replace(self._images(authorization, environment_context), papers=papers)
         try:
-            yield attestor
+            yield images
         except (KeyboardInterrupt, CancelledError, TerminatedError):
-            attestor.close(abandon=True)
+            images.close(abandon=True)
             raise
         finally:
-            attestor.close()
+            images.close()
 
     def _check(self, environment: Environment, aws: Aws) -> None:
         """What would stop the rollout is told before an image is built for it."""
         with stage("deploy", self._journal, self._context.clock, quiet=True):
             ports = planning.check(aws.ecs, environment)
         if self._order.image is None and not environment.promote_from:
-            exposure.warn(self._context.root, environment.image, ports, self._journal)
+            exposure.warn_of_each(self._context.root, environment, ports, self._journal)
 
     def _release(
         self, environment: Environment, environment_context: EnvironmentContext
@@ -273,7 +278,7 @@ class _Walk:
 
     def _deploy(
         self,
-        image: publishing.PublishedImage,
+        images: ReleaseImages,
         environment: Environment,
         aws: Aws,
         release: Release,
@@ -284,10 +289,10 @@ class _Walk:
     ) -> None:
         """Roll out, jobs before it included; going back runs none: nothing may be in its way."""
         with stage("deploy", self._journal, self._context.clock, quiet=True) as running:
-            steps = self._steps(image, environment, aws, revisions)
+            steps = self._steps(images, environment, aws, revisions)
             release.check_alarms(steps)
-            planned = jobs.plan(image.reference, steps) if jobs is not None else ()
-            Scheduled(environment, aws, self._context, self._journal).plan(image.reference, steps)
+            planned = jobs.plan(images, steps) if jobs is not None else ()
+            Scheduled(environment, aws, self._context, self._journal).plan(images, steps)
             held.require()
             if self._ending.announcer is not None:
                 self._ending.announcer.started()
@@ -296,22 +301,21 @@ class _Walk:
             if jobs is not None:
                 jobs.run("before")
             if any(step.job.when == "before" and step.runs for step in planned):
-                steps = self._steps(image, environment, aws, revisions)  # time has passed
+                steps = self._steps(images, environment, aws, revisions)  # time has passed
                 held.require()
-            processors = tuple(name for name, _ in image.named)
-            release.roll_out(steps, image.reference, image.platforms, processors)
+            release.roll_out(steps)
 
     def _steps(
         self,
-        image: publishing.PublishedImage,
+        images: ReleaseImages,
         environment: Environment,
         aws: Aws,
         revisions: Mapping[str, str] | None,
     ) -> tuple[planning.Step, ...]:
         steps = (
-            planning.plan(aws.ecs, environment, image.reference)
+            planning.plan(aws.ecs, environment, images)
             if revisions is None
-            else planning.back(aws.ecs, environment, image.reference, revisions)
+            else planning.back(aws.ecs, environment, images, revisions)
         )
         for step in steps:
             self._journal.hide(step.secret_values)
@@ -324,11 +328,11 @@ class _Walk:
         aws: Aws,
         release: Release,
         held: Held,
-    ) -> ImageReference | None:
+    ) -> Mapping[str, ImageReference]:
         """Answer every PAUSE hook of the environment, and watch what comes of it."""
         with stage("deploy", self._journal, self._context.clock) as running:
             waiting = resuming.waiting(aws.ecs, environment)
-            steps = tuple(paused.step for paused in waiting)
+            steps = tuple(_with_platforms(paused.step, environment, aws) for paused in waiting)
             release.check_alarms(steps)
             held.require()
             for paused in waiting:
@@ -338,30 +342,55 @@ class _Walk:
                 self._journal(Noticed(stage="deploy", subject=subject, text=text))
                 self._journal.hide(paused.step.live.secret_values)
             running.reported = True
-            image = waiting[0].image
-            jobs = Jobs(environment, aws, self._context, self._journal)
-            jobs.plan(image, steps)
-            self._journal.about(image)
+            images = ReleaseImages({step.service.image: step.image for step in steps})
+            able = _with_tasks_of(environment, steps)
+            jobs = Jobs(able, aws, self._context, self._journal)
+            jobs.plan(images, steps)
+            for key, image in images.pinned.items():
+                self._journal.about(image, key)
             self._journal.note_all(ResumedFact, map(facts.resumed_fact, waiting))
-            platforms = aws.repository(environment).platforms(image.digest)
-            release.roll_out(steps, image, platforms)
+            release.roll_out(steps)
         release.run_after(jobs)
         release.hold()
-        self._after(image, environment, aws)
-        return image
+        self._after(images, able, aws)
+        return images.pinned
 
-    def _after(self, image: ImageReference, environment: Environment, aws: Aws) -> None:
+    def _after(self, images: ReleaseImages, environment: Environment, aws: Aws) -> None:
         """What follows a release that held: what the next update finds, and the clock's tasks."""
         scheduled = Scheduled(environment, aws, self._context, self._journal)
         try:
             if environment.image_parameters:
                 image_parameter.keep_image(
-                    environment, image, aws.parameters, self._context.clock, self._journal
+                    environment, images.pinned, aws.parameters, self._context.clock, self._journal
                 )
         except ImageParameterError:
-            scheduled.follow(image)  # the release is in service all the same
+            scheduled.follow(images)  # the release is in service all the same
             raise
-        scheduled.follow(image)
+        scheduled.follow(images)
+
+
+def _with_platforms(step: planning.Step, environment: Environment, aws: Aws) -> planning.Step:
+    """A step that waited at a hook, with the digests that its tasks may report."""
+    image = step.image.pinned
+    if image is None:
+        return step
+    platforms = aws.repository(environment.about(step.service.image)).platforms(image.digest)
+    return replace(step, image=replace(step.image, platforms=platforms))
+
+
+def _with_tasks_of(environment: Environment, steps: Sequence[planning.Step]) -> Environment:
+    """The environment with jobs and schedules of what goes on; the others waited nowhere."""
+    services = {step.service.key for step in steps}
+    images = {step.service.image for step in steps}
+
+    def goes_on(task: Job | Schedule) -> bool:
+        return task.image in images and (not task.service or task.service in services)
+
+    return replace(
+        environment,
+        jobs=tuple(filter(goes_on, environment.jobs)),
+        schedules=tuple(filter(goes_on, environment.schedules)),
+    )
 
 
 def _copiers(environment: Environment, aws: Aws, signer: RecordSigner | None) -> Iterator[Copier]:

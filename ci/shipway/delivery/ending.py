@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipway.delivery.announcing import Announcer, End
@@ -33,15 +34,20 @@ class DeliveryOutcome:
         kind: As machines read it; ``succeeded`` for a good end.
         exit_code: The process's.
         evidence: The record's folder; ``None`` where there is none.
-        image: What was delivered.
+        images: What it came to, by key; one image alone has none.
         url: Where people see it; empty where nothing says it.
     """
 
     kind: str
     exit_code: int
     evidence: Path | None
-    image: ImageReference | None = None
+    images: Mapping[str, ImageReference] = field(default_factory=dict)
     url: str = ""
+
+    @property
+    def image(self) -> ImageReference | None:
+        """The first of them, which mostly is the only one."""
+        return next(iter(self.images.values()), None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -69,7 +75,7 @@ class Ending:
         text: str,
         error: ShipwayError | None = None,
         *,
-        image: ImageReference | None = None,
+        images: Mapping[str, ImageReference] | None = None,
     ) -> DeliveryOutcome:
         """Write the record and say the last word; a record that cannot be written is a failure."""
         kind, exit_code = (error.kind, error.exit_code) if error else ("succeeded", 0)
@@ -110,9 +116,10 @@ class Ending:
                 remedy=remedy,
             )
         )
-        url = self.announcer.url if self.announcer is not None and image is not None else ""
+        images = images or {}
+        url = self.announcer.url if self.announcer is not None and images else ""
         return DeliveryOutcome(
-            kind=kind, exit_code=exit_code, evidence=folder, image=image, url=url
+            kind=kind, exit_code=exit_code, evidence=folder, images=images, url=url
         )
 
     def _announce(self, root: Path, stored: StoredRecord, end: End) -> None:

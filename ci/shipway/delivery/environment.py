@@ -49,7 +49,8 @@ def resolve_environment(
     journal.hide(text for each in told for text in (each.url, each.secret))
     environment = replace(environment, notify=told)
     names = (
-        (environment.name, environment.cluster, environment.repository),
+        (environment.name, environment.cluster),
+        *((key, environment.about(key).repository) for key in environment.keys),
         *((each.key, each.service, each.container) for each in environment.services),
     )
     journal.show(

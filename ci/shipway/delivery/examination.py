@@ -270,10 +270,14 @@ class _Rounds:
         if isinstance(environment, Unseen):
             add("values", [needed("ci/delivery.toml", environment)])
             return
-        at_registry = pool.submit(self._repository, environment)
+        at_registry = {
+            key: pool.submit(self._repository, environment.about(key)) for key in environment.keys
+        }
         at_lock = pool.submit(self._lock, environment)
         seen_services = examined_services.look(self._acting, pool, environment)
-        add("repository", repository.judge(at_registry.result(), environment))
+        for key, asked in at_registry.items():
+            name = f"repository {key}".strip()
+            add(name, repository.judge(asked.result(), environment.about(key)))
         add("cluster", examined_services.cluster(environment, seen_services))
         for service in environment.services:
             facts = seen_services[service.key]

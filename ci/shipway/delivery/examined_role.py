@@ -71,7 +71,7 @@ def expected_roles(
     provider = filled(trust.provider_arn(contract.source), pseudo) if contract.source else ""
     values = {
         **pseudo,
-        "Repository": environment.repository,
+        **role_values.repositories(environment),
         **bootstrap_template.options(needed, environment),
     }
     known = {

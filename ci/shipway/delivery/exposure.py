@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from shipway.config.environment import ImageSettings
+from shipway.config.environment import Environment
+from shipway.config.images import ImageSettings
 from shipway.image.dockerfile_words import UnsureError
 from shipway.image.final_stage import FinalStage, final_stage
 from shipway.observer import Noticed, Observer
@@ -29,6 +30,19 @@ def warn(
         observer(Noticed(stage="deploy", subject=key, text=text, level="warning"))
 
 
+def warn_of_each(
+    root: Path, environment: Environment, ports: Mapping[str, tuple[int, ...]], observer: Observer
+) -> None:
+    """The same for every image of an environment: each with the services that run it."""
+    for key in environment.keys:
+        served = {
+            service.key: ports[service.key]
+            for service in environment.services
+            if service.image == key and service.key in ports
+        }
+        warn(root, environment.about(key).image, served, observer)
+
+
 def read(root: Path, image: ImageSettings) -> FinalStage:
     """What the Dockerfile says; nothing where it cannot be read, for the build tells that better.
 
@@ -38,7 +52,7 @@ def read(root: Path, image: ImageSettings) -> FinalStage:
     """
     try:
         text = (root / image.context / image.dockerfile).read_text("utf-8", "replace")
-        return final_stage(text)
+        return final_stage(text, image.target)
     except (OSError, UnsureError):
         return FinalStage()
 

@@ -205,6 +205,7 @@ def service_fact(report: ServiceReport) -> ServiceFact:
         task_definition=report.task_definition,
         previous_task_definition=report.previous_task_definition,
         previous_image=report.previous_image,
+        image=report.image,
         deployment_id=report.deployment_id,
         service_deployment=report.service_deployment,
         verdict=same(RolloutVerdictFact, verdict) if verdict else None,

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from shipway.config import origin as origins
-from shipway.config.environment import Environment, ImageSettings, Origin
+from shipway.config.environment import Environment, Origin
+from shipway.config.images import ImageSettings
 from shipway.config.load import DeliveryFile
 from shipway.delivery import governing
 from shipway.delivery.attestations import Attestor
+from shipway.delivery.build_secrets import hidden, read_secrets
 from shipway.delivery.facts import image_fact, scan_fact, waiver_fact
 from shipway.delivery.governing import PolicyPlace
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext, ImageStore
@@ -28,12 +30,14 @@ from shipway.evidence.facts.image import (
     WaiverFact,
     WaiversFileFact,
 )
-from shipway.evidence.journal import Journal
+from shipway.evidence.image_notes import ImageNotes
 from shipway.evidence.mask import secret_variables
 from shipway.image import build as building
+from shipway.image import cache as caching
 from shipway.image import content_key, promotion, source
 from shipway.image import publish as publishing
 from shipway.image import scan as scanning
+from shipway.image.build import Stop
 from shipway.image.content_key import ContentKey
 from shipway.image.dockerfile import missing_bases
 from shipway.image.publish import PublishedImage
@@ -62,17 +66,35 @@ class Artifact:
         journal: Where everything is noted.
         attestor: Makes the image's papers, where somebody will join them.
         policy: Where the waivers are read.
+        stop: Ends the build where another image cannot be made; ``None`` for one alone.
+        subject: The image's key, where there are several.
     """
 
     context: DeliveryContext
     environment_context: EnvironmentContext
     commit: Commit
     declared: DeliveryFile
-    journal: Journal
+    journal: ImageNotes
     attestor: Attestor | None = None
     policy: PolicyPlace = _WORK_TREE
+    stop: Stop | None = None
+    subject: str = ""
 
     def provide(
+        self, tasks: tuple[Task, ...], environment: Environment, reference: ImageReference | None
+    ) -> PublishedImage | None:
+        """The image that goes on, let through; ``None`` where it was built only, or none is needed.
+
+        Raises:
+            ScanError: The gate does not let it pass.
+            ShipwayError: As :meth:`obtain` and :meth:`admit`.
+        """
+        image = self.obtain(tasks, environment, reference)
+        if image is not None:
+            self.admit(image, tasks, environment)
+        return image
+
+    def obtain(
         self, tasks: tuple[Task, ...], environment: Environment, reference: ImageReference | None
     ) -> PublishedImage | None:
         """The image that goes on; ``None`` where it was built only, or none is needed.
@@ -96,24 +118,35 @@ class Artifact:
                 self.journal(Noticed(stage="build", text=text))
         else:
             image = self._make(tasks, environment, store)
-        if image is None:
-            return None
-        self.journal.about(image.reference)
-        self.journal.note(image_fact(image))
+        if image is not None:
+            self.journal.about(image.reference)
+            self.journal.note(image_fact(image))
+        return image
+
+    def admit(
+        self, image: PublishedImage, tasks: tuple[Task, ...], environment: Environment
+    ) -> None:
+        """Have its papers attached, and let it pass the gate.
+
+        Raises:
+            AccessDeniedError: The role may not see what is beside the image.
+            ScanError: The gate does not let it pass.
+            EvidenceError: The environment insists on a bill of materials, and there is none.
+        """
+        store = self.environment_context.aws.repository(environment)
         if self.attestor is not None:
             self.attestor.attach(image, environment, store)
         self.scan(image, environment, store, gate="deploy" in tasks)
         if self.attestor is not None and "deploy" in tasks:
             self.attestor.require(environment)
-        return image
 
     def build(self, wanted: ImageSettings) -> building.BuiltImage:
         """Build, whatever a registry may hold: no AWS is asked."""
         with (
-            stage("build", self.journal, self.context.clock) as running,
+            stage("build", self.journal, self.context.clock, self.subject) as running,
             self.source(wanted) as made_from,
         ):
-            request = self.request(wanted, made_from, {})
+            request = self.request(wanted, made_from, {}, secrets=True)
             return self._built(wanted, made_from, request, None, running)
 
     @contextmanager
@@ -143,9 +176,10 @@ class Artifact:
             self.journal(Noticed(stage="build", text=text, level="warning"))
         ignored = tuple(path for path in made_from.ignored if path != _RECORDS)
         if ignored:
+            table = f"[images.{self.subject}]" if self.subject else "[image]"
             text = f"not in the context, for git ignores it: {_some(ignored)}; what "
             text += "the image needs of it is built in the Dockerfile or named in `artifacts` of "
-            text += "[image]"
+            text += table
             self.journal(Noticed(stage="build", text=text))
 
     def _make(
@@ -154,7 +188,7 @@ class Artifact:
         wanted = environment.image
         key: ContentKey | None = None
         with (
-            stage("build", self.journal, self.context.clock) as running,
+            stage("build", self.journal, self.context.clock, self.subject) as running,
             self.source(wanted) as made_from,
         ):
             request = self.request(wanted, made_from, self._logins(wanted, made_from, store))
@@ -167,11 +201,12 @@ class Artifact:
                 if why:
                     text = f"not looked for an earlier build: {why}"
                     self.journal(Noticed(stage="build", text=text))
+            request = replace(request, secrets=self._secrets(wanted, asks_aws=True))
             built = self._built(wanted, made_from, request, key, running)
         if "publish" not in tasks:
             self._attest(built, environment)
             return None
-        with stage("publish", self.journal, self.context.clock) as running:
+        with stage("publish", self.journal, self.context.clock, self.subject) as running:
             standing = publishing.standing(built, store, self.commit, key)
             if standing is not None:
                 running.text = self._standing(standing, built, wanted)
@@ -213,16 +248,34 @@ class Artifact:
         except OSError:
             text = ""  # one that is not there is the build's to tell
         bases = missing_bases(text, wanted.build_args)
-        cache = wanted.cache.partition("/")[0]
+        cache = caching.registry_host(wanted.cache)
         own = {store.uri.partition("/")[0]} & {cache} if cache else set()
         hosts = (cache, *(base.partition("/")[0] for base in bases))
         ours = (host for host in hosts if host in own or registry_home(host))
         return {host: store.login(host) for host in dict.fromkeys(ours)}
 
     def request(
-        self, wanted: ImageSettings, made_from: Source, logins: dict[str, str]
+        self,
+        wanted: ImageSettings,
+        made_from: Source,
+        logins: dict[str, str],
+        *,
+        secrets: bool = False,
     ) -> building.BuildRequest:
-        """What BuildKit is asked for; ``logins`` are passwords by registry host."""
+        """What BuildKit is asked for.
+
+        Args:
+            wanted: What delivery.toml says.
+            made_from: What is built.
+            logins: Passwords by registry host.
+            secrets: Whether the values of secrets are looked up, and no AWS asked for them; else
+                they are known by their ids alone, which is enough for a content key.
+        """
+        mounts = (
+            self._secrets(wanted, asks_aws=False)
+            if secrets
+            else tuple(building.SecretMount(id=secret.id) for secret in wanted.secrets)
+        )
         own = source.in_work_tree(wanted, self.context.root)
         # A build argument should never be a secret; what looks like one is told nowhere.
         self.journal.hide(secret_variables(wanted.build_args))
@@ -236,11 +289,29 @@ class Artifact:
             epoch=int(self.commit.time.timestamp()),
             build_args=wanted.build_args,
             labels=building.labels(wanted.name, self.commit),
-            build_contexts=self.environment_context.contexts,
+            build_contexts={
+                **self.environment_context.contexts,
+                **wanted.contexts,
+                **{name: str(folder) for name, folder in made_from.contexts.items()},
+            },
+            target=wanted.target,
+            secrets=mounts,
+            ssh=wanted.ssh,
+            timeout=wanted.timeout,
             builder=wanted.builder,
-            cache=wanted.cache,
+            cache=caching.placed(wanted.cache, self.context.root, wanted.region),
+            name=wanted.name,
             logins=logins,
         )
+
+    def _secrets(
+        self, wanted: ImageSettings, *, asks_aws: bool
+    ) -> tuple[building.SecretMount, ...]:
+        """The secrets of a build, each read once; from here on their values are shown nowhere."""
+        aws = self.environment_context.aws.secrets if asks_aws and wanted.secrets else None
+        found = read_secrets(wanted.secrets, self.context.root, self.context.variables, aws)
+        self.journal.hide(text for mount in found for text in hidden(mount.value))
+        return tuple(each.mount for each in found)
 
     def _built(
         self,
@@ -250,7 +321,8 @@ class Artifact:
         key: ContentKey | None,
         running: Stage,
     ) -> building.BuiltImage:
-        built = building.build(self.environment_context.builder, request, self.commit, self.journal)
+        builder, journal = self.environment_context.builder, self.journal
+        built = building.build(builder, request, self.commit, journal, self.stop)
         steps, cached = built.steps
         running.text = f"{wanted.name}  {built.digest.short}  {cached} of {steps} steps from cache"
         for trouble in built.cache_troubles:
@@ -325,7 +397,7 @@ class Artifact:
         )
 
     def _promote(self, environment: Environment, store: ImageStore) -> PublishedImage:
-        with stage("publish", self.journal, self.context.clock) as running:
+        with stage("publish", self.journal, self.context.clock, self.subject) as running:
             origin = self.origin(environment)
             source = self.environment_context.aws.origin(origin)
             image = promotion.promote(self.commit, origin, source, store)
@@ -352,7 +424,7 @@ class Artifact:
         self, reference: ImageReference, environment: Environment, store: ImageStore
     ) -> PublishedImage:
         """The image that ``--image`` names, which must be in the environment's own repository."""
-        with stage("publish", self.journal, self.context.clock) as running:
+        with stage("publish", self.journal, self.context.clock, self.subject) as running:
             names = {store.uri, environment.repository_uri, environment.repository}
             if reference.repository not in names:
                 raise ImageNotFoundError(
@@ -393,7 +465,7 @@ class Artifact:
         """
         policy, clock = environment.scan, self.context.clock
         platforms = sorted(image.platforms)
-        with stage("scan", self.journal, clock, quiet=True) as running:
+        with stage("scan", self.journal, clock, self.subject, quiet=True) as running:
             waivers = governing.waivers(self.context, self.policy, clock.now().date())
             if gate:
                 scans = scanning.await_scans(

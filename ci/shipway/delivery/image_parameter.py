@@ -7,7 +7,10 @@ registers the image that was delivered last, and not the one that it was made wi
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from shipway.config.environment import Environment
+from shipway.config.images import ONE
 from shipway.delivery.ports import ImageParameters
 from shipway.delivery.stage import stage
 from shipway.errors import ImageParameterError, ShipwayError
@@ -21,18 +24,28 @@ STAGE = "keep"
 
 def keep_image(
     environment: Environment,
-    image: ImageReference,
+    images: Mapping[str, ImageReference],
     parameters: ImageParameters,
     clock: Clock,
     journal: Journal,
 ) -> None:
     """Write the reference of the release into every parameter that delivery.toml names.
 
+    Args:
+        environment: Says which parameters, and which image each takes.
+        images: The images of the release, by key; a parameter of another one is left.
+        parameters: Where they are.
+        clock: The time.
+        journal: Is told.
+
     Raises:
         ImageParameterError: One could not be written; the release itself stays in service.
     """
     written: list[ImageParameterFact] = []
     for name in environment.image_parameters:
+        image = images.get(environment.parameter_images.get(name, ONE))
+        if image is None:
+            continue
         with stage(STAGE, journal, clock, name) as running:
             version = _write(name, image, parameters)
             written.append(ImageParameterFact(name=name, value=str(image), version=version))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from shipway.config.environment import Environment, ImageSettings
+from shipway.config.environment import Environment
+from shipway.config.images import ImageSettings
 from shipway.delivery.image import Artifact, short
 from shipway.delivery.ports import ImageStore
 from shipway.evidence.good import GoodRelease

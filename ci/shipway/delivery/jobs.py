@@ -13,12 +13,11 @@ from shipway.errors import ConfigurationError, JobError
 from shipway.evidence.facts.rollout import JobFact
 from shipway.evidence.journal import Journal
 from shipway.observer import Detail, Failed, Finished, Skipped
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.jobs.plan import JobStep, plan_by_hand, plan_jobs
 from shipway.rollout.jobs.run import STAGE, JobContext, label, run_job
 from shipway.rollout.jobs.terms import JobOutcome
 from shipway.rollout.plan import Step
-from shipway.rollout.task_definition import UnbuiltImage
-from shipway.values import ImageReference
 
 GOES_ON = "the job's task goes on in ECS: the same command again follows it, and starts no other"
 """What is true after Ctrl-C while a job runs: half a migration would be worse than a whole one."""
@@ -44,9 +43,7 @@ class Jobs:
         self._steps: tuple[JobStep, ...] = ()
         self._notes: list[JobFact] = []
 
-    def plan(
-        self, image: ImageReference | UnbuiltImage, steps: Sequence[Step]
-    ) -> tuple[JobStep, ...]:
+    def plan(self, images: ReleaseImages, steps: Sequence[Step]) -> tuple[JobStep, ...]:
         """Decide what is to be run; nothing is changed.
 
         Raises:
@@ -59,7 +56,7 @@ class Jobs:
             self._aws.ecs,
             self._aws.tasks,
             self._environment,
-            image=image,
+            images=images,
             steps=steps,
             now=self._context.clock.now(),
         )
@@ -79,7 +76,7 @@ class Jobs:
             if step.job.when == when:
                 self._run(step)
 
-    def run_by_hand(self, key: str, image: ImageReference, steps: Sequence[Step]) -> None:
+    def run_by_hand(self, key: str, images: ReleaseImages, steps: Sequence[Step]) -> None:
         """Run one, whenever a delivery would; one that runs already is followed.
 
         Raises:
@@ -88,7 +85,7 @@ class Jobs:
         """
         job = next(job for job in self._environment.jobs if job.key == key)
         step = plan_by_hand(
-            self._aws.ecs, self._aws.tasks, self._environment, job, image=image, steps=steps
+            self._aws.ecs, self._aws.tasks, self._environment, job, images=images, steps=steps
         )
         self._journal.hide(step.secret_values)
         self._run(step, again=self._context.clock.now().isoformat())

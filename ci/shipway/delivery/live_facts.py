@@ -107,10 +107,9 @@ def running(
     seen = aws.ecs.services(
         environment.cluster, [service.service for service in environment.services]
     )
-    store = aws.repository(environment)
     arns = (each.task_definition for each in seen.values() if each.answered)
     lives = look_up(aws.ecs.task_definition, filter(None, arns))
-    images: dict[str, LiveRelease] = {}
+    images: dict[tuple[str, str], LiveRelease] = {}
     now = []
     for service in environment.services:
         snapshot = seen[service.service]
@@ -118,10 +117,12 @@ def running(
             live = lives[snapshot.task_definition]
             primary = snapshot.primary
             container = live.container(service.container)
-            if container.image not in images:
-                images[container.image] = released(container, store, history, sha)
+            image = (service.image, container.image)
+            if image not in images:
+                store = aws.repository(environment.about(service.image))
+                images[image] = released(container, store, history, sha)
             since = primary.created_at if primary else None
-            now.append(replace(images[container.image], service=service.key, since=since))
+            now.append(replace(images[image], service=service.key, since=since))
     return tuple(now)
 
 
@@ -245,20 +246,23 @@ def _speaks(record: Statement, environment: str, sha: str) -> bool:
 
 
 def _held(shown: str, delivery: Delivery, destination: EnvironmentRef, aws: Aws) -> VerifiedRelease:
-    image = delivery.image or ImageFact(reference="", pushed=None, platforms=())
+    none = ImageFact(reference="", pushed=None, platforms=())
+    images = [released.image or none for released in delivery.released]
     try:
-        reference = ImageReference.parse(image.reference)
-        listed = {Digest(digest) for digest in image.platforms}
+        references = [ImageReference.parse(image.reference) for image in images]
+        listed = {Digest(digest) for image in images for digest in image.platforms}
     except UsageError as error:
         return VerifiedRelease(record=shown, digests=frozenset(), why=f"{shown}: {error.what}")
-    digests = frozenset({reference.digest, *listed})
-    name = reference.repository.partition("/")[2]
+    digests = frozenset({*(reference.digest for reference in references), *listed})
+    lost = (_lost(reference, destination, aws) for reference in references)
+    return VerifiedRelease(record=shown, digests=digests, why=next(filter(None, lost), ""))
+
+
+def _lost(reference: ImageReference, destination: EnvironmentRef, aws: Aws) -> str:
+    """Why an image is not known to lie in its environment's repository; empty where it does."""
+    name, short = reference.repository.partition("/")[2], reference.digest.short
     try:
         stored = aws.repository_at(destination, name).find(reference.digest.value)
     except ShipwayError as error:
-        why = (
-            f"{destination.name}'s repository cannot be asked for {reference.digest.short}: {error}"
-        )
-        return VerifiedRelease(record=shown, digests=digests, why=why)
-    gone = f"{destination.name}'s repository does not have {reference.digest.short} any more"
-    return VerifiedRelease(record=shown, digests=digests, why="" if stored else gone)
+        return f"{destination.name}'s repository cannot be asked for {short}: {error}"
+    return "" if stored else f"{destination.name}'s repository does not have {short} any more"

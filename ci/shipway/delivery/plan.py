@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Final
 
 from shipway.config.environment import Environment
@@ -19,6 +20,7 @@ from shipway.delivery.contract import Authorization, GateContext
 from shipway.delivery.hold import alarms_before
 from shipway.delivery.image import Artifact
 from shipway.delivery.image_plan import PlannedImage
+from shipway.delivery.images import released, require_one
 from shipway.delivery.jobs import Jobs
 from shipway.delivery.order import Order, authorize, tasks_of
 from shipway.delivery.planned import DeliveryPlan
@@ -33,6 +35,7 @@ from shipway.lock.log import Standing
 from shipway.observer import Concluded, Noticed, Observer
 from shipway.policy.contract import ROLLBACK, Task
 from shipway.rollout import plan as planning
+from shipway.rollout.images import ReleaseImage, ReleaseImages
 from shipway.rollout.jobs.plan import JobStep
 from shipway.rollout.plan import Step
 from shipway.rollout.schedules.plan import ScheduleStep
@@ -108,26 +111,33 @@ class _Look:
                 authorization = contract.pass_rules(authorization, gate)
             refused_before = bool(self._refusals)
         artifact = self._artifact(authorization, environment_context)
-        image = image_plan.foresee(artifact, tasks, environment, order.image)
-        if image is not None and image.image is not None and image.there:
-            self._scan(artifact, image, environment, gate="deploy" in tasks)
-            if "deploy" in tasks and not refused_before:
-                with self._refusable(RefusedError):
-                    named = order.image is not None
-                    contract.pass_again(authorization, gate, image.image, named=named)
+        require_one(environment, order.image)
+        images = {
+            key: image
+            for key in environment.keys
+            if (image := self._foresee(artifact, tasks, environment.about(key))) is not None
+        }
+        there = [image.image for image in images.values() if image.there and image.image]
+        if there and len(there) == len(images) and "deploy" in tasks and not refused_before:
+            with self._refusable(RefusedError):
+                named = order.image is not None
+                contract.pass_again(authorization, gate, there, named=named)
         steps: tuple[Step, ...] = ()
         jobs: tuple[JobStep, ...] = ()
         schedules: tuple[ScheduleStep, ...] = ()
-        if image is not None and "deploy" in tasks:
-            steps = self._steps(image, environment, aws)
+        if images and "deploy" in tasks:
+            release = ReleaseImages(
+                {key: ReleaseImage(reference=image.reference) for key, image in images.items()}
+            )
+            steps = self._steps(images, release, environment, aws)
             with stage("job", journal, context.clock, quiet=True):
-                jobs = Jobs(environment, aws, context, journal).plan(image.reference, steps)
-            schedules = self._schedules(image, steps, environment, aws)
+                jobs = Jobs(environment, aws, context, journal).plan(release, steps)
+            schedules = self._schedules(release, steps, environment, aws)
         return self._planned(
             gate,
             authorization=authorization,
             tasks=tasks,
-            image=image,
+            images=images,
             steps=steps,
             jobs=jobs,
             schedules=schedules,
@@ -143,22 +153,27 @@ class _Look:
         environment, aws = gate.environment, gate.aws
         target = rollback.find(self._order.to, environment, aws, self._context, self._journal)
         self._commit = target.release.commit
-        image = image_plan.of_record(target.image, target.release)
+        images = {
+            key: image_plan.of_record(image, target.release) for key, image in target.images.items()
+        }
         authorization = rollback.about(authorization, target)
         with self._refusable(RefusedError):
             authorization = contract.pass_rules(authorization, gate)
         artifact = self._artifact(authorization, environment_context)
-        self._scan(artifact, image, environment, gate=False)
+        for key, image in images.items():
+            view = environment.about(key)
+            self._scan(replace(artifact, subject=key), image, view, gate=False)
         if not self._refusals:
             with self._refusable(RefusedError):
-                contract.pass_again(authorization, gate, target.image, named=False)
-        steps = self._steps(image, environment, aws, revisions=target.revisions)
-        schedules = self._schedules(image, steps, environment, aws)
+                contract.pass_again(authorization, gate, list(target.images.values()), named=False)
+        release = released(target.images)
+        steps = self._steps(images, release, environment, aws, revisions=target.revisions)
+        schedules = self._schedules(release, steps, environment, aws)
         return self._planned(
             gate,
             authorization=authorization,
             tasks=tasks_of(self._order, authorization.grant.tasks),
-            image=image,
+            images=images,
             steps=steps,
             schedules=schedules,
             back_to=target.release,
@@ -170,7 +185,7 @@ class _Look:
         *,
         authorization: Authorization,
         tasks: tuple[Task, ...],
-        image: PlannedImage | None,
+        images: Mapping[str, PlannedImage],
         steps: tuple[Step, ...],
         schedules: tuple[ScheduleStep, ...],
         jobs: tuple[JobStep, ...] = (),
@@ -180,7 +195,7 @@ class _Look:
             authorization=authorization,
             tasks=tasks,
             environment=gate.environment,
-            image=image,
+            images=images,
             steps=steps,
             jobs=jobs,
             schedules=schedules,
@@ -205,11 +220,11 @@ class _Look:
         )
 
     def _schedules(
-        self, image: PlannedImage, steps: tuple[Step, ...], environment: Environment, aws: Aws
+        self, release: ReleaseImages, steps: tuple[Step, ...], environment: Environment, aws: Aws
     ) -> tuple[ScheduleStep, ...]:
         with stage("schedule", self._journal, self._context.clock, quiet=True):
             scheduled = Scheduled(environment, aws, self._context, self._journal)
-            return scheduled.plan(image.reference, steps)
+            return scheduled.plan(release, steps)
 
     def _broken(self) -> tuple[str, ...]:
         """The rules that a refusal named; the journal keeps each with its reason."""
@@ -217,18 +232,29 @@ class _Look:
         reasons = decision.reasons if decision is not None and not decision.allowed else ()
         return tuple(reason.rule for reason in reasons)
 
+    def _foresee(
+        self, artifact: Artifact, tasks: tuple[Task, ...], view: Environment
+    ) -> PlannedImage | None:
+        """One image that would go on, and what the gate says of it."""
+        key = view.image.key
+        image = image_plan.foresee(replace(artifact, subject=key), tasks, view, self._order.image)
+        if image is not None and image.image is not None and image.there:
+            self._scan(artifact, image, view, gate="deploy" in tasks)
+        return image
+
     def _steps(
         self,
-        image: PlannedImage,
+        images: Mapping[str, PlannedImage],
+        release: ReleaseImages,
         environment: Environment,
         aws: Aws,
         revisions: Mapping[str, str] | None = None,
     ) -> tuple[Step, ...]:
         with stage("deploy", self._journal, self._context.clock, quiet=True):
             steps = (
-                planning.back(aws.ecs, environment, image.image.reference, revisions)
-                if revisions is not None and image.image is not None
-                else planning.plan(aws.ecs, environment, image.reference)
+                planning.plan(aws.ecs, environment, release)
+                if revisions is None
+                else planning.back(aws.ecs, environment, release, revisions)
             )
             for step in steps:
                 self._journal.hide(step.secret_values)
@@ -236,12 +262,12 @@ class _Look:
                     subject = step.service.key
                     told = Noticed(stage="deploy", subject=subject, text=left, level="warning")
                     self._journal(told)
-        if image.how in {"built", "reused"}:
+        if any(image.how in {"built", "reused"} for image in images.values()):
             ports = {
                 step.service.key: step.live.container(step.service.container).ports
                 for step in steps
             }
-            exposure.warn(self._context.root, environment.image, ports, self._journal)
+            exposure.warn_of_each(self._context.root, environment, ports, self._journal)
         with self._refusable(ConfigurationError):
             alarms_before(steps, environment, aws.alarms, self._journal)
         return steps

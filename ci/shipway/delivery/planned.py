@@ -34,7 +34,7 @@ class DeliveryPlan:
         authorization: What the contract allows.
         tasks: What would run, in order.
         environment: Where it would go.
-        image: What would go on; ``None`` where no image is needed.
+        images: What would go on, by key; empty where no image is needed.
         steps: What would be done to each service; empty where nothing is rolled out.
         jobs: What would be done about each job, in the order in which they run.
         schedules: What would be done about each task that the clock starts.
@@ -50,7 +50,7 @@ class DeliveryPlan:
     authorization: Authorization
     tasks: tuple[Task, ...]
     environment: Environment
-    image: PlannedImage | None
+    images: Mapping[str, PlannedImage]
     steps: tuple[Step, ...]
     jobs: tuple[JobStep, ...]
     schedules: tuple[ScheduleStep, ...]
@@ -62,12 +62,17 @@ class DeliveryPlan:
     back_to: GoodRelease | None = None
 
     @property
+    def image(self) -> PlannedImage | None:
+        """The first image, which mostly is the only one."""
+        return next(iter(self.images.values()), None)
+
+    @property
     def changes(self) -> int:
-        """How many things would change: an image that is not there, services, jobs, schedules."""
-        image = self.image is not None and not self.image.there
+        """How many things would change: images that are not there, services, jobs, schedules."""
+        images = sum(not image.there for image in self.images.values())
         jobs = sum(step.runs for step in self.jobs)
         schedules = sum(step.changes for step in self.schedules)
-        return image + sum(step.changes for step in self.steps) + jobs + schedules
+        return images + sum(step.changes for step in self.steps) + jobs + schedules
 
     @property
     def kind(self) -> str:
@@ -85,7 +90,8 @@ class DeliveryPlan:
 
     def document(self) -> Mapping[str, object]:
         """The plan as a JSON object; what is secret is hidden in it."""
-        grant, image = self.authorization.grant, self.image
+        grant = self.authorization.grant
+        images = [_image(key, image) for key, image in self.images.items()]
         document: dict[str, object] = {
             "schema_version": DOCUMENT_VERSION,
             "environment": self.environment.name,
@@ -98,15 +104,9 @@ class DeliveryPlan:
                 "text": grant.text,
                 "rules": list(_rules(self.authorization, self.broken)),
             },
-            "image": None
-            if image is None
-            else {
-                "how": image.how,
-                "reference": "" if image.image is None else str(image.image.reference),
-                "repository": image.repository,
-                "there": image.there,
-                "text": image.text,
-            },
+            # The first one alone, for readers that know no other.
+            "image": next(iter(images), None),
+            "images": images,
             "back_to": None if self.back_to is None else _back_to(self.back_to),
             "services": [_service(step) for step in self.steps],
             "jobs": [_job(step) for step in self.jobs],
@@ -131,6 +131,17 @@ class DeliveryPlan:
         }
         masked: Mapping[str, object] = self.mask.deep(document)
         return masked
+
+
+def _image(key: str, image: PlannedImage) -> Mapping[str, object]:
+    return {
+        "name": key,
+        "how": image.how,
+        "reference": "" if image.image is None else str(image.image.reference),
+        "repository": image.repository,
+        "there": image.there,
+        "text": image.text,
+    }
 
 
 def _rules(authorization: Authorization, broken: Sequence[str]) -> Iterator[Mapping[str, object]]:

@@ -54,6 +54,21 @@ class ImageParameters(Protocol):
         ...
 
 
+class SecretValues(Protocol):
+    """Secrets that a build reads."""
+
+    def read(self, source: str) -> bytes:
+        """The value of a secret of Secrets Manager, or of a parameter.
+
+        Args:
+            source: Its ARN, or the parameter's name.
+
+        Raises:
+            ShipwayError: It cannot be read.
+        """
+        ...
+
+
 class Aws(Protocol):
     """One account's AWS in one region, seen through the stages' own ports."""
 
@@ -95,6 +110,11 @@ class Aws(Protocol):
     @property
     def parameters(self) -> ImageParameters:
         """The parameters that name the delivered image."""
+        ...
+
+    @property
+    def secrets(self) -> SecretValues:
+        """The secrets that its builds read."""
         ...
 
     @property

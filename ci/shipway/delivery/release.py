@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from shipway.config.environment import Environment
+from shipway.config.environment import Environment, Service
 from shipway.delivery import facts, verification
 from shipway.delivery.hold import HoldStage, alarms_before, not_held
 from shipway.delivery.jobs import Jobs
@@ -22,11 +22,11 @@ from shipway.observer import Event
 from shipway.rollout.deploy import RolloutContext, release
 from shipway.rollout.execute import Rolled
 from shipway.rollout.hold.terms import Alarm
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.judge.verdict import ROLLBACK_FAILED
 from shipway.rollout.plan import Step
 from shipway.rollout.put_back import Return, aftermath, moved, put_back
 from shipway.rollout.report import ServiceReport
-from shipway.values import Digest, ImageReference
 
 _UNVERIFIED = "the new revision is in service and was not verified: run verify to prove it"
 
@@ -82,24 +82,18 @@ class Release:
     def roll_out(
         self,
         steps: Sequence[Step],
-        image: ImageReference,
-        platforms: frozenset[Digest],
-        processors: tuple[str, ...] = (),
     ) -> None:
         """Roll out and watch to the end; see :func:`shipway.rollout.deploy.release`.
 
         Args:
             steps: The plan.
-            image: What is rolled out.
-            platforms: Digests a running task may report.
-            processors: The platforms that the image holds, where they are known.
 
         Raises:
             RolloutError: A service did not take the image; what moved with it is back.
         """
-        self._rolled = release(steps, image, platforms, self._rollout_context(processors))
+        self._rolled = release(steps, self._rollout_context())
 
-    def _rollout_context(self, processors: tuple[str, ...] = ()) -> RolloutContext:
+    def _rollout_context(self) -> RolloutContext:
         return RolloutContext(
             ecs=self._aws.ecs,
             logs=self._aws.logs,
@@ -107,10 +101,9 @@ class Release:
             clock=self._context.clock,
             journal=_RolloutNotes(self._journal),
             together=self._environment.together,
-            processors=processors,
         )
 
-    def verify(self, shipped: ImageReference | None) -> None:
+    def verify(self, shipped: ReleaseImages | None) -> None:
         """Verify every service; where this release moved it, a failure is taken back.
 
         Args:
@@ -128,7 +121,7 @@ class Release:
                 verified = verification.verify(
                     self._environment,
                     ecs=self._aws.ecs,
-                    images=self._aws.repository(self._environment),
+                    images=self._repository,
                     prober=self._context.prober,
                     clock=clock,
                     observer=self._journal,
@@ -140,6 +133,10 @@ class Release:
                 self._take_back(error, [error.subject], f"{error.subject} did not verify")
             raise
         self._journal.note_all(VerificationFact, map(facts.verification_fact, verified))
+
+    def _repository(self, service: Service) -> verification.PlatformIndex:
+        """The repository of the image that a service runs."""
+        return self._aws.repository(self._environment.about(service.image))
 
     def run_after(self, jobs: Jobs) -> None:
         """Run the jobs that come after the verification; where one fails, all that moved go back.

@@ -60,6 +60,13 @@ def looked_up(
     return {**values, "TaskRoles": ",".join(handed) or nobody}
 
 
+def repositories(environment: Environment) -> dict[str, str]:
+    """The name of each image's repository."""
+    return {
+        f"Repository{camel(key)}": environment.about(key).repository for key in environment.keys
+    }
+
+
 def pseudo(environment: Environment) -> dict[str, str]:
     """CloudFormation's own parameters, as they are in the environment's account and region."""
     return {

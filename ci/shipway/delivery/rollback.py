@@ -41,11 +41,11 @@ class Target:
 
     Attributes:
         release: The release, by its record.
-        image: Its image, which is in the registry.
+        images: Its images by key, which are in the registry.
     """
 
     release: GoodRelease
-    image: PublishedImage
+    images: Mapping[str, PublishedImage]
 
     @property
     def revisions(self) -> Mapping[str, str]:
@@ -75,7 +75,7 @@ def find(
         running = _running(environment, aws)
         choice = good.choose(deliveries, running, wanted, environment.name)
         release = choice.release
-        image = _image(release, environment, aws)
+        images = dict(_images(release, environment, aws))
         journal(Noticed(stage=STAGE, text=f"goes back to {release.described}"))
         if choice.further:
             text = (
@@ -83,17 +83,16 @@ def find(
             )
             journal(Noticed(stage=STAGE, text=text))
         journal.deliver(release.commit)
-        journal.about(image.reference)
         journal.note(
             WentBackFact(
                 asked=wanted,
                 record=release.record,
                 at=release.at,
                 by=release.by,
-                left=tuple(sorted(running - {release.digest, ""})),
+                left=tuple(sorted(running - release.served - {""})),
             )
         )
-    return Target(release=release, image=image)
+    return Target(release=release, images=images)
 
 
 def about(authorization: Authorization, target: Target) -> Authorization:
@@ -103,7 +102,8 @@ def about(authorization: Authorization, target: Target) -> Authorization:
     which is more than an environment before it could say. Freezes hold.
     """
     release = target.release
-    digests = frozenset({target.image.reference.digest, *map(Digest, release.platforms)})
+    own = (image.reference.digest for image in target.images.values())
+    digests = frozenset({*own, *map(Digest, release.platforms)})
     return replace(
         authorization,
         trigger=replace(authorization.trigger, sha=release.commit.sha),
@@ -173,8 +173,25 @@ def _running(environment: Environment, aws: Aws) -> frozenset[str]:
     return frozenset(digests)
 
 
-def _image(release: GoodRelease, environment: Environment, aws: Aws) -> PublishedImage:
-    reference = ImageReference.parse(release.image)
+def _images(
+    release: GoodRelease, environment: Environment, aws: Aws
+) -> Iterator[tuple[str, PublishedImage]]:
+    """Every image that the environment has now, as that release had it."""
+    for key in environment.keys:
+        # One that came to the file since, or the one image that was split up since, has no record.
+        if key not in release.images:
+            raise NoReleaseError(
+                f"{release.described} has no image {key or 'alone'}: its images are "
+                f"{', '.join(release.images) or 'unknown'}",
+                where=release.record,
+                remedy="check out the commit of that release, whose ci/delivery.toml fits it, and "
+                "go back there; nothing was changed",
+            )
+        yield key, _image(release, release.images[key], environment.about(key), aws)
+
+
+def _image(release: GoodRelease, image: str, environment: Environment, aws: Aws) -> PublishedImage:
+    reference = ImageReference.parse(image)
     stored = aws.repository(environment).find(reference.digest.value)
     if stored is None:
         raise NoReleaseError(

@@ -15,6 +15,7 @@ from shipway.delivery.stage import stage
 from shipway.errors import AwsError, ScheduleError, ShipwayError
 from shipway.evidence.facts.rollout import ScheduleFact
 from shipway.evidence.journal import Journal
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.judge.state import label
 from shipway.rollout.plan import Step
 from shipway.rollout.registering import registered
@@ -25,8 +26,6 @@ from shipway.rollout.schedules.plan import (
     plan_schedules,
     targets_of,
 )
-from shipway.rollout.task_definition import UnbuiltImage
-from shipway.values import ImageReference
 
 STAGE: Final = "schedule"
 
@@ -49,9 +48,7 @@ class Scheduled:
         self._context = context
         self._journal = journal
 
-    def plan(
-        self, image: ImageReference | UnbuiltImage, steps: Sequence[Step]
-    ) -> tuple[ScheduleStep, ...]:
+    def plan(self, images: ReleaseImages, steps: Sequence[Step]) -> tuple[ScheduleStep, ...]:
         """Decide what each is to run, so that what cannot be is told before anything moves.
 
         Raises:
@@ -61,13 +58,13 @@ class Scheduled:
         if not self._environment.schedules:
             return ()
         planned = plan_schedules(
-            self._aws.ecs, self._aws.schedules, self._environment, image=image, steps=steps
+            self._aws.ecs, self._aws.schedules, self._environment, images=images, steps=steps
         )
         for step in planned:
             self._journal.hide(step.definition.secret_values)
         return planned
 
-    def follow(self, image: ImageReference) -> None:
+    def follow(self, images: ReleaseImages) -> None:
         """Let each start the revision that is in service now; all of them, whichever fails.
 
         Raises:
@@ -78,7 +75,7 @@ class Scheduled:
         for schedule in self._environment.schedules:
             try:
                 with stage(STAGE, self._journal, self._context.clock, schedule.key) as running:
-                    fact = self._move(schedule, image)
+                    fact = self._move(schedule, images)
                     notes.append(fact)
                     running.text = fact.text
             except ScheduleError as error:
@@ -88,9 +85,9 @@ class Scheduled:
         if failed:
             raise failed[0]
 
-    def _move(self, schedule: Schedule, image: ImageReference) -> ScheduleFact:
+    def _move(self, schedule: Schedule, images: ReleaseImages) -> ScheduleFact:
         try:
-            return self._moved(schedule, image)
+            return self._moved(schedule, images)
         except ShipwayError as error:
             raise ScheduleError(
                 "the release is in service, but what the clock starts does not follow it: "
@@ -100,11 +97,12 @@ class Scheduled:
                 remedy=f"{error.remedy}; then deliver this commit again",
             ) from error
 
-    def _moved(self, schedule: Schedule, image: ImageReference) -> ScheduleFact:
+    def _moved(self, schedule: Schedule, images: ReleaseImages) -> ScheduleFact:
         where = place(self._environment, schedule)
         if schedule.service:
             arn = self._in_service(schedule.service)
         else:
+            image = images.of(schedule.image).reference
             definition = own_definition(self._aws.ecs, schedule, image, where)
             self._journal.hide(definition.secret_values)
             arn = definition.arn or registered(self._aws.ecs, definition)

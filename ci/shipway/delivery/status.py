@@ -152,7 +152,6 @@ def look(
     """
     seen = aws.ecs.services(environment.cluster, [each.service for each in environment.services])
     ours = context.git.head().sha
-    store = aws.repository(environment)
     for service in environment.services:
         _answered(seen[service.service], f"{environment.cluster}/{service.service}")
     there = {
@@ -168,7 +167,7 @@ def look(
         lambda name: aws.ecs.complete(environment.cluster, name, there[name], fetch),
         [name for name, snapshot in there.items() if snapshot.balanced],
     )
-    images: dict[str, LiveRelease] = {}
+    images: dict[tuple[str, str], LiveRelease] = {}
     statuses = []
     for service in environment.services:
         snapshot = seen[service.service]
@@ -178,10 +177,12 @@ def look(
             continue
         live = lives[snapshot.task_definition]
         container = live.container(service.container)
-        if container.image not in images:
-            images[container.image] = live_facts.released(container, store, context.git, ours)
+        image = (service.image, container.image)
+        if image not in images:
+            store = aws.repository(environment.about(service.image))
+            images[image] = live_facts.released(container, store, context.git, ours)
         shown = full.get(service.service, snapshot)
-        statuses.append(status(service, shown, live, images[container.image], recorded))
+        statuses.append(status(service, shown, live, images[image], recorded))
     return tuple(statuses)
 
 

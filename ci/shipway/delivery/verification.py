@@ -18,6 +18,7 @@ from shipway.delivery.addresses import EARLIER, ask
 from shipway.errors import VerificationError
 from shipway.observer import Finished, Noticed, Observer, Started
 from shipway.rollout.diagnosis.reasons import read
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.log_tails import last_lines
 from shipway.rollout.ports import Ecs, Logs, Prober
@@ -54,11 +55,11 @@ def verify(
     environment: Environment,
     *,
     ecs: Ecs,
-    images: PlatformIndex,
+    images: Callable[[Service], PlatformIndex],
     prober: Prober,
     clock: Clock,
     observer: Observer,
-    shipped: ImageReference | None = None,
+    shipped: ReleaseImages | None = None,
     logs: Logs | None = None,
 ) -> tuple[VerifiedService, ...]:
     """Verify every service of an environment.
@@ -66,7 +67,7 @@ def verify(
     Args:
         environment: Where.
         ecs: What runs.
-        images: What the repository holds.
+        images: What the repository of a service's image holds.
         prober: Asks the services' addresses.
         clock: The time.
         observer: Is told of every service.
@@ -157,20 +158,25 @@ def _side_by_side(observed: Sequence[_Observed], fetch: FetchPlan) -> Mapping[st
 
 
 def _compare(
-    observed: Sequence[_Observed], ecs: Ecs, images: PlatformIndex, shipped: ImageReference | None
+    observed: Sequence[_Observed],
+    ecs: Ecs,
+    images: Callable[[Service], PlatformIndex],
+    shipped: ReleaseImages | None,
 ) -> None:
     """See that each running task carries what its service's task definition pins."""
     arns = (each.glance.task_definition for each in observed)
     definitions = look_up(ecs.task_definition, filter(None, arns))
-    platforms: dict[Digest, frozenset[Digest]] = {}
+    platforms: dict[tuple[str, Digest], frozenset[Digest]] = {}
     for each in observed:
+        service = each.service
         each.definition = definitions.get(each.glance.task_definition, TaskDefinition())
-        image = _pinned(each.definition, each.service, shipped)
-        if image.digest not in platforms:
-            platforms[image.digest] = images.platforms(image.digest)
-        known = platforms[image.digest]
+        due = shipped.of(service.image).pinned if shipped is not None else None
+        image = _pinned(each.definition, service, due)
+        known = (service.image, image.digest)
+        if known not in platforms:
+            platforms[known] = images(service).platforms(image.digest)
         each.running = _same_digest(
-            each.tasks, each.service, image, known, named=shipped is not None
+            each.tasks, service, image, platforms[known], named=shipped is not None
         )
         each.image = image
         each.seconds = each.eyes.since(each.began)

@@ -38,7 +38,7 @@ def judge(looked: Looked[RepositorySettings | None], environment: Environment) -
             "repository",
             f"there is no repository {environment.repository_uri}",
             "make it with your infrastructure, or correct "
-            f"environments.{environment.name}.repository in ci/delivery.toml",
+            f"environments.{environment.name}.{_place(environment)} in ci/delivery.toml",
         )
         return
     yield ok("repository", looked.uri)
@@ -57,3 +57,8 @@ def judge(looked: Looked[RepositorySettings | None], environment: Environment) -
         )
     else:
         yield ok("scan", "not on push, and none is asked for")
+
+
+def _place(environment: Environment) -> str:
+    key = environment.image.key
+    return f"images.{key}.repository" if key else "repository"

@@ -71,7 +71,7 @@ def judge(facts: ServiceFacts, service: Service, environment: Environment) -> It
         return
     further = [container.name for container in environment.overlay(service.key).containers]
     yield from _containers(definition, service, further, key)
-    yield _platform(definition, environment.image.platforms)
+    yield _platform(definition, environment.about(service.image).image.platforms)
 
 
 def _controller(snapshot: Snapshot) -> Finding:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
+from shipway.config.images import declared_repositories
 from shipway.config.load import Declared
 from shipway.embedded.layers import REGION, named
 from shipway.embedded.people import LAPTOP_REF
@@ -65,14 +66,15 @@ class Access:
             lookups={
                 name: text
                 for name, text in layer.lookups.items()
-                if name == "Repository" or bootstrap_template.takes(access, name)
+                if name.startswith("Repository") or bootstrap_template.takes(access, name)
             },
         )
 
     def _of_layer(self, layer: Layer) -> Iterator[tuple[str, str]]:
         roles = (layer.execution_role, layer.task_role)
         yield "CreateProvider", "true" if self.provider else "false"
-        yield "Repository", layer.repository
+        for key, repository in layer.repositories.items():
+            yield f"Repository{camel(key)}", repository
         yield "Cluster", layer.cluster
         yield "TaskRoles", ",".join(f"arn:aws:iam::{layer.account}:role/{role}" for role in roles)
         for service in layer.services:
@@ -95,7 +97,8 @@ class Access:
             return
         table = declared.document.table
         own = f"{table['name']}-{source}"
-        repository = table["environments"][source]["repository"]
         yield "SourceAccount", self.accounts[source]
         yield "SourceRegion", REGION
-        yield "SourceRepository", named(repository, own, resources.name_of)
+        for key, repository in declared_repositories(table["environments"][source]).items():
+            name = f"{own}-{key}" if key else own
+            yield f"SourceRepository{camel(key)}", named(repository, name, resources.name_of)

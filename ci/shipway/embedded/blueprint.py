@@ -75,7 +75,7 @@ def draw(
     contract: Contract,
     delivery: DeliveryFile,
     *,
-    dockerfile: str = "",
+    dockerfiles: Mapping[str, tuple[str, str]] | None = None,
     templates: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Blueprint:
     """Plan the world for a repository.
@@ -83,7 +83,8 @@ def draw(
     Args:
         contract: The release contract.
         delivery: What delivery.toml says.
-        dockerfile: The Dockerfile's text, whose EXPOSE is the port where none is written.
+        dockerfiles: Each image's Dockerfile, by the image's key, and the stage of it that is built:
+            its EXPOSE is the port where none is written.
         templates: Environment → file → text of the templates that it runs instead of a layer of
             the sandbox's own.
 
@@ -99,16 +100,17 @@ def draw(
     _check(delivery, sandboxes)
     accounts = dict(_accounts(tables, names))
     rendered = with_people(contract, source, sandboxes, delivery.name)
-    stage = _stage(dockerfile)
-    _check_ports(delivery, sandboxes, stage)
-    port = stage.port or _PORT
+    stages = {key: _stage(*each) for key, each in (dockerfiles or {}).items()}
+    _check_ports(delivery, sandboxes, stages)
     layers: list[Layer] = []
     for name in names:
         drawn = layer_of(
             delivery,
             name,
             account=accounts[name],
-            compute=compute_tables(tables, sandboxes, port),
+            compute=compute_tables(
+                tables, sandboxes, lambda key: _stage_of(key, stages).port or _PORT
+            ),
             templates=(templates or {}).get(name, {}),
         )
         first = all(layer.account != drawn.account for layer in layers)
@@ -193,21 +195,30 @@ def _check(delivery: DeliveryFile, sandboxes: tuple[str, ...]) -> None:
         )
 
 
-def _stage(dockerfile: str) -> FinalStage:
+def _stage_of(key: str, stages: Mapping[str, FinalStage]) -> FinalStage:
+    """What an image runs; a service that names none runs the only one there is."""
+    only = next(iter(stages.values()), FinalStage()) if len(stages) == 1 else FinalStage()
+    return stages.get(key, only)
+
+
+def _stage(dockerfile: str, target: str) -> FinalStage:
     """What runs; one that BuildKit would refuse says nothing, for the build tells it better."""
     try:
-        return final_stage(dockerfile)
+        return final_stage(dockerfile, target)
     except UnsureError:
         return FinalStage()
 
 
-def _check_ports(delivery: DeliveryFile, sandboxes: tuple[str, ...], stage: FinalStage) -> None:
+def _check_ports(
+    delivery: DeliveryFile, sandboxes: tuple[str, ...], stages: Mapping[str, FinalStage]
+) -> None:
     """A port that the image does not expose is told now, not by a health check that fails."""
     document = delivery.document
     wrong = []
     for name in sandboxes:
         for key, service in document.table["environments"][name]["services"].items():
             port = service.get("compute", {}).get("port", 0)
+            stage = _stage_of(service.get("image", ""), stages)
             if port and service.get("url") and not stage.serves(port):
                 path = ("environments", name, "services", key, "compute", "port")
                 line = document.lines.get(path, 0)

@@ -192,16 +192,25 @@ def embedded(root: Path, cache: Path) -> Embedded:
 
     contract = contract_file.load(root / "ci" / "release.toml")
     delivery = delivery_file.load(root / "ci" / "delivery.toml")
-    image = delivery.document.table.get("image", {})
-    context = root / str(image.get("context", "."))
-    dockerfile = context / str(image.get("dockerfile", "Dockerfile"))
+    table = delivery.document.table
+    images = table.get("images") or {"": table.get("image", {})}
+    files = {
+        key: root / str(image.get("context", ".")) / str(image.get("dockerfile", "Dockerfile"))
+        for key, image in images.items()
+    }
     # One that is not there is the build's to tell.
-    text = dockerfile.read_text("utf-8", "replace") if dockerfile.is_file() else ""
+    texts = {
+        key: file.read_text("utf-8", "replace") if file.is_file() else ""
+        for key, file in files.items()
+    }
+    stages = {key: (texts[key], str(image.get("target", ""))) for key, image in images.items()}
     return Embedded(
         root=root,
-        blueprint=draw(contract, delivery, dockerfile=text, templates=_templates(root, delivery)),
+        blueprint=draw(
+            contract, delivery, dockerfiles=stages, templates=_templates(root, delivery)
+        ),
         cache=cache,
-        dockerfiles=(dockerfile,),
+        dockerfiles=tuple(dict.fromkeys(files.values())),
     )
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from shipway.config.compute_table import ComputeTable
+from shipway.config.images import declared_repositories
 from shipway.config.job_table import JobTable
-from shipway.config.load import DeliveryFile
-from shipway.config.models import ComputeTable, ServiceTable
+from shipway.config.load import Declared, DeliveryFile
+from shipway.config.models import ServiceTable
 from shipway.config.positions import KeyPath
 from shipway.config.references import Reference
 from shipway.config.schedule import DEFAULT, rule_path, schedule_path
@@ -37,16 +39,24 @@ _BALANCER_LENGTH: Final = 32
 
 
 def compute_tables(
-    tables: Mapping[str, Any], sandboxes: tuple[str, ...], port: int
+    tables: Mapping[str, Any], sandboxes: tuple[str, ...], port_of: Callable[[str], int]
 ) -> dict[str, ComputeTable]:
-    """What the sandbox runs for each service, by its key: said once, for every environment."""
+    """What the sandbox runs for each service, by its key: said once, for every environment.
+
+    Args:
+        tables: ``[environments.NAME]`` by name.
+        sandboxes: The environments that the sandbox itself serves.
+        port_of: What an image listens on, by its key, where the service does not say it.
+    """
     found: dict[str, ComputeTable] = {}
     for name in sandboxes:
         for key, table in tables[name]["services"].items():
             service = ServiceTable.model_validate(table)
             compute = service.compute
             if "port" not in compute.model_fields_set:
-                compute = compute.model_copy(update={"port": port if service.url else 0})
+                compute = compute.model_copy(
+                    update={"port": port_of(service.image) if service.url else 0}
+                )
             found.setdefault(key, compute)
     return found
 
@@ -87,7 +97,10 @@ def layer_of(
         environment=name,
         account=account,
         region=region if Reference.parse(region) is None else REGION,
-        repository=named(table["repository"], own, resources.name_of),
+        repositories={
+            key: named(text, f"{own}-{key}" if key else own, resources.name_of)
+            for key, text in declared_repositories(table).items()
+        },
         cluster=named(table["cluster"], own, resources.last_of),
         stack=own if own in stacks or not stacks else next(iter(stacks)),
         execution_role=f"{own}-execution",
@@ -146,7 +159,10 @@ def _own(
 
 def _lookups(table: Mapping[str, Any]) -> dict[str, str]:
     """What an environment says of the things that a deploy role is about."""
-    named = {"Repository": str(table["repository"]), "Cluster": str(table["cluster"])}
+    named = {
+        **{f"Repository{camel(key)}": text for key, text in declared_repositories(table).items()},
+        "Cluster": str(table["cluster"]),
+    }
     for key, service in table["services"].items():
         named[f"Service{camel(key)}"] = str(service["service"])
     for key, job in table.get("jobs", {}).items():
@@ -283,25 +299,26 @@ def _held(delivery: DeliveryFile, name: str) -> Iterator[tuple[Reference, str]]:
         reference = Reference.parse(text)
         if reference is None or reference.scheme == "env":
             continue
-        own = path[: len(declared.path)] == declared.path
-        yield (
-            reference,
-            _holds(path[len(declared.path) :] if own else (), f"{delivery.name}-{name}"),
-        )
+        yield reference, _published(path, declared)
 
 
-def _holds(path: KeyPath, own: str) -> str:
-    """What the world publishes for a key of an environment."""
-    match path:
+def _published(path: KeyPath, declared: Declared) -> str:
+    """What the world publishes for one key; see :attr:`shipway_sandbox.plan.Layer.parameters`."""
+    below = len(declared.path)
+    own = f"{declared.document.table['name']}-{declared.name}"
+    match path[below:] if path[:below] == declared.path else ():
         case ("cluster",) | ("repository",):
-            return str(path[0])
+            held = str(path[-1])
+        case ("images", key, "repository"):
+            held = f"repository:{key}"
         case ("services", key, "service" | "url" as what):
-            return f"{what}:{key}"
+            held = f"{what}:{key}"
         case ("services" | "jobs" | "schedules", key, "container"):
-            return f"text:{key}"
+            held = f"text:{key}"
         case ("jobs" | "schedules", key, "task_definition" | "rule" | "schedule"):
-            return f"text:{own}-{key}"
+            held = f"text:{own}-{key}"
         case ("schedules", _, "group"):
-            return f"text:{DEFAULT}"
+            held = f"text:{DEFAULT}"
         case _:
-            return "text:stand-in"
+            held = "text:stand-in"
+    return held

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from shipway.config.models import ComputeTable
+from shipway.config.compute_table import ComputeTable
 from shipway_sandbox.plan import ServicePlan
 
 STAND_IN: Final = "stand-in"

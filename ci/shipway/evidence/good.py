@@ -39,7 +39,8 @@ class GoodRelease:
         by: Who delivered it.
         ref: The tag or branch it was delivered by; empty by hand.
         commit: What was delivered.
-        image: ``REPOSITORY@sha256:…``.
+        images: ``REPOSITORY@sha256:…`` of each image, by its name; one alone has none.
+        served: The digests that its services ran, jobs and helpers aside.
         platforms: Digests that its running tasks may report.
         revisions: The task definitions that ran, ``family:revision``, by ECS's names of the
             services.
@@ -51,20 +52,27 @@ class GoodRelease:
     by: str
     ref: str
     commit: Commit
-    image: str
+    images: Mapping[str, str]
+    served: frozenset[str]
     platforms: tuple[str, ...]
     revisions: Mapping[str, str]
     left: bool = False
 
     @property
+    def digests(self) -> frozenset[str]:
+        """``sha256:…`` of each image."""
+        return frozenset(image.partition("@")[2] for image in self.images.values())
+
+    @property
     def digest(self) -> str:
-        """``sha256:…`` of its image."""
-        return self.image.partition("@")[2]
+        """``sha256:…`` of its first image, by which it is called."""
+        return next(iter(self.images.values())).partition("@")[2]
 
     @property
     def described(self) -> str:
         """Image, commit, time and person in one line."""
-        return f"{short(self.digest)} of {self.commit.short}, {self.at} by {self.by}"
+        others = f" and {len(self.images) - 1} more" * (len(self.images) > 1)
+        return f"{short(self.digest)}{others} of {self.commit.short}, {self.at} by {self.by}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +100,7 @@ def good_releases(deliveries: Sequence[RecordedDelivery]) -> tuple[GoodRelease, 
     for recorded in reversed(deliveries):
         release = _release(recorded)
         if release is not None:
-            releases.append(replace(release, left=release.digest in left))
+            releases.append(replace(release, left=bool(release.digests & left)))
         back = recorded.delivery.went_back
         if back is not None and recorded.delivery.verdict.exit_code == 0:
             left |= set(back.left)
@@ -102,14 +110,16 @@ def good_releases(deliveries: Sequence[RecordedDelivery]) -> tuple[GoodRelease, 
 def _release(recorded: RecordedDelivery) -> GoodRelease | None:
     """The release that a record is about, where it was good."""
     delivery = recorded.delivery
-    commit, image = delivery.commit, delivery.image
+    commit = delivery.commit
+    images = {each.name: each.image for each in delivery.released if each.image is not None}
     good = (
         delivery.verdict.exit_code == 0
         and bool(delivery.verification)
         and _held(delivery)
         and not delivery.put_back
     )
-    if not good or commit is None or image is None or "@sha256:" not in image.reference:
+    pinned = all("@sha256:" in image.reference for image in images.values())
+    if not good or commit is None or not images or not pinned:
         return None
     trigger = delivery.trigger
     return GoodRelease(
@@ -124,8 +134,12 @@ def _release(recorded: RecordedDelivery) -> GoodRelease | None:
             subject=commit.subject,
             remote=commit.repository,
         ),
-        image=image.reference,
-        platforms=tuple(image.platforms),
+        images={name: image.reference for name, image in images.items()},
+        served=frozenset(
+            fact.image.partition("@")[2] or next(iter(images.values())).reference.partition("@")[2]
+            for fact in delivery.services
+        ),
+        platforms=tuple(digest for image in images.values() for digest in image.platforms),
         # Not the ARN: a record hides what looks like a secret, and an account's number may.
         revisions={
             fact.service: fact.task_definition.rpartition("/")[2] for fact in delivery.services
@@ -178,8 +192,8 @@ def choose(
             f"REPOSITORY@sha256:…. {_NOTHING}",
         )
     last = candidates[0]
-    before = next((each for each in candidates if each.digest != last.digest), None)
-    if running != {last.digest}:
+    before = next((each for each in candidates if each.served != last.served), None)
+    if running != last.served:
         return Choice(release=last)
     if _stays(deliveries, last):
         word = before.digest.removeprefix(_SHA256)[:_WORD] if before is not None else ""
@@ -208,7 +222,11 @@ def _named(
     environment: str,
 ) -> GoodRelease:
     """The newest record of the one release that a word fits."""
-    fitting = {release.image: release for release in reversed(releases) if _fits(release, wanted)}
+    fitting = {
+        tuple(release.images.values()): release
+        for release in reversed(releases)
+        if _fits(release, wanted)
+    }
     if len(fitting) == 1:
         return next(iter(fitting.values()))
     if fitting:
@@ -232,9 +250,9 @@ def _named(
 def _fits(release: GoodRelease, wanted: str) -> bool:
     digits = wanted.removeprefix(_SHA256)
     if _DIGITS.fullmatch(digits):
-        digest = release.digest.removeprefix(_SHA256)
         commit = not wanted.startswith(_SHA256) and release.commit.sha.startswith(digits)
-        return digest.startswith(digits) or commit
+        digests = (digest.removeprefix(_SHA256) for digest in release.digests)
+        return commit or any(digest.startswith(digits) for digest in digests)
     folder = release.record.rpartition("/")[0]
     return wanted in {folder, folder.rpartition("/")[2]} or (
         bool(release.ref) and wanted in {release.ref, release.ref.rpartition("/")[2]}

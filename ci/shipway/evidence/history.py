@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from shipway.evidence.archive import Archive
+from shipway.evidence.facts.image import ReleasedImageFact
 from shipway.evidence.predicate import Delivery, Statement
 
 _HEX = 12
@@ -92,11 +93,14 @@ def _source(delivery: Delivery) -> str:
 
 def digest_of(statement: Statement) -> str:
     """``sha256:…`` of the image that a record is about; empty where it is about none."""
+    build = statement.predicate.build
+    return next(_subjects(statement), build.digest if build else "")
+
+
+def _subjects(statement: Statement) -> Iterator[str]:
     for subject in statement.subject:
         if "sha256" in subject.digest:
-            return f"sha256:{subject.digest['sha256']}"
-    build = statement.predicate.build
-    return build.digest if build else ""
+            yield f"sha256:{subject.digest['sha256']}"
 
 
 def short(digest: str) -> str:
@@ -127,24 +131,27 @@ def known_of(digest: str, rows: tuple[RecordedDelivery, ...]) -> tuple[Known, ..
 def mentioned(recorded: RecordedDelivery) -> frozenset[str]:
     """Every digest that a record is about: the image, its platforms, what it replaced."""
     delivery = recorded.delivery
-    digests = {recorded.what}
-    if delivery.build is not None:
-        digests |= {delivery.build.digest, *delivery.build.platforms.values()}
-    if delivery.image is not None:
-        digests |= {*delivery.image.platforms}
+    digests = {recorded.what, *_subjects(recorded.statement)}
+    for image in delivery.released:
+        if image.build is not None:
+            digests |= {image.build.digest, *image.build.platforms.values()}
+        if image.image is not None:
+            digests |= {*image.image.platforms}
     digests |= {service.previous_image.partition("@")[2] for service in delivery.services}
     return frozenset(digests - {""})
 
 
 def _facts(digest: str, recorded: RecordedDelivery) -> Iterator[tuple[str, str]]:
     delivery = recorded.delivery
-    build, image = delivery.build, delivery.image
-    if build is not None and digest in {build.digest, *build.platforms.values()}:
-        again = ", nothing was built again" if build.reused else ""
-        yield "built", f"from {recorded.source}{again}"
-    if digest == recorded.what or (image is not None and digest in image.platforms):
-        yield from _own_facts(recorded)
-        return
+    for released in delivery.released:
+        build, image = released.build, released.image
+        if build is not None and digest in {build.digest, *build.platforms.values()}:
+            again = ", nothing was built again" if build.reused else ""
+            yield "built", f"from {recorded.source}{again}"
+        reference = image.reference.partition("@")[2] if image is not None else recorded.what
+        if digest == reference or (image is not None and digest in image.platforms):
+            yield from _own_facts(recorded, released)
+            return
     for service in delivery.services:
         if service.previous_image.endswith(digest):
             went = recorded.kind == "succeeded"
@@ -153,20 +160,24 @@ def _facts(digest: str, recorded: RecordedDelivery) -> Iterator[tuple[str, str]]
             yield "replaced" if went else "kept", f"{text}: {recorded.kind}"
 
 
-def _own_facts(recorded: RecordedDelivery) -> Iterator[tuple[str, str]]:
-    """What a record says of the image that it is about."""
-    delivery = recorded.delivery
-    if delivery.image is not None and delivery.image.reference:
-        moved = delivery.image.pushed
+def _own_facts(
+    recorded: RecordedDelivery, released: ReleasedImageFact
+) -> Iterator[tuple[str, str]]:
+    """What a record says of an image that it is about."""
+    image, digest = released.image, ""
+    if image is not None and image.reference:
+        moved, digest = image.pushed, image.reference.partition("@")[2]
         transfer = f"{moved.bytes / 1e6:.1f} MB pushed" if moved else "nothing pushed"
-        yield "published", f"{delivery.image.reference}  {transfer}"
-    if delivery.promotion is not None:
-        yield "promoted", f"from {delivery.promotion.from_environment}"
-    if delivery.scan is not None:
-        yield "scanned", delivery.scan.summary
-    for bill in delivery.sbom:
+        yield "published", f"{image.reference}  {transfer}"
+    if released.promotion is not None:
+        yield "promoted", f"from {released.promotion.from_environment}"
+    if released.scan is not None:
+        yield "scanned", released.scan.summary
+    for bill in released.sbom:
         yield "sbom", f"{bill.format}  {bill.components} components  {bill.file}"
-    for service in delivery.services:
+    for service in recorded.delivery.services:
+        if service.image and not service.image.endswith(digest):
+            continue  # it took another image of the same release
         verdict = service.verdict.name if service.verdict else "unfinished"
         revision = service.task_definition.rpartition("/")[2]
         yield "deployed", f"{recorded.environment}/{service.key}  {revision}  {verdict}"

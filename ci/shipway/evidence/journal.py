@@ -5,6 +5,7 @@ Nothing is written here. :mod:`shipway.evidence.recorder` makes a record of a jo
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -34,7 +35,7 @@ class JournalContents:
         commit: The commit that was delivered.
         started: When the delivery began, in UTC.
         environment: The first folder of the record's place.
-        image: The image that it was about; ``None`` where it came to none.
+        images: The images that it was about, by key; one alone has an empty one.
         facts: What was noted.
         timeline: What was told.
         attached: Files to be kept beside the record: content and media type by name.
@@ -44,7 +45,7 @@ class JournalContents:
     commit: Commit
     started: datetime
     environment: str
-    image: ImageReference | None
+    images: Mapping[str, ImageReference]
     facts: DeliveryFacts
     timeline: tuple[TimelineEntry, ...]
     attached: Mapping[str, tuple[bytes, str]]
@@ -82,19 +83,25 @@ class Journal:
         self._facts = DeliveryFacts(commit=commit_fact(commit))
         self._timeline = Timeline(clock)
         self._attached: dict[str, tuple[bytes, str]] = {}
-        self._image: ImageReference | None = None
+        self._images: dict[str, ImageReference] = {}
+        # Several images are built side by side, each telling from a thread of its own.
+        self._lock = threading.RLock()
         self.environment = NOWHERE
         self.reported = False
         self.stage = ""
 
     def __call__(self, event: Event) -> None:
         """Take an event and pass it on; a foreign tool's output is passed on alone."""
+        with self._lock:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
         self.reported = self.reported or isinstance(event, Failed)
         if isinstance(event, Started):
             self.stage = event.stage
         if isinstance(event, Output):
             line = self._mask.text(event.line, assignments=True)
-            self._observer(Output(stage=event.stage, line=line))
+            self._observer(replace(event, line=line))
             return
         # Counts and names hold no secret, and they come every second; AWS's words may hold one.
         plainly = isinstance(event, Rolling) and not event.trouble
@@ -110,9 +117,9 @@ class Journal:
         """Keep all facts of a type, of which there may be many or none."""
         self._keep(kind, tuple(facts))
 
-    def about(self, image: ImageReference) -> None:
-        """Say which image this delivery is about."""
-        self._image = image
+    def about(self, image: ImageReference, key: str = "") -> None:
+        """Say which image this delivery is about; each of several by itself, with its key."""
+        self._images[key] = image
         self._mask.show((str(image), image.repository, str(image.digest), image.digest.value[7:]))
 
     def deliver(self, commit: Commit) -> None:
@@ -145,7 +152,7 @@ class Journal:
             commit=self._commit,
             started=self._started,
             environment=self.environment,
-            image=self._image,
+            images=dict(self._images),
             facts=self._facts,
             timeline=self._timeline.entries,
             attached=dict(self._attached),
@@ -154,7 +161,8 @@ class Journal:
 
     def _keep(self, kind: type[Fact], value: Fact | tuple[Fact, ...]) -> None:
         place: dict[str, Any] = {_places()[kind]: value}
-        self._facts = replace(self._facts, **place)
+        with self._lock:
+            self._facts = replace(self._facts, **place)
 
 
 @cache

@@ -44,6 +44,15 @@ def outlined(content: bytes) -> Statement | None:
         kept |= {
             key: _only(predicate[key], names) for key, names in _PARTS.items() if key in predicate
         }
+        kept["images"] = [
+            {
+                part: _only(each.get(part), _PARTS.get(part, frozenset()))
+                for part in ("build", "image")
+            }
+            | {"name": each.get("name", "")}
+            for each in _list(predicate.get("images"))
+            if isinstance(each, Mapping)
+        ]
         kept["services"] = [_without(each, _LONG) for each in _list(predicate.get("services"))]
         kept["timeline"] = list(_rollout(_list(predicate.get("timeline"))))
         return codec.read(

@@ -37,6 +37,7 @@ from shipway.evidence.facts.image import (
     ImageFact,
     PromotionFact,
     ProvenanceFact,
+    ReleasedImageFact,
     SbomFact,
     ScanFact,
     SignatureFact,
@@ -58,8 +59,9 @@ from shipway.evidence.timeline import TimelineEntry
 
 STATEMENT: Final = "https://in-toto.io/Statement/v1"
 PREDICATE: Final = "https://shipway.dev/delivery/v1"
-SCHEMA_VERSION: Final = 2
-"""Counts what was changed in the predicate; 1 had no number, and keys of both cases."""
+SCHEMA_VERSION: Final = 3
+"""Counts what was changed in the predicate; 1 had no number, and keys of both cases; 2 knew one
+image alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +135,8 @@ class DeliveryFacts(Fact):
             ``None`` where no rule asked.
         running: What ran before the rollout.
         papers: What lies beside the image.
+        images: Every image, where there are several; ``build``, ``image``, ``scan`` and what else
+            is about one image are the first one's then, for readers that know one alone.
         announcements: Who was told that it began; ``announced.json`` beside the record holds who
             was told how it ended.
     """
@@ -162,6 +166,7 @@ class DeliveryFacts(Fact):
     provenance: tuple[ProvenanceFact, ...] = ()
     signature: tuple[SignatureFact, ...] = ()
     papers: AttestationsFact | None = None
+    images: tuple[ReleasedImageFact, ...] = ()
     jobs: tuple[JobFact, ...] = ()
     services: tuple[ServiceFact, ...] = ()
     resumed: tuple[ResumedFact, ...] = ()
@@ -189,6 +194,23 @@ class Delivery(DeliveryFacts):
     timeline: tuple[TimelineEntry, ...]
     files: tuple[FileFact, ...]
     chain: ChainFact
+
+    @property
+    def released(self) -> tuple[ReleasedImageFact, ...]:
+        """Every image of the delivery; one alone has no name."""
+        return self.images or (
+            ReleasedImageFact(
+                name="",
+                build=self.build,
+                promotion=self.promotion,
+                image=self.image,
+                scan=self.scan,
+                sbom=self.sbom,
+                provenance=self.provenance,
+                signature=self.signature,
+                papers=self.papers,
+            ),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -61,7 +61,7 @@ def statement(
     facts = {each.name: getattr(contents.facts, each.name) for each in fields(DeliveryFacts)}
     return Statement(
         type=STATEMENT,
-        subject=(_subject(contents),),
+        subject=_subjects(contents),
         predicate_type=PREDICATE,
         predicate=Delivery(
             **facts,
@@ -77,13 +77,17 @@ def statement(
     )
 
 
-def _subject(contents: JournalContents) -> SubjectFact:
-    image = contents.image
-    if image is None:
+def _subjects(contents: JournalContents) -> tuple[SubjectFact, ...]:
+    if not contents.images:
         name = contents.commit.remote or "commit"
-        return SubjectFact(name=name, digest={"gitCommit": contents.commit.sha})
-    value = image.digest.value.removeprefix("sha256:")
-    return SubjectFact(name=image.repository, digest={"sha256": value})
+        return (SubjectFact(name=name, digest={"gitCommit": contents.commit.sha}),)
+    return tuple(
+        SubjectFact(
+            name=image.repository,
+            digest={"sha256": image.digest.value.removeprefix("sha256:")},
+        )
+        for image in contents.images.values()
+    )
 
 
 def _attached(attached: Mapping[str, tuple[bytes, str]]) -> tuple[FileFact, ...]:

@@ -74,7 +74,7 @@ def _left_by(recorded: RecordedDelivery, fact: ServiceFact) -> RecordedRelease:
         arn = ""
     return RecordedRelease(
         task_definition=arn,
-        image=fact.previous_image if went_back else recorded.what,
+        image=fact.previous_image if went_back else fact.image or recorded.what,
         commit="" if went_back or delivery.commit is None else delivery.commit.sha,
         by=f"roll-back ({recorded.who})" if went_back else recorded.who,
         record=recorded.record,

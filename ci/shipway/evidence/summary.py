@@ -39,19 +39,27 @@ def _facts(record: Statement) -> Iterator[tuple[str, str]]:
     if decision is not None:
         allowed = f"allowed by {decision.entry}: {', '.join(decision.tasks)}"
         yield "decision", allowed if decision.allowed else "refused"
-    image = (delivery.image.reference if delivery.image else "") or digest_of(record)
-    if image:
-        yield "image", image
+    for released in delivery.released:
+        image = released.image.reference if released.image else ""
+        if image := image or ("" if released.name else digest_of(record)):
+            yield _named("image", released.name), image
     for service in delivery.services:
         if service.previous_image:
             yield f"was in {service.key}", service.previous_image
-    if delivery.scan is not None and delivery.scan.summary:
-        yield "scan", delivery.scan.summary
+    for released in delivery.released:
+        if released.scan is not None and released.scan.summary:
+            yield _named("scan", released.name), released.scan.summary
+
+
+def _named(what: str, image: str) -> str:
+    """``image api`` where there are several images."""
+    return f"{what} {image}" if image else what
 
 
 def _scan(delivery: Delivery) -> Iterator[tuple[str, ...]]:
     """A row for each platform, then one for each finding that is worth a look."""
-    platforms = delivery.scan.platforms if delivery.scan else ()
+    scans = (image.scan for image in delivery.released)
+    platforms = [platform for scan in scans if scan is not None for platform in scan.platforms]
     if not platforms:
         return
     known = severities(platforms)

@@ -67,5 +67,9 @@ def follows(record: Statement, sha256: str, summary: bytes) -> bool:
 
 def _passed(delivery: Delivery) -> bool:
     let = delivery.decision is not None and delivery.decision.allowed
-    stopped = delivery.scan is not None and delivery.scan.allowed is False
-    return bool(let and not stopped and delivery.image is not None and delivery.image.reference)
+    return bool(let) and all(
+        image.image is not None
+        and bool(image.image.reference)
+        and not (image.scan is not None and image.scan.allowed is False)
+        for image in delivery.released
+    )

@@ -36,6 +36,23 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SecretMount:
+    """A secret of a build, by where BuildKit's client reads it; never by its value.
+
+    Attributes:
+        id: Its name in the Dockerfile.
+        file: The file; ``None`` where a variable holds it.
+        variable: The variable of the process; empty where a file holds it.
+        value: What was fetched for it, where neither holds it: given over in a file of its own.
+    """
+
+    id: str
+    file: Path | None = None
+    variable: str = ""
+    value: bytes = field(default=b"", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
     """Everything ``docker buildx build`` is asked for; nothing else reaches it.
 
@@ -48,9 +65,14 @@ class BuildRequest:
         build_contexts: Named contexts that stand in for base images.
         epoch: Seconds since 1970 of the commit, the time stamp of every file (SOURCE_DATE_EPOCH).
         destination: The folder that receives the OCI image layout.
+        target: The stage that is built; empty for the last one.
+        secrets: What the build may read and no layer keeps.
+        ssh: As ``--ssh`` takes it; empty for none.
+        timeout: Seconds that it may take; 0 for as long as it takes.
         builder: ``default`` for the engine's own, ``docker-container``, the name of a buildx
             builder, or the address of a BuildKit elsewhere.
-        cache: Where the cache is kept in a registry, ``HOST/NAME:TAG``; empty for none.
+        cache: Where the cache is kept, as :mod:`shipway.image.cache` reads it; empty for none.
+        name: What the image is called, by which a shared cache knows it.
         logins: Registry host → ``USER:PASSWORD``, for the cache and private bases; never shown.
         copy_of: What messages name, where what is sent is a copy of what the commit has.
     """
@@ -63,8 +85,13 @@ class BuildRequest:
     build_args: Mapping[str, str] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     build_contexts: Mapping[str, str] = field(default_factory=dict)
+    target: str = ""
+    secrets: tuple[SecretMount, ...] = ()
+    ssh: str = ""
+    timeout: int = 0
     builder: str = DEFAULT
     cache: str = ""
+    name: str = ""
     logins: Mapping[str, str] = field(default_factory=dict, repr=False)
     copy_of: Place | None = None
 
@@ -97,15 +124,35 @@ class BuiltImage:
     cache_troubles: tuple[str, ...] = ()
 
 
+class Stop(Protocol):
+    """Says that a build is no longer wanted: a :class:`threading.Event`."""
+
+    def is_set(self) -> bool:
+        """Whether it is not wanted any more."""
+        ...
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until it is not; whether that was within ``timeout`` seconds."""
+        ...
+
+
 class Builder(Protocol):
     """What the build stage asks of Docker."""
 
-    def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
+    def build(
+        self, request: BuildRequest, tell: Callable[[str], None], stop: Stop | None = None
+    ) -> Digest:
         """Build and export; the digest is that of BuildKit's metadata file.
+
+        Args:
+            request: What is built.
+            tell: Takes every line of BuildKit's output.
+            stop: Ends the build where it is set from another thread.
 
         Raises:
             EngineError: No engine or no buildx answers.
-            BuildError: BuildKit failed; its own words are in the details.
+            BuildError: BuildKit failed, its own words are in the details; or it took longer than
+                ``request.timeout``, or was stopped.
         """
         ...
 
@@ -136,7 +183,11 @@ def labels(name: str, commit: Commit) -> dict[str, str]:
 
 
 def build(
-    builder: Builder, request: BuildRequest, commit: Commit, observer: Observer
+    builder: Builder,
+    request: BuildRequest,
+    commit: Commit,
+    observer: Observer,
+    stop: Stop | None = None,
 ) -> BuiltImage:
     """Build the image and check that what lies on the disk is what BuildKit says it made.
 
@@ -160,7 +211,7 @@ def build(
             cached.add(hit[1])
         observer(Output(stage="build", line=line))
 
-    digest = builder.build(request, hear)
+    digest = builder.build(request, hear, stop)
     image = layout.read(request.destination)
     if image.root.digest != digest:
         raise BuildError(

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from shipway.image import context
@@ -48,7 +49,7 @@ def key(
             a digest, or the name of a stand-in and its digest.
         entries: What BuildKit sees of the context.
     """
-    document = {
+    document: dict[str, object] = {
         "version": VERSION,
         "dockerfile": hashlib.sha256(dockerfile.encode()).hexdigest(),
         "platforms": sorted(request.platforms),
@@ -61,6 +62,14 @@ def key(
             [entry.path, entry.kind, entry.mode, entry.content] for entry in sorted(entries)
         ],
     }
+    # What a request lacks stands in no key, so that what was built before these were known is
+    # found. Values of secrets are in none: BuildKit builds nothing again for another value either.
+    if request.target:
+        document["target"] = request.target
+    if request.secrets:
+        document["secrets"] = sorted(secret.id for secret in request.secrets)
+    if request.ssh:
+        document["ssh"] = request.ssh.partition("=")[0]
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
     return ContentKey(hashlib.sha256(text.encode()).hexdigest())
 
@@ -94,7 +103,7 @@ def of(request: BuildRequest, resolve: Callable[[str], str]) -> tuple[ContentKey
     }
     digests: dict[str, str] = {}
     for reference, place in places.items():
-        digests[reference] = _pinned(place, resolve)
+        digests[reference] = _pinned(place, resolve, request)
         if not digests[reference]:
             return None, f"nobody says what {reference} stands for"
     return key(request, text, digests, context.read(request)), ""
@@ -106,9 +115,14 @@ def _familiar(reference: str) -> str:
     return short.removeprefix("library/").removesuffix(":latest")
 
 
-def _pinned(place: str, resolve: Callable[[str], str]) -> str:
-    """What a base image or the named context in its place stands for; empty for a mere folder."""
-    scheme, _, rest = place.partition("://")
+def _pinned(place: str, resolve: Callable[[str], str], request: BuildRequest) -> str:
+    """What a base image or the named context in its place stands for; empty where nobody knows."""
+    scheme, separator, rest = place.partition("://")
+    if not separator and Path(place).is_dir():
+        # A folder: everything in it, as BuildKit takes it.
+        seen = context.read(replace(request, context=Path(place)))
+        rows = [[entry.path, entry.kind, entry.mode, entry.content] for entry in seen]
+        return f"sha256:{hashlib.sha256(json.dumps(rows).encode()).hexdigest()}"
     if scheme == "docker-image":
         return resolve(rest)
     _, at, digest = rest.partition("@")

@@ -50,11 +50,12 @@ class FinalStage:
                 yield range(int(match["low"]), int(match["high"] or match["low"]) + 1)
 
 
-def final_stage(text: str) -> FinalStage:
+def final_stage(text: str, target: str = "") -> FinalStage:
     """Read it; a stage has what the stage that it starts from says.
 
     Args:
         text: The Dockerfile.
+        target: The stage that is built; empty for the last one.
 
     Raises:
         UnsureError: It is none that BuildKit would build.
@@ -67,7 +68,7 @@ def final_stage(text: str) -> FinalStage:
         else:
             stage = _with(stage, instruction)
         stages[name] = stage
-    return stage
+    return stages.get(target.lower(), stage)
 
 
 def _with(stage: FinalStage, instruction: Instruction) -> FinalStage:

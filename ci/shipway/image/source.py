@@ -13,13 +13,13 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Final, Literal, Protocol
 
-from shipway.config.environment import ImageSettings
+from shipway.config.images import ImageSettings
 from shipway.errors import BuildError
 from shipway.image import dockerignore
 from shipway.image.dockerignore import Pattern
@@ -97,6 +97,7 @@ class Source:
             it is not in ``context``.
         absent: Submodules in the context that are not checked out: their folders are empty.
         artifacts: Patterns of `artifacts`, each with the SHA-256 over what it took.
+        contexts: Where the folders of `contexts` are, by their names there.
     """
 
     context: Path
@@ -104,12 +105,17 @@ class Source:
     ignored: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     artifacts: Mapping[str, str] = field(default_factory=dict)
+    contexts: Mapping[str, Path] = field(default_factory=dict)
 
 
 def in_work_tree(wanted: ImageSettings, root: Path) -> Source:
     """The work tree as it is: the place of a work tree that no commit has, and of messages."""
     context = root / wanted.context
-    return Source(context=context, dockerfile=context / wanted.dockerfile)
+    return Source(
+        context=context,
+        dockerfile=context / wanted.dockerfile,
+        contexts={name: root / place for name, place in _folders(wanted).items()},
+    )
 
 
 def of_commit(wanted: ImageSettings, root: Path, tree: Tree) -> Source:
@@ -128,6 +134,11 @@ def of_commit(wanted: ImageSettings, root: Path, tree: Tree) -> Source:
     return _Layout(wanted, root, tree).make()
 
 
+def _folders(wanted: ImageSettings) -> dict[str, str]:
+    """The named contexts that are folders; the others are addresses."""
+    return {name: place for name, place in wanted.contexts.items() if "://" not in place}
+
+
 class _Layout:
     """One commit on its way to a folder."""
 
@@ -143,6 +154,10 @@ class _Layout:
             dockerfile, dockerfile.parent.resolve() / dockerfile.name, "dockerfile"
         )
         self._target = self._inside(dockerfile, dockerfile.resolve(), "dockerfile")
+        self._named = {
+            name: self._inside(root / place, (root / place).resolve(), f"contexts.{name}")
+            for name, place in _folders(wanted).items()
+        }
         self._files = {file.path: file for file in tree.files()}
         self._patterns = self._dockerignore()
         self._left_out = cache(self._whether_left_out)
@@ -153,7 +168,8 @@ class _Layout:
         kept = [file for file in files if not self._left_out(self._from_context(file.path))]
         paths = [file.path for file in kept if file.kind != "submodule"]
         beside = (self._dockerfile, self._target, *self._ignore_files())
-        wanted = list(dict.fromkeys([*paths, *(path for path in beside if path in self._files)]))
+        besides = [*self._files_of_named(), *(path for path in beside if path in self._files)]
+        wanted = list(dict.fromkeys([*paths, *besides]))
         tree.lay_out(wanted)
         with writing("the commit's files", tree.folder, BuildError, needs="a clone of it"):
             if files:
@@ -170,7 +186,30 @@ class _Layout:
             ignored=tuple(self._ignored()) if context.is_dir() else (),
             absent=tuple(file.path for file in kept if file.kind == "submodule"),
             artifacts=artifacts,
+            contexts={name: self._place(path) for name, path in self._named.items()},
         )
+
+    def _files_of_named(self) -> Iterator[str]:
+        """Every file of the folders that are contexts of their own.
+
+        What a ``.dockerignore`` of theirs leaves out is BuildKit's to say, so that lies with them.
+        """
+        for name, folder in self._named.items():
+            begin = f"{folder}/" if folder else ""
+            inside = [path for path in self._files if path.startswith(begin)]
+            if not inside:
+                own = self._root / folder
+                why = "has nothing that git keeps" if own.is_dir() else "is no folder"
+                raise BuildError(
+                    f"the named context {name} {why}, so no commit has it",
+                    where=str(own),
+                    remedy=f"correct `contexts` of {self._table} in ci/delivery.toml; {_UNTOUCHED}",
+                )
+            yield from (path for path in inside if self._files[path].kind != "submodule")
+
+    @property
+    def _table(self) -> str:
+        return f"[images.{self._wanted.key}]" if self._wanted.key else "[image]"
 
     def _inside(self, given: Path, real: Path, key: str) -> str:
         """A path from the repository's top; empty for the top itself."""
@@ -180,7 +219,7 @@ class _Layout:
             raise BuildError(
                 f"{given} is outside of the repository, so no commit says what is in it",
                 where="ci/delivery.toml",
-                remedy=f"name one inside as `{key}` of [image]; {_UNTOUCHED}",
+                remedy=f"name one inside as `{key}` of {self._table}; {_UNTOUCHED}",
             ) from None
         return "" if inside == "." else inside
 
@@ -241,7 +280,8 @@ class _Layout:
                     f"there is no file {text!r} of `artifacts` in the context",
                     where="ci/delivery.toml",
                     details=self._why_none(text),
-                    remedy=f"run what makes it before the build, or mend [image]; {_UNTOUCHED}",
+                    remedy="run what makes it before the build, or mend `artifacts` of "
+                    f"{self._table}; {_UNTOUCHED}",
                 )
             for path in sorted(taken):
                 mode, content = _take(self._root / path, self._place(path), self._tree.folder)

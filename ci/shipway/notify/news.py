@@ -44,7 +44,7 @@ class News:
         actor: Who asked for it.
         repository: ``OWNER/NAME`` or an address; empty where nobody knows.
         run: The run's address; empty by hand.
-        image: What is delivered; empty where it came to none.
+        images: What is delivered; empty where it came to none.
         services: What runs the delivered image now, or is to.
         back: What went back to what it ran before.
         url: The address of the first service that has one.
@@ -62,7 +62,7 @@ class News:
     actor: str = ""
     repository: str = ""
     run: str = ""
-    image: str = ""
+    images: tuple[str, ...] = ()
     services: tuple[ServiceNews, ...] = ()
     back: tuple[ServiceNews, ...] = ()
     url: str = ""

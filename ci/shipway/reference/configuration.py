@@ -13,17 +13,11 @@ from typing import Any, get_args, get_origin
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from shipway.config.compute_table import ComputeTable, SidecarTable
+from shipway.config.gate_tables import LockTable, ScanTable
+from shipway.config.image_table import BuildSecretTable, EnvironmentImageTable, ImageTable
 from shipway.config.job_table import JobComputeTable, JobTable
-from shipway.config.models import (
-    ComputeTable,
-    DeliveryTable,
-    EnvironmentTable,
-    EvidenceTable,
-    ImageTable,
-    ScanTable,
-    ServiceTable,
-    SidecarTable,
-)
+from shipway.config.models import DeliveryTable, EnvironmentTable, EvidenceTable, ServiceTable
 from shipway.config.notify_table import NotifyTable
 from shipway.config.overlay_table import ContainerTable
 from shipway.config.rules import Rule, Table, fields, rule_of
@@ -77,11 +71,14 @@ Optional. Vulnerabilities that somebody answers for, so that the scan gate lets 
 
 _TABLES: tuple[tuple[str, type[Table]], ...] = (
     ("At the top", DeliveryTable),
-    ("[image]", ImageTable),
+    ("[image] or [images.NAME]", ImageTable),
+    ("[images.NAME.secrets.ID]", BuildSecretTable),
     ("[evidence]", EvidenceTable),
     ("[notify.NAME]", NotifyTable),
     ("[environments.NAME]", EnvironmentTable),
+    ("[environments.NAME.images.NAME]", EnvironmentImageTable),
     ("[environments.NAME.scan]", ScanTable),
+    ("[environments.NAME.lock]", LockTable),
     ("[environments.NAME.services.KEY]", ServiceTable),
     ("[environments.NAME.services.KEY.containers.NAME]", ContainerTable),
     ("[environments.NAME.services.KEY.compute]", ComputeTable),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -20,6 +20,7 @@ DEFAULT_BRANCH: Final = "main"
 """What the clone's branch is called where the contract asks about none."""
 _DELIVERY: Final = "ci/delivery.toml"
 _SECONDS: Final = 60.0
+Edit = Callable[[str], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +62,7 @@ class Checkout:
     def __init__(self, source: Path, folder: Path, project: Project) -> None:
         self.folder = folder
         self.project = project
+        self._unedited: bytes | None = None
         url = f"https://github.com/{project.repository}.git"
         _git(source, "clone", "--quiet", "--shared", str(source), str(folder))
         _git(folder, "remote", "set-url", "origin", url)
@@ -79,15 +81,20 @@ class Checkout:
         """The commit that is checked out."""
         return _git(self.folder, "rev-parse", "HEAD")
 
-    def release(self, variant: str, message: str) -> str:
+    def release(self, variant: str, message: str, edit: Edit | None = None) -> str:
         """Commit a release and push it to every branch; the commit's id.
 
         Args:
             variant: How the release fails, see :mod:`.variants`; empty for the repository's own.
             message: The commit's message.
+            edit: Gives another text of delivery.toml, for this release alone.
+
+        Raises:
+            SandboxError: delivery.toml cannot be edited.
         """
         dockerfile = self.project.dockerfile
         _git(self.folder, "checkout", "--quiet", self._app, "--", dockerfile)
+        self._edit_delivery(edit)
         if variant:
             path = self.folder / dockerfile
             text = path.read_text(encoding="utf-8", errors="surrogateescape")
@@ -109,6 +116,15 @@ class Checkout:
         _git(self.folder, *_AUTHOR, "tag", "--annotate", "--message", name, name)
         self._push(ref)
         return _git(self.folder, "rev-parse", ref)
+
+    def _edit_delivery(self, edit: Edit | None) -> None:
+        """Take the edit of the release before back, and make this one's."""
+        delivery = self.folder / _DELIVERY
+        if self._unedited is not None:
+            delivery.write_bytes(self._unedited)
+        self._unedited = delivery.read_bytes() if edit is not None else None
+        if edit is not None:
+            delivery.write_text(edit(delivery.read_text(encoding="utf-8")), encoding="utf-8")
 
     def _push_branches(self) -> None:
         self._push(*(f"HEAD:refs/heads/{branch}" for branch in self.project.branches))

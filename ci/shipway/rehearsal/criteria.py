@@ -165,6 +165,9 @@ def _criteria(planned: Sequence[PlannedFact], oidc: OidcJudge) -> Iterator[tuple
         lost = ", no request is lost" if any(scenario.asked for scenario in failing) else ""
         fails = f"failed deployments fail the workflow{lost}"
         yield "AC", fails, partial(_fails, failing)
+    for scenario in failing:
+        if scenario.cause:
+            yield "AC", scenario.criterion, partial(_caused, scenario)
     for scenario in blocked:
         yield "AC", "what the scan gate blocks is not rolled out", partial(_blocked, scenario)
     for scenario in allowed:
@@ -323,6 +326,18 @@ def _fails(failing: Sequence[PlannedFact], walks: ScenarioResults) -> CriterionP
         why = f"{', '.join(names)} ended before a rollout began: that is no failed deployment"
         raise _Unmet(why, walks[names[0]].proof(""), "Unverified")
     return _walk(walks, begun[0]).proof("/predicate/verdict")
+
+
+def _caused(scenario: PlannedFact, walks: ScenarioResults) -> CriterionProof:
+    result = _ended(walks, scenario.name)
+    services = result.delivery.services
+    _need(result, services, f"{scenario.name} rolled nothing out")
+    for service in services:
+        cause = service.conclusion.cause if service.conclusion else None
+        named = cause.kind if cause else "nothing"
+        right = f"{service.key} names {named} as the cause where {scenario.cause} is right"
+        _need(result, named == scenario.cause, right)
+    return result.proof("/predicate/services/0/conclusion/cause")
 
 
 def _nothing_lost(result: ScenarioResult, name: str) -> None:

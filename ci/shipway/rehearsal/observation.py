@@ -47,10 +47,11 @@ class PlannedFact(Fact):
     Attributes:
         name: Its folder.
         role: ``publish``, ``deploy``, ``refused``, ``failing`` or ``blocked``.
-        criterion: The row of the acceptance table that an allowed event stands for.
+        criterion: The row of the acceptance table that it stands for alone.
         entry: The contract's entry, and ``push`` or ``tag``: ``main-push``.
         environment: Where it must go.
         asked: Whether its service is asked all the while.
+        cause: The failure that its record must name; empty where any may be named.
     """
 
     name: str
@@ -59,6 +60,7 @@ class PlannedFact(Fact):
     entry: str = ""
     environment: str = ""
     asked: bool = False
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

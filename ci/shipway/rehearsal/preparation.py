@@ -19,9 +19,17 @@ def check(embedded: Embedded, root: Path) -> None:
     """See that there is something to rehearse, before anything is started for it.
 
     Raises:
-        ConfigurationError: The Dockerfile of delivery.toml is not there.
+        ConfigurationError: The Dockerfile of delivery.toml is not there, or there are several
+            images.
     """
-    [dockerfile] = embedded.dockerfiles
+    if len(embedded.blueprint.layer(embedded.blueprint.sandboxes[0]).repositories) > 1:
+        raise ConfigurationError(
+            "a rehearsal makes good and bad releases of one image, and [images] names several",
+            where="ci/delivery.toml  [images]",
+            remedy="see what a delivery would do with: nox -s plan -- --env "
+            f"{embedded.blueprint.sandboxes[0]}; and deliver there",
+        )
+    dockerfile = embedded.dockerfiles[0]
     if not dockerfile.is_file():
         raise ConfigurationError(
             f"there is no file {os.path.relpath(dockerfile, root)}",

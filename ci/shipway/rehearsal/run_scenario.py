@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,7 +22,7 @@ from shipway.embedded.blueprint import Blueprint
 from shipway.errors import SandboxError, ShipwayError
 from shipway.evidence.store import RecordStore
 from shipway.rehearsal import variants
-from shipway.rehearsal.checkout import Checkout
+from shipway.rehearsal.checkout import Checkout, Edit
 from shipway.rehearsal.criteria import RECORD, WALK
 from shipway.rehearsal.findings import known_by_then
 from shipway.rehearsal.observation import (
@@ -31,7 +32,8 @@ from shipway.rehearsal.observation import (
     RefusedTokenFact,
     TrafficFact,
 )
-from shipway.rehearsal.scenarios import Scenario
+from shipway.rehearsal.scenarios import DENIED, Scenario
+from shipway.rehearsal.secret import nobodys_secret, with_secret
 from shipway.rehearsal.traffic import Counted, TrafficProbe
 from shipway.rollout.ports import Prober
 from shipway_sandbox import github, tokens
@@ -144,7 +146,7 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
         before = stage.evidence / _record(stage.evidence / one.again, stage.evidence)
         one = known_by_then(one, before, stage.world.state)
     workspace = stage.checkout.folder
-    sha = stage.checkout.release(one.variant, one.title)
+    sha = stage.checkout.release(one.variant, one.title, _edit(one, stage))
     after = stage.checkout.tag(one.ref)
     event = _event(one, sha, kept, workspace, number, repository=stage.blueprint.repository)
     event = replace(event, payload={**event.payload, **_pushed(one, after)})
@@ -178,6 +180,20 @@ def walk(one: Scenario, stage: ScenarioContext, number: int, show: Show) -> None
     )
     record = _record(kept, stage.evidence)
     RecordStore(stage.evidence).add(record, {WALK: observation.written()})
+
+
+def _edit(one: Scenario, stage: ScenarioContext) -> Edit | None:
+    """What a walk changes in delivery.toml; ``None`` for nothing."""
+    if one.cause != DENIED:
+        return None
+    layer = stage.blueprint.layer(one.environment)
+    source = nobodys_secret(stage.world.state, layer)
+    return partial(
+        with_secret,
+        environment=one.environment,
+        services=[service.key for service in layer.services],
+        source=source,
+    )
 
 
 def _traffic(counted: Counted) -> TrafficFact:

@@ -25,6 +25,8 @@ that is refused, a release that must fail, an image that the scan gate must stop
 _MOST_FINDINGS: Final = 50
 """A limit above it is not rehearsed: nobody reads so many findings."""
 
+DENIED: Final = "secret-denied"
+"""The cause of a release whose execution role may not read its secret."""
 ABSENT_DIGEST: Final = "sha256:" + "0" * 63 + "1"
 """A well-formed digest of nothing."""
 _TAGS: Final = "refs/tags/"
@@ -39,7 +41,7 @@ class Scenario:
         name: Its folder below the rehearsal's evidence.
         title: What a person reads.
         role: What it proves.
-        criterion: The row of the acceptance table that an allowed event stands for.
+        criterion: The row of the acceptance table that it stands for alone.
         entry: The contract's entry, and ``push`` or ``tag``: ``main-push``; empty elsewhere.
         event: GitHub's event.
         ref: The full ref of the event.
@@ -48,6 +50,8 @@ class Scenario:
         image: ``--image`` as a digest in the environment's repository; empty for a build.
         again: The walk whose image is delivered once more; empty for none.
         findings: Severity → how many of it the scan of that image finds by then.
+        cause: The failure that its record must name, as :mod:`shipway.rollout.diagnosis.texts`
+            calls it; empty where any may be named.
         exit_code: How it must end.
         kind: The verdict it must end with.
         traffic: Whether the service's address is asked all the while.
@@ -65,6 +69,7 @@ class Scenario:
     image: str = ""
     again: str = ""
     findings: Mapping[str, int] = field(default_factory=dict)
+    cause: str = ""
     exit_code: int = 0
     kind: str = "succeeded"
     traffic: bool = False
@@ -103,6 +108,7 @@ class Scenarios:
                 entry=scenario.entry,
                 environment=scenario.environment,
                 asked=scenario.traffic,
+                cause=scenario.cause,
             )
             for scenario in self.all
         )
@@ -138,6 +144,7 @@ def scenarios(
                 for variant, title in _variants(listens=listens)
             ),
             _absent(next(numbers), entry, listens=listens),
+            _denied(next(numbers), entry, listens=listens),
             *_blocked(numbers, entry, allowed, scan_limits or {}, listens=listens),
         )
     return Scenarios(allowed=allowed, refused=refused, failing=failing)
@@ -215,6 +222,22 @@ def _absent(number: int, entry: ContractEntry, *, listens: bool) -> Scenario:
         image=ABSENT_DIGEST,
         exit_code=ImageNotFoundError.exit_code,
         kind=ImageNotFoundError.kind,
+        traffic=listens,
+    )
+
+
+def _denied(number: int, entry: ContractEntry, *, listens: bool) -> Scenario:
+    """A good release that asks for a secret which its execution role may not read."""
+    return Scenario(
+        name=f"{number:02}-secret-denied",
+        title="a release whose role may not read its secret",
+        role="failing",
+        criterion="a secret that the role may not read is named as the cause",
+        ref=_ref(entry.ref, number),
+        environment=entry.environments[0],
+        cause=DENIED,
+        exit_code=ROLLED_BACK.exit_code,
+        kind=ROLLED_BACK.name,
         traffic=listens,
     )
 

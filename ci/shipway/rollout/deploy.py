@@ -26,7 +26,6 @@ from shipway.rollout.put_back import (
 from shipway.rollout.report import ServiceReport
 from shipway.rollout.watch import Watched
 from shipway.util.clock import Clock
-from shipway.values import Digest, ImageReference
 
 # ECS API Reference, RuntimePlatform; OCI image-spec, image index, "platform".
 _PLATFORMS: Final = {"X86_64": "linux/amd64", "ARM64": "linux/arm64"}
@@ -52,8 +51,7 @@ class RolloutJournal(Protocol):
 class RolloutContext:
     """Where a rollout happens and what watches it.
 
-    ``together`` is whether services that moved go back where another fails; ``processors`` are the
-    platforms that the image holds, where they are known: ``linux/arm64``.
+    ``together`` is whether services that moved go back where another fails.
     """
 
     ecs: Ecs
@@ -62,7 +60,6 @@ class RolloutContext:
     clock: Clock
     journal: RolloutJournal
     together: bool = False
-    processors: tuple[str, ...] = ()
 
     @property
     def put_back(self) -> PutBackContext:
@@ -76,12 +73,7 @@ class RolloutContext:
         )
 
 
-def release(
-    steps: Sequence[Step],
-    image: ImageReference,
-    platforms: frozenset[Digest],
-    rollout_context: RolloutContext,
-) -> tuple[Rolled, ...]:
+def release(steps: Sequence[Step], rollout_context: RolloutContext) -> tuple[Rolled, ...]:
     """Roll out to every service and tell how each ended.
 
     Raises:
@@ -97,8 +89,6 @@ def release(
     try:
         rolled = roll(
             steps,
-            image,
-            platforms,
             ecs=rollout_context.ecs,
             logs=rollout_context.logs,
             cluster=rollout_context.cluster,
@@ -124,7 +114,7 @@ def release(
         raise cancelled from error
     reports = []
     for rollout in rolled:
-        blocks = _explained(rollout, image, rollout_context.processors)
+        blocks = _explained(rollout)
         reports.append(_report(rollout, blocks))
         _tell(rollout, blocks, rollout_context)
     rollout_context.journal.keep(reports)
@@ -150,7 +140,7 @@ def _doubt(step: Step, rollout_context: RolloutContext) -> None:
             Noticed(stage="deploy", subject=step.service.key, text=left, level="warning")
         )
     wanted = _PLATFORMS.get(step.live.processor, "")
-    held = rollout_context.processors
+    held = step.image.processors
     if step.revision is not None and wanted and held and wanted not in held:
         text = f"its task definition asks for {step.live.processor}, and the image holds "
         text += f"{', '.join(held)} alone: its tasks will not start"
@@ -264,9 +254,7 @@ def verdict_words(name: str) -> str:
     return name.replace("-", " ")
 
 
-def _explained(
-    rollout: Rolled, image: ImageReference, processors: tuple[str, ...]
-) -> tuple[Block, ...]:
+def _explained(rollout: Rolled) -> tuple[Block, ...]:
     watched = rollout.watched
     if watched is None or rollout.outcome.verdict.good:
         return ()
@@ -280,7 +268,9 @@ def _explained(
         now=revision or live,
         before=live if revision is not None else None,
         images=DiagnosedImages(
-            now=str(image), before=_previous_image(rollout.step), processors=processors
+            now=str(rollout.step.image.reference),
+            before=_previous_image(rollout.step),
+            processors=rollout.step.image.processors,
         ),
         secrets=rollout.step.secret_values,
         # Nothing failed where somebody stopped it: that is told as it is.
@@ -347,6 +337,7 @@ def _report(rollout: Rolled, blocks: tuple[Block, ...]) -> ServiceReport:
         task_definition=rollout.task_definition,
         previous_task_definition=rollout.step.before.task_definition,
         previous_image=_previous_image(rollout.step),
+        image=str(rollout.step.image.reference),
         deployment_id=watched.target.deployment_id if watched else "",
         service_deployment=(watched.state.service_deployment or "") if watched else "",
         outcome=rollout.outcome,

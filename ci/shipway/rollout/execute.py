@@ -19,7 +19,6 @@ from shipway.rollout.task_definition import TaskDefinition
 from shipway.rollout.watch import Watch, Watched, begin
 from shipway.util.clock import Clock
 from shipway.util.side_by_side import in_waves, look_up
-from shipway.values import Digest, ImageReference
 
 # "ECS deployment circuit breaker: rolling back to deploymentId ecs-svc/…", as ECS says it of the
 # deployment that it goes back to.
@@ -47,8 +46,6 @@ class Rolled:
 
 def roll(
     steps: Sequence[Step],
-    image: ImageReference,
-    platforms: frozenset[Digest],
     *,
     ecs: Ecs,
     logs: Logs,
@@ -70,8 +67,6 @@ def roll(
 
     Args:
         steps: The plan.
-        image: What is rolled out.
-        platforms: Digests a running task may report.
         ecs: Changes and looks.
         logs: Container logs.
         cluster: The cluster of all services.
@@ -103,7 +98,7 @@ def roll(
     def begun(rollout: tuple[Step, str], started: tuple[datetime, Updated | None]) -> None:
         step, arn = rollout
         at, updated = started
-        watched = _watched(step, arn, image, platforms, at=at, updated=updated)
+        watched = _watched(step, arn, at=at, updated=updated)
         by_step[step.service.key] = watched
         began.append(watched)
 
@@ -162,8 +157,6 @@ def _standing(step: Step) -> str:
 def _watched(
     step: Step,
     arn: str,
-    image: ImageReference,
-    platforms: frozenset[Digest],
     *,
     at: datetime,
     updated: Updated | None,
@@ -175,8 +168,8 @@ def _watched(
         service=step.service.service,
         task_definition=arn,
         container=step.service.container,
-        digest=image.digest.value,
-        platforms=frozenset(digest.value for digest in platforms),
+        digest=step.image.digest,
+        platforms=frozenset(digest.value for digest in step.image.platforms),
         known_events=frozenset(event.id for event in step.before.events),
     )
     if updated is None:

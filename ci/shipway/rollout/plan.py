@@ -18,6 +18,7 @@ from shipway.errors import (
     UsageError,
 )
 from shipway.rollout.difference import FieldChange, differences
+from shipway.rollout.images import ReleaseImage, ReleaseImages
 from shipway.rollout.judge.judge import objections
 from shipway.rollout.judge.state import label
 from shipway.rollout.judge.terms import FetchPlan, Policy
@@ -26,9 +27,8 @@ from shipway.rollout.overlay import with_overlay
 from shipway.rollout.ports import Ecs
 from shipway.rollout.registering import newest_of, says_the_same
 from shipway.rollout.snapshot import Deployment, Snapshot
-from shipway.rollout.task_definition import TaskDefinition, UnbuiltImage
+from shipway.rollout.task_definition import TaskDefinition
 from shipway.util.side_by_side import look_up
-from shipway.values import ImageReference
 
 NO_CHANGE: Final = Verdict("no-change", 0, "`plan`: everything is as it would be delivered.")
 CHANGES: Final = Verdict(
@@ -48,12 +48,14 @@ class Step:
             with all that delivery.toml sets.
         adopt: The deployment that is already rolling this image out, to be watched to its end.
         again: A revision that was registered and good before, to be rolled out again as it is.
+        image: What its container runs then.
     """
 
     service: Service
     before: Snapshot
     live: TaskDefinition
     revision: TaskDefinition | None
+    image: ReleaseImage
     adopt: Deployment | None = None
     again: TaskDefinition | None = None
 
@@ -131,9 +133,7 @@ def policy_of(service: Service) -> Policy:
     )
 
 
-def plan(
-    ecs: Ecs, environment: Environment, image: ImageReference | UnbuiltImage
-) -> tuple[Step, ...]:
+def plan(ecs: Ecs, environment: Environment, images: ReleaseImages) -> tuple[Step, ...]:
     """Look at every service and decide; nothing is changed.
 
     The task ``plan`` shows these very steps; ``deploy`` carries them out.
@@ -141,21 +141,21 @@ def plan(
     Args:
         ecs: Looks.
         environment: Where it goes.
-        image: What is to run; one that is not built yet where the steps are only to be shown.
+        images: What is to run; one that is not built yet where the steps are only to be shown.
 
     Raises:
         RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
         ConfigurationError: A task definition lacks the container that delivery.toml names.
     """
     steps = tuple(
-        _step(environment, service, snapshot, live, image)
+        _step(environment, service, snapshot, live, images)
         for service, snapshot, live in _live(ecs, environment)
     )
     return _settled(ecs, environment, steps)
 
 
 def back(
-    ecs: Ecs, environment: Environment, image: ImageReference, revisions: Mapping[str, str]
+    ecs: Ecs, environment: Environment, images: ReleaseImages, revisions: Mapping[str, str]
 ) -> tuple[Step, ...]:
     """The same for a release that was good before: its own revisions, as they were.
 
@@ -164,7 +164,7 @@ def back(
     Args:
         ecs: Looks.
         environment: Where it goes.
-        image: The image of that release.
+        images: The images of that release.
         revisions: Its task definitions, ``family:revision``, by ECS's names of the services.
 
     Raises:
@@ -181,7 +181,7 @@ def back(
     registered = look_up(partial(_registered, ecs), others)
     steps = tuple(
         _step_back(
-            environment, service, snapshot, live, image, again=registered.get(revision, live)
+            environment, service, snapshot, live, images, again=registered.get(revision, live)
         )
         for revision, (service, snapshot, live) in zip(wanted, lives, strict=True)
     )
@@ -193,15 +193,18 @@ def _step_back(
     service: Service,
     snapshot: Snapshot,
     live: TaskDefinition,
-    image: ImageReference,
+    images: ReleaseImages,
     *,
     again: TaskDefinition | None,
 ) -> Step:
-    if again is None or not again.pins(service.container, image):
-        return _step(environment, service, snapshot, live, image)
+    image = images.of(service.image)
+    if again is None or not again.pins(service.container, image.reference):
+        return _step(environment, service, snapshot, live, images)
     if again.arn == live.arn:  # ECS begins no deployment of what a service has already
-        return _step(environment, service, snapshot, live, image)
-    return Step(service=service, before=snapshot, live=live, revision=None, again=again)
+        return _step(environment, service, snapshot, live, images)
+    return Step(
+        service=service, before=snapshot, live=live, revision=None, image=image, again=again
+    )
 
 
 def _settled(ecs: Ecs, environment: Environment, steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -322,18 +325,24 @@ def _step(
     service: Service,
     snapshot: Snapshot,
     live: TaskDefinition,
-    image: ImageReference | UnbuiltImage,
+    images: ReleaseImages,
 ) -> Step:
+    image = images.of(service.image)
+    overlay = environment.overlay(service.key)
+    taken = dict.fromkeys(service.containers, service.image)
+    taken |= {each.name: each.built for each in overlay.containers if each.built}
     revision = live
-    for name in service.containers:
-        revision = revision.with_image(name, image)
-    revision = with_overlay(revision, environment.overlay(service.key))
+    for name, key in taken.items():
+        revision = revision.with_image(name, images.of(key).reference)
+    revision = with_overlay(revision, overlay)
     primary = snapshot.primary
     runs = not differences(live, revision)
     if not runs or primary is None or primary.rollout_state == "FAILED":
-        return Step(service=service, before=snapshot, live=live, revision=revision)
+        return Step(service=service, before=snapshot, live=live, revision=revision, image=image)
     adopt = primary if primary.rollout_state == "IN_PROGRESS" else None
-    return Step(service=service, before=snapshot, live=live, revision=None, adopt=adopt)
+    return Step(
+        service=service, before=snapshot, live=live, revision=None, image=image, adopt=adopt
+    )
 
 
 def _answered(seen: Mapping[str, Snapshot], environment: Environment) -> None:

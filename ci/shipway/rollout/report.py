@@ -19,6 +19,7 @@ class ServiceReport:
         task_definition: The ARN that was rolled out.
         previous_task_definition: The ARN that ran before; empty where the rollout was cut short.
         previous_image: Its image.
+        image: What was rolled out; empty where the rollout was cut short.
         deployment_id: The entry of ``deployments[]``.
         service_deployment: The service deployment's ARN, where the service has them.
         outcome: The verdict and its reasons; ``None`` where there is none yet.
@@ -34,6 +35,7 @@ class ServiceReport:
     service_deployment: str
     previous_task_definition: str = ""
     previous_image: str = ""
+    image: str = ""
     outcome: Outcome | None = None
     looks: int = 0
     diagnosis: tuple[Block, ...] = ()

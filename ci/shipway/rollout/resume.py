@@ -7,6 +7,7 @@ from typing import Literal
 
 from shipway.config.environment import Environment, Service
 from shipway.errors import AwsError, UsageError
+from shipway.rollout.images import ReleaseImage
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs
@@ -84,11 +85,13 @@ def _waiting(ecs: Ecs, service: Service, snapshot: Snapshot) -> Waiting | None:
         (revision.task_definition for revision in snapshot.revisions if revision.arn == target), ""
     )
     live = ecs.task_definition(rolled or snapshot.task_definition)
+    image = ImageReference.parse(live.container(service.container).image)
     step = Step(
         service=service,
         before=snapshot,
         live=live,
         revision=None,
+        image=ReleaseImage(reference=image),
         adopt=_ours(snapshot, rolled or snapshot.task_definition),
     )
     return Waiting(
@@ -96,7 +99,7 @@ def _waiting(ecs: Ecs, service: Service, snapshot: Snapshot) -> Waiting | None:
         deployment=deployment.arn,
         hook=hook,
         stage=deployment.lifecycle_stage or "",
-        image=ImageReference.parse(live.container(service.container).image),
+        image=image,
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ministack.core.responses import request_scope
-from ministack.services import ecr, ecs
+from ministack.services import ecr, ecs, secretsmanager
 
 from shipway_sandbox.emulator import registry, state, templates
 from shipway_sandbox.emulator.known_differences import DIFFERENCES
@@ -102,6 +102,19 @@ def _lose_layer(_query: dict[str, str], data: dict[str, Any]) -> Reply:
     return _reply(200, {"lost": lost is not None})
 
 
+def _nobodys_secret(_query: dict[str, str], data: dict[str, Any]) -> Reply:
+    """Make a secret whose own policy lets nobody read it, and give its ARN; it may be there."""
+    deny = {"Effect": "Deny", "Principal": "*", "Action": "secretsmanager:GetSecretValue"}
+    policy = {"Version": "2012-10-17", "Statement": [{**deny, "Resource": "*"}]}
+    with request_scope(data["account"], data["region"]):
+        if secretsmanager._resolve(data["name"])[1] is None:
+            secretsmanager.create_secret_in_process(data["name"], "unread")
+        secret = secretsmanager._resolve(data["name"])[1]
+        body = {"SecretId": secret["ARN"], "ResourcePolicy": json.dumps(policy)}
+        secretsmanager._put_resource_policy(body)
+    return _reply(200, {"arn": secret["ARN"]})
+
+
 def _share_layers(_query: dict[str, str], data: dict[str, Any]) -> Reply:
     """Give a repository the layers of another, as an earlier release would have left them there."""
     source, target = _repository(data["source"]), _repository(data["target"])
@@ -138,5 +151,6 @@ _CALLS: dict[tuple[str, str], Callable[[dict[str, str], dict[str, Any]], Reply]]
     ("POST", "/layers"): _lose_layer,
     ("POST", "/layers/shared"): _share_layers,
     ("POST", "/scans"): _set_scan,
+    ("POST", "/secrets"): _nobodys_secret,
     ("POST", "/templates"): _template,
 }

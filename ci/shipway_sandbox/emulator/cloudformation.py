@@ -14,23 +14,23 @@ from shipway_sandbox.emulator.corrections import corrects, original
 Record = dict[str, Any]
 
 
-def _camel(value: Any) -> Any:
+def camel(value: Any) -> Any:
     """Property names as the API spells them; the keys of free maps stay as they are."""
     if isinstance(value, list):
-        return [_camel(item) for item in value]
+        return [camel(item) for item in value]
     if not isinstance(value, dict):
         return value
     renamed = {}
     for key, item in value.items():
         free = key in {"Options", "DockerLabels"}
-        renamed[key[:1].lower() + key[1:]] = item if free else _camel(item)
+        renamed[key[:1].lower() + key[1:]] = item if free else camel(item)
     return renamed
 
 
 @corrects("cloudformation.task-definitions-whole", "provisioners._normalize_container_defs")
 def container_definitions(definitions: list[Record]) -> list[Record]:
     """Container definitions of a template as RegisterTaskDefinition takes them."""
-    made = [_camel(definition) for definition in definitions]
+    made = [camel(definition) for definition in definitions]
     for container in made:
         container.setdefault("cpu", 0)
         container["essential"] = str(container.get("essential", True)).lower() == "true"

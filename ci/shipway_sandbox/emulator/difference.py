@@ -14,6 +14,7 @@ MINISTACK_VERSION: Final = "1.5.33"
 MODULES: Final = {
     "alb": "ministack.services.alb",
     "app": "ministack.app",
+    "drift": "ministack.services.cloudformation.drift",
     "ec2": "ministack.services.ec2",
     "ecr": "ministack.services.ecr",
     "ecs": "ministack.services.ecs",
@@ -21,10 +22,13 @@ MODULES: Final = {
     "iam": "ministack.services.iam",
     "iam_actions": "ministack.core.iam_actions",
     "iam_evaluator": "ministack.core.iam_evaluator",
+    "kms": "ministack.services.kms",
     "logs": "ministack.services.cloudwatch_logs",
     "provisioners": "ministack.services.cloudformation.provisioners",
     "responses": "ministack.core.responses",
     "schedules": "ministack.services.scheduler",
+    "secretsmanager": "ministack.services.secretsmanager",
+    "ssm": "ministack.services.ssm",
     "stacks": "ministack.services.cloudformation.stacks",
     "sts": "ministack.services.sts",
 }
@@ -34,7 +38,10 @@ _ROOM: Final = "sandbox/corrections/"
 API: Final = f"{_ROOM}test_corrections_matter.py::test_api_corrections_make_the_difference"
 """The test that takes the corrections of ``left_out.API`` away, all together."""
 FRONT_DOOR: Final = f"{_ROOM}test_front_door.py::"
+REFUSED: Final = f"{_ROOM}test_refused_input.py::test_ecs_refuses_it_and_without_the_rule_does_not"
+"""The test that takes one rule after another away from an ECS in its own process."""
 SHAPES: Final = f"{_ROOM}test_shapes.py::"
+STARTS: Final = f"{_ROOM}test_task_starts.py::"
 STRATEGIES: Final = f"{_ROOM}test_corrections_strategies.py::"
 TASKS: Final = f"{_ROOM}test_tasks_without_corrections.py::"
 """Where tests stand that a difference names; what follows is the test's own name."""

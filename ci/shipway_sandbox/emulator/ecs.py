@@ -12,6 +12,7 @@ from ministack.services import ecs
 from shipway_sandbox.emulator import service_state, state
 from shipway_sandbox.emulator.answers import whole
 from shipway_sandbox.emulator.corrections import corrects, original, rule
+from shipway_sandbox.emulator.refusals import services
 
 Record = dict[str, Any]
 _MUTABLE = (
@@ -82,25 +83,17 @@ def _service(data: Record) -> Record | None:
     return service
 
 
-def _definition_missing(data: Record) -> Any:
-    reference = data.get("taskDefinition")
-    if not reference:
-        return None
-    key = ecs._resolve_td_key(reference)
-    definition = ecs._task_defs.get(key) if key else None
-    if definition is None:
-        return error_response_json("ClientException", "Unable to describe task definition.", 400)
-    if definition["status"] != "ACTIVE":
-        return error_response_json("ClientException", "TaskDefinition is inactive", 400)
-    return None
+def _definition(reference: str | None) -> Record | None:
+    definition: Record | None = ecs._task_defs.get(ecs._resolve_td_key(reference or ""))
+    return definition
 
 
 @corrects("ecs.scheduler", "ecs._create_service")
 @corrects("ecs.scheduler", "ecs._ACTION_MAP[CreateService]")
 def create_service(data: Record) -> Any:
     """CreateService: the first deployment begins, and can fail."""
-    if refused := _definition_missing(data):
-        return refused
+    if refused := services.of_service(data, _definition(data.get("taskDefinition")), None):
+        return refused.answer()
     reply = original("ecs._create_service")(data)
     cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
     service = ecs._services.get(f"{cluster}/{data.get('serviceName')}")
@@ -142,8 +135,9 @@ def update_service(data: Record) -> Any:
         return error_response_json("ServiceNotFoundException", "Service not found.", 400)
     if service["status"] != "ACTIVE":
         return error_response_json("ServiceNotActiveException", "Service was not ACTIVE.", 400)
-    if refused := _definition_missing(data):
-        return refused
+    definition = _definition(data.get("taskDefinition") or service["taskDefinition"])
+    if refused := services.of_service(data, definition, service):
+        return refused.answer()
     with ecs.resource_lock("ecs-service", service["serviceArn"]):
         changed = [
             field for field in _STARTS_DEPLOYMENT if field in data and data[field] != service[field]

@@ -20,6 +20,7 @@ from shipway_sandbox.issuer import Issuer
 _OURS = "shipway_sandbox.emulator."
 _CORRECTED = (
     "alb",
+    "api",
     "answers.revise",
     "cloudformation",
     "deployments",
@@ -34,6 +35,9 @@ _CORRECTED = (
     "scan",
     "scheduler",
     "schedules",
+    "stack_definitions",
+    "stack_drift",
+    "stack_names",
     "stack_resources",
     "stack_services",
     "sts",

@@ -17,13 +17,14 @@ from ministack.core import iam_actions, iam_evaluator
 from ministack.core.responses import error_response_json, get_account_id, get_region
 from ministack.services import ecs, iam
 
+from shipway_sandbox.emulator import role_rights
 from shipway_sandbox.emulator.corrections import corrects, original
 from shipway_sandbox.emulator.door import isolation
+from shipway_sandbox.emulator.refusals import definitions, services
+from shipway_sandbox.emulator.role_rights import TASKS_SERVICE, role_arn
 from shipway_sandbox.emulator.run_tokens import run_once
 
 Record = dict[str, Any]
-_TASKS_SERVICE = "ecs-tasks.amazonaws.com"
-
 _ON_ANYTHING = frozenset(
     {
         "DeregisterTaskDefinition",
@@ -301,15 +302,11 @@ def _denial(action: str, resource: str, context: Record) -> Any:
     )
 
 
-def _role_arn(value: str) -> str:
-    return value if value.startswith("arn:") else f"arn:aws:iam::{get_account_id()}:role/{value}"
-
-
-def may_pass(roles: list[str], service: str = _TASKS_SERVICE) -> Any:
+def may_pass(roles: list[str], service: str = TASKS_SERVICE) -> Any:
     """An AccessDenied answer if the caller may not hand one of the roles to that service."""
     for role in roles:
         context = {"iam:PassedToService": service}
-        if role and (refused := _denial("iam:PassRole", _role_arn(role), context)):
+        if role and (refused := _denial("iam:PassRole", role_arn(role), context)):
             return refused
     return None
 
@@ -322,6 +319,8 @@ def register_task_definition(data: Record) -> Any:
     """
     if wants := isolation.refusal(data):
         return error_response_json("ClientException", wants, 400)
+    if bad := definitions.refusal(data):
+        return bad.answer()
     refused = may_pass([data.get("executionRoleArn", ""), data.get("taskRoleArn", "")])
     if refused is None and data.get("tags"):
         family = _arn(f"task-definition/{data.get('family', '')}:*")
@@ -333,10 +332,26 @@ def register_task_definition(data: Record) -> Any:
 @corrects("iam.pass-role", "ecs._ACTION_MAP[RunTask]")
 def run_task(data: Record) -> Any:
     """RunTask by someone who may pass the task definition's roles and those of the overrides."""
-    definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", ""))) or {}
-    overrides = data.get("overrides") or {}
+    found = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", "")))
+    if bad := services.of_task(data, found):
+        return bad.answer()
+    definition, overrides = found or {}, data.get("overrides") or {}
     wanted = [
         overrides.get(name) or definition.get(name, "")
         for name in ("executionRoleArn", "taskRoleArn")
     ]
-    return may_pass(wanted) or run_once(data, ecs._run_task)
+    return may_pass(wanted) or _assume_roles(definition, overrides) or run_once(data, ecs._run_task)
+
+
+def _assume_roles(definition: Record, overrides: Record) -> Any:
+    """A refusal where ECS cannot assume a role of the task; RunTask then starts none."""
+    role = role_rights.unassumable(definition, overrides) if role_rights.assumes_roles() else ""
+    if not role:
+        return None
+    return error_response_json("ClientException", role_rights.assumption_refused(role), 400)
+
+
+@corrects("ecs.registers-unknown-roles", "iam_evaluator.validate_role_arn")
+def validate_role_arn(_role: str) -> str | None:
+    """Nothing: RegisterTaskDefinition asks who may pass a role, and not whether it is there."""
+    return None

@@ -8,9 +8,10 @@ from typing import Any
 
 from ministack.services import ecr, ecs
 
-from shipway_sandbox.emulator import registry, state
+from shipway_sandbox.emulator import processors, registry, state
 from shipway_sandbox.emulator.corrections import rule
 from shipway_sandbox.emulator.launching import StartError
+from shipway_sandbox.emulator.processors import Misfit
 
 Record = dict[str, Any]
 
@@ -44,11 +45,12 @@ def _pinned(task: Record, container: str) -> str | None:
     return pins.get(container)
 
 
-def fetch(task: Record, container: Record, _definition: Record) -> tuple[str, str]:
+def fetch(task: Record, container: Record, definition: Record) -> tuple[str, str, Misfit | None]:
     """Have the engine hold the container's image.
 
     Returns:
-        The reference to create from, and the manifest digest that ECS reports.
+        The reference to create from, the manifest digest that ECS reports, and what is wrong with
+        an image of another processor, which is not fetched.
 
     Raises:
         StartError: ``CannotPullContainerError``, with the registry's reason.
@@ -59,20 +61,22 @@ def fetch(task: Record, container: Record, _definition: Record) -> tuple[str, st
     repository = registry.locate(named)
     if repository is None:
         if engine.has_image(image):
-            return image, ""
+            return image, "", None
         raise _cannot_pull(image, "failed to do request: no route to this registry", name)
     digest = _pinned(task, name) or resolve(image)
     if digest is None:
         if not pulls_afresh() and engine.has_image(image):
-            return image, ""
+            return image, "", None
         raise _cannot_pull(image, "not found", name)
+    if wrong := processors.misfit(definition, container, repository, digest):
+        return image, digest, wrong
     local = repository.reachable
     exact = f"{local}@{digest}"
     if not engine.has_image(exact):
         error = engine.pull(local, digest, registry.task_credentials())
         if error:
             raise _cannot_pull(f"{named}@{digest}" if "@" in image else image, error, name)
-    return exact, digest
+    return exact, digest, None
 
 
 def _cannot_pull(image: str, why: str, container: str) -> StartError:

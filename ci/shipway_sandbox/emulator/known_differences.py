@@ -16,8 +16,10 @@ from shipway_sandbox.emulator.known import (
     balancers,
     containers,
     identity,
+    refusals,
     registry,
     stacks,
+    task_starts,
 )
 from shipway_sandbox.emulator.known.reaches import REACHES
 from shipway_sandbox.emulator.known.unsupported import UNSUPPORTED
@@ -28,7 +30,16 @@ DIFFERENCES: Final[tuple[KnownDifference, ...]] = tuple(
     sorted(
         chain.from_iterable(
             part.DIFFERENCES
-            for part in (answers, balancers, containers, identity, registry, stacks)
+            for part in (
+                answers,
+                balancers,
+                containers,
+                identity,
+                refusals,
+                registry,
+                stacks,
+                task_starts,
+            )
         ),
         key=lambda difference: difference.name,
     )

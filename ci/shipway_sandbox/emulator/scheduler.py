@@ -15,7 +15,7 @@ from typing import Any
 from ministack.core.responses import request_scope
 from ministack.services import ecs
 
-from shipway_sandbox.emulator import rollout, state, tasks
+from shipway_sandbox.emulator import images, role_rights, rollout, state, tasks
 from shipway_sandbox.emulator.corrections import rule
 from shipway_sandbox.emulator.service_state import (
     PENDING,
@@ -41,6 +41,13 @@ _RELAUNCH_SECONDS = 1.0
 _THROTTLED_SECONDS = 10.0
 _THROTTLE_AFTER = 12
 
+_BLOCKED = (
+    "was unable to stop or start tasks during a deployment because of the service deployment "
+    "configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
+)
+"""Amazon ECS service event messages."""
+
+tells_blocked = rule("ecs.tells-blocked-deployments")
 resets_on_healthy = rule("ecs.healthy-task-resets-breaker")
 
 
@@ -84,6 +91,8 @@ def look(service: Record) -> None:
         if rollout.may_launch(service):
             _launch(service, members)
         _retire(service, members)
+        if tells_blocked() and _is_blocked(service, members):
+            _tell_once(service, _BLOCKED)
         count(service, tasks_of(service))
         rollout.finish(service, members)
 
@@ -178,6 +187,10 @@ def _launch(service: Record, members: list[Record]) -> None:
     )
     if time.monotonic() - primary.get("_failed_at", -pause) < pause:
         return
+    if refused := _unassumable(primary):
+        primary["_failed_at"] = time.monotonic()
+        _tell_once(service, f"failed to launch a task with (error {refused}).")
+        return
     reply = ecs._run_task(
         {
             "cluster": ecs._cluster_name_from_arn(service["clusterArn"]),
@@ -196,6 +209,38 @@ def _launch(service: Record, members: list[Record]) -> None:
     if started:
         named = " ".join(f"(task {task['taskArn'].rpartition('/')[2]})" for task in started)
         add_event(service, f"has started {len(started)} tasks: {named}.")
+
+
+def _unassumable(primary: Record) -> str:
+    """Why a deployment gets no task, in ECS's words; empty where its roles can be assumed."""
+    if not role_rights.assumes_roles():
+        return ""
+    definition = images.definition_of(primary["taskDefinition"]) or {}
+    role = role_rights.unassumable(definition)
+    return role_rights.assumption_refused(role) if role else ""
+
+
+def _tell_once(service: Record, message: str) -> None:
+    """An event, unless it is the newest one already: ECS tells what goes on hours apart."""
+    newest = service["events"][0]["message"] if service["events"] else ""
+    if not newest.endswith(message):
+        add_event(service, message)
+
+
+def _is_blocked(service: Record, members: list[Record]) -> bool:
+    """Whether a rolling deployment may start no task and stop none, whatever comes."""
+    primary = primary_of(service)
+    configured = service.get("deploymentConfiguration") or {}
+    rolls = configured.get("strategy", "ROLLING") == "ROLLING"
+    serving = [task for task in members if task["desiredStatus"] == "RUNNING"]
+    return (
+        rolls
+        and primary["rolloutState"] == "IN_PROGRESS"
+        and len(live(members, primary)) < int(service["desiredCount"])
+        and _room(service, members) <= 0
+        and all(is_healthy(task) for task in serving)
+        and len(serving) <= _least(service)
+    )
 
 
 def _retire(service: Record, members: list[Record]) -> None:

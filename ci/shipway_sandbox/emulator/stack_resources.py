@@ -9,7 +9,6 @@ security group, an address, or a scaling policy is taken and kept, and moves not
 from __future__ import annotations
 
 import secrets
-import string
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,6 +17,7 @@ from ministack.services import alb, ec2
 
 from shipway_sandbox.emulator import state
 from shipway_sandbox.emulator.corrections import corrects, original
+from shipway_sandbox.emulator.stack_names import keeps, suffix
 
 Record = dict[str, Any]
 Made = tuple[str, Record]
@@ -26,11 +26,6 @@ _HANDLERS: Final = "provisioners._RESOURCE_HANDLERS"
 _TAKEN: Final = "cloudformation.takes-network-and-scaling"
 _SECRET: Final = f"{_HANDLERS}[AWS::SecretsManager::Secret]"
 _PARAMETER: Final = f"{_HANDLERS}[AWS::SSM::Parameter]"
-_LETTERS: Final = string.ascii_letters + string.digits
-
-
-def _suffix(length: int) -> str:
-    return "".join(secrets.choice(_LETTERS) for _ in range(length))
 
 
 def _taken(kind: str, make: Callable[[str, Record, str], Made]) -> None:
@@ -69,7 +64,7 @@ def _policy_of(logical_id: str, props: Record, _stack: str) -> Made:
     """AWS::ApplicationAutoScaling::ScalingPolicy: ``Ref`` gives its ARN."""
     where = f"{get_region()}:{get_account_id()}"
     name = props.get("PolicyName", logical_id)
-    arn = f"arn:aws:autoscaling:{where}:scalingPolicy:{_suffix(8)}:policyName/{name}"
+    arn = f"arn:aws:autoscaling:{where}:scalingPolicy:{suffix(8)}:policyName/{name}"
     return arn, {"Arn": arn}
 
 
@@ -101,27 +96,28 @@ _taken("AWS::ECS::ClusterCapacityProviderAssociations", _providers_of)
 
 @corrects("cloudformation.secret-by-arn", f"{_SECRET}[create]")
 def create_secret(logical_id: str, props: Record, stack: str) -> Made:
-    """AWS::SecretsManager::Secret: ``Ref`` gives its ARN."""
-    _, attributes = original(f"{_SECRET}[create]")(logical_id, props, stack)
+    """AWS::SecretsManager::Secret: ``Ref`` gives its ARN, a name that is made up has no stack."""
+    named = {**props, "Name": props.get("Name") or f"{logical_id}-{suffix()}"}
+    _, attributes = original(f"{_SECRET}[create]")(logical_id, named, stack)
     return attributes["Arn"], attributes
 
 
 @corrects("cloudformation.secret-by-arn", f"{_SECRET}[update]")
 def update_secret(physical_id: str, old: Record, new: Record, stack: str, logical_id: str) -> Made:
     """The same, changed in place or replaced."""
-    _, attributes = original(f"{_SECRET}[update]")(
-        _secret_name(physical_id), old, new, stack, logical_id
-    )
+    name = secret_name(physical_id)
+    kept = keeps(name, "Name", old, new, f"{logical_id}-{suffix()}")
+    _, attributes = original(f"{_SECRET}[update]")(name, old, kept, stack, logical_id)
     return attributes["Arn"], attributes
 
 
 @corrects("cloudformation.secret-by-arn", f"{_SECRET}[delete]")
 def delete_secret(physical_id: str, props: Record) -> None:
     """The same, gone."""
-    original(f"{_SECRET}[delete]")(_secret_name(physical_id), props)
+    original(f"{_SECRET}[delete]")(secret_name(physical_id), props)
 
 
-def _secret_name(arn: str) -> str:
+def secret_name(arn: str) -> str:
     """A secret's name by its ARN, which ends in a hyphen and six more letters."""
     return arn.partition(":secret:")[2].rpartition("-")[0] or arn
 
@@ -129,7 +125,7 @@ def _secret_name(arn: str) -> str:
 @corrects("cloudformation.parameter-names", f"{_PARAMETER}[create]")
 def create_parameter(logical_id: str, props: Record, stack: str) -> Made:
     """AWS::SSM::Parameter: one without a name gets one, without a slash at its beginning."""
-    named = {**props, "Name": props.get("Name") or f"CFN-{logical_id}-{_suffix(12)}"}
+    named = {**props, "Name": props.get("Name") or f"CFN-{logical_id}-{suffix()}"}
     made: Made = original(f"{_PARAMETER}[create]")(logical_id, named, stack)
     return made
 

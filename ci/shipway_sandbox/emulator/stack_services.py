@@ -11,6 +11,7 @@ from ministack.services import ecs
 
 from shipway_sandbox.emulator import state
 from shipway_sandbox.emulator.corrections import corrects, original, rule
+from shipway_sandbox.emulator.stack_names import named
 
 Record = dict[str, Any]
 
@@ -28,10 +29,12 @@ sends_all = rule("cloudformation.service-sends-all")
 def create_service(logical_id: str, props: Record, stack: str) -> Any:
     """AWS::ECS::Service made, its grace period included; it is steady when this is over.
 
+    One without a name gets one that ends in random letters.
+
     Raises:
         ValueError: Its deployment failed; the stack shows it as the reason.
     """
-    fixed = _numbers(props)
+    fixed = named(_numbers(props), "ServiceName", stack, logical_id)
     made = original(_CREATE)(logical_id, fixed, stack)
     service = ecs._services.get(made[0].partition(":service/")[2])
     if service is not None and "HealthCheckGracePeriodSeconds" in fixed:

@@ -9,6 +9,7 @@ federation" (IAM User Guide) give the checks and the condition keys.
 from __future__ import annotations
 
 import json
+import re
 import time
 from typing import Any
 from urllib.parse import parse_qs
@@ -19,7 +20,7 @@ from ministack.core.responses import error_response_json, get_region
 from ministack.services import iam, sts
 
 from shipway_sandbox.emulator import state
-from shipway_sandbox.emulator.corrections import corrects, original
+from shipway_sandbox.emulator.corrections import corrects, original, rule
 
 GITHUB = "token.actions.githubusercontent.com"
 """The provider that our issuer stands for: its tokens are GitHub's here."""
@@ -41,6 +42,9 @@ KEYS = (
 """The claims that become condition keys for GitHub; no other claim does."""
 
 _FIRST_CLAIM = "sub"
+_KEY = re.compile(rb"AccessKeyId\W+?([A-Z0-9]{16,})")
+
+keeps_session_policies = rule("sts.web-identity-session-policies")
 
 
 class _RefusedError(Exception):
@@ -132,10 +136,20 @@ def _verified(token: str) -> dict[str, Any]:
 async def handle_request(
     method: str, path: str, headers: dict[str, str], body: bytes, query: dict[str, Any]
 ) -> Any:
-    """As MiniStack, but the answer names the token's real subject, audience and provider."""
+    """As MiniStack, but the answer names the token's real subject, audience and provider.
+
+    A session's own policies are kept with it: what it may do is what role and they allow.
+    """
+    params = _web_identity(body) if keeps_session_policies() else {}
+    policies, wrong = sts._session_policies(params, _role_account(params))
+    if wrong:
+        return wrong
     status, answer_headers, answer = await original("sts.handle_request")(
         method, path, headers, body, query
     )
+    key = _KEY.search(answer)
+    if key and any(policies.values()):
+        sts._sessions[key[1].decode()]["SessionPolicies"] = policies
     if b"test-subject" in answer:
         token = (parse_qs(body.decode()).get("WebIdentityToken") or [""])[0]
         if not token and body[:1] == b"{":
@@ -149,6 +163,19 @@ async def handle_request(
         ):
             answer = answer.replace(before, after.encode())
     return status, answer_headers, answer
+
+
+def _web_identity(body: bytes) -> dict[str, Any]:
+    """The parameters of AssumeRoleWithWebIdentity, in either protocol; none of another call."""
+    if body[:1] == b"{":
+        params: dict[str, Any] = json.loads(body)
+        return params if "WebIdentityToken" in params else {}
+    form: dict[str, Any] = parse_qs(body.decode())
+    return form if form.get("Action") == ["AssumeRoleWithWebIdentity"] else {}
+
+
+def _role_account(params: dict[str, Any]) -> str:
+    return str(sts._p(params, "RoleArn") or "").rpartition(":role/")[0].rpartition(":")[2]
 
 
 def _account_of(answer: bytes) -> str:

@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import dataclass, field
 from typing import Any
 
 import docker.errors
@@ -15,10 +16,10 @@ from ministack.core.arn import parse_arn
 from ministack.core.responses import request_scope
 from ministack.services import ecs
 
-from shipway_sandbox.emulator import images, state
+from shipway_sandbox.emulator import images, start_rights, state
 from shipway_sandbox.emulator.corrections import corrects
 from shipway_sandbox.emulator.launching import StartError, create_arguments, environment
-from shipway_sandbox.emulator.tasks import advance, conclude, is_wanted, lock_of, mark
+from shipway_sandbox.emulator.tasks import advance, conclude, died, is_wanted, lock_of, mark
 
 Record = dict[str, Any]
 
@@ -51,44 +52,75 @@ def _short(error: BaseException) -> str:
     return str(getattr(error, "explanation", None) or error)[:400]
 
 
+@dataclass(slots=True)
+class _Prepared:
+    """What of a task is to be started.
+
+    Attributes:
+        made: Container definitions with the identity that the engine gave.
+        misfits: Those whose program cannot be run, with what their log says.
+    """
+
+    made: list[tuple[Record, str]] = field(default_factory=list)
+    misfits: list[tuple[Record, str]] = field(default_factory=list)
+
+
 def _start(task: Record, definition: Record, overrides: list[Record]) -> None:
     advance(task, "PENDING")
     advance(task, "ACTIVATING", pullStartedAt=state.now())
+    start_rights.require(task, definition)
+    prepared = _prepare(task, definition, overrides)
+    if prepared is None:
+        return
+    task["pullStoppedAt"] = state.now()
+    for container, identity in prepared.made:
+        if not is_wanted(task):
+            return
+        try:
+            state.engine().api.start(identity)
+        except docker.errors.DockerException as error:
+            raise StartError(
+                f"CannotStartContainerError: {_short(error)}", container["name"]
+            ) from error
+        mark(task, container["name"], runtimeId=identity, lastStatus="RUNNING")
+        _follow_logs(task, container, _Logs(identity))
+        _record_address(task, identity)
+    for container, line in prepared.misfits:
+        _follow_logs(task, container, _Line(line))
+        died(task, container["name"], 1)
+        if not is_wanted(task):
+            return
+    _register_targets(task)
+    advance(task, "RUNNING", startedAt=state.now(), connectivityAt=state.now())
+
+
+def _prepare(task: Record, definition: Record, overrides: list[Record]) -> _Prepared | None:
+    """Have the engine make every container; ``None`` where the task is not wanted any more."""
     engine = state.engine()
-    prepared: list[tuple[Record, str]] = []
+    prepared = _Prepared()
     for container in definition["containerDefinitions"]:
         values = environment(container, overrides)
-        reference, digest = images.fetch(task, container, definition)
+        reference, digest, misfit = images.fetch(task, container, definition)
         if digest:
             mark(task, container["name"], imageDigest=digest)
+        if misfit is not None:
+            prepared.misfits.append((container, misfit.line))
+            task["_docker_ids"].append("")  # so that the others keep their places
+            continue
         arguments = create_arguments(
             task, definition, container, overrides=overrides, values=values, reference=reference
         )
         if not is_wanted(task):
-            return
+            return None
         try:
             made = engine.api.create_container(**arguments)
         except docker.errors.DockerException as error:
             raise StartError(
                 f"CannotCreateContainerError: {_short(error)}", container["name"]
             ) from error
-        prepared.append((container, made["Id"]))
+        prepared.made.append((container, made["Id"]))
         task["_docker_ids"].append(made["Id"])
-    task["pullStoppedAt"] = state.now()
-    for container, identity in prepared:
-        if not is_wanted(task):
-            return
-        try:
-            engine.api.start(identity)
-        except docker.errors.DockerException as error:
-            raise StartError(
-                f"CannotStartContainerError: {_short(error)}", container["name"]
-            ) from error
-        mark(task, container["name"], runtimeId=identity, lastStatus="RUNNING")
-        _follow_logs(task, container, identity)
-        _record_address(task, identity)
-    _register_targets(task)
-    advance(task, "RUNNING", startedAt=state.now(), connectivityAt=state.now())
+    return prepared
 
 
 def _record_address(task: Record, identity: str) -> None:
@@ -119,13 +151,29 @@ class _Logs:
         return state.engine().streams.logs(self.id, **kwargs)
 
 
-def _follow_logs(task: Record, container: Record, identity: str) -> None:
+class _Line:
+    """A container that wrote one line and no more, for the same forwarder."""
+
+    def __init__(self, text: str) -> None:
+        self.id = ""
+        self._text = text
+
+    def logs(self, **_kwargs: Any) -> Any:
+        return [self._text.encode()]
+
+
+def _follow_logs(task: Record, container: Record, logs: _Logs | _Line) -> None:
     arn = parse_arn(task["taskArn"])
-    config = ecs._awslogs_config(container, task["taskArn"].rpartition("/")[2], identity)
+    config = ecs._awslogs_config(container, task["taskArn"].rpartition("/")[2], logs.id)
     if config:
+        region = config["region"] or arn.region
+        group = f"arn:aws:logs:{region}:{arn.account_id}:log-group:{config['group']}"
+        stream = start_rights.stream_arn(group, config["stream"])
+        if not start_rights.may_write_logs(task, task["_definition"], stream):
+            return
         thread = threading.Thread(
             target=ecs._forward_awslogs,
-            args=(_Logs(identity), config, arn.account_id, config["region"] or arn.region),
+            args=(logs, config, arn.account_id, region),
             name="awslogs",
             daemon=True,
         )

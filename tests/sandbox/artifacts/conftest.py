@@ -21,7 +21,8 @@ from shipway.aws.account import AwsAccount
 from shipway.aws.session import Session
 from shipway.config import load as delivery_file
 from shipway.config.document import TomlDocument
-from shipway.config.environment import Environment, ImageSettings, Scanning, Service
+from shipway.config.environment import Environment, Scanning, Service
+from shipway.config.images import ImageSettings
 from shipway.config.load import DeliveryFile
 from shipway.delivery.attestations import Attestor
 from shipway.delivery.image import Artifact

@@ -19,13 +19,15 @@ from typing import Any
 import boto3  # the tests ask as any client would
 import pytest
 from botocore.config import Config  # the same
-from tests.sandbox.server import serving
+from tests.sandbox.server import execution_role, serving
 
 from shipway_sandbox import compute
 from shipway_sandbox.engine import busybox
 from shipway_sandbox.engine.engine import Engine
 
 ACCOUNT = "123456789012"
+EXECUTION_ROLE = f"arn:aws:iam::{ACCOUNT}:role/tests-execution"
+"""A role that may do everything, for tasks that ask for secrets."""
 SHELL = ["/bin/busybox", "sh", "-c"]
 SERVE = "trap 'exit 0' TERM; /bin/busybox httpd -f -p 8080 -h /www & wait"
 DEAF = "trap 'exit 0' TERM; /bin/busybox sleep 1000 & wait"
@@ -105,6 +107,7 @@ class Shop:
             cpu="128",
             memory="48",
             networkMode="bridge",
+            **({"executionRoleArn": EXECUTION_ROLE} if "secrets" in container else {}),
         )
         return str(answer["taskDefinition"]["taskDefinitionArn"])
 
@@ -208,6 +211,7 @@ def seeded(folder: Path, docker: str, program: bytes, *options: str) -> Iterator
 def _seed(world: World) -> None:
     """What every test needs: a cluster, and an image in a repository."""
     world.client("ecs").create_cluster(clusterName="tests")
+    assert execution_role(world.client("iam")) == EXECUTION_ROLE
     world.client("ecr").create_repository(repositoryName="seeded")
     image = compute.seed_image(world.busybox)
     world.image = compute.put_image(world.state, "seeded", image)

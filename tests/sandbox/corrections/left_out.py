@@ -8,6 +8,8 @@ from typing import Any
 API = (
     "alb.answers-at-its-name",
     "alb.answers-in-its-region",
+    "cloudformation.drift-of-services",
+    "cloudformation.names-are-made-up",
     "cloudformation.oidc-provider",
     "cloudformation.role-boundary",
     "cloudformation.parameter-names",
@@ -15,6 +17,7 @@ API = (
     "cloudformation.service-sends-all",
     "cloudformation.service-whole",
     "cloudformation.takes-network-and-scaling",
+    "cloudformation.task-definitions-checked",
     "cloudformation.task-definitions-whole",
     "cloudformation.waits-for-services",
     "cloudformation.handlers-may-wait",
@@ -27,7 +30,11 @@ API = (
     "ecr.shares-across-accounts",
     "ecr.token-of-principal",
     "ecs.current-service-deployment",
+    "ecs.execute-command",
     "ecs.millisecond-times",
+    "ecs.refuses-empty-lists",
+    "ecs.refuses-unknown-clusters",
+    "ecs.registers-unknown-roles",
     "ecs.service-deployments",
     "events.rules-must-be-there",
     "iam.conditional-writes",
@@ -38,6 +45,7 @@ API = (
     "iam.principal-arn",
     "iam.wildcards-whole",
     "sts.verifies-web-identity",
+    "sts.web-identity-session-policies",
 )
 HEALTH = (
     "ecs.drains-before-stop",
@@ -55,6 +63,34 @@ SETTINGS = (
     "ecs.container-settings",
     "ecs.run-task-idempotent",
 )
+STARTS = (
+    "ecs.assumes-task-roles",
+    "ecs.execution-role-pulls",
+    "ecs.execution-role-reads-secrets",
+    "ecs.execution-role-writes-logs",
+    "ecs.image-fits-the-processor",
+    "ecs.log-group-must-exist",
+    "ecs.tells-blocked-deployments",
+)
+REFUSED = (
+    "ecs.refuses-bad-containers",
+    "ecs.refuses-bad-counts",
+    "ecs.refuses-bad-names",
+    "ecs.refuses-bad-ports",
+    "ecs.refuses-blocking-percentages",
+    "ecs.refuses-exec-without-role",
+    "ecs.refuses-fargate-network",
+    "ecs.refuses-fargate-sizes",
+    "ecs.refuses-log-options",
+    "ecs.refuses-missing-execution-role",
+    "ecs.refuses-missing-memory",
+    "ecs.refuses-missing-network",
+    "ecs.refuses-other-launch-types",
+    "ecs.refuses-unknown-balanced-containers",
+    "ecs.refuses-unknown-definitions",
+    "ecs.refuses-unknown-overrides",
+)
+"""Each is left out alone, in ``test_refused_input.py``."""
 WHOLE = ("alb.target-health", "ecs.scheduler", "ecs.task-runtime")
 SHAPES = (
     "aws.empty-is-left-out",

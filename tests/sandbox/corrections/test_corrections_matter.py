@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import boto3
@@ -23,10 +23,18 @@ from tests.sandbox.corrections.left_out import (
     API,
     HEALTH,
     IN_PROCESS,
+    REFUSED,
     SETTINGS,
     SHAPES,
+    STARTS,
     WHOLE,
     without,
+)
+from tests.sandbox.corrections.stack_facts import (
+    has_made_up_name,
+    infrastructure_facts,
+    settled,
+    stack_service_facts,
 )
 
 Serving = Callable[..., Any]
@@ -66,7 +74,7 @@ def error_of(call: Callable[..., Any], **arguments: Any) -> tuple[str, str]:
 
 def test_every_correction_is_left_out_somewhere_here(world: Any) -> None:
     known = {correction["name"] for correction in world.admin("/_shipway/corrections")}
-    assert known == {*API, *HEALTH, *SETTINGS, *SHAPES, *WHOLE, *IN_PROCESS}
+    assert known == {*API, *HEALTH, *SETTINGS, *SHAPES, *STARTS, *REFUSED, *WHOLE, *IN_PROCESS}
 
 
 INCOMPLETE = json.dumps(
@@ -130,7 +138,7 @@ def template_facts(world: Any) -> dict[str, Any]:
         stacks.create_stack, StackName="provider", TemplateBody=json.dumps({"Resources": provider})
     )
     check = {"Command": ["CMD", "/bin/busybox", "true"], "Interval": 7}
-    container = {"Name": "web", "Image": "none", "HealthCheck": check}
+    container = {"Name": "web", "Image": "none", "HealthCheck": check, "Memory": 64}
     boundary = "arn:aws:iam::aws:policy/ReadOnlyAccess"
     nobody = {"Statement": [{"Effect": "Deny", "Principal": "*", "Action": "sts:AssumeRole"}]}
     service = {
@@ -168,140 +176,18 @@ def template_facts(world: Any) -> dict[str, Any]:
     made = ecs.describe_task_definition(taskDefinition="templated")["taskDefinition"]
     templated = ecs.describe_services(cluster="tests", services=["templated"])["services"][0]
     bounded = world.client("iam").get_role(RoleName="bounded")["Role"]
+    small = {"RequiresCompatibilities": ["FARGATE"], "NetworkMode": "awsvpc", "Cpu": 1, "Memory": 1}
+    definition = {"Family": "small", "ContainerDefinitions": [container], **small}
+    resource = {"Small": {"Type": "AWS::ECS::TaskDefinition", "Properties": definition}}
+    stacks.create_stack(StackName="small", TemplateBody=json.dumps({"Resources": resource}))
+    small_status = settled(stacks, "small")["StackStatus"]
     check_made = made["containerDefinitions"][0].get("healthCheck", {})
     return {
         "cloudformation.oidc-provider": not refused[0],
         "cloudformation.role-boundary": "PermissionsBoundary" in bounded,
         "cloudformation.service-whole": templated["healthCheckGracePeriodSeconds"] == 9,
+        "cloudformation.task-definitions-checked": small_status == "ROLLBACK_COMPLETE",
         "cloudformation.task-definitions-whole": check_made.get("interval") == 7,
-    }
-
-
-STACK = {
-    "Group": {"Type": "AWS::EC2::SecurityGroup", "Properties": {"GroupDescription": "g"}},
-    "Secret": {
-        "Type": "AWS::SecretsManager::Secret",
-        "Properties": {"GenerateSecretString": {"PasswordLength": 20}},
-    },
-    "Named": {"Type": "AWS::SSM::Parameter", "Properties": {"Type": "String", "Value": "v"}},
-    "Balancer": {"Type": "AWS::ElasticLoadBalancingV2::LoadBalancer", "Properties": {"Name": "b"}},
-}
-NETWORK = {
-    "Rule": {
-        "Type": "AWS::EC2::SecurityGroupIngress",
-        "Properties": {
-            "GroupId": {"Fn::GetAtt": ["Group", "GroupId"]},
-            "IpProtocol": "tcp",
-            "FromPort": 80,
-            "ToPort": 80,
-            "CidrIp": "0.0.0.0/0",
-        },
-    },
-    "Address": {"Type": "AWS::EC2::EIP"},
-    "Gateway": {
-        "Type": "AWS::EC2::NatGateway",
-        "Properties": {
-            "SubnetId": "subnet-1",
-            "AllocationId": {"Fn::GetAtt": ["Address", "AllocationId"]},
-        },
-    },
-    "Target": {
-        "Type": "AWS::ApplicationAutoScaling::ScalableTarget",
-        "Properties": {
-            "ResourceId": "service/tests/templated",
-            "ScalableDimension": "ecs:service:DesiredCount",
-            "ServiceNamespace": "ecs",
-            "MinCapacity": 1,
-            "MaxCapacity": 2,
-        },
-    },
-    "Policy": {
-        "Type": "AWS::ApplicationAutoScaling::ScalingPolicy",
-        "Properties": {
-            "PolicyName": "cpu",
-            "PolicyType": "TargetTrackingScaling",
-            "ScalingTargetId": {"Ref": "Target"},
-        },
-    },
-}
-OUTPUTS = {
-    "Secret": {"Value": {"Ref": "Secret"}},
-    "Name": {"Value": {"Ref": "Named"}},
-    "Address": {"Value": {"Fn::GetAtt": ["Balancer", "DNSName"]}},
-}
-
-
-def settled(stacks: Any, name: str, seconds: float = 30) -> Any:
-    """A stack once CloudFormation has done with it."""
-    deadline = time.monotonic() + seconds
-    while True:
-        stack = stacks.describe_stacks(StackName=name)["Stacks"][0]
-        if not stack["StackStatus"].endswith("IN_PROGRESS"):
-            return stack
-        assert time.monotonic() < deadline, stack
-        time.sleep(0.1)
-
-
-def infrastructure_facts(world: Any) -> dict[str, Any]:
-    """Whether a stack such as the CDK writes goes up, and what its names are."""
-    stacks = world.client("cloudformation")
-    document = json.dumps({"Resources": STACK, "Outputs": OUTPUTS})
-    stacks.create_stack(StackName="infra", TemplateBody=document)
-    outputs = {
-        output["OutputKey"]: output["OutputValue"] for output in settled(stacks, "infra")["Outputs"]
-    }
-    network = json.dumps({"Resources": {**STACK, **NETWORK}, "Outputs": OUTPUTS})
-    refused = error_of(stacks.update_stack, StackName="infra", TemplateBody=network)
-    if not refused[0]:
-        assert settled(stacks, "infra")["StackStatus"] == "UPDATE_COMPLETE"
-    settled(stacks, "infra")
-    stacks.delete_stack(StackName="infra")
-    return {
-        "alb.answers-at-its-name": outputs["Address"].startswith("localhost:"),
-        "cloudformation.parameter-names": outputs["Name"].startswith("CFN-Named-"),
-        "cloudformation.secret-by-arn": outputs["Secret"].startswith("arn:aws:secretsmanager:"),
-        "cloudformation.takes-network-and-scaling": not refused[0],
-    }
-
-
-def stack_service_facts(world: Any, shop: Make) -> dict[str, Any]:
-    """Whether a stack waits for its service, and puts back what somebody changed beside it."""
-    stacks = world.client("cloudformation")
-    service = shop(world, balanced=False, desired=0)
-    ours = service.definition()
-    name = f"stacked-{service.name}"
-
-    def body(desired: int, definition: str) -> str:
-        properties = {
-            "Cluster": "tests",
-            "ServiceName": name,
-            "DesiredCount": desired,
-            "TaskDefinition": definition,
-            "DeploymentConfiguration": {
-                "DeploymentCircuitBreaker": {"Enable": True, "Rollback": False}
-            },
-        }
-        resource = {"Type": "AWS::ECS::Service", "Properties": properties}
-        return json.dumps({"Resources": {"Service": resource}})
-
-    stacks.create_stack(StackName=name, TemplateBody=body(0, ours))
-    settled(stacks, name)
-    # Somebody delivers; then the stack changes another property, and its definition comes back.
-    service.ecs.update_service(
-        cluster="tests", service=name, taskDefinition=service.definition("sleep 99")
-    )
-    stacks.update_stack(StackName=name, TemplateBody=body(1, ours))
-    settled(stacks, name)
-    described = service.ecs.describe_services(cluster="tests", services=[name])["services"][0]
-    sent, waited = described["taskDefinition"] == ours, described["runningCount"] == 1
-    crashes = service.definition("exit 1")
-    stacks.update_stack(StackName=name, TemplateBody=body(1, crashes))
-    status = settled(stacks, name, 60)["StackStatus"]
-    service.ecs.update_service(cluster="tests", service=name, desiredCount=0, taskDefinition=ours)
-    return {
-        "cloudformation.handlers-may-wait": waited,
-        "cloudformation.service-sends-all": sent,
-        "cloudformation.waits-for-services": status == "UPDATE_ROLLBACK_COMPLETE",
     }
 
 
@@ -312,13 +198,29 @@ def service_facts(world: Any, shop: Make) -> dict[str, Any]:
     listed = service.ecs.list_service_deployments(cluster="tests", service=service.name)
     definition = service.ecs.describe_task_definition(taskDefinition=service.name)["taskDefinition"]
     times = [definition["registeredAt"]]
-    container = {"name": "a", "image": "b"}
+    container = {"name": "a", "image": "b", "memory": 64}
     for _ in range(3):
         made = service.ecs.register_task_definition(
             family=service.name, containerDefinitions=[container]
         )
         times += [made["taskDefinition"]["registeredAt"]]
+    task = service.ecs.run_task(cluster="tests", taskDefinition=service.name)["tasks"][0]
+    entered = error_of(
+        service.ecs.execute_command,
+        cluster="tests", task=task["taskArn"], command="sh", interactive=True,
+    )  # fmt: skip
+    nowhere = [
+        error_of(service.ecs.list_tasks, cluster="nowhere"),
+        error_of(service.ecs.run_task, cluster="nowhere", taskDefinition=service.name),
+    ]
+    nothing = error_of(service.ecs.describe_tasks, cluster="tests", tasks=[])
     return {
+        "ecs.execute-command": entered[0] == "InvalidParameterException"
+        and entered[1].startswith("The execute command failed because execute command was not"),
+        "ecs.refuses-empty-lists": nothing
+        == ("InvalidParameterException", "Tasks cannot be empty."),
+        "ecs.refuses-unknown-clusters": nowhere
+        == [("ClusterNotFoundException", "Cluster not found.")] * 2,
         "ecs.current-service-deployment": bool(arn),
         "ecs.millisecond-times": any(time.microsecond for time in times),
         "ecs.service-deployments": len(listed["serviceDeployments"]) == 1,
@@ -341,8 +243,21 @@ def role_with(world: Any, name: str, statements: list[dict[str, Any]], trust: An
     return str(role)
 
 
+def signed_token(world: Any) -> str:
+    """A token of GitHub's that is trusted by whoever trusts its audience ``a``."""
+    job = world.admin("/_github/jobs", {"sub": "repo:a/b:ref:c"})
+    request = urllib.request.Request(f"{job['request_url']}&audience=a")
+    request.add_header("Authorization", f"bearer {job['request_token']}")
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return str(json.load(answer)["value"])
+
+
 def as_role(world: Any, arn: str, service: str) -> Any:
     keys = world.client("sts").assume_role(RoleArn=arn, RoleSessionName="test")["Credentials"]
+    return client_with(world, keys, service)
+
+
+def client_with(world: Any, keys: dict[str, str], service: str) -> Any:
     return world.client(
         service,
         aws_access_key_id=keys["AccessKeyId"],
@@ -378,7 +293,7 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         ecs.register_task_definition,
         family=service.name,
         taskRoleArn=passed,
-        containerDefinitions=[{"name": "a", "image": "b"}],
+        containerDefinitions=[{"name": "a", "image": "b", "memory": 64}],
     )
     token = ".".join(
         base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=")
@@ -411,6 +326,30 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         RoleSessionName="forged",
         WebIdentityToken=token,
     )
+    iam = world.client("iam")
+    with suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_open_id_connect_provider(
+            Url="https://token.actions.githubusercontent.com", ClientIDList=["a"]
+        )
+    lists = {"Effect": "Allow", "Action": "ecs:List*", "Resource": "*"}
+    iam.put_role_policy(
+        RoleName=f"federated-{service.name}",
+        PolicyName="only",
+        PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [lists]}),
+    )
+    narrow = {**lists, "Action": "ecs:ListServices"}
+    session = world.client("sts").assume_role_with_web_identity(
+        RoleArn=federated,
+        RoleSessionName="narrow",
+        # Where no token is verified, one that says GitHub made it is needed.
+        WebIdentityToken=signed_token(world) if forged[0] else token,
+        Policy=json.dumps({"Version": "2012-10-17", "Statement": [narrow]}),
+    )["Credentials"]
+    limited = client_with(world, session, "ecs")
+    limits = [
+        error_of(limited.list_services, cluster="tests")[0],
+        error_of(limited.list_clusters)[0],
+    ]
     guarded = role_with(
         world,
         f"guarded-{service.name}",
@@ -465,8 +404,15 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         "ecs",
     )
     arn = f"{where}:service/tests/{service.name}"
+    nobody = error_of(
+        world.client("ecs").register_task_definition,
+        family=service.name,
+        executionRoleArn="arn:aws:iam::123456789012:role/nobody",
+        containerDefinitions=[{"name": "a", "image": "b", "memory": 64}],
+    )
     rule = error_of(world.client("events").list_targets_by_rule, Rule="nowhere")
     return {
+        "ecs.registers-unknown-roles": not nobody[0],
         "events.rules-must-be-there": rule[0] == "ResourceNotFoundException",
         "iam.loopback-is-secure": not error_of(secured.list_clusters)[0],
         "iam.denials-name-the-resource": f"on resource: {arn} because" in other[1],
@@ -476,6 +422,7 @@ def identity_facts(world: Any, shop: Make) -> dict[str, Any]:
         "iam.conditional-writes": writes_once(world, f"writer-{service.name}"),
         "iam.wildcards-whole": newline[0] == "AccessDenied",
         "sts.verifies-web-identity": forged[0] == "InvalidIdentityToken",
+        "sts.web-identity-session-policies": limits == ["", "AccessDeniedException"],
     }
 
 
@@ -528,3 +475,4 @@ def test_api_corrections_make_the_difference(world: Any, bare_api: Any, shop: Ma
     bare = facts(bare_api)
     # A denial of MiniStack's names another resource than this one for two reasons at once.
     assert bare == dict.fromkeys(API, False)
+    assert (has_made_up_name(world), has_made_up_name(bare_api)) == (True, False)

@@ -202,8 +202,10 @@ def test_presigned_addresses_are_verified_too(world: World) -> None:
         ("ec2", lambda aws: aws.run_instances(MinCount=1, MaxCount=1), "ec2:RunInstances"),
         (
             "ecs",
-            lambda aws: aws.execute_command(task="x", command="sh", interactive=True),
-            "ecs:ExecuteCommand",
+            lambda aws: aws.update_task_protection(
+                cluster="x", tasks=["x"], protectionEnabled=True
+            ),
+            "ecs:UpdateTaskProtection",
         ),
         (
             "s3",

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError  # the tests ask as any client would
 from tests.sandbox.corrections import deploy_calls
+from tests.sandbox.corrections.conftest import EXECUTION_ROLE
 from tests.sandbox.corrections.deploy_calls import Ground
 from tests.sandbox.corrections.left_out import SHAPES, without
 from tests.sandbox.corrections.shapes import Answers
@@ -57,6 +58,7 @@ def watched(world: Any, service: Any) -> Watched:
         memory="512",
         networkMode="awsvpc",
         requiresCompatibilities=["FARGATE"],
+        executionRoleArn=EXECUTION_ROLE,
     )["taskDefinition"]["taskDefinitionArn"]
     deployment = service.create(made, **FARGATE)
     service.until_over(deployment)
@@ -238,7 +240,7 @@ def test_too_many_and_a_token_of_nobody_are_refused(
     [
         ("ecr", "describe_pull_through_cache_rules", "ecr:DescribePullThroughCacheRules"),
         ("elbv2", "describe_account_limits", "elasticloadbalancing:DescribeAccountLimits"),
-        ("events", "list_rules", "events:ListRules"),
+        ("codebuild", "list_builds", "codebuild:ListBuilds"),
     ],
 )
 def test_an_operation_that_is_not_there_is_named(
@@ -252,7 +254,7 @@ def test_an_operation_that_is_not_there_is_named(
         messages[world is bare] = (error["Code"], named in error["Message"])
     assert messages[False] == ("UnknownOperationException", True)
     # The door has the same word for a whole service that is not there.
-    assert (messages[True] == messages[False]) is (service == "events")
+    assert (messages[True] == messages[False]) is (service == "codebuild")
 
 
 def test_without_the_correction_answers_do_not_fit(bare: Any, shop: Make) -> None:

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from tests.sandbox.corrections.left_out import HEALTH, SETTINGS, WHOLE, without
+from tests.sandbox.corrections import starts
+from tests.sandbox.corrections.left_out import HEALTH, SETTINGS, STARTS, WHOLE, without
 
 Serving = Callable[..., Any]
 Make = Callable[..., Any]
@@ -21,7 +22,7 @@ DEAF = "trap 'exit 0' TERM; /bin/busybox sleep 1000 & wait"
 
 @pytest.fixture(scope="module")
 def bare_health(serve: Serving) -> Any:
-    return without(serve, HEALTH)
+    return without(serve, HEALTH + STARTS)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +60,21 @@ def test_without_it_memory_gives_no_reason(bare_health: Any, shop: Make) -> None
     stopped = service.until(lambda: service.tasks("STOPPED"))
     assert stopped[0]["containers"][0]["exitCode"] == 137
     assert "reason" not in stopped[0]["containers"][0]
+
+
+def test_without_rules_a_role_without_rights_starts_tasks(bare_health: Any) -> None:
+    bare = starts.prepare(bare_health)
+    strangers = starts.role(bare, "starts-bare", trusts={"Service": "ec2.amazonaws.com"})
+    nowhere = starts.logs("/starts/nowhere")
+    other = {"cpuArchitecture": starts.OTHER, "operatingSystemFamily": "LINUX"}
+    begun = [
+        starts.begin(
+            bare, starts.register(bare, "starts-bare", strangers, command=["true"], **more)
+        )
+        for more in ({"logConfiguration": nowhere}, {"runtimePlatform": other})
+    ]
+    for task in begun:
+        assert starts.ended(bare, task)["containers"][0]["exitCode"] == 0
 
 
 def run_once(service: Any, definition: str) -> Any:
@@ -200,7 +216,8 @@ def test_without_the_whole_of_it_nothing_is_evaluated(serve: Serving) -> None:
     bare = without(serve, WHOLE)
     ecs, elb = bare.client("ecs"), bare.client("elbv2")
     definition = ecs.register_task_definition(
-        family="bare", containerDefinitions=[{"name": "a", "image": bare.image + "0"}]
+        family="bare",
+        containerDefinitions=[{"name": "a", "image": bare.image + "0", "memory": 32}],
     )["taskDefinition"]["taskDefinitionArn"]
     made = ecs.create_service(
         cluster="tests", serviceName="bare", taskDefinition=definition, desiredCount=0

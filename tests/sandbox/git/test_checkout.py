@@ -239,6 +239,20 @@ def test_a_rehearsed_release_is_on_every_branch_that_the_contract_asks_about(
     assert [history.standing(release, branch) for branch in branches] == ["on"] * len(branches)
 
 
+def test_an_edit_of_delivery_toml_is_for_one_release_alone(repo: Path, tmp_path: Path) -> None:
+    (repo / "ci").mkdir(exist_ok=True)
+    (repo / "ci" / "delivery.toml").write_text("hold = 60\n")
+    project = Project(repository="acme/shop", dockerfile="app.py")
+    clone = Checkout(repo, tmp_path / "clone", project)
+    delivery = clone.folder / "ci" / "delivery.toml"
+    delivery.write_text("hold = 1\n")  # what somebody changes in the clone stays
+    told = []
+    for edit in (None, "# {}".format, str.upper, None):
+        clone.release("", "a release", edit)
+        told.append(run(clone.folder, "show", "HEAD:ci/delivery.toml"))
+    assert told == ["hold = 1", "# hold = 1", "HOLD = 1", "hold = 1"]
+
+
 @pytest.mark.parametrize(
     ("branches", "expected"),
     [

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shipway.config.environment import ImageSettings
+from shipway.config.images import ImageSettings
 from shipway.errors import BuildError, GitError
 from shipway.git import checkout, tree
 from shipway.image.source import Source, of_commit
@@ -119,6 +119,46 @@ def files_of(folder: Path) -> Laid:
 
 
 Lay = Callable[..., tuple[Laid, Source]]
+
+
+def test_a_folder_that_is_a_context_of_its_own_comes_from_the_commit(repo: Path) -> None:
+    files = {"libs/shared/tool.py": "one", "libs/shared/.dockerignore": "*.md\n", "web/Main": "m"}
+    commit(repo, **files, **{"web/Dockerfile": "FROM scratch\n"})
+    write(repo, {"libs/shared/.env": "TOKEN=canary\n"})
+    with tree.laid_out(repo, checkout.head(repo).sha) as laid_out:
+        wanted = ImageSettings(
+            name="shop",
+            context="web",
+            dockerfile="Dockerfile",
+            platforms=(),
+            build_args={},
+            contexts={"shared": "libs/shared", "base": "docker-image://debian"},
+        )
+        made_from = of_commit(wanted, repo, laid_out)
+        assert list(made_from.contexts) == ["shared"]
+        assert files_of(made_from.contexts["shared"]) == {
+            ".dockerignore": "644 *.md\n",
+            "tool.py": "644 one",
+        }
+        assert sorted(files_of(made_from.context)) == ["Dockerfile", "Main"]
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        ("target", "has nothing that git keeps"),
+        ("nowhere", "is no folder"),
+        ("../beside", "outside of the repository"),
+    ],
+)
+def test_a_named_context_that_no_commit_has_is_refused(
+    repo: Path, lay_out: Lay, place: str, why: str
+) -> None:
+    write(repo, {"target/app.jar": "jar"})
+    with pytest.raises(BuildError, match=why) as refused:
+        lay_out(repo, contexts={"shared": place}, key="web")
+    assert "contexts" in refused.value.remedy
+    assert "[images.web]" in refused.value.remedy
 
 
 def test_what_git_ignores_is_not_there_and_is_told(repo: Path, lay_out: Lay) -> None:

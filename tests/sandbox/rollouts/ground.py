@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import boto3  # the tests play the part of who sets services up, and of who interferes
 import pytest
 from botocore.config import Config  # the same
+from tests.sandbox.server import execution_role
 
 from shipway.aws.session import Session
 from shipway.errors import ShipwayError
@@ -189,6 +190,7 @@ class Grounds:
         self.client("logs").create_log_group(logGroupName="/tests")
         # What a release may lose between its first version and its second.
         self.ssm.put_parameter(Name="/tests/password", Value="swordfish", Type="SecureString")
+        self.execution_role = execution_role(self.client("iam"))
         self.ecr.create_repository(repositoryName="beside")
         compute.put_image(state, "beside", image_of(busybox, GOOD), "passing")
         self.session = self._session()

@@ -22,6 +22,7 @@ from shipway.errors import ShipwayError
 from shipway.evidence.journal import Journal
 from shipway.evidence.predicate import DeliveryFacts
 from shipway.observer import Event, Failed, PutBack
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.plan import plan
 from shipway.util.clock import SystemClock
 from shipway.values import Commit, ImageReference
@@ -110,9 +111,10 @@ def release(
     error: ShipwayError | None = None
     first.grounds.taken()
     try:
-        steps = plan(account.ecs, environment, image)
+        images = ReleaseImages.alone(image, frozenset({image.digest}))
+        steps = plan(account.ecs, environment, images)
         going.check_alarms(steps)
-        going.roll_out(steps, image, frozenset({image.digest}))
+        going.roll_out(steps)
         going.hold()
     except ShipwayError as ended:
         error = ended

@@ -12,10 +12,12 @@ from tests.sandbox.rollouts.ground import BREAKER, Grounds, Kind, Story
 
 from shipway.aws.ecs import AwsEcs
 from shipway.aws.logs import CloudWatchLogs
-from shipway.config.environment import Environment, ImageSettings, Service
+from shipway.config.environment import Environment, Service
+from shipway.config.images import ImageSettings
 from shipway.errors import ShipwayError
 from shipway.rollout import resume
 from shipway.rollout.deploy import RolloutContext, release
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.plan import plan
 from shipway.util.clock import SystemClock
 from shipway.values import ImageReference
@@ -89,12 +91,14 @@ class Shop:
             {"name": name, "image": f"{self.grounds.state['registry']}/{image}", "essential": True}
             for name, image in self.kind.beside.items()
         ]
+        role = {"executionRoleArn": self.grounds.execution_role} if "secrets" in web else {}
         answer = self.ecs.register_task_definition(
             family=self.name,
             containerDefinitions=[web, *beside],
             networkMode="bridge",
             cpu="128",
             memory="48",
+            **role,
         )
         return str(answer["taskDefinition"]["taskDefinitionArn"])
 
@@ -150,8 +154,8 @@ class Shop:
             meddling = threading.Thread(target=self._meddle, args=(meddle, before))
             meddling.start()
         with self._timed(story):
-            steps = plan(rollout_context.ecs, self.environment, image)
-            release(steps, image, frozenset({image.digest}), rollout_context)
+            images = ReleaseImages.alone(image, frozenset({image.digest}))
+            release(plan(rollout_context.ecs, self.environment, images), rollout_context)
         if meddling is not None:
             meddling.join(SECONDS)
         return self._seen(story)
@@ -162,8 +166,7 @@ class Shop:
         with self._timed(story):
             found = resume.waiting(rollout_context.ecs, self.environment)
             resume.answer(rollout_context.ecs, found[0], action)
-            image = found[0].image
-            release((found[0].step,), image, frozenset({image.digest}), rollout_context)
+            release((found[0].step,), rollout_context)
         return self._seen(story)
 
     def _begin(self) -> tuple[Story, RolloutContext]:

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import socket
 import threading
-import time
-from collections import Counter
-from typing import Any, Self
+from typing import Any
 
-import pytest
-from tests.sandbox.rollouts.ground import GOOD, Kind
+from tests.sandbox.rollouts.ground import GOOD
 from tests.sandbox.rollouts.releasing import Meddle, Released, release
 from tests.sandbox.rollouts.shop import Shop
 
-from shipway.adapters.http import HttpProber
 from shipway.observer import Event, Holding, Started
 
 HOLD = 12
 _TOLD = "/bin/busybox httpd -f -p 8080 -h /www & /bin/busybox nc -l -p 9090; "
 _CRASHES = f"{_TOLD} echo 'pool exhausted'; exit 7"
 _LEAKS = f"{_TOLD} echo 'fills its cache'; a=x; while :; do a=$a$a; done"
-_SOME_BAD = f'[ -z "$BAD" ] || {{ echo "no such table: orders"; exit 3; }}; {GOOD} # 2'
-_SERVICES = 10
 
 
 def _tell_one(shop: Shop) -> None:
@@ -86,52 +80,6 @@ def _no_alarm(shop: Shop) -> Released:
     return release([shop], f"echo none; {GOOD}", {"hold": HOLD, "alarms": ("nowhere-5xx",)})
 
 
-class _Customers:
-    """Ask every service in turn for as long as the context lasts, and count what went wrong."""
-
-    def __init__(self, urls: list[str]) -> None:
-        self._urls, self._end = urls, threading.Event()
-        self._thread = threading.Thread(target=self._ask, daemon=True)
-        self.asked: Counter[str] = Counter()
-        self.lost: list[str] = []
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        self._thread.join(10)
-
-    def _ask(self) -> None:
-        prober = HttpProber()
-        while not self._end.is_set():
-            for url in self._urls:
-                answer = prober.get(url, 5)
-                self.asked[url] += 1
-                if answer.status != 200:
-                    self.lost.append(f"{url}: {answer}")
-                time.sleep(0.01)
-
-
-def _ten(shop: Shop) -> tuple[Released, _Customers, str]:
-    """Ten services take one image, which one of them cannot run."""
-    bad = Kind(balanced=True, container={"environment": [{"name": "BAD", "value": "1"}]})
-    kinds = [Kind(balanced=True)] * (_SERVICES - 2)
-    others = [Shop(shop.grounds, f"{shop.name}-{n}", kind) for n, kind in enumerate((*kinds, bad))]
-    # The bad one runs its first version, which does not mind.
-    threads = [threading.Thread(target=other.open) for other in others]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    shops = [shop, *others]
-    endpoint = str(shop.grounds.state["endpoint"])
-    with _Customers([f"{endpoint}/_alb/{each.name}/health" for each in shops]) as customers:
-        released = release(shops, _SOME_BAD, {"hold": HOLD, "timeout": 90})
-    return released, customers, others[-1].name
-
-
 _TWO: dict[str, Any] = {"desired": 2, "balanced": True}
 PARTS = {
     "held": (_TWO, _released(f"echo held; {GOOD}")),
@@ -141,7 +89,6 @@ PARTS = {
     "scaled": ({"desired": 2}, _released(f"echo scaled; {GOOD}", _scale)),
     "alarm": ({}, _alarmed),
     "no alarm": ({}, _no_alarm),
-    "ten": ({"balanced": True}, _ten),
 }
 
 
@@ -215,17 +162,3 @@ def test_an_alarm_that_does_not_exist_is_refused_before_the_rollout(stories: Any
     assert "nowhere-5xx" in released.error.details[0]
     assert "UpdateService" not in released.asked
     assert "RegisterTaskDefinition" not in released.asked
-
-
-@pytest.mark.timeout(240)
-def test_of_ten_services_one_is_rolled_back_and_nine_are_put_back(stories: Any) -> None:
-    released, customers, bad = stories["ten"]
-    assert released.error.kind == "rolled-back", released.told()
-    assert _headline(released) == f"{bad} rolled back, {_SERVICES - 1} put back"
-    assert set(released.runs.values()) == {f"{name}:1" for name in released.runs}
-    returned = {fact.key: fact.end for fact in released.facts.put_back}
-    assert returned == {name: "put back" for name in released.runs if name != bad}
-    assert len(released.facts.services) == _SERVICES
-    assert customers.lost == []
-    assert len(customers.asked) == _SERVICES
-    assert min(customers.asked.values()) > 10

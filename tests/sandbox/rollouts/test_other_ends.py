@@ -148,7 +148,7 @@ def _verified(shop: Any) -> tuple[str, ...]:
         verify(
             replace(shop.environment, services=(asked,)),
             ecs=AwsEcs(shop.grounds.session),
-            images=_NoIndex(),
+            images=lambda _: _NoIndex(),
             prober=_Visitor(shop),
             clock=SystemClock(),
             observer=lambda _: None,

@@ -30,8 +30,8 @@ def request_(tmp_path: Path) -> BuildRequest:
 @pytest.mark.parametrize(
     ("what", "remedy"),
     [
-        ("context", "see [image] there; context is relative to the repository's top"),
-        ("Dockerfile", "see [image] there; dockerfile is relative to the context"),
+        ("context", "correct `context` there, which is relative to the repository's top"),
+        ("Dockerfile", "correct `dockerfile` there, which is relative to the context"),
     ],
 )
 def test_what_delivery_toml_names_is_not_there(

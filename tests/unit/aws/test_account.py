@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from shipway.aws.account import AwsAccount
-from shipway.config.environment import Environment, ImageSettings
+from shipway.config.environment import Environment
+from shipway.config.images import ImageSettings
 
 OWN = "111122223333.dkr.ecr.eu-west-1.amazonaws.com"
 

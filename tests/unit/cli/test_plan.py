@@ -27,7 +27,7 @@ WEB: dict[str, Any] = {
 }
 PLAN: dict[str, Any] = {
     "decision": {"rules": [{"rule": "not_older", "holds": False}]},
-    "image": {"text": "shop of 3f9c2ab would be built and pushed"},
+    "images": [{"name": "", "text": "shop of 3f9c2ab would be built and pushed"}],
     "services": [WEB, {**WEB, "key": "worker", "action": "none", "changes": []}],
     "jobs": [],
     "schedules": [],

@@ -124,7 +124,7 @@ unset = ["OLD"]
         ),
         (
             f'[{WEB}.containers.proxy]\nimage = "latest"',
-            (f'{WEB}.containers.proxy.image: should be the reference of an image, not "latest"'),
+            (f'{WEB}.containers.proxy.image: names the image "latest", and there is no [images]'),
         ),
     ],
 )

@@ -6,13 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shipway.config.environment import (
-    Environment,
-    EnvironmentRef,
-    ImageSettings,
-    LockSettings,
-    Service,
-)
+from shipway.config.environment import Environment, EnvironmentRef, LockSettings, Service
+from shipway.config.images import ImageSettings
 from shipway.config.load import Declared, load
 from shipway.config.references import Found, Missing, Reference, Resolution
 from shipway.config.resolve import SANDBOX_HOLD, find, references, resolve
@@ -128,6 +123,7 @@ def test_everything_is_resolved_into_literals(declared: Declared) -> None:
             dockerfile="Dockerfile",
             platforms=("linux/amd64",),
             build_args={"BASE": "ssm:/looks/like/one", "MODE": "plain"},
+            region="eu-west-1",
         ),
         services=(
             Service(

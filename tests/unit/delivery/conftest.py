@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,7 +24,7 @@ from shipway.delivery.ending import DeliveryOutcome
 from shipway.delivery.order import Order as Ordered
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.errors import AccessDeniedError
-from shipway.image.build import BuildRequest
+from shipway.image.build import BuildRequest, Stop
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.referrers import AttachedDocument, Referrer
 from shipway.image.scan import Scan
@@ -185,8 +186,12 @@ class Repo:
     @contextmanager
     def laid_out(self, sha: str) -> Iterator[CommitFiles]:
         assert sha == self.commit.sha
+        # A folder for each of several at once, as git's is one for each build.
         folder = self.root / ".laid-out"
-        folder.mkdir(exist_ok=True)
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            folder = Path(tempfile.mkdtemp(prefix=".laid-out-", dir=self.root))
         yield CommitFiles(self.root, folder, self.unkept)
 
 
@@ -217,7 +222,12 @@ class Buildkit:
     bases: dict[str, str] = field(default_factory=dict)
     resolved_with: list[Mapping[str, str]] = field(default_factory=list)
 
-    def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
+    def build(
+        self,
+        request: BuildRequest,
+        tell: Callable[[str], None],
+        stop: Stop | None = None,  # noqa: ARG002  # the port has it
+    ) -> Digest:
         self.requests.append(request)
         for line in ("#5 [1/2] FROM scratch", "#5 CACHED", "#6 [2/2] COPY . /"):
             tell(line)
@@ -544,6 +554,16 @@ class Infrastructure:
 
 
 @dataclass
+class Secrets:
+    """Secrets that builds read."""
+
+    values: dict[str, bytes] = field(default_factory=dict)
+
+    def read(self, source: str) -> bytes:
+        return self.values[source]
+
+
+@dataclass
 class Revisions:
     """The revisions of the families, the newest first, and what uses them."""
 
@@ -570,6 +590,7 @@ class Cloud:
 
     ecs: Ecs
     store: Store = field(default_factory=Store)
+    stores: dict[str, Store] = field(default_factory=dict)
     elsewhere: Store = field(default_factory=Store)
     origins: list[Origin] = field(default_factory=list)
     logs: NoLogs = field(default_factory=NoLogs)
@@ -578,6 +599,7 @@ class Cloud:
     published: Infrastructure = field(default_factory=Infrastructure)
     objects: Buckets = field(default_factory=Buckets)
     locks: LockLog = field(default_factory=lambda: LockLog(Clock()))
+    secrets: Secrets = field(default_factory=Secrets)
     schedules: FakeSchedules = field(default_factory=FakeSchedules)
     revisions: Revisions = field(default_factory=Revisions)
     arn: str = ROLE
@@ -619,7 +641,7 @@ class Cloud:
 
     def repository(self, environment: Environment) -> Store:
         assert environment.name == "staging"
-        return self.store
+        return self.stores.get(environment.repository, self.store)
 
     def repository_at(self, destination: EnvironmentRef, name: str) -> Store:
         assert (destination.name, name) == ("before", "shop")

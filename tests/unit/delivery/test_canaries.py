@@ -112,12 +112,12 @@ def planted(world: World) -> World:
     ecs.definitions[ecs.primary] = replace(live, containers=(web,), document=document)
     build = world.builder.build
 
-    def talkative(request: Any, tell: Callable[[str], None]) -> Any:
+    def talkative(request: Any, tell: Callable[[str], None], _stop: Any = None) -> Any:
         for line in SAID:
             tell(f"#7 0.123 {line}")
         return build(request, tell)
 
-    world.builder.build = talkative  # type: ignore[method-assign]
+    world.builder.build = talkative  # type: ignore[method-assign,assignment]
     return world
 
 

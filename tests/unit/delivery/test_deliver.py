@@ -147,6 +147,8 @@ def test_buildkit_is_asked_for_exactly_this(world: World) -> None:
                 "org.opencontainers.image.version": "3f9c2ab",
             },
             build_contexts={"base": "/elsewhere"},
+            timeout=3600,
+            name="shop",
         )
     ]
 

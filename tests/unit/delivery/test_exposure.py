@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from shipway.config.environment import ImageSettings
+from shipway.config.images import ImageSettings
 from shipway.delivery.exposure import differences, read
 from shipway.image.final_stage import FinalStage
 from shipway.observer import Noticed

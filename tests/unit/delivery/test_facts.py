@@ -15,6 +15,7 @@ from shipway.evidence.canonical_json import canonical, to_json
 from shipway.evidence.predicate import Statement
 from shipway.image.scan import Scan, ScanFinding
 from shipway.policy.facts import LiveRelease, VerifiedRelease
+from shipway.rollout.images import ReleaseImage
 from shipway.rollout.plan import Step
 from shipway.rollout.resume import Waiting
 from shipway.rollout.snapshot import LifecycleHook, Snapshot
@@ -57,6 +58,7 @@ def test_of_an_answered_hook_no_task_definition_is_kept() -> None:
         before=Snapshot(),
         live=TaskDefinition(document={"secret": "x"}),
         revision=None,
+        image=ReleaseImage(reference=ImageReference("host/shop", ONE)),
     )
     waiting = Waiting(
         step=step,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from shipway.config.environment import Environment, ImageSettings
+from shipway.config.environment import Environment
+from shipway.config.images import ImageSettings
 from shipway.delivery.image import where_digests_are
 from shipway.image.build import REVISION, Place
 from shipway.image.scan import Scan, ScanFinding

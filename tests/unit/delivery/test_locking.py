@@ -159,12 +159,12 @@ def test_it_is_given_back_however_the_delivery_ends(world: World, ends: str) -> 
 def test_a_lock_that_was_taken_away_before_the_rollout_stops_it(world: World) -> None:
     before = world.builder.build
 
-    def build(request: Any, tell: Any) -> Any:
+    def build(request: Any, tell: Any, _stop: Any = None) -> Any:
         release(world.cloud.locks, NAME, look(world.cloud.locks, NAME), "eve")
         hold(world)
         return before(request, tell)
 
-    world.builder.build = build  # type: ignore[method-assign]  # somebody comes meanwhile
+    world.builder.build = build  # type: ignore[method-assign,assignment]  # somebody comes meanwhile
     outcome = world.deliver()
     assert (outcome.kind, outcome.exit_code) == ("lock-lost", 27)
     assert world.changed[1:] == (0, 0)

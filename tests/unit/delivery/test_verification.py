@@ -8,10 +8,12 @@ from typing import Literal
 import pytest
 from tests.unit.fake_clock import Clock
 
-from shipway.config.environment import Environment, ImageSettings, Service
+from shipway.config.environment import Environment, Service
+from shipway.config.images import ImageSettings
 from shipway.delivery.verification import VerifiedService, verify
 from shipway.errors import VerificationError
 from shipway.observer import Event, Finished, Noticed, Started
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import LogLines, Updated
 from shipway.rollout.snapshot import Container, Snapshot, Task, Trouble
@@ -138,11 +140,11 @@ def run(
     return verify(
         place(service),
         ecs=ecs or Ecs(),
-        images=Images(),
+        images=lambda _: Images(),
         prober=prober or Prober(200),
         clock=clock or Clock(),
         observer=events.append if events is not None else lambda _: None,
-        shipped=shipped,
+        shipped=ReleaseImages.alone(shipped) if shipped else None,
     )
 
 
@@ -432,11 +434,11 @@ def test_every_service_is_verified_with_one_look() -> None:
     verified = verify(
         place(WEB, worker),
         ecs=Ecs(),
-        images=Images(),
+        images=lambda _: Images(),
         prober=Prober(200),
         clock=Clock(),
         observer=events.append,
-        shipped=IMAGE,
+        shipped=ReleaseImages.alone(IMAGE),
     )
     assert [service.service.key for service in verified] == ["web", "worker"]
     assert [event.subject for event in events if isinstance(event, Finished)] == ["web", "worker"]
@@ -513,11 +515,11 @@ def test_what_answers_wrongly_is_told_with_its_log_and_is_the_releases_fault() -
         verify(
             place(WEB),
             ecs=LoggingEcs(),
-            images=Images(),
+            images=lambda _: Images(),
             prober=Prober(500),
             clock=Clock(),
             observer=lambda _: None,
-            shipped=IMAGE,
+            shipped=ReleaseImages.alone(IMAGE),
             logs=Logs(),
         )
     error = caught.value

@@ -130,7 +130,8 @@ def loaded(table: Mapping[str, Any], folder: Path) -> None:
         ConfigurationError: That file would be refused.
     """
     contract = "allow" in table or "github" in table
-    whole = merged(CONTRACT if contract else DELIVERY, table)
+    several = "images" in table  # which is not the one image of the file that others are part of
+    whole = table if several else merged(CONTRACT if contract else DELIVERY, table)
     file = folder / ("release.toml" if contract else "delivery.toml")
     text = "".join(f"{json.dumps(key)} = {toml(value)}\n" for key, value in whole.items())
     file.write_text(text, encoding="utf-8")

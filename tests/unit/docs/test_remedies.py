@@ -15,6 +15,7 @@ _FOREIGN = frozenset(
         "credential_process",  # the AWS SDK's configuration file
         "include_claim_keys",  # GitHub's OIDC customisation
         "job_workflow_ref",  # a claim of GitHub's tokens
+        "launch_type",  # ECS, in its own messages
         "services_stable",  # botocore's waiter
         "shipway_sandbox",  # the package
         "workflow_dispatch",  # GitHub's event

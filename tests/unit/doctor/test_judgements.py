@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from shipway.config.environment import Environment, EnvironmentRef, ImageSettings, Scanning, Service
+from shipway.config.environment import Environment, EnvironmentRef, Scanning, Service
+from shipway.config.images import ImageSettings
 from shipway.config.notify import Receiver
 from shipway.config.overlay import ContainerOverlay, Overlay
 from shipway.doctor import (

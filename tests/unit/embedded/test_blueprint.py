@@ -102,7 +102,7 @@ def drawn(
     return draw(
         contract_file.load(folder / "release.toml"),
         delivery_file.load(folder / "delivery.toml"),
-        dockerfile="FROM scratch\nEXPOSE 7010\n",
+        dockerfiles={"": ("FROM scratch\nEXPOSE 7010\n", "")},
         templates=templates,
     )
 

@@ -103,7 +103,7 @@ def test_the_record_is_an_in_toto_statement_about_the_image(tmp_path: Path) -> N
         "subject": [{"name": "host/shop", "digest": {"sha256": "9" * 64}}],
         "predicateType": "https://shipway.dev/delivery/v1",
         "predicate": {
-            "schemaVersion": 2,
+            "schemaVersion": 3,
             "tool": {"name": "shipway", "version": __version__},
             "startedOn": "2026-11-22T23:40:58.000Z",
             "finishedOn": "2026-11-22T23:41:00.000Z",

@@ -10,7 +10,7 @@ import pytest
 
 from shipway.errors import BuildError, DigestError
 from shipway.image import build as building
-from shipway.image.build import BuildRequest, BuiltImage
+from shipway.image.build import BuildRequest, BuiltImage, Stop
 from shipway.image.content_key import ContentKey
 from shipway.image.publish import (
     PublishedImage,
@@ -46,7 +46,12 @@ class Buildkit:
     make: Callable[[Path], Digest]
     lines: tuple[str, ...] = ()
 
-    def build(self, request: BuildRequest, tell: Callable[[str], None]) -> Digest:
+    def build(
+        self,
+        request: BuildRequest,
+        tell: Callable[[str], None],
+        stop: Stop | None = None,  # noqa: ARG002  # the port has it
+    ) -> Digest:
         for line in self.lines:
             tell(line)
         return self.make(request.destination)

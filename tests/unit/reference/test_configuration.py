@@ -2,13 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from shipway.config.models import (
-    DeliveryTable,
-    EnvironmentTable,
-    ImageTable,
-    ScanTable,
-    ServiceTable,
-)
+from shipway.config.gate_tables import ScanTable
+from shipway.config.image_table import ImageTable
+from shipway.config.models import DeliveryTable, EnvironmentTable, ServiceTable
 from shipway.config.rules import fields
 from shipway.config.waivers import WaiversTable, WaiverTable
 from shipway.policy.tables import AllowTable, ContractTable

@@ -1,4 +1,4 @@
-"""What proves that the scan gate stops a release, and what does not."""
+"""What proves that the scan gate stops a release and a cause is named, and what does not."""
 
 from __future__ import annotations
 
@@ -56,3 +56,49 @@ def test_anything_else_does_not(changed: dict[str, Any], why: str) -> None:
 
 def test_a_rehearsal_without_a_limit_has_no_such_row() -> None:
     assert not [row for row in matrix({}) if "scan gate" in row.name]
+
+
+CAUSE = PlannedFact(
+    name="13-secret-denied",
+    role="failing",
+    criterion="the secret is named",
+    environment="production",
+    cause="secret-denied",
+)
+
+
+def caused(kind: str, code: int = 30) -> Row:
+    cause = {"kind": kind, "text": "cannot start", "ecs": "AccessDeniedException", "tasks": []}
+    service = {"key": "web", "conclusion": {"cause": cause} if kind else None}
+    predicate = {"verdict": {"kind": "rolled-back", "exitCode": code}, "services": [service]}
+    walk = Observation(
+        name=CAUSE.name,
+        exit_code=code,
+        expected_exit_code=30,
+        expected_kind="rolled-back",
+        planned=(CAUSE,),
+    )
+    record = codec.read(Statement, {"predicate": predicate})
+    rows = matrix({CAUSE.name: ScenarioResult(folder="production/x", record=record, walk=walk)})
+    (row,) = [row for row in rows if row.name == CAUSE.criterion]
+    return row
+
+
+def test_a_record_that_names_the_cause_meets_its_row() -> None:
+    row = caused("secret-denied")
+    assert (row.state, row.type) == ("Met", "AC")
+    assert row.pointer == "/predicate/services/0/conclusion/cause"
+
+
+@pytest.mark.parametrize(
+    ("kind", "code", "why"),
+    [
+        ("secret-missing", 30, "web names secret-missing as the cause where secret-denied is"),
+        ("", 30, "web names nothing as the cause"),
+        ("secret-denied", 0, "ended with 0 where 30 is right"),
+    ],
+)
+def test_another_cause_does_not(kind: str, code: int, why: str) -> None:
+    row = caused(kind, code)
+    assert row.state == "Unmet"
+    assert why in row.why

@@ -68,7 +68,10 @@ def test_our_own_contract_gives_the_acceptance_table_its_rows() -> None:
         "answers-500",
         "deaf",
         "",
+        "",
     ]
+    assert [scenario.cause for scenario in planned.failing][-2:] == ["", "secret-denied"]
+    assert planned.failing[-1].again == "", "the contract asks for an image of its own commit"
 
 
 def test_the_good_release_is_walked_again_when_its_scan_has_found_one_too_many() -> None:
@@ -136,7 +139,7 @@ def test_a_contract_that_only_builds_has_no_release_that_could_fail(tmp_path: Pa
 def test_a_worker_is_asked_by_nobody(tmp_path: Path) -> None:
     agreement = contract(tmp_path, ("main", "refs/heads/main", ALL))
     planned = scenarios(agreement, listens=False)
-    assert [scenario.variant for scenario in planned.failing] == ["crash", "crash-later", ""]
+    assert [scenario.variant for scenario in planned.failing] == ["crash", "crash-later", "", ""]
     assert not any(scenario.traffic for scenario in planned.all)
 
 

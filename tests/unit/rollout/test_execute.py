@@ -8,9 +8,12 @@ import pytest
 
 from shipway.config.environment import Service
 from shipway.rollout import execute
+from shipway.rollout.images import ReleaseImage
 from shipway.rollout.plan import Step
 from shipway.rollout.snapshot import Deployment, Snapshot
-from shipway.rollout.task_definition import TaskDefinition
+from shipway.rollout.task_definition import TaskDefinition, UnbuiltImage
+
+IMAGE = ReleaseImage(reference=UnbuiltImage("shop"))
 
 
 def step(*deployments: tuple[str, str, str | None]) -> Step:
@@ -20,7 +23,13 @@ def step(*deployments: tuple[str, str, str | None]) -> Step:
     )
     service = Service(key="web", service="shop-web", container="web")
     live = TaskDefinition()
-    return Step(service=service, before=Snapshot(deployments=existing), live=live, revision=live)
+    return Step(
+        service=service,
+        before=Snapshot(deployments=existing),
+        live=live,
+        revision=live,
+        image=IMAGE,
+    )
 
 
 @pytest.mark.parametrize(

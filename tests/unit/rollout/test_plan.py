@@ -10,8 +10,10 @@ import pytest
 from tests.unit.rollout.unchanged import Unchanged
 
 from shipway.aws.task_definition import read, registration
-from shipway.config.environment import Environment, ImageSettings, Service
+from shipway.config.environment import Environment, Service
+from shipway.config.images import ImageSettings
 from shipway.errors import ConfigurationError
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.plan import Step, left_behind, plan
 from shipway.rollout.snapshot import Deployment, Snapshot
@@ -75,7 +77,7 @@ def planned(live: TaskDefinition, *same_image: str) -> Step:
         ),
         services=(service,),
     )
-    (step,) = plan(Looks(live), environment, IMAGE)
+    (step,) = plan(Looks(live), environment, ReleaseImages.alone(IMAGE))
     return step
 
 

@@ -9,7 +9,8 @@ from typing import Literal
 import pytest
 from tests.unit.rollout.unchanged import Unchanged
 
-from shipway.config.environment import Environment, ImageSettings, Service
+from shipway.config.environment import Environment, Service
+from shipway.config.images import ImageSettings
 from shipway.delivery.facts import resumed_fact
 from shipway.errors import UsageError
 from shipway.evidence.canonical_json import to_json

@@ -13,6 +13,7 @@ from shipway.config.environment import OnFailure, Service
 from shipway.errors import AccessDeniedError, AwsError, RolloutError, ShipwayError
 from shipway.observer import Event, Failed, Noticed, PutBack, Skipped
 from shipway.rollout.deploy import RolloutContext, release
+from shipway.rollout.images import ReleaseImage
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import LogLines, Updated
@@ -217,13 +218,14 @@ def deliver(
     """
     running = {name: Running(how=how, now=f"{name}:1") for name, how in hows.items()}
     ecs, journal = Ecs(running, dict(refuses or {}), described=described), Journal()
+    image = ReleaseImage(reference=IMAGE, platforms=frozenset({NEW}), processors=processors)
     steps = []
     for name in hows:
         live = replace(ecs.task_definition(f"{name}:1"), processor=processor)
         on_failure: OnFailure = "leave" if name in leave else "rollback"
         service = Service(key=name, service=name, container="web", on_failure=on_failure)
         earlier = (before or {}).get(name) or ecs.services("tests", [name])[name]
-        steps.append(Step(service=service, before=earlier, live=live, revision=live))
+        steps.append(Step(service=service, before=earlier, live=live, revision=live, image=image))
     for service_ in running.values():
         service_.looks = 0
     ecs.looks, ecs.pressed, ecs.deaf = 0, pressed, bool(pressed)
@@ -234,10 +236,9 @@ def deliver(
         clock=Clock(),
         journal=journal,
         together=together,
-        processors=processors,
     )
     try:
-        release(steps, IMAGE, frozenset({NEW}), context)
+        release(steps, context)
     except ShipwayError as error:
         return Outcome(ecs, journal, error)
     return Outcome(ecs, journal, None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -68,8 +69,14 @@ def test_of_several_that_fail_the_first_of_the_keys_is_told() -> None:
 
 def test_a_failure_leaves_what_has_not_begun() -> None:
     outside = Outside(fails={0: AwsError("0")})
+
+    def call(item: int) -> str:
+        answer = outside.call(item)
+        time.sleep(0.01)  # as long as a call takes, or all would be over before the failure counts
+        return answer
+
     with pytest.raises(AwsError):
-        look_up(outside.call, range(500), 2)
+        look_up(call, range(500), 2)
     assert len(outside.calls) < 500
 
 

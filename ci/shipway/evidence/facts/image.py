@@ -214,3 +214,18 @@ class AttestationsFact(Fact):
     trouble: str
     signed_by: str
     referrers: tuple[ReferrerFact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReleasedImageFact(Fact):
+    """One of several images of a delivery, by its name under ``[images]``."""
+
+    name: str
+    build: BuildFact | None = None
+    promotion: PromotionFact | None = None
+    image: ImageFact | None = None
+    scan: ScanFact | None = None
+    sbom: tuple[SbomFact, ...] = ()
+    provenance: tuple[ProvenanceFact, ...] = ()
+    signature: tuple[SignatureFact, ...] = ()
+    papers: AttestationsFact | None = None

@@ -85,6 +85,7 @@ class ServiceFact(Fact):
     Attributes:
         key: Its name in delivery.toml.
         service: Its name in ECS.
+        image: What was rolled out; empty in records of before it was noted.
         deployment_id: The entry of ``deployments[]``.
         service_deployment: The service deployment's ARN, where the service has them.
         announced_at: When its failure was certain.
@@ -96,6 +97,7 @@ class ServiceFact(Fact):
     task_definition: str = ""
     previous_task_definition: str = ""
     previous_image: str = ""
+    image: str = ""
     deployment_id: str = ""
     service_deployment: str = ""
     verdict: RolloutVerdictFact | None = None
@@ -203,11 +205,15 @@ class ScheduleFact(Fact):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedSettingsFact(Fact):
-    """How a service was to be verified, as delivery.toml says; times in seconds."""
+    """How a service was to be verified, as delivery.toml says; times in seconds.
+
+    ``image`` is the name of its image, where there are several.
+    """
 
     key: str
     service: str = ""
     container: str = ""
+    image: str = ""
     url: str = ""
     expected_status: int = 0
     consecutive: int = 0

@@ -9,7 +9,7 @@ from typing import Final
 from shipway.evidence.archive import parsed
 from shipway.evidence.canonical_json import sha256
 from shipway.evidence.facts.gate import ContractFact, EnvironmentFact, TriggerFact
-from shipway.evidence.facts.image import BuildFact, ImageFact
+from shipway.evidence.facts.image import BuildFact, ImageFact, ReleasedImageFact
 from shipway.evidence.facts.rollout import (
     HoldFact,
     PutBackFact,
@@ -89,7 +89,13 @@ def head(record: Statement) -> Iterator[Html]:
             ("asked by", _asked_by(delivery.trigger)),
             ("who", line.who),
             ("commit", _commit(delivery.commit)),
-            ("image", code((delivery.image.reference if delivery.image else "") or line.what)),
+            *(
+                (
+                    f"image {each.name}".strip(),
+                    code((each.image.reference if each.image else "") or line.what),
+                )
+                for each in delivery.released
+            ),
             ("was", code(previous)),
             ("when", _when(delivery)),
         )
@@ -211,22 +217,29 @@ def _holds(holds: Sequence[HoldFact]) -> Html | None:
 
 
 def _supply(delivery: Delivery) -> Html | None:
-    pairs = [
-        *(_built(delivery.build) if delivery.build else ()),
-        *(_pushed(delivery.image) if delivery.image else ()),
+    pairs = [pair for image in delivery.released for pair in _supplied(image)]
+    return facts(pairs) if any(value not in {"", None} for _, value in pairs) else None
+
+
+def _supplied(image: ReleasedImageFact) -> list[tuple[str, Child]]:
+    """Where one image came from; several are told apart by their names."""
+    pairs: list[tuple[str, Child]] = [
+        ("image", image.name),
+        *(_built(image.build) if image.build else ()),
+        *(_pushed(image.image) if image.image else ()),
     ]
-    promotion = delivery.promotion
+    promotion = image.promotion
     if promotion is not None:
         moved = f"from {promotion.from_environment}, {size(promotion.bytes)} moved"
         pairs.append(("promoted", moved))
-    pairs.append(("signed", ", ".join(signature.keyid for signature in delivery.signature)))
-    if delivery.build is not None:
-        pairs += _parts_of(delivery.build)
+    pairs.append(("signed", ", ".join(signature.keyid for signature in image.signature)))
+    if image.build is not None:
+        pairs += _parts_of(image.build)
     pairs += [
         ("provenance", joined((provenance.platform, " ", code(provenance.digest))))
-        for provenance in delivery.provenance
+        for provenance in image.provenance
     ]
-    return facts(pairs) if any(value not in {"", None} for _, value in pairs) else None
+    return pairs
 
 
 def _built(build: BuildFact) -> Iterator[tuple[str, Child]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from shipway.evidence.facts.image import PlatformScanFact, ScanFindingFact, WaiverFact
+from shipway.evidence.facts.image import PlatformScanFact, ScanFact, ScanFindingFact, WaiverFact
 from shipway.evidence.predicate import Delivery
 from shipway.evidence.report.cyclonedx import components as components_of
 from shipway.evidence.report.html import Child, Html, joined, tag
@@ -26,9 +26,15 @@ def severities(platforms: Sequence[PlatformScanFact]) -> tuple[str, ...]:
 
 def scanned(delivery: Delivery) -> Iterator[Html | None]:
     """The gate's decision on the scan, each platform's counts, the findings and the waivers."""
-    scan = delivery.scan
-    if scan is None:
-        return
+    for released in delivery.released:
+        if released.scan is not None:
+            yield tag("p", code(released.name)) if released.name else None
+            yield from _scan(released.scan)
+    if any(released.scan is not None for released in delivery.released):
+        yield _waivers(delivery.waivers)
+
+
+def _scan(scan: ScanFact) -> Iterator[Html | None]:
     finished = [platform for platform in scan.platforms if platform.status in _DONE]
     if scan.allowed and not finished:
         yield tag("p", "not scanned, and the gate does not ask for it here", class_="warn")
@@ -44,7 +50,6 @@ def scanned(delivery: Delivery) -> Iterator[Html | None]:
         fix = ", only where a fix is available" if scan.fix_available_only else ""
         yield facts((("at most", f"{text}{fix}"),))
     yield _findings(scan.findings)
-    yield _waivers(delivery.waivers)
 
 
 def _platforms(platforms: Sequence[PlatformScanFact]) -> Html | None:

@@ -6,7 +6,7 @@ sandbox's roles are made from the same text, so that a rehearsal proves what wil
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -144,20 +144,22 @@ def _description(resources: Resources, made: Sequence[RoleDocument]) -> str:
 
 
 def options(
-    resources: Resources, environment: Environment, origin: Origin | None = None
+    resources: Resources,
+    environment: Environment,
+    origins: Mapping[str, Origin] | None = None,
 ) -> dict[str, str]:
     """The template's parameters for copies, a signing key and promotion, once all is looked up.
 
     Args:
         resources: What the environment needs.
         environment: The environment, resolved.
-        origin: Where its images come from; ``None`` where the template does not ask.
+        origins: Where each image comes from, by key; ``None`` where the template does not ask.
     """
     values: dict[str, str] = {}
-    if origin is not None:
+    for key, origin in (origins or {}).items():
         values["SourceAccount"] = origin.account
         values["SourceRegion"] = origin.region
-        values["SourceRepository"] = origin.repository
+        values[f"SourceRepository{camel(key)}"] = origin.repository
     if resources.copies:
         values["EvidencePlace"] = required.place_of(environment.evidence.s3)
         values["EvidenceBucket"] = required.bucket_of(environment.evidence.s3)
@@ -207,12 +209,19 @@ def _parameters(resources: Resources, tasks: Sequence[Task], *, provider: bool) 
         return name, {"Type": "String", **default, "Description": description}
 
     parameters = [_CREATE_PROVIDER] if provider else []
-    parameters.append(text("Repository", "Name of the ECR repository."))
+    several = len(resources.repositories) > 1
+    parameters += [
+        text(name, f"Name of the ECR repository{_of(name, 'Repository', several=several)}.")
+        for name, _ in resources.repositories
+    ]
     if permissions.promotes(resources, tasks):
         parameters += [
             text("SourceAccount", f"Account of the ECR repository of {resources.source}."),
             text("SourceRegion", f"Region of the ECR repository of {resources.source}."),
-            text("SourceRepository", f"Name of the ECR repository of {resources.source}."),
+            *(
+                text(name, f"Name of the ECR repository of {resources.source}.")
+                for name in resources.source_repositories
+            ),
         ]
     if resources.copies:
         parameters += [
@@ -246,6 +255,11 @@ def _parameters(resources: Resources, tasks: Sequence[Task], *, provider: bool) 
         roles = "ARNs of the execution role and the task role, the only ones handed to tasks."
         parameters.append(("TaskRoles", {"Type": "CommaDelimitedList", "Description": roles}))
     return dict(parameters)
+
+
+def _of(name: str, what: str, *, several: bool) -> str:
+    """Of which image a parameter is, where there are several."""
+    return f" of {name.removeprefix(what)}" if several else ""
 
 
 def _scheduled(resources: Resources) -> Iterator[tuple[str, str]]:

@@ -33,13 +33,11 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
     lock = (resources.lock,) if resources.lock and _locks(tasks) else ()
     publishes = "publish" in tasks
     statements = [*_images(resources, publishes=publishes), *_published(resources, lock)]
-    if resources.bases and "build" in tasks and not resources.source:
-        if not publishes:
-            statements.append(_LOG_IN)
-        statements.append(statement("ReadBaseImages", PROMOTED, _base_repositories(resources)))
+    if "build" in tasks and not resources.source:
+        statements += _building(resources, publishes=publishes)
     if promotes(resources, tasks):
         # Whether a layer is there is asked of the repository that it goes to, never of this one.
-        statements.append(statement("ReadPromotedImages", PROMOTED, [_source()]))
+        statements.append(statement("ReadPromotedImages", PROMOTED, _sources(resources)))
     if resources.copies:
         statements += _copies(resources)
     if resources.signs:
@@ -149,19 +147,14 @@ def _base_repositories(resources: Resources) -> list[Document]:
 
 
 def _images(resources: Resources, *, publishes: bool) -> list[Document]:
-    repository = _arn("ecr", "repository/${Repository}")
-    if resources.registry is not None:
-        account, region = resources.registry
-        repository = sub(
-            f"arn:${{AWS::Partition}}:ecr:{region}:{account}:repository/${{Repository}}"
-        )
+    repositories = [_repository(*each) for each in resources.repositories]
     look = (
         "ecr:BatchGetImage",  # ListImageReferrers asks for it too (ECR API Reference)
         "ecr:DescribeImageScanFindings",
         "ecr:DescribeImages",
         "ecr:DescribeRepositories",
     )
-    statements = [statement("SeeImages", look, [repository])]
+    statements = [statement("SeeImages", look, repositories)]
     if publishes:
         statements += [
             _LOG_IN,
@@ -175,9 +168,39 @@ def _images(resources: Resources, *, publishes: bool) -> list[Document]:
                     "ecr:PutImage",
                     "ecr:UploadLayerPart",
                 ],
-                [repository],
+                repositories,
             ),
         ]
+    return statements
+
+
+def _repository(parameter: str, home: tuple[str, str] | None) -> Document:
+    if home is None:
+        return _arn("ecr", f"repository/${{{parameter}}}")
+    account, region = home
+    return sub(f"arn:${{AWS::Partition}}:ecr:{region}:{account}:repository/${{{parameter}}}")
+
+
+def _building(resources: Resources, *, publishes: bool) -> list[Document]:
+    """What a build takes from AWS: base images, and secrets where one is published."""
+    statements = [] if publishes or not resources.bases else [_LOG_IN]
+    if resources.bases:
+        statements.append(statement("ReadBaseImages", PROMOTED, _base_repositories(resources)))
+    return [*statements, *(_secrets(resources) if publishes else ())]
+
+
+def _secrets(resources: Resources) -> list[Document]:
+    """What the builds read, by exact names; a secret's ARN without the key of its JSON."""
+    kept = [name for name in resources.secrets if ":secretsmanager:" in name]
+    parameters = [name for name in resources.secrets if name not in kept]
+    statements = []
+    if parameters:
+        arns = [_parameter(name) for name in dict.fromkeys(parameters)]
+        statements.append(statement("ReadBuildParameters", ["ssm:GetParameters"], arns))
+    if kept:
+        named = dict.fromkeys(":".join(name.split(":")[:7]) for name in kept)
+        action = ["secretsmanager:GetSecretValue"]
+        statements.append(statement("ReadBuildSecrets", action, list(named)))
     return statements
 
 
@@ -198,9 +221,12 @@ def _parameter(name: str) -> object:
     return name if name.startswith("arn:") else _arn("ssm", f"parameter/{name.lstrip('/')}")
 
 
-def _source() -> Document:
+def _sources(resources: Resources) -> list[Document]:
     where = "${SourceRegion}:${SourceAccount}"
-    return sub(f"arn:${{AWS::Partition}}:ecr:{where}:repository/${{SourceRepository}}")
+    return [
+        sub(f"arn:${{AWS::Partition}}:ecr:{where}:repository/${{{name}}}")
+        for name in resources.source_repositories
+    ]
 
 
 def _copies(resources: Resources) -> list[Document]:

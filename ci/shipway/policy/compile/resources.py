@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from shipway.config import receivers
 from shipway.config.environment import lock_parameter
+from shipway.config.images import ONE, declared_images, declared_repositories, used_images
 from shipway.config.references import Reference
 from shipway.config.schedule import DEFAULT, rule_path, schedule_path
 from shipway.policy.compile.trust import camel
@@ -45,8 +46,10 @@ class Resources:
         source: The environment whose images are taken (``promote_from``); empty where it builds.
         after: The environment whose records are read (``after`` in the release contract).
         lock: Name of the SSM parameter that holds its lock; empty where none is taken.
-        registry: Account and region of the repository, where that is written and is not the
-            environment's own; ``None`` otherwise.
+        repositories: The template parameter that names each image's repository, and account and
+            region of it, where that is written and is not the environment's own.
+        source_repositories: The template parameters that name those of ``source``.
+        secrets: Names or ARNs of the parameters, and ARNs of the secrets, that a build reads.
         bases: Account, region and name of each ECR repository that a base image comes from.
     """
 
@@ -66,7 +69,9 @@ class Resources:
     source: str = ""
     after: str = ""
     lock: str = ""
-    registry: tuple[str, str] | None = None
+    repositories: tuple[tuple[str, tuple[str, str] | None], ...] = (("Repository", None),)
+    source_repositories: tuple[str, ...] = ("SourceRepository",)
+    secrets: tuple[str, ...] = ()
     bases: tuple[tuple[str, str, str], ...] = ()
 
 
@@ -80,9 +85,10 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
     tables = declared.document.table["environments"]
     table = tables[declared.name]
     source = table.get("promote_from", "")
-    repository = _source_repository(table, tables[source]) if source else ""
+    own = declared_repositories(table)
+    taken = dict(_source_repositories(table, tables[source])) if source else {}
     # Where the source's own `repository` is a reference, it is looked up with this role.
-    texts = [*(text for _, text in declared.leaves()), repository]
+    texts = [*(text for _, text in declared.leaves()), *taken.values()]
     references = [ref for text in texts if (ref := Reference.parse(text))]
     references += receivers.references_of(declared)
     copies = declared.document.table.get("evidence", {}).get("s3", "")
@@ -101,7 +107,7 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
         if settings.get("task_definition")
     }
     values: list[tuple[str, str, Callable[[str], str]]] = [
-        ("Repository", table["repository"], name_of),
+        *((f"Repository{camel(key)}", text, name_of) for key, text in own.items()),
         ("Cluster", table["cluster"], last_of),
         *(
             (f"Service{camel(service)}", settings["service"], last_of)
@@ -133,13 +139,17 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
         written=(
             *((name, shape(text)) for name, text, shape in values if _is_written(text)),
             *_scheduled(scheduled),
-            *(_source(repository, tables[source]) if source else ()),
+            *(_sources(taken, tables[source]) if source else ()),
         ),
         copies=bool(copies),
         signs=signs,
         source=source,
         lock=_lock(declared),
-        registry=_elsewhere(table),
+        repositories=tuple(
+            (f"Repository{camel(key)}", _elsewhere(text, table)) for key, text in own.items()
+        ),
+        source_repositories=tuple(f"SourceRepository{camel(key)}" for key in taken or {ONE: ""}),
+        secrets=() if source else tuple(_secrets(declared)),
         bases=tuple(_bases(bases)),
     )
 
@@ -163,8 +173,8 @@ def _lock(declared: Declared) -> str:
     return lock_parameter(document["name"], declared.name) if used else ""
 
 
-def _elsewhere(table: Mapping[str, Any]) -> tuple[str, str] | None:
-    home = registry_home(str(table["repository"]))
+def _elsewhere(repository: str, table: Mapping[str, Any]) -> tuple[str, str] | None:
+    home = registry_home(repository)
     return None if home == (table["account"], table["region"]) else home
 
 
@@ -214,20 +224,39 @@ def key_of(sign: str) -> str:
     return sign.removeprefix(_KMS) if sign.startswith(_KMS) else ""
 
 
-def _source_repository(table: Mapping[str, Any], source: Mapping[str, Any]) -> str:
-    return str(table.get("promote_repository") or source["repository"])
+def _secrets(declared: Declared) -> Iterator[str]:
+    """What the builds of an environment read at AWS."""
+    document = declared.document.table
+    images = document.get("images", {})
+    tables = [
+        images[key] for key in used_images(document["environments"][declared.name], images) if key
+    ]
+    for table in tables or [document.get("image", {})]:
+        for secret in table.get("secrets", {}).values():
+            if source := secret.get("from"):
+                yield str(source)
 
 
-def _source(repository: str, source: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Where promoted images lie, as far as it is written; see :mod:`shipway.config.origin`."""
-    if not _is_written(repository):
+def _source_repositories(
+    table: Mapping[str, Any], source: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """Where each promoted image lies, by its key; see :mod:`shipway.config.origin`."""
+    theirs = declared_repositories(source)
+    for key, said in declared_images(table).items():
+        yield key, str(said.get("promote_repository") or theirs.get(key, ""))
+
+
+def _sources(
+    repositories: Mapping[str, str], source: Mapping[str, Any]
+) -> Iterator[tuple[str, str]]:
+    """The same as template parameters, as far as it is written."""
+    written = {key: text for key, text in repositories.items() if _is_written(text)}
+    if len(written) < len(repositories):
         return  # what is published may be the URI of any registry
-    account, region = registry_home(repository) or (source["account"], source["region"])
-    values = (
-        ("SourceAccount", account),
-        ("SourceRegion", region),
-        ("SourceRepository", name_of(repository)),
-    )
+    first = next(iter(written.values()))
+    account, region = registry_home(first) or (source["account"], source["region"])
+    values = [("SourceAccount", account), ("SourceRegion", region)]
+    values += [(f"SourceRepository{camel(key)}", name_of(text)) for key, text in written.items()]
     yield from ((name, text) for name, text in values if _is_written(text))
 
 

@@ -11,6 +11,10 @@ from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition
 
 _ARN = re.compile(r"arn:aws[\w-]*:[\w-]+:[\w-]*:\d*:[^\s'\",;)]+")
 _INVALID_PARAMETERS = re.compile(r"invalid parameters?: ?(?P<names>[^\s;]+)", re.IGNORECASE)
+_NOT_AUTHORIZED = re.compile(
+    r"not authorized to perform: (?P<action>[\w:]+) on resource: (?P<resource>\S+)"
+)
+_KEY_REFUSED = re.compile(r"Access to KMS is not allowed|ciphertext refers to", re.IGNORECASE)
 _NAME = r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*"
 _MISSING = (
     re.compile(rf"KeyError: ['\"](?P<name>{_NAME})['\"]"),
@@ -207,6 +211,8 @@ def sick_ones(targets: tuple[TargetHealth, ...]) -> list[TargetHealth]:
 def _of_platform(case: Case) -> str:
     ecs = case.reading.ecs
     arn = next(iter(_ARN.findall(ecs)), "").rstrip(".:")
+    if case.reading.kind.endswith("-denied") and (denied := _right(ecs, arn)):
+        return denied
     parameters = _INVALID_PARAMETERS.search(ecs)
     name = arn or (parameters["names"] if parameters else "")
     steps = {
@@ -223,6 +229,8 @@ def _of_platform(case: Case) -> str:
         "secret-unreachable": "check the way from its subnets to Secrets Manager and SSM",
         "role": f"check the trust policy of {name or 'the role'}: "
         "it must trust ecs-tasks.amazonaws.com",
+        "registry-denied": "allow the execution role ecr:GetAuthorizationToken on *",
+        "log-denied": "allow the execution role logs:CreateLogStream on the log group",
         "log-group": "create the log group, or let the execution role create it",
         "container": "read its log: the task goes on without it, or with it started anew",
         "alarm": "see what the alarm measures, and the service's log of these seconds",
@@ -231,3 +239,13 @@ def _of_platform(case: Case) -> str:
         "volume": "check the file system's mount targets and security groups",
     }
     return steps.get(case.reading.kind, "read ECS's own words above")
+
+
+def _right(ecs: str, arn: str) -> str:
+    """What the execution role lacks, where ECS says it; the first ARN may be the role's own."""
+    if lacking := _NOT_AUTHORIZED.search(ecs):
+        return f"allow the execution role {lacking['action']} on {lacking['resource']}"
+    if _KEY_REFUSED.search(ecs):
+        whose = f" of {arn}" if ":secret:" in arn else ""
+        return f"allow the execution role kms:Decrypt on the key{whose}"
+    return ""

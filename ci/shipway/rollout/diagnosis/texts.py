@@ -110,14 +110,26 @@ TEXTS: tuple[tuple[str, Weight, str, str], ...] = (
         "the log group of the task definition does not exist",
     ),
     (
+        "log-denied",
+        "certain",
+        r"(?s)(?:log (?:group|stream)|logger args).*(?:AccessDenied|not authorized)",
+        "the execution role may not make its log stream",
+    ),
+    (
         "secret-unreachable",
         "transient",
         rf"(?s)(?:secret|\bssm\b|\basm\b|registry auth).*(?:{_NETWORK}|Throttl|Rate exceeded)",
         "the secrets could not be fetched for now",
     ),
     (
+        "registry-denied",
+        "certain",
+        r"(?s)ecr registry auth.*(?:AccessDenied|not authorized)",
+        "the execution role may not sign in to the registry",
+    ),
+    (
         "secret-denied",
-        "repeated",
+        "certain",
         r"(?s)(?:secret|\bssm\b|\basm\b|parameter).*(?:AccessDenied|not authorized|access denied)",
         "the execution role may not read a secret",
     ),

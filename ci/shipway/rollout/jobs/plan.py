@@ -10,13 +10,14 @@ from shipway.config.environment import Environment
 from shipway.config.job import Job, When, in_order
 from shipway.errors import ConfigurationError
 from shipway.rollout.declared import declared
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.jobs.judge import Due, due
 from shipway.rollout.jobs.ports import Tasks
 from shipway.rollout.jobs.terms import Placement, release_of
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs
 from shipway.rollout.snapshot import Task
-from shipway.rollout.task_definition import TaskDefinition, UnbuiltImage
+from shipway.rollout.task_definition import TaskDefinition
 from shipway.values import ImageReference
 
 
@@ -60,7 +61,7 @@ def plan_jobs(
     tasks: Tasks,
     environment: Environment,
     *,
-    image: ImageReference | UnbuiltImage,
+    images: ReleaseImages,
     steps: Sequence[Step],
     now: datetime,
 ) -> tuple[JobStep, ...]:
@@ -70,7 +71,7 @@ def plan_jobs(
         ecs: Looks at task definitions.
         tasks: Looks for tasks that were started before.
         environment: Where it goes.
-        image: What the jobs run.
+        images: What the jobs run.
         steps: What is done to the services.
         now: The time.
 
@@ -82,7 +83,7 @@ def plan_jobs(
     age = _age(steps, now)
     whens: tuple[When, ...] = ("before", "after")
     return tuple(
-        _step(ecs, tasks, environment, job, image=image, steps=steps, moves=moves, age=age)
+        _step(ecs, tasks, environment, job, images=images, steps=steps, moves=moves, age=age)
         for when in whens
         for job in in_order(environment.jobs, when)
     )
@@ -94,11 +95,11 @@ def plan_by_hand(
     environment: Environment,
     job: Job,
     *,
-    image: ImageReference,
+    images: ReleaseImages,
     steps: Sequence[Step],
 ) -> JobStep:
     """The same for one job that a person asked for, whenever a delivery would run it."""
-    step = _step(ecs, tasks, environment, job, image=image, steps=steps, moves=True, age=None)
+    step = _step(ecs, tasks, environment, job, images=images, steps=steps, moves=True, age=None)
     again = due("by-hand", step.earlier, step.container, moves=True, age=None)
     return replace(step, due=again)
 
@@ -109,7 +110,7 @@ def _step(
     environment: Environment,
     job: Job,
     *,
-    image: ImageReference | UnbuiltImage,
+    images: ReleaseImages,
     steps: Sequence[Step],
     moves: bool,
     age: float | None,
@@ -124,6 +125,7 @@ def _step(
     preset = by_key[job.service].service.container if job.service else ""
     container = job.container or preset or _only_container(live, where)
     _require_essential(live, container, where)
+    image = images.of(job.image).reference
     definition = live if live.pins(container, image) else live.with_image(container, image)
     started_by, earlier = "", tuple[Task, ...]()
     if isinstance(image, ImageReference):

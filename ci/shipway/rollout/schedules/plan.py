@@ -9,6 +9,7 @@ from shipway.config.environment import Environment
 from shipway.config.schedule import Schedule
 from shipway.errors import ConfigurationError
 from shipway.rollout.declared import declared
+from shipway.rollout.images import ReleaseImages
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs
 from shipway.rollout.schedules.ports import Schedules, ScheduleTarget
@@ -46,7 +47,7 @@ def plan_schedules(
     schedules: Schedules,
     environment: Environment,
     *,
-    image: ImageReference | UnbuiltImage,
+    images: ReleaseImages,
     steps: Sequence[Step],
 ) -> tuple[ScheduleStep, ...]:
     """Look and decide about every scheduled task of an environment; nothing is changed.
@@ -55,7 +56,7 @@ def plan_schedules(
         ecs: Looks at task definitions.
         schedules: Looks at rules and schedules.
         environment: Where it goes.
-        image: What is delivered.
+        images: What is delivered.
         steps: What is done to the services.
 
     Raises:
@@ -71,7 +72,7 @@ def plan_schedules(
         definition = (
             (step.coming or step.live)
             if step is not None
-            else own_definition(ecs, schedule, image, where)
+            else own_definition(ecs, schedule, images.of(schedule.image).reference, where)
         )
         targets = targets_of(schedules, schedule, definition.family, where)
         planned.append(ScheduleStep(schedule=schedule, targets=targets, definition=definition))

@@ -45,9 +45,10 @@ _WRITES: Final = {
     """,
     "ecs": """
         ContinueServiceDeployment CreateCluster CreateService DeleteCluster DeleteService
-        DeleteTaskDefinitions DeregisterTaskDefinition PutAccountSetting PutAccountSettingDefault
-        PutClusterCapacityProviders RegisterTaskDefinition RunTask StopServiceDeployment StopTask
-        TagResource UntagResource UpdateCluster UpdateClusterSettings UpdateService
+        DeleteTaskDefinitions DeregisterTaskDefinition ExecuteCommand PutAccountSetting
+        PutAccountSettingDefault PutClusterCapacityProviders RegisterTaskDefinition RunTask
+        StopServiceDeployment StopTask TagResource UntagResource UpdateCluster
+        UpdateClusterSettings UpdateService
     """,
     "elasticloadbalancing": """
         AddTags CreateListener CreateLoadBalancer CreateRule CreateTargetGroup DeleteListener

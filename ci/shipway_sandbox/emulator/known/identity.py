@@ -98,4 +98,14 @@ DIFFERENCES: Final = (
         test=API,
         replaces=("sts._web_identity_trust_denied", "sts.handle_request"),
     ),
+    KnownDifference(
+        name="sts.web-identity-session-policies",
+        aws="a session of AssumeRoleWithWebIdentity may do what its role and its own policies both "
+        "allow",
+        page="IAM User Guide, Session policies",
+        source="https://docs.aws.amazon.com/IAM/latest/UserGuide/access_policies.html",
+        ministack="drops its policies",
+        test=API,
+        needs=("sts.verifies-web-identity",),
+    ),
 )

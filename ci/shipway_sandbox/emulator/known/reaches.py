@@ -30,6 +30,8 @@ REACHES: Final = (
             "eventbridge._rules",
             "iam._oidc_providers",
             "iam._roles",
+            "logs._log_groups",
+            "sts._sessions",
         ),
     ),
     Reach(
@@ -48,6 +50,9 @@ REACHES: Final = (
             "ecs._resolve_task",
             "ecs._resolve_td_key",
             "eventbridge._rule_key",
+            "kms._resolve_key",
+            "secretsmanager._resolve",
+            "ssm._lookup_parameter",
         ),
     ),
     Reach(
@@ -62,6 +67,7 @@ REACHES: Final = (
             "ecr._registry_error",
             "sts._error",
             "sts._p",
+            "sts._session_policies",
         ),
     ),
     Reach(
@@ -74,11 +80,25 @@ REACHES: Final = (
             "ecs._register_task_definition",
             "ecs._run_task",
             "iam._create_oidc_provider",
+            "secretsmanager._put_resource_policy",
         ),
+    ),
+    Reach(
+        because="a type whose drift is looked at is a pair in a map, where no function can stand",
+        places=("drift._DRIFT_READERS",),
     ),
     Reach(
         because="which resource types there are is written nowhere else",
         places=("provisioners._RESOURCE_HANDLERS",),
+    ),
+    Reach(
+        because="what a task's role may do is decided as for a request, and a task sends none",
+        places=(
+            "iam_evaluator._POLICY_REQUIRED",
+            "iam_evaluator._gather_role_policies",
+            "iam_evaluator._permissions_boundary",
+            "iam_evaluator._resource_policy",
+        ),
     ),
     Reach(
         because="whose key a request was signed with is kept nowhere else",

@@ -23,6 +23,16 @@ _TAKEN: Final = (
 
 DIFFERENCES: Final = (
     KnownDifference(
+        name="cloudformation.drift-of-services",
+        aws="drift detection tells a service that was changed beside its stack, by another task "
+        "definition before all, and finds a secret by its ARN",
+        page="aws-cloudformation/cloudformation-coverage-roadmap, issue 2234",
+        source="https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2234",
+        ministack="looks at no service",
+        test=API,
+        replaces=("drift.detect_resource_drift", "drift.supports_drift"),
+    ),
+    KnownDifference(
         name="cloudformation.handlers-may-wait",
         aws="a resource is complete once it is stable, however long that takes",
         page="CloudFormation User Guide, How CloudFormation works",
@@ -31,6 +41,21 @@ DIFFERENCES: Final = (
         ministack="gives a thread of its own to some types only",
         test=API,
         replaces=("stacks._runs_on_worker_thread",),
+    ),
+    KnownDifference(
+        name="cloudformation.names-are-made-up",
+        aws="a cluster or log group without a name gets one of stack, logical id and random "
+        "letters",
+        page="CloudFormation resource custom naming",
+        source="https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
+        "aws-properties-name.html",
+        ministack="leaves the letters out and puts log groups below /aws/cloudformation",
+        test=API,
+        replaces=tuple(
+            f"{_HANDLERS}[{kind}][{verb}]"
+            for kind in ("AWS::ECS::Cluster", "AWS::Logs::LogGroup")
+            for verb in ("create", "update")
+        ),
     ),
     KnownDifference(
         name="cloudformation.oidc-provider",
@@ -64,11 +89,12 @@ DIFFERENCES: Final = (
     ),
     KnownDifference(
         name="cloudformation.secret-by-arn",
-        aws="Ref of a secret gives its ARN",
+        aws="Ref of a secret gives its ARN; a name that CloudFormation makes up is the logical id "
+        "and random letters",
         page="AWS::SecretsManager::Secret, Return values",
         source="https://docs.aws.amazon.com/AWSCloudFormation/latest/"
         "TemplateReference/aws-resource-secretsmanager-secret.html",
-        ministack="gives its name",
+        ministack="gives its name, which begins with the stack's",
         test=API,
         replaces=(f"{_SECRET}[create]", f"{_SECRET}[update]", f"{_SECRET}[delete]"),
     ),
@@ -84,11 +110,12 @@ DIFFERENCES: Final = (
     ),
     KnownDifference(
         name="cloudformation.service-whole",
-        aws="DesiredCount is a number and HealthCheckGracePeriodSeconds reaches ECS",
+        aws="DesiredCount is a number, HealthCheckGracePeriodSeconds reaches ECS, and a service "
+        "without a name gets one that ends in random letters",
         page="AWS::ECS::Service",
         source="https://docs.aws.amazon.com/AWSCloudFormation/latest/"
         "TemplateReference/aws-resource-ecs-service.html",
-        ministack="passes the text on and drops the grace period",
+        ministack="passes the text on, drops the grace period and adds no letters",
         test=API,
         replaces=(f"{_SERVICE}[create]", f"{_SERVICE}[update]"),
     ),

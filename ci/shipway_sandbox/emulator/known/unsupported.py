@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from shipway_sandbox.emulator.difference import API, FRONT_DOOR, Unsupported
+from shipway_sandbox.emulator.difference import API, FRONT_DOOR, STARTS, Unsupported
 
 _DEVELOPER: Final = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/"
 _TEMPLATES: Final = "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/"
@@ -42,6 +42,22 @@ UNSUPPORTED: Final = (
         source=_DEVELOPER + "fargate-tasks-services.html",
         here="every task gets what Fargate gives, whatever its launch type",
         test=FRONT_DOOR + "test_a_task_definition_that_wants_the_machine_is_refused",
+    ),
+    Unsupported(
+        aws="a task's execution role may read the secrets that its task definition names",
+        page="Amazon ECS task execution IAM role",
+        source=_DEVELOPER + "task_execution_IAM_role.html",
+        here="what `compute.secrets` gives instead of a secret reaches the container whatever the "
+        "role may; every other secret is asked for",
+        test="sandbox/test_own_template.py::test_it_comes_up_with_what_is_not_here_stood_in_for",
+    ),
+    Unsupported(
+        aws="tasks on instances get images and log streams with the instance's role",
+        page="Amazon ECS container instance IAM role",
+        source=_DEVELOPER + "instance_IAM_role.html",
+        here="the execution role is asked wherever a task definition names one, and nobody where "
+        "it names none",
+        test=STARTS + "test_an_execution_role_without_the_right_stops_the_task",
     ),
     Unsupported(
         aws="volumes of EFS, FSx and Docker's drivers are mounted",

@@ -13,7 +13,8 @@ import botocore
 import botocore.session  # knows the operations of each service
 import pytest
 
-from shipway.config.environment import Environment, EvidenceSettings, ImageSettings, Origin
+from shipway.config.environment import Environment, EvidenceSettings, Origin
+from shipway.config.images import ImageSettings
 from shipway.config.load import load
 from shipway.policy.compile import bootstrap_template, permissions
 from shipway.policy.compile.resources import Resources, place_of, resources_of
@@ -362,7 +363,7 @@ ORIGIN = Origin(
 def test_parameters_are_filled_with_what_the_references_stand_for() -> None:
     assert bootstrap_template.options(PLAIN, RESOLVED) == {}
     every = replace(PLAIN, copies=True, signs=True, source="staging")
-    filled = bootstrap_template.options(every, RESOLVED, ORIGIN)
+    filled = bootstrap_template.options(every, RESOLVED, {"": ORIGIN})
     assert filled == {
         "SourceAccount": "111122223333",
         "SourceRegion": "eu-west-1",

@@ -9,9 +9,11 @@ import pytest
 from tests.unit.fake_clock import Clock
 from tests.unit.rollout.jobs.fakes import IMAGE, NEW, NOW, Ecs, Tasks, definition, task
 
-from shipway.config.environment import Environment, ImageSettings, Service
+from shipway.config.environment import Environment, Service
+from shipway.config.images import ImageSettings
 from shipway.config.job import Job
 from shipway.errors import ConfigurationError
+from shipway.rollout.images import ReleaseImage, ReleaseImages
 from shipway.rollout.jobs.plan import JobStep, plan_by_hand, plan_jobs
 from shipway.rollout.jobs.terms import Placement, release_of
 from shipway.rollout.plan import Step
@@ -54,6 +56,7 @@ def steps(ecs: Ecs, *, moves: bool = True, age: float = 0.0) -> tuple[Step, ...]
             before=Snapshot(deployments=(primary,)),
             live=live,
             revision=live.with_image("web", IMAGE) if moves else None,
+            image=ReleaseImage(reference=IMAGE),
         ),
     )
 
@@ -71,7 +74,7 @@ def planned(
         ecs,
         tasks or Tasks(Clock(), placed=IN_ITS_SUBNET),
         environment(*jobs),
-        image=image or IMAGE,
+        images=ReleaseImages.alone(image or IMAGE),
         steps=steps(ecs, moves=moves, age=age),
         now=NOW,
     )
@@ -134,7 +137,12 @@ def test_by_hand_any_job_runs_again() -> None:
     ecs = Ecs({"web:1": definition("web:1")})
     tasks = Tasks(Clock(), known=[task("a", 0, started_by=name)])
     step = plan_by_hand(
-        ecs, tasks, environment(MIGRATE), MIGRATE, image=IMAGE, steps=steps(ecs, moves=False)
+        ecs,
+        tasks,
+        environment(MIGRATE),
+        MIGRATE,
+        images=ReleaseImages.alone(IMAGE),
+        steps=steps(ecs, moves=False),
     )
     assert step.due.what == "start"
 

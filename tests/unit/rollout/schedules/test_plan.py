@@ -8,9 +8,11 @@ import pytest
 from tests.unit.rollout.jobs.fakes import IMAGE, Ecs, definition
 from tests.unit.rollout.schedules.fakes import FakeSchedules
 
-from shipway.config.environment import Environment, ImageSettings, Service
+from shipway.config.environment import Environment, Service
+from shipway.config.images import ImageSettings
 from shipway.config.schedule import Schedule
 from shipway.errors import ConfigurationError
+from shipway.rollout.images import ReleaseImage, ReleaseImages
 from shipway.rollout.plan import Step
 from shipway.rollout.schedules.plan import ScheduleStep, plan_schedules, starting_roles
 from shipway.rollout.schedules.ports import ScheduleTarget
@@ -46,17 +48,19 @@ def planned(
     schedule: Schedule, live: TaskDefinition, *, starts: str, built: bool = True
 ) -> ScheduleStep:
     ecs = Ecs({live.arn: live})
+    image = ReleaseImage(reference=IMAGE if built else UnbuiltImage(IMAGE.repository))
     step = Step(
         service=environment().services[0],
         before=Snapshot(),
         live=live,
         revision=live.with_image("web", IMAGE),
+        image=image,
     )
     [found] = plan_schedules(
         ecs,
         FakeSchedules({schedule.described: [target(starts)]}),
         environment(schedule),
-        image=IMAGE if built else UnbuiltImage(IMAGE.repository),
+        images=ReleaseImages({schedule.image: image}),
         steps=(step,) if schedule.service else (),
     )
     assert ecs.registered == []
@@ -118,3 +122,8 @@ def test_the_roles_are_those_of_our_targets_alone() -> None:
     started = [target("x:1", "arn:other"), target("web:1", "arn:clock"), target("web:1", "")]
     schedules = FakeSchedules({"rule a": started})
     assert starting_roles(schedules, environment(WEB), {"a": "web"}) == ("arn:clock",)
+
+
+def test_of_several_images_it_takes_the_one_that_it_names() -> None:
+    found = planned(replace(REPORT, image="report"), definition("report:1"), starts="report:1")
+    assert found.definition.pins("web", IMAGE)

@@ -93,7 +93,7 @@ def test_what_a_delivery_uses_is_served(name: str) -> None:
         "lambda:CreateFunction",
         "lambda:GetFunction",
         "ec2:RunInstances",
-        "ecs:ExecuteCommand",
+        "ecs:UpdateTaskProtection",
         "ecs:RegisterContainerInstance",
         "s3:PutBucketNotification",
         "sts:GetFederationToken",

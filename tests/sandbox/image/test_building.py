@@ -1,0 +1,88 @@
+"""What a running build is given, and what ends it: a child stands for buildx."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from shipway.adapters.building import BuildWatchdog, children, given_secrets
+from shipway.errors import BuildError
+from shipway.image.build import BuildRequest, SecretMount
+
+LINUX = pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="there is no /proc")
+SECONDS = 30
+
+
+def request(timeout: int = 0) -> BuildRequest:
+    here = Path("/repo")
+    return BuildRequest(
+        context=here,
+        dockerfile=here / "Dockerfile",
+        platforms=(),
+        destination=here / "out",
+        epoch=0,
+        timeout=timeout,
+    )
+
+
+def test_no_value_is_among_the_words_and_none_stays(tmp_path: Path) -> None:
+    secrets = (
+        SecretMount(id="npm", variable="NPM_PASS"),
+        SecretMount(id="key", file=tmp_path / "key"),
+        SecretMount(id="licence", value=b"canary-of-aws"),
+        SecretMount(id="other", value=b"canary-two"),
+    )
+    with given_secrets(secrets) as words:
+        assert words[:2] == ["id=npm,env=NPM_PASS", f"id=key,src={tmp_path / 'key'}"]
+        assert "canary" not in str(words)
+        files = [Path(word.partition("src=")[2]) for word in words[2:]]
+        assert [file.read_bytes() for file in files] == [b"canary-of-aws", b"canary-two"]
+        assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+        assert stat.S_IMODE(files[0].parent.stat().st_mode) == 0o700
+    assert not files[0].parent.exists()
+
+
+def sleeper() -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+
+
+@LINUX
+def test_a_build_whose_time_is_over_is_ended() -> None:
+    watchdog = BuildWatchdog(request(timeout=1), None)
+    before = children()
+    with watchdog.watching(before):
+        assert sleeper().wait(SECONDS) < 0
+    with pytest.raises(BuildError, match="took longer than 1 s and was ended") as late:
+        watchdog.raise_ended()
+    assert "raise `timeout`" in late.value.remedy
+
+
+@LINUX
+def test_a_build_that_nobody_wants_is_ended_and_what_ran_before_goes_on() -> None:
+    stop = threading.Event()
+    older = sleeper()
+    try:
+        watchdog = BuildWatchdog(request(), stop)
+        with watchdog.watching(children()):
+            stop.set()
+            assert sleeper().wait(SECONDS) < 0
+        assert older.poll() is None
+        with pytest.raises(BuildError, match="another image could not be made"):
+            watchdog.raise_ended()
+    finally:
+        older.kill()
+        older.wait()
+
+
+@LINUX
+def test_one_that_ends_by_itself_in_time_is_left_alone() -> None:
+    watchdog = BuildWatchdog(request(timeout=SECONDS), threading.Event())
+    with watchdog.watching(children()):
+        done = subprocess.run([sys.executable, "-c", ""], check=True, timeout=SECONDS)
+    assert done.returncode == 0
+    watchdog.raise_ended()

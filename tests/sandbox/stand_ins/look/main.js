@@ -1,0 +1,1 @@
+// Nothing yet: what is looked at comes later.
