@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3  # the test looks as the account's owner would
 import pytest
+from botocore.exceptions import ClientError
 
 from shipway.config import load as delivery_file
 from shipway.embedded.blueprint import draw
@@ -139,6 +140,17 @@ class Repository:
             region_name="eu-central-1",
             aws_access_key_id="123456789012",
             aws_secret_access_key=self.world.state["root_secret_access_key"],
+        )
+
+    def deliverer(self, service: str) -> Any:
+        """A client of whoever delivers."""
+        return boto3.client(
+            service,
+            endpoint_url=self.world.endpoint,
+            region_name="eu-central-1",
+            aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=self.env.get("AWS_SESSION_TOKEN"),
         )
 
     def live(self) -> dict[str, Any]:
@@ -301,9 +313,22 @@ def test_what_the_clock_starts_follows_the_release(repository: Repository) -> No
     assert moved["report"][0] == moved["report"][1]
 
 
+def test_whoever_delivers_can_lead_a_rule_to_no_other_place(repository: Repository) -> None:
+    """A rule takes targets of any kind: a queue of an attacker's needs no role at all."""
+    nightly, _ = repository.started()
+    events = repository.deliverer("events")
+    queue = {"Id": "out", "Arn": "arn:aws:sqs:eu-central-1:999988887777:out"}
+    role = {**nightly, "RoleArn": f"{nightly['RoleArn']}-admin"}
+    for targets in ([queue], [nightly, queue], [role]):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            events.put_targets(Rule="tally-nightly", Targets=targets)
+    events.put_targets(Rule="tally-nightly", Targets=[nightly])
+    assert repository.started()[0] == nightly
+
+
 def test_without_the_right_to_pass_the_role_on_the_release_stays(repository: Repository) -> None:
     before = [revision_of(repository.started()[0]), revision_of(repository.started()[1]["Target"])]
-    repository.without("HandRolesToTheClock")
+    repository.without("HandRolesToTheRules")
     text = DELIVERY.replace("MIGRATION", GOES)
     repository.declares(text.replace('container = "app"\n', 'container = "app"\ncpu = 128\n', 1))
     ended = repository.types("deploy")

@@ -11,10 +11,13 @@ from typing import Any, Final, Literal, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from shipway.aws import ecs_read as read
+from shipway.aws import registrable
 from shipway.aws import task_definition as definitions
+from shipway.aws.client_errors import code_of, message_of
 from shipway.aws.service_tasks import Desired, ServiceTasks
-from shipway.aws.session import Session, code_of, message_of, translated
+from shipway.aws.session import Session, translated
 from shipway.aws.weather import THROTTLED
+from shipway.config.problems import dotted
 from shipway.errors import (
     AccessDeniedError,
     AwsError,
@@ -260,14 +263,19 @@ class AwsEcs:
         """RegisterTaskDefinition; see the port."""
         family = definition.family
         with translated("ecs:RegisterTaskDefinition", f"task-definition/{family}"):
+            request = definitions.registration(definition)
             try:
-                answer = self._ecs.register_task_definition(**definitions.registration(definition))
+                answer = self._ecs.register_task_definition(**request)
                 return str(answer["taskDefinition"]["taskDefinitionArn"])
             except ParamValidationError as error:
+                # What botocore says holds the values, which may be secret.
+                model = self._ecs.meta.service_model.operation_model("RegisterTaskDefinition")
+                places = registrable.objections(model.input_shape, request)
                 raise UsageError(
-                    f"this SDK cannot pass on every field of task definition {family}: {error}",
+                    f"this SDK cannot pass on every field of task definition {family}",
                     where=family,
-                    remedy="update boto3: the live task definition uses a newer field",
+                    details=tuple(f"{dotted(each.path)} {each.text}" for each in places),
+                    remedy="update boto3: the task definition uses a newer field",
                 ) from error
 
     def update(self, cluster: str, service: str, task_definition: str) -> Updated:

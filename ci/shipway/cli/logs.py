@@ -88,7 +88,7 @@ def _look(logs: ServiceLogs, console: Console, told: set[str]) -> None:
 
 def _tell(logs: ServiceLogs, console: Console) -> None:
     for line in logs.read():
-        console.answer("log", line.document(), shown(line))
+        console.answer("log", line.document(), shown(line).splitlines())
 
 
 def shown(line: LogLine) -> str:

@@ -11,6 +11,7 @@ from shipway.console import Console
 from shipway.delivery.order import Order
 from shipway.delivery.plan import REFUSED, plan_delivery
 from shipway.delivery.planned import DeliveryPlan
+from shipway.delivery.ports import DeliveryContext
 from shipway.errors import ShipwayError
 from shipway.evidence.good import PREVIOUS
 from shipway.observer import Concluded
@@ -57,20 +58,33 @@ def run(
                 overrides=overrides or Overrides(),
                 to=to,
             )
-            return _plan(order, console)
+            return show(order, delivery_context(console), console)
 
     return run_command(work, interrupted="nothing was changed", json=json)
 
 
-def _plan(order: Order, console: Console) -> int:
+def show(order: Order, context: DeliveryContext, console: Console) -> int:
+    """Plan, and say what it comes to: to the log, and in a job to its summary and outputs, too.
+
+    Args:
+        order: What would be asked for.
+        context: The outside.
+        console: Says it.
+
+    Returns:
+        The exit code of the task.
+
+    Raises:
+        ShipwayError: There was nothing to plan.
+    """
     try:
-        plan = plan_delivery(order, delivery_context(console), console)
+        plan = plan_delivery(order, context, console)
     except ShipwayError as error:
         if not console.memory.concluded:  # before there was anything to plan
             raise
         return error.exit_code
     document = plan.document()
-    console.answer("plan", document, "\n".join(lines(document)))
+    console.answer("plan", document, lines(document))
     console(Concluded(text=_verdict(plan), kind=plan.kind, exit_code=plan.exit_code))
     return plan.exit_code
 

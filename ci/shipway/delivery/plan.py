@@ -264,7 +264,7 @@ class _Look:
                     self._journal(told)
         if any(image.how in {"built", "reused"} for image in images.values()):
             ports = {
-                step.service.key: step.live.container(step.service.container).ports
+                step.service.key: step.next.container(step.service.container).ports
                 for step in steps
             }
             exposure.warn_of_each(self._context.root, environment, ports, self._journal)

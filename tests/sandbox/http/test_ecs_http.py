@@ -401,10 +401,12 @@ def test_a_clock_that_is_wrong_is_no_matter_of_credentials(ecs: AwsEcs, aws: Aws
 
 
 def test_a_field_that_the_sdk_does_not_know(ecs: AwsEcs, aws: Aws) -> None:
-    document = {"family": "shop", "containerDefinitions": [], "newField": 1}
+    document = {"family": "shop", "containerDefinitions": [], "newField": "canary"}
     with pytest.raises(UsageError) as caught:
         ecs.register(TaskDefinition(family="shop", document=document))
-    assert caught.value.remedy == "update boto3: the live task definition uses a newer field"
+    assert caught.value.remedy == "update boto3: the task definition uses a newer field"
+    assert caught.value.details == ("newField is not known to the SDK",)
+    assert "canary" not in str(caught.value)
     assert aws.calls == []
 
 

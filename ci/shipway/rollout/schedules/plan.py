@@ -129,10 +129,10 @@ def targets_of(
     return ours
 
 
-def starting_roles(
+def all_targets(
     schedules: Schedules, environment: Environment, families: Mapping[str, str]
-) -> tuple[str, ...]:
-    """The roles that the tasks are started with, each of which whoever moves one hands on.
+) -> Mapping[str, tuple[ScheduleTarget, ...]]:
+    """What starts the tasks of every schedule, by its key.
 
     Args:
         schedules: Looks at rules and schedules.
@@ -142,14 +142,12 @@ def starting_roles(
     Raises:
         ConfigurationError: One is not there, or starts no such family.
     """
-    targets = (
-        target
-        for schedule in environment.schedules
-        for target in targets_of(
+    return {
+        schedule.key: targets_of(
             schedules, schedule, families[schedule.key], place(environment, schedule)
         )
-    )
-    return tuple(dict.fromkeys(target.role for target in targets if target.role))
+        for schedule in environment.schedules
+    }
 
 
 def _started(targets: Sequence[ScheduleTarget]) -> str:
