@@ -256,6 +256,25 @@ def test_a_migration_runs_before_the_rollout_once_for_each_release(repository: R
     assert by_hand.log == ["0042 is applied", "password=***"]
 
 
+def test_a_job_whose_task_definition_is_not_there(repository: Repository) -> None:
+    repository.declares(DELIVERY.replace('"tally-warm"', '"tally-wrm"'))
+    ended = repository.types("plan")
+    assert ended.code == 10, ended.events
+    told = json.dumps(ended.events)
+    assert "there is no task definition tally-wrm in eu-central-1" in told
+    assert "environments.local.jobs.warm.task_definition" in told
+
+
+def test_its_log_is_there_afterwards(repository: Repository) -> None:
+    ended = repository.types("logs", "--job", "migrate")
+    assert ended.code == 0, ended.events
+    lines = [event["text"] for event in ended.of("log")]
+    # The failed attempt, the delivery, and the one by hand.
+    assert lines.count("0042 cannot be applied") == 1
+    assert (lines.count("0042 is applied"), lines.count("password=***")) == (2, 2)
+    assert {event["job"] for event in ended.of("log")} == {"migrate"}
+
+
 def test_a_change_of_the_task_definition_alone_is_a_release(repository: Repository) -> None:
     before = repository.live()
     text = DELIVERY.replace("MIGRATION", GOES).replace(

@@ -6,6 +6,7 @@ from typing import Final
 
 from botocore.exceptions import ClientError
 
+from shipway.aws import clock
 from shipway.aws.weather import THROTTLED
 from shipway.errors import (
     AccessDeniedError,
@@ -55,9 +56,13 @@ def error_of(error: ClientError, operation: str, resource: str, sign_in_again: s
     """
     code, message = code_of(error), message_of(error)
     status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in EXPIRED:
+    off = clock.wrong_clock(code, message)
+    if off or code in EXPIRED:
         return CredentialsError(
-            f"AWS refused the credentials at {operation}: {message}", remedy=sign_in_again
+            f"{off}, so AWS refuses what it signs ({operation})"
+            if off
+            else f"AWS refused the credentials at {operation}: {message}",
+            remedy=clock.REMEDY if off else sign_in_again,
         )
     if code in DENIED:
         # RegisterTaskDefinition is refused for want of iam:PassRole: AWS's words say which.

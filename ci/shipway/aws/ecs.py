@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 from shipway.aws import ecs_read as read
 from shipway.aws import registrable
 from shipway.aws import task_definition as definitions
-from shipway.aws.client_errors import code_of
+from shipway.aws.client_errors import code_of, message_of
 from shipway.aws.service_tasks import Desired, ServiceTasks
 from shipway.aws.session import Session, translated
 from shipway.aws.weather import THROTTLED
@@ -49,6 +49,8 @@ _UNSUPPORTED: Final = frozenset(
     {"UnknownOperationException", "InvalidAction", "UnsupportedFeatureException"}
 )
 _SERVER_ERROR: Final = 500
+# ClientException, whose code alone says nothing.
+_NOT_THERE: Final = "Unable to describe task definition"
 _ACTIONS: Final = {"DescribeTargetHealth": "elasticloadbalancing:DescribeTargetHealth"}
 
 
@@ -243,7 +245,15 @@ class AwsEcs:
         if arn in self._definitions:
             return self._definitions[arn]
         with translated("ecs:DescribeTaskDefinition", arn):
-            answer = self._ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+            try:
+                answer = self._ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+            except ClientError as error:
+                if not message_of(error).startswith(_NOT_THERE):
+                    raise
+                raise ConfigurationError(
+                    f"there is no task definition {arn} in {self._session.region}",
+                    remedy="register it first, or correct the name",
+                ) from error
             definition = definitions.read(answer)
         self._definitions[definition.arn] = definition
         return definition

@@ -1,4 +1,4 @@
-"""``inv plan``: what ``deploy`` would do, in words or as JSON, and whether it is anything."""
+"""``inv plan``, ``inv rollback --plan``: what it would do, in words or as JSON, if anything."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from shipway.cli.deliver import terminable
 from shipway.cli.run_command import run_command
 from shipway.console import Console
 from shipway.delivery.order import Order
-from shipway.delivery.plan import REFUSED, DeliveryPlan, plan_delivery
+from shipway.delivery.plan import REFUSED, plan_delivery
+from shipway.delivery.planned import DeliveryPlan
 from shipway.delivery.ports import DeliveryContext
 from shipway.errors import ShipwayError
+from shipway.evidence.good import PREVIOUS
 from shipway.observer import Concluded
+from shipway.policy.contract import Task
 from shipway.policy.facts import Overrides
 from shipway.values import ImageReference
 from shipway.wiring import delivery_context
@@ -23,12 +26,22 @@ _DIGEST: Final = "@sha256:"
 _DIGITS: Final = 12
 
 
-def run(env: str, *, image: str = "", overrides: Overrides | None = None, json: bool) -> int:
+def run(
+    env: str,
+    *,
+    task: Task = "deploy",
+    image: str = "",
+    to: str = PREVIOUS,
+    overrides: Overrides | None = None,
+    json: bool,
+) -> int:
     """Plan; nothing is raised but what is a bug of ours.
 
     Args:
         env: ``--env``; empty where the release contract is to say it.
+        task: What is planned: ``deploy`` or ``rollback``.
         image: ``--image``; empty for a build.
+        to: What ``rollback`` would go back to.
         overrides: What the contract's rules are to let through, by name.
         json: One JSON object for each event, and one of type ``plan``, instead of words.
 
@@ -39,9 +52,11 @@ def run(env: str, *, image: str = "", overrides: Overrides | None = None, json: 
     def work(console: Console) -> int:
         with terminable():
             order = Order(
+                task=task,
                 environment=env or None,
                 image=ImageReference.parse(image) if image else None,
                 overrides=overrides or Overrides(),
+                to=to,
             )
             return show(order, delivery_context(console), console)
 

@@ -241,7 +241,7 @@ def _registered(ecs: Ecs, name: str) -> TaskDefinition | None:
         return None
     try:
         definition = ecs.task_definition(name)
-    except (AwsError, UsageError):  # deleted: ECS describes it no more
+    except (AwsError, UsageError, ConfigurationError):  # deleted: ECS describes it no more
         return None
     return definition if definition.active else None
 

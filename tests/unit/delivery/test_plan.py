@@ -12,7 +12,8 @@ import pytest
 from shipway.cli.plan import show
 from shipway.console import open_console
 from shipway.delivery.order import Order
-from shipway.delivery.plan import DeliveryPlan, plan_delivery
+from shipway.delivery.plan import plan_delivery
+from shipway.delivery.planned import DeliveryPlan
 from shipway.errors import IdentityError, ImageNotFoundError, RefusedError, RolloutError
 from shipway.image.build import REVISION
 from shipway.observer import Concluded

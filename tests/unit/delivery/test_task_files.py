@@ -10,7 +10,8 @@ import pytest
 
 from shipway.aws.task_definition import registration
 from shipway.delivery.order import Order
-from shipway.delivery.plan import DeliveryPlan, plan_delivery
+from shipway.delivery.plan import plan_delivery
+from shipway.delivery.planned import DeliveryPlan
 from shipway.errors import ShipwayError
 from shipway.image.build import REVISION
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shipway.config.environment import Environment
 from shipway.config.schedule import Schedule
 from shipway.errors import ConfigurationError
+from shipway.rollout.declared import declared
 from shipway.rollout.images import ReleaseImages
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs
@@ -98,7 +99,7 @@ def live_definition(ecs: Ecs, schedule: Schedule, where: str) -> tuple[TaskDefin
     Raises:
         ConfigurationError: It lacks the container, or has several and none is named.
     """
-    live = ecs.task_definition(schedule.task_definition)
+    live = declared(ecs, schedule.task_definition, where)
     container = schedule.container or _only_container(live, where)
     try:
         live.require(container)
