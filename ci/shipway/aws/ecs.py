@@ -124,14 +124,13 @@ class AwsEcs:
                 troubles.append(trouble)
             return otherwise if answer is None else answer
 
-        def listed(desired: Desired) -> tuple[Task, ...]:
+        def listed(desired: Sequence[Desired]) -> tuple[tuple[Task, ...], ...]:
             nonlocal calls
-            tasks, took = self._tasks.of(cluster, name, desired)
+            tasks, took = self._tasks.of(cluster, name, *desired)
             calls += took - 1  # whoever asks counted one
             return tasks
 
         ours, newest = self._deployments(glance, fetch, ask)
-        nothing: tuple[Task, ...] = ()
         targets: tuple[TargetHealth, ...] = ()
         revisions: tuple[ServiceRevision, ...] = ()
         if fetch.revisions:
@@ -142,11 +141,11 @@ class AwsEcs:
             ]
             if arns:
                 revisions = self._revisions(arns, ask)
-        tasks, stopped = nothing, nothing
-        if fetch.tasks:
-            tasks = ask("ListTasks", lambda: listed("RUNNING"), nothing)
-        if fetch.stopped:
-            stopped = ask("ListTasks", lambda: listed("STOPPED"), nothing)
+        wanted: dict[Desired, bool] = {"RUNNING": fetch.tasks, "STOPPED": fetch.stopped}
+        desired = [status for status, asked in wanted.items() if asked]
+        told: dict[Desired, tuple[Task, ...]] = {}
+        if desired:
+            told = ask("ListTasks", lambda: dict(zip(desired, listed(desired), strict=True)), {})
         if fetch.targets:
             groups = self._groups.get((cluster, name), ())
             targets = ask("DescribeTargetHealth", lambda: self._targets(groups), ())
@@ -157,9 +156,9 @@ class AwsEcs:
             service_deployment=ours,
             newest=newest,
             revisions=revisions,
-            tasks=tasks,
+            tasks=told.get("RUNNING", ()),
             tasks_listed=fetch.tasks and not any(t.operation == "ListTasks" for t in troubles),
-            stopped=stopped,
+            stopped=told.get("STOPPED", ()),
             targets=targets,
             troubles=tuple(troubles),
         )
