@@ -10,16 +10,17 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from benchmarks.fleets.ecs import (
     ACCOUNT,
     CLUSTER,
-    NEW,
     REGION,
     REPOSITORY,
     Call,
     MemoryEcs,
+    reference,
 )
 
 from shipway.aws.ecs import AwsEcs
@@ -27,16 +28,15 @@ from shipway.aws.logs import CloudWatchLogs
 from shipway.aws.quotas import Turns
 from shipway.aws.session import Session
 from shipway.config.environment import Environment, Service
-from shipway.config.images import ImageSettings
+from shipway.config.images import EnvironmentImage, ImageSettings
 from shipway.delivery.verification import verify
 from shipway.observer import Event
 from shipway.rollout.execute import roll
-from shipway.rollout.images import ReleaseImages
+from shipway.rollout.images import ReleaseImage, ReleaseImages
 from shipway.rollout.plan import plan
 from shipway.util.clock import Clock, SystemClock
 from shipway.values import Digest, HttpAnswer, ImageReference
 
-IMAGES = ReleaseImages.alone(ImageReference(REPOSITORY, Digest(NEW)))
 STAGES = ("plan", "register and update", "watch", "verify")
 _CHANGES = frozenset({"RegisterTaskDefinition", "UpdateService"})
 _FASTER = 50.0
@@ -54,6 +54,7 @@ class Run:
 
     services: int
     families: int
+    images: int
     rollout: float
     calls: dict[str, list[Call]] = field(default_factory=dict)
     chains: dict[str, int] = field(default_factory=dict)
@@ -105,17 +106,15 @@ class _FastClock:
         time.sleep(seconds / _FASTER)
 
 
-def measure(services: int, families: int, *, latency: float, rollout: float) -> Run:
-    """Release one image to so many services; the adapter of the SDK and the stages are our own.
+def measure(services: int, families: int, images: int, *, latency: float, rollout: float) -> Run:
+    """Release images to so many services; the adapter of the SDK and the stages are our own.
 
     The chains are those of a second release, to an ECS that takes any number of calls: where calls
     wait for their turn, one comes after another and needs no other all the same.
     """
-    ecs = MemoryEcs(services=services, families=families, latency=latency, rollout=rollout)
-    run = _release(ecs, Turns(), SystemClock())
-    free = MemoryEcs(
-        services=services, families=families, latency=latency, rollout=0.2, throttles=False
-    )
+    sized = partial(MemoryEcs, services=services, families=families, images=images, latency=latency)
+    run = _release(sized(rollout=rollout), Turns(), SystemClock())
+    free = sized(rollout=0.2, throttles=False)
     unbounded = _release(free, Turns(sleep=_at_once), _FastClock())
     run.chains = {name: chain(calls) for name, calls in unbounded.calls.items()}
     run.right = run.right and unbounded.right
@@ -132,9 +131,10 @@ def _release(ecs: MemoryEcs, turns: Turns, clock: Clock) -> Run:
         events = session.client("ecs", attempts=attempts).meta.events
         events.register("before-send", ecs.answer)
     adapter = AwsEcs(session)
-    environment = _environment(ecs.names)
+    environment = _environment(ecs)
+    shipped = _shipped(ecs)
     began, first = time.monotonic(), len(ecs.calls)
-    steps = plan(adapter, environment, IMAGES)
+    steps = plan(adapter, environment, shipped)
     planned, second = time.monotonic(), len(ecs.calls)
     rolled = roll(
         steps,
@@ -154,7 +154,7 @@ def _release(ecs: MemoryEcs, turns: Turns, clock: Clock) -> Run:
         prober=_Prober(ecs.latency),
         clock=clock,
         observer=_silent,
-        shipped=IMAGES,
+        shipped=shipped,
     )
     rollout = ecs.calls[second:third]
     changes = [call for call in rollout if call.operation in _CHANGES]
@@ -164,6 +164,7 @@ def _release(ecs: MemoryEcs, turns: Turns, clock: Clock) -> Run:
     return Run(
         services=ecs.services,
         families=ecs.families,
+        images=ecs.images,
         rollout=ecs.rollout,
         calls={
             "plan": ecs.calls[first:second],
@@ -192,27 +193,52 @@ def _silent(_: Event) -> None:
     """Nothing is shown."""
 
 
-def _environment(names: Sequence[str]) -> Environment:
+def _shipped(ecs: MemoryEcs) -> ReleaseImages:
+    references = (reference(image).partition("@") for image in range(ecs.images))
+    pinned = [ImageReference(name, Digest(digest)) for name, _, digest in references]
+    return ReleaseImages(
+        {f"image-{number}": ReleaseImage(reference=each) for number, each in enumerate(pinned)}
+    )
+
+
+def _environment(ecs: MemoryEcs) -> Environment:
+    registry, _, name = REPOSITORY.partition("/")
+    images = {
+        f"image-{number}": EnvironmentImage(
+            settings=ImageSettings(
+                name=f"{name}-{number}",
+                key=f"image-{number}",
+                context=".",
+                dockerfile="Dockerfile",
+                platforms=(),
+                build_args={},
+            ),
+            registry=registry,
+            repository=f"{name}-{number}",
+        )
+        for number in range(ecs.images)
+    }
+    first = next(iter(images.values()))
     return Environment(
         name="fleet",
         account=ACCOUNT,
         region=REGION,
-        registry=REPOSITORY.partition("/")[0],
-        repository="fleet",
+        registry=registry,
+        repository=first.repository,
         cluster=CLUSTER,
         role="",
-        image=ImageSettings(
-            name="fleet", context=".", dockerfile="Dockerfile", platforms=(), build_args={}
-        ),
+        image=first.settings,
+        images=images,
         services=tuple(
             Service(
                 key=name,
                 service=name,
                 container="app",
+                image=f"image-{ecs.image_of(number)}",
                 url=f"http://{name}.fleet.example/",
                 consecutive=3,
             )
-            for name in names
+            for number, name in enumerate(ecs.names)
         ),
     )
 
@@ -220,15 +246,21 @@ def _environment(names: Sequence[str]) -> Environment:
 def stages_table(runs: Sequence[Run]) -> Iterator[str]:
     """Calls, the longest chain of them, and seconds, for each stage."""
     heads = [f"{stage}: calls, chain, s" for stage in STAGES]
-    yield f"| services | families | {' | '.join(heads)} | all: calls, s |"
-    yield "|---:|---:|" + "---:|" * (len(STAGES) + 1)
+    yield f"| services | families | images | {' | '.join(heads)} | all: calls, s |"
+    yield "|---:|---:|---:|" + "---:|" * (len(STAGES) + 1)
     for run in runs:
-        cells = [str(run.services), str(run.families)]
+        cells = [str(run.services), str(run.families), str(run.images)]
         for stage in STAGES:
             # A watch looks again and again: how often is a matter of its budget.
             length = "–" if stage == "watch" else str(run.chains[stage])
             cells.append(f"{len(run.calls[stage])}, {length}, {run.seconds[stage]:.1f}")
         yield f"| {' | '.join(cells)} | {run.all_calls}, {sum(run.seconds.values()):.1f} |"
+
+
+def _size(run: Run) -> str:
+    counts = ((run.services, "services"), (run.families, "families"), (run.images, "images"))
+    one = {"services": "service", "families": "family", "images": "image"}
+    return ", ".join(f"{count} {one[name] if count == 1 else name}" for count, name in counts)
 
 
 def operations_table(runs: Sequence[Run]) -> Iterator[str]:
@@ -237,7 +269,7 @@ def operations_table(runs: Sequence[Run]) -> Iterator[str]:
         Counter(call.operation for calls in run.calls.values() for call in calls) for run in runs
     ]
     names = sorted(set().union(*counts))
-    heads = (f"{run.services} services, {run.families} families" for run in runs)
+    heads = (_size(run) for run in runs)
     yield f"| operation | {' | '.join(heads)} |"
     yield "|---|" + "---:|" * len(runs)
     for name in names:
@@ -249,7 +281,7 @@ def goals(runs: Sequence[Run]) -> Iterator[tuple[bool, str]]:
     """What was promised, and whether it was kept."""
     one, *others = runs
     for run in others:
-        name = f"{run.services} services of {run.families} families"
+        name = _size(run)
         of_one, of_all = (sum(each.chains.values()) - each.chains["watch"] for each in (one, run))
         times = of_all / of_one
         text = f"round trips one behind another: {of_all}, {times:.1f} times those of one service"
@@ -274,13 +306,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = parser.parse_args(argv)
     os.environ |= {"AWS_ACCESS_KEY_ID": "AKIAFLEET", "AWS_SECRET_ACCESS_KEY": "none"}
     begun = time.monotonic()
-    sizes = [(1, 1), (10, 10), (given.services, 10)]
+    sizes = [(1, 1, 1), (10, 10, 1), (10, 10, 10), (given.services, 10, 10)]
     if not given.quick:
-        sizes.append((given.services, given.services))
-    runs = [
-        measure(services, families, latency=given.latency, rollout=given.rollout)
-        for services, families in sizes
-    ]
+        sizes.append((given.services, given.services, 10))
+    runs = [measure(*size, latency=given.latency, rollout=given.rollout) for size in sizes]
     print(
         f"`python benchmarks/fleet.py`, {datetime.now(UTC):%Y-%m-%d %H:%M} UTC, "
         f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores: "

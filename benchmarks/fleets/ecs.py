@@ -23,9 +23,14 @@ ACCOUNT: Final = "111122223333"
 REGION: Final = "eu-west-1"
 CLUSTER: Final = "fleet"
 REPOSITORY: Final = f"{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com/fleet"
-OLD, NEW = (f"sha256:{digit * 64}" for digit in "ab")
+OLD: Final = f"sha256:{'f' * 64}"
 _PAGE: Final = 100
 _ARN: Final = f"arn:aws:ecs:{REGION}:{ACCOUNT}"
+
+
+def reference(image: int) -> str:
+    """What a release pins of one of its images; each lies in a repository of its own."""
+    return f"{REPOSITORY}-{image}@sha256:{image:064x}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,7 @@ class MemoryEcs:
     Attributes:
         services: How many.
         families: How many task definition families they share.
+        images: How many images the families share.
         latency: Seconds that each call takes.
         rollout: Seconds from an UpdateService to the end of its rollout.
         throttles: Whether it keeps to its quotas.
@@ -90,6 +96,7 @@ class MemoryEcs:
 
     services: int
     families: int
+    images: int
     latency: float
     rollout: float
     throttles: bool = True
@@ -104,7 +111,8 @@ class MemoryEcs:
         for number in range(self.services):
             family = f"family-{number % self.families}"
             if family not in self._newest:
-                container = {"name": "app", "image": f"{REPOSITORY}@{OLD}", "essential": True}
+                image = f"{reference(self.image_of(number)).partition('@')[0]}@{OLD}"
+                container = {"name": "app", "image": image, "essential": True}
                 self._register({"family": family, "containerDefinitions": [container]})
             name = f"service-{number}"
             self._running[name] = Running(name, [f"{_ARN}:task-definition/{family}:1"])
@@ -119,13 +127,20 @@ class MemoryEcs:
         """Revisions that were registered since."""
         return len(self._definitions) - self.families
 
+    def image_of(self, service: int) -> int:
+        """Which image a service runs: its family's."""
+        return service % self.families % self.images
+
     def delivered(self) -> bool:
-        """Whether each service was updated once, to the new image."""
+        """Whether each service was updated once, to its own new image."""
         return all(
             service.number == 2  # noqa: PLR2004  # what it ran, and the release
-            and NEW in json.dumps(self._definitions[service.revisions[-1]])
-            for service in self._running.values()
+            and self._image(service.revisions[-1]) == reference(self.image_of(number))
+            for number, service in enumerate(self._running.values())
         )
+
+    def _image(self, revision: str) -> str:
+        return str(self._definitions[revision]["containerDefinitions"][0]["image"])
 
     def answer(self, request: Any, event_name: str, **_: Any) -> AWSResponse:
         """Answer a request; a handler of botocore's event ``before-send``."""
@@ -230,7 +245,7 @@ class MemoryEcs:
         for arn in asked["serviceRevisionArns"]:
             _, _, name, number = arn.rpartition(":")[2].split("/")
             definition = self._running[name].revisions[int(number) - 1]
-            image = self._definitions[definition]["containerDefinitions"][0]["image"]
+            image = self._image(definition)
             images = [{"containerName": "app", "imageDigest": image.partition("@")[2]}]
             revisions.append(
                 {
@@ -264,7 +279,7 @@ class MemoryEcs:
         for arn in asked["tasks"]:
             _, _, name, number = arn.rpartition(":")[2].split("/")
             definition = self._running[name].revisions[int(number) - 1]
-            image = self._definitions[definition]["containerDefinitions"][0]["image"]
+            image = self._image(definition)
             stopped = int(number) < self._runs(self._running[name])
             status = "STOPPED" if stopped else "RUNNING"
             container = {"name": "app", "image": image, "imageDigest": image.partition("@")[2]}

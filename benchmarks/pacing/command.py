@@ -54,6 +54,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     kept = table.goals(ours)
     for met, text in kept:
         print(f"- {'met' if met else '**not met**'}: {text}")
+    for text in table.facts(ours):
+        print(f"- measured: {text}")
     return 0 if all(met for met, _ in kept) else 1
 
 

@@ -6,9 +6,10 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from math import ceil
+from math import ceil, inf
 from typing import Literal
 
+from benchmarks.pacing.lag import Lag, lags
 from benchmarks.pacing.view import REVISIONS, T0, View, at
 from benchmarks.pacing.world import EARLIER, World
 
@@ -26,7 +27,6 @@ from shipway.rollout.snapshot import (
 from shipway.rollout.task_definition import TaskDefinition
 
 _PAGE = 100
-_STALE_FOR = 3.0
 _TEXTS = {
     "throttled": "Rate exceeded",
     "unreachable": "Connect timeout on endpoint",
@@ -49,8 +49,37 @@ class SimClock:
         self.second += max(0.0, seconds)
 
 
+class Frozen:
+    """What ECS's reads showed of one service at one moment; asked as a :class:`.view.View` is."""
+
+    def __init__(self, view: View) -> None:
+        self._glance = view.glance()
+        self._service_deployment = view.service_deployment()
+        self._running, self._stopped = view.running(), view.stopped()
+
+    def glance(self) -> Snapshot:
+        """The DescribeServices part."""
+        return self._glance
+
+    def service_deployment(self) -> ServiceDeployment:
+        """DescribeServiceDeployments of ours."""
+        return self._service_deployment
+
+    def running(self) -> tuple[Task, ...]:
+        """ListTasks and DescribeTasks with the desired status RUNNING."""
+        return self._running
+
+    def stopped(self) -> tuple[Task, ...]:
+        """The same with STOPPED."""
+        return self._stopped
+
+
 class ScriptedEcs:
-    """The port: some worlds, one clock, and every call counted with its second."""
+    """The port: some worlds, one clock, and every call counted with its second.
+
+    Attributes:
+        lags: Times in which reads showed an earlier moment, as far as the clock has come.
+    """
 
     def __init__(self, worlds: Mapping[str, World], clock: SimClock) -> None:
         self.worlds = dict(worlds)
@@ -62,7 +91,10 @@ class ScriptedEcs:
         self._draw = random.Random(lead.seed + 1)  # a simulation
         self._before = {name: self._before_update(view) for name, view in self.views.items()}
         self._update_shows = self._draw.uniform(0, 2) if lead.stale else 0.0
-        self._last: dict[str, tuple[float, Snapshot]] = {}
+        self.lags: list[Lag] = []
+        self._coming = lags(lead)
+        self._lag = next(self._coming, Lag(inf, inf))
+        self._frozen: dict[str, Frozen] = {}
         self._described = False
 
     def _before_update(self, view: View) -> Snapshot:
@@ -85,13 +117,31 @@ class ScriptedEcs:
                 kind = weather.kind
         if not kind and script.errors and draw.random() < script.errors:
             kind = draw.choice(("throttled", "server-error"))
-        for world in self.worlds.values():
-            world.advance(self._clock.second)
+        self._advance(self._clock.second)
         if not kind:
             return None
         if kind == "unreachable":
             self._clock.sleep(3.0)
         return Trouble(kind=kind, text=_TEXTS[kind], operation=operation)
+
+    def _advance(self, second: float) -> None:
+        """Let the worlds go on, and keep what they show at the beginning of each lag."""
+        while self._lag.start <= second:
+            self._move(self._lag.start)
+            self._frozen = {name: Frozen(view) for name, view in self.views.items()}
+            self.lags.append(self._lag)
+            self._lag = next(self._coming)
+        self._move(second)
+
+    def _move(self, second: float) -> None:
+        for world in self.worlds.values():
+            world.advance(second)
+
+    def _read(self, name: str) -> Frozen | View:
+        """What a call that is answered now shows of that service."""
+        if self.lags and self._clock.second < self.lags[-1].end:
+            return self._frozen[name]
+        return self.views[name]
 
     def services(self, cluster: str, names: Sequence[str]) -> Mapping[str, Snapshot]:
         """DescribeServices, ten a call; now and then it shows what was true a moment ago."""
@@ -104,23 +154,11 @@ class ScriptedEcs:
             for name in some:
                 if trouble is not None:
                     seen[name] = Snapshot(answered=False, troubles=(trouble,))
+                elif self._clock.second < self._update_shows:
+                    seen[name] = self._before[name]
                 else:
-                    seen[name] = self._read(name)
+                    seen[name] = self._read(name).glance()
         return seen
-
-    def _read(self, name: str) -> Snapshot:
-        second = self._clock.second
-        if second < self._update_shows:
-            return self._before[name]
-        last = self._last.get(name)
-        if last is not None and second - last[0] < _STALE_FOR and self._stale():
-            return last[1]
-        shown = self.views[name].glance()
-        self._last[name] = (second, shown)
-        return shown
-
-    def _stale(self) -> bool:
-        return bool(self._script.stale) and self._draw.random() < self._script.stale
 
     def complete(self, cluster: str, name: str, glance: Snapshot, fetch: FetchPlan) -> Snapshot:
         """What the judge wants besides, with as many calls as the adapter makes."""
@@ -142,7 +180,8 @@ class ScriptedEcs:
             self._described = True
             current = glance.current_service_deployment
             wanted = current if fetch.service_deployment == "current" else fetch.service_deployment
-            ours = view.service_deployment() if described and wanted == view.arn else None
+            shown = self._read(name).service_deployment()
+            ours = shown if described and wanted == view.arn else None
             if fetch.newest and current == "sd43":
                 target = RevisionSummary(arn="rev/43")
                 newest = ServiceDeployment(
@@ -154,13 +193,7 @@ class ScriptedEcs:
         revisions: tuple[ServiceRevision, ...] = ()
         if fetch.revisions and (ours or newest) and ok("DescribeServiceRevisions"):
             revisions = REVISIONS
-        tasks: tuple[Task, ...] = ()
-        listed = False
-        if fetch.tasks:
-            tasks, listed = self._list(view.running, ok)
-        stopped: tuple[Task, ...] = ()
-        if fetch.stopped:
-            stopped, _ = self._list(view.stopped, ok)
+        tasks, stopped, listed = self._tasks(name, fetch, ok)
         targets: tuple[TargetHealth, ...] = ()
         if fetch.targets and view.world.script.balanced and ok("DescribeTargetHealth"):
             targets = view.targets()
@@ -177,18 +210,28 @@ class ScriptedEcs:
             troubles=tuple(troubles),
         )
 
-    def _list(
-        self, tasks: Callable[[], tuple[Task, ...]], ok: Callable[[str], bool]
-    ) -> tuple[tuple[Task, ...], bool]:
-        if not ok("ListTasks"):
-            return (), False
-        shown = tasks()
-        for _ in range(ceil(len(shown) / _PAGE) - 1):
-            ok("ListTasks")
-        for _ in range(ceil(len(shown) / _PAGE)):
+    def _tasks(
+        self, name: str, fetch: FetchPlan, ok: Callable[[str], bool]
+    ) -> tuple[tuple[Task, ...], tuple[Task, ...], bool]:
+        """What runs and what stopped, and whether what runs was told: all of it, or nothing."""
+        lists: list[tuple[Task, ...]] = []
+        for wanted, shown in ((fetch.tasks, "running"), (fetch.stopped, "stopped")):
+            tasks: tuple[Task, ...] = ()
+            if wanted:
+                if not ok("ListTasks"):
+                    return (), (), False
+                seen = self._read(name)
+                tasks = seen.running() if shown == "running" else seen.stopped()
+                for _ in range(ceil(len(tasks) / _PAGE) - 1):
+                    ok("ListTasks")
+            lists.append(tasks)
+        running, stopped = lists
+        ended = {task.arn for task in stopped}
+        running = tuple(task for task in running if task.arn not in ended)
+        for _ in range(ceil((len(running) + len(stopped)) / _PAGE)):
             if not ok("DescribeTasks"):
-                return (), False
-        return shown, True
+                return (), (), False
+        return running, stopped, fetch.tasks
 
     def stop(self, arn: str, stop_type: Literal["ROLLBACK", "ABORT"]) -> Trouble | None:
         """StopServiceDeployment of the service that ``arn`` names."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from math import inf
 
 from benchmarks.pacing.ecs import CountedLogs, ScriptedEcs, SimClock
+from benchmarks.pacing.lag import Lag
 from benchmarks.pacing.script import Script
 from benchmarks.pacing.view import REVISIONS, T0, View, at, reference
 from benchmarks.pacing.world import World
@@ -45,10 +46,14 @@ class Result:
     Attributes:
         word: The verdict, or ``success`` or ``failure`` of a peer; empty where it said nothing.
         right: Whether that was true.
-        late: Seconds from the moment at which the end could be read until it was told; ``None``
-            where nothing ended.
-        announced_late: Seconds from the evidence of a certain failure to its announcement; ``None``
-            where none was announced before ECS began to act.
+        late: Seconds from the moment at which a call could first show the end until it was told;
+            ``None`` where nothing ended.
+        announced_late: Seconds from the moment at which a call could first show the evidence of a
+            certain failure to its announcement; ``None`` where none was announced before ECS began
+            to act.
+        late_in_truth: ``late`` from the end itself, which reads that lag behind may not show yet.
+        announced_late_in_truth: ``announced_late`` from the evidence itself.
+        breaker_first: The circuit breaker had begun to roll back before anything was announced.
         missed: A failure that somebody who sees all at once could have announced, and was not.
         peak: Calls in the worst minute, of all that was watched together.
         calls: Calls of all that was watched together.
@@ -67,6 +72,9 @@ class Result:
     peak: int
     calls: int
     gap: float
+    breaker_first: bool = False
+    late_in_truth: float | None = None
+    announced_late_in_truth: float | None = None
     why: str = ""
 
 
@@ -93,14 +101,11 @@ def run(scripts: Sequence[Script]) -> list[Result]:
     watch = Watch(ecs=ecs, logs=CountedLogs(ecs), cluster="shop", clock=clock, observer=silent)
     watch.follow(watched)
     return [
-        _judged(rollout, ecs.worlds[rollout.target.service], ecs.calls, scripts)
-        for rollout in watched
+        _judged(rollout, ecs.worlds[rollout.target.service], ecs, scripts) for rollout in watched
     ]
 
 
-def _judged(
-    rollout: Watched, world: World, calls: list[float], scripts: Sequence[Script]
-) -> Result:
+def _judged(rollout: Watched, world: World, ecs: ScriptedEcs, scripts: Sequence[Script]) -> Result:
     script, outcome = world.script, rollout.outcome
     assert outcome is not None
     second = (outcome.at - T0).total_seconds()
@@ -108,20 +113,22 @@ def _judged(
     ends = _readable(world, outcome, evidence)
     right, why = _right(world, outcome, second)
     announced = _announced(rollout, world)
+    seen, shown = _shown(script, ends, ecs.lags), _shown(script, evidence, ecs.lags)
     return Result(
         seed=script.seed,
         kind=script.kind,
         services=len(scripts),
         word=outcome.verdict.name,
         right=right,
-        late=max(0.0, second - _clear(script, ends)) if ends < inf else None,
-        announced_late=max(0.0, announced - _clear(script, evidence))
-        if announced is not None and evidence < inf
-        else None,
-        missed=announced is None and evidence + 2.0 < min(world.rolling_back, world.ended),
-        peak=peak(calls),
-        calls=len(calls),
-        gap=_gap(calls, min(ends, second)),
+        late=_after(seen, second),
+        announced_late=_after(shown, announced),
+        missed=announced is None and shown + 2.0 < min(world.rolling_back, world.ended),
+        peak=peak(ecs.calls),
+        calls=len(ecs.calls),
+        gap=_gap(ecs.calls, min(ends, second)),
+        breaker_first=announced is None and world.by == "breaker",
+        late_in_truth=_after(ends, second),
+        announced_late_in_truth=_after(evidence, announced),
         why=why,
     )
 
@@ -161,11 +168,22 @@ def _readable(  # noqa: PLR0911 - one return for each kind
     return world.ended
 
 
-def _clear(script: Script, second: float) -> float:
-    """``second``, or when AWS answers again where it does not then."""
-    for weather in script.weather:
-        if weather.start <= second < weather.end:
-            return weather.end
+def _after(moment: float, told: float | None) -> float | None:
+    """Seconds by which ``told`` came later; ``None`` where one of the two never came."""
+    return max(0.0, told - moment) if told is not None and moment < inf else None
+
+
+def _shown(script: Script, second: float, lags: Sequence[Lag]) -> float:
+    """When a call could first show what became true at ``second``.
+
+    Where AWS does not answer then, that is when it answers again; where its reads lag behind, when
+    they have caught up.
+    """
+    hidden = [(weather.start, weather.end) for weather in script.weather]
+    hidden += [(lag.start, lag.end) for lag in lags]
+    for start, end in sorted(hidden):
+        if start <= second < end:
+            second = end
     return second
 
 
@@ -177,7 +195,9 @@ def _right(world: World, outcome: Outcome, second: float) -> tuple[bool, str]:
     allowed = _BY.get(by) if status != "SUCCESSFUL" else None
     if allowed is None or status == "ROLLBACK_FAILED":
         allowed = set(_ENDS.get(status, ()))
-    if world.ended > second and name in {"failing", "timed-out", "no-capacity", "paused"}:
+    # What ended between the time-out and the word about it was not done in time.
+    open_ = world.ended > min(second, script.timeout if name == "timed-out" else second)
+    if open_ and name in {"failing", "timed-out", "no-capacity", "paused"}:
         allowed = {
             "failing": {"failing"} if script.fault is not None else set(),
             "timed-out": {"timed-out"} if second >= script.timeout else set(),

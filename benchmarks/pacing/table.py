@@ -99,6 +99,27 @@ def goals(results: Sequence[Result]) -> list[tuple[bool, str]]:
     ]
 
 
+def facts(results: Sequence[Result]) -> list[str]:
+    """What nothing is promised of: the same times from the events themselves, and the breaker's."""
+    late = [r.late_in_truth for r in results if r.late_in_truth is not None and r.right]
+    told = [r.announced_late_in_truth for r in results if r.announced_late_in_truth is not None]
+    lines = []
+    for what, times in (("the end is told", late), ("certain failures are announced", told)):
+        if times:
+            median, tail = statistics.median(times), percentile(times, _TAIL)
+            lines.append(
+                f"from the event itself, which calls may not show yet, {what} "
+                f"{median:.2f} s late in the median and {tail:.2f} s in the 95th"
+            )
+    before = sum(r.announced_late is not None for r in results)
+    after = sum(r.breaker_first for r in results)
+    lines.append(
+        f"{before:,} of {before + after:,} failures were announced before the circuit breaker "
+        f"rolled back, if it did"
+    )
+    return lines
+
+
 def worst(results: Sequence[Result], count: int) -> list[str]:
     """The rollouts to look at: those that were wrong, then the latest."""
     ordered = sorted(results, key=lambda r: (r.right, -(r.late or 0.0)))

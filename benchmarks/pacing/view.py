@@ -252,6 +252,7 @@ class View:
             private_ips=(address(task),),
             created_at=at(task.created),
             started_at=at(task.running) if started else None,
+            stopping_at=at(self._end(task)) if ended else None,
             stopped_at=at(task.gone) if phase == "STOPPED" else None,
         )
 

@@ -106,7 +106,7 @@ class SandboxError(ShipwayError):
 
 
 class CredentialsError(ShipwayError):
-    """There are no AWS credentials, or they ran out."""
+    """There are no AWS credentials, they ran out, or the clock that signs with them is wrong."""
 
     exit_code = 14
     kind = "credentials"

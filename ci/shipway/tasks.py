@@ -128,6 +128,7 @@ def plan(
     help={
         "env": _HELP["env"],
         "to": "a digest, commit, tag or record of a good release, or as much as is telling",
+        "plan": "show what it would do, and change nothing: exit code 3 for changes, 0 for none",
         "through-freeze": _OVERRIDES["through-freeze"],
         "json": _HELP["json"],
     }
@@ -137,15 +138,20 @@ def rollback(
     *,
     env: str = "",
     to: str = "previous",
+    plan: bool = False,
     through_freeze: str = "",
     json: bool = False,
 ) -> None:
     """Go back to the last release that was verified and held: contract, watch, verify, record."""
     from shipway.cli.deliver import run
+    from shipway.cli.plan import run as show
     from shipway.policy.facts import Overrides
 
     overrides = Overrides(through_freeze=through_freeze)
-    _leave(run("rollback", env, to=to, overrides=overrides, json=json, verbose=False))
+    if plan:
+        _leave(show(env, task="rollback", to=to, overrides=overrides, json=json))
+    else:
+        _leave(run("rollback", env, to=to, overrides=overrides, json=json, verbose=False))
 
 
 @shipway_task(help={key: _HELP[key] for key in ("env", "json")})
@@ -180,6 +186,7 @@ def doctor(_: Context, *, env: str = "", json: bool = False) -> None:
     help={
         "env": "environment of ci/delivery.toml",
         "service": "one service's key; without it all",
+        "job": "one job's key: the tasks that ran it, whatever the release",
         "since": "how far back: 30s, 10m, 2h or 1d",
         "follow": "read on until Ctrl-C",
         "revision": "only tasks of this revision of the task definition",
@@ -191,15 +198,26 @@ def logs(
     *,
     env: str = "",
     service: str = "",
+    job: str = "",
     since: str = "10m",
     follow: bool = False,
     revision: int = 0,
     json: bool = False,
 ) -> None:
-    """Show what the containers of a service wrote to CloudWatch, and follow it."""
+    """Show what the containers of a service or a job wrote to CloudWatch, and follow it."""
     from shipway.cli.logs import run
 
-    _leave(run(env, service=service, since=since, follow=follow, revision=revision, json=json))
+    _leave(
+        run(
+            env,
+            service=service,
+            job=job,
+            since=since,
+            follow=follow,
+            revision=revision,
+            json=json,
+        )
+    )
 
 
 @shipway_task(

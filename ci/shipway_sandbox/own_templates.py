@@ -292,6 +292,9 @@ class _Templates:
             values[f"JobFamily{suffix}"] = live["family"]
             values[f"JobLogGroup{suffix}"] = _log_group(live, job.container)
             roles |= dict.fromkeys(_roles(live))
+        if "RuleClusters" in values:
+            here = f"{self.layer.region}:{self.layer.account}"
+            values["RuleClusters"] = f"arn:aws:ecs:{here}:cluster/{values['Cluster']}"
         nobody = f"arn:aws:iam::{self.layer.account}:role/none"
         return {**values, "TaskRoles": ",".join(roles) or nobody}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import json
 import os
 import shutil
@@ -34,19 +35,26 @@ ANSWER_SECONDS = 30.0
 
 
 @pytest.fixture(scope="session")
-def chromium() -> str:
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Chromium's path: the machine's own, or Debian's package where we may install it."""
-    found = shutil.which("chromium") or shutil.which("google-chrome")
-    if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        words = ("apt-get", "-qq", "-y", "--no-install-recommends")
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for command in ((*words, "update"), (*words, "install", "chromium")):
-            subprocess.run(
-                command, check=True, timeout=INSTALL_SECONDS, env=quiet, stdout=subprocess.DEVNULL
-            )
-        found = shutil.which("chromium")
+    # apt refuses a second one of itself, and the files of this folder begin in two workers at once.
+    with (tmp_path_factory.getbasetemp().parent / "apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = shutil.which("chromium") or shutil.which("google-chrome")
+        if found is None and os.geteuid() == 0 and shutil.which("apt-get"):
+            _install()
+            found = shutil.which("chromium")
     assert found, "install Chromium: apt-get install chromium"
     return found
+
+
+def _install() -> None:
+    words = ("apt-get", "-qq", "-y", "--no-install-recommends")
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    for command in ((*words, "update"), (*words, "install", "chromium")):
+        subprocess.run(
+            command, check=True, timeout=INSTALL_SECONDS, env=quiet, stdout=subprocess.DEVNULL
+        )
 
 
 class Browser:

@@ -152,6 +152,28 @@ def test_the_wrong_account(plant: Plant, sandbox: Running) -> None:
     check(ended, 15, "identity", said, "nothing was changed")
 
 
+# As if the machine's clock were wrong by an hour, where requests get their time.
+WRONG = """
+import datetime, botocore.auth as auth
+right = auth.get_current_datetime
+hour = datetime.timedelta(hours={hours})
+auth.get_current_datetime = lambda *given, **named: right(*given, **named) + hour
+"""
+
+
+@pytest.mark.parametrize(("hours", "side"), [(1, "ahead of"), (-1, "behind")])
+def test_a_clock_that_is_wrong_by_an_hour(
+    plant: Plant, sandbox: Running, tmp_path: Path, hours: int, side: str
+) -> None:
+    (tmp_path / "sitecustomize.py").write_text(WRONG.format(hours=hours), encoding="utf-8")
+    here = plant()
+    env = {**sandbox.person(), "PYTHONPATH": str(tmp_path)}
+    ended = here.types("inv", "deploy", "--env", "staging", env=env)
+    said = f"this machine's clock is 60 min {side} AWS's, so AWS refuses what it signs"
+    check(ended, 14, "credentials", said, "set the clock")
+    assert "aws sso login" not in ended.out
+
+
 # -- Docker
 
 

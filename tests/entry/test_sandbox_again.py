@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.entry.conftest import INV, Here
+from tests.entry.conftest import INV, Here, Plant
 
 from shipway.embedded.entry import embedded
 from shipway_sandbox import locks
@@ -55,7 +56,8 @@ def up(here: Here, folder: Path) -> int:
     return int(json.loads((folder / "world.json").read_bytes())["pid"])
 
 
-def test_the_next_one_starts_at_once_after_down_and_after_a_kill(apart: Here) -> None:
+def test_the_next_one_starts_at_once_after_down_and_after_a_kill(apart: Here, plant: Plant) -> None:
+    elsewhere, apart = apart, replace(plant(), env=apart.env)
     folder = folder_of(apart)
     try:
         up(apart, folder)
@@ -70,6 +72,20 @@ def test_the_next_one_starts_at_once_after_down_and_after_a_kill(apart: Here) ->
     assert (ended.code, left(folder)) == (0, [])
     again = apart.types("inv", "sandbox", "--down")
     assert (again.code, again.out.strip()) == (0, "no sandbox is running")
+    its_state_goes_with_its_checkout(folder, apart, elsewhere)
+
+
+def its_state_goes_with_its_checkout(folder: Path, gone: Here, elsewhere: Here) -> None:
+    """``prune`` of another repository finds what nobody will use again, and only that."""
+    kept = elsewhere.types("inv", "prune")
+    assert (kept.code, "Nothing to prune." in kept.out) == (0, True), kept.out + kept.err
+    shutil.rmtree(gone.folder)
+    shown = elsewhere.types("inv", "prune")
+    assert shown.code == 3, shown.out + shown.err
+    assert f"{folder}  its checkout is gone" in shown.out
+    assert folder.is_dir(), "it only showed"
+    done = elsewhere.types("inv", "prune", "--apply")
+    assert (done.code, folder.exists()) == (0, False), done.out + done.err
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])

@@ -258,6 +258,7 @@ def test_a_developer_delivers_to_an_account_of_their_own(laptop: Laptop) -> None
     assert said.code == 0, said.text
     assert "assumed role AWSReservedSSO_Owner_0123456789abcdef" in said.text
     old_revisions_go(laptop, where, home, {**own, "AWS_PROFILE": PROFILE})
+    old_images_go(laptop, where, home, own)
 
 
 def started(cluster: str, role: str, definition: str) -> dict[str, Any]:
@@ -329,6 +330,29 @@ def old_revisions_go(laptop: Laptop, where: Path, home: Path, own: dict[str, str
     left = client.list_task_definitions(familyPrefix=family, status="ACTIVE")["taskDefinitionArns"]
     assert {service["taskDefinition"], nightly, newest} <= set(left)
     assert old not in left
+
+
+def old_images_go(laptop: Laptop, where: Path, home: Path, own: dict[str, str]) -> None:
+    """Without an environment it is about this machine: all images but the newest so many."""
+    author = ("-c", "user.name=mona", "-c", "user.email=mona@example.invalid")
+    commit = ("git", *author, "commit", "--quiet", "--all", "--message=another")
+    subprocess.run(commit, cwd=where, check=True, timeout=60)
+    built = laptop.types(where, home, "build", "--env", "sandbox", **own)
+    assert built.code == 0, built.text
+    images = laptop.folder / "cache" / "shipway" / "images" / "shop"
+    newest_first = sorted(images.iterdir(), key=lambda path: -path.stat().st_mtime)
+    assert len(newest_first) > 1, "the one that was delivered, and this one"
+    words = ("prune", "--keep", "1")
+    shown = laptop.types(where, home, *words)
+    assert shown.code == CHANGES.exit_code, shown.text
+    assert all(f"{folder}  " in shown.text for folder in newest_first[1:]), shown.text
+    assert f"{newest_first[0]} " not in shown.text
+    assert sorted(images.iterdir()) == sorted(newest_first), "it only showed"
+    done = laptop.types(where, home, *words, "--apply")
+    assert done.code == 0, done.text
+    assert list(images.iterdir()) == newest_first[:1]
+    again = laptop.types(where, home, *words)
+    assert (again.code, "Nothing to prune." in again.text) == (0, True)
 
 
 def test_ten_services_are_a_role_that_iam_takes(laptop: Laptop) -> None:

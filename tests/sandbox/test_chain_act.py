@@ -5,19 +5,29 @@ None of them has a record of another, as on hosted runners. What they know of ea
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 from tests.example import DOCKERFILE, REPOSITORY, ROOT
 from tests.sandbox.acting import SECONDS, STABLE, Bench, Case, Ran
 from tests.sandbox.conftest import owned_world
+from tests.sandbox.rights import lacking
 
+from shipway.aws.account import AwsAccount
+from shipway.aws.session import Session
 from shipway.config import load as delivery_file
+from shipway.config.environment import EnvironmentRef
+from shipway.delivery.live_facts import verified
 from shipway.embedded.blueprint import Blueprint, draw
 from shipway.policy import load as contract_file
+from shipway.policy.compile import bootstrap_template
+from shipway.policy.compile.filled import filled
 from shipway_sandbox.engine.engine import Engine
 
 S3 = "s3://octo-evidence/shop"
@@ -36,11 +46,13 @@ CHANGES = {
         ("[environments.production]", f"[environments.production]\nhold = 1\n{PROMOTED}"),
     ),
 }
+SID = "SeeVerifiedImages"
+"""The statement by which the gate may ask staging's repository, where nothing is promoted."""
 MAIN = Case(title="push to main", ref="refs/heads/main", environment="staging")
 TAG = Case(title="tag v1.0.0-stable", ref=STABLE, environment="production")
 
 
-def write_changed(root: Path, registry: str = REGISTRY) -> None:
+def write_changed(root: Path, registry: str = REGISTRY, promoted: str = f"\n{PROMOTED}") -> None:
     """This repository's own two files below another root, with the changes.
 
     The registry is the address under which production finds staging's: here the sandbox's.
@@ -49,7 +61,7 @@ def write_changed(root: Path, registry: str = REGISTRY) -> None:
         text = (ROOT / name).read_text(encoding="utf-8")
         for old, new in changes:
             assert f"{old}\n" in text
-            text = text.replace(f"{old}\n", f"{new}\n", 1)
+            text = text.replace(f"{old}\n", f"{new}\n", 1).replace(f"\n{PROMOTED}", promoted)
         (root / name).parent.mkdir(exist_ok=True)
         (root / name).write_text(text.replace(REGISTRY, registry), encoding="utf-8")
 
@@ -84,6 +96,50 @@ class Clones(Bench):
         )
         return [entry["Key"].rpartition("/")[2] for entry in listed["Contents"]]
 
+    def role_that_builds(self, folder: Path, without: str = "") -> dict[str, str]:
+        """What an SDK reads for production's role where it builds what staging has verified.
+
+        It is rendered as CI's own role is, from the files without a promotion, and may do that and
+        nothing else; one action may be lacking in the statement about staging's repository.
+        """
+        write_changed(folder, promoted="")
+        layer = draw_from(folder).layer("production")
+        contract = contract_file.load(folder / "ci" / "release.toml")
+        declared = delivery_file.load(folder / "ci" / "delivery.toml").environment("production")
+        needed = bootstrap_template.needed(contract, declared)
+        (role,) = bootstrap_template.roles_of(contract, needed)
+        values = {
+            **dict(needed.written),
+            **layer.access_parameters,
+            "AWS::AccountId": layer.account,
+            "AWS::Partition": "aws",
+            "AWS::Region": layer.region,
+        }
+        statements = [
+            left
+            for each in role.statements
+            for left in (lacking([each], without) if each["Sid"] == SID else [each])
+        ]
+        document = {"Version": "2012-10-17", "Statement": filled(statements, values)}
+        return self._keys(f"builds-{folder.name}", document)
+
+    def _keys(self, name: str, policy: dict[str, Any]) -> dict[str, str]:
+        iam, account = self._client("iam", "production"), self.world.account("production")
+        root = {"AWS": f"arn:aws:iam::{account}:root"}
+        trusted = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": root}
+        document = {"Version": "2012-10-17", "Statement": [trusted]}
+        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(document))
+        iam.put_role_policy(RoleName=name, PolicyName="deliver", PolicyDocument=json.dumps(policy))
+        found = self._client("sts", "production").assume_role(
+            RoleArn=role["Role"]["Arn"], RoleSessionName="tester"
+        )["Credentials"]
+        return {
+            **self.world.variables,
+            "AWS_ACCESS_KEY_ID": found["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": found["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": found["SessionToken"],
+        }
+
     def audit(self, third: Path) -> str:
         """What somebody is told who has neither clone nor record, and may read the bucket."""
         done = subprocess.run(
@@ -107,6 +163,11 @@ class Clones(Bench):
 def blueprint(folder: Path) -> Blueprint:
     """The example's world, with a bucket for the records."""
     write_changed(folder)
+    return draw_from(folder)
+
+
+def draw_from(folder: Path) -> Blueprint:
+    """The world of the two files in a folder."""
     return draw(
         contract_file.load(folder / "ci" / "release.toml"),
         delivery_file.load(folder / "ci" / "delivery.toml"),
@@ -121,10 +182,15 @@ def clones(docker_engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> I
         yield Clones(world, folder)
 
 
+@pytest.fixture(scope="module")
+def records(clones: Clones) -> list[dict[str, Any]]:
+    """Two deliveries to staging and one to production."""
+    return [record for case in (MAIN, MAIN, TAG) for record in clones.deliver(case).records]
+
+
 def test_fresh_clones_deliver_one_chain_and_production_takes_what_staging_verified(
-    clones: Clones, tmp_path: Path
+    clones: Clones, records: list[dict[str, Any]], tmp_path: Path
 ) -> None:
-    records = [record for case in (MAIN, MAIN, TAG) for record in clones.deliver(case).records]
     assert [record["chain"]["sequence"] for record in records] == [1, 1, 1], "each began its own"
     assert clones.chain("staging") == ["00000001.json", "00000002.json"]
     audited = clones.audit(tmp_path)
@@ -135,3 +201,35 @@ def test_fresh_clones_deliver_one_chain_and_production_takes_what_staging_verifi
     (before,) = records[-1]["verifiedBefore"]
     assert before["record"].startswith(f"{S3}/staging/")
     assert promoted in before["digests"]
+
+
+def test_without_a_promotion_the_gate_reads_what_staging_verified_and_no_layer_of_it(
+    clones: Clones,
+    records: list[dict[str, Any]],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sha, region = records[0]["commit"]["sha"], str(clones.world.state["region"])
+    staging = EnvironmentRef(name="staging", account=clones.world.account("staging"), region=region)
+
+    def why(without: str) -> str:
+        folder = tmp_path / (without.rpartition(":")[2] or "all")
+        folder.mkdir()
+        for name, value in clones.role_that_builds(folder, without).items():
+            monkeypatch.setenv(name, value)
+        release, *_ = verified(tmp_path / "evidence", staging, AwsAccount(region), sha, s3=S3)
+        return release.why
+
+    assert "ecr:BatchGetImage is not allowed" in why("ecr:BatchGetImage")
+    assert not why("")
+    there = {"registryId": staging.account, "repositoryName": "shop-staging"}
+    ecr = Session(region).client("ecr")
+    digest = records[0]["image"]["reference"].rpartition("@")[2]
+    for call, more in (
+        (ecr.get_download_url_for_layer, {"layerDigest": digest}),
+        (ecr.describe_images, {}),
+        (ecr.list_images, {}),
+        (ecr.put_image, {"imageManifest": "{}", "imageTag": "x"}),
+    ):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            call(**there, **more)

@@ -188,6 +188,17 @@ class Repository:
     def commits(self, version: str, start: str = START, *, services: int = SERVICES) -> None:
         # For a delivery to what runs already: no sandbox is started for it.
         declared = _delivery(services).replace("sandbox = true\n", "")
+        self._commits(declared, version, start)
+
+    def names(self, file: str, definition: dict[str, Any]) -> None:
+        """Commit the first version, with a task definition in a file for its one service."""
+        named = f'service = "depot-api-0"\ntask_definition = "{file}"\n'
+        declared = _delivery(1).replace('service = "depot-api-0"\n', named)
+        (self.folder / file).parent.mkdir(exist_ok=True)
+        (self.folder / file).write_text(json.dumps(definition, default=str), encoding="utf-8")
+        self._commits(declared.replace("sandbox = true\n", ""), "one", START)
+
+    def _commits(self, declared: str, version: str, start: str) -> None:
         (self.folder / "ci" / "delivery.toml").write_text(declared, encoding="utf-8")
         for image in ("api", "worker"):
             (self.folder / image / "www" / "version").write_text(version, encoding="utf-8")
@@ -334,3 +345,33 @@ def test_of_ten_services_one_is_rolled_back_and_nine_are_put_back(
     assert customers.lost == []
     assert len(customers.asked) == SERVICES
     assert min(customers.asked.values()) > 10
+
+
+@pytest.mark.timeout(240)
+def test_a_file_as_ecs_describes_it_is_no_change_and_a_change_of_it_alone_a_release(
+    repository: Repository, good: Ended
+) -> None:
+    assert good.code == 0, good.events
+    ecs = repository.client("ecs")
+    before, image = repository.runs()["api-0"]
+    described = ecs.describe_task_definition(taskDefinition=before)
+    del described["ResponseMetadata"]
+    [container] = described["taskDefinition"]["containerDefinitions"]
+    for filled_in in ("cpu", "essential", "volumesFrom", "mountPoints"):
+        del container[filled_in]  # as a person would write it
+    container["image"] = "whatever:the-file-says"
+    repository.names("infra/task.json", described)
+    unchanged = repository.types("plan")
+    assert (unchanged.code, unchanged.of("plan")[0]["changes"]) == (0, 0), unchanged.events
+    container["environment"] = [*container["environment"], {"name": "FROM", "value": "the file"}]
+    repository.names("infra/task.json", described)
+    plan = repository.types("plan")
+    [web] = plan.of("plan")[0]["services"]
+    assert plan.code == 3
+    assert web["changes"] == [{"field": "app.environment.FROM", "before": "", "after": "the file"}]
+    assert repository.types("deploy").code == 0
+    after, runs = repository.runs()["api-0"]
+    assert (after != before, runs) == (True, image)
+    registered = ecs.describe_task_definition(taskDefinition=after)["taskDefinition"]
+    [new] = registered["containerDefinitions"]
+    assert {"name": "FROM", "value": "the file"} in new["environment"]

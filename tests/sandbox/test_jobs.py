@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3  # the test looks as the account's owner would
 import pytest
+from botocore.exceptions import ClientError
 
 from shipway.config import load as delivery_file
 from shipway.embedded.blueprint import draw
@@ -141,6 +142,17 @@ class Repository:
             aws_secret_access_key=self.world.state["root_secret_access_key"],
         )
 
+    def deliverer(self, service: str) -> Any:
+        """A client of whoever delivers."""
+        return boto3.client(
+            service,
+            endpoint_url=self.world.endpoint,
+            region_name="eu-central-1",
+            aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=self.env.get("AWS_SESSION_TOKEN"),
+        )
+
     def live(self) -> dict[str, Any]:
         """The task definition that the service runs."""
         ecs = self.owner("ecs")
@@ -244,6 +256,25 @@ def test_a_migration_runs_before_the_rollout_once_for_each_release(repository: R
     assert by_hand.log == ["0042 is applied", "password=***"]
 
 
+def test_a_job_whose_task_definition_is_not_there(repository: Repository) -> None:
+    repository.declares(DELIVERY.replace('"tally-warm"', '"tally-wrm"'))
+    ended = repository.types("plan")
+    assert ended.code == 10, ended.events
+    told = json.dumps(ended.events)
+    assert "there is no task definition tally-wrm in eu-central-1" in told
+    assert "environments.local.jobs.warm.task_definition" in told
+
+
+def test_its_log_is_there_afterwards(repository: Repository) -> None:
+    ended = repository.types("logs", "--job", "migrate")
+    assert ended.code == 0, ended.events
+    lines = [event["text"] for event in ended.of("log")]
+    # The failed attempt, the delivery, and the one by hand.
+    assert lines.count("0042 cannot be applied") == 1
+    assert (lines.count("0042 is applied"), lines.count("password=***")) == (2, 2)
+    assert {event["job"] for event in ended.of("log")} == {"migrate"}
+
+
 def test_a_change_of_the_task_definition_alone_is_a_release(repository: Repository) -> None:
     before = repository.live()
     text = DELIVERY.replace("MIGRATION", GOES).replace(
@@ -282,9 +313,22 @@ def test_what_the_clock_starts_follows_the_release(repository: Repository) -> No
     assert moved["report"][0] == moved["report"][1]
 
 
+def test_whoever_delivers_can_lead_a_rule_to_no_other_place(repository: Repository) -> None:
+    """A rule takes targets of any kind: a queue of an attacker's needs no role at all."""
+    nightly, _ = repository.started()
+    events = repository.deliverer("events")
+    queue = {"Id": "out", "Arn": "arn:aws:sqs:eu-central-1:999988887777:out"}
+    role = {**nightly, "RoleArn": f"{nightly['RoleArn']}-admin"}
+    for targets in ([queue], [nightly, queue], [role]):
+        with pytest.raises(ClientError, match="AccessDenied"):
+            events.put_targets(Rule="tally-nightly", Targets=targets)
+    events.put_targets(Rule="tally-nightly", Targets=[nightly])
+    assert repository.started()[0] == nightly
+
+
 def test_without_the_right_to_pass_the_role_on_the_release_stays(repository: Repository) -> None:
     before = [revision_of(repository.started()[0]), revision_of(repository.started()[1]["Target"])]
-    repository.without("HandRolesToTheClock")
+    repository.without("HandRolesToTheRules")
     text = DELIVERY.replace("MIGRATION", GOES)
     repository.declares(text.replace('container = "app"\n', 'container = "app"\ncpu = 128\n', 1))
     ended = repository.types("deploy")

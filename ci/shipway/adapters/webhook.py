@@ -1,8 +1,8 @@
 """One POST to an address outside: looked up, judged, and then asked at the very address judged.
 
-A name that is looked up twice may lead elsewhere the second time, so the connection is made to the
+A name that is looked up twice may lead elsewhere the second time, so the connection is made to an
 address that was judged, and TLS still asks for the name. Through a proxy the proxy looks it up.
-No redirect is followed.
+No redirect is followed, and the whole of it ends in time, whoever drips.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import os
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
@@ -23,10 +23,12 @@ from shipway.util import addresses
 from shipway.util.authorities import sdk_context
 from shipway.util.loopback import aws_is_here
 from shipway.util.proxies import proxy_for
+from shipway.util.within import within
 
 _READ: Final = 4096
 _REDIRECTS: Final = range(300, 400)
 _HTTPS: Final = 443
+_MOST_ADDRESSES: Final = 4
 
 Lookup = Callable[[str, int], list[str]]
 Connect = Callable[[tuple[str, int], float], socket.socket]
@@ -56,6 +58,12 @@ class HttpPoster:
         confined = aws_is_here(self._variables)
         if why := addresses.objection(post.url, confined=confined):
             return PostAnswer(status=None, trouble=f"the address {why}", final=True)
+        try:
+            return within(seconds, partial(self._post, post, seconds, confined=confined))
+        except TimeoutError as error:
+            return PostAnswer(status=None, trouble=_reason(error))
+
+    def _post(self, post: Post, seconds: float, *, confined: bool) -> PostAnswer:
         at = urlsplit(post.url)
         end = time.monotonic() + seconds
         try:
@@ -95,19 +103,37 @@ class HttpPoster:
         proxy = proxy_for(f"https://{at.netloc}")
         if proxy is not None:
             to = urlsplit(proxy.url)
+            if to.scheme != "http":
+                # What asks for the tunnel would go there in the clear, a password included.
+                raise _NotPublicError("is behind a proxy that is reached over TLS: say http://")
             tunnel = http.client.HTTPSConnection(
-                to.hostname or "", to.port, timeout=left, context=context
+                to.hostname or "", to.port or http.client.HTTP_PORT, timeout=left, context=context
             )
             tunnel.set_tunnel(host, port, headers=dict(proxy.headers))
             return tunnel
         judged = self._judged(host, port or _HTTPS)
         left = max(0.1, end - time.monotonic())
         pinned = _Pinned(host, port, timeout=left, context=context)
-        pinned.open = partial(self._connect, (judged, port or _HTTPS), left)
+        pinned.open = partial(self._open, judged, port or _HTTPS, end)
         return pinned
 
-    def _judged(self, host: str, port: int) -> str:
-        """An address of the name, all of which are public.
+    def _open(self, judged: Sequence[str], port: int, end: float) -> socket.socket:
+        """A connection to the first address that takes one: a machine may have no IPv6.
+
+        Raises:
+            OSError: None does.
+        """
+        for number, address in enumerate(judged, start=1):
+            left = (end - time.monotonic()) / (len(judged) - number + 1)
+            try:
+                return self._connect((address, port), max(0.1, left))
+            except OSError:
+                if number == len(judged):
+                    raise
+        raise OSError("the name has no address")
+
+    def _judged(self, host: str, port: int) -> tuple[str, ...]:
+        """The addresses of the name, all of which are public.
 
         Raises:
             _NotPublicError: One is not.
@@ -119,11 +145,11 @@ class HttpPoster:
                 raise _NotPublicError(why)
         if not found:
             raise OSError("the name has no address")
-        return found[0]
+        return tuple(found[:_MOST_ADDRESSES])
 
 
 class _NotPublicError(Exception):
-    """A name leads into a private network."""
+    """A name leads into a private network, or there is no way to it that keeps secrets."""
 
 
 class _Pinned(http.client.HTTPSConnection):

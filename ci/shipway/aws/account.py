@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from shipway.aws.cloudwatch import CloudWatchAlarms
 from shipway.aws.ecr import EcrRepository, origin_of
@@ -59,6 +59,18 @@ class AwsAccount:
     def tell_waits(self, tell: Callable[[str], None]) -> None:
         """Tell of each call that is made again; see the port."""
         self._session.weather.tell = tell
+
+    def renew_by(
+        self,
+        token: Callable[[], str],
+        *,
+        tell: Callable[[str, str], None],
+        hide: Callable[[Iterable[str]], None],
+        role: str,
+        arn: str,
+    ) -> None:
+        """Have credentials renewed that would end in a long job; see the port."""
+        self._session.renew_by(token, tell=tell, hide=hide, role=role, arn=arn)
 
     def assume(self, role: str, session: str) -> None:
         """Go on as another role."""

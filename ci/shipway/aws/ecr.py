@@ -12,8 +12,9 @@ from pathlib import Path
 from botocore.exceptions import ClientError
 
 from shipway.aws import scans
+from shipway.aws.client_errors import code_of
 from shipway.aws.registry import DistributionClient
-from shipway.aws.session import Session, code_of, translated
+from shipway.aws.session import Session, translated
 from shipway.config.environment import Origin
 from shipway.errors import (
     AwsError,

@@ -11,10 +11,13 @@ from typing import Any, Final, Literal, TypeVar
 from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
 from shipway.aws import ecs_read as read
+from shipway.aws import registrable
 from shipway.aws import task_definition as definitions
+from shipway.aws.client_errors import code_of, message_of
 from shipway.aws.service_tasks import Desired, ServiceTasks
-from shipway.aws.session import Session, code_of, translated
+from shipway.aws.session import Session, translated
 from shipway.aws.weather import THROTTLED
+from shipway.config.problems import dotted
 from shipway.errors import (
     AccessDeniedError,
     AwsError,
@@ -46,6 +49,8 @@ _UNSUPPORTED: Final = frozenset(
     {"UnknownOperationException", "InvalidAction", "UnsupportedFeatureException"}
 )
 _SERVER_ERROR: Final = 500
+# ClientException, whose code alone says nothing.
+_NOT_THERE: Final = "Unable to describe task definition"
 _ACTIONS: Final = {"DescribeTargetHealth": "elasticloadbalancing:DescribeTargetHealth"}
 
 
@@ -119,14 +124,13 @@ class AwsEcs:
                 troubles.append(trouble)
             return otherwise if answer is None else answer
 
-        def listed(desired: Desired) -> tuple[Task, ...]:
+        def listed(desired: Sequence[Desired]) -> tuple[tuple[Task, ...], ...]:
             nonlocal calls
-            tasks, took = self._tasks.of(cluster, name, desired)
+            tasks, took = self._tasks.of(cluster, name, *desired)
             calls += took - 1  # whoever asks counted one
             return tasks
 
         ours, newest = self._deployments(glance, fetch, ask)
-        nothing: tuple[Task, ...] = ()
         targets: tuple[TargetHealth, ...] = ()
         revisions: tuple[ServiceRevision, ...] = ()
         if fetch.revisions:
@@ -137,11 +141,11 @@ class AwsEcs:
             ]
             if arns:
                 revisions = self._revisions(arns, ask)
-        tasks, stopped = nothing, nothing
-        if fetch.tasks:
-            tasks = ask("ListTasks", lambda: listed("RUNNING"), nothing)
-        if fetch.stopped:
-            stopped = ask("ListTasks", lambda: listed("STOPPED"), nothing)
+        wanted: dict[Desired, bool] = {"RUNNING": fetch.tasks, "STOPPED": fetch.stopped}
+        desired = [status for status, asked in wanted.items() if asked]
+        told: dict[Desired, tuple[Task, ...]] = {}
+        if desired:
+            told = ask("ListTasks", lambda: dict(zip(desired, listed(desired), strict=True)), {})
         if fetch.targets:
             groups = self._groups.get((cluster, name), ())
             targets = ask("DescribeTargetHealth", lambda: self._targets(groups), ())
@@ -152,9 +156,9 @@ class AwsEcs:
             service_deployment=ours,
             newest=newest,
             revisions=revisions,
-            tasks=tasks,
+            tasks=told.get("RUNNING", ()),
             tasks_listed=fetch.tasks and not any(t.operation == "ListTasks" for t in troubles),
-            stopped=stopped,
+            stopped=told.get("STOPPED", ()),
             targets=targets,
             troubles=tuple(troubles),
         )
@@ -241,7 +245,15 @@ class AwsEcs:
         if arn in self._definitions:
             return self._definitions[arn]
         with translated("ecs:DescribeTaskDefinition", arn):
-            answer = self._ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+            try:
+                answer = self._ecs.describe_task_definition(taskDefinition=arn, include=["TAGS"])
+            except ClientError as error:
+                if not message_of(error).startswith(_NOT_THERE):
+                    raise
+                raise ConfigurationError(
+                    f"there is no task definition {arn} in {self._session.region}",
+                    remedy="register it first, or correct the name",
+                ) from error
             definition = definitions.read(answer)
         self._definitions[definition.arn] = definition
         return definition
@@ -250,14 +262,19 @@ class AwsEcs:
         """RegisterTaskDefinition; see the port."""
         family = definition.family
         with translated("ecs:RegisterTaskDefinition", f"task-definition/{family}"):
+            request = definitions.registration(definition)
             try:
-                answer = self._ecs.register_task_definition(**definitions.registration(definition))
+                answer = self._ecs.register_task_definition(**request)
                 return str(answer["taskDefinition"]["taskDefinitionArn"])
             except ParamValidationError as error:
+                # What botocore says holds the values, which may be secret.
+                model = self._ecs.meta.service_model.operation_model("RegisterTaskDefinition")
+                places = registrable.objections(model.input_shape, request)
                 raise UsageError(
-                    f"this SDK cannot pass on every field of task definition {family}: {error}",
+                    f"this SDK cannot pass on every field of task definition {family}",
                     where=family,
-                    remedy="update boto3: the live task definition uses a newer field",
+                    details=tuple(f"{dotted(each.path)} {each.text}" for each in places),
+                    remedy="update boto3: the task definition uses a newer field",
                 ) from error
 
     def update(self, cluster: str, service: str, task_definition: str) -> Updated:

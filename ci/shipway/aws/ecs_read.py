@@ -187,6 +187,7 @@ def task(document: Answer) -> Task:
         private_ips=addresses,
         created_at=_maybe(document.get("createdAt")),
         started_at=_maybe(document.get("startedAt")),
+        stopping_at=_maybe(document.get("stoppingAt")),
         stopped_at=_maybe(document.get("stoppedAt")),
     )
 

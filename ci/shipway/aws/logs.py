@@ -8,7 +8,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from shipway.aws.session import Session, code_of, translated
+from shipway.aws.client_errors import code_of
+from shipway.aws.session import Session, translated
 from shipway.rollout.ports import LogLines, LogPage
 
 

@@ -10,7 +10,8 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from shipway.aws.session import Session, message_of, translated
+from shipway.aws.client_errors import message_of
+from shipway.aws.session import Session, translated
 from shipway.config.references import Found, Missing, Reference, Resolution
 from shipway.errors import AccessDeniedError, AwsError, CredentialsError, UsageError
 

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, Final
 
+from shipway.aws import registrable
 from shipway.aws.session import Session, translated
+from shipway.rollout.prune import Objection
 from shipway.util.side_by_side import look_up
 
 _SERVICES_A_CALL: Final = 10
@@ -33,6 +35,11 @@ class AwsRevisions:
         # Though documented as the whole name, it is called a prefix: neighbours are left alone.
         ours = [arn for arn in arns if arn.rpartition("/")[2].rpartition(":")[0] == family]
         return tuple(sorted(ours, key=lambda arn: -int(arn.rpartition(":")[2])))
+
+    def objections(self, request: Mapping[str, object]) -> tuple[Objection, ...]:
+        """What the installed SDK cannot send; see the port."""
+        model = self._ecs.meta.service_model.operation_model("RegisterTaskDefinition")
+        return tuple(registrable.objections(model.input_shape, request))
 
     def uses(self) -> Mapping[str, str]:
         """Everything that uses a revision; see the port."""

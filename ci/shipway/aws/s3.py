@@ -8,7 +8,8 @@ from typing import Final
 
 from botocore.exceptions import ClientError
 
-from shipway.aws.session import Session, code_of, translated
+from shipway.aws.client_errors import code_of
+from shipway.aws.session import Session, translated
 from shipway.errors import EvidenceError
 
 # Amazon S3 User Guide, "How to prevent object overwrites with conditional writes".

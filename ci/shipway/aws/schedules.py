@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from botocore.exceptions import ClientError
 
-from shipway.aws.session import Session, code_of, translated
+from shipway.aws.client_errors import code_of
+from shipway.aws.session import Session, translated
 from shipway.config.schedule import Schedule
 from shipway.errors import AwsError, ConfigurationError
 from shipway.rollout.schedules.ports import ScheduleTarget
@@ -119,6 +120,7 @@ def _target(target: Mapping[str, Any]) -> ScheduleTarget:
         id=target.get("Id", ""),
         task_definition=target[_ECS][_TASK_DEFINITION],
         role=target.get("RoleArn", ""),
+        cluster=target.get("Arn", ""),
     )
 
 

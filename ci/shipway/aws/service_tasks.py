@@ -41,23 +41,47 @@ class ServiceTasks:
             self._looked_at = services
             self._of_cluster.clear()
 
-    def of(self, cluster: str, service: str, desired: Desired) -> tuple[tuple[Task, ...], int]:
-        """A service's tasks, and the calls that it took: none where another service's brought them.
+    def of(
+        self, cluster: str, service: str, *desired: Desired
+    ) -> tuple[tuple[tuple[Task, ...], ...], int]:
+        """A service's tasks of each ``desired`` status, and the calls that it took.
+
+        What several lists name is described in one go, and what another service's look has brought
+        takes no call.
 
         Raises:
             AccessDeniedError: The role may not see them.
             AwsError: ECS does not answer.
         """
         if self._looked_at < _TOGETHER:
-            return self._described(cluster, self._listed(cluster, desired, serviceName=service))
+            return self._alone(cluster, service, desired)
+        each = [self._shared(cluster, service, status) for status in desired]
+        return tuple(tasks for tasks, _ in each), sum(calls for _, calls in each)
+
+    def _alone(
+        self, cluster: str, service: str, desired: Sequence[Desired]
+    ) -> tuple[tuple[tuple[Task, ...], ...], int]:
+        lists = [list(self._listed(cluster, status, serviceName=service)) for status in desired]
+        # A task that stopped between two lists is in both: it is what the later one says.
+        place = {
+            arn: number for number, pages in enumerate(lists) for page in pages for arn in page
+        }
+        tasks, calls = self._described(cluster, list(place))
+        told = tuple(
+            tuple(task for task in tasks if place.get(task.arn) == number)
+            for number in range(len(lists))
+        )
+        return told, calls + sum(len(pages) for pages in lists)
+
+    def _shared(self, cluster: str, service: str, desired: Desired) -> tuple[tuple[Task, ...], int]:
+        """Of one status, with what the looks at other services bring."""
         calls = 0
         with self._lock:
             if (cluster, desired) not in self._of_cluster | dict.fromkeys(self._crowded):
                 calls = self._list_all(cluster, desired)
             together = self._of_cluster.get((cluster, desired))
         if together is None:
-            listed = self._listed(cluster, desired, serviceName=service)
-            tasks, further = self._described(cluster, listed)
+            (tasks,), further = self._alone(cluster, service, (desired,))
             return tasks, calls + further
         # ECS API Reference, Task: group; that of a service's tasks is service:NAME.
         return tuple(task for task in together if task.group == f"service:{service}"), calls
@@ -69,9 +93,9 @@ class ServiceTasks:
         if len(pages) > most:
             self._crowded.add((cluster, desired))
             return len(pages)
-        tasks, calls = self._described(cluster, pages)
+        tasks, calls = self._described(cluster, [arn for page in pages for arn in page])
         self._of_cluster[cluster, desired] = tasks
-        return calls
+        return calls + len(pages)
 
     def _listed(self, cluster: str, desired: Desired, **of: str) -> Iterator[list[str]]:
         pages = self._ecs.get_paginator("list_tasks").paginate(
@@ -81,17 +105,13 @@ class ServiceTasks:
             for page in pages:
                 yield page["taskArns"]
 
-    def _described(
-        self, cluster: str, pages: Iterator[list[str]] | Sequence[list[str]]
-    ) -> tuple[tuple[Task, ...], int]:
-        listed = list(pages)
-        arns = [arn for page in listed for arn in page]
-        calls = len(listed)
+    def _described(self, cluster: str, arns: Sequence[str]) -> tuple[tuple[Task, ...], int]:
+        calls = 0
         tasks: list[Task] = []
         for start in range(0, len(arns), _TASKS_A_CALL):
             with translated("ecs:DescribeTasks"):
                 answer = self._ecs.describe_tasks(
-                    cluster=cluster, tasks=arns[start : start + _TASKS_A_CALL]
+                    cluster=cluster, tasks=list(arns[start : start + _TASKS_A_CALL])
                 )
             tasks += [read.task(task) for task in answer["tasks"]]
             calls += 1

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
@@ -35,18 +34,17 @@ from botocore.exceptions import ConnectionError as BotoConnectionError
 from botocore.parsers import ResponseParserError
 
 from shipway import __version__
-from shipway.aws import sign_in
+from shipway.aws import give_up, sign_in
+from shipway.aws.client_errors import ENDED, code_of, error_of
 from shipway.aws.quotas import Turns
+from shipway.aws.renewal import Renewed, RenewedCredentials
 from shipway.aws.sign_in import AssumedRole
-from shipway.aws.weather import THROTTLED, Weather
+from shipway.aws.weather import Weather
 from shipway.config.environment import Profile
 from shipway.errors import (
-    AccessDeniedError,
     AwsError,
     CredentialsError,
     ShipwayError,
-    UsageError,
-    denied_action,
 )
 from shipway.util.proxies import bundle_of
 from shipway.util.side_by_side import WIDTH
@@ -55,20 +53,6 @@ from shipway.values import Identity
 if TYPE_CHECKING:
     from botocore.client import BaseClient
 
-# Error codes as the services' API references list them under "Common Errors".
-EXPIRED: Final = frozenset(
-    {
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "RequestExpired",
-        "InvalidClientTokenId",
-        "UnrecognizedClientException",
-        "InvalidSignatureException",
-        "SignatureDoesNotMatch",
-        "IncompleteSignature",
-    }
-)
-DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation"})
 _NO_CREDENTIALS = (
     NoCredentialsError,
     PartialCredentialsError,
@@ -84,9 +68,7 @@ _NO_CREDENTIALS = (
     UnknownCredentialError,
     EOFError,  # the SDK asks for the code of an MFA device, and nobody sits there
 )
-_HTTP_SERVER_ERROR = 500
 _ATTEMPTS = 5
-_REFUSALS = 2  # the second for an endpoint that is just being started anew
 
 
 class Session:
@@ -114,6 +96,7 @@ class Session:
         self._endpoint = endpoint
         self._profile = sign_in.default_profile(profile, os.environ)
         self._assumed: AssumedRole | None = None
+        self._renewed: RenewedCredentials | None = None
         self._session: boto3.Session | None = None
         self._clients: dict[tuple[str, int], BaseClient] = {}
         self._lock = threading.Lock()
@@ -132,7 +115,11 @@ class Session:
                 with translated(f"{service}: credentials", remedy=self._remedy):
                     if self._session is None:
                         self._session = sign_in.open_session(
-                            self.region, self._profile, self._assumed, self._endpoint
+                            self.region,
+                            self._profile,
+                            self._assumed,
+                            self._endpoint,
+                            renewed=self._renewed,
                         )
                     client = self._session.client(
                         service,
@@ -150,11 +137,11 @@ class Session:
                     if service != "sts" and attempts > 1:
                         # Else whoever calls waits: the watch, at its next look.
                         client.meta.events.register_first("needs-retry", self.weather.wait)
-                    client.meta.events.register_first("needs-retry", _let_through)
+                    client.meta.events.register_first("needs-retry", give_up.let_through)
                     if service == "ecs":
                         client.meta.events.register_first("before-call", self._turns.wait)
                     if service == "sts":  # asked first of all, when nothing is under way yet
-                        client.meta.events.register_first("needs-retry.sts", _fail_fast)
+                        client.meta.events.register_first("needs-retry.sts", give_up.fail_fast)
                     self._clients[service, attempts] = client
             return self._clients[service, attempts]
 
@@ -164,6 +151,7 @@ class Session:
             return self
         other = Session(region, endpoint=self._endpoint)
         other._profile, other._assumed = self._profile, self._assumed
+        other._renewed = self._renewed
         other.weather = self.weather
         return other
 
@@ -189,6 +177,60 @@ class Session:
             self._go_on_as(before)
             raise
 
+    def renew_by(
+        self,
+        token: Callable[[], str],
+        *,
+        tell: Callable[[str, str], None],
+        hide: Callable[[Iterable[str]], None],
+        role: str,
+        arn: str,
+    ) -> None:
+        """Have the keys of an OIDC step renewed; what the SDK renews by itself is left to it.
+
+        Args:
+            token: Gives a token of GitHub's for STS.
+            tell: Takes a line and its level, for each renewal and for a failure.
+            hide: Takes values that must appear nowhere.
+            role: ARN of the role.
+            arn: Who we are: of the very session that is renewed.
+        """
+        with translated("credentials"):
+            self.client("sts")
+            found = self._session.get_credentials() if self._session else None
+        if found is None or found.method not in sign_in.STATIC or not found.token:
+            return
+
+        def fetch() -> Renewed:
+            return self._trade(token(), role, arn)
+
+        self._renewed = RenewedCredentials(
+            found.get_frozen_credentials(), fetch, tell=tell, hide=hide
+        )
+        with self._lock:
+            self._session = None
+            self._clients.clear()
+
+    def _trade(self, token: str, role: str, arn: str) -> Renewed:
+        """A token for the keys of a role, in the session of that ARN (a call that is not signed).
+
+        Raises:
+            ShipwayError: STS gives none, or those of somebody else.
+        """
+        with translated("sts:AssumeRoleWithWebIdentity", role):
+            given = self.client("sts").assume_role_with_web_identity(
+                RoleArn=role, RoleSessionName=arn.rpartition("/")[2], WebIdentityToken=token
+            )
+            keys, got = given["Credentials"], given["AssumedRoleUser"]["Arn"]
+            if got != arn:
+                raise CredentialsError(f"STS gave the keys of {got}, not of {arn}")
+            return Renewed(
+                access_key_id=keys["AccessKeyId"],
+                secret_access_key=keys["SecretAccessKey"],
+                session_token=keys["SessionToken"],
+                ends=keys["Expiration"],
+            )
+
     def _go_on_as(self, role: AssumedRole | None) -> None:
         with self._lock:
             self._assumed = role
@@ -206,6 +248,8 @@ class Session:
 
         Gives whether other credentials were found; the same ones would only fail again.
         """
+        if self._renewed is not None:
+            return self._renewed.renew()
         before = self._credentials()
         with self._lock:
             self._session = None
@@ -268,39 +312,6 @@ class Session:
             return str(credentials.access_key) if credentials else ""
 
 
-def _let_through(caught_exception: Exception | None = None, **_: Any) -> None:
-    """Raise again what a signal's handler raised while the SDK was waiting for an answer.
-
-    botocore takes any exception below its transport for a failure of the network, wraps it in
-    HTTPClientError and tries again (botocore/httpsession.py): SIGTERM would be lost.
-    """
-    wrapped = getattr(caught_exception, "kwargs", {}).get("error")
-    if isinstance(wrapped, ShipwayError):
-        raise wrapped
-
-
-def _fail_fast(attempts: int = 0, caught_exception: Exception | None = None, **_: Any) -> None:
-    """Raise again that a connection was refused, where it was refused before.
-
-    It is an endpoint or a proxy that is not there, and all five attempts would be seven seconds of
-    silence and more. A name that is not found, a time-out, a throttled call and an error on AWS's
-    side are tried again as ever.
-    """
-    if attempts >= _REFUSALS and caught_exception is not None and _is_refused(caught_exception):
-        raise caught_exception
-
-
-def _is_refused(error: BaseException) -> bool:
-    """Whether a connection was refused; botocore and urllib3 wrap what the socket said."""
-    at: BaseException | None = error
-    while at is not None:
-        if getattr(at, "errno", None) == errno.ECONNREFUSED:
-            return True
-        wrapped = getattr(at, "kwargs", {}).get("error")
-        at = wrapped if isinstance(wrapped, BaseException) else at.__cause__ or at.__context__
-    return False
-
-
 @contextmanager
 def translated(
     operation: str,
@@ -321,7 +332,9 @@ def translated(
         raise
     except ClientError as error:
         sign_in_again = remedy(error) if remedy else sign_in.GENERAL
-        raise _client_error(error, operation, resource, sign_in_again) from error
+        if code_of(error) in ENDED:
+            sign_in_again = sign_in.rerun(os.environ) or sign_in_again
+        raise error_of(error, operation, resource, sign_in_again) from error
     except _NO_CREDENTIALS as error:
         raise CredentialsError(
             "no AWS credentials were found"
@@ -360,51 +373,3 @@ def translated(
             where=resource,
             remedy="check AWS_ENDPOINT_URL and the proxy: that is not the answer of AWS",
         ) from error
-
-
-def code_of(error: ClientError) -> str:
-    """The service's error code, without the namespace that JSON protocols put before it."""
-    return str(error.response.get("Error", {}).get("Code", "")).rpartition("#")[2]
-
-
-def message_of(error: ClientError) -> str:
-    """The service's own words."""
-    return str(error.response.get("Error", {}).get("Message", "") or error)
-
-
-def _client_error(
-    error: ClientError, operation: str, resource: str, sign_in_again: str
-) -> ShipwayError:
-    code, message = code_of(error), message_of(error)
-    status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
-    if code in EXPIRED:
-        return CredentialsError(
-            f"AWS refused the credentials at {operation}: {message}", remedy=sign_in_again
-        )
-    if code in DENIED:
-        # RegisterTaskDefinition is refused for want of iam:PassRole: AWS's words say which.
-        action = denied_action(message) or operation
-        return AccessDeniedError(
-            f"{action} is not allowed: {message}",
-            where=resource,
-            remedy=f"allow {action} on {resource or 'that resource'} in the role's policy",
-        )
-    if code in THROTTLED:
-        return AwsError(
-            f"{operation} was throttled by AWS: {message}",
-            where=resource,
-            remedy="wait a minute and run the same command again",
-        )
-    if code == "InvalidParameterException" or code.endswith("ValidationException"):
-        return UsageError(
-            f"{operation}: {message}", where=resource, remedy="mend the value that AWS names"
-        )
-    if status >= _HTTP_SERVER_ERROR:
-        return AwsError(
-            f"{operation} failed on AWS's side ({status} {code}): {message}",
-            where=resource,
-            remedy="see the AWS Health dashboard, then run the same command again",
-        )
-    return AwsError(
-        f"{operation}: {code}: {message}", where=resource, remedy="see AWS's own words above"
-    )

@@ -7,7 +7,7 @@ holds where the environment names none, as the SDK itself has it between a defau
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ from botocore.credentials import (
     AssumeRoleCredentialFetcher,
     CredentialProvider,
     CredentialResolver,
+    Credentials,
     DeferredRefreshableCredentials,
 )
 from botocore.exceptions import BotoCoreError, CredentialRetrievalError
@@ -37,6 +38,8 @@ CHOSEN: Final = (
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
 )
+STATIC: Final = frozenset({"env", "shared-credentials-file"})
+"""Where an OIDC step leaves keys that nobody renews, by botocore's names of its providers."""
 GENERAL: Final = (
     "sign in (aws sso login, or AWS_PROFILE=…); in GitHub Actions see that the "
     "configure-aws-credentials step ran and the job has id-token: write"
@@ -66,7 +69,12 @@ def default_profile(profile: Profile | None, variables: Mapping[str, str]) -> Pr
 
 
 def open_session(
-    region: str, profile: Profile | None, assumed: AssumedRole | None, endpoint: str = ""
+    region: str,
+    profile: Profile | None,
+    assumed: AssumedRole | None,
+    endpoint: str = "",
+    *,
+    renewed: Credentials | None = None,
 ) -> boto3.Session:
     """A boto3 session; the credentials of an assumed role are renewed before they run out.
 
@@ -75,12 +83,15 @@ def open_session(
         profile: Whose credentials; ``None`` leaves it to the SDK.
         assumed: The role to go on as.
         endpoint: What the session is bound to; empty for AWS.
+        renewed: Credentials that take the place of those that the SDK finds.
 
     Raises:
         BotoCoreError: The profile does not exist, or what it says cannot be had.
     """
     name = profile.name if profile else None
     found = _core(name, endpoint)
+    if renewed is not None:
+        found.register_component("credential_provider", CredentialResolver([_Provider(renewed)]))
     try:
         found.get_credentials()
     except (OSError, ValueError) as error:
@@ -100,8 +111,10 @@ def open_session(
         extra_args={"RoleSessionName": assumed.session, "DurationSeconds": _CHAINED_SECONDS},
     )
     own = _core(name, endpoint)
-    resolver = CredentialResolver([_Provider(fetcher.fetch_credentials)])
-    own.register_component("credential_provider", resolver)
+    chained = DeferredRefreshableCredentials(
+        refresh_using=fetcher.fetch_credentials, method="assume-role"
+    )
+    own.register_component("credential_provider", CredentialResolver([_Provider(chained)]))
     return boto3.Session(region_name=region, botocore_session=own)
 
 
@@ -118,17 +131,17 @@ def _core(profile: str | None, endpoint: str) -> botocore.session.Session:
 
 
 class _Provider(CredentialProvider):
-    """The one source of a session that goes on as another role."""
+    """The one source of a session: of one that goes on as another role, or is renewed."""
 
-    METHOD = "assume-role"
+    METHOD = "shipway"
 
-    def __init__(self, fetch: Callable[[], Any]) -> None:
+    def __init__(self, credentials: Credentials) -> None:
         super().__init__()
-        self._fetch = fetch
+        self._credentials = credentials
 
-    def load(self) -> DeferredRefreshableCredentials:
-        """Credentials that are fetched when they are needed."""
-        return DeferredRefreshableCredentials(refresh_using=self._fetch, method=self.METHOD)
+    def load(self) -> Credentials:
+        """The credentials, which fetch keys when they are needed."""
+        return self._credentials
 
 
 def profiles() -> tuple[str, ...]:
@@ -173,6 +186,14 @@ def remedy(profile: Profile | None, variables: Mapping[str, str]) -> str:
         named = ", ".join(list(tables)[:_MOST_NAMED])
         return f"choose a profile: AWS_PROFILE=NAME, with one of {named}"
     return _of_profile(name, tables) or GENERAL
+
+
+def rerun(variables: Mapping[str, str]) -> str:
+    """The line that has GitHub run the job once more; empty where this is no run of GitHub's."""
+    number, repository = variables.get("GITHUB_RUN_ID", ""), variables.get("GITHUB_REPOSITORY", "")
+    if variables.get("GITHUB_ACTIONS") != "true" or not (number and repository):
+        return ""
+    return f"gh run rerun {number} --failed --repo {repository}"
 
 
 def _of_profile(name: str, tables: Mapping[str, Mapping[str, Any]]) -> str:

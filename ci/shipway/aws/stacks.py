@@ -13,7 +13,8 @@ from typing import Any, Final
 from botocore.exceptions import ClientError
 
 from shipway.aws import task_definition
-from shipway.aws.session import Session, message_of, translated
+from shipway.aws.client_errors import message_of
+from shipway.aws.session import Session, translated
 from shipway.errors import AwsError, ConfigurationError
 from shipway.rollout.task_definition import TaskDefinition
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Final, TypeVar
 
@@ -10,7 +10,13 @@ from shipway.aws import ecs_read as read
 from shipway.aws.logs import CloudWatchLogs
 from shipway.aws.session import Session, translated
 from shipway.errors import ConfigurationError, CredentialsError
-from shipway.rollout.jobs.terms import Capacity, JobRequest, NotPlaced, Placement
+from shipway.rollout.jobs.terms import (
+    Capacity,
+    JobRequest,
+    NotPlaced,
+    Placement,
+    of_any_release,
+)
 from shipway.rollout.ports import LogPage
 from shipway.rollout.snapshot import Task
 
@@ -53,14 +59,28 @@ class AwsTasks:
         """
         running = self._listed(cluster, startedBy=started_by)
         stopped = self._listed(cluster, family=family, desiredStatus="STOPPED")
-        wanted = list(dict.fromkeys((*running, *stopped)))
+        tasks = self._described(cluster, (*running, *stopped))
+        return tuple(task for task in tasks if task.started_by == started_by)
+
+    def of_job(self, cluster: str, family: str, key: str) -> tuple[Task, ...]:
+        """ListTasks of the family, running and stopped, and DescribeTasks; see the port."""
+        arns = [
+            arn
+            for status in ("RUNNING", "STOPPED")
+            for arn in self._listed(cluster, family=family, desiredStatus=status)
+        ]
+        tasks = self._described(cluster, arns)
+        return tuple(task for task in tasks if task.started_by.startswith(of_any_release(key)))
+
+    def _described(self, cluster: str, arns: Sequence[str]) -> list[Task]:
+        wanted = list(dict.fromkeys(arns))
         tasks: list[Task] = []
         for start in range(0, len(wanted), _TASKS_A_CALL):
             with translated("ecs:DescribeTasks", cluster):
                 some = wanted[start : start + _TASKS_A_CALL]
                 answer = self._ecs.describe_tasks(cluster=cluster, tasks=some)
                 tasks += map(read.task, answer["tasks"])
-        return tuple(task for task in tasks if task.started_by == started_by)
+        return tasks
 
     def _listed(self, cluster: str, **filters: str) -> list[str]:
         with translated("ecs:ListTasks", cluster):

@@ -19,14 +19,20 @@ from shipway.config import resolve
 from shipway.config.environment import Environment, Origin
 from shipway.config.load import DeliveryFile
 from shipway.console import Console
-from shipway.delivery import role_values
+from shipway.delivery import examined_github, role_values
 from shipway.delivery.stage import UNCHANGED
+from shipway.doctor import report
+from shipway.doctor.finding import Section
+from shipway.doctor.ports import Github
 from shipway.errors import IdentityError, UsageError, allowing
 from shipway.git import checkout
+from shipway.github.protection import GithubApi
 from shipway.policy.compile import bootstrap_template, roles, trust, workflow
-from shipway.policy.compile.resources import resources_of
+from shipway.policy.compile.elsewhere import Reading
 from shipway.policy.contract import Contract
-from shipway.rollout.schedules.plan import starting_roles
+from shipway.rollout.schedules.plan import all_targets
+from shipway.util.lines import on_one_line
+from shipway.util.loopback import aws_is_here
 from shipway.wiring import account
 
 if TYPE_CHECKING:
@@ -46,6 +52,8 @@ def run(env: str, *, apply: bool, yes: bool, json: bool) -> int:
         )
         if apply:
             _apply(contract, delivery, env, template, console, yes=yes)
+            if not aws_is_here(os.environ):
+                show_locks(GithubApi(os.environ), contract, env, console)
         else:
             sys.stdout.write(template)
         return 0
@@ -76,13 +84,14 @@ def _apply(
     environment = resolve.resolve(declared, variables=os.environ, published=aws.published)
     stack = bootstrap_template.stack_name(contract, declared.name)
     values = _values(contract, environment, aws, stack, template)
-    taken = None
-    if bootstrap_template.takes(template, "SourceAccount"):
-        taken = _origins(delivery, environment, aws)
-    values = {**values, **bootstrap_template.options(resources_of(declared), environment, taken)}
+    needed = bootstrap_template.needed(contract, declared, bases_of(delivery))
+    bootstrap_template.check_audience(needed, environment)
+    made = bootstrap_template.roles_of(contract, needed)
+    readings = bootstrap_template.readings(needed, made)
+    others = {each.prefix: _origins(each, delivery, environment, aws) for each in readings}
+    values = {**values, **bootstrap_template.options(needed, environment, others)}
     for name, value in values.items():
         console.say(f"{name} = {value}")
-    made = bootstrap_template.roles_of(contract, resources_of(declared, bases_of(delivery)))
     environment_policy = contract.environment_policy(declared.name)
     known = role_values.pseudo(environment)
     for role in made:
@@ -102,11 +111,13 @@ def _apply(
     outputs = aws.stacks.carry_out(proposed)
     arns = [outputs[f"{role.logical_id}Arn"] for role in made if f"{role.logical_id}Arn" in outputs]
     console.say(f"Done: {', '.join(arns) or stack}")
-    if policy := outputs.get(bootstrap_template.SOURCE_POLICY):
-        source = f"{values['SourceAccount']} {values['SourceRegion']}"
-        names = ", ".join(values[name] for name in resources_of(declared).source_repositories)
-        console.say(f"Repository {names} in {source}: its policy must hold")
-        console.say(policy)
+    for each in readings:
+        if policy := outputs.get(each.output):
+            origin, *_ = found = tuple(others[each.prefix].values())
+            names = ", ".join(other.repository for other in found)
+            where = f"{origin.account} {origin.region}"
+            console.say(f"Repository {names} in {where}: its policy must hold")
+            console.say(policy)
     for name, value in _variables(outputs, environment).items():
         console.say(f"GitHub environment {declared.name}: variable {name} = {value}")
     if by_hand := outputs.get(f"{roles.BY_HAND}Arn"):
@@ -115,16 +126,30 @@ def _apply(
         console.say(allowing("sts:AssumeRole", by_hand).removeprefix("add "))
 
 
+def show_locks(api: Github, contract: Contract, env: str, console: Console) -> None:
+    """Say which of GitHub's own locks are there: whoever gets past them can take the role.
+
+    They are another one's to set, so none that lacks fails what was made.
+    """
+    if found := examined_github.findings(api, contract, env):
+        for line in report.lines([Section(name="GitHub", findings=found)]):
+            console.say(on_one_line(line))
+
+
 def _origins(
-    delivery: DeliveryFile, environment: Environment, aws: AwsAccount
+    reading: Reading, delivery: DeliveryFile, environment: Environment, aws: AwsAccount
 ) -> Mapping[str, Origin]:
-    """Where each image is taken from, by its key."""
-    published = aws.published
+    """Where each image of another environment lies, by its key."""
     return {
-        key: origins.origin(
-            delivery, environment.about(key), variables=os.environ, published=published
+        key: origins.of_other(
+            delivery,
+            environment.about(key) if key in environment.keys else environment,
+            reading.environment,
+            key,
+            variables=os.environ,
+            published=aws.published,
         )
-        for key in environment.keys
+        for key in reading.images
     }
 
 
@@ -156,7 +181,7 @@ def _values(
         schedule.key: (scheduled.get(schedule.key) or definitions[schedule.service]).family
         for schedule in environment.schedules
     }
-    clock = starting_roles(aws.schedules, environment, families)
+    clock = all_targets(aws.schedules, environment, families)
     return {
         **values,
         **role_values.looked_up(environment, definitions, own, scheduled, clock),

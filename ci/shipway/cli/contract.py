@@ -91,7 +91,9 @@ def render(contract: Contract, delivery: DeliveryFile) -> CompiledContract:
     time = workflow.budget(contract, delivery)
     bases = bases_of(delivery)
     # People need no workflow: a contract that is about them alone has roles to render, or nothing.
-    regions = workflow.regions(contract, time) if contract.source or contract.triggers else ()
+    audiences = workflow.audiences(contract, delivery)
+    stands = bool(contract.source or contract.triggers)
+    regions = workflow.regions(contract, time, audiences) if stands else ()
     return CompiledContract(
         workflow=contract.source.workflow if contract.source and regions else "",
         regions=regions,

@@ -43,7 +43,7 @@ def run(env: str, *, json: bool) -> int:
         examination = examine(env, practice)
         sections = report.without(examination.sections, frozenset(examination.secrets))
         document = {"environment": env, **report.document(sections)}
-        console.answer("doctor", document, "\n".join(report.lines(sections)))
+        console.answer("doctor", document, report.lines(sections))
         ready = not report.count(sections)["wrong"]
         kind, code = ("ready", 0) if ready else (UnreadyError.kind, UnreadyError.exit_code)
         console(Concluded(text=report.verdict(sections), kind=kind, exit_code=code))

@@ -47,7 +47,7 @@ def run(
         else:
             found = maintenance.seen(environment, aws)
         document = maintenance.document(environment, found)
-        console.answer("lock", document, f"   lock       {document['text']}")
+        console.answer("lock", document, [f"   lock       {document['text']}"])
         kind = "free" if found.free else "held"
         console(Concluded(text=end, kind=kind, exit_code=0))
         return 0

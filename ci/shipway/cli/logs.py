@@ -1,4 +1,4 @@
-"""``inv logs``: what the containers of a service wrote, and what they write now."""
+"""``inv logs``: what the containers of a service or a job wrote, and what they write now."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from shipway.cli.run_command import run_command
 from shipway.console import Console
-from shipway.delivery.service_logs import LogLine, ServiceLogs, chosen, seconds_of
+from shipway.delivery.service_logs import LogLine, ServiceLogs, chosen, chosen_job, seconds_of
 from shipway.delivery.status import open_environment
 from shipway.errors import UsageError
 from shipway.observer import Concluded
@@ -19,12 +19,15 @@ _LOOKS: Final = 5
 _SHOWN_TASK: Final = 8
 
 
-def run(env: str, *, service: str, since: str, follow: bool, revision: int, json: bool) -> int:
+def run(
+    env: str, *, service: str, job: str, since: str, follow: bool, revision: int, json: bool
+) -> int:
     """Read; nothing is raised but what is a bug of ours.
 
     Args:
         env: ``--env``.
-        service: The key of one service; empty for all.
+        service: The key of one service; empty for all, unless a job is named.
+        job: The key of one job; its tasks alone are read then.
         since: How far back, such as ``10m``.
         follow: Whether to read on until Ctrl-C.
         revision: The one revision whose tasks count; 0 for every one.
@@ -40,12 +43,19 @@ def run(env: str, *, service: str, since: str, follow: bool, revision: int, json
             raise UsageError(
                 f"{revision} is no revision", where="--revision", remedy="revisions begin with 1"
             )
+        if service and job:
+            raise UsageError(
+                "a service and a job are two things",
+                where="--job",
+                remedy="name one of them: a job's tasks are no service's",
+            )
         context = delivery_context(console)
         environment, aws = open_environment(env, context)
         logs = ServiceLogs(
             environment,
             aws,
-            chosen(environment, service),
+            () if job else chosen(environment, service),
+            jobs=chosen_job(environment, job) if job else (),
             revision=revision,
             since=context.clock.now() - ago,
         )
@@ -78,10 +88,10 @@ def _look(logs: ServiceLogs, console: Console, told: set[str]) -> None:
 
 def _tell(logs: ServiceLogs, console: Console) -> None:
     for line in logs.read():
-        console.answer("log", line.document(), shown(line))
+        console.answer("log", line.document(), shown(line).splitlines())
 
 
 def shown(line: LogLine) -> str:
     """A line for a person: when, whose, what. Pure."""
     task = line.task[:_SHOWN_TASK]
-    return f" {line.at:%Y-%m-%d %H:%M:%S}  {line.service}/{line.container} {task}  {line.text}"
+    return f" {line.at:%Y-%m-%d %H:%M:%S}  {line.key}/{line.container} {task}  {line.text}"

@@ -1,4 +1,4 @@
-"""``inv plan``: what ``deploy`` would do, in words or as JSON, and whether it is anything."""
+"""``inv plan``, ``inv rollback --plan``: what it would do, in words or as JSON, if anything."""
 
 from __future__ import annotations
 
@@ -9,9 +9,13 @@ from shipway.cli.deliver import terminable
 from shipway.cli.run_command import run_command
 from shipway.console import Console
 from shipway.delivery.order import Order
-from shipway.delivery.plan import REFUSED, DeliveryPlan, plan_delivery
+from shipway.delivery.plan import REFUSED, plan_delivery
+from shipway.delivery.planned import DeliveryPlan
+from shipway.delivery.ports import DeliveryContext
 from shipway.errors import ShipwayError
+from shipway.evidence.good import PREVIOUS
 from shipway.observer import Concluded
+from shipway.policy.contract import Task
 from shipway.policy.facts import Overrides
 from shipway.values import ImageReference
 from shipway.wiring import delivery_context
@@ -22,12 +26,22 @@ _DIGEST: Final = "@sha256:"
 _DIGITS: Final = 12
 
 
-def run(env: str, *, image: str = "", overrides: Overrides | None = None, json: bool) -> int:
+def run(
+    env: str,
+    *,
+    task: Task = "deploy",
+    image: str = "",
+    to: str = PREVIOUS,
+    overrides: Overrides | None = None,
+    json: bool,
+) -> int:
     """Plan; nothing is raised but what is a bug of ours.
 
     Args:
         env: ``--env``; empty where the release contract is to say it.
+        task: What is planned: ``deploy`` or ``rollback``.
         image: ``--image``; empty for a build.
+        to: What ``rollback`` would go back to.
         overrides: What the contract's rules are to let through, by name.
         json: One JSON object for each event, and one of type ``plan``, instead of words.
 
@@ -38,24 +52,39 @@ def run(env: str, *, image: str = "", overrides: Overrides | None = None, json: 
     def work(console: Console) -> int:
         with terminable():
             order = Order(
+                task=task,
                 environment=env or None,
                 image=ImageReference.parse(image) if image else None,
                 overrides=overrides or Overrides(),
+                to=to,
             )
-            return _plan(order, console)
+            return show(order, delivery_context(console), console)
 
     return run_command(work, interrupted="nothing was changed", json=json)
 
 
-def _plan(order: Order, console: Console) -> int:
+def show(order: Order, context: DeliveryContext, console: Console) -> int:
+    """Plan, and say what it comes to: to the log, and in a job to its summary and outputs, too.
+
+    Args:
+        order: What would be asked for.
+        context: The outside.
+        console: Says it.
+
+    Returns:
+        The exit code of the task.
+
+    Raises:
+        ShipwayError: There was nothing to plan.
+    """
     try:
-        plan = plan_delivery(order, delivery_context(console), console)
+        plan = plan_delivery(order, context, console)
     except ShipwayError as error:
         if not console.memory.concluded:  # before there was anything to plan
             raise
         return error.exit_code
     document = plan.document()
-    console.answer("plan", document, "\n".join(lines(document)))
+    console.answer("plan", document, lines(document))
     console(Concluded(text=_verdict(plan), kind=plan.kind, exit_code=plan.exit_code))
     return plan.exit_code
 

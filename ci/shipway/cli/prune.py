@@ -52,7 +52,7 @@ def run(env: str, *, keep: int = pruning.KEEP, apply: bool = False, json: bool) 
             document = _here(context, keep=keep, apply=apply)
             going = len(document["images"]) + len(document["sandboxes"])
             shown = list(local_lines(document))
-        console.answer("prune", document, "\n".join(shown))
+        console.answer("prune", document, shown)
         return _conclude(going, console, apply=apply)
 
     return run_command(work, interrupted="what was taken away is gone", json=json)

@@ -48,7 +48,7 @@ def run(env: str, *, evidence: str = "", json: bool) -> int:
             "lock": held,
         }
         shown = (*lines(statuses), *([f" {held['text']}"] if held and held["owner"] else []))
-        console.answer("status", document, "\n".join(shown))
+        console.answer("status", document, shown)
         return _conclude(statuses, console)
 
     return run_command(work, interrupted="nothing was changed", json=json)

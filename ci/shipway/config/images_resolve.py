@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping
 from shipway.config.image_table import image_settings
 from shipway.config.images import ONE, EnvironmentImage, ImageSettings, used_images
 from shipway.config.job_table import JobTable
-from shipway.config.models import DeliveryTable, EnvironmentTable, ServiceTable
+from shipway.config.models import DeliveryTable, EnvironmentTable
 from shipway.config.names import HOST
 from shipway.config.positions import KeyPath
 from shipway.config.references import Reference
 from shipway.config.schedule_table import ScheduleTable
+from shipway.config.service_table import ServiceTable
 from shipway.util.partitions import registry_host
 
 

@@ -19,6 +19,7 @@ from shipway.config.positions import KeyPath
 from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, dotted, nearest
 from shipway.config.rules import fields, problems_of, shown
 from shipway.config.schedule_table import schedule_problems
+from shipway.config.service_table import ServiceTable
 from shipway.errors import ConfigurationError, UsageError
 
 
@@ -124,6 +125,27 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[Problem]:
         for key, service in _tables(services):
             if "path" in service and "url" not in service:
                 yield Problem(path=(*prefix, key, "path"), text="is added to url, which is missing")
+            yield from _never_verified(service, (*prefix, key))
+
+
+def _never_verified(service: Mapping[str, Any], path: KeyPath) -> Iterator[Problem]:
+    """More answers in a row than there is time to ask for: no release could ever be verified."""
+    keys = ("verify_timeout", "consecutive", "interval")
+    said = {key: service[key] for key in keys if key in service}
+    try:
+        values = ServiceTable.model_validate({"service": "web", "container": "web", **said})
+    except ValidationError:
+        return  # each is told as what it is
+    if any(isinstance(value, str) for value in said.values()):
+        return  # a reference: AWS alone knows it
+    least = (values.consecutive - 1) * values.interval
+    if said and least > values.verify_timeout:
+        yield Problem(
+            path=(*path, next(iter(said))),
+            text=f"can never be met: {values.consecutive} answers, one every "
+            f"{values.interval:g} s, take {least:g} s, and verify_timeout is "
+            f"{values.verify_timeout} s",
+        )
 
 
 def _promotion(

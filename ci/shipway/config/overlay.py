@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from shipway.config.task_file import TaskFile
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -42,8 +44,13 @@ class Overlay:
         cpu: CPU units of the task; 0 leaves them.
         memory: MiB of the task; 0 leaves it.
         containers: What is set in each container, no two of one name.
+        file: The file of the repository that stands in the place of the live document; empty for
+            the live one.
+        base: What that file says; ``None`` until it is read.
     """
 
     cpu: int = 0
     memory: int = 0
     containers: tuple[ContainerOverlay, ...] = ()
+    file: str = ""
+    base: TaskFile | None = field(default=None, repr=False)

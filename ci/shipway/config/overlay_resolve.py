@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
-from shipway.config.models import ServiceTable
 from shipway.config.overlay import ContainerOverlay, Overlay
 from shipway.config.overlay_table import SET_ONCE, ContainerTable, contradictions, overlay_of
 from shipway.config.positions import KeyPath
 from shipway.config.problems import Problem
 from shipway.config.references import Found, Reference, Resolution
+from shipway.config.service_table import ServiceTable
 
 
 def overlay(service: ServiceTable) -> Overlay:
@@ -24,7 +24,12 @@ def overlay(service: ServiceTable) -> Overlay:
         own = replace(given, **set_here)
     empty = ContainerOverlay(name=name)
     containers = (*((own,) if own != empty else ()), *others.values())
-    return Overlay(cpu=service.cpu, memory=service.memory, containers=containers)
+    return Overlay(
+        cpu=service.cpu,
+        memory=service.memory,
+        containers=containers,
+        file=service.task_definition,
+    )
 
 
 def overlay_problems(service: ServiceTable, path: KeyPath) -> Iterator[Problem]:

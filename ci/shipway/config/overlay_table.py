@@ -31,6 +31,15 @@ SecretSource = Annotated[
         references=(),
     ),
 ]
+# From the repository's top, and below it: no way out by "..", nor by a path of the machine.
+TaskFilePath = Annotated[
+    str,
+    Rule(
+        expected='a JSON file of the repository such as "infra/task.json", without ".."',
+        shape=r"(?!/)(?!(?:.*/)?\.\.(?:/|$))[^\x00-\x1f\\:]+",
+        references=(),
+    ),
+]
 CommandWord = Annotated[str, Rule(expected="a word of a command", references=())]
 # ECS Developer Guide, "Amazon ECS task definition parameters": 192 vCPUs are the most.
 CpuUnits = Annotated[int, Rule(expected="CPU units from 0 to 196608", low=0, high=196608)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from shipway.config.notify import EVENTS, Receiver
+from shipway.config.notify import EVENTS, Receiver, signing_key
 from shipway.config.references import Found, Missing, Reference, References, Resolution
 from shipway.errors import ShipwayError
 
@@ -76,9 +76,14 @@ def _receiver(
     for key, ref in _references(table).items():
         resolution = resolutions.get(ref, Missing())
         if isinstance(resolution, Found):
-            values[key] = resolution.text
+            values[key] = resolution.text.strip()  # a line break that a file or an editor left
         else:
             troubles += _troubles(ref, resolution)
+    try:
+        if secret := values.get("secret"):
+            signing_key(secret)
+    except ValueError as error:
+        troubles.append(str(error))
     return Receiver(
         name=name,
         format=table.get("format", "cloudevents"),

@@ -29,11 +29,7 @@ from shipway.config.images_resolve import (
 from shipway.config.job_table import job_of
 from shipway.config.load import Declared, same_services
 from shipway.config.lookup import ONLY_AWS, from_variables, require_resolved
-from shipway.config.models import (
-    DeliveryTable,
-    EnvironmentTable,
-    ServiceTable,
-)
+from shipway.config.models import DeliveryTable, EnvironmentTable
 from shipway.config.overlay import Overlay
 from shipway.config.overlay_resolve import overlay, overlay_problems, shown_secrets
 from shipway.config.positions import KeyPath
@@ -46,6 +42,7 @@ from shipway.config.problems import (
 from shipway.config.references import Found, Missing, Reference, References, Resolution
 from shipway.config.rules import Resolved, problems_of
 from shipway.config.schedule_table import schedule_of
+from shipway.config.service_table import ServiceTable
 
 _WRITTEN = "image_parameter"
 _OF_SCHEDULES = ("rule", "schedule", "task_definition")

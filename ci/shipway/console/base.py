@@ -8,20 +8,24 @@ import threading
 import time
 from abc import ABC, abstractmethod
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Self, TextIO
+from typing import Self, TextIO, TypeAlias
 
 from shipway.console import theme
 from shipway.console.describe import Acceptance
 from shipway.console.layout import Row
 from shipway.errors import CancelledError, ShipwayError
 from shipway.observer import Concluded, Event, Failed, Noticed, Output, Rolling
+from shipway.util.lines import on_one_line
 
 _KEPT = 10
+
+Lines: TypeAlias = list[str] | tuple[str, ...] | Iterator[str]
+"""Lines of text; a text by itself is an iterable of letters, and none of these."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -238,18 +242,19 @@ class Console(ABC):
         with self._lock:
             self._show_table(title, columns, rows)
 
-    def answer(self, kind: str, document: Mapping[str, object], text: str) -> None:
-        """Print what a question came to: ``text`` for a person, a JSON object for a machine.
+    def answer(self, kind: str, document: Mapping[str, object], lines: Lines) -> None:
+        """Print what a question came to: lines for a person, a JSON object for a machine.
 
         Args:
             kind: The object's ``type``, such as ``plan``.
             document: Its other fields.
-            text: The same in words, a line for each of its lines.
+            lines: The same in words. Each stays one line, whatever values are in it.
         """
+        shown = tuple(map(on_one_line, lines))
         with self._lock:
-            self._show_answer(kind, document, text)
+            self._show_answer(kind, document, "\n".join(shown))
             for printer in self._printers:
-                printer.answer(kind, document, text)
+                printer.answer(kind, document, shown)
 
     def acceptance(self, rows: Sequence[Acceptance], *, seconds: float, report: str = "") -> None:
         """Print the rehearsal's table: ``seconds`` it took, ``report`` the page to open."""

@@ -16,6 +16,7 @@ from shipway.config import resolve
 from shipway.config.environment import Environment, EnvironmentRef
 from shipway.config.images import ImageSettings
 from shipway.config.load import DeliveryFile
+from shipway.config.origin import registry_of
 from shipway.config.problems import nearest
 from shipway.config.references import Reference
 from shipway.delivery import facts, live_facts
@@ -302,8 +303,7 @@ def _verified(authorization: Authorization, gate: GateContext) -> tuple[Verified
     before, context = authorization.environment_policy.after, gate.context
     if not before:
         return ()
-    declared = authorization.declared.environment(before)
-    destination = resolve.find(declared, context.variables)
+    destination = registry_of(authorization.declared, before, context.variables)
     folder = evidence_folder(context.root, context.variables)
     s3 = gate.environment.evidence.s3
     return live_facts.verified(folder, destination, gate.aws, authorization.trigger.sha, s3=s3)

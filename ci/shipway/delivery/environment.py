@@ -12,6 +12,7 @@ from shipway.config.rules import Resolved
 from shipway.delivery.contract import Authorization
 from shipway.delivery.facts import environment_fact
 from shipway.delivery.ports import Aws, DeliveryContext
+from shipway.delivery.task_files import with_task_files
 from shipway.evidence.journal import Journal
 
 
@@ -39,14 +40,16 @@ def resolve_environment(
 
     Raises:
         UnresolvedReferenceError: Something that delivery.toml refers to is not published.
-        ConfigurationError: A published value is not what it must be.
+        ConfigurationError: A published value is not what it must be, or a file that holds a task
+            definition is wrong.
     """
     declared = authorization.declared.environment(authorization.destination.name)
     published = _Unrecorded(aws.published, journal)
     environment = resolve.resolve(declared, variables=context.variables, published=published)
+    environment = with_task_files(environment, context, aws.revisions)
     told = receivers.receivers(declared, context.variables, published)
     # Whoever knows an address of these can write to it, wherever it was kept.
-    journal.hide(text for each in told for text in (each.url, each.secret))
+    journal.hide(text for each in told for text in each.secrets)
     environment = replace(environment, notify=told)
     names = (
         (environment.name, environment.cluster),

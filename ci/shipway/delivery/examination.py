@@ -15,6 +15,7 @@ from shipway.config import receivers, resolve
 from shipway.config.environment import Environment, EnvironmentRef
 from shipway.config.load import Declared, DeliveryFile
 from shipway.delivery import (
+    examined_github,
     examined_role,
     examined_schedules,
     examined_services,
@@ -25,9 +26,9 @@ from shipway.delivery import identity as identities
 from shipway.delivery.examined_values import is_unresolved
 from shipway.delivery.governing import governing
 from shipway.delivery.ports import Aws, DeliveryContext
+from shipway.delivery.task_files import with_task_files
 from shipway.doctor import (
     access,
-    github,
     references,
     repository,
     services,
@@ -45,12 +46,10 @@ from shipway.doctor.finding import (
     needed,
     not_checked,
     ok,
-    optional,
     wrong,
 )
 from shipway.doctor.ports import Github, Inspection, Machine
 from shipway.doctor.tools import Wanted
-from shipway.policy.compile import trust
 from shipway.policy.contract import Contract
 from shipway.util.loopback import aws_is_here
 
@@ -265,7 +264,11 @@ class _Rounds:
         add("references", references.judge(self._declared, wanted, resolutions))
         add("notify", self._receivers())
         environment = looked(
-            lambda: examined_values.environment(self._declared, variables, resolutions)
+            lambda: with_task_files(
+                examined_values.environment(self._declared, variables, resolutions),
+                self._context,
+                self._acting.revisions,
+            )
         )
         if isinstance(environment, Unseen):
             add("values", [needed("ci/delivery.toml", environment)])
@@ -325,8 +328,7 @@ class _Rounds:
     def _receivers(self) -> Iterator[Finding]:
         variables = self._context.variables
         found = receivers.receivers(self._declared, variables, self._acting.published)
-        self._examination.secrets |= {text for each in found for text in (each.url, each.secret)}
-        self._examination.secrets.discard("")
+        self._examination.secrets |= {text for each in found for text in each.secrets}
         return told.judge(found, confined=aws_is_here(variables))
 
     def _lock(self, environment: Environment) -> list[Finding]:
@@ -339,12 +341,8 @@ class _Rounds:
         return [ok(parameter, maintenance.text(environment, standing))]
 
     def _github(self) -> tuple[Finding, ...]:
-        source = self._contract.source
-        entries = trust.leading_to(self._contract, self._declared.name)
-        if source is None or self._destination.sandbox or not entries:
+        if self._destination.sandbox:
             return ()
-        facts = self._practice.github.facts(source, self._policy.github_environment)
-        if isinstance(facts, Unseen):
-            return (optional("rulesets and environment", facts),)
-        refs = tuple(entry.ref for entry in entries)
-        return tuple(github.judge(facts, source, self._policy, refs))
+        return examined_github.findings(
+            self._practice.github, self._contract, self._destination.name
+        )

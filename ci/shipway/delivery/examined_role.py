@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,14 +11,15 @@ from shipway.config.load import Declared
 from shipway.delivery import role_values
 from shipway.delivery.examined_schedules import ScheduleFacts
 from shipway.doctor import role as judged
-from shipway.doctor.finding import Finding, Looked, Unseen, looked, not_checked, optional
+from shipway.doctor.finding import Finding, Looked, Unseen, looked, not_checked, optional, unseen
 from shipway.doctor.ports import Inspection
 from shipway.doctor.role import ExpectedRole
+from shipway.errors import ConfigurationError
 from shipway.policy.compile import bootstrap_template, roles, trust
 from shipway.policy.compile.filled import filled
-from shipway.policy.compile.resources import resources_of
 from shipway.policy.compile.roles import RoleDocument
 from shipway.policy.contract import Contract
+from shipway.rollout.schedules.ports import ScheduleTarget
 from shipway.rollout.task_definition import TaskDefinition
 
 
@@ -65,9 +65,7 @@ def expected_roles(
         schedules: What there is of each scheduled task, by its key.
     """
     pseudo = role_values.pseudo(environment)
-    needed = replace(
-        resources_of(declared, bases), after=contract.environment_policy(declared.name).after
-    )
+    needed = bootstrap_template.needed(contract, declared, bases)
     provider = filled(trust.provider_arn(contract.source), pseudo) if contract.source else ""
     values = {
         **pseudo,
@@ -83,15 +81,19 @@ def expected_roles(
     lacking = [service.key for service in environment.services if service.key not in known]
     jobs = {key: live for key, live in own.items() if isinstance(live, TaskDefinition)}
     lacking += [key for key in own if key not in jobs]
-    scheduled, roles_passed = _scheduled(environment, schedules)
+    scheduled, targets = _scheduled(environment, schedules)
     lacking += [key for key, each in schedules.items() if isinstance(each.targets, Unseen)]
+    refused: Unseen | None = None
     if not lacking:
-        values |= role_values.looked_up(environment, known, jobs, scheduled, roles_passed)
+        try:
+            values |= role_values.looked_up(environment, known, jobs, scheduled, targets)
+        except ConfigurationError as error:
+            refused = unseen(error)
     return tuple(
         ExpectedRole(
             name=role.name,
             trust=filled(role.trust, pseudo),
-            statements=_statements(role, values, lacking),
+            statements=refused or _statements(role, values, lacking),
         )
         for role in roles.of(contract, needed, provider)
     )
@@ -99,17 +101,18 @@ def expected_roles(
 
 def _scheduled(
     environment: Environment, schedules: Mapping[str, ScheduleFacts]
-) -> tuple[dict[str, TaskDefinition], tuple[str, ...]]:
-    """The task definitions of their own and the roles that start tasks, as far as seen."""
+) -> tuple[dict[str, TaskDefinition], dict[str, tuple[ScheduleTarget, ...]]]:
+    """The task definitions of their own and what starts the tasks, as far as seen."""
     own = {
         schedule.key: definition
         for schedule in environment.schedules
         if not schedule.service
         and isinstance(definition := schedules[schedule.key].definition, TaskDefinition)
     }
-    seen = (each.targets for each in schedules.values() if not isinstance(each.targets, Unseen))
-    passed = (target.role for targets in seen for target in targets if target.role)
-    return own, tuple(dict.fromkeys(passed))
+    seen = {
+        key: each.targets for key, each in schedules.items() if not isinstance(each.targets, Unseen)
+    }
+    return own, seen
 
 
 def _statements(

@@ -27,7 +27,7 @@ from shipway.doctor.finding import (
 from shipway.doctor.ports import Inspection
 from shipway.doctor.services import ServiceFacts
 from shipway.rollout.hold.terms import Alarm
-from shipway.rollout.overlay import with_overlay
+from shipway.rollout.overlay import base_of, with_overlay
 from shipway.rollout.snapshot import Snapshot
 from shipway.rollout.task_definition import TaskDefinition
 
@@ -179,7 +179,7 @@ def starts(
 
 def _next(live: TaskDefinition, overlay: Overlay) -> TaskDefinition:
     """What a release would start: with the secrets that delivery.toml adds."""
-    definition = looked(lambda: with_overlay(live, overlay))
+    definition = looked(lambda: with_overlay(base_of(live, overlay), overlay))
     return live if isinstance(definition, Unseen) else definition
 
 

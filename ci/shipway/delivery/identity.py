@@ -8,6 +8,7 @@ from shipway.config.environment import Environment, EnvironmentRef
 from shipway.delivery.contract import Authorization
 from shipway.delivery.environment import resolve_environment
 from shipway.delivery.ports import Aws, DeliveryContext
+from shipway.delivery.renewing import keep_renewed
 from shipway.delivery.stage import stage
 from shipway.errors import AccessDeniedError, ConfigurationError, IdentityError
 from shipway.evidence.facts.gate import IdentityFact
@@ -63,6 +64,7 @@ def pass_identity(
         _right_role(identity, authorization)
         environment = resolve_environment(authorization, aws, context, journal)
         _same_role(environment, identity, authorization)
+        keep_renewed(authorization, identity, aws, context, journal)
         running.text = f"assumed role {identity.role}" if identity.role else identity.arn
     return environment
 

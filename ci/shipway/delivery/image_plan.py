@@ -9,6 +9,7 @@ from shipway.config.environment import Environment
 from shipway.config.images import ImageSettings
 from shipway.delivery.image import Artifact, short
 from shipway.delivery.ports import ImageStore
+from shipway.evidence.good import GoodRelease
 from shipway.image import promotion
 from shipway.image import publish as publishing
 from shipway.image.content_key import ContentKey
@@ -17,7 +18,7 @@ from shipway.policy.contract import Task
 from shipway.rollout.task_definition import UnbuiltImage
 from shipway.values import ImageReference
 
-How = Literal["named", "reused", "promoted", "built"]
+How = Literal["named", "reused", "promoted", "built", "recorded"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,18 @@ def foresee(
     if environment.promote_from:
         return _promoted(artifact, environment, store) if "publish" in tasks else None
     return _made(artifact, tasks, environment, store)
+
+
+def of_record(image: PublishedImage, release: GoodRelease) -> PlannedImage:
+    """The image of a release that was good, which is in the registry. Pure."""
+    return PlannedImage(
+        how="recorded",
+        repository=image.reference.repository,
+        image=image,
+        there=True,
+        text=f"{short(image.reference)}  of {release.commit.short}, verified and held "
+        f"{release.at} by {release.by}, and there",
+    )
 
 
 def _promoted(artifact: Artifact, environment: Environment, store: ImageStore) -> PlannedImage:

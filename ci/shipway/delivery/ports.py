@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,6 +137,26 @@ class Aws(Protocol):
 
     def tell_waits(self, tell: Callable[[str], None]) -> None:
         """Tell of each call that is made again, as AWS throttled it, failed or broke off."""
+        ...
+
+    def renew_by(
+        self,
+        token: Callable[[], str],
+        *,
+        tell: Callable[[str, str], None],
+        hide: Callable[[Iterable[str]], None],
+        role: str,
+        arn: str,
+    ) -> None:
+        """Have the keys of an OIDC step renewed before they end; any others are left alone.
+
+        Args:
+            token: Gives a token of GitHub's for STS; may raise an error of ours.
+            tell: Takes a line for each renewal and each new trouble, and its level.
+            hide: Takes the new keys, which must appear nowhere.
+            role: The role's ARN.
+            arn: Who we are now; keys of anybody else are not used.
+        """
         ...
 
     def assume(self, role: str, session: str) -> None:

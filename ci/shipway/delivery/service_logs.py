@@ -1,6 +1,6 @@
-"""The log lines of an environment's services, from the streams that ``awslogs`` writes.
+"""The log lines of an environment's services and jobs, from the streams that ``awslogs`` writes.
 
-Read alone, with what a deploy role may: its services' tasks, and the streams of their log groups.
+Read alone, with what a deploy role may: tasks, and the streams of their log groups.
 Nothing lists a group's streams, so they are those of the tasks that ECS remembers: which run, and
 which stopped within the last hour (ECS API Reference, ListTasks).
 """
@@ -8,20 +8,21 @@ which stopped within the last hour (ECS API Reference, ListTasks).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Final
+from typing import Final, Literal
 
 from shipway.config.environment import Environment, Service
+from shipway.config.job import Job
 from shipway.delivery.ports import Aws
 from shipway.errors import AwsError, UsageError
 from shipway.evidence.canonical_json import moment
 from shipway.redact import LineRedactor
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.log_tails import place_of
-from shipway.rollout.snapshot import Task
+from shipway.rollout.snapshot import Snapshot, Task
 from shipway.rollout.task_definition import TaskDefinition
 
 _AGO: Final = re.compile(r"([0-9]{1,6})([smhd])")
@@ -51,24 +52,49 @@ def chosen(environment: Environment, key: str) -> tuple[Service, ...]:
     Raises:
         UsageError: There is none of that key; the message names the nearest.
     """
-    keys = [service.key for service in environment.services]
-    if key and key not in keys:
-        near = get_close_matches(key, keys, n=1)
-        suggestion = f'; did you mean "{near[0]}"?' if near else ""
-        raise UsageError(
-            f'environment {environment.name} has no service "{key}"{suggestion}',
-            where="--service",
-            remedy=f"name one of {', '.join(keys)}",
-        )
+    if key:
+        _require(key, [service.key for service in environment.services], environment, "service")
     return tuple(service for service in environment.services if key in {"", service.key})
+
+
+def chosen_job(environment: Environment, key: str) -> tuple[Job, ...]:
+    """The job of a key. Pure.
+
+    Raises:
+        UsageError: There is none of that key; the message names the nearest.
+    """
+    _require(key, [job.key for job in environment.jobs], environment, "job")
+    return tuple(job for job in environment.jobs if job.key == key)
+
+
+def _require(key: str, keys: Sequence[str], environment: Environment, what: str) -> None:
+    if key in keys:
+        return
+    near = get_close_matches(key, keys, n=1)
+    suggestion = f'; did you mean "{near[0]}"?' if near else ""
+    raise UsageError(
+        f'environment {environment.name} has no {what} "{key}"{suggestion}',
+        where=f"--{what}",
+        remedy=f"name one of {', '.join(keys)}" if keys else f"it declares no {what}",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """One line of one task's container, without secrets."""
+    """One line of one task's container, without secrets.
+
+    Attributes:
+        at: When it was written.
+        what: Whether it is a service's task or a job's.
+        key: The name of that one in delivery.toml.
+        task: The task's id.
+        container: The container's name.
+        text: The line.
+    """
 
     at: datetime
-    service: str
+    what: Literal["service", "job"]
+    key: str
     task: str
     container: str
     text: str
@@ -77,7 +103,7 @@ class LogLine:
         """The same as a JSON object."""
         return {
             "at": moment(self.at),
-            "service": self.service,
+            self.what: self.key,
             "task": self.task,
             "container": self.container,
             "text": self.text,
@@ -111,23 +137,34 @@ def unreadable(key: str, definition: TaskDefinition) -> Iterator[str]:
             yield f"{name} is in {driver.region}: read {driver.group} there"
 
 
+@dataclass(frozen=True, slots=True)
+class _Owner:
+    """Whose tasks are read."""
+
+    what: Literal["service", "job"]
+    key: str
+
+
 class _Stream:
     """One stream on its way: where it was read to, and whether a key began in it."""
 
-    def __init__(self, key: str, task: str, container: str, definition: TaskDefinition) -> None:
-        self.key, self.task, self.container = key, task, container
+    def __init__(
+        self, owner: _Owner, task: str, container: str, definition: TaskDefinition
+    ) -> None:
+        self.owner, self.task, self.container = owner, task, container
         self.place = place_of(definition, task, container)
         self.token = ""
         self.redactor = LineRedactor(definition.secret_values)
 
 
 class ServiceLogs:
-    """Reads the logs of some services, and reads on.
+    """Reads the logs of some services or jobs, and reads on.
 
     Args:
         environment: Whose they are.
         aws: Its AWS.
         services: Which of its services.
+        jobs: Which of its jobs, whatever the release.
         revision: The one revision whose tasks count; 0 for every one.
         since: The moment from which on lines count.
 
@@ -141,12 +178,14 @@ class ServiceLogs:
         aws: Aws,
         services: Sequence[Service],
         *,
+        jobs: Sequence[Job] = (),
         revision: int,
         since: datetime,
     ) -> None:
         self._environment = environment
         self._aws = aws
         self._services = services
+        self._jobs = jobs
         self._revision = revision
         self._since = since
         self.count = 0
@@ -161,38 +200,63 @@ class ServiceLogs:
             AccessDeniedError: The services or their tasks may not be looked at.
         """
         cluster = self._environment.cluster
-        ecs = self._aws.ecs
-        glances = ecs.services(cluster, [service.service for service in self._services])
+        glances = self._glances()
         for service in self._services:
             glance = glances[service.service]
-            if not glance.answered:
-                reasons = "; ".join(trouble.text for trouble in glance.troubles)
-                raise AwsError(
-                    f"ECS does not say how the service is: {reasons}",
-                    where=f"{cluster}/{service.service}",
-                    remedy="see the reason, then run it again",
-                )
             if not glance.exists:
                 yield f"{service.key}: there is no service {service.service} in {cluster}"
                 continue
             fetch = FetchPlan(tasks=True, stopped=True)
-            seen = ecs.complete(cluster, service.service, glance, fetch)
-            tasks = of_revision((*seen.tasks, *seen.stopped), self._revision)
-            if not tasks:
-                which = f" of revision {self._revision}" if self._revision else ""
-                yield f"{service.key}: ECS knows no task{which}, running or stopped just now"
-            for task in tasks:
-                yield from self._take(service, task)
+            seen = self._aws.ecs.complete(cluster, service.service, glance, fetch)
+            owner = _Owner("service", service.key)
+            yield from self._take_all(owner, (*seen.tasks, *seen.stopped))
+        for job in self._jobs:
+            family = self._family(job, glances)
+            tasks = self._aws.tasks.of_job(cluster, family, job.key) if family else ()
+            yield from self._take_all(_Owner("job", job.key), tasks)
 
-    def _take(self, service: Service, task: Task) -> Iterator[str]:
+    def _glances(self) -> Mapping[str, Snapshot]:
+        """How the services are whose tasks, or whose task definitions, are looked for."""
+        cluster = self._environment.cluster
+        keys = {job.service for job in self._jobs}
+        names = [service.service for service in self._services]
+        names += [each.service for each in self._environment.services if each.key in keys]
+        glances = self._aws.ecs.services(cluster, names) if names else {}
+        for name, glance in glances.items():
+            if not glance.answered:
+                reasons = "; ".join(trouble.text for trouble in glance.troubles)
+                raise AwsError(
+                    f"ECS does not say how the service is: {reasons}",
+                    where=f"{cluster}/{name}",
+                    remedy="see the reason, then run it again",
+                )
+        return glances
+
+    def _family(self, job: Job, glances: Mapping[str, Snapshot]) -> str:
+        """The family of a job's task definitions; empty where its service is not there."""
+        named = job.task_definition
+        if job.service:
+            services = {each.key: each.service for each in self._environment.services}
+            named = glances[services[job.service]].task_definition or ""
+        return named.rpartition("/")[2].partition(":")[0]
+
+    def _take_all(self, owner: _Owner, tasks: Sequence[Task]) -> Iterator[str]:
+        wanted = of_revision(tasks, self._revision)
+        if not wanted:
+            which = f" of revision {self._revision}" if self._revision else ""
+            yield f"{owner.key}: ECS knows no task{which}, running or stopped just now"
+        for task in wanted:
+            yield from self._take(owner, task)
+
+    def _take(self, owner: _Owner, task: Task) -> Iterator[str]:
         definition = self._definitions.get(task.task_definition)
         if definition is None:
             definition = self._aws.ecs.task_definition(task.task_definition)
             self._definitions[task.task_definition] = definition
-            yield from unreadable(service.key, definition)
+            yield from unreadable(owner.key, definition)
         for container in definition.containers:
             if (task.id, container.name) not in self._streams:
-                stream = _Stream(service.key, task.id, container.name, definition)
+                stream = _Stream(owner, task.id, container.name, definition)
                 self._streams[task.id, container.name] = stream
 
     def read(self) -> tuple[LogLine, ...]:
@@ -214,7 +278,8 @@ class ServiceLogs:
             for at, text in page.lines:
                 yield LogLine(
                     at=at,
-                    service=stream.key,
+                    what=stream.owner.what,
+                    key=stream.owner.key,
                     task=stream.task,
                     container=stream.container,
                     text=stream.redactor.line(text.rstrip("\r\n")),

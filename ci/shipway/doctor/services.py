@@ -12,6 +12,7 @@ from shipway.doctor.finding import (
     Finding,
     Looked,
     Unseen,
+    looked,
     needed,
     not_checked,
     ok,
@@ -19,6 +20,7 @@ from shipway.doctor.finding import (
 )
 from shipway.errors import ConfigurationError
 from shipway.rollout.hold.terms import Alarm
+from shipway.rollout.overlay import base_of
 from shipway.rollout.snapshot import Snapshot
 from shipway.rollout.task_definition import TaskDefinition
 
@@ -69,7 +71,14 @@ def judge(facts: ServiceFacts, service: Service, environment: Environment) -> It
     if isinstance(definition, Unseen):
         yield needed("task definition", definition)
         return
-    further = [container.name for container in environment.overlay(service.key).containers]
+    overlay = environment.overlay(service.key)
+    live = definition
+    next_definition = looked(lambda: base_of(live, overlay))
+    if isinstance(next_definition, Unseen):
+        yield needed("task definition", next_definition)
+        return
+    definition = next_definition
+    further = [container.name for container in overlay.containers]
     yield from _containers(definition, service, further, key)
     yield _platform(definition, environment.about(service.image).image.platforms)
 
@@ -151,7 +160,8 @@ def _containers(
         except ConfigurationError as error:
             yield wrong(f"container {name}", error.what, f"correct {where}: {error.remedy}")
         else:
-            yield ok(f"container {name}", f"in {definition.arn.rpartition('/')[2]}")
+            place = definition.arn.rpartition("/")[2] or f"the file of {definition.family}"
+            yield ok(f"container {name}", f"in {place}")
 
 
 def _platform(definition: TaskDefinition, platforms: Sequence[str]) -> Finding:

@@ -10,7 +10,7 @@ from shipway.config.images import declared_repositories
 from shipway.config.load import Declared
 from shipway.embedded.layers import REGION, named
 from shipway.embedded.people import LAPTOP_REF
-from shipway.policy.compile import bootstrap_template, resources, trust
+from shipway.policy.compile import bootstrap_template, elsewhere, resources, trust
 from shipway.policy.compile.permissions import statement
 from shipway.policy.compile.trust import camel
 from shipway.policy.contract import Contract
@@ -41,7 +41,10 @@ class Access:
 
     def added(self, layer: Layer, declared: Declared) -> Layer:
         """The layer with its deploy role."""
-        wanted = resources.resources_of(declared)
+        # The world is of one partition, whose STS its issuer's tokens are for.
+        wanted = replace(
+            bootstrap_template.needed(self.contract, declared), audience=trust.AUDIENCE
+        )
         entries = trust.leading_to(self.contract, layer.environment)
         by_hand = any(entry.ref == LAPTOP_REF for entry in entries)
         further = _PERSON if by_hand else ()
@@ -50,7 +53,8 @@ class Access:
         )
         values = {
             **dict(self._of_layer(layer)),
-            **dict(self._of_source(wanted.source, declared)),
+            **dict(self._of_other(elsewhere.SOURCE, wanted.source, declared)),
+            **dict(self._of_other(elsewhere.VERIFIED, wanted.after, declared)),
         }
         environment_policy = self.contract.environment_policy(layer.environment)
         return replace(
@@ -89,16 +93,19 @@ class Access:
             yield f"ScheduleFamily{camel(schedule.key)}", schedule.family
             kind = "Rule" if schedule.kind == "rule" else "Timer"
             yield f"{kind}{camel(schedule.key)}", schedule.path
-        yield "ScheduleRoles", f"arn:aws:iam::{layer.account}:role/{layer.task_role}"
+        for name in ("RuleRoles", "TimerRoles"):
+            yield name, f"arn:aws:iam::{layer.account}:role/{layer.task_role}"
+        here = f"{layer.region}:{layer.account}"
+        yield "RuleClusters", f"arn:aws:ecs:{here}:cluster/{layer.cluster}"
 
-    def _of_source(self, source: str, declared: Declared) -> Iterator[tuple[str, str]]:
-        """Where promoted images lie, where delivery.toml only refers to it."""
+    def _of_other(self, prefix: str, source: str, declared: Declared) -> Iterator[tuple[str, str]]:
+        """Where another environment's images lie, where delivery.toml only refers to it."""
         if source not in self.accounts:
             return
         table = declared.document.table
         own = f"{table['name']}-{source}"
-        yield "SourceAccount", self.accounts[source]
-        yield "SourceRegion", REGION
+        yield f"{prefix}Account", self.accounts[source]
+        yield f"{prefix}Region", REGION
         for key, repository in declared_repositories(table["environments"][source]).items():
             name = f"{own}-{key}" if key else own
-            yield f"SourceRepository{camel(key)}", named(repository, name, resources.name_of)
+            yield f"{prefix}Repository{camel(key)}", named(repository, name, resources.name_of)

@@ -118,7 +118,7 @@ def draw(
         layers.append(access.added(drawn, delivery.environment(name)))
     return Blueprint(
         plan=WorldPlan(
-            layers=_with_readers(_with_one_bucket(layers), tables),
+            layers=_with_readers(_with_one_bucket(layers), tables, contract),
             person={name: claims_of(source, name) for name in sandboxes},
             variables=dict(_variables(tables, names, accounts)),
         ),
@@ -147,17 +147,24 @@ def _with_one_bucket(layers: Sequence[Layer]) -> tuple[Layer, ...]:
 
 
 def _with_readers(
-    layers: Sequence[Layer], tables: Mapping[str, Mapping[str, Any]]
+    layers: Sequence[Layer], tables: Mapping[str, Mapping[str, Any]], contract: Contract
 ) -> tuple[Layer, ...]:
-    """Who promotes an image reads it where it lies: the repository there lets them in."""
+    """Who promotes an image, or asks whether it was verified, reads it where it lies.
+
+    The repository there lets their account in; who of them may, their own roles say.
+    """
 
     def readers(source: Layer) -> tuple[str, ...]:
-        promoting = (
+        reading = (
             layer.account
             for layer in layers
-            if tables[layer.environment].get("promote_from") == source.environment
+            if source.environment
+            in {
+                tables[layer.environment].get("promote_from"),
+                contract.environment_policy(layer.environment).after,
+            }
         )
-        return tuple(dict.fromkeys(each for each in promoting if each != source.account))
+        return tuple(dict.fromkeys(each for each in reading if each != source.account))
 
     return tuple(replace(layer, readers=readers(layer)) for layer in layers)
 

@@ -12,10 +12,10 @@ from shipway.config.compute_table import ComputeTable
 from shipway.config.images import declared_repositories
 from shipway.config.job_table import JobTable
 from shipway.config.load import Declared, DeliveryFile
-from shipway.config.models import ServiceTable
 from shipway.config.positions import KeyPath
 from shipway.config.references import Reference
 from shipway.config.schedule import DEFAULT, rule_path, schedule_path
+from shipway.config.service_table import ServiceTable
 from shipway.embedded.stand_ins import stand_ins
 from shipway.policy.compile import resources
 from shipway.policy.compile.trust import camel

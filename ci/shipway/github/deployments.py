@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from http.client import HTTPException
 from typing import Any, Final, TypeVar
 from urllib.parse import quote, urlencode
 
-from shipway.github.api import API_VERSION, LARGEST_ANSWER, address, opener, token_of
+from shipway.github.api import Ask, address, asker, headers, limited, token_of
 from shipway.notify.github import Deployment, Status
 from shipway.util.loopback import aws_is_here, is_loopback, parts
 
@@ -18,9 +17,16 @@ _SECONDS: Final = 5.0
 _LISTED: Final = 30
 _FORBIDDEN: Final = frozenset({401, 403, 404})
 _UNPROCESSABLE: Final = frozenset({409, 422})
+_NOT_GITHUB: Final = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    RecursionError,
+    HTTPException,
+)
 
 T = TypeVar("T")
-Ask = Callable[[str, str, Mapping[str, str], bytes | None], bytes]
 
 
 class GithubDeployments:
@@ -30,7 +36,7 @@ class GithubDeployments:
         variables: The process's environment variables: ``GITHUB_TOKEN`` or ``GH_TOKEN``, and
             ``GITHUB_API_URL``.
         repository: ``OWNER/NAME``.
-        ask: One request: method, address, headers, body; raises OSError where no good answer comes.
+        ask: One request.
     """
 
     def __init__(
@@ -38,7 +44,7 @@ class GithubDeployments:
     ) -> None:
         self._variables = variables
         self._place = f"/repos/{repository}/deployments"
-        self._ask = ask or _ask
+        self._ask = ask or asker(_SECONDS)
 
     def of(self, environment: str) -> Sequence[Deployment]:
         """List deployments; see the port."""
@@ -87,21 +93,16 @@ class GithubDeployments:
             raise OSError("GITHUB_API_URL is no https:// address, and a token goes to no other")
         if aws_is_here(self._variables) and not is_loopback(parts(base)):
             raise OSError("AWS is a server of this machine, and no release for GitHub")
-        headers = {
-            "Accept": "application/vnd.github+json",
-            "Authorization": f"Bearer {token}",
-            "Content-Type": "application/json",
-            "X-GitHub-Api-Version": API_VERSION,
-        }
+        sent = {**headers(token), "Content-Type": "application/json"}
         content = None if body is None else json.dumps(body).encode()
         try:
-            return read(json.loads(self._ask(method, f"{base}{path}", headers, content)))
+            return read(json.loads(self._ask(method, f"{base}{path}", sent, content).content))
         except urllib.error.HTTPError as error:
-            raise OSError(_refused(error.code, method)) from error
+            raise OSError(_refused(error, method)) from error
         except OSError as error:
             cause = getattr(error, "reason", error)
             raise OSError(f"GitHub cannot be reached: {cause}") from error
-        except (ValueError, LookupError, TypeError, AttributeError, HTTPException) as error:
+        except _NOT_GITHUB as error:
             raise OSError(f"what answered is not GitHub's API: {type(error).__name__}") from error
 
 
@@ -133,17 +134,13 @@ def _number(document: Any) -> int:
     return int(document["id"])
 
 
-def _refused(code: int, method: str) -> str:
-    if code in _FORBIDDEN:
+def _refused(error: urllib.error.HTTPError, method: str) -> str:
+    answers = f"GitHub answers HTTP {error.code}"
+    if when := limited(error):
+        return f"{answers}: the token has asked too often; ask again {when}"
+    if error.code in _FORBIDDEN:
         right = "deployments: write" if method == "POST" else "deployments: read"
-        return f"GitHub answers HTTP {code}: the token needs {right}"
-    if code in _UNPROCESSABLE:
-        return f"GitHub answers HTTP {code}: it may not have that commit; push it"
-    return f"GitHub answers HTTP {code}"
-
-
-def _ask(method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> bytes:
-    request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)  # noqa: S310  # address() judged it
-    with opener(url).open(request, timeout=_SECONDS) as answer:
-        content: bytes = answer.read(LARGEST_ANSWER)
-    return content
+        return f"{answers}: the token needs {right}"
+    if error.code in _UNPROCESSABLE:
+        return f"{answers}: it may not have that commit; push it"
+    return answers

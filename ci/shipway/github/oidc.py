@@ -26,6 +26,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from http.client import HTTPException
 from typing import Any, Final
 from urllib.parse import quote
@@ -43,6 +44,7 @@ from shipway.util.loopback import (
     is_loopback,
     parts,
 )
+from shipway.util.within import within
 
 _LARGEST_ANSWER: Final = 256 * 1024
 _SECONDS: Final = 10.0
@@ -77,17 +79,27 @@ class GithubTokens:
         if not url or not secret:
             absent = REQUEST_TOKEN if url else REQUEST_URL
             raise _refusal(f"{absent} is not set, although its companion is", remedy=_AGAIN)
-        token = self._token(url, secret, sandbox=expected != issuer)
+        token = self._token(url, secret, AUDIENCE, sandbox=expected != issuer)
         # Loaded where there is a token to decode: on a laptop there is none.
         from shipway.github.jws import verified  # noqa: PLC0415
 
         return verified(token, _keys(expected), expected)
 
-    def _token(self, url: str, secret: str, *, sandbox: bool) -> str:
+    def token(self, issuer: str, audience: str) -> str:
+        """A token of this job for an audience that verifies it itself, such as STS; a secret.
+
+        Raises:
+            RefusedError: None could be had.
+        """
+        url, secret = self.variables.get(REQUEST_URL, ""), self.variables.get(REQUEST_TOKEN, "")
+        sandbox = expected_issuer(issuer, self.variables) != issuer
+        return self._token(url, secret, audience, sandbox=sandbox)
+
+    def _token(self, url: str, secret: str, audience: str, *, sandbox: bool) -> str:
         if not (parts(url).scheme == "https" or (sandbox and is_loopback(parts(url)))):
             raise _refusal(f"{REQUEST_URL} is no https:// address", remedy=_AGAIN)
         # The URL holds a query already (GitHub Docs, OpenID Connect reference, custom actions).
-        address = f"{url}{'&' if '?' in url else '?'}audience={quote(AUDIENCE)}"
+        address = f"{url}{'&' if '?' in url else '?'}audience={quote(audience)}"
         response = _get(address, "GitHub's token service", {"Authorization": f"bearer {secret}"})
         token = response.get("value")
         if not isinstance(token, str):
@@ -132,8 +144,8 @@ def _get(url: str, server: str, headers: Mapping[str, str]) -> Mapping[str, Any]
         if attempt:
             time.sleep(2.0 ** (attempt - 1))
         try:
-            with opener.open(request, timeout=_SECONDS) as response:
-                return _object(response.read(_LARGEST_ANSWER + 1), server)
+            content = within(_SECONDS, partial(_content, opener, request))
+            return _object(content, server)
         except urllib.error.HTTPError as error:
             error.close()
             problem = f"{error.code} {error.reason}"
@@ -142,6 +154,12 @@ def _get(url: str, server: str, headers: Mapping[str, str]) -> Mapping[str, Any]
         except (OSError, HTTPException) as error:
             problem = str(getattr(error, "reason", error))
     raise _refusal(f"{server} cannot be asked: {problem}", remedy=_AGAIN)
+
+
+def _content(opener: urllib.request.OpenerDirector, request: urllib.request.Request) -> bytes:
+    with opener.open(request, timeout=_SECONDS) as response:
+        content: bytes = response.read(_LARGEST_ANSWER + 1)
+    return content
 
 
 def _authorities(server: str) -> ssl.SSLContext:

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import json
 import urllib.error
-import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPException
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from shipway.doctor.finding import Looked, Unseen
 from shipway.doctor.github import GithubFacts, Protection, RefPolicy, Ruleset
-from shipway.github.api import API_VERSION, LARGEST_ANSWER, address, opener, token_of
+from shipway.github.api import Answer, Ask, address, asker, headers, limited, token_of
 from shipway.policy.requirements import Source
 
 _SECONDS: Final = 10.0
-_MOST: Final = 100
+_PAGE: Final = 100
+_MOST_PAGES: Final = 10
 _MOVED: Final = frozenset({301, 302, 307, 308})
 _UNAUTHORIZED: Final = 401
-_LIMITED: Final = frozenset({403, 429})
 _NOT_FOUND: Final = 404
+_SERVER: Final = range(500, 600)
 
 T = TypeVar("T")
 
@@ -31,15 +31,11 @@ class GithubApi:
     Args:
         variables: The process's environment variables: ``GITHUB_TOKEN`` or ``GH_TOKEN``, and
             ``GITHUB_API_URL`` where GitHub is a company's own ("Variables", GitHub Docs).
-        ask: One GET of an address with headers; raises OSError where no good answer comes.
+        ask: One request.
     """
 
-    def __init__(
-        self,
-        variables: Mapping[str, str],
-        ask: Callable[[str, Mapping[str, str]], bytes] | None = None,
-    ) -> None:
-        self._ask = ask or _ask
+    def __init__(self, variables: Mapping[str, str], ask: Ask | None = None) -> None:
+        self._ask = ask or asker(_SECONDS)
         self._base = address(variables)
         self._token = token_of(variables)
 
@@ -76,10 +72,10 @@ class GithubApi:
 
         The list has no rules and no conditions, so each is asked for ("Get a repository ruleset").
         """
-        query = f"includes_parents=true&targets=tag&per_page={_MOST}"
-        listed = self._get(f"{place}/rulesets?{query}")
+        query = f"includes_parents=true&targets=tag&per_page={_PAGE}"
         documents = [
             self._get(f"{place}/rulesets/{int(entry['id'])}")
+            for listed in self._pages(f"{place}/rulesets?{query}")
             for entry in listed
             if entry.get("target", "tag") == "tag"
         ]
@@ -105,35 +101,34 @@ class GithubApi:
         return Protection(rules=rules, refs="named", policies=policies)
 
     def _policies(self, address: str) -> tuple[RefPolicy, ...]:
-        document = self._get(f"{address}/deployment-branch-policies?per_page={_MOST}")
         return tuple(
             # A server of before there were tags says no type.
             RefPolicy(kind=str(entry.get("type") or "branch"), name=str(entry["name"]))
-            for entry in document["branch_policies"]
+            for page in self._pages(f"{address}/deployment-branch-policies?per_page={_PAGE}")
+            for entry in page["branch_policies"]
         )
 
     def _get(self, path: str) -> Any:
-        content = self._ask(
-            f"{self._base}{path}",
-            {
-                "Accept": "application/vnd.github+json",
-                "Authorization": f"Bearer {self._token}",
-                "X-GitHub-Api-Version": API_VERSION,
-            },
-        )
-        return json.loads(content)
+        return json.loads(self._answer(f"{self._base}{path}").content)
 
+    def _pages(self, path: str) -> Iterator[Any]:
+        """Every page of a list, or none at all: a lock on the next page is no lock that lacks.
 
-def _ask(url: str, headers: Mapping[str, str]) -> bytes:
-    """One GET of an address that :func:`.api.address` gave.
+        Raises:
+            ValueError: A further page is at another place, where no token goes, or there is no end.
+        """
+        url = f"{self._base}{path}"
+        for _ in range(_MOST_PAGES):
+            answer = self._answer(url)
+            yield json.loads(answer.content)
+            if not (url := answer.further):
+                return
+            if not url.startswith(f"{self._base}/"):
+                raise ValueError("a further page is at another place")
+        raise ValueError(f"a list has more than {_MOST_PAGES} pages")
 
-    Raises:
-        OSError: There was no answer, or none that is good.
-    """
-    request = urllib.request.Request(url, headers=dict(headers))  # noqa: S310  # see above
-    with opener(url).open(request, timeout=_SECONDS) as answer:
-        content: bytes = answer.read(LARGEST_ANSWER)
-    return content
+    def _answer(self, url: str) -> Answer:
+        return self._ask("GET", url, headers(self._token), None)
 
 
 def _seen(look: Callable[[], T], right: str) -> Looked[T]:
@@ -147,10 +142,12 @@ def _seen(look: Callable[[], T], right: str) -> Looked[T]:
         return look()
     except urllib.error.HTTPError as error:
         return _refused(error, right)
-    except (OSError, HTTPException) as error:
+    except HTTPException as error:  # its words may hold a part of what a variable holds
+        return Unseen(why=f"GitHub cannot be reached: {type(error).__name__}")
+    except OSError as error:
         cause = error.reason if isinstance(error, urllib.error.URLError) else error
         return Unseen(why=f"GitHub cannot be reached: {cause}")
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         return Unseen(why=f"what answered is not GitHub's API: {type(error).__name__}")
 
 
@@ -162,8 +159,14 @@ def _refused(error: urllib.error.HTTPError, right: str) -> Unseen:
     if error.code in _MOVED:
         why = f"{answers}: the repository was renamed or moved"
         return Unseen(why=why, remedy="correct repository in [github] of ci/release.toml")
-    if error.code in _LIMITED and error.headers.get("x-ratelimit-remaining") == "0":
-        return Unseen(why=f"{answers}: the token has asked too often for now")
+    if when := limited(error):
+        why = f"{answers}: the token has asked too often for now"
+        return Unseen(why=why, remedy=f"ask again {when}")
+    if error.code in _SERVER:
+        return Unseen(why=f"{answers}: it has trouble of its own", remedy="ask again later")
+    if "required" in error.headers.get("x-github-sso", ""):
+        why = f"{answers}: the organisation asks for single sign-on"
+        return Unseen(why=why, remedy="authorise the token for it: Settings, Tokens, Configure SSO")
     why = f"{answers}: the token may not see it"
     return Unseen(why=why, remedy=f"a fine-grained token needs {right} for this repository")
 

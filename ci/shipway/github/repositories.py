@@ -12,6 +12,7 @@ from typing import Final, NoReturn
 
 from shipway import __version__
 from shipway.errors import ConfigurationError
+from shipway.util.within import within
 
 _API: Final = "https://api.github.com/repos"
 _SECONDS: Final = 10.0
@@ -30,7 +31,7 @@ def numbers(repository: str) -> tuple[int, int]:
     try:
         document = json.loads(_by_gh(repository) or _by_http(repository))
         return int(document["id"]), int(document["owner"]["id"])
-    except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
+    except (OSError, HTTPException, ValueError, LookupError, TypeError, RecursionError) as error:
         raise _unknown(repository, f"GitHub does not say them: {_reason(error)}") from error
 
 
@@ -85,6 +86,10 @@ def _by_http(repository: str) -> bytes:
             "User-Agent": f"shipway/{__version__}",
         },
     )
-    with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310  # the same
-        content: bytes = answer.read(_LARGEST_ANSWER)
-    return content
+
+    def ask() -> bytes:
+        with urllib.request.urlopen(request, timeout=_SECONDS) as answer:  # noqa: S310  # the same
+            content: bytes = answer.read(_LARGEST_ANSWER)
+        return content
+
+    return within(_SECONDS, ask)

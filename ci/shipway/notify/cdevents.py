@@ -19,7 +19,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from shipway.config.notify import NotifyEvent
 from shipway.errors import CancelledError, TerminatedError
-from shipway.notify.news import Message, News, ServiceNews, in_utc, shortened
+from shipway.notify.news import Message, News, ServiceNews, in_utc, one_line, shortened
 
 MEDIA_TYPE: Final = "application/cloudevents+json"
 _VERSION: Final = "0.4.1"
@@ -48,7 +48,7 @@ def messages(news: News, wanted: Collection[NotifyEvent]) -> Iterator[Message]:
     if news.event in wanted:
         outcome: dict[str, object] = {"outcome": _outcome(news)}
         if news.event == "failed":
-            outcome["errors"] = shortened(news.text)
+            outcome["errors"] = shortened(one_line(news.text))
         yield _run(news, FINISHED, outcome)
 
 
@@ -77,12 +77,15 @@ def purl(image: str) -> str:
     """An image's reference as a package URL (package-url/purl-spec, type ``oci``).
 
     The name is the last part of the repository, the version its digest, and where it lies a
-    qualifier.
+    qualifier, as is the tag of what is known by no digest.
     """
-    repository, _, digest = image.partition("@")
-    name = repository.rpartition("/")[2].lower()
-    where = quote(repository, safe="/.-_")
-    return f"pkg:oci/{quote(name, safe='')}@{quote(digest, safe='')}?repository_url={where}"
+    tagged, _, digest = image.partition("@")
+    host, slash, path = tagged.rpartition("/")
+    name, _, tag = path.partition(":")
+    where = quote(f"{host}{slash}{name}", safe="/.-_:")
+    version = f"@{quote(digest, safe='')}" if digest else ""
+    known = f"&tag={quote(tag, safe='')}" if tag and not digest else ""
+    return f"pkg:oci/{quote(name.lower(), safe='')}{version}?repository_url={where}{known}"
 
 
 def _source(news: News) -> str:
@@ -133,12 +136,12 @@ def _custom(news: News, service: ServiceNews | None) -> Mapping[str, object]:
         "delivery": news.id,
         "commit": news.commit,
         "repository": news.repository,
-        "actor": news.actor,
+        "actor": one_line(news.actor),
         "run": news.run,
         "image": news.images[0] if len(news.images) == 1 else "",
         "images": news.images if len(news.images) > 1 else (),
         "verdict": news.kind,
-        "text": shortened(news.text),
+        "text": shortened(one_line(news.text)),
         "service": service.key if service is not None else "",
         "taskDefinition": service.task_definition if service is not None else "",
     }

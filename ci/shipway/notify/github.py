@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
 from shipway.errors import CancelledError, TerminatedError
-from shipway.notify.news import News, Told, shortened
+from shipway.notify.news import News, Told, one_line, shortened
 
 NAME: Final = "github"
 State = Literal["in_progress", "success", "failure", "error", "inactive"]
@@ -128,7 +128,7 @@ class GithubChannel:
         if self._id is None:
             self._id = self._of_this_run(news.commit) if self._run else None
         if self._id is None:
-            description = shortened(f"{news.application} by {news.actor}", _LONGEST)
+            description = shortened(one_line(f"{news.application} by {news.actor}"), _LONGEST)
             self._id = self._deployments.create(self._environment, news.commit, description)
         return self._id
 
@@ -170,7 +170,7 @@ def status_of(news: News) -> Status:
         state=state,
         log=news.run,
         url=news.url if state != "failure" else "",
-        description=shortened(words[news.event], _LONGEST),
+        description=shortened(one_line(words[news.event]), _LONGEST),
     )
 
 

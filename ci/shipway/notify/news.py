@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
+from unicodedata import category
 
 from shipway.config.notify import NotifyEvent
 
 _LONGEST: Final = 2000
+_UNSHOWABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +115,16 @@ class Told:
     event: str
     good: bool
     text: str
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks and without what moves a cursor or turns the order of letters.
+
+    Whoever reads a message shows it in a terminal, a page or a chat, and no log of a container and
+    no name is trusted there.
+    """
+    shown = (" " if category(letter) in _UNSHOWABLE else letter for letter in text)
+    return " ".join("".join(shown).split())
 
 
 def shortened(text: str, longest: int = _LONGEST) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import json
@@ -11,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from shipway.config.notify import Receiver
+from shipway.config.notify import Receiver, signing_key
 from shipway.notify import attempts, cdevents, slack
 from shipway.notify.news import Message, News, Told
 from shipway.notify.ports import Post, PostAnswer, Poster
@@ -20,7 +19,6 @@ from shipway.util.clock import Clock
 LARGEST: Final = 64 * 1024
 """Bytes of one message: what every consumer takes (CloudEvents 1.0, "Size Limits")."""
 _FORMATS: Final = {"cloudevents": cdevents.messages, "slack": slack.messages}
-_KEY: Final = "whsec_"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +100,9 @@ def request(receiver: Receiver, message: Message, body: bytes, now: datetime) ->
     }
     if receiver.secret:
         content = b".".join((message.id.encode(), stamp.encode(), body))
-        digest = hmac.new(_key(receiver.secret), content, hashlib.sha256).digest()
+        digest = hmac.new(signing_key(receiver.secret), content, hashlib.sha256).digest()
         headers["webhook-signature"] = f"v1,{base64.b64encode(digest).decode()}"
     return Post(url=receiver.url, headers=headers, body=body)
-
-
-def _key(secret: str) -> bytes:
-    """The key: base64 behind ``whsec_``, as Standard Webhooks writes it, else the text itself."""
-    if secret.startswith(_KEY):
-        try:
-            return base64.b64decode(secret.removeprefix(_KEY), validate=True)
-        except binascii.Error:
-            pass
-    return secret.encode()
 
 
 def _trouble(answer: PostAnswer, tried: int) -> str:

@@ -168,3 +168,15 @@ class TokenSource(Protocol):
             RefusedError: There is a token, and it is not good.
         """
         ...
+
+    def token(self, issuer: str, audience: str) -> str:
+        """A token of this job for somebody else, who verifies it; a secret.
+
+        Args:
+            issuer: Whose tokens are believed, as for :meth:`claims`.
+            audience: Whom it is for.
+
+        Raises:
+            RefusedError: None could be had.
+        """
+        ...

@@ -17,11 +17,12 @@ from shipway.config.compute_table import ComputeTable, SidecarTable
 from shipway.config.gate_tables import LockTable, ScanTable
 from shipway.config.image_table import BuildSecretTable, EnvironmentImageTable, ImageTable
 from shipway.config.job_table import JobComputeTable, JobTable
-from shipway.config.models import DeliveryTable, EnvironmentTable, EvidenceTable, ServiceTable
+from shipway.config.models import DeliveryTable, EnvironmentTable, EvidenceTable
 from shipway.config.notify_table import NotifyTable
 from shipway.config.overlay_table import ContainerTable
 from shipway.config.rules import Rule, Table, fields, rule_of
 from shipway.config.schedule_table import ScheduleTable
+from shipway.config.service_table import ServiceTable
 from shipway.config.waivers import WaiversTable, WaiverTable
 from shipway.policy.tables import (
     AllowTable,

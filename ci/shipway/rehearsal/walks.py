@@ -94,10 +94,11 @@ def run_all(
         for copy in copies:  # as in the environment itself, what it ran before lies there
             original = stage.blueprint.layer(copy.environment)
             share_layers(stage.world.state, original, copy.layer)
-        # Nobody may commit in a repository that is being cloned.
-        failing = [start(lane) for lane in lanes(planned, copies)]
-        running += [pool.submit(lane.run) for lane in failing]
-        started = (*failing, *refused)
+        started = list(refused)
+        for lane in lanes(planned, copies):
+            # Nobody commits any more in what is cloned: a lane walks while the next is made.
+            started.append(start(lane))
+            running.append(pool.submit(started[-1].run))
         told = {name: queue for lane in started for name, queue in lane.told.items()}
         for scenario in (*planned.failing, *planned.refused):
             _head(scenario, console)

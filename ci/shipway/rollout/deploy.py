@@ -139,10 +139,10 @@ def _doubt(step: Step, rollout_context: RolloutContext) -> None:
         rollout_context.journal(
             Noticed(stage="deploy", subject=step.service.key, text=left, level="warning")
         )
-    wanted = _PLATFORMS.get(step.live.processor, "")
+    wanted = _PLATFORMS.get(step.next.processor, "")
     held = step.image.processors
     if step.revision is not None and wanted and held and wanted not in held:
-        text = f"its task definition asks for {step.live.processor}, and the image holds "
+        text = f"its task definition asks for {step.next.processor}, and the image holds "
         text += f"{', '.join(held)} alone: its tasks will not start"
         rollout_context.journal(
             Noticed(stage="deploy", subject=step.service.key, text=text, level="warning")

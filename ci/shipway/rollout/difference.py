@@ -1,8 +1,9 @@
 """What differs between two revisions of a task definition, field by field. Pure.
 
 Compared as ECS means it, not as it is written: variables and secrets by their name whatever their
-order, a number and the same number as a text alike, an empty list like none at all. A secret is
-shown by the reference that it comes from, a variable whose name looks secret by neither value.
+order, a number and the same number as a text alike, an empty list like none at all, and a default
+like nothing (:mod:`.meaning`). A secret is shown by the reference that it comes from, a variable
+whose name looks secret by neither value.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from shipway.redact import HIDDEN, looks_secret, redact
+from shipway.rollout.meaning import meaning
 from shipway.rollout.task_definition import READ_ONLY, TaskDefinition
+from shipway.values import Json
 
 # What tells the entries of a list apart, in the order of trust (ECS API Reference,
 # ContainerDefinition, PortMapping, MountPoint, Ulimit, ContainerDependency, Tag).
@@ -42,28 +45,29 @@ def differences(live: TaskDefinition, revision: TaskDefinition) -> tuple[FieldCh
         live: The task definition that runs.
         revision: The one that would be registered.
     """
-    now, then = _flat(live), _flat(revision)
+    now, then = _flat(meaning(live.document), live), _flat(meaning(revision.document), revision)
+    written, to_write = _flat(live.document, live), _flat(revision.document, revision)
     secrets = live.secret_values | revision.secret_values
     return tuple(
         FieldChange(
             field=path,
-            before=_shown(path, now.get(path, ""), secrets),
-            after=_shown(path, then.get(path, ""), secrets),
+            before=_shown(path, written.get(path, now.get(path, "")), secrets),
+            after=_shown(path, to_write.get(path, then.get(path, "")), secrets),
         )
         for path in dict.fromkeys((*now, *then))
         if now.get(path, "") != then.get(path, "")
     )
 
 
-def _flat(definition: TaskDefinition) -> dict[str, str]:
+def _flat(whole: Json, definition: TaskDefinition) -> dict[str, str]:
     """Every leaf of what would be registered by its path; what is empty is left out."""
     document = {
         name: value
-        for name, value in definition.document.items()
+        for name, value in whole.items()
         if name not in READ_ONLY and name != "containerDefinitions"
     }
     flat = dict(_leaves((), document))
-    described = definition.document.get("containerDefinitions")
+    described = whole.get("containerDefinitions")
     entries: Iterable[object] = described if isinstance(described, Sequence) else ()
     by_name = {str(each.get("name")): each for each in entries if isinstance(each, Mapping)}
     for container in definition.containers:
@@ -99,7 +103,8 @@ def _entries(path: tuple[str, ...], entries: Sequence[object]) -> Iterator[tuple
             yield from _leaves(inner, entry.get(value))
         else:
             rest = {name: each for name, each in entry.items() if name != key}
-            yield from _leaves(inner, rest or str(entry.get(key, "")))
+            # One of which only its name is said, or beside that nothing but what is empty.
+            yield from list(_leaves(inner, rest)) or _leaves(inner, str(entry.get(key, "")))
 
 
 def _shown(path: str, text: str, secrets: frozenset[str]) -> str:

@@ -1,4 +1,4 @@
-"""What delivery.toml sets in a live task definition, put in. Pure.
+"""What delivery.toml sets in a task definition, the live one or a file's, put in. Pure.
 
 Only the fields that are set change. All else of the document goes through as it came, fields that
 no SDK knows yet included: see :mod:`.task_definition`.
@@ -11,11 +11,33 @@ from dataclasses import replace
 from typing import Any
 
 from shipway.config.overlay import ContainerOverlay, Overlay, Pairs
+from shipway.errors import ConfigurationError
 from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition
+from shipway.rollout.task_document import read_document
+
+
+def base_of(live: TaskDefinition, overlay: Overlay) -> TaskDefinition:
+    """What the next revision is made of: the live one, or what a file of the repository says.
+
+    Raises:
+        ConfigurationError: The file is of another family than the service's.
+    """
+    base = overlay.base
+    if base is None:
+        return live
+    definition = read_document(base.document)
+    if definition.family != live.family:
+        raise ConfigurationError(
+            f"the file is of task definition {definition.family}, and the service runs "
+            f"{live.family}",
+            where=base.place("family"),
+            remedy=f"write {live.family} there, or name the file of this service",
+        )
+    return replace(definition, arn="", active=True, region=live.region, registered_by="")
 
 
 def with_overlay(definition: TaskDefinition, overlay: Overlay) -> TaskDefinition:
-    """The next revision: the live one with what is set.
+    """The next revision: what it is made of with what is set.
 
     Args:
         definition: What it is made of, the delivered image put in already.
@@ -24,7 +46,7 @@ def with_overlay(definition: TaskDefinition, overlay: Overlay) -> TaskDefinition
     Raises:
         ConfigurationError: It has no container of a name; the remedy names the nearest.
     """
-    if overlay == Overlay():
+    if not (overlay.cpu or overlay.memory or overlay.containers):
         return definition
     for container in overlay.containers:
         definition.require(container.name)

@@ -17,13 +17,14 @@ from shipway.errors import (
     RolloutError,
     UsageError,
 )
+from shipway.rollout.containers import require_containers
 from shipway.rollout.difference import FieldChange, differences
 from shipway.rollout.images import ReleaseImage, ReleaseImages
 from shipway.rollout.judge.judge import objections
 from shipway.rollout.judge.state import label
 from shipway.rollout.judge.terms import FetchPlan, Policy
 from shipway.rollout.judge.verdict import SERVICE_MISSING, Verdict
-from shipway.rollout.overlay import with_overlay
+from shipway.rollout.overlay import base_of, with_overlay
 from shipway.rollout.ports import Ecs
 from shipway.rollout.registering import newest_of, says_the_same
 from shipway.rollout.snapshot import Deployment, Snapshot
@@ -63,6 +64,11 @@ class Step:
     def coming(self) -> TaskDefinition | None:
         """What the service is updated to; ``None`` where it is not updated."""
         return self.again or self.revision
+
+    @property
+    def next(self) -> TaskDefinition:
+        """What the service runs then."""
+        return self.coming or self.live
 
     @property
     def changes(self) -> bool:
@@ -235,7 +241,7 @@ def _registered(ecs: Ecs, name: str) -> TaskDefinition | None:
         return None
     try:
         definition = ecs.task_definition(name)
-    except (AwsError, UsageError):  # deleted: ECS describes it no more
+    except (AwsError, UsageError, ConfigurationError):  # deleted: ECS describes it no more
         return None
     return definition if definition.active else None
 
@@ -244,14 +250,16 @@ def check(ecs: Ecs, environment: Environment) -> Mapping[str, tuple[int, ...]]:
     """See that every service can take a release, before an image is built for it.
 
     Returns:
-        Key of each service → the ports that its live container maps.
+        Key of each service → the ports that its container maps, live or in its file.
 
     Raises:
         RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
         ConfigurationError: A task definition lacks the container that delivery.toml names.
     """
     return {
-        service.key: live.container(service.container).ports
+        service.key: base_of(live, environment.overlay(service.key))
+        .container(service.container)
+        .ports
         for service, _, live in _live(ecs, environment)
     }
 
@@ -274,7 +282,7 @@ def _live(
         for service in environment.services
     )
     for service, _, live in standing:
-        _has_containers(environment, service, live)
+        require_containers(environment, service, live)
     return standing
 
 
@@ -305,21 +313,6 @@ def _can_be_watched(ecs: Ecs, environment: Environment, steps: Sequence[Step]) -
                 )
 
 
-def _has_containers(environment: Environment, service: Service, live: TaskDefinition) -> None:
-    """See that its containers are there, and each that something is set in."""
-    path = f"ci/delivery.toml  environments.{environment.name}.services.{service.key}"
-    wanted = {
-        each.name: f"containers.{each.name}" for each in environment.overlay(service.key).containers
-    }
-    wanted |= dict.fromkeys(service.same_image, "same_image") | {service.container: "container"}
-    for name, key in wanted.items():
-        try:
-            live.require(name)
-        except ConfigurationError as error:
-            where = f"{path}.{key}"
-            raise ConfigurationError(error.what, where=where, remedy=error.remedy) from error
-
-
 def _step(
     environment: Environment,
     service: Service,
@@ -331,7 +324,7 @@ def _step(
     overlay = environment.overlay(service.key)
     taken = dict.fromkeys(service.containers, service.image)
     taken |= {each.name: each.built for each in overlay.containers if each.built}
-    revision = live
+    revision = base_of(live, overlay)
     for name, key in taken.items():
         revision = revision.with_image(name, images.of(key).reference)
     revision = with_overlay(revision, overlay)

@@ -69,7 +69,12 @@ class Ecs(Protocol):
         ...
 
     def task_definition(self, arn: str) -> TaskDefinition:
-        """DescribeTaskDefinition, by ARN or by ``family:revision``."""
+        """DescribeTaskDefinition, by ARN, by family or by ``family:revision``.
+
+        Raises:
+            ConfigurationError: There is none.
+            ShipwayError: ECS refused, or does not answer.
+        """
         ...
 
     def register(self, definition: TaskDefinition) -> str:

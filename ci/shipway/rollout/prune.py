@@ -19,6 +19,21 @@ MOST: Final = 100
 _STACK_TAG: Final = "aws:cloudformation:stack-name"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Objection:
+    """A place of a task definition that cannot be sent to ECS.
+
+    Attributes:
+        path: Its keys, as the ECS API spells them.
+        text: What is wrong, as it follows that path.
+        unknown: Whether it is a field that the SDK does not know.
+    """
+
+    path: tuple[str | int, ...]
+    text: str
+    unknown: bool = False
+
+
 class Revisions(Protocol):
     """The revisions of an account and region, and whatever uses one."""
 
@@ -29,6 +44,10 @@ class Revisions(Protocol):
             AccessDeniedError: The role may not list them.
             AwsError: ECS does not answer.
         """
+        ...
+
+    def objections(self, request: Mapping[str, object]) -> tuple[Objection, ...]:
+        """What RegisterTaskDefinition could not be sent; ECS is not asked."""
         ...
 
     def uses(self) -> Mapping[str, str]:

@@ -117,7 +117,11 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Task:
-    """One task (ECS API Reference, Task). ``started_by`` is the deployment that started it."""
+    """One task (ECS API Reference, Task). ``started_by`` is the deployment that started it.
+
+    ``stopping_at`` is when it began to stop: for a task that exited, its end. ``stopped_at`` comes
+    once it is torn down, on Fargate some 20 seconds later, and is not shown before.
+    """
 
     arn: str
     task_definition: str
@@ -132,12 +136,18 @@ class Task:
     private_ips: tuple[str, ...] = ()
     created_at: datetime | None = None
     started_at: datetime | None = None
+    stopping_at: datetime | None = None
     stopped_at: datetime | None = None
 
     @property
     def id(self) -> str:
         """The last part of the ARN, as log streams and people name a task."""
         return self.arn.rpartition("/")[2]
+
+    @property
+    def ended_at(self) -> datetime | None:
+        """When it ceased to run, as well as ECS dates it."""
+        return self.stopping_at or self.stopped_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

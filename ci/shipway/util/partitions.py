@@ -28,6 +28,15 @@ class Partition:
     id: str
     domain: str
 
+    @property
+    def audience(self) -> str:
+        """What a token for STS is for: ``sts.amazonaws.com``, in China ``sts.amazonaws.com.cn``.
+
+        Provider, trust policy and OIDC step must say the same ("OIDC Audience" in the README of
+        aws-actions/configure-aws-credentials, and its issue 457).
+        """
+        return f"sts.{self.domain}"
+
 
 _COMMERCIAL: Final = Partition("aws", "amazonaws.com")
 _REGISTRY: Final = re.compile(

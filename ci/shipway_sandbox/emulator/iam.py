@@ -193,7 +193,11 @@ def enforce(  # noqa: PLR0917  # MiniStack calls it with six positions
 
 @corrects("iam.ecs-resources", "iam_actions.request_tag_context")
 def request_context(service: str, action: str, body: bytes, query: Record) -> Record:
-    """Condition keys of a request; those of ECS name the cluster and the task definition."""
+    """Condition keys of a request; those of ECS name the cluster and the task definition.
+
+    Those of EventBridge name what a target leads to (Service Authorization Reference, Amazon
+    EventBridge). MiniStack looks keys up in small letters.
+    """
     context: Record = original("iam_actions.request_tag_context")(service, action, body, query)
     if service == "ecs":
         data = _body(body)
@@ -202,6 +206,9 @@ def request_context(service: str, action: str, body: bytes, query: Record) -> Re
         if data.get("taskDefinition"):
             key = ecs._resolve_td_key(str(data["taskDefinition"]))
             context["ecs:task-definition"] = _full("task-definition", str(key or ""))
+    if (service, action.rpartition(":")[2]) == ("events", "PutTargets"):
+        targets = _body(body).get("Targets") or ()
+        context["events:targetarn"] = [str(target.get("Arn", "")) for target in targets]
     return context
 
 

@@ -31,7 +31,7 @@ from shipway.evidence.canonical_json import to_json
 from shipway.evidence.journal import Journal
 from shipway.image.publish import PublishedImage
 from shipway.observer import Event, Noticed
-from shipway.policy.compile import permissions
+from shipway.policy.compile import elsewhere
 from shipway.util.clock import SystemClock
 from shipway.values import Commit, ImageReference
 from shipway.wiring import signer
@@ -76,7 +76,7 @@ class Aws:
     def share(self, name: str, owner: str, reader: str, *actions: str) -> None:
         """The repository policy that lets another account read."""
         # What docs/image.md tells the other account to allow.
-        allowed = actions or permissions.PROMOTED
+        allowed = actions or elsewhere.PROMOTED
         statement = {
             "Effect": "Allow",
             "Principal": {"AWS": f"arn:aws:iam::{reader}:root"},

@@ -10,7 +10,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,20 @@ from botocore.exceptions import ClientError  # the tests ask as any client would
 from cryptography.hazmat.primitives.asymmetric import rsa
 from tests.example import BLUEPRINT, REPOSITORY
 
+from shipway.aws import renewal
+from shipway.aws.account import AwsAccount
+from shipway.config.environment import EnvironmentRef
+from shipway.errors import AccessDeniedError, CredentialsError
+from shipway.github.oidc import GithubTokens
+from shipway.policy.requirements import GITHUB_ISSUER
 from shipway_sandbox import compute, github
 
 SHA = "3f9c2ab" + "0" * 33
 STAGING, PRODUCTION = "111122223333", "444455556666"
 MAIN, STABLE = "refs/heads/main", "refs/tags/v1.0.0-stable"
+STAGING_ROLE = f"arn:aws:iam::{STAGING}:role/shop-deploy-staging"
+WHO = f"arn:aws:sts::{STAGING}:assumed-role/shop-deploy-staging/GitHubActions"
+AUDIENCE = "sts.amazonaws.com"
 LAYERS = {
     STAGING: BLUEPRINT.layer("staging"),
     PRODUCTION: BLUEPRINT.layer("production"),
@@ -206,6 +216,102 @@ def test_forged_expired_and_misdirected_tokens_are_refused(deployed: Any, tmp_pa
     with urllib.request.urlopen(request, timeout=5) as answer:
         expired = json.load(answer)["value"]
     assert refusal(assume, deployed, expired)[0] == "ExpiredTokenException"
+
+
+@dataclass
+class LongJob:
+    """A job of main whose step's keys end after some seconds; the account's are renewed."""
+
+    world: Any
+    variables: dict[str, str]
+    monkeypatch: pytest.MonkeyPatch
+    told: list[tuple[str, str]] = field(default_factory=list)
+    hidden: set[str] = field(default_factory=set)
+
+    def step(self, event: github.GithubEvent, seconds: int) -> None:
+        """What the OIDC step leaves in the environment."""
+        token = GithubTokens(self.variables).token(GITHUB_ISSUER, AUDIENCE)
+        keys = self.world.client("sts").assume_role_with_web_identity(
+            RoleArn=STAGING_ROLE,
+            RoleSessionName="GitHubActions",
+            WebIdentityToken=token,
+            DurationSeconds=seconds,  # less than AWS gives, so that a test sees their end
+        )["Credentials"]
+        for name, value in {
+            "AWS_ACCESS_KEY_ID": keys["AccessKeyId"],
+            "AWS_SECRET_ACCESS_KEY": keys["SecretAccessKey"],
+            "AWS_SESSION_TOKEN": keys["SessionToken"],
+            **event.environment,
+        }.items():
+            self.monkeypatch.setenv(name, value)
+
+    def account(self) -> AwsAccount:
+        return AwsAccount(self.world.state["region"], None, self.world.state["endpoint"])
+
+    def renewed(self, role: str = STAGING_ROLE) -> AwsAccount:
+        account = self.account()
+        account.renew_by(
+            partial(GithubTokens(self.variables).token, GITHUB_ISSUER, AUDIENCE),
+            tell=lambda text, level: self.told.append((level, text)),
+            hide=self.hidden.update,
+            role=role,
+            arn=WHO,
+        )
+        return account
+
+    def wait_until_told(self, lines: int) -> None:
+        deadline = time.monotonic() + 20
+        while len(self.told) < lines:
+            assert time.monotonic() < deadline, self.told
+            time.sleep(0.05)
+
+
+def test_keys_that_end_in_a_long_job_are_renewed_from_githubs_token(
+    deployed: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    event = job(deployed, tmp_path, MAIN)
+    given = deployed.admin("/_github/jobs", dict(event.claims))
+    long_job = LongJob(
+        deployed,
+        {
+            "ACTIONS_ID_TOKEN_REQUEST_URL": given["request_url"],
+            "ACTIONS_ID_TOKEN_REQUEST_TOKEN": given["request_token"],
+            "SHIPWAY_TOKEN_ISSUER": deployed.state["issuer"],
+            "AWS_ENDPOINT_URL": deployed.state["endpoint"],
+        },
+        monkeypatch,
+    )
+    monkeypatch.setattr(renewal, "FIRST", timedelta(0))
+    long_job.step(event, seconds=4)
+    ends = time.monotonic() + 4
+    kept, renewed = long_job.account(), long_job.renewed()
+    step = kept.access_key_id()
+    assert renewed.identity().arn == kept.identity().arn == WHO
+    long_job.wait_until_told(1)
+    time.sleep(max(0.0, ends + 0.5 - time.monotonic()))
+    with pytest.raises(CredentialsError, match="expired") as caught:
+        kept.identity()
+    assert caught.value.remedy.startswith("gh run rerun ")
+    assert renewed.identity().arn == WHO
+    assert renewed.access_key_id() != step
+    staging = EnvironmentRef(name="staging", account=STAGING, region="eu-west-1")
+    tag = f"{compute.BOOTSTRAP_TAG}-web"
+    assert renewed.repository_at(staging, "shop-staging").find(tag)
+    with pytest.raises(AccessDeniedError):
+        renewed.repository_at(replace(staging, account=PRODUCTION), "shop-production").find(tag)
+    # A role that does not trust the job gives nothing, and what was given before goes on.
+    other = long_job.renewed(
+        STAGING_ROLE.replace(STAGING, PRODUCTION).replace("staging", "production")
+    )
+    assert other._session.renew() is False
+    (level, told) = long_job.told[-1]
+    assert (level, "could not be renewed: sts:AssumeRoleWithWebIdentity is not" in told) == (
+        "warning", True,
+    )  # fmt: skip
+    assert renewed.identity().arn == WHO
+    assert {level for level, _ in long_job.told[:-1]} == {"info"}
+    assert len(long_job.hidden) == 3 * (len(long_job.told) - 1)
+    assert "eyJ" not in str(long_job.told)
 
 
 def test_public_keys_verify_a_token_and_strangers_get_none(deployed: Any, tmp_path: Path) -> None:

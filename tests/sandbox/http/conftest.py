@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -57,7 +58,12 @@ class _Server(ThreadingHTTPServer):
 
 
 @contextmanager
-def serving(answer: Answer, *, read: Callable[[Any, int], bytes] | None = None) -> Iterator[str]:
+def serving(
+    answer: Answer,
+    *,
+    read: Callable[[Any, int], bytes] | None = None,
+    tls: ssl.SSLContext | None = None,
+) -> Iterator[str]:
     """Serve on a free port of 127.0.0.1 until the context ends; gives the address."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -88,10 +94,13 @@ def serving(answer: Answer, *, read: Callable[[Any, int], bytes] | None = None) 
     for method in _METHODS:
         setattr(Handler, f"do_{method}", Handler._play)
     server = _Server(("127.0.0.1", 0), Handler)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
+        scheme = "http" if tls is None else "https"
+        yield f"{scheme}://127.0.0.1:{server.server_address[1]}"
     finally:
         server.shutdown()
         server.server_close()

@@ -16,6 +16,7 @@ from shipway.config.references import Found, Missing, Reference
 from shipway.errors import (
     AccessDeniedError,
     AwsError,
+    ConfigurationError,
     CredentialsError,
     PublishError,
     ShipwayError,
@@ -381,11 +382,31 @@ def test_a_task_definition_goes_through_untouched(ecs: AwsEcs, aws: Aws) -> None
     ]
 
 
+def test_a_task_definition_that_is_not_there_is_told_as_that(ecs: AwsEcs, aws: Aws) -> None:
+    words = "Unable to describe task definition."
+    aws.says(DescribeTaskDefinition=[aws.error("ClientException", words), aws.error("Odd", "no")])
+    with pytest.raises(ConfigurationError, match="there is no task definition shop-warm in eu-we"):
+        ecs.task_definition("shop-warm")
+    with pytest.raises(AwsError, match="Odd: no"):
+        ecs.task_definition("shop-warm")
+
+
+def test_a_clock_that_is_wrong_is_no_matter_of_credentials(ecs: AwsEcs, aws: Aws) -> None:
+    words = "Signature expired: 20240522T111019Z is now earlier than 20240522T120519Z "
+    refused = aws.error("InvalidSignatureException", f"{words}(20240522T121019Z - 5 min.)")
+    aws.says(DescribeTaskDefinition=refused)
+    with pytest.raises(CredentialsError, match="clock is 60 min behind AWS's") as wrong:
+        ecs.task_definition("shop")
+    assert wrong.value.remedy.startswith("set the clock")
+
+
 def test_a_field_that_the_sdk_does_not_know(ecs: AwsEcs, aws: Aws) -> None:
-    document = {"family": "shop", "containerDefinitions": [], "newField": 1}
+    document = {"family": "shop", "containerDefinitions": [], "newField": "canary"}
     with pytest.raises(UsageError) as caught:
         ecs.register(TaskDefinition(family="shop", document=document))
-    assert caught.value.remedy == "update boto3: the live task definition uses a newer field"
+    assert caught.value.remedy == "update boto3: the task definition uses a newer field"
+    assert caught.value.details == ("newField is not known to the SDK",)
+    assert "canary" not in str(caught.value)
     assert aws.calls == []
 
 

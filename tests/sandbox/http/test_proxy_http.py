@@ -94,7 +94,7 @@ def accepting(serve: Any) -> Iterator[int]:
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate of HOST that vouches for itself, and its key."""
+    """A certificate of HOST and of this machine that vouches for itself, and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)])
     now = dt.datetime.now(dt.UTC)
@@ -108,7 +108,13 @@ def certificate(folder: Path) -> tuple[Path, Path]:
         .not_valid_after(now + dt.timedelta(days=1))
         .add_extension(
             x509.SubjectAlternativeName(
-                [x509.DNSName(HOST), x509.IPAddress(ipaddress.ip_address("192.0.2.1"))]
+                [
+                    x509.DNSName(HOST),
+                    *(
+                        x509.IPAddress(ipaddress.ip_address(address))
+                        for address in ("192.0.2.1", "127.0.0.1")
+                    ),
+                ]
             ),
             critical=False,
         )

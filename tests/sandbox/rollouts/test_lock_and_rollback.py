@@ -39,13 +39,15 @@ class Night:
     Attributes:
         good: Two releases that went well.
         second: Somebody delivers while somebody else does.
-        back: Somebody goes back after the owner was killed, while the rollout is failing.
+        foreseen: Somebody asks what going back would do, after the owner was killed.
+        back: Somebody goes back, while the rollout is failing.
         written: What was written of the lock, in order.
         runs: The task definition that the service has in the end.
     """
 
     good: Sequence[Typed]
     second: Typed
+    foreseen: Typed
     back: Typed
     written: Sequence[str]
     runs: str
@@ -118,6 +120,7 @@ def _night(shop: Any) -> Night:
         process.send_signal(signal.SIGKILL)
         process.wait(_SECONDS)
     configure(shop, keyboard.folder, _settings(wait=30))
+    foreseen = keyboard.types("rollback", "--plan")
     back = keyboard.types("rollback")
     versions = shop.grounds.ssm.get_parameter_history(Name=f"/shipway/{shop.name}/sandbox/lock")[
         "Parameters"
@@ -125,6 +128,7 @@ def _night(shop: Any) -> Night:
     return Night(
         good=good,
         second=second,
+        foreseen=foreseen,
         back=back,
         written=[json.loads(version["Value"])["state"] for version in versions],
         runs=str(shop.described()["taskDefinition"]),
@@ -180,4 +184,7 @@ def test_after_two_good_releases_and_a_bad_one_it_ends_on_the_second_good_one(
     assert night.back.record["image"]["reference"] == night.good[1].record["image"]["reference"]
     assert night.back.record["wentBack"]["asked"] == "previous"
     assert [hold["end"] for hold in night.back.record["holds"]] == ["held"]
-    assert night.runs.rpartition("/")[2] == second["taskDefinition"].rpartition("/")[2]
+    name = second["taskDefinition"].rpartition("/")[2]
+    assert (night.foreseen.code, night.foreseen.record) == (3, None), night.foreseen.out
+    assert f"→ {name}, registered before" in night.foreseen.out
+    assert night.runs.rpartition("/")[2] == name

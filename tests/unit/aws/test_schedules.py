@@ -135,9 +135,11 @@ def seen(clock: Clock, schedule: Schedule) -> ScheduleTarget:
 def test_only_what_starts_a_task_is_a_target() -> None:
     clock = Clock()
     assert seen(clock, RULE) == ScheduleTarget(
-        id="task", task_definition=f"{TD}/shop:41", role=ROLE
+        id="task", task_definition=f"{TD}/shop:41", role=ROLE, cluster=CLUSTER
     )
-    assert seen(clock, TIMER) == ScheduleTarget(id="", task_definition=f"{TD}/shop:41", role=ROLE)
+    assert seen(clock, TIMER) == ScheduleTarget(
+        id="", task_definition=f"{TD}/shop:41", role=ROLE, cluster=CLUSTER
+    )
     clock.schedule["Target"] = {"Arn": QUEUE["Arn"], "RoleArn": ROLE}
     assert schedules(clock).targets(TIMER) == ()
 

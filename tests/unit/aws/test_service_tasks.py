@@ -37,6 +37,8 @@ class Cluster:
         self.groups = {f"{ROOT}:task/shop/{n}": group for n, group in enumerate(groups)}
         self.calls: Counter[str] = Counter()
         self.down = False
+        self.stopped: dict[str, bool] = {}
+        """ARNs of tasks that stopped; true where the list of running ones names them still."""
 
     def session(self) -> Session:
         session = Session("eu-west-1")
@@ -54,6 +56,10 @@ class Cluster:
     def ListTasks(self, asked: dict[str, Any]) -> object:  # noqa: N802
         group = f"service:{asked['serviceName']}" if "serviceName" in asked else ""
         arns = [arn for arn, of in self.groups.items() if of == group or not group]
+        if asked["desiredStatus"] == "STOPPED":
+            arns = [arn for arn in arns if arn in self.stopped]
+        else:
+            arns = [arn for arn in arns if self.stopped.get(arn, True)]
         first = int(asked.get("nextToken", 0))
         more = {"nextToken": str(first + PAGE)} if len(arns) > first + PAGE else {}
         return {"taskArns": arns[first : first + PAGE], **more}
@@ -94,7 +100,7 @@ def listed(cluster: Cluster, tasks: ServiceTasks) -> tuple[dict[str, list[str]],
     """Each service's tasks in one look, and the calls that it says it took."""
     tasks.look(len(cluster.names))
     found = {name: tasks.of("shop", name, "RUNNING") for name in cluster.names}
-    names = {name: [task.id for task in each] for name, (each, _) in found.items()}
+    names = {name: [task.id for task in each] for name, ((each,), _) in found.items()}
     return names, sum(calls for _, calls in found.values())
 
 
@@ -119,6 +125,19 @@ def test_a_services_tasks_are_its_own_for_the_fewest_calls(
     assert took == cluster.calls.total() == calls
 
 
+def test_what_runs_and_what_stopped_is_described_in_one_go() -> None:
+    cluster = Cluster(1)
+    ended, between = f"{ROOT}:task/shop/8", f"{ROOT}:task/shop/9"
+    cluster.groups |= dict.fromkeys((ended, between), "service:svc-0")
+    cluster.stopped = {ended: False, between: True}
+    tasks = ServiceTasks(cluster.session())
+    tasks.look(1)
+    (running, stopped), took = tasks.of("shop", "svc-0", "RUNNING", "STOPPED")
+    assert [task.id for task in running] == ["0"]
+    assert {task.id for task in stopped} == {"8", "9"}, "what stopped in between is not running"
+    assert took == cluster.calls.total() == 3
+
+
 def test_a_crowded_cluster_is_not_looked_into_again_and_what_was_listed_is_of_the_past() -> None:
     crowded, free = Cluster(4, beside=97), Cluster(4)
     tasks, others = ServiceTasks(crowded.session()), ServiceTasks(free.session())
@@ -139,7 +158,8 @@ def test_what_fails_is_told_to_whoever_asks_and_asked_for_again() -> None:
         with pytest.raises(AwsError):
             tasks.of("shop", name, "RUNNING")
     cluster.down = False
-    assert [task.id for task in tasks.of("shop", "svc-3", "RUNNING")[0]] == ["3"]
+    ((found,), _) = tasks.of("shop", "svc-3", "RUNNING")
+    assert [task.id for task in found] == ["3"]
 
 
 @pytest.mark.parametrize("services", [30, 100])

@@ -142,5 +142,16 @@ def test_githubs_runs_never_ask_for_a_profile() -> None:
     assert sign_in.remedy(None, runner) == sign_in.GENERAL
 
 
+def test_githubs_run_is_run_again_where_its_keys_have_ended() -> None:
+    runner = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_RUN_ID": "42",
+        "GITHUB_REPOSITORY": "acme/tally",
+    }
+    assert sign_in.rerun(runner) == "gh run rerun 42 --failed --repo acme/tally"
+    for name in runner:
+        assert sign_in.rerun({**runner, name: ""}) == ""
+
+
 def test_keys_in_the_environment_are_named_where_they_ran_out() -> None:
     assert "AWS_SESSION_TOKEN" in sign_in.remedy(None, {"AWS_ACCESS_KEY_ID": "ASIAEXAMPLE"})

@@ -286,3 +286,15 @@ def test_a_hold_that_no_job_lasts_to_the_end_of_is_refused_with_its_line(
     assert f"ci/delivery.toml:{line}" in text
     assert "environments.production.services.web.hold: 20000 seconds cannot be held" in text
     assert "a job of a GitHub-hosted runner ends after 21600 s" in text
+
+
+def test_a_hold_that_outlasts_the_session_is_refused_where_jobs_may_last_longer(
+    repository: Path,
+) -> None:
+    edit(repository, "ci/release.toml", "[github]\n", '[github]\nrunner = "self-hosted"\n')
+    edit(repository, "ci/delivery.toml", "consecutive = 10\n", "hold = 43000\nconsecutive = 10\n")
+    with pytest.raises(ConfigurationError) as caught:
+        contract_task.render(*contract_task.read(repository))
+    text = "\n".join((str(caught.value), *caught.value.details))
+    assert "services.web.hold: 43000 seconds cannot be held" in text
+    assert "the longest session of a role ends after 43200 s" in text

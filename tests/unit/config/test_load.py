@@ -247,6 +247,13 @@ SERVICE = [
         'url = "https://user:word@x/"',
         'url: should be an http:// or https:// address, not "https://user:word@x/"',
     ),
+    (
+        "interval = 15\nverify_timeout = 59",
+        (
+            "verify_timeout: can never be met: 5 answers, one every 15 s, take 60 s, and "
+            "verify_timeout is 59 s"
+        ),
+    ),
     ('path = "/health"', "path: is added to url, which is missing"),
     ('urls = "x"', 'urls: unknown key; did you mean "url"?'),
     ("zebra = 1", "zebra: unknown key"),
@@ -260,7 +267,9 @@ SERVICE = [
 @pytest.mark.parametrize(("row", "problem"), SERVICE)
 def test_a_services_values_are_checked(file: Path, row: str, problem: str) -> None:
     error = refusal(file, f"{GOOD}{row}\n")
-    assert error.details == (f"ci/delivery.toml:13  environments.staging.services.web.{problem}",)
+    line = 13 + row.count("\n")
+    where = f"ci/delivery.toml:{line}  environments.staging.services.web"
+    assert error.details == (f"{where}.{problem}",)
 
 
 def test_a_very_long_value_is_cut(file: Path) -> None:

@@ -14,7 +14,9 @@ from shipway.config.notify import EVENTS, Receiver
 from shipway.config.references import Found, Missing, Reference, Resolution
 from shipway.errors import AccessDeniedError, ConfigurationError
 from shipway.policy.compile.resources import resources_of
+from shipway.redact import HIDDEN, redact
 
+KEY = "k" * 32
 GOOD = """\
 schema = 1
 name = "tally"
@@ -71,8 +73,8 @@ def declared(tmp_path: Path, text: str = HOOKS, name: str = "blue") -> Declared:
 
 def test_what_an_environment_tells_is_looked_up(tmp_path: Path) -> None:
     published = Published({"ssm:/tally/ops": Found(text="https://ops.example/x", secret=True)})
-    [ops] = receivers.receivers(declared(tmp_path), {"OPS_SECRET": "s"}, published)
-    assert ops == Receiver(name="ops", url="https://ops.example/x", secret="s", events=EVENTS)  # noqa: S106
+    [ops] = receivers.receivers(declared(tmp_path), {"OPS_SECRET": f"{KEY}\n"}, published)
+    assert ops == Receiver(name="ops", url="https://ops.example/x", secret=KEY, events=EVENTS)
     assert published.asked == [Reference("ssm", "/tally/ops")]
 
 
@@ -89,8 +91,37 @@ def test_what_is_missing_is_said_and_fails_nothing(tmp_path: Path) -> None:
     [ops] = receivers.receivers(declared(tmp_path), {}, Published())
     assert ops.trouble == "ssm:/tally/ops is not published; env:OPS_SECRET is not set"
     denied = AccessDeniedError("ssm:GetParameters is not allowed on /tally/ops")
-    [ops] = receivers.receivers(declared(tmp_path), {"OPS_SECRET": "s"}, Published(fails=denied))
+    [ops] = receivers.receivers(declared(tmp_path), {"OPS_SECRET": KEY}, Published(fails=denied))
     assert ops.trouble == "ssm:/tally/ops: ssm:GetParameters is not allowed on /tally/ops"
+
+
+@pytest.mark.parametrize(
+    ("secret", "words"),
+    [
+        ("whsec_", "a key of 0 bytes, and 24 are the fewest"),
+        ("hunter2", "a key of 7 bytes"),
+        ("whsec_aHVudGVyMg==", "a key of 7 bytes"),
+        ("whsec_not base64 at all, but long", "no base64 behind whsec_"),
+    ],
+)
+def test_a_key_that_anybody_could_guess_signs_nothing(
+    tmp_path: Path, secret: str, words: str
+) -> None:
+    published = Published({"ssm:/tally/ops": Found(text="https://ops.example/x", secret=True)})
+    [ops] = receivers.receivers(declared(tmp_path), {"OPS_SECRET": secret}, published)
+    assert words in ops.trouble
+    assert "hunter2" not in ops.trouble
+    assert "not base64 at all" not in ops.trouble
+
+
+def test_what_lets_one_write_is_a_secret_by_itself() -> None:
+    hook = "https://hooks.slack.com/services/T00000000/B00000000/XXXXXXXXXXXXXXXXXXXXXXXX"
+    receiver = Receiver(name="ops", url=hook, secret=f"whsec_{KEY}")
+    for text in (hook, hook.removeprefix("https://hooks.slack.com"), "X" * 24, KEY):
+        assert redact(f"POST {text} failed", receiver.secrets) == f"POST {HIDDEN} failed"
+    plain = Receiver(name="ops", url="https://hooks.example.com/api/v1/events")
+    log = "GET /api/v1/events from hooks.example.com"
+    assert redact(log, plain.secrets) == log
 
 
 def test_the_deploy_role_may_read_what_is_told_with(tmp_path: Path) -> None:

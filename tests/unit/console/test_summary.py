@@ -171,8 +171,24 @@ def test_a_plan_stands_in_the_summary_as_it_was_shown(tmp_path: Path, mode: Mode
     env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
     text = "   web   shop:41 → new revision\n         web.image  ``` → <b>x</b>"
     with open_console(mode=mode, stream=io.StringIO(), env=env) as console:
-        console.answer("plan", {"changes": 1}, text)
+        console.answer("plan", {"changes": 1}, text.split("\n"))
         console(Concluded(text="1 change. Nothing was changed.", kind="changes", exit_code=3))
     page = summary.read_text(encoding="utf-8")
     assert page.index("1 change") < page.index("new revision")
     assert f"````text\n{text}\n````" in page
+
+
+@pytest.mark.parametrize("mode", ["actions", "lines"])
+def test_no_value_goes_on_as_a_line_of_its_own(tmp_path: Path, mode: Mode) -> None:
+    """A variable of a task definition may hold what looks like a line of the plan."""
+    summary, stream = tmp_path / "summary.md", io.StringIO()
+    env = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    breaks = "a\n```\r\n   worker     no change\v\f\x1c\x85\u2028::error::x\u2029@octo/all"
+    with open_console(mode=mode, stream=stream, env=env) as console:
+        console.answer("plan", {"changes": 1}, [f"   web.X  {breaks}", "   worker  → shop:42"])
+        console(Concluded(text="1 change.", kind="changes", exit_code=3))
+    shown = stream.getvalue() + (summary.read_text(encoding="utf-8") if mode == "actions" else "")
+    for forged in ("```", "   worker     no change", "::error::x", "@octo/all"):
+        assert not [line for line in shown.splitlines() if line.strip() == forged.strip()]
+    [line] = [line for line in stream.getvalue().splitlines() if "web.X" in line]
+    assert "@octo/all" in line

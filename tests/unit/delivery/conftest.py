@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+import botocore.session  # the SDK's own model says what it can send
 import pytest
 from tests.unit.fake_clock import Clock
 from tests.unit.fake_lock_log import LockLog
 from tests.unit.rollout.jobs.fakes import Tasks
 from tests.unit.rollout.schedules.fakes import FakeSchedules
 
+from shipway.aws import registrable
 from shipway.config.environment import Environment, EnvironmentRef, Origin
 from shipway.config.references import Found, Missing, Reference, Resolution
 from shipway.delivery.deliver import deliver
@@ -34,6 +36,7 @@ from shipway.policy.facts import Order, Signature, Standing, Tag
 from shipway.rollout.hold.terms import Alarm
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import LogPage, Updated
+from shipway.rollout.prune import Objection
 from shipway.rollout.snapshot import Container, Deployment, Snapshot, Task, Trouble
 from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition
 from shipway.values import Commit, Digest, HttpAnswer, Identity
@@ -201,12 +204,28 @@ class Github:
 
     signs: dict[str, Any] | BaseException | None = None
     issuers: list[str] = field(default_factory=list)
+    tokens: list[tuple[str, str]] = field(default_factory=list)
 
     def claims(self, issuer: str) -> Mapping[str, object] | None:
         self.issuers.append(issuer)
         if isinstance(self.signs, BaseException):
             raise self.signs
         return self.signs
+
+    def token(self, issuer: str, audience: str) -> str:
+        self.tokens.append((issuer, audience))
+        return "a token"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Renewal:
+    """Whose keys are to be renewed, and what hears of it."""
+
+    token: Callable[[], str]
+    tell: Callable[[str, str], None]
+    hide: Callable[[Iterable[str]], None]
+    role: str
+    arn: str
 
 
 @dataclass
@@ -575,6 +594,14 @@ class Revisions:
     def active(self, family: str) -> tuple[str, ...]:
         return tuple(arn for arn in self.families.get(family, ()) if arn not in self.gone)
 
+    def objections(self, request: Mapping[str, object]) -> tuple[Objection, ...]:
+        model = (
+            botocore.session.get_session()
+            .get_service_model("ecs")
+            .operation_model("RegisterTaskDefinition")
+        )
+        return tuple(registrable.objections(model.input_shape, request))
+
     def uses(self) -> dict[str, str]:
         if self.fails is not None:
             raise self.fails
@@ -608,6 +635,7 @@ class Cloud:
     fails: BaseException | None = None
     trusts: bool = True
     assumed: list[tuple[str, str]] = field(default_factory=list)
+    renewals: list[Renewal] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.tasks = Tasks(self.ecs.clock)
@@ -631,6 +659,9 @@ class Cloud:
 
     def tell_waits(self, tell: Callable[[str], None]) -> None:
         self.waits = tell
+
+    def renew_by(self, token: Callable[[], str], **more: Any) -> None:
+        self.renewals.append(Renewal(token=token, **more))
 
     def access_key_id(self) -> str:
         return self.key

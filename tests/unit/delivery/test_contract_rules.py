@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ from shipway.values import Digest, ImageReference
 
 if TYPE_CHECKING:
     from tests.unit.delivery.conftest import World
+
+    from shipway.config.environment import EnvironmentRef
 
 SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
 OTHER = "a81be02" + "0" * 33
@@ -436,6 +439,28 @@ def test_the_registry_must_still_hold_what_was_verified(world: World) -> None:
     assert broken(world) == [
         f'after = "before": before\'s repository does not have {OLD.short} any more'
     ]
+
+
+def test_a_registry_that_environments_share_is_asked_where_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.push()
+    before(world)
+    delivery = world.root / "ci" / "delivery.toml"
+    head, _, own = delivery.read_text().partition("[environments.before]")
+    uri = "555566667777.dkr.ecr.us-east-1.amazonaws.com/shop"
+    own = re.sub('repository = ".*"', f'repository = "{uri}"', own)
+    delivery.write_text(f"{head}[environments.before]{own}")
+    asked: list[EnvironmentRef] = []
+    at = world.cloud.repository_at
+
+    def repository_at(destination: EnvironmentRef, name: str) -> Any:
+        asked.append(destination)
+        return at(destination, name)
+
+    monkeypatch.setattr(world.cloud, "repository_at", repository_at)
+    assert len(broken(world)) == 1
+    assert {(place.account, place.region) for place in asked} == {("555566667777", "us-east-1")}
 
 
 def test_a_registry_that_refuses_keeps_no_rule(world: World) -> None:

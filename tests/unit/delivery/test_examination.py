@@ -187,6 +187,18 @@ def test_schedules(world: World, schedule: str, state: str, text: str) -> None:
     assert (nightly.state, text in nightly.text) == (state, True), nightly
 
 
+def test_a_role_that_no_policy_can_name_exactly_is_said(world: World) -> None:
+    table = '[environments.staging.schedules.nightly]\nrule = "nightly"\nservice = "web"\n'
+    world.write("delivery.toml", f"{DELIVERY}{table}")
+    wide = ScheduleTarget(id="t", task_definition="td/shop:41", role=f"{CLOCK}*")
+    world.cloud.schedules.started["rule nightly"] = [wide]
+    live = LiveRole(trust={}, statements=())
+    tree = found(world, Settings(denied=False, live=live))
+    [permissions] = [each for each in tree["deploy role"] if "permissions" in each.name]
+    assert permissions.state == "not checked"
+    assert f"the role '{CLOCK}*' can stand in no policy" in permissions.text
+
+
 def test_a_secret_is_not_shown(world: World) -> None:
     world.cloud.published.secret.add("ssm:/shop/repository")
     texts = [each.text for findings in found(world).values() for each in findings]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import io
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from shipway.cli.plan import show
+from shipway.console import open_console
 from shipway.delivery.order import Order
-from shipway.delivery.plan import DeliveryPlan, plan_delivery
+from shipway.delivery.plan import plan_delivery
+from shipway.delivery.planned import DeliveryPlan
 from shipway.errors import IdentityError, ImageNotFoundError, RefusedError, RolloutError
 from shipway.image.build import REVISION
 from shipway.observer import Concluded
@@ -183,3 +188,38 @@ def test_a_change_of_the_task_definition_alone_is_a_release(world: World) -> Non
     assert "canary" not in str(world.events)
     again = plan_delivery(order, world.context, world.events.append)
     assert answer(again) == (0, "no-change", 0)
+
+
+def in_a_job(world: World, folder: Path, **order: Any) -> tuple[int, str, str]:
+    """The exit code, the job's summary and the step's outputs."""
+    summary, outputs = folder / "summary.md", folder / "outputs"
+    env = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_STEP_SUMMARY": str(summary),
+        "GITHUB_OUTPUT": str(outputs),
+    }
+    with open_console(mode="actions", stream=io.StringIO(), env=env) as console:
+        code = show(Order(environment="staging", **order), world.context, console)
+    return code, summary.read_text(encoding="utf-8"), outputs.read_text(encoding="utf-8")
+
+
+def test_the_summary_of_a_job_has_the_whole_plan(world: World, tmp_path: Path) -> None:
+    code, summary, outputs = in_a_job(world, tmp_path)
+    assert code == 3
+    assert summary.startswith("## ✓ 2 changes. Nothing was changed.")
+    block = summary.partition("```text\n")[2].partition("\n```")[0]
+    assert "shop:41 → new revision" in block
+    assert "web.image" in block
+    assert "(to be built)" in block
+    assert "Exit code 3 (changes)" in summary
+    assert "\nchanges\n" in outputs
+    assert world.changed == (0, 0, 0)
+
+
+def test_the_summary_of_a_job_that_is_refused_says_why(world: World, tmp_path: Path) -> None:
+    missing = ImageReference(URI, ONE)
+    code, summary, outputs = in_a_job(world, tmp_path, image=missing)
+    assert code not in {0, 3}
+    assert "## ✗" in summary
+    assert str(ONE) in summary
+    assert f"\n{code}\n" in outputs

@@ -8,17 +8,25 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from tests.unit.fake_clock import Clock
 
+from shipway.delivery.order import Order
+from shipway.delivery.plan import plan_delivery
+from shipway.errors import NoReleaseError, RefusedError
 from shipway.lock.lease import claim, look
 from shipway.lock.log import Holder
-from shipway.observer import Failed, Noticed
+from shipway.observer import Concluded, Failed, Noticed
 from shipway.values import Digest
 
 if TYPE_CHECKING:
     from tests.unit.delivery.conftest import World
 
     from shipway.delivery.ending import DeliveryOutcome
+    from shipway.delivery.planned import DeliveryPlan
 
 NAME = "/shipway/shop/staging/lock"
+FREEZE = (
+    'freeze = [{ name = "winter", from = 2026-01-01T00:00:00Z, until = 2027-01-01T00:00:00Z, '
+    'reason = "nobody is here" }]'
+)
 SHAS = {name: name * 40 for name in "abcd"}
 
 
@@ -66,6 +74,57 @@ def test_a_release_that_turned_out_bad_is_left_for_the_one_before_it(world: Worl
     assert delivery["lock"]["released"] is True
     assert outcome.evidence is not None
     assert "bbbbbbb" in outcome.evidence.name
+
+
+def plan_back(world: World, to: str = "previous") -> DeliveryPlan:
+    """What ``rollback --plan`` shows; it changed nothing and left no record."""
+    before = (world.changed, len(list(world.root.glob("evidence/staging/*"))))
+    order = Order(task="rollback", environment="staging", to=to)
+    try:
+        return plan_delivery(order, world.context, world.events.append)
+    finally:
+        assert (world.changed, len(list(world.root.glob("evidence/staging/*")))) == before
+        assert look(world.cloud.locks, NAME).free
+
+
+def test_its_plan_is_what_it_carries_out(world: World) -> None:
+    _, second, _ = good(world, "abc")
+    plan = plan_back(world)
+    assert (plan.exit_code, plan.kind, plan.changes) == (3, "changes", 1)
+    document: Any = plan.document()
+    assert second.image is not None
+    assert document["image"]["reference"] == str(second.image)
+    assert document["back_to"]["commit"] == document["commit"] == SHAS["b"]
+    assert document["jobs"] == []
+    [web] = document["services"]
+    assert web["action"] == "known-revision"
+    outcome = world.deliver("rollback")
+    assert record(world, outcome)["services"][0]["taskDefinition"] == web["again"]
+    again = plan_back(world)
+    assert (again.exit_code, again.kind, again.changes) == (0, "no-change", 0)
+
+
+def test_its_plan_to_a_release_whose_image_is_gone_is_refused(world: World) -> None:
+    first, _ = good(world, "ab")
+    assert first.image is not None
+    world.cloud.store.images = {
+        name: image
+        for name, image in world.cloud.store.images.items()
+        if image.digest != first.image.digest
+    }
+    with pytest.raises(NoReleaseError, match="gone"):
+        plan_back(world)
+    last = world.events[-1]
+    assert isinstance(last, Concluded)
+    assert (last.kind, last.exit_code) == ("no-release", 28)
+
+
+def test_its_plan_is_refused_as_it_would_be(world: World) -> None:
+    good(world, "ab")
+    change_contract(world, 'by_hand_role = "*"', f'by_hand_role = "*"\n{FREEZE}')
+    with pytest.raises(RefusedError) as refused:
+        plan_back(world)
+    assert any("nobody is here" in line for line in refused.value.details)
 
 
 def test_typed_twice_it_goes_back_once_and_says_how_to_go_further(world: World) -> None:
@@ -191,11 +250,7 @@ def test_an_older_commit_may_be_gone_back_to_though_no_release_may_be_older(worl
 
 def test_a_freeze_holds_until_it_is_gone_through_by_name(world: World) -> None:
     good(world, "ab")
-    freeze = (
-        'freeze = [{ name = "winter", from = 2026-01-01T00:00:00Z, until = 2027-01-01T00:00:00Z, '
-        'reason = "nobody is here" }]'
-    )
-    change_contract(world, 'by_hand_role = "*"', f'by_hand_role = "*"\n{freeze}')
+    change_contract(world, 'by_hand_role = "*"', f'by_hand_role = "*"\n{FREEZE}')
     assert world.deliver("rollback").exit_code == 20
 
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from shipway.delivery.order import Order
-from shipway.delivery.plan import DeliveryPlan, plan_delivery
+from shipway.delivery.plan import plan_delivery
+from shipway.delivery.planned import DeliveryPlan
 from shipway.errors import AccessDeniedError
 from shipway.image.build import REVISION
 from shipway.observer import Concluded, Failed

@@ -10,7 +10,14 @@ import pytest
 from tests.unit.delivery.conftest import NoLogs
 
 from shipway.config.environment import Service
-from shipway.delivery.service_logs import ServiceLogs, chosen, of_revision, seconds_of, unreadable
+from shipway.delivery.service_logs import (
+    ServiceLogs,
+    chosen,
+    chosen_job,
+    of_revision,
+    seconds_of,
+    unreadable,
+)
 from shipway.delivery.status import open_environment
 from shipway.errors import AwsError, UsageError
 from shipway.rollout.ports import LogPage
@@ -93,6 +100,67 @@ def test_a_revision_that_no_task_runs(world: World, streams: Streams) -> None:
     assert notes == ["web: ECS knows no task of revision 7, running or stopped just now"]
     assert (logs.read(), streams.questions) == ((), [])
     assert of_revision([Task(arn="t", task_definition="td/shop:7")], 7)
+
+
+JOBS = """
+[environments.staging.jobs.migrate]
+when = "before"
+service = "web"
+[environments.staging.jobs.report]
+when = "by-hand"
+task_definition = "arn:aws:ecs:eu-west-1:111122223333:task-definition/report:3"
+"""
+
+
+def read_job(world: World, key: str) -> tuple[ServiceLogs, list[str]]:
+    file = world.root / "ci" / "delivery.toml"
+    file.write_text(file.read_text() + JOBS)
+    environment, aws = open_environment("staging", world.context)
+    jobs = chosen_job(environment, key)
+    logs = ServiceLogs(environment, aws, (), jobs=jobs, revision=0, since=AT)
+    return logs, list(logs.find_tasks())
+
+
+def test_a_jobs_log_is_that_of_its_own_tasks(world: World, streams: Streams) -> None:
+    """Whatever the release; neither the service's tasks nor another job's."""
+    streams.pages = {"": page("", "0042 is applied with hunter2hunter2")}
+    ecs, tasks = world.cloud.ecs, world.cloud.tasks
+    ran = {
+        name: Task(arn=f"task/shop/{name}", task_definition=ecs.primary, started_by=started_by)
+        for name, started_by in (
+            ("j1", "shipway/migrate/0123"),
+            ("j2", "shipway/migrate/4567"),
+            ("w1", "shipway/warm/0123"),
+            ("s1", "ecs-svc/1"),
+        )
+    }
+    tasks.known.extend(ran.values())
+    logs, notes = read_job(world, "migrate")
+    assert notes == []
+    lines_read = logs.read()
+    assert {line.task for line in lines_read} == {"j1", "j2"}
+    assert {line.text for line in lines_read} == {"0042 is applied with ***"}
+    document = lines_read[0].document()
+    assert (document["job"], document["container"]) == ("migrate", "web")
+    assert "service" not in document
+
+
+def test_a_job_that_nobody_ran_just_now(world: World, streams: Streams) -> None:
+    logs, notes = read_job(world, "report")
+    assert notes == ["report: ECS knows no task, running or stopped just now"]
+    assert (logs.read(), streams.questions) == ((), [])
+
+
+def test_a_job_is_named_by_its_key(world: World) -> None:
+    with pytest.raises(UsageError, match='did you mean "migrate"'):
+        read_job(world, "migrat")
+
+
+def test_an_environment_without_jobs(world: World) -> None:
+    environment, _ = open_environment("staging", world.context)
+    with pytest.raises(UsageError, match='has no job "migrate"') as none:
+        chosen_job(environment, "migrate")
+    assert none.value.remedy == "it declares no job"
 
 
 def test_what_has_no_awslogs_is_said() -> None:

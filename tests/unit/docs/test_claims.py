@@ -36,6 +36,7 @@ _CONTAINERS = frozenset({137})  # exit codes of containers, not ours
 # Words with an underscore that are no keys of ours, each with whose they are.
 _FOREIGN = frozenset(
     {
+        "must_env",  # ecspresso's
         "credential_process",  # the AWS SDK's configuration file
         "from_registry",  # CDK
         "ignore_changes",  # Terraform

@@ -48,6 +48,7 @@ _FOREIGN_OPTIONS: Final = frozenset(
         "--cluster",  # aws ecs
         "--corrections",  # shipway_sandbox.serve
         "--dry",  # inv
+        "--failed",  # gh run rerun
         "--filter",  # docker ps
         "--force-reinstall",  # pip install
         "--format",  # aws configure export-credentials
@@ -63,6 +64,7 @@ _FOREIGN_OPTIONS: Final = frozenset(
         "--privileged",  # docker run
         "--profile",  # aws
         "--registry-id",  # aws ecr
+        "--repo",  # gh
         "--repository-name",  # aws ecr
         "--run",  # shipway_sandbox.serve
         "--value",  # aws ssm

@@ -11,6 +11,7 @@ from shipway.config.environment import Environment, EnvironmentRef, Scanning, Se
 from shipway.config.images import ImageSettings
 from shipway.config.notify import Receiver
 from shipway.config.overlay import ContainerOverlay, Overlay
+from shipway.config.task_file import TaskFile
 from shipway.doctor import (
     access,
     execution_role,
@@ -263,6 +264,29 @@ def test_a_container_that_something_else_is_set_in_must_be_there() -> None:
     environment = replace(ENVIRONMENT, overlays={"web": overlay})
     found = named(of_service(environment=environment), "container prxy")
     assert "environments.production.services.web.containers" in found.remedy
+
+
+def _from_file(family: str, container: str, processor: str) -> list[Finding]:
+    base = TaskFile(
+        path="infra/task.json",
+        document={
+            "family": family,
+            "runtimePlatform": {"cpuArchitecture": processor},
+            "containerDefinitions": [{"name": container, "image": "a"}],
+        },
+    )
+    overlays = {"web": Overlay(file=base.path, base=base)}
+    return of_service(environment=replace(ENVIRONMENT, overlays=overlays))
+
+
+def test_a_file_is_judged_in_the_place_of_what_runs() -> None:
+    family, container = DEFINITION.family, ENVIRONMENT.services[0].container
+    found = _from_file(family, container, "ARM64")
+    assert named(found, f"container {container}").state == "ok"
+    assert "asks for ARM64" in named(found, "platform").text
+    assert named(_from_file(family, "wep", "X86_64"), f"container {container}").state == "wrong"
+    other = named(_from_file("other", container, "X86_64"), "task definition")
+    assert (other.state, "is of task definition other" in other.text) == ("wrong", True)
 
 
 @pytest.mark.parametrize(

@@ -96,9 +96,11 @@ def drawn(
     folder: Path,
     delivery: str = DELIVERY,
     templates: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    contract: str = "",
 ) -> Blueprint:
     (folder / "delivery.toml").write_text(delivery, encoding="utf-8")
-    (folder / "release.toml").write_text(CONTRACT, encoding="utf-8")
+    (folder / "release.toml").write_text(contract or CONTRACT, encoding="utf-8")
     return draw(
         contract_file.load(folder / "release.toml"),
         delivery_file.load(folder / "delivery.toml"),
@@ -339,7 +341,9 @@ task_definition = "tally-report"
     assert local.access_parameters["RuleNightly"] == "tally-local-nightly"
     assert local.access_parameters["TimerReport"] == "nights/report"
     assert local.access_parameters["ScheduleFamilyReport"] == "tally-report"
-    assert local.access_parameters["ScheduleRoles"].endswith(f":role/{local.task_role}")
+    for name in ("RuleRoles", "TimerRoles"):
+        assert local.access_parameters[name].endswith(f":role/{local.task_role}")
+    assert local.access_parameters["RuleClusters"].endswith(f":cluster/{local.cluster}")
     assert layer_from(json.loads(json.dumps(asdict(local)))) == local
     images = dict.fromkeys((service.key for service in local.services), "registry/tally@sha256:1")
     made = json.loads(template.render(local, images=images, endpoint="http://x", count=True))

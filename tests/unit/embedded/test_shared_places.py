@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from tests.unit.embedded.test_blueprint import DELIVERY, drawn
+from tests.unit.embedded.test_blueprint import CONTRACT, DELIVERY, drawn
 
 from shipway_sandbox import template
 from shipway_sandbox.plan import Layer, layer_from
@@ -33,6 +33,19 @@ def test_records_of_all_environments_go_to_one_bucket_that_every_account_may_use
     (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
     assert statement["Principal"] == {"AWS": [f"arn:aws:iam::{other.account}:root"]}
     assert not any("S3" in each["Type"] for each in rendered(other)["Resources"].values())
+
+
+def test_whose_images_are_verified_before_lets_the_other_account_ask_for_them(
+    tmp_path: Path,
+) -> None:
+    contract = CONTRACT.replace("[environments.live]\n", '[environments.live]\nafter = "local"\n')
+    assert contract != CONTRACT
+    blueprint = drawn(tmp_path, contract=contract)
+    local, live = blueprint.layer("local"), blueprint.layer("live")
+    assert (local.readers, live.readers) == ((live.account,), ())
+    assert live.access_parameters["VerifiedAccount"] == local.account
+    assert live.access_parameters["VerifiedRepository"] == local.repository
+    assert not [name for name in local.access_parameters if name.startswith("Verified")]
 
 
 def test_whose_images_are_promoted_lets_the_other_account_read_them(tmp_path: Path) -> None:

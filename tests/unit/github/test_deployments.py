@@ -11,6 +11,7 @@ from urllib.error import HTTPError, URLError
 
 import pytest
 
+from shipway.github.api import Answer
 from shipway.github.deployments import GithubDeployments
 from shipway.notify.github import Deployment, Status
 
@@ -53,13 +54,13 @@ class Api:
 
     def __call__(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
-    ) -> bytes:
+    ) -> Answer:
         self.asked.append((method, url, json.loads(body) if body else None))
         self.tokens.add(headers["Authorization"])
         answer = self.answers.pop(0)
         if isinstance(answer, Exception):
             raise answer
-        return json.dumps(answer).encode()
+        return Answer(content=json.dumps(answer).encode())
 
 
 def github(api: Api, **variables: str) -> GithubDeployments:

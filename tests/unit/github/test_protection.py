@@ -13,6 +13,7 @@ import pytest
 
 from shipway.doctor.finding import Unseen
 from shipway.doctor.github import GithubFacts, Protection, RefPolicy, Ruleset
+from shipway.github.api import Answer
 from shipway.github.protection import GithubApi
 from shipway.policy.requirements import Source
 
@@ -91,14 +92,17 @@ class Api:
     )
     asked: list[tuple[str, str]] = field(default_factory=list)
 
-    def __call__(self, url: str, headers: Mapping[str, str]) -> bytes:
+    def __call__(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None
+    ) -> Answer:
+        assert (method, body) == ("GET", None)
         host, _, path = url.removeprefix("https://").partition("/")
         self.asked.append((host, headers["Authorization"]))
         key = f"/{path.partition('?')[0]}".removeprefix("/api/v3")
         answer = self.answers.get(key, HTTPError(url, 404, "no", Message(), None))
         if isinstance(answer, Exception):
             raise answer
-        return json.dumps(answer).encode()
+        return Answer(content=json.dumps(answer).encode())
 
 
 def facts(api: Api, **variables: str) -> GithubFacts:

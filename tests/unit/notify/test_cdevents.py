@@ -130,3 +130,21 @@ def test_by_hand_there_is_no_run_to_look_at() -> None:
 def test_a_cause_of_any_length_is_told_in_few_words() -> None:
     [failed] = told("failed", ["failed"], exit_code=1, text="x" * 100_000)
     assert len(json.dumps(failed)) < 10_000
+
+
+def test_an_image_that_is_known_by_its_tag_alone_has_no_empty_version() -> None:
+    """The package URL of what ran before, of whose digest nobody knows."""
+    assert cdevents.purl("registry.example:5000/acme/tally:1.0") == (
+        "pkg:oci/tally?repository_url=registry.example:5000/acme/tally&tag=1.0"
+    )
+    assert cdevents.purl(f"registry.example/acme/tally:1.0@sha256:{'a' * 64}") == (
+        f"pkg:oci/tally@sha256%3A{'a' * 64}?repository_url=registry.example/acme/tally"
+    )
+
+
+def test_no_word_of_others_moves_a_cursor() -> None:
+    hostile = "a\x1b[2J\r\n\u202eb\ud800"
+    [finished] = told("failed", exit_code=1, text=hostile, actor=hostile)
+    custom = finished["data"]["customData"]
+    texts = (custom["text"], custom["actor"], finished["data"]["subject"]["content"]["errors"])
+    assert set(texts) == {"a [2J b"}

@@ -124,3 +124,10 @@ def test_a_github_that_refuses_is_said() -> None:
 )
 def test_a_job_is_known_by_its_run(log: str, same: Any) -> None:
     assert is_of_run(log, f"{RUN}/attempts/2") is same
+
+
+def test_a_description_is_one_line_that_turns_nothing_around() -> None:
+    hostile = "it failed\r\n\u202e\x1b]0;x\x07 \u2028again"
+    assert (
+        status_of(news("failed", exit_code=30, text=hostile)).description == "it failed ]0;x again"
+    )

@@ -4,8 +4,9 @@ from pathlib import Path
 
 from shipway.config.gate_tables import ScanTable
 from shipway.config.image_table import ImageTable
-from shipway.config.models import DeliveryTable, EnvironmentTable, ServiceTable
+from shipway.config.models import DeliveryTable, EnvironmentTable
 from shipway.config.rules import fields
+from shipway.config.service_table import ServiceTable
 from shipway.config.waivers import WaiversTable, WaiverTable
 from shipway.policy.tables import AllowTable, ContractTable
 from shipway.reference.configuration import reference

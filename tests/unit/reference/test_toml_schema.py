@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from shipway.config.models import DeliveryTable, ServiceTable
+from shipway.config.models import DeliveryTable
 from shipway.config.rules import Table, fields
+from shipway.config.service_table import ServiceTable
 from shipway.policy.tables import AllowTable, ContractTable
 from shipway.reference import delivery_schema, release_schema, toml_schema
 

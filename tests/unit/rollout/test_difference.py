@@ -46,8 +46,7 @@ def test_what_is_added_changed_and_gone_is_named() -> None:
     assert rows(before, after) == [
         ("memory", "512", "1024"),
         ("web.command", "serve --fast", "serve"),
-        ("web.portMappings.8080.protocol", "tcp", ""),
-        ("web.essential", "", "true"),
+        ("web.portMappings.8080", "8080", ""),
     ]
 
 

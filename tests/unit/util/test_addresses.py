@@ -25,6 +25,17 @@ _INSIDE = (
     "::ffff:169.254.169.254",
     "64:ff9b::a9fe:a9fe",
     "2002:a9fe:a9fe::1",
+    "::127.0.0.1",
+    "::a9fe:a9fe",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b:1::7f00:1",
+    "fec0::1",
+    "3fff::1",
+    "5f00::1",
+    "4000::1",
+    "168.63.129.16",
+    "192.88.99.1",
+    "192.0.0.192",
 )
 
 
@@ -55,14 +66,51 @@ def test_an_address_outside_is_not(address: str) -> None:
         ("https://printer.local./x", "private"),
         ("https://hooks.example.com:99999/", "no address"),
         ("", "https"),
+        # Spellings that some programs take for 127.0.0.1 or for metadata.
+        ("https://2130706433/", "no host"),
+        ("https://0x7f.1/", "no host"),
+        ("https://127.1/", "no host"),
+        ("https://0177.0.0.1/", "no host"),
+        ("https://169.254.169.254./", "private"),
+        ("https://[::1%25eth0]/", "private"),
+        ("https://[2606:4700::1111%25eth0]/", "private"),
+        ("https://[v1.fe80]/", "no"),
+        ("https://169\u3002254\uff0e169\uff61254/", "beyond ASCII"),
+        ("https://\uff11\uff12\uff17.0.0.1/", "beyond ASCII"),
+        ("https://\u24c1ocalhost.example/", "beyond ASCII"),
+        ("https://hooks.example.com\n@127.0.0.1/", "control character"),
+        ("https://hooks.exa\tmple.com/", "control character"),
+        ("https://hooks.example.com\\@127.0.0.1/", "password"),
+        ("https://hooks.example.com/a b", "space"),
+        ("https://intranet/", "no host"),
+        ("https://a..b.example/", "no host"),
+        ("https://-a.example/", "no host"),
+        ("https://localhost%00.example.com/", "no host"),
+        ("https://hooks.example.com%2f@x/", "password"),
+        (f"https://{'a.' * 130}example/", "no host"),
+        *(
+            (f"https://chat.{name}/", "private")
+            for name in ("lan", "corp", "home.arpa", "intranet")
+        ),
     ],
 )
 def test_what_is_refused_says_why(url: str, why: str) -> None:
     assert why in objection(url, confined=False)
 
 
-def test_a_name_is_judged_once_it_is_looked_up() -> None:
-    assert objection("https://hooks.slack.com/services/T/B/x", confined=False) == ""
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.slack.com/services/T/B/x",
+        "https://xn--bcher-kva.example/x?to=ops&n=1#y",
+        "HTTPS://Hooks.Example.COM:8443/x",
+        "https://hooks.example.com./x",
+        "https://127.0.0.1.nip.io/",
+        "https://[2606:4700::1111]/x",
+    ],
+)
+def test_a_name_is_judged_once_it_is_looked_up(url: str) -> None:
+    assert objection(url, confined=False) == ""
 
 
 def test_a_rehearsal_reaches_this_machine_alone() -> None:

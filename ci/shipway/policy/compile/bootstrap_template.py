@@ -7,14 +7,14 @@ sandbox's roles are made from the same text, so that a rehearsal proves what wil
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shipway.config.environment import Environment, Origin
 from shipway.errors import ConfigurationError
-from shipway.policy.compile import permissions, roles, trust
+from shipway.policy.compile import elsewhere, permissions, roles, trust
 from shipway.policy.compile import resources as required
 from shipway.policy.compile.cfn_yaml import dump
+from shipway.policy.compile.elsewhere import Reading
 from shipway.policy.compile.resources import Resources
 from shipway.policy.compile.roles import RoleDocument
 from shipway.policy.compile.trust import camel
@@ -25,8 +25,6 @@ if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
     from shipway.config.load import Declared
 
 Document = dict[str, Any]
-SOURCE_POLICY = "SourceRepositoryPolicy"
-"""The output that says what another account must allow before its images are promoted."""
 _DESCRIPTION = 1000
 """Characters; CloudFormation takes 1,024 bytes (User Guide, "CloudFormation template quotas")."""
 LONGEST_SESSION = 43200
@@ -57,7 +55,13 @@ def render(
     Raises:
         ConfigurationError: No event of the contract leads to the environment.
     """
-    return compose(contract, required.resources_of(declared, bases), session=session)
+    return compose(contract, needed(contract, declared, bases), session=session)
+
+
+def needed(contract: Contract, declared: Declared, bases: Sequence[str] = ()) -> Resources:
+    """What the environment's roles reach, by delivery.toml and by the contract's ``after``."""
+    after = contract.environment_policy(declared.name).after
+    return required.resources_of(declared, bases, after=after)
 
 
 def compose(
@@ -69,15 +73,16 @@ def compose(
     for role in made:
         roles.check(role, environment_policy)
     tasks = every_task(role.tasks for role in made)
-    promoting = [role for role in made if permissions.promotes(resources, role.tasks)]
+    others = readings(resources, made)
     by_github = any(role.logical_id == roles.DEPLOY for role in made)
     conditions: Document = {
         **(_WITH_PROVIDER if by_github else {}),
-        **(_FROM_ANOTHER_ACCOUNT if promoting else {}),
     }
+    for each in others:
+        conditions |= each.elsewhere
     resources_made: Document = {}
     if by_github and contract.source is not None:
-        resources_made["Provider"] = _provider(contract.source)
+        resources_made["Provider"] = _provider(contract.source, resources.audience)
     for role in made:
         resources_made |= roles.template(
             role, environment_policy, session=min(session, LONGEST_SESSION)
@@ -85,7 +90,7 @@ def compose(
     body: Document = {
         "AWSTemplateFormatVersion": "2010-09-09",
         "Description": _description(resources, made),
-        "Parameters": _parameters(resources, tasks, provider=by_github),
+        "Parameters": _parameters(resources, tasks, tuple(others), provider=by_github),
         **({"Conditions": conditions} if conditions else {}),
         "Resources": resources_made,
         "Outputs": {
@@ -93,7 +98,7 @@ def compose(
                 f"{role.logical_id}Arn": {"Value": {"Fn::GetAtt": f"{role.logical_id}.Arn"}}
                 for role in made
             },
-            **(_source_policy(promoting) if promoting else {}),
+            **{each.output: _policy(each, readers) for each, readers in others.items()},
         },
     }
     head = (
@@ -113,7 +118,6 @@ def roles_of(
         ConfigurationError: None is made for it.
     """
     provider = _provider_arn(contract.source) if contract.source else ""
-    resources = replace(resources, after=contract.environment_policy(resources.environment).after)
     made = roles.of(contract, resources, provider, further)
     if not made:
         leading = roles.environments(contract)
@@ -126,6 +130,34 @@ def roles_of(
             else "add an entry for an event; people deliver with their own credentials",
         )
     return made
+
+
+def readings(
+    resources: Resources, made: Sequence[RoleDocument]
+) -> dict[Reading, tuple[RoleDocument, ...]]:
+    """Every repository of another environment that roles read, and which roles do."""
+    by_role = {role.logical_id: elsewhere.readings(resources, role.tasks) for role in made}
+    every = dict.fromkeys(each for found in by_role.values() for each in found)
+    return {
+        each: tuple(role for role in made if each in by_role[role.logical_id]) for each in every
+    }
+
+
+def check_audience(resources: Resources, environment: Environment) -> None:
+    """See that the tokens are for the STS of where the environment really is.
+
+    Raises:
+        ConfigurationError: Its region is a reference, and leads into another partition.
+    """
+    audience = partition_of(environment.region).audience
+    if resources.audience != audience:
+        raise ConfigurationError(
+            f"{environment.name} is in {environment.region}, whose tokens are for {audience}, and "
+            f"the role that is rendered asks for {resources.audience}",
+            where="ci/delivery.toml",
+            remedy=f'write region = "{environment.region}" in [environments.{environment.name}] '
+            "and render workflow and roles anew: nox -s contract -- --write",
+        )
 
 
 def stack_name(contract: Contract, environment: str) -> str:
@@ -146,20 +178,27 @@ def _description(resources: Resources, made: Sequence[RoleDocument]) -> str:
 def options(
     resources: Resources,
     environment: Environment,
-    origins: Mapping[str, Origin] | None = None,
+    origins: Mapping[str, Mapping[str, Origin]] | None = None,
 ) -> dict[str, str]:
     """The template's parameters for copies, a signing key and promotion, once all is looked up.
 
     Args:
         resources: What the environment needs.
         environment: The environment, resolved.
-        origins: Where each image comes from, by key; ``None`` where the template does not ask.
+        origins: Each repository of another environment that the template asks for, by what the
+            names of its parameters begin with and by its image's key; one that is missing is as
+            delivery.toml has it.
     """
-    values: dict[str, str] = {}
-    for key, origin in (origins or {}).items():
-        values["SourceAccount"] = origin.account
-        values["SourceRegion"] = origin.region
-        values[f"SourceRepository{camel(key)}"] = origin.repository
+    values = {
+        name: text
+        for name, text in resources.written
+        if name.startswith((elsewhere.SOURCE, elsewhere.VERIFIED))
+    }
+    for prefix, by_key in (origins or {}).items():
+        for key, origin in by_key.items():
+            values[f"{prefix}Account"] = origin.account
+            values[f"{prefix}Region"] = origin.region
+            values[f"{prefix}Repository{camel(key)}"] = origin.repository
     if resources.copies:
         values["EvidencePlace"] = required.place_of(environment.evidence.s3)
         values["EvidenceBucket"] = required.bucket_of(environment.evidence.s3)
@@ -178,21 +217,14 @@ def takes(template: str, parameter: str) -> bool:
 
 
 _WITH_PROVIDER: Document = {"WithProvider": {"Fn::Equals": [{"Ref": "CreateProvider"}, "true"]}}
-_FROM_ANOTHER_ACCOUNT: Document = {
-    "FromAnotherAccount": {
-        "Fn::Not": [{"Fn::Equals": [{"Ref": "SourceAccount"}, {"Ref": "AWS::AccountId"}]}]
-    }
-}
 
 
-def _source_policy(promoting: Sequence[RoleDocument]) -> Document:
-    description = "The repository policy that the account of the promoted images must set."
+def _policy(reading: Reading, readers: Sequence[RoleDocument]) -> Document:
+    what = f"The repository policy that the account of the {reading.what} images must set."
     return {
-        SOURCE_POLICY: {
-            "Condition": "FromAnotherAccount",
-            "Description": description,
-            "Value": permissions.sub(roles.source_policy(promoting)),
-        }
+        "Condition": reading.condition,
+        "Description": what,
+        "Value": permissions.sub(roles.policy_of(reading, readers)),
     }
 
 
@@ -201,7 +233,9 @@ def _provider_arn(source: Source) -> Document:
     return {"Fn::If": ["WithProvider", {"Ref": "Provider"}, trust.provider_arn(source)]}
 
 
-def _parameters(resources: Resources, tasks: Sequence[Task], *, provider: bool) -> Document:
+def _parameters(
+    resources: Resources, tasks: Sequence[Task], others: Sequence[Reading], *, provider: bool
+) -> Document:
     written = dict(resources.written)
 
     def text(name: str, description: str) -> tuple[str, Document]:
@@ -214,15 +248,7 @@ def _parameters(resources: Resources, tasks: Sequence[Task], *, provider: bool) 
         text(name, f"Name of the ECR repository{_of(name, 'Repository', several=several)}.")
         for name, _ in resources.repositories
     ]
-    if permissions.promotes(resources, tasks):
-        parameters += [
-            text("SourceAccount", f"Account of the ECR repository of {resources.source}."),
-            text("SourceRegion", f"Region of the ECR repository of {resources.source}."),
-            *(
-                text(name, f"Name of the ECR repository of {resources.source}.")
-                for name in resources.source_repositories
-            ),
-        ]
+    parameters += [text(*named) for each in others for named in each.parameters]
     if resources.copies:
         parameters += [
             text("EvidencePlace", "Where records are copied to: BUCKET/PREFIX."),
@@ -247,14 +273,22 @@ def _parameters(resources: Resources, tasks: Sequence[Task], *, provider: bool) 
                 text(f"JobLogGroup{camel(key)}", f"CloudWatch log group of the job {key}."),
             ]
         parameters += [text(name, what) for name, what in _scheduled(resources)]
-        if resources.rules or resources.schedules:
-            clock = "ARNs of the roles that rules and schedules start tasks with."
+        if resources.rules:
+            parameters += [
+                _arns("RuleClusters", "ARNs of the clusters that rules start tasks in."),
+                _arns("RuleRoles", "ARNs of the roles that rules start tasks with."),
+            ]
+        if resources.schedules:
             parameters.append(
-                ("ScheduleRoles", {"Type": "CommaDelimitedList", "Description": clock})
+                _arns("TimerRoles", "ARNs of the roles that schedules start tasks with.")
             )
         roles = "ARNs of the execution role and the task role, the only ones handed to tasks."
-        parameters.append(("TaskRoles", {"Type": "CommaDelimitedList", "Description": roles}))
+        parameters.append(_arns("TaskRoles", roles))
     return dict(parameters)
+
+
+def _arns(name: str, description: str) -> tuple[str, Document]:
+    return name, {"Type": "CommaDelimitedList", "Description": description}
 
 
 def _of(name: str, what: str, *, several: bool) -> str:
@@ -283,12 +317,12 @@ _CREATE_PROVIDER: tuple[str, Document] = (
 )
 
 
-def _provider(source: Source) -> Document:
+def _provider(source: Source, audience: str) -> Document:
     return {
         "Type": "AWS::IAM::OIDCProvider",
         "Condition": "WithProvider",
         # Other environments of the account trust it too: no stack takes it away.
         "DeletionPolicy": "Retain",
         "UpdateReplacePolicy": "Retain",
-        "Properties": {"Url": source.issuer, "ClientIdList": [trust.AUDIENCE]},
+        "Properties": {"Url": source.issuer, "ClientIdList": [audience]},
     }

@@ -10,17 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from shipway.policy.compile import elsewhere
 from shipway.policy.compile.resources import Resources
 from shipway.policy.compile.trust import camel
 from shipway.policy.contract import PRUNE, ROLLBACK, Task
 
 Document = dict[str, Any]
 
-PROMOTED: Final = (
-    "ecr:BatchGetImage",  # manifests; ListImageReferrers asks for it too (ECR API Reference)
-    "ecr:GetDownloadUrlForLayer",
-)
-"""What a promotion asks of the repository that it takes an image from."""
+_PULL: Final = ("ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer")
 
 
 def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
@@ -35,9 +32,10 @@ def policy(resources: Resources, tasks: Sequence[Task]) -> Document:
     statements = [*_images(resources, publishes=publishes), *_published(resources, lock)]
     if "build" in tasks and not resources.source:
         statements += _building(resources, publishes=publishes)
-    if promotes(resources, tasks):
-        # Whether a layer is there is asked of the repository that it goes to, never of this one.
-        statements.append(statement("ReadPromotedImages", PROMOTED, _sources(resources)))
+    statements += [
+        statement(each.sid, each.actions, each.resources)
+        for each in elsewhere.readings(resources, tasks)
+    ]
     if resources.copies:
         statements += _copies(resources)
     if resources.signs:
@@ -66,28 +64,6 @@ def rolls_out(tasks: Sequence[Task]) -> bool:
 def _locks(tasks: Sequence[Task]) -> bool:
     """Whether the environment's lock is taken."""
     return rolls_out(tasks) or PRUNE in tasks
-
-
-def promotes(resources: Resources, tasks: Sequence[Task]) -> bool:
-    """Whether images are taken from another environment; taking one publishes it here."""
-    return bool(resources.source) and "publish" in tasks
-
-
-def source_policy(roles: Sequence[str]) -> Document:
-    """What the policy of the source's repository must allow, where it is another account's.
-
-    "Cross-account policy evaluation logic" (IAM User Guide): both sides must allow it.
-
-    Args:
-        roles: The ARNs of the roles that promote.
-    """
-    allowed = {
-        "Sid": "LetImagesBePromoted",
-        "Effect": "Allow",
-        "Principal": {"AWS": list(roles) if len(roles) > 1 else roles[0]},
-        "Action": list(PROMOTED),
-    }  # no resource: it is the policy of one repository
-    return {"Version": "2012-10-17", "Statement": [allowed]}
 
 
 def statement(
@@ -185,7 +161,7 @@ def _building(resources: Resources, *, publishes: bool) -> list[Document]:
     """What a build takes from AWS: base images, and secrets where one is published."""
     statements = [] if publishes or not resources.bases else [_LOG_IN]
     if resources.bases:
-        statements.append(statement("ReadBaseImages", PROMOTED, _base_repositories(resources)))
+        statements.append(statement("ReadBaseImages", _PULL, _base_repositories(resources)))
     return [*statements, *(_secrets(resources) if publishes else ())]
 
 
@@ -219,14 +195,6 @@ def _published(resources: Resources, lock: Sequence[str]) -> list[Document]:
 def _parameter(name: str) -> object:
     """A parameter's ARN, which has one slash before its name however that is written."""
     return name if name.startswith("arn:") else _arn("ssm", f"parameter/{name.lstrip('/')}")
-
-
-def _sources(resources: Resources) -> list[Document]:
-    where = "${SourceRegion}:${SourceAccount}"
-    return [
-        sub(f"arn:${{AWS::Partition}}:ecr:{where}:repository/${{{name}}}")
-        for name in resources.source_repositories
-    ]
 
 
 def _copies(resources: Resources) -> list[Document]:
@@ -314,27 +282,38 @@ def _schedules(resources: Resources) -> list[Document]:
     """Read and write back what the clock starts, with the very role that starts it now.
 
     Both services take a role with each target, which whoever writes must be allowed to pass on
-    ("Actions, resources, and condition keys" of Amazon EventBridge and of EventBridge Scheduler).
+    ("Actions, resources, and condition keys" of Amazon EventBridge and of EventBridge Scheduler). A
+    rule takes targets of any kind, such as a queue of another account, so only the clusters that
+    its tasks run in are allowed; the Scheduler knows no such condition.
     """
     statements = []
-    passed = []
     if resources.rules:
         arns = [_arn("events", f"rule/${{Rule{camel(key)}}}") for key in resources.rules]
-        actions = ["events:ListTargetsByRule", "events:PutTargets"]
-        statements.append(statement("MoveTheRules", actions, arns))
-        passed.append("events.amazonaws.com")
+        # A condition on all of several values holds where there is none, too ("Condition operators
+        # for multivalued context keys", IAM User Guide).
+        into = {
+            "ForAllValues:ArnEquals": {"events:TargetArn": {"Ref": "RuleClusters"}},
+            "Null": {"events:TargetArn": "false"},
+        }
+        statements.append(statement("SeeTheRules", ["events:ListTargetsByRule"], arns))
+        statements.append(statement("MoveTheRules", ["events:PutTargets"], arns, into))
+        statements.append(_handed("HandRolesToTheRules", "RuleRoles", "events.amazonaws.com"))
     if resources.schedules:
         arns = [
             _arn("scheduler", f"schedule/${{Timer{camel(key)}}}") for key in resources.schedules
         ]
         actions = ["scheduler:GetSchedule", "scheduler:UpdateSchedule"]
         statements.append(statement("MoveTheSchedules", actions, arns))
-        passed.append("scheduler.amazonaws.com")
-    if passed:
-        to = {"StringEquals": {"iam:PassedToService": passed if len(passed) > 1 else passed[0]}}
-        roles = [{"Ref": "ScheduleRoles"}]
-        statements.append(statement("HandRolesToTheClock", ["iam:PassRole"], roles, to))
+        statements.append(
+            _handed("HandRolesToTheSchedules", "TimerRoles", "scheduler.amazonaws.com")
+        )
     return statements
+
+
+def _handed(sid: str, roles: str, service: str) -> Document:
+    """The roles of a parameter may be passed on to one service."""
+    to = {"StringEquals": {"iam:PassedToService": service}}
+    return statement(sid, ["iam:PassRole"], [{"Ref": roles}], to)
 
 
 def _rollout(resources: Resources) -> list[Document]:
@@ -359,11 +338,6 @@ def _rollout(resources: Resources) -> list[Document]:
             ["ecs:ContinueServiceDeployment", "ecs:StopServiceDeployment"],
             [*_services(resources), *_services(resources, "service-deployment", "/*")],
         ),
-        statement(
-            "HandRolesToTasks",
-            ["iam:PassRole"],
-            [{"Ref": "TaskRoles"}],
-            {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
-        ),
+        _handed("HandRolesToTasks", "TaskRoles", "ecs-tasks.amazonaws.com"),
         statement("ReadTheLogs", ["logs:GetLogEvents"], streams),
     ]

@@ -15,8 +15,9 @@ from shipway.config.environment import lock_parameter
 from shipway.config.images import ONE, declared_images, declared_repositories, used_images
 from shipway.config.references import Reference
 from shipway.config.schedule import DEFAULT, rule_path, schedule_path
-from shipway.policy.compile.trust import camel
-from shipway.util.partitions import registry_home
+from shipway.policy.compile.elsewhere import SOURCE, VERIFIED
+from shipway.policy.compile.trust import AUDIENCE, camel
+from shipway.util.partitions import partition_of, registry_home
 
 if TYPE_CHECKING:  # reading files needs pydantic; rendering does not
     from shipway.config.load import Declared
@@ -48,9 +49,11 @@ class Resources:
         lock: Name of the SSM parameter that holds its lock; empty where none is taken.
         repositories: The template parameter that names each image's repository, and account and
             region of it, where that is written and is not the environment's own.
-        source_repositories: The template parameters that name those of ``source``.
+        taken: The key of each image that is taken from ``source``.
+        verified: The key of each image of ``after``, whose repository is asked for it.
         secrets: Names or ARNs of the parameters, and ARNs of the secrets, that a build reads.
         bases: Account, region and name of each ECR repository that a base image comes from.
+        audience: What GitHub's tokens for its account are for.
     """
 
     environment: str
@@ -70,23 +73,29 @@ class Resources:
     after: str = ""
     lock: str = ""
     repositories: tuple[tuple[str, tuple[str, str] | None], ...] = (("Repository", None),)
-    source_repositories: tuple[str, ...] = ("SourceRepository",)
+    taken: tuple[str, ...] = (ONE,)
+    verified: tuple[str, ...] = (ONE,)
     secrets: tuple[str, ...] = ()
     bases: tuple[tuple[str, str, str], ...] = ()
+    audience: str = AUDIENCE
 
 
-def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
+def resources_of(declared: Declared, bases: Sequence[str] = (), *, after: str = "") -> Resources:
     """The resources that an environment of delivery.toml names, references unresolved.
 
     Args:
         declared: The environment.
         bases: The image references that its Dockerfile starts from, as far as they are known.
+        after: The environment in which the release contract wants its images verified before.
     """
     tables = declared.document.table["environments"]
     table = tables[declared.name]
     source = table.get("promote_from", "")
     own = declared_repositories(table)
     taken = dict(_source_repositories(table, tables[source])) if source else {}
+    earlier = declared_repositories(tables[after]) if after in tables else {}
+    if after == source:  # what says where they lie for a promotion says it for the gate
+        earlier |= {key: text for key, text in taken.items() if key in earlier}
     # Where the source's own `repository` is a reference, it is looked up with this role.
     texts = [*(text for _, text in declared.leaves()), *taken.values()]
     references = [ref for text in texts if (ref := Reference.parse(text))]
@@ -139,19 +148,32 @@ def resources_of(declared: Declared, bases: Sequence[str] = ()) -> Resources:
         written=(
             *((name, shape(text)) for name, text, shape in values if _is_written(text)),
             *_scheduled(scheduled),
-            *(_sources(taken, tables[source]) if source else ()),
+            *(_sources(SOURCE, taken, tables[source]) if source else ()),
+            *(_sources(VERIFIED, earlier, tables[after]) if earlier else ()),
         ),
         copies=bool(copies),
         signs=signs,
         source=source,
+        after=after,
         lock=_lock(declared),
         repositories=tuple(
             (f"Repository{camel(key)}", _elsewhere(text, table)) for key, text in own.items()
         ),
-        source_repositories=tuple(f"SourceRepository{camel(key)}" for key in taken or {ONE: ""}),
+        taken=tuple(taken or {ONE: ""}),
+        verified=tuple(earlier or {ONE: ""}),
         secrets=() if source else tuple(_secrets(declared)),
         bases=tuple(_bases(bases)),
+        audience=audience_of(table["region"]),
     )
+
+
+def audience_of(region: str) -> str:
+    """What tokens for an account in a region are for.
+
+    A region that is referred to counts as one of AWS's first partition, until ``bootstrap`` knows
+    it (:func:`shipway.policy.compile.bootstrap_template.check_audience`).
+    """
+    return partition_of(region).audience if _is_written(region) else AUDIENCE
 
 
 def _scheduled(tables: Mapping[str, Mapping[str, str]]) -> Iterator[tuple[str, str]]:
@@ -247,16 +269,16 @@ def _source_repositories(
 
 
 def _sources(
-    repositories: Mapping[str, str], source: Mapping[str, Any]
+    prefix: str, repositories: Mapping[str, str], source: Mapping[str, Any]
 ) -> Iterator[tuple[str, str]]:
-    """The same as template parameters, as far as it is written."""
+    """Where another environment's images lie as template parameters, as far as it is written."""
     written = {key: text for key, text in repositories.items() if _is_written(text)}
     if len(written) < len(repositories):
         return  # what is published may be the URI of any registry
     first = next(iter(written.values()))
     account, region = registry_home(first) or (source["account"], source["region"])
-    values = [("SourceAccount", account), ("SourceRegion", region)]
-    values += [(f"SourceRepository{camel(key)}", name_of(text)) for key, text in written.items()]
+    values = [(f"{prefix}Account", account), (f"{prefix}Region", region)]
+    values += [(f"{prefix}Repository{camel(key)}", name_of(text)) for key, text in written.items()]
     yield from ((name, text) for name, text in values if _is_written(text))
 
 

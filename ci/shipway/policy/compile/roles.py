@@ -9,6 +9,7 @@ from typing import Any
 
 from shipway.errors import ConfigurationError
 from shipway.policy.compile import people, permissions, sizes, trust
+from shipway.policy.compile.elsewhere import Reading
 from shipway.policy.compile.permissions import sub
 from shipway.policy.compile.resources import Resources
 from shipway.policy.contract import Contract, Task, every_task
@@ -62,9 +63,8 @@ def of(
     roles = []
     events = trust.leading_to(contract, environment)
     if events and contract.source is not None:
-        roles.append(
-            (DEPLOY, environment_policy.role, events, trust.policy(contract, environment, provider))
-        )
+        document = trust.policy(contract, environment, provider, audience=resources.audience)
+        roles.append((DEPLOY, environment_policy.role, events, document))
     by_hand = tuple(
         entry
         for entry in contract.entries
@@ -193,10 +193,10 @@ def check(
         )
 
 
-def source_policy(roles: Sequence[RoleDocument]) -> str:
-    """What the policy of the source's repository must allow, as text for ``Fn::Sub``."""
+def policy_of(reading: Reading, roles: Sequence[RoleDocument]) -> str:
+    """What another account's repository must allow, as text for ``Fn::Sub``."""
     arns = [f"${{{role.logical_id}.Arn}}" for role in roles]
-    return json.dumps(permissions.source_policy(arns), separators=(",", ":"))
+    return json.dumps(reading.policy(arns), separators=(",", ":"))
 
 
 def _boundary(name: str) -> Document:

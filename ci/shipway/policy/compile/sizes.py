@@ -28,6 +28,9 @@ _PSEUDO: Final = {
     "AWS::Region": "ap-southeast-1",
     # Two roles: the one that starts a task, and the task's own.
     "TaskRoles": [f"arn:aws:iam::{'1' * 12}:role/{_UNKNOWN}"] * 2,
+    "RuleRoles": [f"arn:aws:iam::{'1' * 12}:role/{_UNKNOWN}"],
+    "TimerRoles": [f"arn:aws:iam::{'1' * 12}:role/{_UNKNOWN}"],
+    "RuleClusters": [f"arn:aws:ecs:ap-southeast-1:{'1' * 12}:cluster/{_UNKNOWN}"],
     "Provider": "",  # as long as the other branch of the condition, which is written out
 }
 _NAME: Final = re.compile(r"\$\{([A-Za-z0-9:]+)\}")

@@ -16,7 +16,8 @@ from shipway.policy.compile.sizes import length
 from shipway.policy.contract import Contract, ContractEntry, EnvironmentPolicy, Source
 
 AUDIENCE: Final = "sts.amazonaws.com"
-"""What aws-actions/configure-aws-credentials asks a token for, and what STS wants to see."""
+"""What aws-actions/configure-aws-credentials asks a token for where its ``audience`` says nothing;
+see :attr:`shipway.util.partitions.Partition.audience`."""
 
 KEYS: Final = frozenset(
     {
@@ -71,13 +72,16 @@ def subjects(source: Source, environment_policy: EnvironmentPolicy, ref: str) ->
     return tuple(dict.fromkeys(forms))
 
 
-def policy(contract: Contract, environment: str, provider: object) -> Document:
+def policy(
+    contract: Contract, environment: str, provider: object, *, audience: str = AUDIENCE
+) -> Document:
     """The trust policy of an environment's deploy role.
 
     Args:
         contract: Has at least one event that leads to the environment.
         environment: Its name in the contract.
         provider: The OIDC provider's ARN, or what gives it in a template.
+        audience: What the tokens are for.
 
     Raises:
         ValueError: No event leads there, or the contract does not name the repository.
@@ -88,10 +92,17 @@ def policy(contract: Contract, environment: str, provider: object) -> Document:
         raise ValueError(f"no event leads to {environment}: there is nobody to trust")
     environment_policy = contract.environment_policy(environment)
 
-    whole = _document(source, environment_policy, ((entry,) for entry in entries), provider)
+    def document(groups: Iterable[tuple[ContractEntry, ...]]) -> Document:
+        statements = [
+            statement_of(source, environment_policy, group, provider, audience=audience)
+            for group in groups
+        ]
+        return {"Version": "2012-10-17", "Statement": statements}
+
+    whole = document((entry,) for entry in entries)
     if length(whole) <= environment_policy.trust_policy_quota:
         return whole
-    return _document(source, environment_policy, folded(entries), provider)
+    return document(folded(entries))
 
 
 def is_folded(contract: Contract, environment: str) -> bool:
@@ -100,16 +111,6 @@ def is_folded(contract: Contract, environment: str) -> bool:
         return False
     statements = policy(contract, environment, provider_arn(contract.source))["Statement"]
     return len(statements) < len(leading_to(contract, environment))
-
-
-def _document(
-    source: Source,
-    environment_policy: EnvironmentPolicy,
-    groups: Iterable[tuple[ContractEntry, ...]],
-    provider: object,
-) -> Document:
-    statements = [statement_of(source, environment_policy, group, provider) for group in groups]
-    return {"Version": "2012-10-17", "Statement": statements}
 
 
 def folded(entries: Iterable[ContractEntry]) -> tuple[tuple[ContractEntry, ...], ...]:
@@ -163,6 +164,8 @@ def statement_of(
     environment_policy: EnvironmentPolicy,
     entries: tuple[ContractEntry, ...],
     provider: object,
+    *,
+    audience: str = AUDIENCE,
 ) -> Document:
     """One statement, for all of these entries.
 
@@ -171,10 +174,11 @@ def statement_of(
         environment_policy: Where they lead.
         entries: At least one; no two are in each other's way (:func:`folded`).
         provider: The OIDC provider's ARN, or what gives it in a template.
+        audience: What the tokens are for.
     """
     refs = tuple(dict.fromkeys(entry.ref for entry in entries))
     exact: dict[str, object] = {
-        "aud": AUDIENCE,
+        "aud": audience,
         "repository_id": str(source.repository_id),
         "repository_owner_id": str(source.owner_id),
     }

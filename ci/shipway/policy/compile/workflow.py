@@ -17,6 +17,7 @@ from shipway.config.positions import KeyPath
 from shipway.config.problems import Problem, configuration_error
 from shipway.errors import ConfigurationError
 from shipway.policy.compile import job_condition, trust
+from shipway.policy.compile.resources import audience_of
 from shipway.policy.contract import Contract
 from shipway.policy.pattern import BRANCHES, TAGS
 
@@ -149,8 +150,22 @@ def _seconds(value: object, otherwise: int) -> int:
     return int(text) if text.isdigit() else otherwise
 
 
-def regions(contract: Contract, time: Budget) -> tuple[Region, ...]:
+def audiences(contract: Contract, delivery: DeliveryFile) -> dict[str, str]:
+    """What a token is for, by the environment that an event leads to."""
+    tables = delivery.document.table["environments"]
+    return {name: audience_of(tables[name]["region"]) for name in trust.environments(contract)}
+
+
+def regions(
+    contract: Contract, time: Budget, audiences: Mapping[str, str] | None = None
+) -> tuple[Region, ...]:
     """Every region of the workflow.
+
+    Args:
+        contract: The release contract.
+        time: How long it may take.
+        audiences: What a token is for, by environment; one that is not named is in AWS's first
+            partition, for which the OIDC step needs no word.
 
     Raises:
         ConfigurationError: The contract has no event, does not say which repository it is about,
@@ -168,15 +183,24 @@ def regions(contract: Contract, time: Budget) -> tuple[Region, ...]:
             name="job", lines=tuple(_job(contract, time)), what="who passes, where, for how long"
         ),
         # A called workflow has the OIDC step, and its own repository says how long it lasts.
-        *(() if contract.source.called_workflow else (_session(time),)),
+        *(() if contract.source.called_workflow else (_session(contract, time, audiences or {}),)),
     )
 
 
-def _session(time: Budget) -> Region:
+def _session(contract: Contract, time: Budget, audiences: Mapping[str, str]) -> Region:
+    lines = [f"role-duration-seconds: {time.session}"]
+    if any(audience != trust.AUDIENCE for audience in audiences.values()):
+        chosen = job_condition.choice(
+            contract.triggers,
+            lambda entry: audiences.get(entry.environments[0], trust.AUDIENCE),
+        )
+        lines.append(f"audience: {chosen}")
     return Region(
         name="session",
-        lines=(f"          role-duration-seconds: {time.session}",),
-        what="how long the credentials last",
+        lines=tuple(f"          {line}" for line in lines),
+        what="how long the credentials last, and for whose STS they are"
+        if lines[1:]
+        else "how long the credentials last",
     )
 
 

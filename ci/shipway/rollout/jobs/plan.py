@@ -9,6 +9,7 @@ from datetime import datetime
 from shipway.config.environment import Environment
 from shipway.config.job import Job, When, in_order
 from shipway.errors import ConfigurationError
+from shipway.rollout.declared import declared
 from shipway.rollout.images import ReleaseImages
 from shipway.rollout.jobs.judge import Due, due
 from shipway.rollout.jobs.ports import Tasks
@@ -120,7 +121,7 @@ def _step(
         service = by_key[job.service]
         live = service.coming or service.live
     else:
-        live = ecs.task_definition(job.task_definition)
+        live = declared(ecs, job.task_definition, where)
     preset = by_key[job.service].service.container if job.service else ""
     container = job.container or preset or _only_container(live, where)
     _require_essential(live, container, where)

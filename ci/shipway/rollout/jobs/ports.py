@@ -32,6 +32,16 @@ class Tasks(Protocol):
         """
         ...
 
+    def of_job(self, cluster: str, family: str, key: str) -> tuple[Task, ...]:
+        """Every task of a family that was started for a job, whatever the release.
+
+        Those that stopped are among them for as long as ECS shows them, as above.
+
+        Raises:
+            ShipwayError: ECS does not answer.
+        """
+        ...
+
     def run(self, request: JobRequest) -> Task | NotPlaced:
         """RunTask, for one task.
 

@@ -129,7 +129,12 @@ def release_of(job: Job, environment: str, cluster: str, digest: Digest) -> str:
         digest.value,
     ]
     hashed = hashlib.sha256(json.dumps(told).encode()).hexdigest()
-    return f"shipway/{job.key}/{hashed[:_RELEASE_DIGITS]}"
+    return f"{of_any_release(job.key)}{hashed[:_RELEASE_DIGITS]}"
+
+
+def of_any_release(key: str) -> str:
+    """How ``startedBy`` begins, whatever the release: :func:`release_of` up to it. Pure."""
+    return f"shipway/{key}/"
 
 
 def client_token(started_by: str, earlier: Iterable[Task], now: datetime, again: str = "") -> str:

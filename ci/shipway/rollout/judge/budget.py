@@ -10,15 +10,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil
 
 CALLS_A_MINUTE = 60
 FURTHER = 2
 """Calls a minute that each service after the first may add."""
 LOOK_EVERY = 5.0
 """Seconds between two looks that are the least, however many calls were spent."""
-_FREE_AGAIN = 8
-MARGIN = 2
+MARGIN = 1
 _RESERVE = 8
 _WINDOW = timedelta(seconds=60)
 
@@ -66,9 +64,31 @@ class Budget:
         return left
 
     def looks_on(self, now: datetime) -> int:
-        """Looks, a call each, that bridge the time until calls are free again."""
-        bridge = self.until(now, self.left(now) + _FREE_AGAIN)
-        return ceil(bridge / LOOK_EVERY) + MARGIN
+        """Calls to leave, so that a look every :data:`LOOK_EVERY` is paid until others are free."""
+        need = free = 0
+        for at, calls in self.spent:
+            until = (at + _WINDOW - now).total_seconds()
+            need = max(need, int(until / LOOK_EVERY) - free)
+            free += calls if until > 0 else 0
+        return need + MARGIN
+
+    def even(self, now: datetime, kept: int, horizon: float = 60.0) -> float:
+        """Seconds between looks of a call each that can go on so, with ``kept`` calls left over.
+
+        Args:
+            now: The time.
+            kept: Calls that are not for these looks.
+            horizon: Seconds for which they are to go on, a minute at most.
+        """
+        left, wait = self.left(now) - kept, 0.0
+        for at, calls in self.spent:
+            free = (at + _WINDOW - now).total_seconds()
+            if free > horizon:
+                break
+            if free > 0:
+                wait = max(wait, free / (max(0, left) + 1))
+                left += calls
+        return max(wait, horizon / (max(0, left) + 1))
 
     def until(self, now: datetime, calls: int) -> float:
         """Seconds until so many calls may be made."""

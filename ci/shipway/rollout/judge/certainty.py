@@ -8,7 +8,7 @@ are healthy: a rollout that replaces its tasks for ever does not come to an end.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from shipway.rollout.diagnosis.reasons import Reading, exit_meaning, read, says_more
 from shipway.rollout.judge.state import State, evolve, running_ours, seconds_since
@@ -24,19 +24,53 @@ _TITLES = {
     "command": "cannot start",
     "start": "cannot start",
 }
+_CLEARLY = 1.25
+"""By so much the lives of tasks that crash alike may differ."""
 _HEALTH = frozenset({"target-health", "container-health"})
+BY_WAVES = _HEALTH | {"exit", "memory"}
+"""Kinds of failure that are certain only while no task of ours is healthy."""
 
 
 def certain(state: State) -> Cause | None:
     """The failure that is certain now, or ``None``."""
-    if state.suspected is None or not is_fresh(state):
+    if state.suspected is None:
         return None
-    return _proven(state, blind=False)
+    if is_fresh(state) or covers(state, state.now):
+        return _proven(state, blind=False)
+    return _replaced_for_ever(state)
 
 
 def suspect(state: State) -> State:
     """Note the failure that is certain unless tasks of ours are healthy."""
-    return evolve(state, suspected=_proven(state, blind=True))
+    suspected = _proven(state, blind=True)
+    since = None if suspected is None else state.suspected_since or state.now
+    state = evolve(state, suspected=suspected, suspected_since=since)
+    return evolve(state, covered=_covered(state) if suspected is not None else None)
+
+
+def _covered(state: State) -> datetime | None:
+    """Until when the last list of our tasks answers whether one of them speaks against a crash.
+
+    What has been started since has not lived as long as what crashed. What was listed and not yet
+    checked may have become healthy: it speaks once it has lived so long.
+    """
+    groups = [group for group in by_failure(state.stopped) if group[1].weight != "transient"]
+    if state.tasks_at is None or any(reading.kind in _HEALTH for _, reading in groups):
+        return None
+    usual = _CLEARLY * min((lived(state, tasks)[1] for tasks, _ in groups), default=0.0)
+    dead, since = {task.arn for task in state.stopped}, dict(state.since)
+    checked = {target.id for target in state.live if target.state != "initial"}
+    until = state.tasks_at + timedelta(seconds=usual)
+    for task in running_ours(state, state.tasks):
+        if task.arn not in dead and state.live and checked.isdisjoint(task.private_ips):
+            young = usual - _age(state, task, since.get(task.arn))
+            until = min(until, state.now + timedelta(seconds=young))
+    return until
+
+
+def covers(state: State, now: datetime) -> bool:
+    """Whether no new list is needed to know whether tasks of ours speak against the failure."""
+    return state.covered is not None and now < state.covered
 
 
 def _proven(state: State, *, blind: bool) -> Cause | None:
@@ -50,12 +84,19 @@ def _proven(state: State, *, blind: bool) -> Cause | None:
         proven = reading.weight == "certain" or waves(state, tasks) >= enough
         if proven and (blind or not healthy(state, reading.kind, tasks)):
             return cause_of(tasks, reading, total)
-    if groups:
-        every = tuple(task for tasks, _ in groups for task in tasks)
-        churning = waves(state, every, replacements=True) > enough
-        alone = waves(state, every) > enough and (blind or not healthy(state, "", every))
-        if churning or alone:
-            return cause_of(*groups[0], total)
+    every = tuple(task for tasks, _ in groups for task in tasks)
+    if waves(state, every) > enough and (blind or not healthy(state, "", every)):
+        return cause_of(*groups[0], total)
+    return _replaced_for_ever(state)
+
+
+def _replaced_for_ever(state: State) -> Cause | None:
+    """The failure that goes on wave after wave: certain, whoever else is healthy."""
+    readings = by_failure(state.stopped)
+    groups = [group for group in readings if group[1].weight != "transient"]
+    every = tuple(task for tasks, _ in groups for task in tasks)
+    if waves(state, every, replacements=True) > state.policy.same_failure:
+        return cause_of(*groups[0], sum(len(tasks) for tasks, _ in readings))
     return None
 
 
@@ -115,17 +156,22 @@ def healthy(state: State, kind: str, failed: tuple[Task, ...] = ()) -> tuple[Tas
 
     A task behind a load balancer is healthy when its target is; one with a container health check
     when that passes; one with neither when it has run for ``settle`` seconds. What is not checked
-    yet is healthy as far as a crash goes when it has run twice as long as those that crashed.
+    yet is healthy as far as a crash goes when it has run twice as long as those that crashed. And
+    what crashes after it was healthy was healthy, too: a task that has not lived clearly longer
+    than half of those did says nothing against a crash.
     """
-    outlived = max(state.policy.settle, 2 * lived(state, failed) + 5)
+    shortest, usual = lived(state, failed)
+    crashed_after = _CLEARLY * usual if kind not in _HEALTH else 0.0
+    outlived = max(state.policy.settle, 2 * shortest + 5)
     dead = {task.arn for task in state.stopped}
     since = dict(state.since)
     alive = [t for t in running_ours(state, state.tasks) if t.arn not in dead]
     good = []
     for task in alive:
         states = {t.state for t in state.live if t.id in task.private_ips}
-        settled = _age(state, task, since.get(task.arn)) >= outlived
-        if task.health == "UNHEALTHY":
+        age = _age(state, task, since.get(task.arn))
+        settled = age >= outlived
+        if task.health == "UNHEALTHY" or age < crashed_after:
             continue
         if states:
             ok = states == {"healthy"} or (
@@ -161,9 +207,9 @@ def announce(state: State, cause: Cause) -> State:
 def _quickly(tasks: tuple[Task, ...]) -> str:
     """`` within 3 s`` where every one of them ran for less than a minute (ECS's own clock)."""
     spans = [
-        (t.stopped_at - t.started_at).total_seconds()
+        (t.ended_at - t.started_at).total_seconds()
         for t in tasks
-        if t.started_at is not None and t.stopped_at is not None
+        if t.started_at is not None and t.ended_at is not None
     ]
     longest = max(spans, default=-1.0)
     minute = 60

@@ -99,25 +99,32 @@ def _stop(state: State, task: Task, events: list[RolloutEvent], before: datetime
     events.append(
         RolloutEvent(at=state.now, kind="task-stopped", text=text, level="warning", task=task)
     )
-    # While a task is still being torn down ECS shows no time for its end.
+    # Where ECS shows no time for its end, it may have ended right after the look before.
     began = task.started_at or task.created_at or before + state.skew
-    ended = task.stopped_at or max(began, before + state.skew)
+    ended = task.ended_at or max(began, before + state.skew)
     return evolve(
         state,
         stopped=(*state.stopped, task),
         ends=(*state.ends, (task.arn, ended)),
-        lives=_lives(state, task, ended),
+        lives=_widened(state.lives, task.created_at or task.started_at, ended),
+        runs=_runs(state, task, ended),
         struck=state.now,
     )
 
 
-def _lives(state: State, task: Task, ended: datetime) -> tuple[float, float] | None:
-    launched = task.created_at or task.started_at
-    if launched is None:
-        return state.lives
-    span = (ended - launched).total_seconds()
-    soonest, latest = state.lives or (span, span)
-    return min(soonest, span), max(latest, span)
+def _widened(
+    span: tuple[float, float] | None, began: datetime | None, ended: datetime
+) -> tuple[float, float] | None:
+    if began is None:
+        return span
+    seconds = (ended - began).total_seconds()
+    soonest, latest = span or (seconds, seconds)
+    return min(soonest, seconds), max(latest, seconds)
+
+
+def _runs(state: State, task: Task, ended: datetime) -> tuple[float, float] | None:
+    known = state.runs is not None or not state.stopped
+    return _widened(state.runs, task.started_at, ended) if task.started_at and known else None
 
 
 def take_events(state: State, snapshot: Snapshot, events: list[RolloutEvent]) -> State:

@@ -11,6 +11,7 @@ from datetime import datetime
 from math import ceil, log2
 
 from shipway.rollout.judge.budget import MARGIN, Budget
+from shipway.rollout.judge.certainty import covers
 from shipway.rollout.judge.pace import (
     A_PAGE,
     PLENTY,
@@ -19,6 +20,7 @@ from shipway.rollout.judge.pace import (
     bake_ends,
     cost,
     doubted,
+    first_outcome,
     kept,
     near,
     tells,
@@ -34,21 +36,19 @@ from shipway.rollout.judge.state import (
 )
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.judge.update_state import fingerprint, upset
-from shipway.rollout.judge.waves import due
+from shipway.rollout.judge.waves import another, due
 from shipway.rollout.snapshot import Deployment, Snapshot
 
 _UNREAD_FOR = 15.0
 _RETRY = 4.0
 _RETRY_LATER = 20.0
 _ALONE_FOR = 8.0
-_DESCRIBE = {"near": 0.0, "back": 4.0, "shifting": 3.0, "usual": 6.0, "scarce": 20.0}
+_DESCRIBE = {"near": 0.0, "back": 4.0, "shifting": 3.0, "usual": 5.0, "scarce": 20.0}
 _COUNTS_EVERY = 4.0
 _HEALTH_EVERY = 15.0
 _TOLD_EVERY = 8.0
 _SLOTS_FROM = 5.0
-_RARER = 0.25
-_LAST = 2
-"""Calls that even evidence leaves, for looking on after it."""
+_RARER = 0.5
 FULL = Budget()
 
 
@@ -76,11 +76,13 @@ def fetch(state: State, glance: Snapshot, now: datetime, budget: Budget = FULL) 
     if _decides(state, glance, now):
         if state.verified and not wanted.newest and left < PLENTY:
             wanted = replace(wanted, service_deployment="", targets=wanted.tasks and wanted.targets)
-        # The looks until as many calls are free again: however much moves, none is far off.
-        bridge = budget.looks_on(now) - (MARGIN if wanted.tasks else 0)
-        return _affordable(wanted, state, left - max(bridge, 0 if wanted.tasks else _LAST))
+        # The looks until calls are free again: however much moves, none is far off. And what it
+        # shows is of this service, which alone may have to be stopped for it.
+        left = budget.left(now) - (not state.first)
+        return _affordable(wanted, state, left - budget.looks_on(now) + MARGIN)
     keep = kept(state, budget)
-    if wanted.service_deployment and cost(wanted, state) == 1:
+    expects = state.announced is None and due(state, now)
+    if wanted.service_deployment and cost(wanted, state) == 1 and not expects:
         keep -= SPARE  # it may be the end itself, or a hook that waits
     return _affordable(wanted, state, left - keep)
 
@@ -103,9 +105,12 @@ def _wanted(
     open_ = state.rolling_back_since is None and state.succeeded_since is None
     fallen = upset(state, glance, mine) if mine is not None else 0
     undecided = open_ and state.announced is None
-    doubtful = undecided and doubted(state, now)
+    # A stop of one wave more proves it alone.
+    proves = fallen > 0 and another(state, now)
+    doubtful = undecided and not proves and doubted(state, now)
     # What proves it is read at once with what may complete it, now and then.
     decisive = undecided and fallen > 0 and mine is not None and mine.running > 0
+    decisive = decisive and not proves and not covers(state, now)
     recent = state.tasks_at is not None and seconds_since(state.tasks_at, now) < _COUNTS_EVERY
     both = decisive and not recent and due(state, now)
     unread = _unread(state, now, struck=fallen > 0, rarer=rarer)
@@ -183,6 +188,8 @@ def _alone(state: State, glance: Snapshot, mine: Deployment | None) -> bool:
     """Whether ours has just become the only deployment, with every task: ECS is about to say so."""
     if mine is None or len(glance.deployments) > 1 or mine.running < mine.desired:
         return False
+    if state.announced is None and due(state, state.now) and tells(mine):
+        return False  # ours is likelier to fail once more, and deployments[] tells the end
     last = state.service
     if last is not None and len(last.deployments) > 1:
         return True
@@ -215,7 +222,9 @@ def _dear(state: State, glance: Snapshot, now: datetime, *, ending: bool, every:
     mine = ours_in(state, glance)
     if mine is not None and changed and not state.stopped and upset(state, glance, mine):
         return True
-    if ending or _states(glance) != _states(service) or _full(glance) != _full(service):
+    turned = _states(glance) != _states(service)
+    expects = state.announced is None and due(state, now)
+    if ending or turned or (not expects and _full(glance) != _full(service)):
         return True
     if state.paused is not None or bake_ends(state, now):
         return True
@@ -229,7 +238,7 @@ def _every(state: State, usual: str) -> float:
     if near(state):
         return _DESCRIBE[usual if _told(state) else "near"]
     strategy = service.strategy if service is not None else None
-    if due(state, state.now) and state.announced is None:
+    if state.announced is None and (due(state, state.now) or first_outcome(state)):
         return _DESCRIBE[usual]
     shifting = (strategy or (described and described.strategy) or "ROLLING") != "ROLLING"
     return _DESCRIBE["shifting" if shifting else usual]

@@ -23,7 +23,7 @@ from shipway.rollout.judge import verdict as v
 from shipway.rollout.judge.budget import Budget
 from shipway.rollout.judge.by_deployments_list import follow_listed
 from shipway.rollout.judge.by_service_deployment import follow
-from shipway.rollout.judge.certainty import announce, certain, likeliest, suspect
+from shipway.rollout.judge.certainty import BY_WAVES, announce, certain, likeliest, suspect
 from shipway.rollout.judge.ending import NEVER_CAME_UP, conclude, left, out_of_time
 from shipway.rollout.judge.fetch import fetch
 from shipway.rollout.judge.pace import next_look
@@ -38,7 +38,7 @@ _MISSING_LOOKS = 2
 _ASKS = 4
 _INTERRUPTED = "interrupted; Ctrl-C once more leaves without watching"
 _UNBOUND_LOOKS = 5
-_EVIDENCE = ("stopped", "ends", "filled", "launch_error")
+_EVIDENCE = ("stopped", "ends", "filled", "launch_error", "tasks_at")
 _PASSING = frozenset({"throttled", "unreachable", "server-error"})
 
 Step = tuple[State, tuple[RolloutEvent, ...], Outcome | None]
@@ -214,7 +214,10 @@ def _fail_fast(state: State, events: list[RolloutEvent]) -> tuple[State, Outcome
         return state, None
     if state.announced is None and state.rolling_back_since is None:
         cause = certain(state)
-        if cause is not None:
+        # Where another deployment is the PRIMARY one by now, ECS takes ours back: that nobody of
+        # ours is healthy any more proves nothing, and ECS says why it does.
+        taken_back = state.deployment is not None and state.deployment.status != "PRIMARY"
+        if cause is not None and not (taken_back and cause.kind in BY_WAVES):
             state = announce(state, cause)
             events.append(_announcement(state, cause))
     waiting = state.rolling_back_since is not None or state.stop_asked_at is not None

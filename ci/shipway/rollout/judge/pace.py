@@ -1,16 +1,19 @@
 """How often to look: what a look can tell now decides when it is worth a call.
 
-While a task may fail a look comes every two seconds, and every second where the end may be near:
-all tasks run and none of the earlier is left, a roll-back's tasks run, a bake time or a hook ends.
-What the end needs is kept for the end (:class:`.budget.Budget`).
+While a task may fail a look comes every two seconds, and every second where the end may be near
+(all tasks run and none of the earlier is left, a roll-back's tasks run, a bake time or a hook ends)
+or where the first tasks, or replacements, are about to fail. Looks are spread evenly over the calls
+that the minute has left (:class:`.budget.Budget`), without those that reading what they may show
+will take, and those that prove the end.
 """
 
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from math import ceil
+from math import ceil, inf
 
-from shipway.rollout.judge.budget import LOOK_EVERY, Budget
+from shipway.rollout.judge.budget import LOOK_EVERY, MARGIN, Budget
+from shipway.rollout.judge.certainty import covers
 from shipway.rollout.judge.state import (
     PROOF_PATIENCE,
     ROLLING_BACK,
@@ -25,7 +28,9 @@ from shipway.rollout.snapshot import Deployment
 _USUAL = 2.0
 _QUIET = 4.0
 _NEAR = 1.0
-_DUE = 1.3
+_DUE = 0.8
+_SOON = 15.0
+"""Seconds for which calls are to last where evidence or the end is due."""
 _PAUSED = 10.0
 _EAGER = 0.5
 _AT_ONCE = 0.05
@@ -42,17 +47,16 @@ _WINDOW = 12.0
 """Seconds around the end of a bake time in which it may come: its beginning was seen late."""
 _LISTING_EVERY = 20.0
 SPARE = 3
-_PROOF = 4
-"""Calls that read evidence or prove an end, where they are few."""
 _TOGETHER, _TOGETHER_MOST = 2, 18
 """Calls more that are kept for each further service: they may come to their end together."""
-_FIRST = 1.35
+_FIRST = 0.9
 _FIRST_FOR = 180.0
 """Seconds after the update in which a task that cannot even start shows it."""
-_SCARCE_DUE = 2.0
+_TELLING_FOR = 4.0
+"""Seconds after the counts told of a stop that a list should show."""
+_SCARCE_DUE = 1.5
+"""Seconds between two looks where evidence is due and few calls are left."""
 PLENTY = 24
-_PLENTIFUL = 0.8
-"""Seconds between two looks where evidence is due and so many calls are left."""
 STOPS = 3
 """Service deployments that a look may have to stop at once."""
 A_PAGE = 100
@@ -67,7 +71,7 @@ def tells(mine: Deployment) -> bool:
 
 def doubted(state: State, now: datetime) -> bool:
     """Whether only the health of our other tasks keeps a failure from being certain."""
-    if state.suspected is None:
+    if state.suspected is None or covers(state, now):
         return False
     if state.tasks_at is None or (state.struck is not None and state.tasks_at < state.struck):
         return True
@@ -86,15 +90,12 @@ def next_look(state: State, now: datetime, budget: Budget = FULL) -> float:
         return 0.0
     state = moved_to(state, now)
     wait = _worth(state)
-    if not _proving(state):
-        if wait in {_NEAR, _DUE} and _undecided(state) and budget.left(state.now) >= PLENTY:
-            wait = _PLENTIFUL
-        paid = budget.until(state.now, 1 + _keep(state, budget))
-        wait = max(wait, min(_scarce(state, budget), paid))
-    else:
+    if _proving(state):
         wait = max(wait, _spread(state, budget))
+    elif not _eager(state):
+        wait = max(wait, _even(state, budget))
     wait = min(wait, max(_EAGER, _deadline(state)))
-    return max(wait, budget.until(state.now, 2))
+    return max(wait, budget.until(state.now, 1))
 
 
 def _spread(state: State, budget: Budget) -> float:
@@ -106,26 +107,45 @@ def _spread(state: State, budget: Budget) -> float:
     return min(_deadline(state) / max(1, budget.left(state.now) // look), _PROOF_RARE)
 
 
-def _scarce(state: State, budget: Budget) -> float:
-    """Seconds after which a look is taken though none of the calls it takes are to spare."""
-    if not ((_undecided(state) and due(state, state.now)) or near(state)):
-        return LOOK_EVERY
-    bridged = budget.left(state.now) > budget.looks_on(state.now) + _PROOF
-    return _SCARCE_DUE if bridged else LOOK_EVERY
+def _even(state: State, budget: Budget) -> float:
+    """Seconds between looks that the calls allow, and those kept for what a look may show."""
+    expects = _undecided(state) and due(state, state.now)
+    most, horizon = LOOK_EVERY, _SOON if expects or near(state) else 60.0
+    left = budget.left(state.now) - budget.looks_on(state.now)
+    if expects and left > MARGIN:
+        most = _SCARCE_DUE
+    if _undecided(state) and left > _told_by(state):
+        most = _EAGER
+    return min(budget.even(state.now, _keep(state, budget), horizon), most)
+
+
+def _told_by(state: State) -> float:
+    """Calls that read what is there already, as far as is known; ``inf`` where nothing is."""
+    if doubted(state, state.now):
+        return cost(FetchPlan(tasks=True, targets=True), state)
+    if state.unread and seconds_since(state.upset_at, state.now) < _TELLING_FOR:
+        return _evidence(state)
+    return inf
 
 
 def _keep(state: State, budget: Budget) -> int:
-    """Calls that the next look leaves: to look on, and to read what it may show."""
-    if _undecided(state) and doubted(state, state.now):
-        return kept(state, budget)
-    on = budget.looks_on(state.now)
-    if _undecided(state):
-        on += _evidence(state) + min(budget.services, STOPS)
-    return max(kept(state, budget), on)
+    """Calls that the next look leaves: to read what it may show, to act, and to look on."""
+    if not _undecided(state) or doubted(state, state.now):
+        return max(kept(state, budget), budget.looks_on(state.now))
+    if _expects(state):
+        return _evidence(state) + min(budget.services, STOPS) + 2 * MARGIN
+    return kept(state, budget)
+
+
+def _expects(state: State) -> bool:
+    """Whether a failure may become certain at any moment."""
+    return state.suspected is not None or due(state, state.now) or first_outcome(state)
 
 
 def _evidence(state: State) -> int:
-    return cost(FetchPlan(tasks=True, stopped=True, targets=True), state)
+    """Calls that read a failure: where others of ours run, their health is read with it."""
+    running = state.desired > 1 and bool(state.stopped) and not covers(state, state.now)
+    return cost(FetchPlan(tasks=running, stopped=True, targets=running), state)
 
 
 def kept(state: State, budget: Budget) -> int:
@@ -139,7 +159,7 @@ def kept(state: State, budget: Budget) -> int:
         return cost(FetchPlan(tasks=True, targets=True), state) + min(budget.services, STOPS)
     together = min(_TOGETHER * (budget.services - 1), _TOGETHER_MOST)
     evidence = _evidence(state)
-    if _undecided(state) and (due(state, state.now) or _first_outcome(state)):
+    if _undecided(state) and (due(state, state.now) or first_outcome(state)):
         return evidence + SPARE + together
     if near(state):
         proof = cost(FetchPlan(service_deployment="ours", tasks=True), state)
@@ -148,14 +168,17 @@ def kept(state: State, budget: Budget) -> int:
 
 
 def cost(plan: FetchPlan, state: State) -> int:
-    """Calls beside DescribeServices: a page of a list and its description for each 100 tasks."""
+    """Calls beside DescribeServices: a page of a list for each 100 tasks, and of descriptions."""
     entries = state.service.deployments if state.service is not None else ()
     live = sum(entry.running + entry.pending for entry in entries)
     others = sum(entry.running for entry in entries if entry.id != state.deployment_id)
     # The earlier tasks that are gone are listed among the stopped ones too.
     ended = max(state.listed, len(state.ends)) + state.unread + max(0, state.desired - others)
-    running, stopped = max(1, ceil(live / A_PAGE)), max(1, ceil(ended / A_PAGE))
-    return plan.calls - 1 + 2 * plan.tasks * (running - 1) + 2 * plan.stopped * (stopped - 1)
+    if state.stop_asked_at is not None or state.rolling_back_since is not None:
+        ended += state.desired  # and ours that ran are stopped by ECS
+    live, ended = live * plan.tasks, ended * plan.stopped
+    pages = sum(max(0, ceil(tasks / A_PAGE) - 1) for tasks in (live, ended, live + ended))
+    return plan.calls - 1 + pages
 
 
 def _deadline(state: State) -> float:
@@ -174,9 +197,9 @@ def _worth(state: State) -> float:  # noqa: PLR0911 - one return for each reason
     close = near(state)
     if state.troubled_looks:
         partly = state.answered_at == state.now
-        soon = close or partly or (_undecided(state) and due(state, state.now))
+        soon = close or partly or (_undecided(state) and _expects(state))
         most = _BACK_OFF_NEAR if soon else _BACK_OFF_MOST
-        return min(2.0 ** (min(state.troubled_looks, _DOUBLINGS) - soon), most)
+        return min(2.0 ** (min(state.troubled_looks, _DOUBLINGS) - 1 - soon - partly), most)
     if _proving(state):
         since = seconds_since(state.succeeded_since or state.returned_since, state.now)
         paces = ((_AT_ONCE, _AT_ONCE), (_NEAR, _EAGER), (_PROOF_COMES, _USUAL))
@@ -195,7 +218,7 @@ def _worth(state: State) -> float:  # noqa: PLR0911 - one return for each reason
         return _NEAR
     if state.unplaced_since is not None:
         return _QUIET
-    return _FIRST if _first_outcome(state) else _USUAL
+    return _FIRST if first_outcome(state) else _USUAL
 
 
 def _eager(state: State) -> bool:
@@ -209,7 +232,7 @@ def _undecided(state: State) -> bool:
     return state.announced is None and state.rolling_back_since is None
 
 
-def _first_outcome(state: State) -> bool:
+def first_outcome(state: State) -> bool:
     """Whether the first tasks are still on their way: what can never start fails here."""
     mine = state.deployment
     if mine is None or state.stopped or state.announced is not None:

@@ -112,8 +112,17 @@ class State:
     targets_at: datetime | None = None
     lives: tuple[float, float] | None = None
     """Seconds from its launch to its end of the task of ours that failed soonest, and latest."""
+    runs: tuple[float, float] | None = None
+    """The same from its start, where each task that failed had been started."""
+    starts: int = 0
+    """Tasks of ours that were started so far, by the counts and the stops."""
+    started_at: tuple[datetime, ...] = ()
+    """When looks first showed more starts: the latest ones."""
     suspected: Cause | None = None
     """The failure that is certain unless tasks of ours are healthy."""
+    suspected_since: datetime | None = None
+    covered: datetime | None = None
+    """Until when the last list of our tasks tells whether healthy ones speak against it."""
     struck: datetime | None = None
     """When a failed task of ours was seen last."""
     listed: int = 0

@@ -116,7 +116,7 @@ class FetchPlan:
             ``Snapshot.newest``.
         revisions: DescribeServiceRevisions for the target revision of each described deployment.
         tasks: ListTasks and DescribeTasks with desired status RUNNING.
-        stopped: The same with desired status STOPPED.
+        stopped: The same with desired status STOPPED; what both list is described in one go.
         targets: DescribeTargetHealth of every target group.
     """
 
@@ -131,7 +131,8 @@ class FetchPlan:
     def calls(self) -> int:
         """How many API calls such a look costs with one target group, DescribeServices included."""
         described = bool(self.service_deployment or self.newest)
-        return 1 + described + self.revisions + 2 * self.tasks + 2 * self.stopped + self.targets
+        lists = self.tasks + self.stopped
+        return 1 + described + self.revisions + lists + bool(lists) + self.targets
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -48,13 +48,14 @@ def absorb(state: State, snapshot: Snapshot) -> tuple[State, list[RolloutEvent]]
     if not snapshot.exists:
         return state, events
     state = evolve(state, service=snapshot)
-    mine = ours_in(state, snapshot)
+    mine, ran = ours_in(state, snapshot), state.deployment.running if state.deployment else 0
     stopped = upset(state, snapshot, mine) if mine is not None and state.seen else 0
     state = _deployment(state, snapshot, events)
     state = _described(state, snapshot, events)
     seen = len(state.noted)
     state = take_tasks(state, snapshot, events, before)
     state = _unread(state, snapshot, stopped, len(state.noted) - seen)
+    state = _launched(state, ran)
     state = take_events(state, snapshot, events)
     return _movement(state, snapshot), events
 
@@ -83,16 +84,23 @@ def _unread(state: State, snapshot: Snapshot, stopped: int, seen: int) -> State:
     settled = (state.now - (state.upset_at or state.now)).total_seconds() > _SETTLED
     if snapshot.stopped and not (seen or stopped) and settled:
         unread = 0  # the list has been shown, and it held no more
-    state = evolve(state, unread=unread, upset_at=state.now if stopped else state.upset_at)
-    return _launched(state)
+    return evolve(state, unread=unread, upset_at=state.now if stopped else state.upset_at)
 
 
-def _launched(state: State) -> State:
-    """Note when tasks are launched in place of others: what they do is the next evidence."""
+def _launched(state: State, ran: int) -> State:
+    """Note when tasks are launched in place of others, and started: what is next may fail then.
+
+    ``ran`` is how many of ours ran at the look before.
+    """
     mine = state.deployment
     if mine is None or not mine.desired:
         return state
-    launches = mine.running + mine.pending + len(state.ends) + state.unread
+    ended = len(state.ends) + state.unread
+    if mine.running > ran or mine.running + ended > state.starts:
+        times = (*state.started_at, state.now)[-_RELAUNCHES:]
+        starts = max(state.starts, mine.running + ended)
+        state = evolve(state, starts=starts, started_at=times)
+    launches = mine.running + mine.pending + ended
     if launches <= state.launches:
         return state
     more = launches > mine.desired and bool(state.stopped or state.unread)

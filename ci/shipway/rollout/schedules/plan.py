@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from shipway.config.environment import Environment
 from shipway.config.schedule import Schedule
 from shipway.errors import ConfigurationError
+from shipway.rollout.declared import declared
 from shipway.rollout.images import ReleaseImages
 from shipway.rollout.plan import Step
 from shipway.rollout.ports import Ecs
@@ -98,7 +99,7 @@ def live_definition(ecs: Ecs, schedule: Schedule, where: str) -> tuple[TaskDefin
     Raises:
         ConfigurationError: It lacks the container, or has several and none is named.
     """
-    live = ecs.task_definition(schedule.task_definition)
+    live = declared(ecs, schedule.task_definition, where)
     container = schedule.container or _only_container(live, where)
     try:
         live.require(container)
@@ -128,10 +129,10 @@ def targets_of(
     return ours
 
 
-def starting_roles(
+def all_targets(
     schedules: Schedules, environment: Environment, families: Mapping[str, str]
-) -> tuple[str, ...]:
-    """The roles that the tasks are started with, each of which whoever moves one hands on.
+) -> Mapping[str, tuple[ScheduleTarget, ...]]:
+    """What starts the tasks of every schedule, by its key.
 
     Args:
         schedules: Looks at rules and schedules.
@@ -141,14 +142,12 @@ def starting_roles(
     Raises:
         ConfigurationError: One is not there, or starts no such family.
     """
-    targets = (
-        target
-        for schedule in environment.schedules
-        for target in targets_of(
+    return {
+        schedule.key: targets_of(
             schedules, schedule, families[schedule.key], place(environment, schedule)
         )
-    )
-    return tuple(dict.fromkeys(target.role for target in targets if target.role))
+        for schedule in environment.schedules
+    }
 
 
 def _started(targets: Sequence[ScheduleTarget]) -> str:

@@ -16,11 +16,13 @@ class ScheduleTarget:
         id: By which a rule knows its target; empty for a schedule, which has one.
         task_definition: The ARN that it starts, with or without a revision.
         role: ARN of the role that starts it; empty where there is none.
+        cluster: ARN of the cluster that it is started in.
     """
 
     id: str
     task_definition: str
     role: str = ""
+    cluster: str = ""
 
     @property
     def family(self) -> str:

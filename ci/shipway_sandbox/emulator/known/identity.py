@@ -29,7 +29,8 @@ DIFFERENCES: Final = (
     KnownDifference(
         name="iam.ecs-resources",
         aws="ECS actions are authorised on the service, task, family or deployment with "
-        "ecs:cluster as a condition, EventBridge's on the rule, the Scheduler's on the schedule",
+        "ecs:cluster as a condition, EventBridge's on the rule with events:TargetArn, the "
+        "Scheduler's on the schedule",
         page="Service Authorization Reference",
         source="https://docs.aws.amazon.com/service-authorization/latest/reference/"
         "list_amazonelasticcontainerservice.html",

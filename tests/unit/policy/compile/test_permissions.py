@@ -56,13 +56,18 @@ container = "web"
 
 
 def resources_with(
-    tmp_path: Path, *, own: str = "", evidence: str = "", source: str = "ssm:/shop/staging"
+    tmp_path: Path,
+    *,
+    own: str = "",
+    evidence: str = "",
+    source: str = "ssm:/shop/staging",
+    after: str = "",
 ) -> Resources:
     """What production needs, with some lines of its own, of the file, and staging's repository."""
     file = tmp_path / "delivery.toml"
     text = DELIVERY.format(own=own, evidence=evidence, source=source)
     file.write_text(text, encoding="utf-8")
-    return resources_of(load(file).environment("production"))
+    return resources_of(load(file).environment("production"), after=after)
 
 
 def named(resources: Resources, tasks: tuple[Task, ...] = TASKS) -> dict[str, dict[str, Any]]:
@@ -100,8 +105,8 @@ def test_without_options_nothing_is_added(tmp_path: Path) -> None:
     assert added(resources) == {}
     text = template(resources)
     assert not [name for name in PARAMETERS if bootstrap_template.takes(text, name)]
-    assert bootstrap_template.SOURCE_POLICY not in text
-    assert "FromAnotherAccount" not in text
+    assert "RepositoryPolicy" not in text
+    assert "AnotherAccount" not in text
 
 
 def test_copies_are_put_once_below_the_environments_own_prefix(tmp_path: Path) -> None:
@@ -316,6 +321,87 @@ def test_another_account_is_told_what_to_allow(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("tasks", [("build", "publish", "deploy"), ("run",)])
+def test_the_repository_of_the_environment_before_is_asked_for_a_digest_and_no_more(
+    tmp_path: Path, tasks: tuple[Task, ...]
+) -> None:
+    shared = "999988887777.dkr.ecr.us-east-1.amazonaws.com/team/shop"
+    resources = resources_with(tmp_path, source=shared, after="staging")
+    where = "${VerifiedRegion}:${VerifiedAccount}:repository/${VerifiedRepository}"
+    assert named(resources, tasks)["SeeVerifiedImages"] == {
+        "Sid": "SeeVerifiedImages",
+        "Effect": "Allow",
+        "Action": "ecr:BatchGetImage",
+        "Resource": {"Fn::Sub": f"arn:${{AWS::Partition}}:ecr:{where}"},
+    }
+    written = {
+        "VerifiedAccount": "999988887777",
+        "VerifiedRegion": "us-east-1",
+        "VerifiedRepository": "team/shop",
+    }
+    assert written.items() <= dict(resources.written).items()
+    assert bootstrap_template.options(resources, RESOLVED) == written
+    text = template(resources, tasks)
+    assert "    Default: team/shop\n" in text
+    assert "Condition: VerifiedInAnotherAccount\n" in text
+    policy = re.search(r"VerifiedRepositoryPolicy:\n(?:.*\n){2}    Value: !Sub (.*)\n", text)
+    assert policy is not None
+    (statement,) = json.loads(json.loads(policy[1]))["Statement"]
+    assert statement["Action"] == "ecr:BatchGetImage"
+    assert statement["Principal"] == {"AWS": "${DeployRole.Arn}"}
+
+
+@pytest.mark.parametrize("tasks", [("build", "publish"), ("verify",), ("rollback",)])
+def test_who_passes_no_gate_there_asks_nothing_of_the_environment_before(
+    tmp_path: Path, tasks: tuple[Task, ...]
+) -> None:
+    resources = resources_with(tmp_path, source="shop", after="staging")
+    assert "SeeVerifiedImages" not in named(resources, tasks)
+    assert "Verified" not in template(resources, tasks)
+
+
+def test_what_is_promoted_and_what_was_verified_may_be_two_repositories(tmp_path: Path) -> None:
+    own = 'promote_from = "staging"\npromote_repository = "cfn:promotes.Uri"'
+    same = resources_with(tmp_path, own=own, after="staging")
+    assert "ReadPromotedImages" in named(same)
+    assert "SeeVerifiedImages" not in named(same), "a promotion may read all that the gate asks"
+    # Who publishes nothing promotes nothing, and still asks where promotions come from.
+    assert set(named(same, ("deploy",))) >= {"SeeVerifiedImages"}
+    assert "VerifiedRepository" not in dict(same.written)
+    other = replace(same, after="qa")
+    assert set(named(other)) >= {"ReadPromotedImages", "SeeVerifiedImages"}
+    text = template(other)
+    assert {"FromAnotherAccount:", "VerifiedInAnotherAccount:"} <= set(text.split())
+
+
+def test_every_image_of_the_environment_before_is_asked_for(tmp_path: Path) -> None:
+    file = tmp_path / "delivery.toml"
+    text = DELIVERY.format(own="", evidence="", source="shop")
+    images = '[images.api]\n[images.page]\ncontext = "page"\n[environments.staging]'
+    text = text.replace("[environments.staging]", images)
+    for name in ("staging", "production"):
+        text = text.replace(
+            f"[environments.{name}.services.web]",
+            f'[environments.{name}.images]\napi = {{ repository = "a/{name}" }}\n'
+            f'page = {{ repository = "p/{name}" }}\n'
+            f'[environments.{name}.services.page]\nservice = "page"\ncontainer = "web"\n'
+            f'image = "page"\n[environments.{name}.services.web]\nimage = "api"',
+        )
+    text = text.replace('repository = "shop"\n', "")
+    file.write_text(text, encoding="utf-8")
+    resources = resources_of(load(file).environment("production"), after="staging")
+    where = "${VerifiedRegion}:${VerifiedAccount}:repository"
+    assert named(resources)["SeeVerifiedImages"]["Resource"] == [
+        {"Fn::Sub": f"arn:${{AWS::Partition}}:ecr:{where}/${{VerifiedRepository{key}}}"}
+        for key in ("Api", "Page")
+    ]
+    written = dict(resources.written)
+    assert written["VerifiedRepositoryApi"] == "a/staging"
+    assert written["VerifiedRepositoryPage"] == "p/staging"
+    made = template(resources)
+    assert bootstrap_template.takes(made, "VerifiedRepositoryPage")
+
+
 @pytest.mark.parametrize(
     ("module", "sid"),
     [("kms", {"SignWithTheKey"}), ("s3", COPIES)],
@@ -363,7 +449,7 @@ ORIGIN = Origin(
 def test_parameters_are_filled_with_what_the_references_stand_for() -> None:
     assert bootstrap_template.options(PLAIN, RESOLVED) == {}
     every = replace(PLAIN, copies=True, signs=True, source="staging")
-    filled = bootstrap_template.options(every, RESOLVED, {"": ORIGIN})
+    filled = bootstrap_template.options(every, RESOLVED, {"Source": {"": ORIGIN}})
     assert filled == {
         "SourceAccount": "111122223333",
         "SourceRegion": "eu-west-1",
@@ -516,11 +602,22 @@ def with_schedules(tmp_path: Path, rule: str = "shop-nightly") -> Resources:
 def test_schedules_may_be_read_and_moved_with_their_own_roles_alone(tmp_path: Path) -> None:
     statements = named(with_schedules(tmp_path))
     here = "${AWS::Region}:${AWS::AccountId}"
+    rule = {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{here}:rule/${{RuleNightly}}"}
+    assert statements["SeeTheRules"] == {
+        "Sid": "SeeTheRules",
+        "Effect": "Allow",
+        "Action": "events:ListTargetsByRule",
+        "Resource": rule,
+    }
     assert statements["MoveTheRules"] == {
         "Sid": "MoveTheRules",
         "Effect": "Allow",
-        "Action": ["events:ListTargetsByRule", "events:PutTargets"],
-        "Resource": {"Fn::Sub": f"arn:${{AWS::Partition}}:events:{here}:rule/${{RuleNightly}}"},
+        "Action": "events:PutTargets",
+        "Resource": rule,
+        "Condition": {
+            "ForAllValues:ArnEquals": {"events:TargetArn": {"Ref": "RuleClusters"}},
+            "Null": {"events:TargetArn": "false"},
+        },
     }
     timer = f"arn:${{AWS::Partition}}:scheduler:{here}:schedule/${{TimerHourlyReport}}"
     assert statements["MoveTheSchedules"] == {
@@ -529,29 +626,34 @@ def test_schedules_may_be_read_and_moved_with_their_own_roles_alone(tmp_path: Pa
         "Action": ["scheduler:GetSchedule", "scheduler:UpdateSchedule"],
         "Resource": {"Fn::Sub": timer},
     }
-    services = ["events.amazonaws.com", "scheduler.amazonaws.com"]
-    assert statements["HandRolesToTheClock"] == {
-        "Sid": "HandRolesToTheClock",
-        "Effect": "Allow",
-        "Action": "iam:PassRole",
-        "Resource": {"Ref": "ScheduleRoles"},
-        "Condition": {"StringEquals": {"iam:PassedToService": services}},
-    }
+    for sid, roles, service in (
+        ("HandRolesToTheRules", "RuleRoles", "events.amazonaws.com"),
+        ("HandRolesToTheSchedules", "TimerRoles", "scheduler.amazonaws.com"),
+    ):
+        assert statements[sid] == {
+            "Sid": sid,
+            "Effect": "Allow",
+            "Action": "iam:PassRole",
+            "Resource": {"Ref": roles},
+            "Condition": {"StringEquals": {"iam:PassedToService": service}},
+        }
     families = json.dumps(statements["RegisterTheirFamilies"])
     assert "${ScheduleFamilyHourlyReport}:*" in families
     assert "Nightly" not in families, "that is the service's own family"
 
 
 def test_without_schedules_no_clock_is_moved(tmp_path: Path) -> None:
-    clock = {"MoveTheRules", "MoveTheSchedules", "HandRolesToTheClock"}
+    clock = {"SeeTheRules", "MoveTheRules", "HandRolesToTheRules", "MoveTheSchedules"}
     assert not clock & set(named(resources_with(tmp_path)))
     assert not clock & set(named(with_schedules(tmp_path), ("build", "publish")))
-    assert not bootstrap_template.takes(template(resources_with(tmp_path)), "ScheduleRoles")
+    for name in ("RuleRoles", "RuleClusters", "TimerRoles"):
+        assert not bootstrap_template.takes(template(resources_with(tmp_path)), name)
 
 
 def test_what_moves_the_clock_is_looked_up_or_written(tmp_path: Path) -> None:
     text = template(with_schedules(tmp_path))
-    for name in ("ScheduleFamilyHourlyReport", "RuleNightly", "TimerHourlyReport", "ScheduleRoles"):
+    own = ("ScheduleFamilyHourlyReport", "RuleNightly", "TimerHourlyReport")
+    for name in (*own, "RuleRoles", "RuleClusters", "TimerRoles"):
         assert bootstrap_template.takes(text, name)
     assert "    Default: shop-nightly\n" in text
     assert "    Default: reports/hourly\n" in text

@@ -9,7 +9,7 @@ from typing import Literal
 
 from tests.unit.fake_clock import Clock
 
-from shipway.errors import ShipwayError
+from shipway.errors import ConfigurationError, ShipwayError
 from shipway.rollout.jobs.terms import JobRequest, NotPlaced, Placement
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.ports import LogPage, Updated
@@ -63,7 +63,10 @@ class Ecs:
     def task_definition(self, arn: str) -> TaskDefinition:
         if arn in self.definitions:
             return self.definitions[arn]
-        return [each for each in self.definitions.values() if each.family == arn][-1]
+        of_family = [each for each in self.definitions.values() if each.family == arn]
+        if not of_family:
+            raise ConfigurationError(f"there is no task definition {arn}", remedy="register it")
+        return of_family[-1]
 
     def register(self, definition: TaskDefinition) -> str:
         arn = f"{definition.family}:{len(self.definitions) + 1}"
@@ -115,6 +118,15 @@ class Tasks:
     def started_by(self, cluster: str, family: str, started_by: str) -> tuple[Task, ...]:
         assert cluster == "shop", family
         return tuple(each for each in self.known if each.started_by == started_by)
+
+    def of_job(self, cluster: str, family: str, key: str) -> tuple[Task, ...]:
+        assert cluster == "shop", family
+        return tuple(
+            each
+            for each in self.known
+            if each.started_by.startswith(f"shipway/{key}/")
+            and each.task_definition.rpartition("/")[2].startswith(f"{family}:")
+        )
 
     def run(self, request: JobRequest) -> Task | NotPlaced:
         self.requests.append(request)

@@ -94,6 +94,13 @@ def test_one_with_a_task_definition_of_its_own_takes_the_newest_and_its_only_con
     assert step.container == "web"
 
 
+def test_a_task_definition_that_is_not_there_is_told_with_its_place() -> None:
+    with pytest.raises(ConfigurationError, match="there is no task definition warm") as missing:
+        planned(WARM, ecs=Ecs({"web:1": definition("web:1")}))
+    assert missing.value.where == "ci/delivery.toml  environments.staging.jobs.warm.task_definition"
+    assert missing.value.remedy.endswith("nothing was changed")
+
+
 def test_written_subnets_go_before_those_of_a_service() -> None:
     job = replace(WARM, subnets=("subnet-9",), security_groups=("sg-9",), public_ip=True)
     [step] = planned(job)

@@ -145,10 +145,11 @@ def test_every_second_where_the_end_may_be_near_and_every_other_before() -> None
     drained = Snapshot(desired=2, running=2, deployments=(full, replace(OLD, desired=0, running=0)))
     draining = replace(drained, deployments=(full, replace(OLD, desired=1, running=1)))
     starting = Snapshot(desired=2, running=3, deployments=(replace(full, running=1), OLD))
-    assert judge.next_look(after(UNDER_WAY, 60), at(60)) == 1.35, "what cannot start shows it now"
+    first = judge.next_look(after(UNDER_WAY, 60), at(60))
+    assert 1.0 <= first <= 1.2, "what cannot start shows it now, and calls last for the minute"
     assert judge.next_look(after(starting, 60), at(60)) == 2.0
     assert judge.next_look(after(draining, 60), at(60)) == 2.0
-    assert judge.next_look(after(drained, 60), at(60)) <= 1.0
+    assert judge.next_look(after(drained, 60), at(60)) <= 1.1
 
 
 def test_a_hook_and_the_time_out_are_not_slept_through() -> None:

@@ -272,7 +272,8 @@ def test_troubles_slow_the_looks_down_and_passing_ones_only() -> None:
     for second in range(2, 8):
         state, _, _ = judge.step(state, hole, later(second))
         waits.append(judge.next_look(state, later(second)))
-    assert waits == [2.0, 4.0, 4.0, 4.0, 4.0, 4.0]
+    assert max(waits[:2]) <= 1.2, "once more as before: the first tasks are on their way"
+    assert waits[2:] == [2.0, 2.0, 2.0, 2.0]
     state, _, _ = judge.step(state, LOOK, later(60))
     assert judge.next_look(state, later(60)) <= 5.0, "ECS answers again"
 

@@ -14,7 +14,7 @@ from shipway.config.schedule import Schedule
 from shipway.errors import ConfigurationError
 from shipway.rollout.images import ReleaseImage, ReleaseImages
 from shipway.rollout.plan import Step
-from shipway.rollout.schedules.plan import ScheduleStep, plan_schedules, starting_roles
+from shipway.rollout.schedules.plan import ScheduleStep, all_targets, plan_schedules
 from shipway.rollout.schedules.ports import ScheduleTarget
 from shipway.rollout.snapshot import Snapshot
 from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition, UnbuiltImage
@@ -118,10 +118,10 @@ def test_another_family_is_told_with_what_is_started() -> None:
     assert caught.value.details == ("it starts web",)
 
 
-def test_the_roles_are_those_of_our_targets_alone() -> None:
-    started = [target("x:1", "arn:other"), target("web:1", "arn:clock"), target("web:1", "")]
-    schedules = FakeSchedules({"rule a": started})
-    assert starting_roles(schedules, environment(WEB), {"a": "web"}) == ("arn:clock",)
+def test_a_rule_s_other_targets_are_left_out() -> None:
+    other, *ours = target("x:1", "arn:other"), target("web:1", "arn:clock"), target("web:1", "")
+    schedules = FakeSchedules({"rule a": [other, *ours]})
+    assert all_targets(schedules, environment(WEB), {"a": "web"}) == {"a": tuple(ours)}
 
 
 def test_of_several_images_it_takes_the_one_that_it_names() -> None:
