@@ -194,7 +194,7 @@ def test_of_several_dockerfiles_one_is_delivered_and_the_others_are_named(make: 
     words = ("--yes", "--offline", *NUMBERS, "--dockerfile", "web/Dockerfile")
     said = foreign.shipway("init", *words)
     assert said.code == 0, said.out
-    assert "left alone: api/Dockerfile; one image is delivered" in said.out
+    assert "left alone: api/Dockerfile; what is written delivers one image" in said.out
     assert 'context = "web"' in foreign.text("ci/delivery.toml")
 
 

@@ -47,10 +47,10 @@ def choose(paths: Sequence[str], named: str) -> str:
         )
     if len(paths) > 1:
         raise ConfigurationError(
-            f"there are {len(paths)} Dockerfiles, and one image is delivered",
+            f"there are {len(paths)} Dockerfiles, and init writes one image",
             where=", ".join(paths),
-            remedy=f"name the one: shipway init --dockerfile {paths[0]}; a second service of its "
-            "image: --worker NAME=COMMAND",
+            remedy=f"name the first: shipway init --dockerfile {paths[0]}; a second service of its "
+            "image: --worker NAME=COMMAND; further images: [images.NAME], by hand afterwards",
         )
     return paths[0]
 

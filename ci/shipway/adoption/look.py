@@ -43,7 +43,7 @@ def dockerfile(root: Path, named: str, context: str, ask: Ask | None = None) -> 
     """
     paths = sorted(_dockerfiles(root))
     if len(paths) > 1 and not named and ask is not None:
-        named = ask(f"one image is delivered, of {', '.join(paths)}", paths[0])
+        named = ask(f"init writes one image, of {', '.join(paths)}", paths[0])
     path = dockerfiles.choose(paths, named)
     text = read(root, path)
     if text is None:

@@ -160,8 +160,9 @@ def _answers(root: Path, wanted: InitOptions, person: _Person, *, offline: bool)
     person.console.say(_found(dockerfile, remote))
     if dockerfile.others:
         person.console.say(
-            f"left alone: {', '.join(dockerfile.others)}; one image is delivered from a "
-            "repository, to as many services as run it (--worker NAME=COMMAND)"
+            f"left alone: {', '.join(dockerfile.others)}; what is written delivers one image, to "
+            "as many services as run it (--worker NAME=COMMAND); more of them: [images.NAME], by "
+            "hand"
         )
     account = None if offline else _account(wanted, remote, person.console)
     if account is not None:

@@ -7,6 +7,7 @@ need another one than before, the one that no checkout uses any more is ended.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -147,6 +148,17 @@ def _leave(folder: Path, root: Path) -> bool:
     return not left
 
 
+def _look_for(*modules: str) -> None:
+    """See that what the server imports is there, before an engine is started for it.
+
+    Raises:
+        ModuleNotFoundError: One is not.
+    """
+    for name in modules:
+        if importlib.util.find_spec(name) is None:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
 @contextmanager
 def extra_needed(root: Path) -> Iterator[None]:
     """Tell a module of the extra that is not installed, and how to get it.
@@ -187,6 +199,8 @@ def embedded(root: Path, cache: Path) -> Embedded:
     """
     with extra_needed(root):
         from shipway.embedded.blueprint import draw  # noqa: PLC0415  # an extra: only if asked for
+
+        _look_for("ministack", "docker")
     from shipway.config import load as delivery_file  # noqa: PLC0415  # needs pydantic
     from shipway.policy import load as contract_file  # noqa: PLC0415  # the same
 

@@ -23,6 +23,7 @@ from shipway.config.images import ImageSettings
 from shipway.errors import BuildError
 from shipway.image import dockerignore
 from shipway.image.dockerignore import Pattern
+from shipway.image.places import folders_of, places_of, table_of
 from shipway.util.disk import writing
 
 _UNTOUCHED: Final = "nothing was built or changed"
@@ -109,12 +110,17 @@ class Source:
 
 
 def in_work_tree(wanted: ImageSettings, root: Path) -> Source:
-    """The work tree as it is: the place of a work tree that no commit has, and of messages."""
+    """The work tree as it is: the place of a work tree that no commit has, and of messages.
+
+    Raises:
+        BuildError: A folder is outside of the repository: its commit could never be built.
+    """
+    places_of(wanted, root)
     context = root / wanted.context
     return Source(
         context=context,
         dockerfile=context / wanted.dockerfile,
-        contexts={name: root / place for name, place in _folders(wanted).items()},
+        contexts={name: root / place for name, place in folders_of(wanted).items()},
     )
 
 
@@ -134,11 +140,6 @@ def of_commit(wanted: ImageSettings, root: Path, tree: Tree) -> Source:
     return _Layout(wanted, root, tree).make()
 
 
-def _folders(wanted: ImageSettings) -> dict[str, str]:
-    """The named contexts that are folders; the others are addresses."""
-    return {name: place for name, place in wanted.contexts.items() if "://" not in place}
-
-
 class _Layout:
     """One commit on its way to a folder."""
 
@@ -146,18 +147,9 @@ class _Layout:
         self._wanted = wanted
         self._tree = tree
         self._root = root.resolve()
-        given = root / wanted.context
-        dockerfile = given / wanted.dockerfile
-        self._context = self._inside(given, given.resolve(), "context")
-        # A link is kept, as BuildKit follows it; the folders before it are not.
-        self._dockerfile = self._inside(
-            dockerfile, dockerfile.parent.resolve() / dockerfile.name, "dockerfile"
-        )
-        self._target = self._inside(dockerfile, dockerfile.resolve(), "dockerfile")
-        self._named = {
-            name: self._inside(root / place, (root / place).resolve(), f"contexts.{name}")
-            for name, place in _folders(wanted).items()
-        }
+        places = places_of(wanted, root)
+        self._context, self._dockerfile = places.context, places.dockerfile
+        self._target, self._named = places.target, places.named
         self._files = {file.path: file for file in tree.files()}
         self._patterns = self._dockerignore()
         self._left_out = cache(self._whether_left_out)
@@ -203,25 +195,10 @@ class _Layout:
                 raise BuildError(
                     f"the named context {name} {why}, so no commit has it",
                     where=str(own),
-                    remedy=f"correct `contexts` of {self._table} in ci/delivery.toml; {_UNTOUCHED}",
+                    remedy=f"correct `contexts` of {table_of(self._wanted)} in ci/delivery.toml; "
+                    f"{_UNTOUCHED}",
                 )
             yield from (path for path in inside if self._files[path].kind != "submodule")
-
-    @property
-    def _table(self) -> str:
-        return f"[images.{self._wanted.key}]" if self._wanted.key else "[image]"
-
-    def _inside(self, given: Path, real: Path, key: str) -> str:
-        """A path from the repository's top; empty for the top itself."""
-        try:
-            inside = real.relative_to(self._root).as_posix()
-        except ValueError:
-            raise BuildError(
-                f"{given} is outside of the repository, so no commit says what is in it",
-                where="ci/delivery.toml",
-                remedy=f"name one inside as `{key}` of {self._table}; {_UNTOUCHED}",
-            ) from None
-        return "" if inside == "." else inside
 
     def _place(self, path: str) -> Path:
         return self._tree.folder / path
@@ -281,7 +258,7 @@ class _Layout:
                     where="ci/delivery.toml",
                     details=self._why_none(text),
                     remedy="run what makes it before the build, or mend `artifacts` of "
-                    f"{self._table}; {_UNTOUCHED}",
+                    f"{table_of(self._wanted)}; {_UNTOUCHED}",
                 )
             for path in sorted(taken):
                 mode, content = _take(self._root / path, self._place(path), self._tree.folder)

@@ -14,7 +14,7 @@ import pytest
 from shipway.config.images import ImageSettings
 from shipway.errors import BuildError, GitError
 from shipway.git import checkout, tree
-from shipway.image.source import Source, of_commit
+from shipway.image.source import Source, in_work_tree, of_commit
 
 PEOPLE = {
     f"GIT_{who}_{what}": value
@@ -296,6 +296,20 @@ def test_what_lies_outside_of_the_repository_is_refused(
     with pytest.raises(BuildError, match="outside of the repository") as caught:
         lay_out(repo, **{key: value})
     assert f"`{key}` of [image]" in caught.value.remedy
+
+
+def test_a_changed_work_tree_takes_nothing_from_outside_either(repo: Path) -> None:
+    wanted = ImageSettings(
+        name="shop",
+        context=".",
+        dockerfile="Dockerfile",
+        platforms=(),
+        build_args={},
+        contexts={"up": "../.."},
+    )
+    with pytest.raises(BuildError, match="outside of the repository") as caught:
+        in_work_tree(wanted, repo)
+    assert "`contexts.up` of [image]" in caught.value.remedy
 
 
 def test_an_artifact_is_taken_where_it_is_named(repo: Path, lay_out: Lay) -> None:

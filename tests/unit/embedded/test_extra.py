@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shipway.embedded.entry import SANDBOX_LOCK, extra_needed
+from shipway.embedded.entry import SANDBOX_LOCK, embedded, extra_needed
 from shipway.errors import SandboxError
 
 
@@ -33,3 +33,11 @@ def test_a_repository_with_a_lock_gets_the_extra_from_there(tmp_path: Path) -> N
 def test_what_is_wrong_within_stays_what_it_is(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="other"), extra_needed(tmp_path):
         raise ValueError("other")
+
+
+def test_what_the_server_imports_is_missed_before_an_engine_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    with pytest.raises(SandboxError, match="the embedded sandbox needs ministack"):
+        embedded(tmp_path, tmp_path)
