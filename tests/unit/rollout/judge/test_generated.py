@@ -9,7 +9,7 @@ from math import inf
 import pytest
 from benchmarks.pacing.generate import KINDS, generate, group
 from benchmarks.pacing.run import Result, run
-from benchmarks.pacing.script import Script
+from benchmarks.pacing.script import Breaker, Fault, Script
 from benchmarks.pacing.table import CALLS, MEDIAN, MORE, TAIL, percentile
 from benchmarks.pacing.world import World
 
@@ -66,3 +66,20 @@ def test_what_was_told_to_stop_never_succeeds(lag: float, bake: float) -> None:
         assert world.status == ("STOPPED" if world.superseded else "SUCCESSFUL"), tenth
         assert world.rollout_state == ("IN_PROGRESS" if world.superseded else "COMPLETED"), tenth
     assert ends == {"STOPPED", "SUCCESSFUL"}
+
+
+def test_a_breaker_that_only_an_event_tells_of_is_no_time_out() -> None:
+    script = Script(
+        seed=100_008_007,
+        kind="good, some fail twice",
+        strategy="BLUE_GREEN",
+        desired=10,
+        bake=60.0,
+        fault=Fault(kind="exit", waves=2, share=0.4, after=1.2),
+        breaker=Breaker(rollback=False),
+        described=False,
+    )
+    (result,) = run([script])
+    assert (result.word, result.right, result.why) == ("failing", True, "")
+    assert result.late is not None
+    assert result.late <= TAIL
