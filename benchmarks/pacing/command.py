@@ -43,7 +43,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             rows.append((peer.name, list(watched)))
     took = time.monotonic() - begun
     print(
-        f"`python benchmarks/pace.py --rollouts {given.rollouts}`, "
+        f"`python benchmarks/pace.py --rollouts {given.rollouts} --first {given.first}`, "
         f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {platform.system()} {platform.machine()}, "
         f"{os.cpu_count()} cores: {took:.0f} s.\n"
     )

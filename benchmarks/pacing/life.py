@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass
-from math import inf
+from math import ceil, inf
 
 from benchmarks.pacing.script import NEVER_STARTS, Fault, Script
 
@@ -41,6 +41,36 @@ class SimTask:
     def healthy(self, now: float) -> bool:
         """Whether it serves."""
         return self.runs(now) and self.well <= now < self.unwell
+
+
+def long_since(number: int, slot: int) -> SimTask:
+    """A task of the earlier revision: it serves since long ago."""
+    old = SimTask(number=number, slot=slot, generation=0, ours=False, created=-9000.0)
+    old.pending = old.running = old.well = -8000.0
+    return old
+
+
+def take_back(task: SimTask, second: float, script: Script) -> None:
+    """Have ``task`` drained from ``second`` on, because its revision is rolled back."""
+    task.draining = second
+    task.down = second + (script.deregistration if script.balanced else 1.0)
+    task.gone, task.failed = task.down + 2, False
+    task.code = "ServiceSchedulerInitiated"
+    task.reason = "Scaling activity initiated by deployment rollback"
+
+
+def live(task: SimTask, script: Script, draw: random.Random) -> None:
+    """Draw the whole life of ``task``, its failure included."""
+    vary = draw.uniform
+    task.pending = task.created + script.provisioning * vary(0.8, 1.3)
+    task.running = task.pending + script.pull * vary(0.9, 1.3)
+    answers = task.running + script.startup * vary(0.8, 1.3)
+    checks = script.interval * script.threshold
+    task.well = answers + checks * vary(0.8, 1.1) if script.balanced else task.running
+    fault = script.fault
+    affected = fault is not None and task.slot < ceil(fault.share * script.desired)
+    if fault is not None and affected and task.generation < fault.waves:
+        doom(task, fault, script, draw)
 
 
 def doom(task: SimTask, fault: Fault, script: Script, draw: random.Random) -> None:

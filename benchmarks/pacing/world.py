@@ -10,9 +10,9 @@ import heapq
 import itertools
 import random
 from collections.abc import Callable
-from math import ceil, inf
+from math import inf
 
-from benchmarks.pacing.life import HEALTH_REASONS, SimTask, doom
+from benchmarks.pacing.life import HEALTH_REASONS, SimTask, live, long_since, take_back
 from benchmarks.pacing.script import Script
 
 OURS, EARLIER, NEWER = "ecs-svc/42", "ecs-svc/41", "ecs-svc/43"
@@ -84,6 +84,15 @@ class World:
             self.advance(self._heap[0][0])
         self.now = max(self.now, min(horizon, self.ended))
 
+    @property
+    def _settled(self) -> bool:
+        """Whether nothing more comes of ours: it ended, goes back, or was told to stop.
+
+        After STOP_REQUESTED it "continues to stop", and what was under way makes it no success:
+        https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stop-service-deployment.html
+        """
+        return self._over or self.rolling_back < inf or self.superseded
+
     def _at(self, moment: float, happen: Callable[[], object]) -> None:
         if moment < inf:
             heapq.heappush(self._heap, (max(moment, self.now), next(self._order), happen))
@@ -101,11 +110,7 @@ class World:
     def _begin(self) -> None:
         script = self.script
         for slot in range(0 if script.first else script.desired):
-            old = SimTask(
-                number=next(self._numbers), slot=slot, generation=0, ours=False, created=-9000.0
-            )
-            old.pending = old.running = old.well = -8000.0
-            self.earlier.append(old)
+            self.earlier.append(long_since(next(self._numbers), slot))
         start = self.draw.uniform(0.5, 4)
         self._at(start, self._started)
         for first in range(0, script.desired, script.batch):
@@ -131,7 +136,7 @@ class World:
 
     def _launch(self, slot: int, generation: int) -> bool:
         script = self.script
-        if self._over or self.rolling_back < inf:
+        if self._settled:
             return False
         if self.now < script.capacity:
             if self.now - self._placed_note > 45:
@@ -141,25 +146,13 @@ class World:
             again = min(script.capacity, self.now + 60) if script.capacity < inf else self.now + 60
             self._at(again, lambda: self._launch(slot, generation))
             return False
-        vary = self.draw.uniform
         task = SimTask(
             number=next(self._numbers), slot=slot, generation=generation, ours=True,
             created=self.now,
         )  # fmt: skip
         self.tasks.append(task)
         self.turns += 1
-        task.pending = self.now + script.provisioning * vary(0.8, 1.3)
-        task.running = task.pending + script.pull * vary(0.9, 1.3)
-        answers = task.running + script.startup * vary(0.8, 1.3)
-        checks = script.interval * script.threshold
-        if script.balanced:
-            task.well = answers + checks * vary(0.8, 1.1)
-        else:
-            task.well = task.running
-        fault = script.fault
-        affected = fault is not None and slot < ceil(fault.share * script.desired)
-        if fault is not None and affected and generation < fault.waves:
-            doom(task, fault, script, self.draw)
+        live(task, script, self.draw)
         for moment in (task.pending, task.running, task.gone):
             self._at(moment, self._touch)
         if task.well < task.down:
@@ -178,7 +171,7 @@ class World:
 
     def _well(self, task: SimTask) -> None:
         self.turns += 1
-        if self._over or self.rolling_back < inf or not task.live(self.now):
+        if self._settled or not task.live(self.now):
             return
         if self.script.breaker.resets:
             self.failures = 0
@@ -188,7 +181,7 @@ class World:
 
     def _down(self, task: SimTask) -> None:
         self.turns += 1
-        if not task.failed or self._over or self.rolling_back < inf or task.draining < self.now:
+        if not task.failed or self._settled or task.draining < self.now:
             return
         self._plan += 1
         breaker = self.script.breaker
@@ -212,7 +205,7 @@ class World:
 
     def _check(self) -> None:
         """Go on once every place has a healthy task."""
-        if self._over or self.rolling_back < inf or self.paused:
+        if self._settled or self.paused:
             return
         well = {task.slot for task in self.tasks if task.healthy(self.now)}
         if len(well) < self.script.desired:
@@ -232,7 +225,7 @@ class World:
         """Do it then, unless a task fails before."""
 
         def if_still() -> None:
-            if plan == self._plan and not self._over and self.rolling_back == inf:
+            if plan == self._plan and not self._settled:
                 happen()
 
         self._at(self.now + seconds, if_still)
@@ -281,7 +274,7 @@ class World:
         wait = min(pause.answered, pause.expires)
 
         def over() -> None:
-            if self._over or self.rolling_back < inf:
+            if self._settled:
                 return
             self.paused = False
             if pause.action == "CONTINUE":
@@ -308,12 +301,12 @@ class World:
             lag = 0.0
 
         def completed() -> None:
-            if not self._over or self.status == "SUCCESSFUL":
+            if not self._settled or self.status == "SUCCESSFUL":
                 self.rollout_state = "COMPLETED"
                 self.say("(service web) has reached a steady state.")
 
         def successful() -> None:
-            if not self._over:
+            if not self._settled:
                 self._end("SUCCESSFUL")
 
         self._at(self.now + max(0.0, -lag), completed)
@@ -325,7 +318,7 @@ class World:
     # The ways to fail.
 
     def _open(self) -> None:
-        if self._over or self.rolling_back < inf:
+        if self._settled:
             return
         self.say(f"(service web) (deployment {OURS}) deployment failed: tasks failed to start.")
         self.rollout_state = "FAILED"
@@ -340,8 +333,8 @@ class World:
         self._roll_back("alarm", "Service deployment rolled back because of alarm")
 
     def _supersede(self) -> None:
-        if self._over or self.rolling_back < inf:
-            return
+        if self._settled or self.rollout_state == "COMPLETED":
+            return  # what is done is not stopped by what comes after it
         self.superseded = True
         self.status = "STOP_REQUESTED"
 
@@ -355,7 +348,7 @@ class World:
 
     def stop(self, by: str) -> bool:
         """StopServiceDeployment with a roll-back; False where it is too late."""
-        if self._over or self.rolling_back < inf or self.superseded:
+        if self._settled:
             return False
         if self.script.first:
             return False
@@ -366,7 +359,7 @@ class World:
         return True
 
     def _roll_back(self, by: str, reason: str) -> None:
-        if self._over or self.rolling_back < inf:
+        if self._settled:
             return
         self.by, self.reason, self.rolling_back = by, reason, self.now
         self._going_back()
@@ -384,11 +377,7 @@ class World:
         self.weight = 0.0
         for task in self.tasks:
             if task.live(self.now):
-                task.draining = self.now + vary(0.5, 5)
-                task.down = task.draining + (script.deregistration if script.balanced else 1.0)
-                task.gone, task.failed = task.down + 2, False
-                task.code = "ServiceSchedulerInitiated"
-                task.reason = "Scaling activity initiated by deployment rollback"
+                take_back(task, self.now + vary(0.5, 5), script)
                 for moment in (task.draining, task.down, task.gone):
                     self._at(moment, self._touch)
         drained = sum(old.draining < inf for old in self.earlier)

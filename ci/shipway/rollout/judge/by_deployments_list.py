@@ -44,7 +44,7 @@ def follow_listed(  # noqa: PLR0911 - one return for each state of the list
     first = snapshot.primary
     if mine is None:
         return _absent(state, snapshot, first)
-    if mine.rollout_state == "FAILED":
+    if mine.rollout_state == "FAILED" or _told_as_failed(state, snapshot, mine):
         return _failed(state, snapshot, first)
     if first is not None and first.id != mine.id:
         if is_newer(state, first):
@@ -60,6 +60,18 @@ def follow_listed(  # noqa: PLR0911 - one return for each state of the list
         if alone and mine.running >= mine.desired and mine.pending == 0:
             return success(state, snapshot)
     return state, None
+
+
+def _told_as_failed(state: State, snapshot: Snapshot, mine: Deployment) -> bool:
+    """Whether ECS's event says what ``rolloutState`` would, and nobody will go back.
+
+    Only rolling updates that are not behind a Classic Load Balancer have a ``rolloutState`` (ECS
+    API Reference, Deployment). Without one, what the circuit breaker stopped stays PRIMARY for
+    ever, and the event "(deployment ecs-svc/…) deployment failed" is all that tells it. Where a
+    roll-back is to come, its end is waited for.
+    """
+    going_back = snapshot.breaker_rollback is not False and not state.first
+    return mine.rollout_state is None and state.failed and not going_back
 
 
 def _previous(state: State) -> str:
