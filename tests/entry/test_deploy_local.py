@@ -106,7 +106,7 @@ def told() -> Iterator[Told]:
 
 
 @pytest.fixture(scope="module")
-def first(clone: Here, sandbox: Running, told: Told) -> Ended:
+def first(clone: Here, sandbox: Running, told: Told) -> Iterator[Ended]:
     """The first delivery, under way while customers ask."""
     clone.alters_the_source("deployed")  # another test may have published what is there
     clone.replace("ci/delivery.toml", "[environments.local]\n", f"{NOTIFY}[environments.local]\n")
@@ -114,7 +114,8 @@ def first(clone: Here, sandbox: Running, told: Told) -> Ended:
         ended = clone.types("inv", "deploy", "--env", "local", "--json", env=told.env)
     assert ended.code == 0, ended.out + ended.err
     assert set(answers.counted) == {"200"}
-    return ended
+    yield ended
+    clone.replace("ci/delivery.toml", NOTIFY, "")  # the clone is every test's
 
 
 def test_the_first_delivery_walks_the_whole_row(first: Ended, clone: Here) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import stat
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
@@ -30,6 +33,7 @@ from shipway.delivery.ports import DeliveryContext, EnvironmentContext
 from shipway.evidence.canonical_json import to_json
 from shipway.evidence.journal import Journal
 from shipway.image.publish import PublishedImage
+from shipway.image.source import TreeFile, make_folder
 from shipway.observer import Event, Noticed
 from shipway.policy.compile import elsewhere
 from shipway.util.clock import SystemClock
@@ -177,7 +181,7 @@ class Dock:
             root=self.root,
             variables={},
             cache=self.root / cache,
-            git=nothing,
+            git=cast("Any", Git(self.root)),
             proof=nothing,
             open_environment=lambda _place: environment_context,
             prober=nothing,
@@ -207,6 +211,53 @@ class Dock:
             self.facts = facts
         lines = [one.text for one in events if isinstance(one, Noticed)]
         return Told(image=image, facts=facts, lines=lines, events=events)
+
+
+@dataclass(frozen=True)
+class CommittedFiles:
+    """A commit that has every file of a folder, as it is when it is asked."""
+
+    root: Path
+    folder: Path
+
+    def files(self) -> tuple[TreeFile, ...]:
+        found = (path for path in self.root.rglob("*") if path.is_file())
+        return tuple(TreeFile(path.relative_to(self.root).as_posix()) for path in sorted(found))
+
+    def read(self, path: str) -> bytes:
+        return (self.root / path).read_bytes()
+
+    def lay_out(self, paths: Sequence[str]) -> None:
+        for path in paths:
+            target = self.folder / path
+            make_folder(target.parent, self.folder)
+            target.write_bytes(self.read(path))
+            target.chmod(0o755 if (self.root / path).stat().st_mode & stat.S_IXUSR else 0o644)
+
+    def filters(self, _: Sequence[str]) -> dict[str, str]:
+        return {}
+
+    def others(self) -> tuple[str, ...]:
+        return ()
+
+    def other_files(self) -> tuple[str, ...]:
+        return ()
+
+    def large_file(self, oid: str) -> Path:
+        return self.root / oid
+
+
+@dataclass(frozen=True)
+class Git:
+    """Git, where every commit is what the folder holds."""
+
+    root: Path
+
+    @contextmanager
+    def laid_out(self, _: str) -> Iterator[CommittedFiles]:
+        with tempfile.TemporaryDirectory() as folder:
+            Path(folder).chmod(0o755)
+            yield CommittedFiles(self.root, Path(folder))
 
 
 def commit(number: int = 1, **more: Any) -> Commit:
