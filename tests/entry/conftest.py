@@ -20,6 +20,7 @@ from tests.example import BLUEPRINT, PROJECT
 
 from shipway.rehearsal.checkout import Checkout
 from shipway.util.paths import cache_folder
+from shipway_sandbox import world
 from shipway_sandbox.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,8 +117,11 @@ class Here:
 
 
 @pytest.fixture(scope="session")
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An XDG_CACHE_HOME that shares the user's downloads, but no sandbox that may run there."""
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An XDG_CACHE_HOME that shares the user's downloads, but no sandbox that may run there.
+
+    Every world that a test's own clone began in the background ends with it.
+    """
     usual = cache_folder(os.environ)
     own = tmp_path_factory.mktemp("xdg")
     (own / "shipway").mkdir()
@@ -128,7 +132,9 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("uv", "pip"):
         (usual.parent / name).mkdir(parents=True, exist_ok=True)
         (own / name).symlink_to(usual.parent / name)
-    return own
+    yield own
+    for folder in (own / "shipway" / "sandbox").glob("*"):
+        world.end(folder)
 
 
 @pytest.fixture(scope="session")
@@ -193,14 +199,14 @@ class Running:
 
     def person(self) -> dict[str, str]:
         """Variables by which a command acts as a person who took the local deploy role."""
-        world = World(
+        here = World(
             pid=0,
             state=self.state,
             variables=self.variables,
             claims=BLUEPRINT.plan.person,
             roles={layer.environment: layer.role for layer in BLUEPRINT.plan.layers},
         )
-        return {"AWS_ENDPOINT_URL": world.endpoint, **world.person("local").variables()}
+        return {"AWS_ENDPOINT_URL": here.endpoint, **here.person("local").variables()}
 
     def administrator(self, environment: str) -> dict[str, str]:
         """Variables by which a command reaches an environment's account as its root."""
@@ -218,8 +224,8 @@ def sandbox(clone: Here, cache: Path) -> Iterator[Running]:
     assert started.code == 0, started.out + started.err
     try:
         [file] = (cache / "shipway" / "sandbox").glob("example--shop-*/world.json")
-        world = json.loads(file.read_bytes())
-        yield Running(state=world["state"], variables=world["variables"])
+        written = json.loads(file.read_bytes())
+        yield Running(state=written["state"], variables=written["variables"])
     finally:
         ended = clone.types("inv", "sandbox", "--down")
         assert ended.code == 0, ended.out + ended.err
