@@ -42,7 +42,10 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--rounds", type=int, default=1, help="how often each rollout is judged")
     parser.add_argument("--at-once", type=int, default=4, help="rollouts under way at a time")
-    parser.add_argument("--kind", action="append", help="only this kind; may be repeated")
+    names = [kind.name for kind in KINDS]
+    parser.add_argument(
+        "--kind", action="append", choices=names, help="only this kind; may be repeated"
+    )
     parser.add_argument("--judge", action="append", help="only this judge; may be repeated")
     parser.add_argument("--logs", type=Path, help="folder where the sandbox's logs are to stay")
     parser.add_argument("--words", action="store_true", help="print what each judge said, too")
@@ -70,6 +73,9 @@ def _run(options: argparse.Namespace) -> int:
         _tell(f"{versions}: installed")
         everyone = judges(tools, _TIMEOUT)
         chosen = tuple(one for one in everyone if one.name in (options.judge or (one.name,)))
+        if not chosen:
+            _tell(f"there is no such judge; there are {', '.join(one.name for one in everyone)}")
+            return 2
         kinds = tuple(one for one in KINDS if one.name in (options.kind or (one.name,)))
         with (
             embedded(Path.cwd(), cache).owned(
