@@ -40,6 +40,7 @@ from shipway.image import scan as scanning
 from shipway.image.build import Stop
 from shipway.image.content_key import ContentKey
 from shipway.image.dockerfile import missing_bases
+from shipway.image.places import table_of
 from shipway.image.publish import PublishedImage
 from shipway.image.source import Source
 from shipway.observer import Noticed
@@ -165,10 +166,10 @@ class Artifact:
             return
         with self.context.git.laid_out(self.commit.sha) as tree:
             made_from = source.of_commit(wanted, self.context.root, tree)
-            self._tell(made_from)
+            self._tell(wanted, made_from)
             yield made_from
 
-    def _tell(self, made_from: Source) -> None:
+    def _tell(self, wanted: ImageSettings, made_from: Source) -> None:
         """Say what a person might take to be in the image, and is not."""
         if made_from.absent:
             text = f"not checked out, so an empty folder: the submodule {_some(made_from.absent)} "
@@ -176,10 +177,9 @@ class Artifact:
             self.journal(Noticed(stage="build", text=text, level="warning"))
         ignored = tuple(path for path in made_from.ignored if path != _RECORDS)
         if ignored:
-            table = f"[images.{self.subject}]" if self.subject else "[image]"
             text = f"not in the context, for git ignores it: {_some(ignored)}; what "
             text += "the image needs of it is built in the Dockerfile or named in `artifacts` of "
-            text += table
+            text += table_of(wanted)
             self.journal(Noticed(stage="build", text=text))
 
     def _make(

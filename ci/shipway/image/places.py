@@ -10,7 +10,8 @@ from typing import Final
 from shipway.config.images import ImageSettings
 from shipway.errors import BuildError
 
-_UNTOUCHED: Final = "nothing was built or changed"
+UNTOUCHED: Final = "nothing was built or changed"
+"""How every refusal of a source ends."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +46,7 @@ def places_of(wanted: ImageSettings, root: Path) -> Places:
             raise BuildError(
                 f"{given} is outside of the repository, so no commit says what is in it",
                 where="ci/delivery.toml",
-                remedy=f"name one inside as `{key}` of {table_of(wanted)}; {_UNTOUCHED}",
+                remedy=f"name one inside as `{key}` of {table_of(wanted)}; {UNTOUCHED}",
             ) from None
         return "" if path == "." else path
 

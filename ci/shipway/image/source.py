@@ -23,10 +23,9 @@ from shipway.config.images import ImageSettings
 from shipway.errors import BuildError
 from shipway.image import dockerignore
 from shipway.image.dockerignore import Pattern
-from shipway.image.places import folders_of, places_of, table_of
+from shipway.image.places import UNTOUCHED, folders_of, places_of, table_of
 from shipway.util.disk import writing
 
-_UNTOUCHED: Final = "nothing was built or changed"
 _LFS: Final = "lfs"
 # https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md, "The Pointer".
 _POINTER: Final = re.compile(
@@ -196,7 +195,7 @@ class _Layout:
                     f"the named context {name} {why}, so no commit has it",
                     where=str(own),
                     remedy=f"correct `contexts` of {table_of(self._wanted)} in ci/delivery.toml; "
-                    f"{_UNTOUCHED}",
+                    f"{UNTOUCHED}",
                 )
             yield from (path for path in inside if self._files[path].kind != "submodule")
 
@@ -258,7 +257,7 @@ class _Layout:
                     where="ci/delivery.toml",
                     details=self._why_none(text),
                     remedy="run what makes it before the build, or mend `artifacts` of "
-                    f"{table_of(self._wanted)}; {_UNTOUCHED}",
+                    f"{table_of(self._wanted)}; {UNTOUCHED}",
                 )
             for path in sorted(taken):
                 mode, content = _take(self._root / path, self._place(path), self._tree.folder)
@@ -308,7 +307,7 @@ class _Layout:
                     f"the commit has {path} in Git LFS, and the file is not here",
                     where=str(own),
                     remedy="git lfs pull (`lfs: true` of actions/checkout), or name it in "
-                    f".dockerignore; {_UNTOUCHED}",
+                    f".dockerignore; {UNTOUCHED}",
                 )
             shutil.copyfile(large, laid)
 
@@ -318,7 +317,7 @@ class _Layout:
             "has",
             where=path,
             remedy="build from what the commit has, or name the file in .dockerignore; "
-            f"{_UNTOUCHED}",
+            f"{UNTOUCHED}",
         )
 
 
