@@ -19,7 +19,7 @@ from pathlib import Path
 from benchmarks.rollouts import table
 from benchmarks.rollouts.ground import Grounds, admin
 from benchmarks.rollouts.judges import BOUND, ROOT, Judge, install, judges
-from benchmarks.rollouts.kinds import KINDS, Kind
+from benchmarks.rollouts.kinds import KINDS, SINGLE, Kind
 from benchmarks.rollouts.trial import Court, Result
 from benchmarks.rollouts.truth import INTERVAL, Observer
 
@@ -76,7 +76,7 @@ def _run(options: argparse.Namespace) -> int:
         if not chosen:
             _tell(f"there is no such judge; there are {', '.join(one.name for one in everyone)}")
             return 2
-        kinds = tuple(one for one in KINDS if one.name in (options.kind or (one.name,)))
+        kinds = tuple(one for one in (*KINDS, *SINGLE) if one.name in (options.kind or (one.name,)))
         with (
             embedded(Path.cwd(), cache).owned(
                 options.logs or Path(folder) / "world", _tell
@@ -113,7 +113,7 @@ def _trials(
         for _ in range(rounds)
         for kind in kinds
         for judge in everyone
-        if kind.breaks or not judge.failures_only
+        if (kind.breaks if judge.failures_only else kind not in SINGLE)
     ]
     done = 0
     lock = threading.Lock()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -124,6 +125,21 @@ class Grounds:
             truth.settle(time.monotonic())
         elif ground.kind.meddling == "stop":
             self.ecs.stop_service_deployment(serviceDeploymentArn=truth.arn, stopType="ROLLBACK")
+
+    def launched(self, ground: Ground) -> tuple[Mapping[str, Any], ...]:
+        """Every task of the new image that ECS knows, those that stopped too."""
+        arns = [
+            arn
+            for status in ("STOPPED", "RUNNING")
+            for page in self.ecs.get_paginator("list_tasks").paginate(
+                cluster=CLUSTER, serviceName=ground.name, desiredStatus=status
+            )
+            for arn in page["taskArns"]
+        ]
+        if not arns:
+            return ()
+        tasks = self.ecs.describe_tasks(cluster=CLUSTER, tasks=arns)["tasks"]
+        return tuple(task for task in tasks if task["containers"][0]["image"] == ground.image)
 
     def remove(self, ground: Ground) -> None:
         """Delete the service; its tasks stop by and by."""

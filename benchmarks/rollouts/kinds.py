@@ -8,7 +8,7 @@ import io
 import json
 import tarfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from shipway_sandbox.compute import OciImage
@@ -165,6 +165,9 @@ KINDS: Final = (
     ),
     Kind(name="desired count 0", desired=0),
 )
+
+SINGLE: Final = tuple(replace(kind, desired=1) for kind in KINDS if kind.breaks)
+"""The same failures of services that want one task: the first wave leaves the breaker closed."""
 
 
 def image(busybox: bytes, kind: Kind, version: str) -> OciImage:

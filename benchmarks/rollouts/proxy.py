@@ -15,6 +15,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit, urlunsplit
@@ -31,6 +32,7 @@ class Calls:
         counts: Calls by operation.
         updated: Set once UpdateService was answered for the first time.
         updated_at: When that was, on the monotonic clock.
+        updated_on: The same moment by the clock of the day, which ECS dates tasks by.
         service_deployment: The ARN of the service deployment that it began.
     """
 
@@ -38,6 +40,7 @@ class Calls:
         self.counts: Counter[str] = Counter()
         self.updated = threading.Event()
         self.updated_at = 0.0
+        self.updated_on = datetime.now(UTC)
         self.service_deployment = ""
         self._lock = threading.Lock()
 
@@ -47,7 +50,7 @@ class Calls:
             self.counts[operation] += 1
             if operation != "UpdateService" or status != _OK or self.updated.is_set():
                 return
-            self.updated_at = time.monotonic()
+            self.updated_at, self.updated_on = time.monotonic(), datetime.now(UTC)
             service = json.loads(answer)["service"]
             self.service_deployment = str(service["currentServiceDeployment"])
             self.updated.set()

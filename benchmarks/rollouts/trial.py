@@ -9,12 +9,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 
 from benchmarks.rollouts.ground import Ground, Grounds, credentials
 from benchmarks.rollouts.judges import BOUND, ROOT, Judge, Word
 from benchmarks.rollouts.kinds import Kind
+from benchmarks.rollouts.proof import Proof, proof
 from benchmarks.rollouts.proxy import Calls, counting
 from benchmarks.rollouts.truth import Observer, Truth
 
@@ -41,6 +43,8 @@ class Result:
         final_at: When the API could first tell.
         breaker_at: When the circuit breaker was first shown as opened.
         calls: API calls by operation.
+        began: When UpdateService was answered.
+        proof: The failure that proves the end; asked for where announcements are of interest.
     """
 
     kind: Kind
@@ -53,6 +57,8 @@ class Result:
     final_at: float | None
     breaker_at: float | None
     calls: Counter[str]
+    began: datetime
+    proof: Proof | None = None
 
 
 class Court:
@@ -101,8 +107,11 @@ class Court:
                     session.end()
                 if not truth.ended.is_set():
                     raise SandboxError(f"{name}: still {truth.status} long after the verdict")
+            proven = None
+            if judge.failures_only:
+                proven = proof(self._grounds.launched(ground), kind.desired)
             self._grounds.remove(ground)
-        return _result(kind, judge, session, truth, calls)
+        return replace(_result(kind, judge, session, truth, calls), proof=proven)
 
     def _begin(self, session: _Session, calls: Calls, ground: Ground) -> Truth:
         self._until(lambda: calls.updated.is_set() or session.over.is_set(), _START_SECONDS)
@@ -211,4 +220,5 @@ def _result(kind: Kind, judge: Judge, session: _Session, truth: Truth, calls: Ca
         final_at=since(truth.final_at),
         breaker_at=since(truth.breaker_at),
         calls=calls.counts,
+        began=calls.updated_on,
     )
