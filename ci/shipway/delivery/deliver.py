@@ -149,7 +149,7 @@ class _Walk:
             if "verify" in tasks:
                 release.verify(images)
             release.run_after(jobs)
-            release.hold()
+            release.hold(unheld=held.taken_over)
             if images is not None and "deploy" in tasks:
                 self._after(images, environment, aws)
         return images.pinned if images is not None else {}
@@ -182,7 +182,7 @@ class _Walk:
             images = released(target.images)
             self._deploy(images, environment, aws, release, held, revisions=target.revisions)
             release.verify(images)
-            release.hold()
+            release.hold(unheld=held.taken_over)
             self._after(images, environment, aws)
         return images.pinned
 

@@ -15,7 +15,7 @@ from shipway.observer import Detail, Failed, Finished, Noticed, Observer, Skippe
 from shipway.rollout.diagnosis.diagnosis import Block, diagnose
 from shipway.rollout.execute import Rolled
 from shipway.rollout.hold.judge import HoldState
-from shipway.rollout.hold.targets import alarms_of, hold_targets
+from shipway.rollout.hold.targets import alarms_of
 from shipway.rollout.hold.terms import Alarm, HoldTarget
 from shipway.rollout.hold.watch import HoldContext, hold, outcome_of
 from shipway.rollout.judge.state import label
@@ -72,14 +72,13 @@ class HoldStage:
         self._journal = journal
 
     def watch(
-        self, rolled: Sequence[Rolled], alarms: Mapping[str, Alarm], longest: float | None
+        self, rolled: Sequence[Rolled], targets: Sequence[HoldTarget]
     ) -> tuple[HoldState, ...]:
         """Watch to the end.
 
         Args:
             rolled: Rollouts that ended well.
-            alarms: The alarms as they were before.
-            longest: The most seconds; ``None`` for as many as delivery.toml says.
+            targets: Those of them that are held.
 
         Returns:
             What did not hold; the others did.
@@ -89,7 +88,6 @@ class HoldStage:
             AwsError: AWS did not show the services to the end.
             CancelledError: Ctrl-C; it says what is in service.
         """
-        targets = hold_targets(rolled, alarms, longest)
         self._tell_begin(rolled, targets)
         if not targets:
             return ()
@@ -130,6 +128,9 @@ class HoldStage:
                 self._journal(Skipped(stage="hold", subject=service.key, text=why))
                 continue
             self._journal(Started(stage="hold", subject=service.key))
+            if rollout.watched is None:
+                text = "the delivery that rolled it out did not hold it to the end"
+                self._journal(Noticed(stage="hold", subject=service.key, text=text))
             if target.seconds < service.hold:
                 text = f"for {target.seconds:g} s of {service.hold:g}, as SHIPWAY_LONGEST_HOLD says"
                 self._journal(Noticed(stage="hold", subject=service.key, text=text))

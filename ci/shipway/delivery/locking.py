@@ -31,9 +31,15 @@ _PART: Final = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What a delivery holds; nothing where delivery.toml says that no lock is taken."""
+    """What a delivery holds; nothing where delivery.toml says that no lock is taken.
+
+    Attributes:
+        lease: The lock.
+        taken_over: Whether it ran out for a delivery that gave it back to nobody.
+    """
 
     lease: Lease | None = None
+    taken_over: bool = False
 
     def require(self) -> None:
         """See that it is ours just before something is changed; see :meth:`.Lease.renew`."""
@@ -110,7 +116,7 @@ def locked(
         _tell_taken_over(claimed, journal)
         lease.keep(lambda text: journal(Noticed(stage=STAGE, text=text, level="warning")))
         journal.note(_fact(environment, claimed, lease, waited, released=None))
-        yield Held(lease=lease)
+        yield Held(lease=lease, taken_over=claimed.standing.expired is not None)
     finally:
         trouble = lease.release()
         if trouble:

@@ -21,6 +21,7 @@ from shipway.evidence.journal import Journal
 from shipway.observer import Event
 from shipway.rollout.deploy import RolloutContext, release
 from shipway.rollout.execute import Rolled
+from shipway.rollout.hold.targets import hold_targets
 from shipway.rollout.hold.terms import Alarm
 from shipway.rollout.images import ReleaseImages
 from shipway.rollout.judge.verdict import ROLLBACK_FAILED
@@ -155,8 +156,11 @@ class Release:
             self._take_back(error, subjects, error.what)
             raise
 
-    def hold(self) -> None:
+    def hold(self, *, unheld: bool = False) -> None:
         """Watch whether what was rolled out stays good; what does not is taken back.
+
+        Args:
+            unheld: Whether the delivery before died: what it rolled out nobody held.
 
         Raises:
             RolloutError: It did not hold, somebody else deployed, or the service is gone; or what
@@ -167,7 +171,8 @@ class Release:
         if not self._rolled:
             return
         holding = HoldStage(self._environment, self._aws, self._context, self._journal)
-        broken = holding.watch(self._rolled, self._alarms, self._longest_hold)
+        targets = hold_targets(self._rolled, self._alarms, self._longest_hold, unheld=unheld)
+        broken = holding.watch(self._rolled, targets)
         if broken:
             error = not_held(broken[0])
             subjects = [state.target.subject for state in broken]

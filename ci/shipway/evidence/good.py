@@ -1,8 +1,8 @@
 """Releases that were good by their records, and which of them to go back to. Pure.
 
-Good is what was rolled out, verified and held to the end; a delivery that moved nothing held
-nothing either. What somebody went back from is good no more, until it is delivered again; it can
-still be asked for by name.
+Good is what was rolled out, verified and held to the end, by one delivery or by the next; one that
+found it running already, and held nothing, says nothing of it. What somebody went back from is good
+no more, until it is delivered again; it can still be asked for by name.
 """
 
 from __future__ import annotations
@@ -148,15 +148,17 @@ def _release(recorded: RecordedDelivery) -> GoodRelease | None:
 
 
 def _held(delivery: Delivery) -> bool:
-    """Whether every service that was moved was good to the end of its hold, and one was moved."""
+    """Whether every service that was moved or held was good to the end, and one was."""
     moved = {
         fact.key
         for fact in delivery.services
         if fact.verdict is None or fact.verdict.name != _MOVED_NOTHING
     }
+    services = {fact.key for fact in delivery.services}
+    about = services & (moved | {hold.key for hold in delivery.holds}) or services
     held = {hold.key for hold in delivery.holds if hold.end == _HELD}
     asked_for_none = {each.service.key for each in delivery.verification if not each.service.hold}
-    return bool(moved) and moved <= held | asked_for_none
+    return bool(about) and about <= held | asked_for_none
 
 
 def choose(

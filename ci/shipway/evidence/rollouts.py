@@ -102,9 +102,12 @@ def moment(text: str) -> datetime | None:
 
 
 def _began(recorded: RecordedDelivery) -> bool:
-    """Whether ECS was given something to roll out: what ran already was left alone."""
+    """Whether ECS was given something to roll out: what ran already was left alone.
+
+    What ran already and was held is the rollout of a delivery that died before it had a record.
+    """
     delivery = recorded.delivery
-    return bool(delivery.resumed) or any(map(_moved, delivery.services))
+    return bool(delivery.resumed or delivery.holds) or any(map(_moved, delivery.services))
 
 
 def _moved(service: ServiceFact) -> bool:

@@ -40,7 +40,7 @@ def last_release(deliveries: Sequence[RecordedDelivery], service: str) -> Record
     """What the last delivery that touched a service left there.
 
     A delivery that found it running already moved nothing: who brought it there is in an earlier
-    record, if that lies here.
+    record, if that lies here. Where it was held all the same, whoever rolled it out left no record.
 
     Args:
         deliveries: Those of one environment, oldest first.
@@ -55,7 +55,8 @@ def last_release(deliveries: Sequence[RecordedDelivery], service: str) -> Record
         if newest is not None and newest.task_definition != release.task_definition:
             break
         newest = replace(release, record=newest.record) if newest else release
-        if fact.verdict is None or fact.verdict.name != _MOVED_NOTHING:
+        moved = fact.verdict is None or fact.verdict.name != _MOVED_NOTHING
+        if moved or any(hold.key == fact.key for hold in recorded.delivery.holds):
             break
     return newest
 

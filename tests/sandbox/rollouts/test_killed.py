@@ -76,6 +76,7 @@ _HEADINGS = (
     "images",
     "records",
 )
+GIVEN_BACK = "it held, and no record is written"
 BOUNDARIES = {
     "the lock is taken": Boundary(call="PutParameter"),
     "the image is pushed": Boundary(event={"type": "finished", "stage": "publish"}),
@@ -84,7 +85,7 @@ BOUNDARIES = {
     "the migration runs": Boundary(event={"type": "output", "stage": "job"}, job=16),
     "the service is updated": Boundary(call="UpdateService"),
     "the rollout is watched": Boundary(event={"type": "rolling"}, stop=15),
-    "it held, and no record is written": Boundary(call="PutParameter", saying=b"released"),
+    GIVEN_BACK: Boundary(call="PutParameter", saying=b"released"),
 }
 
 
@@ -312,11 +313,14 @@ def test_the_next_run_goes_on_and_doubles_nothing(
     assert twice.deployments == ["SUCCESSFUL"]
     assert twice.migrations == 1
     assert twice.images == 1
-    # No record is lost: the one there is says what runs, and that it was verified and held.
+    # No record is lost: the one there is says what runs, and that it was verified and held. Only a
+    # run that had given its lock back, held by then, leaves nothing that says so.
     [service] = twice.record["services"]
     assert _name(service["taskDefinition"]) == _name(twice.runs)
     assert twice.record["image"]["reference"] == twice.pins
     assert twice.record["verdict"]["exitCode"] == 0
+    held = [] if name == GIVEN_BACK else ["held"]
+    assert [hold["end"] for hold in twice.record.get("holds", ())] == held
     assert twice.lock == "released"
 
 

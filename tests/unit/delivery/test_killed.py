@@ -12,6 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from shipway.evidence.archive import parsed
+from shipway.evidence.good import good_releases
+from shipway.evidence.history import row
 from shipway.lock.lease import look
 from shipway.observer import Noticed
 
@@ -82,7 +85,7 @@ def count(world: World) -> int:
     return len(reaper.steps)
 
 
-LONGEST = 34
+LAST, LONGEST = 32, 34
 
 
 @pytest.mark.parametrize("when", [BEFORE, AFTER])
@@ -104,6 +107,14 @@ def test_the_next_run_goes_on_and_doubles_nothing(world: World, at: int, when: s
     assert len(store.pushes) == 1, f"{step}: the image was pushed twice"
     assert ecs.definitions[ecs.updates[-1]].pins("web", outcome.image)
     assert world.record(outcome)["predicate"]["verdict"]["exitCode"] == 0
+    assert outcome.evidence is not None
+    statement = parsed((outcome.evidence / "record.json").read_bytes())
+    assert statement is not None
+    good = good_releases([row("record.json", statement)])
+    given_back = (at, when) == (LAST, AFTER)
+    # What gave its lock back had held it: nobody can tell that from what was held long ago.
+    revisions = [] if given_back else [ecs.updates[-1].rpartition("/")[2]]
+    assert [each for release in good for each in release.revisions.values()] == revisions, step
     assert look(world.cloud.locks, NAME).free
 
 

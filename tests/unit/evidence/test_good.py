@@ -109,6 +109,18 @@ def test_one_that_was_killed_in_its_hold_and_found_running_was_never_held() -> N
     assert previous([delivery(1, A), delivery(2, B, **RAN)], B) == A
 
 
+def test_one_that_was_killed_in_its_hold_is_good_once_the_next_delivery_held_it() -> None:
+    held = {**RAN, "holds": [{"key": "web", "end": "held"}]}
+    assert previous([delivery(1, A), delivery(2, B, **held), delivery(3, C, **FAILED)], B) == B
+    broken = {**RAN, "holds": [{"key": "web", "end": "broken"}]}
+    assert previous([delivery(1, A), delivery(2, B, **broken), delivery(3, C, **FAILED)], B) == A
+
+
+def test_what_ran_already_is_good_where_nobody_asks_for_a_hold() -> None:
+    asked_for_none = {"verification": [{"service": {"key": "web", "hold": 0.0}}]}
+    assert previous([delivery(1, A), delivery(2, B, **{**RAN, **asked_for_none})], C) == B
+
+
 def test_a_good_one_that_is_delivered_again_stays_the_last_good_one() -> None:
     deliveries = [delivery(1, A), delivery(2, B), delivery(3, B, **RAN)]
     assert previous(deliveries, B) == A
