@@ -11,21 +11,19 @@ from pathlib import Path
 
 from botocore.exceptions import ClientError
 
-from shipway.aws import scans
+from shipway.aws import attached, image_copy, scans
 from shipway.aws.client_errors import code_of
 from shipway.aws.registry import DistributionClient
 from shipway.aws.session import Session, translated
 from shipway.config.environment import Origin
 from shipway.errors import (
     AwsError,
-    DigestError,
     ImageNotFoundError,
     PublishError,
     UsageError,
 )
 from shipway.image import layout
-from shipway.image import referrers as attestation
-from shipway.image.layout import Manifest, Part
+from shipway.image.layout import Manifest
 from shipway.image.publish import Pushed, StoredImage
 from shipway.image.referrers import AttachedDocument, Referrer
 from shipway.image.scan import NOT_AVAILABLE, Scan
@@ -35,8 +33,6 @@ from shipway.values import Digest
 _ACCEPTED_TYPES = sorted(layout.INDEX_TYPES | layout.MANIFEST_TYPES)
 
 
-_LARGEST_DOCUMENT = 32 << 20
-"""Bytes that are read of a document beside an image."""
 _INDEX = "application/vnd.oci.image.index.v1+json"
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 # ECR API Reference, PutImage: the tag exists, whether with this manifest or with another.
@@ -180,7 +176,11 @@ class EcrRepository:
         if (origin.account, origin.region, origin.repository) == own:
             _tagged(self, digest, tag)
             return Pushed(digest=digest, blobs=0, bytes=0)
-        return transfer(origin_of(self._session, origin), self, digest, tag)
+        source = origin_of(self._session, origin)
+        hub = source._open()  # noqa: SLF001  # two of one class
+        pushed = image_copy.copy(hub, self._open(), digest, source.referrers)
+        _tagged(self, digest, tag)
+        return pushed
 
     def referrers(self, digest: Digest) -> tuple[Referrer, ...]:
         """ListImageReferrers; see :class:`shipway.image.referrers.Attachments`."""
@@ -243,7 +243,7 @@ class EcrRepository:
         hub = self._open() if referrers else None
         for referrer in referrers:
             if hub is not None:
-                yield _document(hub, referrer)
+                yield attached.content(hub, referrer)
 
     def attach(
         self, subject: Digest, documents: Sequence[AttachedDocument]
@@ -257,18 +257,7 @@ class EcrRepository:
                 where=self._name,
                 remedy="somebody may have deleted it; deliver it again",
             )
-        attached = []
-        for document in documents:
-            manifest, contents = attestation.manifest(document, root)
-            hub.attach(manifest, contents)
-            attached.append(
-                Referrer(
-                    digest=manifest.digest,
-                    artifact_type=document.artifact_type,
-                    annotations=document.annotations,
-                )
-            )
-        return tuple(attached)
+        return attached.attach(hub, root, documents)
 
     def login(self, host: str = "") -> str:
         """``AWS:PASSWORD`` for every registry that we may use, twelve hours valid; a secret.
@@ -350,36 +339,6 @@ def _translated(operation: str, repository: str) -> Iterator[None]:
         raise
 
 
-def transfer(source: EcrRepository, target: EcrRepository, digest: Digest, tag: str) -> Pushed:
-    """Copy an image with everything that belongs to it; the tag comes last.
-
-    Referrers of the image and of its platforms come with it, so that its bill of materials and its
-    provenance can be read where it runs.
-    """
-    origin, destination = source._open(), target._open()  # noqa: SLF001  # two of one class
-    root = origin.manifest(digest.value)
-    if root is None:
-        raise PublishError(
-            f"there is no image {digest} in {source.uri}",
-            where=source.uri,
-            remedy="somebody may have deleted it; nothing was changed",
-        )
-    children = [_child(origin, child) for child in layout.children_of(root.content)]
-    subjects = (digest, *(child for _, child in layout.platforms_of(root.content)))
-    copied = destination.copy(origin, root, children)
-    attached = [
-        destination.copy(origin, _child(origin, referrer.digest), ())
-        for subject in subjects
-        for referrer in source.referrers(subject)
-    ]
-    _tagged(target, digest, tag)
-    return Pushed(
-        digest=copied.digest,
-        blobs=copied.blobs + sum(pushed.blobs for pushed in attached),
-        bytes=copied.bytes + sum(pushed.bytes for pushed in attached),
-    )
-
-
 def _tagged(repository: EcrRepository, digest: Digest, tag: str) -> None:
     """Tag an image that must be found by it later.
 
@@ -394,34 +353,6 @@ def _tagged(repository: EcrRepository, digest: Digest, tag: str) -> None:
             "image stays as long as it has one), or give its digest with --image; nothing was "
             "changed",
         )
-
-
-def _child(hub: DistributionClient, digest: Digest) -> Manifest:
-    manifest = hub.manifest(digest.value)
-    if manifest is None:
-        raise PublishError(
-            f"the registry has lost manifest {digest}",
-            where=hub.uri,
-            remedy="nothing was tagged; publish the image there again, then promote it",
-        )
-    return manifest
-
-
-def _document(hub: DistributionClient, referrer: Digest) -> bytes:
-    try:
-        layer = json.loads(_child(hub, referrer).content)["layers"][0]
-        part = Part(digest=Digest(str(layer["digest"])), size=0)
-    except (ValueError, LookupError, TypeError) as error:
-        raise DigestError(f"{referrer} is no manifest with a document", where=hub.uri) from error
-    with hub.open(part) as stream:
-        content = stream.read(_LARGEST_DOCUMENT + 1)
-    if attestation.digest_of(content) != part.digest:
-        raise DigestError(
-            f"the registry gave other bytes than {part.digest}",
-            where=hub.uri,
-            remedy="a proxy between here and the registry may rewrite what it passes on",
-        )
-    return content
 
 
 def origin_of(session: Session, origin: Origin) -> EcrRepository:

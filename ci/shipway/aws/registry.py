@@ -182,6 +182,21 @@ class DistributionClient:
         kind = response.headers.get("Content-Type", "").partition(";")[0]
         return Manifest(digest=digest, media_type=kind, content=response.data)
 
+    def expect(self, digest: Digest) -> Manifest:
+        """A manifest that another one of this repository names.
+
+        Raises:
+            PublishError: It is lost, or as :meth:`manifest`.
+        """
+        manifest = self.manifest(digest.value)
+        if manifest is None:
+            raise PublishError(
+                f"the registry has lost manifest {digest}",
+                where=self.uri,
+                remedy="nothing was tagged; publish the image there again, then promote it",
+            )
+        return manifest
+
     @contextmanager
     def open(self, part: Part) -> Iterator[Readable]:
         """A blob's bytes as they come from the registry.

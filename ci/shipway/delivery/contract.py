@@ -6,10 +6,8 @@ the rollout. Whatever it refuses, it names every rule that failed.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
 
 from shipway.config import load as delivery_file
 from shipway.config import resolve
@@ -22,9 +20,10 @@ from shipway.config.references import Reference
 from shipway.delivery import facts, live_facts
 from shipway.delivery import trigger as who
 from shipway.delivery.governing import PolicyPlace, governing
+from shipway.delivery.overrides import read_overrides
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.stage import stage
-from shipway.errors import RefusedError, UsageError
+from shipway.errors import RefusedError
 from shipway.evidence.facts.gate import (
     ConfigurationFact,
     ContractFact,
@@ -45,8 +44,6 @@ from shipway.policy.requirements import EnvironmentPolicy
 from shipway.policy.trigger import BY_HAND, Trigger
 from shipway.util.paths import evidence_folder
 from shipway.values import Commit, Digest
-
-_COMMIT: Final = re.compile(r"[0-9a-f]{7,64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +124,7 @@ def pass_contract(
         if isinstance(decision, Refused):
             refused = _with_source(decision, contract, trigger)
             raise _refused(journal, _with_nearest(refused, environment, declared))
-        overrides = _overrides(context, trigger, overrides)
+        overrides = read_overrides(context, trigger, overrides)
         before = live_facts.before_build(decision, trigger, context, policy)
         journal.note(facts.before_build_fact(before))
         broken = rules.before_build(contract, decision, trigger, before, overrides)
@@ -260,43 +257,6 @@ def images_of(authorization: Authorization, context: DeliveryContext) -> tuple[I
     """
     declared = authorization.declared.environment(authorization.destination.name)
     return resolve.images(declared, context.variables)
-
-
-def _overrides(
-    context: DeliveryContext, trigger: Trigger, overrides: Overrides | None
-) -> Overrides:
-    """What is to be let through: by the command line, or by a variable of the GitHub environment.
-
-    Each names the one thing that it is about, so that a variable somebody forgot lets nothing else
-    through.
-
-    Raises:
-        UsageError: What is named as the commit to go back to is none, or is more than one.
-    """
-    named, variables = overrides or Overrides(), context.variables
-    back = named.rollback_to or variables.get("SHIPWAY_ROLLBACK_TO", "")
-    if back:
-        where = "--rollback-to" if named.rollback_to else "SHIPWAY_ROLLBACK_TO"
-        _check_commit(context, trigger, back, where)
-    return Overrides(
-        rollback_to=back,
-        through_freeze=named.through_freeze or variables.get("SHIPWAY_THROUGH_FREEZE", ""),
-    )
-
-
-def _check_commit(context: DeliveryContext, trigger: Trigger, back: str, where: str) -> None:
-    """A few digits would be the beginning of many commits, and let any of them through."""
-    remedy = "give the whole commit id; nothing was built or changed"
-    if _COMMIT.fullmatch(back) is None:
-        raise UsageError(
-            f"{quoted(back)} is no commit: 7 to 64 lower-case hexadecimal digits name one",
-            where=where,
-            remedy=remedy,
-        )
-    if trigger.sha.startswith(back) and len(context.git.commits(back)) > 1:
-        raise UsageError(
-            f"{back} is the beginning of more than one commit", where=where, remedy=remedy
-        )
 
 
 def _verified(authorization: Authorization, gate: GateContext) -> tuple[VerifiedRelease, ...]:

@@ -6,8 +6,6 @@ verified, one that was built from the same source; only then a build.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,32 +13,25 @@ from shipway.config import origin as origins
 from shipway.config.environment import Environment, Origin
 from shipway.config.images import ImageSettings
 from shipway.config.load import DeliveryFile
-from shipway.delivery import governing
 from shipway.delivery.attestations import Attestor
-from shipway.delivery.build_secrets import hidden, read_secrets
-from shipway.delivery.facts import image_fact, scan_fact, waiver_fact
+from shipway.delivery.build_request import BuildRequests
+from shipway.delivery.facts import image_fact
 from shipway.delivery.governing import PolicyPlace
 from shipway.delivery.ports import DeliveryContext, EnvironmentContext, ImageStore
+from shipway.delivery.scan_gate import ScanGate
 from shipway.delivery.stage import Stage, stage
 from shipway.errors import ImageNotFoundError
 from shipway.evidence.facts.image import (
     BuildFact,
     CacheFact,
     PromotionFact,
-    WaiverFact,
-    WaiversFileFact,
 )
 from shipway.evidence.image_notes import ImageNotes
-from shipway.evidence.mask import secret_variables
 from shipway.image import build as building
-from shipway.image import cache as caching
-from shipway.image import content_key, promotion, source
+from shipway.image import promotion
 from shipway.image import publish as publishing
-from shipway.image import scan as scanning
 from shipway.image.build import Stop
 from shipway.image.content_key import ContentKey
-from shipway.image.dockerfile import missing_bases
-from shipway.image.places import table_of
 from shipway.image.publish import PublishedImage
 from shipway.image.source import Source
 from shipway.observer import Noticed
@@ -48,10 +39,6 @@ from shipway.policy.contract import Task
 from shipway.util.partitions import registry_home
 from shipway.values import Commit, ImageReference
 
-_SHOWN_ROWS: Final = 12
-_SHOWN_PATHS: Final = 3
-_RECORDS: Final = "evidence/"
-"""Our own, which no image needs."""
 _WORK_TREE: Final = PolicyPlace()
 
 
@@ -80,6 +67,23 @@ class Artifact:
     policy: PolicyPlace = _WORK_TREE
     stop: Stop | None = None
     subject: str = ""
+
+    @property
+    def requests(self) -> BuildRequests:
+        """What BuildKit is asked for."""
+        return BuildRequests(
+            context=self.context,
+            environment_context=self.environment_context,
+            commit=self.commit,
+            journal=self.journal,
+        )
+
+    @property
+    def scan_gate(self) -> ScanGate:
+        """What lets the image pass."""
+        return ScanGate(
+            context=self.context, journal=self.journal, policy=self.policy, subject=self.subject
+        )
 
     def provide(
         self, tasks: tuple[Task, ...], environment: Environment, reference: ImageReference | None
@@ -137,63 +141,32 @@ class Artifact:
         store = self.environment_context.aws.repository(environment)
         if self.attestor is not None:
             self.attestor.attach(image, environment, store)
-        self.scan(image, environment, store, gate="deploy" in tasks)
+        self.scan_gate.decide(image, environment, store, gate="deploy" in tasks)
         if self.attestor is not None and "deploy" in tasks:
             self.attestor.require(environment)
 
     def build(self, wanted: ImageSettings) -> building.BuiltImage:
         """Build, whatever a registry may hold: no AWS is asked."""
+        requests = self.requests
         with (
             stage("build", self.journal, self.context.clock, self.subject) as running,
-            self.source(wanted) as made_from,
+            requests.source(wanted) as made_from,
         ):
-            request = self.request(wanted, made_from, {}, secrets=True)
+            request = requests.request(wanted, made_from, {}, secrets=True)
             return self._built(wanted, made_from, request, None, running)
-
-    @contextmanager
-    def source(self, wanted: ImageSettings) -> Iterator[Source]:
-        """What is built: the commit, or a work tree that differs from it; there meanwhile.
-
-        Raises:
-            GitError: The commit cannot be read.
-            BuildError: Its files are not all here, or cannot be written.
-        """
-        if not self.commit.clean:
-            shown = _some(self.commit.changes)
-            text = f"the work tree is built, which differs from {self.commit.short}"
-            self.journal(Noticed(stage="build", text=f"{text}: {shown}" if shown else text))
-            yield source.in_work_tree(wanted, self.context.root)
-            return
-        with self.context.git.laid_out(self.commit.sha) as tree:
-            made_from = source.of_commit(wanted, self.context.root, tree)
-            self._tell(wanted, made_from)
-            yield made_from
-
-    def _tell(self, wanted: ImageSettings, made_from: Source) -> None:
-        """Say what a person might take to be in the image, and is not."""
-        if made_from.absent:
-            text = f"not checked out, so an empty folder: the submodule {_some(made_from.absent)} "
-            text += "(git submodule update, or `submodules: recursive` of actions/checkout)"
-            self.journal(Noticed(stage="build", text=text, level="warning"))
-        ignored = tuple(path for path in made_from.ignored if path != _RECORDS)
-        if ignored:
-            text = f"not in the context, for git ignores it: {_some(ignored)}; what "
-            text += "the image needs of it is built in the Dockerfile or named in `artifacts` of "
-            text += table_of(wanted)
-            self.journal(Noticed(stage="build", text=text))
 
     def _make(
         self, tasks: tuple[Task, ...], environment: Environment, store: ImageStore
     ) -> PublishedImage | None:
-        wanted = environment.image
+        wanted, requests = environment.image, self.requests
         key: ContentKey | None = None
         with (
             stage("build", self.journal, self.context.clock, self.subject) as running,
-            self.source(wanted) as made_from,
+            requests.source(wanted) as made_from,
         ):
-            request = self.request(wanted, made_from, self._logins(wanted, made_from, store))
+            request = requests.request(wanted, made_from, requests.logins(wanted, made_from, store))
             if "publish" in tasks and wanted.reuse:
-                key, why = self.content_key(request)
+                key, why = requests.content_key(request)
                 image = publishing.reuse(store, key, self.commit) if key else None
                 if key and image:
                     running.text = self._reused(image, key, wanted)
@@ -201,7 +174,7 @@ class Artifact:
                 if why:
                     text = f"not looked for an earlier build: {why}"
                     self.journal(Noticed(stage="build", text=text))
-            request = replace(request, secrets=self._secrets(wanted, asks_aws=True))
+            request = replace(request, secrets=requests.secrets(wanted, asks_aws=True))
             built = self._built(wanted, made_from, request, key, running)
         if "publish" not in tasks:
             self._attest(built, environment)
@@ -238,80 +211,6 @@ class Artifact:
         self._note_reused(image, "", self.commit.sha)
         done = "nothing pushed: it is there"
         return f"{wanted.name}  {short(image.reference)}  tag {_short_tag(image.tag)}  {done}"
-
-    def _logins(
-        self, wanted: ImageSettings, made_from: Source, store: ImageStore
-    ) -> dict[str, str]:
-        """The passwords of ECR registries that the build takes from: its cache's, its bases'."""
-        try:
-            text = made_from.dockerfile.read_text("utf-8", "replace")
-        except OSError:
-            text = ""  # one that is not there is the build's to tell
-        bases = missing_bases(text, wanted.build_args)
-        cache = caching.registry_host(wanted.cache)
-        own = {store.uri.partition("/")[0]} & {cache} if cache else set()
-        hosts = (cache, *(base.partition("/")[0] for base in bases))
-        ours = (host for host in hosts if host in own or registry_home(host))
-        return {host: store.login(host) for host in dict.fromkeys(ours)}
-
-    def request(
-        self,
-        wanted: ImageSettings,
-        made_from: Source,
-        logins: dict[str, str],
-        *,
-        secrets: bool = False,
-    ) -> building.BuildRequest:
-        """What BuildKit is asked for.
-
-        Args:
-            wanted: What delivery.toml says.
-            made_from: What is built.
-            logins: Passwords by registry host.
-            secrets: Whether the values of secrets are looked up, and no AWS asked for them; else
-                they are known by their ids alone, which is enough for a content key.
-        """
-        mounts = (
-            self._secrets(wanted, asks_aws=False)
-            if secrets
-            else tuple(building.SecretMount(id=secret.id) for secret in wanted.secrets)
-        )
-        own = source.in_work_tree(wanted, self.context.root)
-        # A build argument should never be a secret; what looks like one is told nowhere.
-        self.journal.hide(secret_variables(wanted.build_args))
-        self.journal.hide(login.partition(":")[2] for login in logins.values())
-        return building.BuildRequest(
-            context=made_from.context,
-            dockerfile=made_from.dockerfile,
-            copy_of=building.Place(own.context, own.dockerfile) if self.commit.clean else None,
-            platforms=wanted.platforms,
-            destination=self.context.cache / wanted.name / self.commit.sha,
-            epoch=int(self.commit.time.timestamp()),
-            build_args=wanted.build_args,
-            labels=building.labels(wanted.name, self.commit),
-            build_contexts={
-                **self.environment_context.contexts,
-                **wanted.contexts,
-                **{name: str(folder) for name, folder in made_from.contexts.items()},
-            },
-            target=wanted.target,
-            secrets=mounts,
-            ssh=wanted.ssh,
-            timeout=wanted.timeout,
-            builder=wanted.builder,
-            cache=caching.placed(wanted.cache, self.context.root, wanted.region),
-            name=wanted.name,
-            logins=logins,
-        )
-
-    def _secrets(
-        self, wanted: ImageSettings, *, asks_aws: bool
-    ) -> tuple[building.SecretMount, ...]:
-        """The secrets of a build, each read once; from here on their values are shown nowhere."""
-        aws = self.environment_context.aws.secrets if asks_aws and wanted.secrets else None
-        found = read_secrets(wanted.secrets, self.context.root, self.context.variables, aws)
-        self.journal.hide(text for mount in found for text in hidden(mount.value))
-        return tuple(each.mount for each in found)
 
     def _built(
         self,
@@ -387,15 +286,6 @@ class Artifact:
             published=self.environment_context.aws.published,
         )
 
-    def content_key(self, request: building.BuildRequest) -> tuple[ContentKey | None, str]:
-        """What an image is known by that was built from the same source, or why nothing is."""
-        return content_key.of(
-            request,
-            lambda base: self.environment_context.builder.resolve(
-                base, request.builder, request.logins
-            ),
-        )
-
     def _promote(self, environment: Environment, store: ImageStore) -> PublishedImage:
         with stage("publish", self.journal, self.context.clock, self.subject) as running:
             origin = self.origin(environment)
@@ -449,54 +339,6 @@ class Artifact:
             platforms=stored.platforms,
         )
 
-    def scan(
-        self, image: PublishedImage, environment: Environment, store: ImageStore, *, gate: bool
-    ) -> scanning.Decision:
-        """Ask what the scan found; where a rollout follows, nothing that is refused goes on.
-
-        Args:
-            image: The image.
-            environment: Says what is asked of it.
-            store: Where it lies.
-            gate: Whether a rollout hangs on it: a scan is then waited for.
-
-        Raises:
-            ScanError: The gate does not let it pass.
-        """
-        policy, clock = environment.scan, self.context.clock
-        platforms = sorted(image.platforms)
-        with stage("scan", self.journal, clock, self.subject, quiet=True) as running:
-            waivers = governing.waivers(self.context, self.policy, clock.now().date())
-            if gate:
-                scans = scanning.await_scans(
-                    store,
-                    platforms,
-                    policy,
-                    clock,
-                    lambda text: self.journal(Noticed(stage="scan", text=text)),
-                )
-            else:
-                scans = scanning.scans(store, platforms)
-            decision = scanning.decide(
-                scans, policy, waivers.entries, clock.now(), image.reference.digest
-            )
-            self.journal.note(scan_fact(scans, decision, image, policy, gate=gate))
-            used = (waiver_fact(waiver, decision) for waiver in waivers.entries)
-            self.journal.note_all(WaiverFact, used)
-            if waivers.sha256:
-                file = WaiversFileFact(path="ci/waivers.toml", sha256=waivers.sha256)
-                self.journal.note(file)
-            if gate and not decision.allowed:
-                raise decision.error()
-            running.reported = True
-        self.journal(Noticed(stage="scan", text=decision.text))
-        for row in decision.rows[:_SHOWN_ROWS]:
-            self.journal(Noticed(stage="scan", text="  ".join(part for part in row if part)))
-        if len(decision.rows) > _SHOWN_ROWS:
-            text = f"and {len(decision.rows) - _SHOWN_ROWS} more, all in the record"
-            self.journal(Noticed(stage="scan", text=text))
-        return decision
-
 
 def where_digests_are(environment: Environment) -> tuple[str, ...]:
     """The commands that show which images there are; a deploy role may run each of them."""
@@ -510,11 +352,6 @@ def where_digests_are(environment: Environment) -> tuple[str, ...]:
     if home[0] != environment.account:
         command += f" --registry-id {home[0]}"
     return f"in the registry: {command} --region {home[1]}", delivered
-
-
-def _some(paths: tuple[str, ...]) -> str:
-    more = len(paths) - _SHOWN_PATHS
-    return ", ".join(paths[:_SHOWN_PATHS]) + (f" and {more} more" if more > 0 else "")
 
 
 def short(reference: ImageReference) -> str:

@@ -140,5 +140,6 @@ def _made(
 
 
 def _key(artifact: Artifact, wanted: ImageSettings) -> tuple[ContentKey | None, str]:
-    with artifact.source(wanted) as made_from:
-        return artifact.content_key(artifact.request(wanted, made_from, {}))
+    requests = artifact.requests
+    with requests.source(wanted) as made_from:
+        return requests.content_key(requests.request(wanted, made_from, {}))

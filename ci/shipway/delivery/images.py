@@ -110,7 +110,7 @@ class Images:
             artifact.journal.about(image.reference)
             artifact.journal.note(image_fact(image))
             store = artifact.environment_context.aws.repository(view)
-            artifact.scan(image, view, store, gate=False)
+            artifact.scan_gate.decide(image, view, store, gate=False)
         self._put_together()
 
     def close(self, *, abandon: bool = False) -> None:

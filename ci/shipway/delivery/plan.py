@@ -279,7 +279,7 @@ class _Look:
         if planned.image is None:
             return
         store = artifact.environment_context.aws.repository(environment)
-        decision = artifact.scan(planned.image, environment, store, gate=False)
+        decision = artifact.scan_gate.decide(planned.image, environment, store, gate=False)
         if gate and not decision.allowed:
             self._refusals.append(decision.error())
 

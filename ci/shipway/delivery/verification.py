@@ -14,10 +14,10 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from shipway.config.environment import Environment, Service
-from shipway.delivery.addresses import EARLIER, ask
+from shipway.delivery import task_checks
+from shipway.delivery.addresses import ask
 from shipway.errors import VerificationError
 from shipway.observer import Finished, Noticed, Observer, Started
-from shipway.rollout.diagnosis.reasons import read
 from shipway.rollout.images import ReleaseImages
 from shipway.rollout.judge.terms import FetchPlan
 from shipway.rollout.log_tails import last_lines
@@ -141,7 +141,7 @@ def _look_at_tasks(observed: Sequence[_Observed]) -> None:
     """Look at every service's tasks, side by side."""
     for each in observed:
         each.glance = each.eyes.glance(each.glance)
-        _in_service(each.glance, each.service)
+        task_checks.in_service(each.glance, each.service)
     fetch = FetchPlan(tasks=True)
     seen = _side_by_side(observed, fetch)
     for each in observed:
@@ -171,11 +171,11 @@ def _compare(
         service = each.service
         each.definition = definitions.get(each.glance.task_definition, TaskDefinition())
         due = shipped.of(service.image).pinned if shipped is not None else None
-        image = _pinned(each.definition, service, due)
+        image = task_checks.pinned(each.definition, service, due)
         known = (service.image, image.digest)
         if known not in platforms:
             platforms[known] = images(service).platforms(image.digest)
-        each.running = _same_digest(
+        each.running = task_checks.same_digest(
             each.tasks, service, image, platforms[known], named=shipped is not None
         )
         each.image = image
@@ -204,7 +204,9 @@ def _look_whether_they_stayed_up(
     for each in observed:
         later = each.eyes.complete(each.glance, fetch, seen[each.service.key])
         later = later.with_helpers(each.definition.helpers)
-        _stayed_up(later, each.service, each.running, reading[each.service.key])
+        task_checks.stayed_up(
+            later, each.service, each.running, reading[each.service.key].last_lines
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,127 +268,6 @@ class _LogReader:
         if self.logs is None:
             return ()
         return last_lines(self.logs, self.definition, self.container, tasks, self.clock)
-
-
-def _in_service(glance: Snapshot, service: Service) -> None:
-    """The service can be seen and is there; before anything is said of what it runs."""
-    if not glance.answered:
-        trouble = glance.troubles[0].text if glance.troubles else "ECS gave no answer"
-        raise VerificationError(
-            f"{service.key} cannot be looked at: {trouble}",
-            where=service.service,
-            remedy="mend that, then verify again",
-        )
-    if not glance.exists or glance.status != "ACTIVE":
-        state = glance.status if glance.exists else "not in the cluster"
-        raise VerificationError(
-            f"service {service.service} is {state}",
-            where=service.service,
-            remedy="see `cluster` and `service` in ci/delivery.toml",
-        )
-
-
-def _pinned(
-    definition: TaskDefinition, service: Service, shipped: ImageReference | None
-) -> ImageReference:
-    """The image that the service's task definition names, which must be what was shipped."""
-    container = definition.container(service.container)
-    pinned = container.reference
-    if pinned is None:
-        raise VerificationError(
-            f"{service.key} runs {container.image or 'no image'}, which is not pinned by digest",
-            where=definition.arn or service.service,
-            remedy="what runs cannot be proven; deploy it with shipway",
-        )
-    if shipped is not None and pinned.digest != shipped.digest:
-        raise VerificationError(
-            f"{service.key} runs {pinned.digest} where {shipped.digest} was shipped",
-            where=definition.arn or service.service,
-            remedy="somebody else deployed in between; see the service's deployments in ECS",
-        )
-    return pinned
-
-
-def _same_digest(
-    snapshot: Snapshot,
-    service: Service,
-    image: ImageReference,
-    platforms: frozenset[Digest],
-    *,
-    named: bool,
-) -> list[Task]:
-    """The running tasks, each of which carries the image."""
-    _seen(snapshot, service)
-    running = [task for task in snapshot.tasks if task.last_status == "RUNNING"]
-    if not running and snapshot.desired:
-        raise VerificationError(
-            f"no task of {service.key} is running where {snapshot.desired} should be",
-            where=service.service,
-            subject=service.key,
-            at_fault=True,
-            remedy="see the service's events in ECS",
-        )
-    good = {image.digest.value, *(digest.value for digest in platforms)}
-    strays = [
-        (task, digest)
-        for task in running
-        if (digest := _digest_of(task, service.container)) not in good
-        # What a revision pins is what ECS pulls for it, also where it reports no digest.
-        and (digest or task.task_definition != snapshot.task_definition)
-    ]
-    if strays:
-        task, digest = strays[0]
-        # Without an image that was shipped just now, only the task definition is known.
-        due, label = ("what was shipped", "shipped") if named else ("what is pinned", "pinned")
-        raise VerificationError(
-            f"{len(strays)} of {len(running)} tasks of {service.key} do not run {due}",
-            where=service.service,
-            subject=service.key,
-            at_fault=True,
-            details=(f"task {task.id} runs {digest or 'an unknown digest'}", f"{label}: {image}"),
-            remedy="an older deployment may still be draining; verify again, then see the tasks",
-        )
-    return running
-
-
-def _seen(snapshot: Snapshot, service: Service) -> None:
-    if snapshot.troubles:
-        raise VerificationError(
-            f"the tasks of {service.key} cannot be looked at: {snapshot.troubles[0].text}",
-            where=service.service,
-            remedy="allow ecs:ListTasks and ecs:DescribeTasks, then verify again",
-        )
-
-
-def _stayed_up(
-    later: Snapshot, service: Service, running: Sequence[Task], reading: _LogReader
-) -> None:
-    """None of the tasks that ran when it began has failed by now.
-
-    One that ECS stopped to scale or to replace it has not failed.
-    """
-    _seen(later, service)
-    before = {task.arn for task in running}
-    stopped = [(task, read(task)) for task in later.stopped if task.arn in before]
-    failed = [(task, why) for task, why in stopped if why and why.weight != "ignored"]
-    if failed:
-        raise VerificationError(
-            f"{len(failed)} of {len(before)} tasks of {service.key} failed while it was verified",
-            where=service.service,
-            subject=service.key,
-            at_fault=True,
-            log=reading.last_lines([task for task, _ in failed]),
-            details=tuple(f"task {task.id}: {why.text} ({why.ecs})" for task, why in failed),
-            remedy=f"it came up and does not stay up: see its logs; {EARLIER}",
-        )
-
-
-def _digest_of(task: Task, container: str) -> str | None:
-    """What a task's container runs; where ECS reports none, what its pinned image is known by."""
-    state = next((state for state in task.containers if state.name == container), None)
-    if state is None:
-        return None
-    return state.image_digest or state.image.partition("@")[2] or None
 
 
 def _describe(verified: VerifiedService, *, named: bool) -> str:

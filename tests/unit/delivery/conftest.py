@@ -762,6 +762,18 @@ class World:
         (self.root / "ci").mkdir(exist_ok=True)
         (self.root / "ci" / name).write_text(text, encoding="utf-8")
 
+    def change(self, name: str, old: str, new: str, more: str = "") -> None:
+        """Put one text of a file in ``ci/`` in another's place, and more at its end."""
+        text = (self.root / "ci" / name).read_text(encoding="utf-8")
+        assert old in text
+        self.write(name, text.replace(old, new, 1) + more)
+
+    def dockerfile(self) -> None:
+        """Have something to build, over a base that the registry knows."""
+        (self.root / "Dockerfile").write_text("FROM python:3.13-slim\n")
+        (self.root / ".dockerignore").write_text(".cache\nevidence\n")
+        self.builder.bases["python:3.13-slim"] = f"sha256:{'b' * 64}"
+
     def push(self, ref: str = "refs/tags/v1-stable") -> None:
         """Be GitHub Actions, for a push of this ref."""
         self.payload = {

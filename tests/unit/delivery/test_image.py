@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from shipway.config.environment import Environment
 from shipway.config.images import ImageSettings
 from shipway.delivery.image import where_digests_are
-from shipway.image.build import REVISION, Place
-from shipway.image.scan import Scan, ScanFinding
+from shipway.image.build import REVISION
 from shipway.observer import Failed, Noticed
 from shipway.values import Digest
 
@@ -21,7 +19,6 @@ if TYPE_CHECKING:
 SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
 URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
 ONE, TWO = (Digest(f"sha256:{digit * 64}") for digit in "12")
-BASE = "sha256:" + "b" * 64
 DEV = """
 [environments.dev]
 account = "999988887777"
@@ -34,23 +31,10 @@ container = "web"
 """
 
 
-def change(world: World, old: str, new: str, more: str = "") -> None:
-    file = world.root / "ci" / "delivery.toml"
-    text = file.read_text()
-    assert old in text
-    file.write_text(text.replace(old, new, 1) + more)
-
-
 def promoting(world: World, repository: str = "") -> None:
     line = f'promote_repository = "{repository}"\n' if repository else ""
     old = 'cluster = "shop"\n'
-    change(world, old, f'{old}promote_from = "dev"\n{line}', DEV)
-
-
-def dockerfile(world: World) -> None:
-    (world.root / "Dockerfile").write_text("FROM python:3.13-slim\n")
-    (world.root / ".dockerignore").write_text(".cache\nevidence\n")
-    world.builder.bases["python:3.13-slim"] = BASE
+    world.change("delivery.toml", old, f'{old}promote_from = "dev"\n{line}', DEV)
 
 
 def test_a_promotion_builds_nothing_and_delivers_the_very_digest(world: World) -> None:
@@ -124,7 +108,7 @@ def test_another_image_under_the_tag_is_not_overwritten(world: World) -> None:
 )
 def test_a_promotion_that_leads_nowhere(target: str, words: str, world: World) -> None:
     promoting(world)
-    change(world, 'promote_from = "dev"', f'promote_from = "{target}"')
+    world.change("delivery.toml", 'promote_from = "dev"', f'promote_from = "{target}"')
     outcome = world.deliver()
     assert outcome.kind == "configuration"
     (failed,) = world.of(Failed)
@@ -133,7 +117,7 @@ def test_a_promotion_that_leads_nowhere(target: str, words: str, world: World) -
 
 
 def test_an_unchanged_source_is_not_built_again(world: World) -> None:
-    dockerfile(world)
+    world.dockerfile()
     first = world.deliver("publish")
     again = world.deliver("publish")
     assert len(world.builder.requests) == 1
@@ -145,7 +129,7 @@ def test_an_unchanged_source_is_not_built_again(world: World) -> None:
 
 
 def test_a_base_that_moved_is_built(world: World) -> None:
-    dockerfile(world)
+    world.dockerfile()
     world.deliver("publish")
     world.cloud.store.images.pop(SHA)
     world.builder.bases["python:3.13-slim"] = ONE.value
@@ -154,8 +138,10 @@ def test_a_base_that_moved_is_built(world: World) -> None:
 
 
 def test_a_commit_that_was_published_before_is_taken_and_said(world: World) -> None:
-    dockerfile(world)
-    change(world, "[environments.staging]", "[image]\nreuse = false\n[environments.staging]")
+    world.dockerfile()
+    world.change(
+        "delivery.toml", "[environments.staging]", "[image]\nreuse = false\n[environments.staging]"
+    )
     world.cloud.store.keep(SHA, TWO, TWO)
     world.cloud.store.built_by[TWO] = {REVISION: SHA}
     outcome = world.deliver("publish")
@@ -169,51 +155,8 @@ def test_a_commit_that_was_published_before_is_taken_and_said(world: World) -> N
     assert [tag for tag in world.cloud.store.images if tag.startswith("src-")] == []
 
 
-def notices(world: World) -> list[str]:
-    return [event.text for event in world.events if isinstance(event, Noticed)]
-
-
-def test_a_clean_commit_is_built_and_what_it_lacks_is_told(world: World) -> None:
-    dockerfile(world)
-    (world.root / ".env").write_text("TOKEN=canary")
-    world.git.unkept = (".env", "target/", "evidence/", "a", "b")
-    assert world.deliver("publish").kind == "succeeded"
-    (request,) = world.builder.requests
-    assert request.context != world.root
-    assert not (request.context / ".env").exists()
-    assert request.place == Place(world.root, world.root / "Dockerfile")
-    (told,) = [text for text in notices(world) if "git ignores" in text]
-    assert ".env, target/, a and 1 more" in told
-
-
-def test_a_work_tree_that_differs_is_built_and_said(world: World) -> None:
-    dockerfile(world)
-    world.git.commit = replace(world.git.commit, clean=False, changes=("app.py",))
-    world.deliver("build")
-    (request,) = world.builder.requests
-    assert (request.context, request.copy_of) == (world.root, None)
-    assert "the work tree is built, which differs from 3f9c2ab: app.py" in notices(world)
-
-
-def test_an_artifact_is_part_of_the_key_and_of_the_record(world: World) -> None:
-    dockerfile(world)
-    change(world, "[environments.staging]", 'image.artifacts = ["app.jar"]\n[environments.staging]')
-    world.git.unkept = ("app.jar",)
-    keys = []
-    for content in ("one", "two"):
-        (world.root / "app.jar").write_text(content)
-        build = world.record(world.deliver("publish"))["predicate"]["build"]
-        assert list(build["artifacts"]) == ["app.jar"]
-        keys.append(build["contentKey"])
-        world.cloud.store.images.clear()
-    assert len({*keys, ""}) == 3
-    (world.root / "app.jar").unlink()
-    world.git.unkept = ()
-    assert world.deliver("publish").kind == "build-failed"
-
-
 def test_an_image_with_all_its_tags_is_delivered_and_said(world: World) -> None:
-    dockerfile(world)
+    world.dockerfile()
     world.deliver("publish")
     world.cloud.store.images.pop(SHA)
     world.cloud.store.full = True
@@ -223,54 +166,8 @@ def test_an_image_with_all_its_tags_is_delivered_and_said(world: World) -> None:
     assert world.record(outcome)["predicate"]["build"]["reused"] is True
 
 
-CRITICAL = ScanFinding(id="CVE-1", severity="critical", package="openssl")
-
-
-def scanned(world: World, status: str, *findings: ScanFinding, policy: str = "") -> Any:
-    world.write("delivery.toml", (world.root / "ci/delivery.toml").read_text() + policy)
-    world.cloud.store.scans = [Scan(digest=ONE, status=status, findings={}, listed=findings)]
-    return world.deliver()
-
-
-POLICY = "[environments.staging.scan]\nrequired = true\nmax = { critical = 0 }\nwait = 30\n"
-
-
-def test_a_finding_too_many_stops_the_rollout_and_leaves_the_table(world: World) -> None:
-    outcome = scanned(world, "COMPLETE", CRITICAL, policy=POLICY)
-    assert (outcome.kind, outcome.exit_code) == ("scan-blocked", 25)
-    assert world.cloud.ecs.updates == []
-    scan = world.record(outcome)["predicate"]["scan"]
-    assert scan["allowed"] is False
-    assert scan["findings"][0]["id"] == "CVE-1"
-    assert scan["thresholds"]["CRITICAL"] == 0
-    failed = world.of(Failed)[0]
-    assert isinstance(failed, Failed)
-    assert any("openssl" in line for detail in failed.details for line in detail.lines)
-
-
-def test_a_required_scan_that_never_comes_stops_the_rollout(world: World) -> None:
-    outcome = scanned(world, "PENDING", policy=POLICY)
-    assert outcome.kind == "scan-blocked"
-    assert world.cloud.ecs.updates == []
-
-
-def test_a_publish_alone_is_told_of_findings_and_not_stopped(world: World) -> None:
-    world.write("delivery.toml", (world.root / "ci/delivery.toml").read_text() + POLICY)
-    world.cloud.store.scans = [Scan(digest=ONE, status="COMPLETE", findings={}, listed=(CRITICAL,))]
-    outcome = world.deliver("publish")
-    assert outcome.kind == "succeeded"
-    assert world.record(outcome)["predicate"]["scan"]["allowed"] is False
-    texts = [event.text for event in world.events if isinstance(event, Noticed)]
-    assert "1 critical" in texts
-
-
-def test_a_waivers_file_that_is_wrong_is_a_configuration_error(world: World) -> None:
-    world.write("waivers.toml", "schema = 2\n")
-    assert world.deliver().kind == "configuration"
-
-
 def test_a_bill_that_is_required_and_missing_stops_the_rollout(world: World) -> None:
-    change(world, 'cluster = "shop"\n', 'cluster = "shop"\nsbom = "required"\n')
+    world.change("delivery.toml", 'cluster = "shop"\n', 'cluster = "shop"\nsbom = "required"\n')
     outcome = world.deliver()
     assert (outcome.kind, outcome.exit_code) == ("evidence", 50)
     assert world.cloud.ecs.updates == []
@@ -305,33 +202,3 @@ def test_who_named_a_digest_that_is_not_there_is_told_where_digests_are() -> Non
         delivered,
     )
     assert held_in("localhost:4566", sandbox=True) == (delivered,)
-
-
-PRIVATE = "222233334444.dkr.ecr.us-east-1.amazonaws.com"
-
-
-@pytest.mark.parametrize(
-    ("text", "hosts"),
-    [
-        (f"FROM {PRIVATE}/base:1\n", [PRIVATE]),
-        (
-            f"ARG R={PRIVATE}\nFROM $R/base AS a\nFROM python:3\nCOPY --from={PRIVATE}/t:2 /t /t\n",
-            [PRIVATE],
-        ),
-        (
-            "FROM 222233334444.dkr.ecr.eusc-de-east-1.amazonaws.eu/base:1\n",
-            ["222233334444.dkr.ecr.eusc-de-east-1.amazonaws.eu"],
-        ),
-        ("FROM public.ecr.aws/docker/library/python:3\n", []),
-        ("FROM ghcr.io/acme/base:1\n", []),
-    ],
-)
-def test_a_base_in_a_private_registry_of_ecr_is_signed_in_to(
-    world: World, text: str, hosts: list[str]
-) -> None:
-    (world.root / "Dockerfile").write_text(text)
-    assert world.deliver("publish").kind == "succeeded"
-    assert world.cloud.store.signed_in == hosts
-    (request,) = world.builder.requests
-    assert request.logins == dict.fromkeys(hosts, "AWS:canary-password")
-    assert all(logins == request.logins for logins in world.builder.resolved_with)

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 import pytest
 from invoke.config import Config
 from invoke.context import Context
 from invoke.exceptions import Exit
 
-from shipway.tasks import rollback, shipway_task
+from shipway.tasks.command import shipway_task
 
 
 def test_python_keeps_bytecode_for_as_long_as_a_task_lasts(
@@ -49,28 +48,3 @@ def test_invokes_dry_runs_no_body() -> None:
     with pytest.raises(Exit, match="--dry") as ended:
         deliver(Context(Config(overrides={"run": {"dry": True}})))
     assert (ended.value.code, bodies) == (2, [])
-
-
-@pytest.mark.parametrize("changes", [0, 3])
-def test_the_plan_of_a_rollback_is_never_followed_by_one(
-    monkeypatch: pytest.MonkeyPatch, changes: int
-) -> None:
-    asked: list[dict[str, Any]] = []
-
-    def show(env: str, **order: Any) -> int:
-        asked.append({"env": env, **order})
-        return changes
-
-    def go_back(*_: object, **__: object) -> int:
-        raise AssertionError("it went back")
-
-    monkeypatch.setattr("shipway.cli.plan.run", show)
-    monkeypatch.setattr("shipway.cli.deliver.run", go_back)
-    try:
-        rollback(Context(), env="staging", to="4f1c09ab", plan=True)
-        code = 0
-    except Exit as left:
-        code = left.code
-    assert code == changes
-    [order] = asked
-    assert (order["env"], order["task"], order["to"]) == ("staging", "rollback", "4f1c09ab")
