@@ -45,6 +45,7 @@ from shipway.image.publish import PublishedImage
 from shipway.image.source import Source
 from shipway.observer import Noticed
 from shipway.policy.contract import Task
+from shipway.util import regular
 from shipway.util.partitions import registry_home
 from shipway.values import Commit, ImageReference
 
@@ -244,7 +245,7 @@ class Artifact:
     ) -> dict[str, str]:
         """The passwords of ECR registries that the build takes from: its cache's, its bases'."""
         try:
-            text = made_from.dockerfile.read_text("utf-8", "replace")
+            text = regular.text(made_from.dockerfile)
         except OSError:
             text = ""  # one that is not there is the build's to tell
         bases = missing_bases(text, wanted.build_args)
