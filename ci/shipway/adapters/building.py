@@ -1,7 +1,8 @@
 """What a running ``docker buildx build`` is given and bounded by: secrets, time, an end.
 
 No secret is an argument: buildx is told a file or the name of a variable, and hands the content to
-BuildKit itself ("docker buildx build --secret", Docker's reference).
+BuildKit itself ("docker buildx build --secret", Docker's reference). No secret of ours is on a disk
+either, where this system has files in memory: nobody takes away what a killed process left.
 """
 
 from __future__ import annotations
@@ -24,25 +25,41 @@ _LOOK_SECONDS: Final = 0.1
 
 @contextlib.contextmanager
 def given_secrets(secrets: Sequence[SecretMount]) -> Iterator[list[str]]:
-    """What ``--secret`` takes for each; what was fetched lies in a private folder meanwhile."""
+    """What ``--secret`` takes for each; what was fetched lies in a private file meanwhile."""
     with contextlib.ExitStack() as stack:
         words = []
-        folder: Path | None = None
-        for number, secret in enumerate(secrets):
+        for secret in secrets:
             if secret.variable:
                 words.append(f"id={secret.id},env={secret.variable}")
                 continue
             file = secret.file
             if file is None:
-                if folder is None:  # 0700: tempfile.mkdtemp
-                    made = tempfile.TemporaryDirectory(prefix="shipway-secrets-")
-                    folder = Path(stack.enter_context(made))
-                file = folder / str(number)
-                descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "wb") as stream:
-                    stream.write(secret.value)
+                file = stack.enter_context(private_file(secret.value))
             words.append(f"id={secret.id},src={file}")
         yield words
+
+
+@contextlib.contextmanager
+def private_file(content: bytes) -> Iterator[Path]:
+    """A file for processes of this user, whose content is gone with this process, killed or not.
+
+    It is in memory (memfd_create(2)) and reached through this process's descriptor (proc_pid_fd(5):
+    others need the right to trace it). A system without such files gets one of mode 0600 in a
+    folder of mode 0700, which a process that is killed leaves behind.
+    """
+    if hasattr(os, "memfd_create"):
+        with os.fdopen(os.memfd_create("shipway"), "wb") as stream:
+            os.fchmod(stream.fileno(), 0o600)
+            stream.write(content)
+            stream.flush()
+            yield Path(f"/proc/{os.getpid()}/fd/{stream.fileno()}")
+        return
+    with tempfile.TemporaryDirectory(prefix="shipway-secret-") as folder:
+        file = Path(folder) / "content"
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+        yield file
 
 
 class BuildWatchdog:

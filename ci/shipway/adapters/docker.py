@@ -20,7 +20,7 @@ from python_on_whales.client_config import ClientNotFoundError
 from python_on_whales.exceptions import NoSuchImage
 from python_on_whales.utils import run
 
-from shipway.adapters.building import BuildWatchdog, children, given_secrets
+from shipway.adapters.building import BuildWatchdog, children, given_secrets, private_file
 from shipway.doctor.finding import Looked, Unseen
 from shipway.errors import BuildError, EngineError, UsageError
 from shipway.image import build_failures
@@ -252,8 +252,9 @@ class Buildx:
         """A client that may use the registries of cache and bases; the user's own settings stay.
 
         buildx reads passwords from a configuration folder and nowhere else, so there is one for as
-        long as the build takes (0700, config.json 0600). Where the user's passwords are in a
-        credential store, that store answers for every registry: then it is left to them.
+        long as the build takes (0700, and its config.json is a private file). Where the user's
+        passwords are in a credential store, that store answers for every registry: then it is left
+        to them.
         """
         # A user without an entry and without HOME has none: then "~" stays, and is no folder.
         own = Path(
@@ -263,8 +264,9 @@ class Buildx:
         if not logins or settings.get("credsStore"):
             yield self._docker
             return
-        with tempfile.TemporaryDirectory(prefix="shipway-docker-") as made:
-            folder = Path(made)
+        with contextlib.ExitStack() as stack:
+            made = tempfile.TemporaryDirectory(prefix="shipway-docker-")
+            folder = Path(stack.enter_context(made))
             for entry in own.iterdir() if own.is_dir() else ():
                 if entry.name != "config.json":
                     (folder / entry.name).symlink_to(entry.resolve())
@@ -273,9 +275,8 @@ class Buildx:
             for host, login in logins.items():
                 auths[host] = {"auth": base64.b64encode(login.encode()).decode()}
                 helpers.pop(host, None)
-            file = os.open(folder / "config.json", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            with os.fdopen(file, "w", encoding="utf-8") as stream:
-                json.dump({**settings, "auths": auths, "credHelpers": helpers}, stream)
+            content = json.dumps({**settings, "auths": auths, "credHelpers": helpers}).encode()
+            (folder / "config.json").symlink_to(stack.enter_context(private_file(content)))
             yield DockerClient(host=self._host, config=folder, client_call=[self._client])
 
     def _export(

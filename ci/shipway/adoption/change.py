@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from shipway.errors import ConfigurationError
+from shipway.util import regular
 
 _LONGEST: Final = 60
 
@@ -74,8 +75,16 @@ def write(root: Path, changes: Sequence[FileChange]) -> None:
     """Write every file; if one cannot be written, put back what was written before it.
 
     Raises:
-        ConfigurationError: One could not be written; all is as it was.
+        ConfigurationError: One could not be written, or leads out of the repository; all is as it
+            was.
     """
+    for change in changes:
+        if regular.leads_out(root / change.path, root):
+            raise ConfigurationError(
+                "it leads out of the repository; nothing was changed",
+                where=change.path,
+                remedy="put a file there, and no link to one elsewhere",
+            )
     done: list[FileChange] = []
     made: list[Path] = []
     try:

@@ -131,7 +131,9 @@ def files_beside(deliveries: Sequence[RecordedDelivery], root: Path, page: Path)
 def _write(page: bytes, file: Path) -> None:
     scratch = file.with_name(f".{file.name}.writing")
     try:
-        scratch.write_bytes(page)
+        scratch.unlink(missing_ok=True)  # a link in its place would lead the page elsewhere
+        with scratch.open("xb") as stream:
+            stream.write(page)
         scratch.replace(file)
     except OSError as error:
         scratch.unlink(missing_ok=True)

@@ -26,6 +26,7 @@ from shipway.policy.compile.job_condition import looser_than
 from shipway.policy.compile.workflow import Region
 from shipway.policy.contract import Contract
 from shipway.policy.requirements import Runner
+from shipway.util import regular
 
 _CONTRACT = "ci/release.toml"
 _DELIVERY = "ci/delivery.toml"
@@ -118,7 +119,7 @@ def bases_of(delivery: DeliveryFile) -> tuple[str, ...]:
 def _bases(root: Path, image: Mapping[str, Any]) -> tuple[str, ...]:
     dockerfile = root / str(image.get("context", ".")) / str(image.get("dockerfile", "Dockerfile"))
     try:
-        text = dockerfile.read_text("utf-8", "replace")
+        text = regular.text(dockerfile)
     except OSError:
         return ()
     arguments = {name: str(value) for name, value in image.get("build_args", {}).items()}
@@ -173,7 +174,8 @@ def write_files(root: Path, compiled: CompiledContract) -> tuple[str, ...]:
     """Render what differs into the repository; the files that changed.
 
     Raises:
-        ConfigurationError: The workflow is missing, or has no place for a region.
+        ConfigurationError: The workflow is missing, or has no place for a region; or a file leads
+            out of the repository, and nothing was written.
     """
     files = dict(compiled.documents)
     if compiled.workflow:
@@ -187,6 +189,12 @@ def write_files(root: Path, compiled: CompiledContract) -> tuple[str, ...]:
         filled = drift.fill_regions(compiled.workflow, text, compiled.regions)
         files = {compiled.workflow: filled, **files}
     changed = [name for name, content in files.items() if _text(root / name) != content]
+    for name in changed:
+        if regular.leads_out(root / name, root):
+            raise ConfigurationError(
+                f"{name} leads out of the repository; nothing was written",
+                remedy="put a file there, and no link to one elsewhere",
+            )
     for name in changed:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(files[name], encoding="utf-8")

@@ -18,6 +18,7 @@ from shipway.cli.contract import CompiledContract, render
 from shipway.cli.contract import read as read_contract
 from shipway.cli.run_command import run_command
 from shipway.console import Console
+from shipway.console.safe import clean
 from shipway.errors import (
     AwsError,
     CancelledError,
@@ -49,7 +50,8 @@ class _Person:
         """
         if not self.present:
             return default
-        sys.stdout.write(f" ? {question}  [{default}] ")
+        # Both may name files of the repository, whose names hold whatever a file's can.
+        sys.stdout.write(f" ? {clean(question)}  [{clean(default)}] ")
         sys.stdout.flush()
         line = sys.stdin.readline()
         if not line:

@@ -14,6 +14,7 @@ from typing import Any
 from shipway.config.positions import KeyPath, positions
 from shipway.config.problems import line_of
 from shipway.errors import ConfigurationError
+from shipway.util import regular
 
 # tomllib tells where only inside its message before Python 3.14: "… (at line 3, column 5)".
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
@@ -69,12 +70,18 @@ def read(file: Path, *, remedy: str) -> TomlDocument:
         remedy: What to do where there is no such file.
 
     Raises:
-        ConfigurationError: There is no such file, it cannot be read, it is not UTF-8, or it is not
-            TOML; with the line where there is one.
+        ConfigurationError: There is no such file, it cannot be read, it leads out of the
+            repository, it is not UTF-8, or it is not TOML; with the line where there is one.
     """
     path = str(file)
     try:
-        content = file.read_bytes()
+        # A file of ci/ stands two levels below the repository's top.
+        if regular.leads_out(file, file.parent.parent):
+            raise ConfigurationError(
+                f"{path} leads out of the repository, so no commit says what is in it",
+                remedy="put the file itself there, and no link to one elsewhere",
+            )
+        content = regular.content(file)
     except FileNotFoundError as error:
         raise ConfigurationError(f"there is no file {path}", remedy=remedy) from error
     except OSError as error:

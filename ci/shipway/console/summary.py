@@ -26,6 +26,7 @@ from shipway.observer import (
     Heading,
     Skipped,
 )
+from shipway.util import regular
 
 LIMIT = 1024 * 1024
 """Bytes of a step's summary; the runner throws a larger one away as a whole ("Job summaries")."""
@@ -50,8 +51,7 @@ def write_outputs(path: str | Path, values: Mapping[str, str]) -> None:
             raise UsageError(f"{name[:100]!r} is not the name of an output")
         end = f"shipway-{secrets.token_hex(16)}"
         parts.append(f"{name}<<{end}\n{value}\n{end}\n")
-    with Path(path).open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
-        file.write("".join(parts))
+    regular.append(Path(path), "".join(parts).encode("utf-8", "backslashreplace"))
 
 
 def _cell(text: str) -> str:
@@ -124,8 +124,7 @@ class Summary(Console):
             path = Path(self._summary)
             room = LIMIT - (path.stat().st_size if path.exists() else 0)
             data = shorten(text, room)
-            with path.open("ab") as file:
-                file.write(data)
+            regular.append(path, data)
 
     def _show_error(self, error: ShipwayError) -> None:
         """Wait: the last word, or the end of the block, has it."""

@@ -20,6 +20,7 @@ from shipway.image.dockerfile import missing_bases
 from shipway.image.places import table_of
 from shipway.image.source import Source
 from shipway.observer import Noticed
+from shipway.util import regular
 from shipway.util.partitions import registry_home
 from shipway.values import Commit
 
@@ -79,7 +80,7 @@ class BuildRequests:
     def logins(self, wanted: ImageSettings, made_from: Source, store: ImageStore) -> dict[str, str]:
         """The passwords of ECR registries that the build takes from: its cache's, its bases'."""
         try:
-            text = made_from.dockerfile.read_text("utf-8", "replace")
+            text = regular.text(made_from.dockerfile)
         except OSError:
             text = ""  # one that is not there is the build's to tell
         bases = missing_bases(text, wanted.build_args)

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from shipway.config.images import BuildSecret
 from shipway.delivery.ports import SecretValues
 from shipway.errors import ConfigurationError
 from shipway.image.build import SecretMount
+from shipway.redact import secret_values
+
+# GNU Inetutils, "The .netrc file": a name, then its value, on one line or several.
+_NETRC: Final = re.compile(r"(?:^|\s)(password)\s+(\S+)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +89,10 @@ def _lacking(secret: BuildSecret, why: str, remedy: str) -> ConfigurationError:
 
 
 def hidden(value: bytes) -> Iterator[str]:
-    """What must be seen nowhere: the whole, and each of its lines, as a log shows them."""
+    """What must be seen nowhere: the whole, each of its lines as a log shows them, and each part.
+
+    A part is what a JSON document or a ``.netrc`` gives a name that looks secret.
+    """
     text = value.decode("utf-8", "replace")
     yield text
     for line in text.splitlines():
@@ -90,3 +100,21 @@ def hidden(value: bytes) -> Iterator[str]:
         # Of "//registry/:_authToken=…" and "password: …", what stands behind the sign.
         for sign in ("=", ": "):
             yield line.rpartition(sign)[2].strip()
+    yield from secret_values(_named(text))
+
+
+def _named(text: str) -> Iterator[tuple[str, str]]:
+    """Names and texts of a JSON document, as Secrets Manager keeps them, or of a ``.netrc``."""
+    yield from _NETRC.findall(text)
+    try:
+        waiting = [("", json.loads(text))]
+    except (ValueError, RecursionError):
+        return
+    while waiting:
+        name, value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += value.items()
+        elif isinstance(value, list):
+            waiting += [(name, inner) for inner in value]
+        elif isinstance(value, str):
+            yield name, value

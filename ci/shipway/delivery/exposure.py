@@ -13,6 +13,7 @@ from shipway.config.images import ImageSettings
 from shipway.image.dockerfile_words import UnsureError
 from shipway.image.final_stage import FinalStage, final_stage
 from shipway.observer import Noticed, Observer
+from shipway.util import regular
 
 
 def warn(
@@ -51,7 +52,7 @@ def read(root: Path, image: ImageSettings) -> FinalStage:
         image: What is built.
     """
     try:
-        text = (root / image.context / image.dockerfile).read_text("utf-8", "replace")
+        text = regular.text(root / image.context / image.dockerfile)
         return final_stage(text, image.target)
     except (OSError, UnsureError):
         return FinalStage()

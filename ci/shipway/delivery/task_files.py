@@ -7,11 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from shipway.config.environment import Environment
-from shipway.config.task_file import TaskFile, parse
+from shipway.config.task_file import LARGEST, TaskFile, parse
 from shipway.delivery.ports import DeliveryContext
 from shipway.errors import ConfigurationError
 from shipway.rollout.prune import Revisions
 from shipway.rollout.task_definition import READ_ONLY
+from shipway.util import regular
 
 
 def with_task_files(
@@ -55,19 +56,20 @@ def with_task_files(
 def _in_tree(root: Path, path: str, named: str) -> bytes | None:
     file = root / path
     try:
-        if not file.resolve().is_relative_to(root.resolve()):
+        if regular.leads_out(file, root):
             raise ConfigurationError(
                 f"{path} leads out of the repository",
                 where=named,
                 remedy="name a file of the repository, and no link to one elsewhere",
             )
-        return file.read_bytes()
+        return regular.content(file, LARGEST + 1)
     except FileNotFoundError:
         return None
-    except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
-        why = error.strerror if isinstance(error, OSError) else "its links go in a circle"
+    except OSError as error:
         raise ConfigurationError(
-            f"{path} cannot be read: {why}", where=named, remedy="check what it is and its mode"
+            f"{path} cannot be read: {error.strerror}",
+            where=named,
+            remedy="check what it is and its mode",
         ) from error
 
 

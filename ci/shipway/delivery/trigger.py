@@ -7,6 +7,7 @@ import json
 import os
 import socket
 from pathlib import Path
+from typing import Final
 
 from shipway.delivery.ports import DeliveryContext
 from shipway.errors import RefusedError
@@ -16,7 +17,11 @@ from shipway.policy.claims import prove
 from shipway.policy.contract import Contract
 from shipway.policy.requirements import GITHUB_ISSUER
 from shipway.policy.trigger import Trigger, by_hand, from_github, half_in_github, in_github
+from shipway.util import regular
 from shipway.values import Commit
+
+# GitHub Docs, Webhook events and payloads: payloads are capped at 25 MB.
+_LARGEST_EVENT: Final = 25 * 1000 * 1000
 
 
 def read_trigger(
@@ -68,7 +73,7 @@ def _payload(context: DeliveryContext) -> dict[str, object] | None:
     if not path:
         return None
     try:
-        payload = json.loads(Path(path).read_bytes())
+        payload = json.loads(regular.content(Path(path), _LARGEST_EVENT))
     except (OSError, ValueError, RecursionError) as error:
         raise RefusedError(
             f"the event that GitHub describes cannot be read: {error}",

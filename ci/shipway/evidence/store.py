@@ -22,9 +22,11 @@ from shipway.evidence import ledger as chain
 from shipway.evidence.canonical_json import sha256
 from shipway.evidence.ledger import LEDGER, LOCK, RECORD, WRITING, Ledger, LedgerEntry
 from shipway.evidence.predicate import ChainFact
-from shipway.util import lockfile
+from shipway.util import lockfile, regular
 
 _PATIENCE: Final = 10.0
+_LARGEST: Final = 1 << 30
+"""Bytes of a ledger, a million deliveries."""
 
 Compose = Callable[[ChainFact], Mapping[str, bytes]]
 """From the record's place in the chain, the files to keep; ``record.json`` is one of them."""
@@ -138,8 +140,15 @@ class RecordStore:
         today is recorded whatever became of those of yesterday.
         """
         path = self.root / LEDGER
+        if path.is_symlink():
+            # A repository could hold it: lines would go to the end of any file, and its own go.
+            raise EvidenceError(
+                "the ledger is a link, and is not followed",
+                where=str(path),
+                remedy="put the file itself there, or name another folder in SHIPWAY_EVIDENCE",
+            )
         try:
-            content = path.read_bytes()
+            content = regular.content(path, _LARGEST)
         except FileNotFoundError:
             return Ledger()
         ledger = chain.read(content)
@@ -158,14 +167,15 @@ class RecordStore:
     def _append(self, line: bytes) -> None:
         """Add a line; where the disk is full, what came of it is taken back."""
         path = self.root / LEDGER
-        with path.open("ab", buffering=0) as stream:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
+        with os.fdopen(os.open(path, flags, 0o666), "ab", buffering=0) as stream:
             before = stream.tell()
             try:
                 _pour(stream, line)
                 os.fsync(stream.fileno())
             except BaseException:
                 with suppress(OSError):
-                    os.truncate(path, before)
+                    os.ftruncate(stream.fileno(), before)
                 raise
 
     @contextmanager

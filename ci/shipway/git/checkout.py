@@ -27,8 +27,16 @@ _QUIET = (
     # git-replace(1): a ref of this clone alone would put another tree in the place of a commit's.
     "--no-replace-objects",
 )
-# Set where a git hook starts us: they would make git look at another repository than this folder's.
-_MISLEADING = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX")
+# Set where a git hook starts us, or by whoever wants git to see something else than this folder's
+# repository as it is: all of `git rev-parse --local-env-vars` but the configuration, and what
+# changes the meaning of a path (git(1), "Environment Variables").
+_MISLEADING = (
+    *("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX"),
+    *("GIT_COMMON_DIR", "GIT_IMPLICIT_WORK_TREE", "GIT_SHALLOW_FILE", "GIT_NAMESPACE"),
+    *("GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_REPLACE_REF_BASE", "GIT_NO_REPLACE_OBJECTS"),
+    *("GIT_LITERAL_PATHSPECS", "GIT_GLOB_PATHSPECS", "GIT_NOGLOB_PATHSPECS"),
+    "GIT_ICASE_PATHSPECS",
+)
 # Options, because the repository's configuration could have it hide what differs.
 _STATUS = ("status", "--porcelain", "--untracked-files=normal", "--ignore-submodules=none")
 _SECONDS = 30.0
@@ -225,7 +233,9 @@ def _run(
     command: Sequence[str] = ("git", "-C", str(where), *_QUIET, *arguments)
     # Git's own words are compared below, so it must speak English.
     env = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
-    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0", **(variables or {})}
+    env |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+    # gitrepository-layout(5), info/grafts: another ancestry than the commits have, in this clone.
+    env |= {"GIT_GRAFT_FILE": os.devnull, **(variables or {})}
     try:
         return subprocess.run(
             command,

@@ -20,11 +20,18 @@ _COMMIT: Final = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _PREFIX: Final = re.compile(r"[0-9a-f]{7,64}")
 _SECONDS: Final = 60.0
 _OPENPGP: Final = "-----BEGIN PGP PUBLIC KEY BLOCK-----"
-_SIGNATURES: Final = ("-----BEGIN SSH SIGNATURE-----", "-----BEGIN PGP SIGNATURE-----")
+# Git verifies what begins at the last of these lines, in its own way (gpg-interface.c,
+# parse_signed_buffer): one that stands above it, in the message, says nothing.
+_SIGNATURE: Final = re.compile(
+    r"^-----BEGIN (SSH SIGNATURE|PGP SIGNATURE|PGP|SIGNED)", re.MULTILINE
+)
+_SSH: Final = "SSH SIGNATURE"
+_PGP: Final = "PGP SIGNATURE"
 # The programs that verify are ours to name: the repository's configuration could name another.
 _VERIFY: Final = (
     *("-c", "gpg.program=gpg"),
     *("-c", "gpg.ssh.program=ssh-keygen"),
+    *("-c", "gpg.x509.program=false"),
     *("-c", "gpg.ssh.revocationFile="),
     *("-c", "gpg.minTrustLevel=undefined"),
 )
@@ -114,18 +121,20 @@ class GitHistory:
         quietly = ("--quiet", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance")
         self._origin("fetch", *quietly, "origin", f"refs/tags/{name}")
         text = self._output("cat-file", "tag", tag.object)
-        kind = next((mark for mark in _SIGNATURES if mark in text), "")
-        if not kind:
+        kinds = _SIGNATURE.findall(text)
+        if not kinds:
             return None
         written = _name_of(text)
         if written != name:
             return Signature(
                 good=False, said=f"it was signed as {quoted(written)}, not as {quoted(name)}"
             )
+        if kinds[-1] not in {_SSH, _PGP}:
+            return Signature(good=False, said="its signature is neither SSH's nor OpenPGP's")
         files = [self._output("cat-file", "blob", f"{commit}:{path}") for path in keys]
         with tempfile.TemporaryDirectory(prefix="shipway-keys-") as path:
             folder = Path(path)
-            if "SSH" in kind:
+            if kinds[-1] == _SSH:
                 process = self._verify_ssh(
                     folder, tag, [file for file in files if _OPENPGP not in file]
                 )
@@ -145,7 +154,9 @@ class GitHistory:
         allowed = folder / "allowed_signers"
         allowed.write_text("\n".join(files) + "\n", encoding="utf-8")
         signers = ("-c", f"gpg.ssh.allowedSignersFile={allowed}")
-        return run_git(self.root, *_VERIFY, *signers, "verify-tag", tag.object)
+        # Nor may a key of this machine's own key ring count, should git take it for OpenPGP's.
+        no_keys = {"GNUPGHOME": str(folder)}
+        return run_git(self.root, *_VERIFY, *signers, "verify-tag", tag.object, variables=no_keys)
 
     def _verify_openpgp(
         self, folder: Path, tag: Tag, files: Sequence[str]

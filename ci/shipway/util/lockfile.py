@@ -21,9 +21,9 @@ def take(path: Path, seconds: float, *, mode: int = 0o600) -> int:
 
     Raises:
         TimeoutError: It is held for longer than that.
-        OSError: It cannot be opened.
+        OSError: It cannot be opened; a link in its place is not followed.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, mode)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, mode)
     try:
         _wait(descriptor, path, seconds)
     except BaseException:

@@ -18,6 +18,8 @@ from shipway_sandbox.emulator.targets import Checker
 from shipway_sandbox.issuer import Issuer
 
 _OURS = "shipway_sandbox.emulator."
+# No folder can be made below a device: what MiniStack cannot keep, it has in memory.
+_NOWHERE = f"{os.devnull}/ministack"
 _CORRECTED = (
     "alb",
     "api",
@@ -101,6 +103,10 @@ def set_environment(settings: Settings, root_secret: str) -> None:
         MINISTACK_REGION=settings.region,
         AUTH="true",
         PERSIST_STATE="0",
+        # Else below /tmp, under names that anybody on this machine can have taken: with a pipe for
+        # a key, or a link to where one is to be written.
+        STATE_DIR=_NOWHERE,
+        S3_DATA_DIR=_NOWHERE,
         IOT_MTLS_ENABLED="0",
         SFTP_ENABLED="0",
         LOG_LEVEL="ERROR",

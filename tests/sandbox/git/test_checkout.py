@@ -123,6 +123,18 @@ def test_the_index_cannot_hide_a_difference(repo: Path, flag: str) -> None:
     assert not checkout.head(repo).clean
 
 
+@pytest.mark.parametrize(
+    "name", ["GIT_LITERAL_PATHSPECS", "GIT_NOGLOB_PATHSPECS", "GIT_ICASE_PATHSPECS"]
+)
+def test_no_variable_gives_a_path_another_meaning(
+    repo: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(repo, "update-index", "--assume-unchanged", "app.py")
+    (repo / "app.py").write_text("changed")
+    monkeypatch.setenv(name, "1")
+    assert not checkout.head(repo).clean
+
+
 def test_what_a_sparse_checkout_leaves_out_is_no_difference(repo: Path) -> None:
     run(repo, "update-index", "--skip-worktree", "app.py")
     (repo / "app.py").unlink()

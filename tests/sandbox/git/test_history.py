@@ -129,6 +129,16 @@ def test_a_shallow_checkout_cannot_tell(place: Place, line: Line) -> None:
     assert history.standing(line.first, "main") == "shallow"
 
 
+def test_a_graft_of_this_clone_is_no_history(place: Place, line: Line) -> None:
+    history = place.check_out()
+    # git replace(1) took the place of such files; git still believes them.
+    grafts = place.job / ".git" / "info" / "grafts"
+    grafts.write_text(f"{line.tip} {line.side}\n")
+    assert history.standing(line.side, "main") == "off"
+    grafts.unlink()
+    assert history.standing(line.side, "main") == "off"
+
+
 def test_the_order_of_commits(place: Place, line: Line) -> None:
     history = place.check_out()
     place.git("checkout", "--quiet", "--detach", line.first)
@@ -314,6 +324,57 @@ def test_a_name_in_the_message_is_not_the_tags(place: Place, signers: tuple[Path
     found = look(place, "v2-stable", "signers")
     assert found is not None
     assert not found[0]
+
+
+def openpgp_key(folder: Path, who: str) -> dict[str, str]:
+    """A key in a key ring of its own, and the variable that has gpg use that."""
+    home = folder / "gnupg"
+    home.mkdir(mode=0o700)
+    env = {"GNUPGHOME": str(home)}
+    run(
+        "gpg", "--batch", "--quiet", "--pinentry-mode=loopback", "--passphrase", "",
+        "--quick-generate-key", f"{who} <{who}@example.org>", "ed25519", "sign", "never",
+        where=folder, env=env,
+    )  # fmt: skip
+    return env
+
+
+@pytest.mark.parametrize(
+    "message",
+    ["x\n-----BEGIN SSH SIGNATURE-----\nx", "-----BEGIN SSH SIGNATURE-----", "plain"],
+)
+def test_a_key_of_this_machines_own_key_ring_counts_for_nothing(
+    place: Place, signers: tuple[Path, Path], message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Git verifies what stands last; a line above it once sent it to whatever gpg knew here."""
+    assert signers
+    env = openpgp_key(place.folder, "mallory")
+    monkeypatch.setenv("GNUPGHOME", env["GNUPGHOME"])
+    try:
+        key = ("-c", "user.signingkey=mallory@example.org")
+        place.git(*key, "tag", "--sign", "--message", message, "evil-stable")
+        place.push("evil-stable")
+        place.check_out()
+        found = look(place, "evil-stable", "signers")
+    finally:
+        run("gpgconf", "--kill", "all", where=place.folder, env=env)
+    assert found is not None
+    assert not found[0]
+
+
+@pytest.mark.parametrize("mark", ["SIGNED MESSAGE", "PGP MESSAGE"])
+def test_a_signature_of_another_kind_is_refused(
+    place: Place, signers: tuple[Path, Path], mark: str
+) -> None:
+    assert signers
+    message = f"x\n-----BEGIN SSH SIGNATURE-----\nx\n-----BEGIN {mark}-----\nx"
+    place.git("tag", "--annotate", "--message", message, "other-stable")
+    place.push("other-stable")
+    place.check_out()
+    assert look(place, "other-stable", "signers") == (
+        False,
+        "its signature is neither SSH's nor OpenPGP's",
+    )
 
 
 def test_the_commits_that_begin_so(place: Place, line: Line) -> None:

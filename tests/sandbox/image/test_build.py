@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import signal
@@ -20,7 +21,8 @@ from shipway.adapters.docker import Buildx
 from shipway.errors import BuildError, EngineError
 from shipway.image import build as building
 from shipway.image import layout
-from shipway.image.build import BuildRequest, BuiltImage
+from shipway.image.build import BuildRequest, BuiltImage, SecretMount
+from shipway.observer import Event
 from shipway.values import Commit
 
 if TYPE_CHECKING:
@@ -258,6 +260,39 @@ def test_sigterm_ends_buildx_too(context: Path) -> None:
         time.sleep(0.1)
     assert _mentions(str(context)) == []
     assert list((context.parent / "images").iterdir()) == []
+
+
+SECRET = b"canary-licence-7f3a91"
+TAKES = """\
+RUN --mount=type=secret,id=licence ["/bin/busybox", "sh", "-c", \
+"/bin/busybox wc -c < /run/secrets/licence > /length; /bin/busybox sleep 2"]
+"""
+
+
+def test_a_secret_reaches_its_step_and_nothing_that_is_kept_or_told(
+    context: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    temporary = context.parent / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    (context / "Dockerfile").write_text(GOOD + TAKES)
+    secret = SecretMount(id="licence", value=SECRET)
+    told, argued = [], set[str]()
+
+    def tell(event: Event) -> None:
+        told.append(str(event))
+        argued.update(_mentions(SECRET.decode()))
+
+    asked = replace(request(context), secrets=(secret,), logins={"r.example": "AWS:canary-login"})
+    built = building.build(Buildx(), asked, COMMIT, tell)
+    assert argued == set()
+    assert "canary" not in "".join(told)
+    kept = [file for file in built.folder.rglob("*") if file.is_file()]
+    contents = [file.read_bytes() for file in kept]
+    contents += [gzip.decompress(one) for one in contents if one.startswith(b"\x1f\x8b")]
+    assert any(f"{len(SECRET)}\n".encode() in one for one in contents), "the step read it"
+    assert not [one for one in contents if b"canary" in one]
+    assert list(temporary.iterdir()) == []
 
 
 def _mentions(word: str) -> list[str]:

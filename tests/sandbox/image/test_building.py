@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from shipway.adapters.building import BuildWatchdog, children, given_secrets
+from shipway.adapters.building import BuildWatchdog, children, given_secrets, private_file
 from shipway.errors import BuildError
 from shipway.image.build import BuildRequest, SecretMount
 
@@ -43,8 +45,56 @@ def test_no_value_is_among_the_words_and_none_stays(tmp_path: Path) -> None:
         files = [Path(word.partition("src=")[2]) for word in words[2:]]
         assert [file.read_bytes() for file in files] == [b"canary-of-aws", b"canary-two"]
         assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
-        assert stat.S_IMODE(files[0].parent.stat().st_mode) == 0o700
-    assert not files[0].parent.exists()
+        assert stat.S_IMODE(files[0].parent.stat().st_mode) & 0o077 == 0
+    assert not any(file.exists() for file in files)
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from shipway.adapters.building import given_secrets
+from shipway.adapters.docker import Buildx
+from shipway.image.build import SecretMount
+secret = SecretMount(id="licence", value=b"canary-of-aws")
+docker = Buildx(config=Path(sys.argv[1]))
+logins = {"r.example": "AWS:canary-login"}
+with given_secrets((secret,)) as words, docker._signed_in(logins) as client:
+    file = Path(words[0].partition("src=")[2])
+    config = Path(client.client_config.config) / "config.json"
+    assert file.read_bytes() == b"canary-of-aws" and b"auth" in config.read_bytes()
+    print(file, config, sep="\\n", flush=True)
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="this system has no files in memory")
+def test_nothing_is_left_of_a_secret_where_the_process_is_killed(tmp_path: Path) -> None:
+    temporary, own = tmp_path / "tmp", tmp_path / "docker"
+    temporary.mkdir()
+    own.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", KILLED, str(own)],
+        stdout=subprocess.PIPE,
+        env={**os.environ, "TMPDIR": str(temporary)},
+    ) as process:
+        assert process.stdout is not None
+        places = [Path(process.stdout.readline().decode().strip()) for _ in range(2)]
+        assert all(place.name for place in places)
+        left = [file for file in temporary.rglob("*") if file.is_file() and not file.is_symlink()]
+        process.kill()
+    assert left == [], "no file on the disk at any time"
+    assert not any(place.exists() for place in places)
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None, reason="only root can be somebody else"
+)
+def test_another_user_reads_no_secret() -> None:
+    nobody = ("setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups")
+    with private_file(b"canary-of-aws") as file:
+        done = subprocess.run([*nobody, "cat", str(file)], capture_output=True, check=False)
+    assert done.returncode != 0
+    assert b"canary" not in done.stdout
 
 
 def sleeper() -> subprocess.Popen[bytes]:

@@ -38,3 +38,23 @@ def test_if_one_cannot_be_written_none_is(tmp_path: Path) -> None:
     assert refused.value.where.endswith("below")
     assert (tmp_path / "old").read_text(encoding="utf-8") == "before\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "old"]
+
+
+@pytest.mark.parametrize("link", ["workflow.yml", "folder"])
+def test_nothing_is_written_through_a_link_out_of_the_repository(tmp_path: Path, link: str) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    root.mkdir()
+    outside.mkdir()
+    (outside / "workflow.yml").write_text("theirs\n", encoding="utf-8")
+    target = outside if link == "folder" else outside / "workflow.yml"
+    (root / link).symlink_to(target)
+    path = "folder/workflow.yml" if link == "folder" else link
+    changes = [
+        FileChange(path="new", before=None, after="x\n"),
+        FileChange(path=path, before="theirs\n", after="ours\n"),
+    ]
+    with pytest.raises(ConfigurationError, match="leads out of the repository") as refused:
+        write(root, changes)
+    assert refused.value.where == path
+    assert (outside / "workflow.yml").read_text(encoding="utf-8") == "theirs\n"
+    assert not (root / "new").exists()

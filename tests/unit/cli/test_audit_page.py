@@ -105,6 +105,19 @@ def test_a_page_that_cannot_be_written_and_two_answers_at_once(
     assert (code, output[0]["kind"]) == (2, "usage")
 
 
+@pytest.mark.usefixtures("records")
+def test_a_link_beside_the_page_leads_it_nowhere(
+    tmp_path: Path, cloud: Cloud, capsys: pytest.CaptureFixture[str]
+) -> None:
+    theirs = tmp_path / "theirs"
+    theirs.write_text("theirs")
+    (tmp_path / ".page.html.writing").symlink_to(theirs)
+    code, _ = ask(tmp_path / "evidence", cloud, capsys, html=str(tmp_path / "page.html"))
+    assert code == 0
+    assert theirs.read_text() == "theirs"
+    assert not (tmp_path / "page.html").is_symlink()
+
+
 def chain(objects: Buckets, *stored: StoredRecord) -> RemoteChain:
     """The chain in S3 after these records were copied there."""
     for record in stored:

@@ -219,6 +219,21 @@ def test_another_contract_differs_in_all_places_and_rendering_fixes_it(repositor
     )
 
 
+def test_nothing_is_rendered_through_a_link_out_of_the_repository(
+    repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    edit(repository, "ci/release.toml", "refs/tags/*-stable", "refs/tags/v*")
+    theirs = tmp_path_factory.mktemp("elsewhere") / "authorized_keys"
+    theirs.write_text("theirs\n", encoding="utf-8")
+    (repository / PRODUCTION).unlink()
+    (repository / PRODUCTION).symlink_to(theirs)
+    workflow = (repository / WORKFLOW).read_bytes()
+    with pytest.raises(ConfigurationError, match="leads out of the repository"):
+        contract_task.write_files(repository, contract_task.render(*contract_task.read(repository)))
+    assert theirs.read_text(encoding="utf-8") == "theirs\n"
+    assert (repository / WORKFLOW).read_bytes() == workflow
+
+
 def test_a_base_in_a_private_registry_is_in_the_roles_that_build(repository: Path) -> None:
     base = "222233334444.dkr.ecr.us-east-1.amazonaws.com/team/base"
     dockerfile = repository / "examples/shop/Dockerfile"

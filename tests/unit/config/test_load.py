@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -32,6 +33,35 @@ def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "ci").mkdir()
     monkeypatch.chdir(tmp_path)
     return Path("ci/delivery.toml")
+
+
+@pytest.mark.parametrize("folder", [False, True])
+def test_a_link_out_of_the_repository_is_refused_and_one_inside_is_followed(
+    file: Path, tmp_path_factory: pytest.TempPathFactory, *, folder: bool
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "delivery.toml").write_text(GOOD)
+    if folder:
+        file.parent.rmdir()
+        file.parent.symlink_to(elsewhere)
+    else:
+        file.symlink_to(elsewhere / "delivery.toml")
+    with pytest.raises(ConfigurationError, match=r"ci/delivery\.toml leads out of the repository"):
+        load(file)
+    (Path.cwd() / "platform").mkdir()
+    (Path.cwd() / "platform" / "delivery.toml").write_text(GOOD)
+    (file.parent if folder else file).unlink()
+    if folder:
+        file.parent.symlink_to("platform")
+    else:
+        file.symlink_to("../platform/delivery.toml")
+    assert load(file).names == ("staging",)
+
+
+def test_what_is_no_file_is_refused_at_once(file: Path) -> None:
+    os.mkfifo(file)
+    with pytest.raises(ConfigurationError, match="cannot be read: it is no regular file"):
+        load(file)
 
 
 def refusal(file: Path, content: str | bytes) -> ConfigurationError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from pathlib import Path
 
 import pytest
@@ -192,3 +193,18 @@ def test_no_value_goes_on_as_a_line_of_its_own(tmp_path: Path, mode: Mode) -> No
         assert not [line for line in shown.splitlines() if line.strip() == forged.strip()]
     [line] = [line for line in stream.getvalue().splitlines() if "web.X" in line]
     assert "@octo/all" in line
+
+
+def test_a_pipe_that_nobody_reads_holds_nothing_up(tmp_path: Path) -> None:
+    for name in ("summary.md", "outputs"):
+        os.mkfifo(tmp_path / name)
+    env = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md"),
+        "GITHUB_OUTPUT": str(tmp_path / "outputs"),
+    }
+    stream = io.StringIO()
+    with open_console(mode="actions", stream=stream, env=env) as console:
+        for event in run("good"):
+            console(event)
+    assert "Released to staging." in stream.getvalue()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -237,6 +238,21 @@ def test_an_event_that_cannot_be_read(world: World, text: str | None, complaint:
     assert failed.text.startswith(f"the event that GitHub describes {expected}")
     assert lines(failed)["where"] == "GITHUB_EVENT_PATH"
     assert lines(failed)["next"] == "nothing was built or changed; run the workflow again"
+
+
+@pytest.mark.parametrize(
+    ("kind", "complaint"), [("pipe", "it is no regular file"), ("large", "it has more than")]
+)
+def test_an_event_is_read_at_once_and_has_an_end(world: World, kind: str, complaint: str) -> None:
+    world.push()
+    path = world.root / ".event.json"
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        with path.open("wb") as file:
+            file.truncate(25_000_001)
+    assert complaint in refused(world).text
 
 
 def test_an_event_that_contradicts_githubs_variables(world: World) -> None:

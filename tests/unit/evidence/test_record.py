@@ -238,6 +238,24 @@ def test_a_file_in_the_way(tmp_path: Path, place: str, monkeypatch: pytest.Monke
     assert read(spare)["predicate"]["verdict"] == WRITTEN
 
 
+@pytest.mark.parametrize("name", ["chain.jsonl", ".chain.lock"])
+@pytest.mark.parametrize("there", [True, False])
+def test_a_link_in_the_place_of_the_ledger_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, *, there: bool
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    theirs = tmp_path / "theirs"
+    if there:
+        theirs.write_text("a line\nand one without its end")
+    (tmp_path / "evidence").mkdir()
+    (tmp_path / "evidence" / name).symlink_to(theirs)
+    with pytest.raises(EvidenceError, match="the record cannot be written") as caught:
+        opened(tmp_path / "evidence").write()
+    assert "it lies whole" in caught.value.details[0]
+    assert theirs.exists() == there
+    assert not there or theirs.read_text() == "a line\nand one without its end"
+
+
 def test_a_link_to_nowhere_in_the_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     (tmp_path / "evidence").symlink_to(tmp_path / "unmounted" / "evidence")
