@@ -25,6 +25,7 @@ class RecordedRelease:
         task_definition: What runs by it; empty where the record does not know how it ended.
         image: The image by its digest; empty where a record before it says so.
         commit: The commit that it was built from; empty where the record went back.
+        changed: Whether the work tree differed from that commit.
         by: Who brought it there.
         record: The record's path.
         at: When its delivery began, in UTC (RFC 3339).
@@ -36,6 +37,7 @@ class RecordedRelease:
     by: str
     record: str
     at: str
+    changed: bool = False
 
 
 def last_release(deliveries: Sequence[RecordedDelivery], service: str) -> RecordedRelease | None:
@@ -101,4 +103,5 @@ def _left_by(recorded: RecordedDelivery, fact: ServiceFact) -> RecordedRelease:
         by=f"roll-back ({recorded.who})" if went_back else recorded.who,
         record=recorded.record,
         at=recorded.started,
+        changed=not went_back and delivery.commit is not None and delivery.commit.clean is False,
     )
