@@ -473,7 +473,7 @@ class Artifact:
                     platforms,
                     policy,
                     clock,
-                    lambda text: self.journal(Noticed(stage="scan", text=text)),
+                    self._say,
                 )
             else:
                 scans = scanning.scans(store, platforms)
@@ -489,13 +489,17 @@ class Artifact:
             if gate and not decision.allowed:
                 raise decision.error()
             running.reported = True
-        self.journal(Noticed(stage="scan", text=decision.text))
+        self._say(decision.text)
         for row in decision.rows[:_SHOWN_ROWS]:
-            self.journal(Noticed(stage="scan", text="  ".join(part for part in row if part)))
+            self._say("  ".join(part for part in row if part))
         if len(decision.rows) > _SHOWN_ROWS:
             text = f"and {len(decision.rows) - _SHOWN_ROWS} more, all in the record"
-            self.journal(Noticed(stage="scan", text=text))
+            self._say(text)
         return decision
+
+    def _say(self, text: str) -> None:
+        """One line about the scan of this image, which is named where there are several."""
+        self.journal(Noticed(stage="scan", text=text, subject=self.subject))
 
 
 def where_digests_are(environment: Environment) -> tuple[str, ...]:
