@@ -8,13 +8,14 @@ from typing import Any
 
 from shipway.cli.run_command import run_command
 from shipway.config import load as delivery_file
+from shipway.config.environment import Environment
 from shipway.console import Console
 from shipway.delivery import maintenance
 from shipway.delivery import prune as pruning
-from shipway.delivery.ports import DeliveryContext
+from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.status import open_environment
 from shipway.embedded import entry
-from shipway.errors import UsageError
+from shipway.errors import AccessDeniedError, UsageError
 from shipway.image import leftovers
 from shipway.observer import Concluded
 from shipway.policy.contract import PRUNE
@@ -77,12 +78,27 @@ def _revisions(
     # The contract first: who may not prune there takes nothing away.
     trigger = maintenance.asker(env, context, PRUNE) if apply else None
     environment, aws = open_environment(env, context)
-    found = (
-        pruning.carry_out(environment, aws, context, trigger, keep=keep, observer=console)
-        if trigger is not None
-        else pruning.look(environment, aws, context, keep)
-    )
+    if trigger is not None:
+        found = pruning.carry_out(environment, aws, context, trigger, keep=keep, observer=console)
+    else:
+        found = _look(environment, aws, context, keep)
     return {"environment": env, "keep": keep, "applied": apply, "families": found.document()}
+
+
+def _look(
+    environment: Environment, aws: Aws, context: DeliveryContext, keep: int
+) -> pruning.Pruning:
+    """See what would go: whoever may look may, whatever the contract says.
+
+    Raises:
+        RefusedError: AWS does not let them, because the contract gives that right to nobody.
+        ShipwayError: As :func:`~shipway.delivery.prune.look` says.
+    """
+    try:
+        return pruning.look(environment, aws, context, keep)
+    except AccessDeniedError:
+        maintenance.asker(environment.name, context, PRUNE)
+        raise
 
 
 def lines(document: Mapping[str, Any]) -> Iterator[str]:

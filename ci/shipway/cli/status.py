@@ -93,7 +93,7 @@ def lines(statuses: Sequence[ServiceStatus]) -> Iterator[str]:
         shown = f"@sha256:{image[:12]}…" if image else each.image
         parts = [
             shown,
-            each.commit[:7],
+            f"{each.commit[:7]}{'+changes' * each.changed}",
             f"since {each.since:%Y-%m-%d %H:%M} UTC" if each.since else "",
             f"by {each.by}" if each.by else "",
             _health(each),

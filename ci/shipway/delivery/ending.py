@@ -20,6 +20,7 @@ from shipway.evidence.journal import Journal
 from shipway.evidence.predicate import VerdictFact
 from shipway.evidence.recorder import RecordCopies, RecordSeal, RecordTeller, RecordWriter
 from shipway.evidence.signing import RecordSigner
+from shipway.evidence.standing import all_back
 from shipway.evidence.store import RecordStore, StoredRecord
 from shipway.observer import Concluded, Noticed, Observer
 from shipway.util.paths import evidence_folder
@@ -133,10 +134,14 @@ class Ending:
                 self.journal(Noticed(stage="record", text=text, level="warning"))
 
     def _way_back(self) -> tuple[str, ...]:
-        """The line that goes back, where a service was touched."""
-        if not self.journal.contents().facts.services:
+        """The line that goes back, where a service was touched and is not back already."""
+        facts = self.journal.contents().facts
+        if not facts.services:
             return ()
-        return (f"to go back: nox -s rollback -- --env {self.journal.environment}",)
+        command = f"nox -s rollback -- --env {self.journal.environment}"
+        if all_back(facts.services, facts.put_back):
+            return (f"what ran before runs again; the way further back: {command} --plan",)
+        return (f"to go back: {command}",)
 
     def _shown(self, path: Path) -> str:
         """A path below the repository from its top, any other as it is."""

@@ -38,8 +38,9 @@ from shipway.rollout.task_definition import ContainerDefinition
 from shipway.util.side_by_side import look_up
 from shipway.values import Digest, ImageReference
 
-# An image's tag is its commit, marked where the work tree differed: shipway.values.Commit.tag.
-_TAG: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:-dirty)?")
+# An image's tag is its commit (shipway.values.Commit.tag). Where the work tree differed it is
+# marked and says its content, for two such trees are two images: shipway.image.build.tag_of.
+_TAG: Final = re.compile(r"([0-9a-f]{40}|[0-9a-f]{64})(?:-dirty(?:-[0-9a-f]{12})?)?")
 _SHORT: Final = 7
 """Digits of a commit in the name of its record's folder: shipway.values.Commit.short."""
 _NEAREST: Final[tuple[Order, ...]] = ("same", "older", "newer", "apart", "unknown")
@@ -137,7 +138,8 @@ def released(
     digest = reference.digest
     if store.find(digest.value) is None:
         return LiveRelease(digest=digest)
-    matches = (_TAG.fullmatch(tag) for tag in store.tags(digest))
+    tags = frozenset(store.tags(digest))
+    matches = map(_TAG.fullmatch, tags)
     commits = {match[1] for match in matches if match}
     if not commits:
         return LiveRelease(digest=digest, foreign=container.image)
@@ -146,7 +148,7 @@ def released(
         ((history.order(commit, sha), commit) for commit in commits),
         key=lambda pair: (_NEAREST.index(pair[0]), pair[1]),
     )
-    return LiveRelease(digest=digest, commit=commit, order=order)
+    return LiveRelease(digest=digest, commit=commit, changed=commit not in tags, order=order)
 
 
 def verified(

@@ -136,11 +136,18 @@ def refusal(environment: Environment, found: Standing, waited: float = 0.0) -> L
     lines = (sign_of_life(found),) if theirs is not None else ()
     command = f"nox -s lock -- --env {environment.name}"
     after = f" after {waited:.0f} s" if waited else ""
+    # Waiting for what never runs out would be waiting for ever.
+    until_released = theirs is not None and theirs.expiry == NEVER
+    todo = (
+        f"ask whether that is done; {command} --release releases it"
+        if until_released
+        else f"wait for its end; {command} shows it"
+    )
     return LockedError(
         f"{environment.name} is held{after} by {described}",
         where=environment.lock.parameter,
         details=lines,
-        remedy=f"wait for its end; {command} shows it. Nothing was changed",
+        remedy=f"{todo}. Nothing was changed",
     )
 
 

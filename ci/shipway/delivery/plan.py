@@ -236,8 +236,8 @@ class _Look:
         self, artifact: Artifact, tasks: tuple[Task, ...], view: Environment
     ) -> PlannedImage | None:
         """One image that would go on, and what the gate says of it."""
-        key = view.image.key
-        image = image_plan.foresee(replace(artifact, subject=key), tasks, view, self._order.image)
+        artifact = replace(artifact, subject=view.image.key)
+        image = image_plan.foresee(artifact, tasks, view, self._order.image)
         if image is not None and image.image is not None and image.there:
             self._scan(artifact, image, view, gate="deploy" in tasks)
         return image

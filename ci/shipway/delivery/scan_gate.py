@@ -55,13 +55,7 @@ class ScanGate:
         with stage("scan", self.journal, clock, self.subject, quiet=True) as running:
             waivers = governing.waivers(self.context, self.policy, clock.now().date())
             if gate:
-                scans = scanning.await_scans(
-                    store,
-                    platforms,
-                    policy,
-                    clock,
-                    lambda text: self.journal(Noticed(stage="scan", text=text)),
-                )
+                scans = scanning.await_scans(store, platforms, policy, clock, self._say)
             else:
                 scans = scanning.scans(store, platforms)
             decision = scanning.decide(
@@ -76,10 +70,14 @@ class ScanGate:
             if gate and not decision.allowed:
                 raise decision.error()
             running.reported = True
-        self.journal(Noticed(stage="scan", text=decision.text))
+        self._say(decision.text)
         for row in decision.rows[:_SHOWN_ROWS]:
-            self.journal(Noticed(stage="scan", text="  ".join(part for part in row if part)))
+            self._say("  ".join(part for part in row if part))
         if len(decision.rows) > _SHOWN_ROWS:
             text = f"and {len(decision.rows) - _SHOWN_ROWS} more, all in the record"
-            self.journal(Noticed(stage="scan", text=text))
+            self._say(text)
         return decision
+
+    def _say(self, text: str) -> None:
+        """One line about the scan of this image, which is named where there are several."""
+        self.journal(Noticed(stage="scan", text=text, subject=self.subject))

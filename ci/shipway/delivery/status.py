@@ -48,6 +48,7 @@ class ServiceStatus:
         task_definition: ARN of what is in service.
         image: The image of its container, as the task definition names it.
         commit: The commit that the image was built from; empty where nothing says.
+        changed: Whether it was built from a work tree that differed from that commit.
         since: When it was put into service.
         by: Who brought it there, as far as a record or ECS says.
         desired: Tasks that should run.
@@ -65,6 +66,7 @@ class ServiceStatus:
     task_definition: str = ""
     image: str = ""
     commit: str = ""
+    changed: bool = False
     since: datetime | None = None
     by: str = ""
     desired: int = 0
@@ -83,6 +85,7 @@ class ServiceStatus:
             "task_definition": self.task_definition,
             "image": self.image,
             "commit": self.commit,
+            "changed": self.changed,
             "since": moment(self.since) if self.since else None,
             "by": self.by,
             "desired": self.desired,
@@ -211,6 +214,9 @@ def status(
         task_definition=snapshot.task_definition,
         image=live.container(service.container).image,
         commit=(recorded.commit if recorded and as_recorded else "") or released.commit,
+        changed=recorded.changed
+        if recorded and as_recorded and recorded.commit
+        else released.changed,
         since=primary.created_at if primary else None,
         by=recorded.by if recorded and as_recorded else _registrar(live),
         desired=snapshot.desired,

@@ -198,7 +198,7 @@ def choose(
     if running != last.served:
         return Choice(release=last)
     if _stays(deliveries, last):
-        word = before.digest.removeprefix(_SHA256)[:_WORD] if before is not None else ""
+        word = _word(before, releases) if before is not None else ""
         command = f"nox -s rollback -- --env {environment} --to {word}"
         return Choice(release=last, further=command if before is not None else "")
     if before is None:
@@ -235,7 +235,10 @@ def _named(
         raise UsageError(
             f'"{wanted}" fits {len(fitting)} releases of {environment}',
             where="--to",
-            remedy=f"give more of one: {'; '.join(each.described for each in fitting.values())}",
+            details=tuple(
+                f"--to {_word(each, releases)}  {each.described}" for each in fitting.values()
+            ),
+            remedy=f"name one of these as it stands there; {_NOTHING}",
         )
     failed = [recorded for recorded in reversed(deliveries) if _speaks(recorded, wanted)]
     what = f'no good release of {environment} is "{wanted}"'
@@ -247,6 +250,20 @@ def _named(
         details=tuple(f"good: {release.described}" for release in releases[:_SHOWN]),
         remedy=f"name one of these by its digest or commit; {_NOTHING}",
     )
+
+
+def _word(release: GoodRelease, releases: Sequence[GoodRelease]) -> str:
+    """The word for ``--to`` that names this release and no other.
+
+    Releases of several images share those that did not change, and one commit may have been
+    released with and without changes: then it is another image's digest, the commit, or the record.
+    """
+    digests = (image.rpartition(_SHA256)[2] for image in release.images.values())
+    ours = tuple(release.images.values())
+    for word in (*(digest[:_WORD] for digest in digests), release.commit.sha[:_WORD]):
+        if all(tuple(each.images.values()) == ours for each in releases if _fits(each, word)):
+            return word
+    return release.record.rpartition("/")[0].rpartition("/")[2]
 
 
 def _fits(release: GoodRelease, wanted: str) -> bool:

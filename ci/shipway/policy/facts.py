@@ -83,6 +83,7 @@ class LiveRelease:
             tag, or without the tag of a commit, as the first image of a new service is. Nothing
             can be older than that.
         commit: The commit that the image was built from, or empty where nothing says.
+        changed: Whether its tag says that the work tree differed from that commit.
         order: How that commit stands to ours.
         since: When it was put into service.
     """
@@ -91,6 +92,7 @@ class LiveRelease:
     digest: Digest | None = None
     foreign: str = ""
     commit: str = ""
+    changed: bool = False
     order: Order = "unknown"
     since: datetime | None = None
 

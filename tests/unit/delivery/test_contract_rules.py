@@ -253,7 +253,7 @@ def test_what_runs_is_not_asked_unless_a_rule_asks(world: World) -> None:
     assert "running" not in delivered(world)
 
 
-@pytest.mark.parametrize("tag", [OTHER, f"{OTHER}-dirty"])
+@pytest.mark.parametrize("tag", [OTHER, f"{OTHER}-dirty", f"{OTHER}-dirty-0123456789ab"])
 def test_an_older_commit_is_refused_before_anything_is_built(world: World, tag: str) -> None:
     ask(world, environment="not_older = true")
     world.push()

@@ -455,9 +455,19 @@ def test_a_failure_that_cannot_be_recorded_stays_that_failure(
     last = world.events[-1]
     assert isinstance(last, Concluded)
     assert last.details == (
-        "to go back: nox -s rollback -- --env staging",
+        "what ran before runs again; the way further back: nox -s rollback -- --env staging --plan",
         "the record cannot be written: File exists",
     )
+
+
+def test_what_was_left_in_service_ends_with_the_line_that_goes_back(world: World) -> None:
+    text = (world.root / "ci" / "delivery.toml").read_text(encoding="utf-8")
+    world.write("delivery.toml", f'{text}on_failure = "leave"\n')
+    world.address.answers = [500]
+    assert world.deliver().exit_code == 40
+    last = world.events[-1]
+    assert isinstance(last, Concluded)
+    assert last.details == ("to go back: nox -s rollback -- --env staging",)
 
 
 def test_a_bug_is_recorded_and_shown_as_it_is(world: World) -> None:

@@ -16,7 +16,7 @@ from shipway.delivery.plan import plan_delivery
 from shipway.delivery.status import look, open_environment
 from shipway.errors import BuildError
 from shipway.image.build import BuildRequest, Stop
-from shipway.observer import Failed, Finished, Output
+from shipway.observer import Failed, Finished, Noticed, Output
 from shipway.rollout.task_definition import ContainerDefinition, TaskDefinition
 from shipway.values import Digest, ImageReference
 
@@ -131,6 +131,24 @@ def test_what_is_told_names_the_image(several: World) -> None:
     assert {("build", "api"), ("build", "helper"), ("publish", "api")} <= told
     output = {event.subject for event in several.events if isinstance(event, Output)}
     assert output == {"api", "helper"}
+
+
+def test_a_plan_names_the_image_that_a_scan_is_of(several: World) -> None:
+    outcome = several.deliver()
+    assert outcome.image is not None
+    digest = outcome.image.digest.value
+    for order in (
+        Order(task="rollback", environment="staging", to=digest),
+        Order(task="deploy", environment="staging"),
+    ):
+        several.events.clear()
+        plan_delivery(order, several.context, several.events.append)
+        scans = [
+            event
+            for event in several.events
+            if isinstance(event, Noticed) and event.stage == "scan"
+        ]
+        assert {event.subject for event in scans} == {"api", "helper"}, order.task
 
 
 def test_one_record_has_every_image(several: World) -> None:

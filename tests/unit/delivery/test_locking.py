@@ -70,6 +70,21 @@ def test_a_delivery_holds_it_for_four_calls_and_the_record_says_so(world: World)
     }
 
 
+@pytest.mark.parametrize(
+    ("expiry", "todo"),
+    [(NEVER, "ask whether that is done; nox -s lock -- --env staging --release releases it"),
+     (180, "wait for its end; nox -s lock -- --env staging shows it")],
+)  # fmt: skip
+def test_nobody_is_told_to_wait_for_what_never_runs_out(
+    world: World, expiry: int, todo: str
+) -> None:
+    hold(world, replace(ADA, expiry=expiry))
+    assert world.deliver().exit_code == 26
+    [failed] = [event for event in world.events if isinstance(event, Failed)]
+    assert any(f"{todo}. Nothing was changed" in line for row in failed.details
+               for line in row.lines)  # fmt: skip
+
+
 @pytest.mark.parametrize("task", ["build", "publish", "verify"])
 def test_what_rolls_nothing_out_takes_none(world: World, task: str) -> None:
     world.deliver(task)

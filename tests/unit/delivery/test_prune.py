@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from tests.unit.fake_clock import Clock
 
-from shipway.cli.prune import lines
+from shipway.cli.prune import lines, run
 from shipway.delivery import maintenance
 from shipway.delivery.prune import Pruning, carry_out, look
 from shipway.delivery.status import open_environment
@@ -96,6 +96,19 @@ def test_whoever_may_deploy_may_not_prune_for_that(world: World) -> None:
     allow(world)
     assert maintenance.asker("staging", world.context, PRUNE).by_hand
     assert world.deliver().exit_code == 0, "and whoever may both does both"
+
+
+def test_who_may_not_look_is_told_of_the_contract_before_iam(
+    world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A statement added to IAM by hand would not be the last: the contract renders them all."""
+    monkeypatch.setattr("shipway.cli.prune.delivery_context", lambda _: world.context)
+    world.cloud.revisions.fails = AccessDeniedError("ecs:ListClusters is not allowed")
+    assert run("staging", json=False) == 20
+    assert "ecs:ListClusters" not in capsys.readouterr().out
+    allow(world)
+    assert run("staging", json=False) == 16
+    assert "ecs:ListClusters" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("keep", [0, -3])

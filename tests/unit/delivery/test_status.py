@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from shipway.cli.status import lines
 from shipway.config.environment import Service
 from shipway.delivery.status import drift, look, open_environment, status
 from shipway.errors import AwsError, ConfigurationError, IdentityError
@@ -47,6 +48,18 @@ def test_what_was_delivered_is_as_recorded(world: World) -> None:
     assert (web.drift, web.commit, web.running) == ("", SHA, 1)
     assert web.by.startswith("mona@example.org on ")
     assert web.task_definition.endswith("shop:42")
+
+
+def test_what_a_work_tree_with_changes_left_is_not_called_its_commit(world: World) -> None:
+    """Neither by the record nor, without one, by the image's tag."""
+    world.git.commit = replace(world.git.commit, clean=False)
+    assert world.deliver().exit_code == 0
+    [web] = looked(world)
+    assert (web.commit, web.changed) == (SHA, True)
+    assert f"  {SHA[:7]}+changes  " in next(iter(lines([web])))
+    (world.root / "evidence").rename(world.root / "elsewhere")
+    [web] = looked(world)
+    assert (web.recorded, web.commit, web.changed) == (None, SHA, True)
 
 
 def test_who_found_it_running_did_not_bring_it_there(world: World) -> None:

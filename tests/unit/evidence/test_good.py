@@ -186,6 +186,46 @@ def test_a_word_for_two_releases_is_refused() -> None:
         choose([delivery(1, A), delivery(2, other)], frozenset(), "aaaaaaa", "staging")
 
 
+def both(web: str, queue: str) -> dict[str, Any]:
+    """The images of a release of two services."""
+    return {
+        "image": None,
+        "images": [
+            {"name": "web", "image": {"reference": f"host/web@{web}", "pushed": None,
+                                      "platforms": []}},
+            {"name": "queue", "image": {"reference": f"host/queue@{queue}", "pushed": None,
+                                        "platforms": []}},
+        ],
+        "services": [
+            {"key": key, "service": f"shop-{key}", "image": f"host/{key}@{digest}",
+             "taskDefinition": f"arn:{key}:1", "verdict": {"name": "succeeded", "exitCode": 0}}
+            for key, digest in (("web", web), ("queue", queue))
+        ],
+        "holds": [{"key": "web", "end": "held"}, {"key": "queue", "end": "held"}],
+    }  # fmt: skip
+
+
+D, E = (f"sha256:{letter * 64}" for letter in "de")
+
+
+def test_the_word_that_goes_further_back_fits_one_release_though_they_share_an_image() -> None:
+    went = [delivery(1, A, **both(A, D)), delivery(2, B, **both(A, E)), delivery(3, C, **FAILED)]
+    choice = choose(went, frozenset({A, E}), PREVIOUS, "staging")
+    word = choice.further.rpartition(" ")[2]
+    assert choose(went, frozenset(), word, "staging").release.digests == {A, D}
+
+
+def test_of_one_commit_with_the_same_image_in_two_releases_the_record_is_the_word() -> None:
+    shared = [delivery(hour, A, **both(*images))
+              for hour, images in enumerate([(A, D), (A, E), (B, D), (B, E)], 1)]  # fmt: skip
+    with pytest.raises(UsageError, match="fits 2 releases") as caught:
+        choose(shared, frozenset(), A, "staging")
+    words = [line.split()[1] for line in caught.value.details]
+    assert len(set(words)) == 2
+    named = [choose(shared, frozenset(), word, "staging").release.digests for word in words]
+    assert sorted(map(sorted, named)) == [[A, D], [A, E]]
+
+
 def test_a_bad_release_is_refused_with_how_it_ended() -> None:
     with pytest.raises(NoReleaseError, match="was no good release of staging: Release failed") as e:
         choose([delivery(1, A), delivery(2, B, **FAILED)], frozenset(), "bbbbbbb", "staging")

@@ -133,6 +133,7 @@ class LiveReleaseFact(Fact):
     digest: str | None
     foreign: str
     commit: str
+    changed: bool = False
     order: str
     since: str | None
 
