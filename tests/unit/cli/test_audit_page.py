@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.unit.cli.test_audit import Cloud, ask, rolled
-from tests.unit.delivery.conftest import Buckets
+from tests.unit.delivery.fakes.account import Buckets
 from tests.unit.evidence.conftest import Clock
 from tests.unit.evidence.pages import Page
 

@@ -6,7 +6,9 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.delivery.conftest import DELIVERY, URI, Cloud
+from tests.unit.delivery.conftest import DELIVERY
+from tests.unit.delivery.fakes.account import Cloud
+from tests.unit.delivery.fakes.names import URI
 
 from shipway.delivery.examination import Practice, examine
 from shipway.doctor import report

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.delivery.conftest import ACCOUNT, DELIVERY, SHA, Buildkit, Secrets, Store
+from tests.unit.delivery.conftest import DELIVERY
+from tests.unit.delivery.fakes.account import Secrets
+from tests.unit.delivery.fakes.images import Buildkit, Store
+from tests.unit.delivery.fakes.names import ACCOUNT, SHA
 from tests.unit.delivery.test_announcing import run, tells
 
 from shipway.delivery.order import Order

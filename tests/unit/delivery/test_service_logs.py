@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from tests.unit.delivery.conftest import NoLogs
+from tests.unit.delivery.fakes.ecs import NoLogs
 
 from shipway.config.environment import Service
 from shipway.delivery.service_logs import (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from tests.unit.delivery.conftest import Buckets
+from tests.unit.delivery.fakes.account import Buckets
 from tests.unit.delivery.test_contract_rules import OLD, SHA, before, broken
 
 from shipway.cli import audit

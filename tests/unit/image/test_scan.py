@@ -113,6 +113,7 @@ def test_no_scan_is_never_clean() -> None:
 def test_a_scan_grows_stale_and_a_continuous_one_does_not() -> None:
     old = NOW - timedelta(days=31)
     assert state_of(scan(completed=old), REQUIRED, NOW) == "stale"
+    assert state_of(scan(completed=old + timedelta(days=1)), REQUIRED, NOW) == "done", "on the day"
     assert state_of(scan("ACTIVE", completed=old), REQUIRED, NOW) == "done"
     decision = decide([scan(completed=old)], REQUIRED, (), NOW, INDEX)
     assert "older than 30 days" in decision.reasons[0]

@@ -347,6 +347,7 @@ LATER, EARLIER = (datetime(2026, 12, 24, hour, tzinfo=UTC) for hour in (12, 10))
         (runs("same", SHA, since=LATER), ""),
         (runs("older", since=EARLIER), ""),
         (replace(FOREIGN, since=EARLIER), ""),
+        (runs("older", since=AGAIN.pushed), ""),  # with this very event, not after it
         (
             runs("older", since=LATER),
             "web runs a81be02 since 2026-12-24 12:00 UTC, later than this event",
