@@ -10,6 +10,7 @@ from __future__ import annotations
 from shipway.rollout.judge.ending import (
     NEVER_CAME_UP,
     Ended,
+    failed_in_place,
     left,
     returned,
     success,
@@ -107,7 +108,7 @@ def _failed(  # noqa: PLR0911 - one return for each way a failure can go on
     state: State, snapshot: Snapshot, first: Deployment | None
 ) -> Ended:
     if state.first:
-        return left(state, NEVER_CAME_UP)
+        return failed_in_place(state, NEVER_CAME_UP)
     if first is not None and first.id != state.deployment_id:
         if is_newer(state, first) and first.task_definition != _previous(state):
             return left(state, f"then superseded by {describe_newer(state, snapshot)}")
@@ -116,8 +117,8 @@ def _failed(  # noqa: PLR0911 - one return for each way a failure can go on
             return returned(state, snapshot)
         return state, None
     if snapshot.breaker_rollback is False:
-        return left(state, "the circuit breaker opened; no roll-back is configured")
+        return failed_in_place(state, "no roll-back is configured")
     state = evolve(state, failed_since=state.failed_since or state.now)
     if seconds_since(state.failed_since, state.now) < _ROLLBACK_PATIENCE:
         return state, None
-    return left(state, "the circuit breaker opened; ECS began no roll-back")
+    return failed_in_place(state, "ECS began no roll-back")

@@ -8,8 +8,8 @@ from shipway.rollout.judge.ending import (
     PAUSE_REMEDY,
     Ended,
     conclude,
+    failed_in_place,
     halted,
-    left,
     returned,
     success,
     superseded,
@@ -45,7 +45,7 @@ def follow(  # noqa: PLR0911 - one return for each status
         return returned(_back(state), snapshot)
     if sd.status == "ROLLBACK_FAILED" and state.first:
         # The breaker opened before a second wave was looked at; ECS had nowhere to go.
-        return left(state, NEVER_CAME_UP)
+        return failed_in_place(state, NEVER_CAME_UP)
     if sd.status == "ROLLBACK_FAILED":
         reason = sd.status_reason or sd.rollback_reason
         return conclude(
@@ -93,7 +93,7 @@ def _stopped(state: State, snapshot: Snapshot, sd: ServiceDeployment) -> Ended:
         return state, None
     if current not in known and not older:
         return superseded(state, describe_newer(state, snapshot))
-    by_itself = "TRIGGERED" in {sd.alarm_status, sd.breaker_status}
+    by_itself = "TRIGGERED" in {sd.alarm_status, sd.breaker_status} or bool(state.failed_by)
     # The service was read before its deployment: what replaced ours in between shows in the next.
     if not by_itself and looks < (2 if sd.status_reason else _SUCCESSOR_PATIENCE):
         return state, None

@@ -120,8 +120,7 @@ def returned(state: State, snapshot: Snapshot) -> Ended:
     who = initiator(state)
     described = state.described
     if who == "alarm":
-        names = ", ".join(described.alarms_triggered) if described is not None else ""
-        text = f"alarm {names or 'in ALARM'}: rolled back to {name}"
+        text = f"{alarm(state)}: rolled back to {name}"
         return conclude(state, v.ALARM, text, proof=proof.text, rolled_back=True)
     if who == "person":
         reason = described.rollback_reason or described.status_reason if described else ""
@@ -159,10 +158,11 @@ def initiator(state: State) -> str:  # noqa: PLR0911 - one return for each who
     if sd is None and mine is not None:
         # All that an account without service deployments is told.
         reason = mine.rollout_state_reason.lower()
-    if sd is not None and (sd.alarm_status == "TRIGGERED" or "alarm" in reason):
+    triggered = sd is not None and sd.alarm_status == "TRIGGERED"
+    if triggered or "alarm" in reason or state.failed_by == "alarm":
         return "alarm"
     by_breaker = sd is not None and sd.breaker_status == "TRIGGERED"
-    if by_breaker or "circuit breaker" in reason:
+    if by_breaker or "circuit breaker" in reason or state.failed_by == "breaker":
         return "breaker"
     if state.stop_asked_at is not None:
         return "interrupt" if state.interrupted is not None else "us"
@@ -177,7 +177,18 @@ def initiator(state: State) -> str:  # noqa: PLR0911 - one return for each who
     by_hand = watched and (state.rollback_requested or not state.stopped)
     if by_hand or "request" in reason or "user" in reason:
         return "person"
-    return "breaker" if state.failed else ""
+    return ""
+
+
+def alarm(state: State) -> str:
+    """The alarm that ended it, by name as far as ECS tells it."""
+    sd, service = state.described, state.service
+    names = sd.alarms_triggered if sd is not None else ()
+    if not names and service is not None and service.alarms_enabled:
+        names = service.alarms
+        if len(names) > 1:
+            return f"one of the alarms {', '.join(names)}"
+    return f"alarm {', '.join(names)}" if names else "alarm in ALARM"
 
 
 def superseded(state: State, by: str) -> Ended:
@@ -196,14 +207,8 @@ def halted(state: State) -> Ended:
     who = initiator(state)
     sd = state.described
     reason = sd.status_reason if sd is not None else ""
-    if who == "alarm":
-        names = ", ".join(sd.alarms_triggered) if sd is not None else ""
-        return conclude(
-            state, v.ALARM, f"alarm {names or 'in ALARM'}: stopped, not rolled back", by=reason
-        )
-    if who == "breaker" or state.failed:
-        none = "the circuit breaker opened; no roll-back is configured"
-        return left(state, NEVER_CAME_UP if state.first else none)
+    if who in {"alarm", "breaker"} or state.failed:
+        return failed_in_place(state, "no roll-back is configured")
     if who in {"us", "interrupt"}:
         return left(state, "stopped at our request; ECS did not roll back")
     return conclude(
@@ -213,6 +218,26 @@ def halted(state: State) -> Ended:
         by=reason,
         remedy="nothing was rolled back: look at which revision serves",
     )
+
+
+def failed_in_place(state: State, after: str) -> Ended:
+    """ECS called it failed, and nothing was put back: by whom, where ECS tells it.
+
+    Args:
+        state: What is known.
+        after: What became of the roll-back.
+    """
+    who, sd, mine = initiator(state), state.described, state.deployment
+    reason = sd.status_reason if sd is not None else mine.rollout_state_reason if mine else ""
+    after = NEVER_CAME_UP if state.first else after
+    if who == "alarm":
+        stopped = "stopped" if state.first else "stopped, not rolled back"
+        text = f"{alarm(state)}: {stopped}; {after}"
+        return conclude(state, v.ALARM, text, by=reason)
+    if state.first:
+        return left(state, after)
+    unnamed = f"ECS stopped it as failed{f': {reason}' if reason else ''}"
+    return left(state, f"{'the circuit breaker opened' if who == 'breaker' else unnamed}; {after}")
 
 
 def left(

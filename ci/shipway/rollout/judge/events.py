@@ -151,7 +151,7 @@ def _event(state: State, event: ServiceEvent, events: list[RolloutEvent]) -> Sta
             return evolve(state, launch_error=Cause(kind=known[0], text=known[2], ecs=text))
         return evolve(state, unplaced=text, unplaced_since=state.unplaced_since or state.now)
     if state.deployment_id and state.deployment_id in text and "deployment failed" in text:
-        state = evolve(state, failed=True)
+        state = evolve(state, failed=True, failed_by=state.failed_by or _failed_by(text))
     unhealthy = _UNHEALTHY.search(text)
     if unhealthy is not None and state.returned_since is None:
         state = evolve(state, sick=(*state.sick, _told_of(unhealthy)))
@@ -160,6 +160,18 @@ def _event(state: State, event: ServiceEvent, events: list[RolloutEvent]) -> Sta
         RolloutEvent(at=state.now, kind="event", text=text, level="info" if quiet else "warning")
     )
     return state
+
+
+def _failed_by(text: str) -> str:
+    """Who made ECS call the deployment failed, in its own words.
+
+    "(deployment ecs-svc/…) deployment failed: tasks failed to start." is the circuit breaker's, and
+    "… deployment failed: alarm detected." that of an alarm ("Amazon ECS service event messages").
+    """
+    reason = text.partition("deployment failed")[2]
+    if "alarm" in reason:
+        return "alarm"
+    return "breaker" if "tasks failed to start" in reason or "circuit breaker" in reason else ""
 
 
 def _told_of(unhealthy: re.Match[str]) -> TargetHealth:

@@ -24,8 +24,16 @@ from shipway.rollout.judge.budget import Budget
 from shipway.rollout.judge.by_deployments_list import follow_listed
 from shipway.rollout.judge.by_service_deployment import follow
 from shipway.rollout.judge.certainty import BY_WAVES, announce, certain, likeliest, suspect
-from shipway.rollout.judge.ending import NEVER_CAME_UP, conclude, left, out_of_time
+from shipway.rollout.judge.ending import (
+    NEVER_CAME_UP,
+    alarm,
+    conclude,
+    initiator,
+    left,
+    out_of_time,
+)
 from shipway.rollout.judge.fetch import fetch
+from shipway.rollout.judge.first_failure import explain
 from shipway.rollout.judge.pace import next_look
 from shipway.rollout.judge.progress import last_seen, noticed, objections, progress
 from shipway.rollout.judge.proof import check_digest
@@ -81,6 +89,8 @@ def step(state: State, snapshot: Snapshot, now: datetime) -> Step:
     if any(getattr(state, name) is not getattr(before, name) for name in _EVIDENCE):
         state = suspect(state)
     state, outcome = _judge(state, snapshot, events)
+    if outcome is None:
+        state = explain(state, events)
     if outcome is not None:
         events.append(
             RolloutEvent(
@@ -200,6 +210,8 @@ def _followed(
 
 def _unexplained(state: State) -> Cause:
     sd = state.described
+    if initiator(state) == "alarm":
+        return Cause(kind="ecs", text=alarm(state))
     reason = (sd.rollback_reason or sd.status_reason) if sd is not None else ""
     if not reason and state.deployment is not None:
         reason = state.deployment.rollout_state_reason

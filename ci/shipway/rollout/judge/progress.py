@@ -28,19 +28,6 @@ def progress(state: State, snapshot: Snapshot, now: datetime) -> Rolling:
     described = state.described
     mine = ours_in(state, last) or state.deployment
     others = [d for d in last.deployments if mine is None or d.id != mine.id]
-    breaker = None
-    if (
-        described is not None
-        and described.breaker_threshold
-        and described.breaker_status
-        not in {
-            None,
-            "DISABLED",
-        }
-    ):
-        breaker = (described.breaker_failures, described.breaker_threshold)
-    elif last.breaker_enabled and last.breaker_threshold:
-        breaker = (mine.failed if mine else 0, last.breaker_threshold)
     target = described.target if described is not None else None
     weighs = last.strategy or (described.strategy if described is not None else None)
     old = state.target.previous_task_definition
@@ -54,13 +41,28 @@ def progress(state: State, snapshot: Snapshot, now: datetime) -> Rolling:
         new_tasks=_counts((mine,) if mine is not None else ()),
         old_tasks=_counts(others),
         health=tuple(sorted(Counter(t.state for t in state.live).items())),
-        breaker=breaker,
+        breaker=breaker(described, mine, last),
         rolling_back=state.rolling_back_since is not None,
         traffic=target.production_weight if target and weighs not in {None, "ROLLING"} else None,
         elapsed=max(0.0, (max(now, state.now) - state.started).total_seconds()),
         unseen=_last_answer(state) if blind(state) else None,
         trouble=state.trouble if blind(state) else "",
     )
+
+
+def breaker(
+    described: ServiceDeployment | None, mine: Deployment | None, service: Snapshot
+) -> tuple[int, int] | None:
+    """Failures that the circuit breaker has counted and those that open it, where ECS tells it."""
+    if (
+        described is not None
+        and described.breaker_threshold
+        and described.breaker_status not in {None, "DISABLED"}
+    ):
+        return described.breaker_failures, described.breaker_threshold
+    if service.breaker_enabled and service.breaker_threshold:
+        return (mine.failed if mine is not None else 0), service.breaker_threshold
+    return None
 
 
 def blind(state: State) -> bool:

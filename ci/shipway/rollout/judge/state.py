@@ -151,6 +151,8 @@ class State:
     # The road to the verdict.
     launch_error: Cause | None = None
     failed: bool = False
+    failed_by: str = ""
+    """What ECS's event says that it was for: ``alarm`` or ``breaker``; empty where none does."""
     failed_since: datetime | None = None
     extra_looks: int = 0
     announced: datetime | None = None

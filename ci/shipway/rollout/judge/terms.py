@@ -166,9 +166,9 @@ class RolloutEvent:
     """Something that a person or the record should know; ``kind`` says what.
 
     Kinds: ``bound`` (our service deployment is known), ``stage``, ``event`` (ECS's own line),
-    ``trouble``, ``task-stopped`` (fetch the logs of ``task`` now), ``placement``, ``announced``
-    (failure is certain), ``ask`` (do ``action``), ``rolling-back``, ``paused``, ``superseded``,
-    ``interrupted``, ``waiting`` and ``concluded``.
+    ``trouble``, ``task-stopped`` (fetch the logs of ``task`` now), ``first-failure`` (what would
+    make it a verdict), ``placement``, ``announced`` (failure is certain), ``ask`` (do ``action``),
+    ``rolling-back``, ``paused``, ``superseded``, ``interrupted``, ``waiting`` and ``concluded``.
     """
 
     at: datetime
