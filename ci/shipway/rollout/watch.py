@@ -157,11 +157,15 @@ class Watch:
         due = [rollout for rollout in open_ if (rollout.due - now).total_seconds() <= _TOGETHER]
         seen = self._ecs.services(self._cluster, [rollout.target.service for rollout in due])
         self._spend(ceil(len(due) / SERVICES_A_CALL))
+        described = False
         for rollout in due:
-            self._look(rollout, seen[rollout.target.service])
+            self._look(rollout, seen[rollout.target.service], described=described)
+            # Whoever asks for a description has those of all services that are followed.
+            described = described or rollout.last.service_deployment is not None
 
-    def _look(self, rollout: Watched, glance: Snapshot) -> None:
-        fetch = judge.fetch(rollout.state, glance, self._clock.now(), self._budget)
+    def _look(self, rollout: Watched, glance: Snapshot, *, described: bool) -> None:
+        now = self._clock.now()
+        fetch = judge.fetch(rollout.state, glance, now, self._budget, described=described)
         snapshot = glance
         if glance.answered and fetch.calls > 1:
             snapshot = self._ecs.complete(self._cluster, rollout.target.service, glance, fetch)

@@ -166,7 +166,8 @@ def _failed_by(text: str) -> str:
     """Who made ECS call the deployment failed, in its own words.
 
     "(deployment ecs-svc/…) deployment failed: tasks failed to start." is the circuit breaker's, and
-    "… deployment failed: alarm detected." that of an alarm ("Amazon ECS service event messages").
+    "… deployment failed: alarm detected." that of an alarm. So services have said; AWS documents
+    neither line, so other words name nobody.
     """
     reason = text.partition("deployment failed")[2]
     if "alarm" in reason:

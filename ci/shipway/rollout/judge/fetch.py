@@ -44,6 +44,8 @@ _RETRY = 4.0
 _RETRY_LATER = 20.0
 _ALONE_FOR = 8.0
 _DESCRIBE = {"near": 0.0, "back": 4.0, "shifting": 3.0, "usual": 5.0, "scarce": 20.0}
+_OVERDUE = 30.0
+"""Seconds after which a description is worth calls that are kept for the end: a hook may wait."""
 _COUNTS_EVERY = 4.0
 _HEALTH_EVERY = 15.0
 _TOLD_EVERY = 8.0
@@ -52,7 +54,14 @@ _RARER = 0.5
 FULL = Budget()
 
 
-def fetch(state: State, glance: Snapshot, now: datetime, budget: Budget = FULL) -> FetchPlan:
+def fetch(
+    state: State,
+    glance: Snapshot,
+    now: datetime,
+    budget: Budget = FULL,
+    *,
+    described: bool = False,
+) -> FetchPlan:
     """What this look should fetch besides ``glance``, which is its DescribeServices part.
 
     Args:
@@ -60,17 +69,35 @@ def fetch(state: State, glance: Snapshot, now: datetime, budget: Budget = FULL) 
         glance: The look so far.
         now: The time.
         budget: The calls of the last minute, that for ``glance`` among them.
+        described: Whether our service deployment has been described for another service at this
+            look: its answer is there.
     """
     if state.outcome is not None or not (glance.answered and glance.exists):
         return FetchPlan()
+    wanted = _worth_it(state, glance, now, budget, free=described and state.verified)
+    if described and state.verified and not wanted.newest:
+        wanted = replace(wanted, service_deployment=state.service_deployment)
+    return wanted
+
+
+def _worth_it(
+    state: State, glance: Snapshot, now: datetime, budget: Budget, *, free: bool
+) -> FetchPlan:
+    """What is worth its calls; what is ``free``, the description of ours, aside."""
     # Some of the services may have to be stopped at the end of this look.
     left = budget.left(now) - min(budget.services, STOPS)
     ending = _ending(state, glance)
     # What is only for show, or is likely to tell nothing new, is asked the more seldom the more
     # services share the calls and the fewer calls are left.
-    rarer = (1 + _RARER * (budget.services - 1)) * (1 if left >= kept(state, budget) else 2)
+    scarce = 1 if left >= kept(state, budget) else 2
+    rarer = (1 + _RARER * (budget.services - 1)) * scarce
     usual = "usual" if left >= PLENTY else "scarce"
-    wanted = _wanted(state, glance, now, ending=ending, rarer=rarer, usual=usual)
+    # Whoever asks for a description has those of all services: it is worth its call the more.
+    alone = budget.services == 1 and not near(state)
+    every = _every(state, usual) * (scarce if alone else 1)
+    wanted = _wanted(state, glance, now, ending=ending, rarer=rarer, every=every)
+    if free and not wanted.newest:
+        wanted = replace(wanted, service_deployment="")
     if ending:
         return _affordable(wanted, state, left)
     if _decides(state, glance, now):
@@ -84,19 +111,22 @@ def fetch(state: State, glance: Snapshot, now: datetime, budget: Budget = FULL) 
     expects = state.announced is None and due(state, now)
     if wanted.service_deployment and cost(wanted, state) == 1 and not expects:
         keep -= SPARE  # it may be the end itself, or a hook that waits
-    return _affordable(wanted, state, left - keep)
+    plan = _affordable(wanted, state, left - keep)
+    overdue = seconds_since(state.described_at, now) >= _OVERDUE
+    if overdue and plan == FetchPlan() and left > STOPS:
+        # Of a hook that waits nothing else tells, and it may wait for as long as calls are few.
+        return FetchPlan(service_deployment=wanted.service_deployment, revisions=wanted.revisions)
+    return plan
 
 
 def _wanted(
-    state: State, glance: Snapshot, now: datetime, *, ending: bool, rarer: float, usual: str
+    state: State, glance: Snapshot, now: datetime, *, ending: bool, rarer: float, every: float
 ) -> FetchPlan:
     mine = ours_in(state, glance)
     proving = state.succeeded_since is not None or _completes(state, mine)
     current = glance.current_service_deployment
     known = {None, state.service_deployment, state.target.replaced_service_deployment}
     newest = bool(state.describes and state.service_deployment and current not in known)
-    # Where it may be over, nothing else may tell it.
-    every = _every(state, usual) * (1.0 if near(state) else rarer)
     dear = newest or (state.describes and _dear(state, glance, now, ending=ending, every=every))
     arn = _to_describe(state, glance) if dear else ""
     look = state.lists_tasks and mine is not None

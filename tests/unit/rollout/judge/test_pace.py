@@ -8,7 +8,16 @@ from datetime import UTC, datetime, timedelta
 
 from shipway.rollout.judge import judge
 from shipway.rollout.judge.terms import DeploymentRef, FetchPlan, Policy
-from shipway.rollout.snapshot import Container, Deployment, LifecycleHook, Snapshot, Task
+from shipway.rollout.snapshot import (
+    Container,
+    Deployment,
+    LifecycleHook,
+    RevisionSummary,
+    ServiceDeployment,
+    ServiceRevision,
+    Snapshot,
+    Task,
+)
 
 T0 = datetime(2026, 11, 22, 23, 40, tzinfo=UTC)
 TARGET = DeploymentRef(
@@ -165,3 +174,30 @@ def test_services_that_are_watched_together_share_a_minute() -> None:
     assert (alone.most, ten.most) == (60, 78)
     assert ten.after(at(0), 70).left(at(30)) == 8
     assert ten.after(at(0), 70).left(at(60)) == 78
+
+
+DESCRIBED = replace(
+    UNDER_WAY,
+    current_service_deployment="sd42",
+    service_deployment=ServiceDeployment(
+        arn="sd42", status="IN_PROGRESS", target=RevisionSummary(arn="rev/42")
+    ),
+    revisions=(ServiceRevision(arn="rev/42", task_definition=TARGET.task_definition),),
+)
+GLANCE = replace(DESCRIBED, service_deployment=None, revisions=())
+
+
+def test_a_description_that_another_service_paid_for_is_taken_whatever_is_left() -> None:
+    state = after(DESCRIBED, 1)
+    spent = judge.Budget(services=10).after(at(2), 78)
+    assert judge.fetch(state, GLANCE, at(2), spent) == FetchPlan()
+    shared = judge.fetch(state, GLANCE, at(2), spent, described=True)
+    assert shared == FetchPlan(service_deployment="sd42")
+
+
+def test_a_pause_is_not_waited_for_until_calls_are_plenty() -> None:
+    """Of a hook that waits nothing tells but the description."""
+    state = after(DESCRIBED, 1)
+    poor = judge.Budget(services=10).after(at(25), 70)
+    assert judge.fetch(state, GLANCE, at(25), poor) == FetchPlan()
+    assert judge.fetch(state, GLANCE, at(32), poor) == FetchPlan(service_deployment="sd42")
