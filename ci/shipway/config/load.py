@@ -35,6 +35,12 @@ class Declared:
         """``environments.NAME``: the keys that lead to its table."""
         return ("environments", self.name)
 
+    @property
+    def table(self) -> Mapping[str, Any]:
+        """The environment's own table."""
+        own: Mapping[str, Any] = self.document.table["environments"][self.name]
+        return own
+
     def leaves(self) -> Iterator[tuple[KeyPath, str]]:
         """Every text that this environment uses, its own and the file's, with its path."""
         table = self.document.table
