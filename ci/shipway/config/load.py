@@ -15,6 +15,7 @@ from shipway.config.images import ONE, image_name, used_images
 from shipway.config.job_checks import job_problems
 from shipway.config.models import DeliveryTable, EnvironmentTable
 from shipway.config.notify_table import notify_problems
+from shipway.config.own_names import own_names
 from shipway.config.positions import KeyPath
 from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, dotted, nearest
 from shipway.config.rules import fields, problems_of, shown
@@ -119,6 +120,7 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong only when two values are seen together."""
     environments = dict(_tables(table.get("environments")))
     yield from image_problems(table, tuple(fields(EnvironmentTable)))
+    yield from own_names(table, environments)
     yield from notify_problems(table.get("notify"), environments)
     for name, environment in environments.items():
         yield from _promotion(name, environment, environments)

@@ -245,7 +245,7 @@ class _Walk:
             return Attestor(
                 environment_context=environment_context,
                 commit=self._commit,
-                cache=self._context.cache / "sbom",
+                cache=self._context.cache.with_name("sbom"),
                 journal=artifact.journal,
                 prefix=prefix,
             )
