@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 
 from shipway.aws.cloudwatch import CloudWatchAlarms
 from shipway.aws.ecr import EcrRepository, origin_of
@@ -66,11 +67,12 @@ class AwsAccount:
         *,
         tell: Callable[[str, str], None],
         hide: Callable[[Iterable[str]], None],
+        renewed: Callable[[datetime], None],
         role: str,
         arn: str,
     ) -> None:
         """Have credentials renewed that would end in a long job; see the port."""
-        self._session.renew_by(token, tell=tell, hide=hide, role=role, arn=arn)
+        self._session.renew_by(token, tell=tell, hide=hide, renewed=renewed, role=role, arn=arn)
 
     def assume(self, role: str, session: str) -> None:
         """Go on as another role."""

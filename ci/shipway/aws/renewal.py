@@ -60,6 +60,7 @@ class RenewedCredentials(Credentials):
         fetch: Asks GitHub and STS for new ones.
         tell: Takes a line for the person who watches, and its level.
         hide: Takes values that must appear nowhere.
+        renewed: Takes the end of each renewal's keys, once they are signed with.
         now: The time in UTC.
         start: How a renewal is begun, where nobody waits for it.
     """
@@ -71,6 +72,7 @@ class RenewedCredentials(Credentials):
         *,
         tell: Callable[[str, str], None],
         hide: Callable[[Iterable[str]], None],
+        renewed: Callable[[datetime], None],
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         start: Callable[[Callable[[], object]], None] = beside,
     ) -> None:
@@ -78,7 +80,8 @@ class RenewedCredentials(Credentials):
             str(keys.access_key), str(keys.secret_key), keys.token, method="github-oidc"
         )
         self._keys = super().get_frozen_credentials()
-        self._fetch, self._tell, self._hide, self._now, self._start = fetch, tell, hide, now, start
+        self._fetch, self._now, self._start = fetch, now, start
+        self._tell, self._hide, self._renewed = tell, hide, renewed
         self._due = now() + FIRST
         self._ends: datetime | None = None
         self._told = ""
@@ -125,6 +128,7 @@ class RenewedCredentials(Credentials):
         self.token = given.session_token
         self._keys = super().get_frozen_credentials()  # all three at once, for whoever signs
         self._due, self._ends, self._told = due(self._now(), given.ends), given.ends, ""
+        self._renewed(given.ends)
         self._tell(f"credentials renewed from GitHub's token until {_clock(given.ends)}", "info")
 
     def _tell_once(self, error: ShipwayError) -> None:

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -183,6 +184,7 @@ class Session:
         *,
         tell: Callable[[str, str], None],
         hide: Callable[[Iterable[str]], None],
+        renewed: Callable[[datetime], None],
         role: str,
         arn: str,
     ) -> None:
@@ -192,6 +194,7 @@ class Session:
             token: Gives a token of GitHub's for STS.
             tell: Takes a line and its level, for each renewal and for a failure.
             hide: Takes values that must appear nowhere.
+            renewed: Takes the end of each renewal's keys.
             role: ARN of the role.
             arn: Who we are: of the very session that is renewed.
         """
@@ -205,7 +208,7 @@ class Session:
             return self._trade(token(), role, arn)
 
         self._renewed = RenewedCredentials(
-            found.get_frozen_credentials(), fetch, tell=tell, hide=hide
+            found.get_frozen_credentials(), fetch, tell=tell, hide=hide, renewed=renewed
         )
         with self._lock:
             self._session = None

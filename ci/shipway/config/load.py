@@ -15,6 +15,7 @@ from shipway.config.images import ONE, image_name, used_images
 from shipway.config.job_checks import job_problems
 from shipway.config.models import DeliveryTable, EnvironmentTable
 from shipway.config.notify_table import notify_problems
+from shipway.config.own_names import own_names
 from shipway.config.positions import KeyPath
 from shipway.config.problems import NOT_WRITTEN, Problem, configuration_error, dotted, nearest
 from shipway.config.rules import fields, problems_of, shown
@@ -34,6 +35,12 @@ class Declared:
     def path(self) -> KeyPath:
         """``environments.NAME``: the keys that lead to its table."""
         return ("environments", self.name)
+
+    @property
+    def table(self) -> Mapping[str, Any]:
+        """The environment's own table."""
+        own: Mapping[str, Any] = self.document.table["environments"][self.name]
+        return own
 
     def leaves(self) -> Iterator[tuple[KeyPath, str]]:
         """Every text that this environment uses, its own and the file's, with its path."""
@@ -113,6 +120,7 @@ def _contradictions(table: Mapping[str, Any]) -> Iterator[Problem]:
     """What is wrong only when two values are seen together."""
     environments = dict(_tables(table.get("environments")))
     yield from image_problems(table, tuple(fields(EnvironmentTable)))
+    yield from own_names(table, environments)
     yield from notify_problems(table.get("notify"), environments)
     for name, environment in environments.items():
         yield from _promotion(name, environment, environments)

@@ -248,5 +248,7 @@ class DeliveryTable(Table):
         "[notify](notify.md).",
     )
     environments: dict[Key, EnvironmentTable] = Field(
-        min_length=1, description="The places that a release can go to, each under its name."
+        min_length=1,
+        description="The places that a release can go to, each under its name; none is "
+        "called `refused`, where records of refused triggers lie.",
     )

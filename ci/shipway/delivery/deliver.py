@@ -46,6 +46,7 @@ from shipway.observer import Noticed, Observer, Planned
 from shipway.policy.contract import ROLLBACK, Task
 from shipway.rollout import plan as planning
 from shipway.rollout import resume as resuming
+from shipway.rollout.going_back import RecordedRevision, back
 from shipway.rollout.images import ReleaseImages
 from shipway.rollout.resume import HookAction
 from shipway.values import Commit, ImageReference
@@ -112,7 +113,7 @@ class _Walk:
             return {}
         aws = environment_context.aws
         aws.tell_waits(self._tell_wait)
-        environment = identity.pass_identity(authorization, aws, context, journal)
+        environment = identity.pass_identity(authorization, order, aws, context, journal)
         signer = environment_context.signer(environment.sign) if environment.sign else None
         self._ending.signer = signer
         self._ending.copiers = tuple(_copiers(environment, aws, signer))
@@ -244,7 +245,7 @@ class _Walk:
             return Attestor(
                 environment_context=environment_context,
                 commit=self._commit,
-                cache=self._context.cache / "sbom",
+                cache=self._context.cache.with_name("sbom"),
                 journal=artifact.journal,
                 prefix=prefix,
             )
@@ -285,7 +286,7 @@ class _Walk:
         held: Held,
         *,
         jobs: Jobs | None = None,
-        revisions: Mapping[str, str] | None = None,
+        revisions: Mapping[str, RecordedRevision] | None = None,
     ) -> None:
         """Roll out, jobs before it included; going back runs none: nothing may be in its way."""
         with stage("deploy", self._journal, self._context.clock, quiet=True) as running:
@@ -310,12 +311,12 @@ class _Walk:
         images: ReleaseImages,
         environment: Environment,
         aws: Aws,
-        revisions: Mapping[str, str] | None,
+        revisions: Mapping[str, RecordedRevision] | None,
     ) -> tuple[planning.Step, ...]:
         steps = (
             planning.plan(aws.ecs, environment, images)
             if revisions is None
-            else planning.back(aws.ecs, environment, images, revisions)
+            else back(aws.ecs, environment, images, revisions)
         )
         for step in steps:
             self._journal.hide(step.secret_values)

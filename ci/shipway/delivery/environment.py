@@ -11,6 +11,7 @@ from shipway.config.references import Found, Reference, References, Resolution
 from shipway.config.rules import Resolved
 from shipway.delivery.contract import Authorization
 from shipway.delivery.facts import environment_fact
+from shipway.delivery.order import Order, relevant
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.task_files import with_task_files
 from shipway.evidence.journal import Journal
@@ -34,16 +35,18 @@ class _Unrecorded:
 
 
 def resolve_environment(
-    authorization: Authorization, aws: Aws, context: DeliveryContext, journal: Journal
+    authorization: Authorization, order: Order, aws: Aws, context: DeliveryContext, journal: Journal
 ) -> Environment:
     """The environment with every reference looked up in what its infrastructure publishes.
+
+    Of what the order does not need nothing is looked up or read: see :func:`.order.relevant`.
 
     Raises:
         UnresolvedReferenceError: Something that delivery.toml refers to is not published.
         ConfigurationError: A published value is not what it must be, or a file that holds a task
             definition is wrong.
     """
-    declared = authorization.declared.environment(authorization.destination.name)
+    declared = relevant(order, authorization.declared.environment(authorization.destination.name))
     published = _Unrecorded(aws.published, journal)
     environment = resolve.resolve(declared, variables=context.variables, published=published)
     environment = with_task_files(environment, context, aws.revisions)

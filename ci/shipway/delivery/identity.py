@@ -7,6 +7,7 @@ import re
 from shipway.config.environment import Environment, EnvironmentRef
 from shipway.delivery.contract import Authorization
 from shipway.delivery.environment import resolve_environment
+from shipway.delivery.order import Order
 from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.delivery.renewing import keep_renewed
 from shipway.delivery.stage import stage
@@ -25,11 +26,12 @@ _LONGEST_SESSION_NAME = 64
 
 
 def pass_identity(
-    authorization: Authorization, aws: Aws, context: DeliveryContext, journal: Journal
+    authorization: Authorization, order: Order, aws: Aws, context: DeliveryContext, journal: Journal
 ) -> Environment:
     """Compare what STS says with the environment's account and the contract's role.
 
-    Gives the environment with every reference resolved against what its infrastructure publishes.
+    Gives the environment with every reference that the order needs resolved against what its
+    infrastructure publishes.
 
     A person whom the contract names as one of its people goes on as the role that it gives them.
 
@@ -62,7 +64,7 @@ def pass_identity(
         if not short:
             _may_be_long_lived(identity, authorization)
         _right_role(identity, authorization)
-        environment = resolve_environment(authorization, aws, context, journal)
+        environment = resolve_environment(authorization, order, aws, context, journal)
         _same_role(environment, identity, authorization)
         keep_renewed(authorization, identity, aws, context, journal)
         running.text = f"assumed role {identity.role}" if identity.role else identity.arn

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from shipway.config.load import Declared
+from shipway.config.relevant import without_builds, without_overlays
 from shipway.delivery import contract
 from shipway.delivery.ports import DeliveryContext
 from shipway.evidence.good import PREVIOUS
@@ -70,6 +72,18 @@ def tasks_of(order: Order, grant: tuple[Task, ...]) -> tuple[Task, ...]:
     named = order.image is not None and not order.job
     row = _IMAGE_ROW if named else _ROWS[order.task]
     return tuple(task for task in grant if task in row)
+
+
+def relevant(order: Order, declared: Declared) -> Declared:
+    """What of an environment's table the order needs.
+
+    What is registered, or built, already needs no file and no value of the tree that says it anew.
+    """
+    if order.task == ROLLBACK:
+        return without_builds(without_overlays(declared))
+    if order.resume is not None or order.task in {"verify", "run"}:
+        return without_overlays(declared)
+    return declared
 
 
 def _required_task(order: Order) -> Task | None:

@@ -35,6 +35,7 @@ from shipway.lock.log import Standing
 from shipway.observer import Concluded, Noticed, Observer
 from shipway.policy.contract import ROLLBACK, Task
 from shipway.rollout import plan as planning
+from shipway.rollout.going_back import RecordedRevision, back
 from shipway.rollout.images import ReleaseImage, ReleaseImages
 from shipway.rollout.jobs.plan import JobStep
 from shipway.rollout.plan import Step
@@ -101,7 +102,7 @@ class _Look:
         tasks = tasks_of(order, authorization.grant.tasks)
         environment_context = context.open_environment(authorization.destination)
         aws = environment_context.aws
-        environment = identity.pass_identity(authorization, aws, context, journal)
+        environment = identity.pass_identity(authorization, order, aws, context, journal)
         gate = GateContext(environment=environment, aws=aws, context=context, journal=journal)
         if order.task == ROLLBACK:
             return self._back(authorization, gate, environment_context)
@@ -248,13 +249,13 @@ class _Look:
         release: ReleaseImages,
         environment: Environment,
         aws: Aws,
-        revisions: Mapping[str, str] | None = None,
+        revisions: Mapping[str, RecordedRevision] | None = None,
     ) -> tuple[Step, ...]:
         with stage("deploy", self._journal, self._context.clock, quiet=True):
             steps = (
                 planning.plan(aws.ecs, environment, release)
                 if revisions is None
-                else planning.back(aws.ecs, environment, release, revisions)
+                else back(aws.ecs, environment, release, revisions)
             )
             for step in steps:
                 self._journal.hide(step.secret_values)

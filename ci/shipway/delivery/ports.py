@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -145,6 +146,7 @@ class Aws(Protocol):
         *,
         tell: Callable[[str, str], None],
         hide: Callable[[Iterable[str]], None],
+        renewed: Callable[[datetime], None],
         role: str,
         arn: str,
     ) -> None:
@@ -154,6 +156,7 @@ class Aws(Protocol):
             token: Gives a token of GitHub's for STS; may raise an error of ours.
             tell: Takes a line for each renewal and each new trouble, and its level.
             hide: Takes the new keys, which must appear nowhere.
+            renewed: Takes the end of each renewal's keys, in UTC; called from any thread.
             role: The role's ARN.
             arn: Who we are now; keys of anybody else are not used.
         """

@@ -7,7 +7,7 @@ all that moved go back to what ran before, unless delivery.toml says otherwise.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shipway.config.environment import Environment, Service
 from shipway.delivery import facts, verification
@@ -92,6 +92,10 @@ class Release:
         Raises:
             RolloutError: A service did not take the image; what moved with it is back.
         """
+        by_key = {step.service.key: step.service for step in steps}
+        # A release that is gone back to may have its image in a container of another name.
+        services = tuple(by_key.get(each.key, each) for each in self._environment.services)
+        self._environment = replace(self._environment, services=services)
         self._rolled = release(steps, self._rollout_context())
 
     def _rollout_context(self) -> RolloutContext:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import Final
 
 from shipway.config.environment import EnvironmentRef
 from shipway.delivery.contract import Authorization
 from shipway.delivery.ports import Aws, DeliveryContext
+from shipway.evidence.canonical_json import moment
+from shipway.evidence.facts.gate import RenewalFact
 from shipway.evidence.journal import Journal
 from shipway.observer import Noticed
 from shipway.policy.requirements import EnvironmentPolicy
@@ -33,7 +36,7 @@ def keep_renewed(
         identity: Who AWS says we are; it was found to be the contract's role.
         aws: The environment's AWS.
         context: The outside.
-        journal: Tells of renewals, and hides what they bring.
+        journal: Tells of renewals, keeps when they were, and hides what they bring.
     """
     source, trigger = authorization.contract.source, authorization.trigger
     off = context.variables.get(SWITCH, "").lower() == "off"
@@ -45,10 +48,18 @@ def keep_renewed(
     def tell(text: str, level: str) -> None:
         journal(Noticed(stage=journal.stage, text=text, level=level))
 
+    renewals: list[RenewalFact] = []
+
+    def renewed(ends: datetime) -> None:
+        fact = RenewalFact(at=moment(context.clock.now()), until=moment(ends), role=identity.role)
+        renewals.append(fact)  # one thread renews at a time
+        journal.note_all(RenewalFact, tuple(renewals))
+
     aws.renew_by(
         partial(context.proof.token, source.issuer, audience),
         tell=tell,
         hide=journal.hide,
+        renewed=renewed,
         role=_arn(authorization.environment_policy, destination, identity),
         arn=identity.arn,
     )

@@ -5,7 +5,7 @@ From there on it is a delivery as any other: by the same gate, watched, verified
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import islice
@@ -26,6 +26,7 @@ from shipway.evidence.shared import SharedPlace
 from shipway.image.publish import PublishedImage
 from shipway.observer import Noticed
 from shipway.policy.facts import VerifiedRelease
+from shipway.rollout.going_back import RecordedRevision
 from shipway.util.paths import evidence_folder
 from shipway.util.side_by_side import look_up
 from shipway.values import Digest, ImageReference
@@ -48,9 +49,12 @@ class Target:
     images: Mapping[str, PublishedImage]
 
     @property
-    def revisions(self) -> Mapping[str, str]:
-        """Its task definitions, by ECS's names of the services."""
-        return self.release.revisions
+    def revisions(self) -> Mapping[str, RecordedRevision]:
+        """What its services ran, by ECS's names of them."""
+        return {
+            service: RecordedRevision(name=name, container=self.release.containers.get(service, ""))
+            for service, name in self.release.revisions.items()
+        }
 
 
 def find(
@@ -72,7 +76,7 @@ def find(
     """
     with stage(STAGE, journal, context.clock, quiet=True):
         deliveries = recorded(environment, aws, context)
-        running = _running(environment, aws)
+        running = _running(environment, aws, deliveries)
         choice = good.choose(deliveries, running, wanted, environment.name)
         release = choice.release
         images = dict(_images(release, environment, aws))
@@ -157,8 +161,14 @@ def _in_s3(environment: Environment, aws: Aws) -> Iterator[RecordedDelivery]:
         yield history.row(entry.record, statement)
 
 
-def _running(environment: Environment, aws: Aws) -> frozenset[str]:
-    """The digests that the services are to run now; empty for one that none pins."""
+def _running(
+    environment: Environment, aws: Aws, deliveries: Sequence[RecordedDelivery]
+) -> frozenset[str]:
+    """The digests that the services are to run now; empty for one that none pins.
+
+    A container may be called otherwise in delivery.toml by now: good releases' records say how.
+    """
+    before = [release.containers for release in good.good_releases(deliveries)]
     names = [service.service for service in environment.services]
     seen = aws.ecs.services(environment.cluster, names)
     arns = (each.task_definition for each in seen.values() if each.answered)
@@ -168,8 +178,9 @@ def _running(environment: Environment, aws: Aws) -> frozenset[str]:
         snapshot = seen[service.service]
         if snapshot.answered and snapshot.task_definition:
             live = lives[snapshot.task_definition]
-            reference = live.container(service.container).reference
-            digests.add(reference.digest.value if reference is not None else "")
+            containers = (service.container, *(each.get(service.service, "") for each in before))
+            references = (live.container(name).reference for name in containers)
+            digests.add(next((each.digest.value for each in references if each is not None), ""))
     return frozenset(digests)
 
 

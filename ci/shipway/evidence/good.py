@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -44,6 +44,7 @@ class GoodRelease:
         platforms: Digests that its running tasks may report.
         revisions: The task definitions that ran, ``family:revision``, by ECS's names of the
             services.
+        containers: The container of each that took its image, by ECS's names of the services.
         left: Whether somebody went back from it since.
     """
 
@@ -56,6 +57,7 @@ class GoodRelease:
     served: frozenset[str]
     platforms: tuple[str, ...]
     revisions: Mapping[str, str]
+    containers: Mapping[str, str] = field(default_factory=dict)
     left: bool = False
 
     @property
@@ -144,6 +146,7 @@ def _release(recorded: RecordedDelivery) -> GoodRelease | None:
         revisions={
             fact.service: fact.task_definition.rpartition("/")[2] for fact in delivery.services
         },
+        containers={each.service.service: each.service.container for each in delivery.verification},
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from functools import cache
-from typing import Any, Final, TypeVar, get_args, get_type_hints
+from typing import Any, TypeVar, get_args, get_type_hints
 
 from shipway.evidence.canonical_json import moment
 from shipway.evidence.facts import Fact
@@ -19,10 +19,8 @@ from shipway.evidence.predicate import CommitFact, DeliveryFacts
 from shipway.evidence.timeline import Timeline, TimelineEntry
 from shipway.observer import Event, Failed, Observer, Output, Rolling, Started
 from shipway.util.clock import Clock
+from shipway.util.paths import NOWHERE
 from shipway.values import Commit, ImageReference
-
-# A refused trigger has no environment; its records lie together.
-NOWHERE: Final = "refused"
 
 _F = TypeVar("_F", bound=Fact)
 

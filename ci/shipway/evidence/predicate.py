@@ -27,6 +27,7 @@ from shipway.evidence.facts.gate import (
     IdentityFact,
     LiveReleaseFact,
     LockFact,
+    RenewalFact,
     RollbackOverrideFact,
     TriggerFact,
     VerifiedReleaseFact,
@@ -131,6 +132,8 @@ class DeliveryFacts(Fact):
 
     Attributes:
         facts: What the rules knew before the build.
+        renewals: Each renewal of the job's credentials, in order; empty in records of before they
+            were noted, too.
         verified_before: What the environment before had verified; empty where it had nothing,
             ``None`` where no rule asked.
         running: What ran before the rollout.
@@ -152,6 +155,7 @@ class DeliveryFacts(Fact):
     rollback_to: RollbackOverrideFact | None = None
     went_back: WentBackFact | None = None
     identity: IdentityFact | None = None
+    renewals: tuple[RenewalFact, ...] = ()
     environment: EnvironmentFact | None = None
     lock: LockFact | None = None
     running: tuple[LiveReleaseFact, ...] = ()

@@ -15,13 +15,11 @@ from shipway.errors import (
     ConfigurationError,
     CredentialsError,
     RolloutError,
-    UsageError,
 )
 from shipway.rollout.containers import require_containers
 from shipway.rollout.difference import FieldChange, differences
 from shipway.rollout.images import ReleaseImage, ReleaseImages
 from shipway.rollout.judge.judge import objections
-from shipway.rollout.judge.state import label
 from shipway.rollout.judge.terms import FetchPlan, Policy
 from shipway.rollout.judge.verdict import SERVICE_MISSING, Verdict
 from shipway.rollout.overlay import base_of, with_overlay
@@ -154,66 +152,13 @@ def plan(ecs: Ecs, environment: Environment, images: ReleaseImages) -> tuple[Ste
         ConfigurationError: A task definition lacks the container that delivery.toml names.
     """
     steps = tuple(
-        _step(environment, service, snapshot, live, images)
-        for service, snapshot, live in _live(ecs, environment)
+        step_to(environment, service, snapshot, live, images)
+        for service, snapshot, live in _fitting(ecs, environment)
     )
-    return _settled(ecs, environment, steps)
+    return settled(ecs, environment, steps)
 
 
-def back(
-    ecs: Ecs, environment: Environment, images: ReleaseImages, revisions: Mapping[str, str]
-) -> tuple[Step, ...]:
-    """The same for a release that was good before: its own revisions, as they were.
-
-    Where one of them was deregistered since, what runs gets the image, as in any delivery.
-
-    Args:
-        ecs: Looks.
-        environment: Where it goes.
-        images: The images of that release.
-        revisions: Its task definitions, ``family:revision``, by ECS's names of the services.
-
-    Raises:
-        RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
-        ConfigurationError: A task definition lacks the container that delivery.toml names.
-    """
-    lives = _live(ecs, environment)
-    wanted = [revisions.get(service.service, "") for service, _, _ in lives]
-    others = [
-        revision
-        for revision, (_, _, live) in zip(wanted, lives, strict=True)
-        if revision != label(live.arn)
-    ]
-    registered = look_up(partial(_registered, ecs), others)
-    steps = tuple(
-        _step_back(
-            environment, service, snapshot, live, images, again=registered.get(revision, live)
-        )
-        for revision, (service, snapshot, live) in zip(wanted, lives, strict=True)
-    )
-    return _settled(ecs, environment, steps)
-
-
-def _step_back(
-    environment: Environment,
-    service: Service,
-    snapshot: Snapshot,
-    live: TaskDefinition,
-    images: ReleaseImages,
-    *,
-    again: TaskDefinition | None,
-) -> Step:
-    image = images.of(service.image)
-    if again is None or not again.pins(service.container, image.reference):
-        return _step(environment, service, snapshot, live, images)
-    if again.arn == live.arn:  # ECS begins no deployment of what a service has already
-        return _step(environment, service, snapshot, live, images)
-    return Step(
-        service=service, before=snapshot, live=live, revision=None, image=image, again=again
-    )
-
-
-def _settled(ecs: Ecs, environment: Environment, steps: Sequence[Step]) -> tuple[Step, ...]:
+def settled(ecs: Ecs, environment: Environment, steps: Sequence[Step]) -> tuple[Step, ...]:
     """The same steps, once nothing speaks against them, with what is registered already.
 
     A family's newest revision may be the very one to be registered: somebody registered it and was
@@ -235,17 +180,6 @@ def _known(step: Step, newest: Mapping[str, TaskDefinition | None]) -> Step:
     return replace(step, revision=None, again=revision)
 
 
-def _registered(ecs: Ecs, name: str) -> TaskDefinition | None:
-    """A revision by its name, where a service can still be updated to it."""
-    if not name:
-        return None
-    try:
-        definition = ecs.task_definition(name)
-    except (AwsError, UsageError, ConfigurationError):  # deleted: ECS describes it no more
-        return None
-    return definition if definition.active else None
-
-
 def check(ecs: Ecs, environment: Environment) -> Mapping[str, tuple[int, ...]]:
     """See that every service can take a release, before an image is built for it.
 
@@ -260,16 +194,27 @@ def check(ecs: Ecs, environment: Environment) -> Mapping[str, tuple[int, ...]]:
         service.key: base_of(live, environment.overlay(service.key))
         .container(service.container)
         .ports
-        for service, _, live in _live(ecs, environment)
+        for service, _, live in _fitting(ecs, environment)
     }
 
 
-def _live(
+def _fitting(
     ecs: Ecs, environment: Environment
 ) -> tuple[tuple[Service, Snapshot, TaskDefinition], ...]:
-    """Every service as it stands, with its task definition; the first that does not fit raises.
+    """The same with every container that delivery.toml speaks of; the first without one raises."""
+    standing = live_services(ecs, environment)
+    for service, _, live in standing:
+        require_containers(environment, service, live)
+    return standing
 
-    Services that run one task definition have it read once.
+
+def live_services(
+    ecs: Ecs, environment: Environment
+) -> tuple[tuple[Service, Snapshot, TaskDefinition], ...]:
+    """Every service as it stands, with its task definition, which is read once where it is shared.
+
+    Raises:
+        RolloutError: A service is missing, inactive, or of a kind that cannot be watched.
     """
     names = [service.service for service in environment.services]
     seen = ecs.services(environment.cluster, names)
@@ -277,13 +222,10 @@ def _live(
     for service in environment.services:
         _fit(ecs, environment, service, seen[service.service])
     lives = look_up(ecs.task_definition, (seen[name].task_definition for name in names))
-    standing = tuple(
+    return tuple(
         (service, seen[service.service], lives[seen[service.service].task_definition])
         for service in environment.services
     )
-    for service, _, live in standing:
-        require_containers(environment, service, live)
-    return standing
 
 
 def _can_be_watched(ecs: Ecs, environment: Environment, steps: Sequence[Step]) -> None:
@@ -313,14 +255,14 @@ def _can_be_watched(ecs: Ecs, environment: Environment, steps: Sequence[Step]) -
                 )
 
 
-def _step(
+def step_to(
     environment: Environment,
     service: Service,
     snapshot: Snapshot,
     live: TaskDefinition,
     images: ReleaseImages,
 ) -> Step:
-    image = images.of(service.image)
+    """The step to these images, with all that delivery.toml sets."""
     overlay = environment.overlay(service.key)
     taken = dict.fromkeys(service.containers, service.image)
     taken |= {each.name: each.built for each in overlay.containers if each.built}
@@ -328,6 +270,17 @@ def _step(
     for name, key in taken.items():
         revision = revision.with_image(name, images.of(key).reference)
     revision = with_overlay(revision, overlay)
+    return next_step(service, snapshot, live, images.of(service.image), revision)
+
+
+def next_step(
+    service: Service,
+    snapshot: Snapshot,
+    live: TaskDefinition,
+    image: ReleaseImage,
+    revision: TaskDefinition,
+) -> Step:
+    """The step to a revision; none but a watch where that runs already and has not failed."""
     primary = snapshot.primary
     runs = not differences(live, revision)
     if not runs or primary is None or primary.rollout_state == "FAILED":

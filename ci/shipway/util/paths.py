@@ -8,6 +8,10 @@ import tempfile
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
+from typing import Final
+
+NOWHERE: Final = "refused"
+"""The folder of records of triggers that came to no environment; no environment is called so."""
 
 
 def cache_folder(variables: Mapping[str, str]) -> Path:

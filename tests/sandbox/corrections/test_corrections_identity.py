@@ -11,7 +11,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -227,6 +227,7 @@ class LongJob:
     monkeypatch: pytest.MonkeyPatch
     told: list[tuple[str, str]] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
+    ends: list[datetime] = field(default_factory=list)
 
     def step(self, event: github.GithubEvent, seconds: int) -> None:
         """What the OIDC step leaves in the environment."""
@@ -254,6 +255,7 @@ class LongJob:
             partial(GithubTokens(self.variables).token, GITHUB_ISSUER, AUDIENCE),
             tell=lambda text, level: self.told.append((level, text)),
             hide=self.hidden.update,
+            renewed=self.ends.append,
             role=role,
             arn=WHO,
         )
@@ -311,6 +313,7 @@ def test_keys_that_end_in_a_long_job_are_renewed_from_githubs_token(
     assert renewed.identity().arn == WHO
     assert {level for level, _ in long_job.told[:-1]} == {"info"}
     assert len(long_job.hidden) == 3 * (len(long_job.told) - 1)
+    assert len(long_job.ends) == len(long_job.told) - 1
     assert "eyJ" not in str(long_job.told)
 
 

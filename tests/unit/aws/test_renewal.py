@@ -33,6 +33,7 @@ class Job:
     fetched: int = 0
     told: list[tuple[str, str]] = field(default_factory=list)
     hidden: set[str] = field(default_factory=set)
+    ends: list[datetime] = field(default_factory=list)
     waiting: list[Callable[[], object]] = field(default_factory=list)
     beside: bool = False
 
@@ -42,6 +43,7 @@ class Job:
             self.fetch,
             tell=lambda text, level: self.told.append((text, level)),
             hide=self.hide,
+            renewed=self.ends.append,
             now=self.clock.now,
             start=self.start,
         )
@@ -84,6 +86,7 @@ def test_the_first_comes_early_and_each_other_well_before_the_end() -> None:
         ("credentials renewed from GitHub's token until 00:45 UTC", "info"),
         ("credentials renewed from GitHub's token until 01:30 UTC", "info"),
     ]
+    assert [f"{ends:%H:%M}" for ends in job.ends] == ["00:45", "01:30"]
 
 
 def test_three_hours_without_a_request_signed_by_what_has_ended() -> None:
@@ -196,7 +199,9 @@ def test_only_the_keys_of_a_step_are_renewed(monkeypatch: pytest.MonkeyPatch, to
         asked.append(Clock().now())
         raise RefusedError("no")
 
-    session.renew_by(refused, tell=_nothing, hide=_nothing, role="arn:role", arn="arn:x/y")
+    session.renew_by(
+        refused, tell=_nothing, hide=_nothing, renewed=_nothing, role="arn:role", arn="arn:x/y"
+    )
     assert session.access_key_id() == "ASIASTEP"
     assert session.elsewhere("eu-central-1").access_key_id() == "ASIASTEP"
     assert asked == [], "nothing is asked before it is due"

@@ -480,3 +480,20 @@ def test_an_unknown_environment_is_told_with_the_nearest_and_all(file: Path) -> 
 )
 def test_the_beginning_of_one_word_only_is_taken_for_it(word: str, nearest: str) -> None:
     assert closest(word, ("staging-of-the-shop", "stages-of-the-shop", "production")) == nearest
+
+
+def test_no_environment_is_called_as_the_folder_of_refused_triggers(file: Path) -> None:
+    error = refusal(file, GOOD.replace("environments.staging", "environments.refused"))
+    (line,) = error.details
+    assert line.startswith("ci/delivery.toml:4  environments.refused: is where records")
+    assert line.endswith("evidence/refused")
+
+
+@pytest.mark.parametrize("name", ["/shipway/shop/staging/lock", "shipway/shop/staging/lock"])
+@pytest.mark.parametrize("table", ["environments.staging", "environments.staging.services.web"])
+def test_no_image_is_written_into_the_lock(file: Path, name: str, table: str) -> None:
+    line = f'[{table}]\nimage_parameter = "{name}"\n'
+    error = refusal(file, GOOD.replace(f"[{table}]\n", line))
+    assert [each.partition("  ")[2] for each in error.details] == [
+        f"{table}.image_parameter: is the parameter that holds an environment's lock"
+    ]

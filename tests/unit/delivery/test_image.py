@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from shipway.config.environment import Environment
 from shipway.config.images import ImageSettings
+from shipway.delivery.deliver import deliver
 from shipway.delivery.image import where_digests_are
+from shipway.delivery.order import Order
 from shipway.image.build import REVISION
 from shipway.observer import Failed, Noticed
 from shipway.values import Digest
 
 if TYPE_CHECKING:
     from tests.unit.delivery.conftest import World
+
+    from shipway.config.environment import EnvironmentRef
+    from shipway.delivery.ports import EnvironmentContext
 
 SHA = "3f9c2ab1d2e3f4a5b6c7d8e9f0a1b2c3d4e5f6a7"
 URI = "111122223333.dkr.ecr.eu-west-1.amazonaws.com/shop"
@@ -202,3 +209,30 @@ def test_who_named_a_digest_that_is_not_there_is_told_where_digests_are() -> Non
         delivered,
     )
     assert held_in("localhost:4566", sandbox=True) == (delivered,)
+
+
+class Boms:
+    """Finds nothing in an image."""
+
+    def catalogue(self, folder: Path, name: str, version: str) -> bytes:  # noqa: ARG002
+        return b'{"bomFormat": "CycloneDX", "components": []}'
+
+    def end(self) -> None:
+        """Nothing runs."""
+
+
+def test_the_images_folder_has_images_alone_whatever_one_is_called(world: World) -> None:
+    file = world.root / "ci" / "delivery.toml"
+    world.write("delivery.toml", file.read_text().replace('name = "shop"', 'name = "sbom"'))
+    context = world.context
+    opened = context.open_environment
+
+    def with_boms(destination: EnvironmentRef) -> EnvironmentContext:
+        return replace(opened(destination), cataloguer=Boms())
+
+    order = Order(task="publish", environment="staging")
+    outcome = deliver(order, replace(context, open_environment=with_boms), world.events.append)
+    assert outcome.exit_code == 0, world.events
+    lying = {path.relative_to(context.cache) for path in context.cache.glob("*/*")}
+    assert lying == {Path("sbom", world.git.commit.sha)}
+    assert [path.suffix for path in context.cache.with_name("sbom").iterdir()] == [".json"]

@@ -271,3 +271,95 @@ def test_a_failure_names_the_line_that_goes_back(world: World, task: str) -> Non
     assert outcome.exit_code == 40
     last: Any = world.events[-1]
     assert any("nox -s rollback -- --env staging" in line for line in last.details)
+
+
+FILE = "infra/task.json"
+
+
+def change_delivery(world: World, more: str, old: str = "", new: str = "") -> None:
+    """Have the tree's delivery.toml say more of its one service, which is the last table."""
+    text = (world.root / "ci" / "delivery.toml").read_text(encoding="utf-8")
+    assert old in text
+    world.write("delivery.toml", f"{text.replace(old, new)}{more}")
+
+
+OTHER_FAMILY = b'{"family": "other", "containerDefinitions": [{"name": "web", "image": "a"}]}'
+
+
+@pytest.mark.parametrize("content", [None, b"{", OTHER_FAMILY], ids=["none", "broken", "other"])
+@pytest.mark.parametrize("clean", [True, False])
+def test_no_task_definitions_file_of_today_stands_in_the_way(
+    world: World, content: bytes | None, *, clean: bool
+) -> None:
+    _, second, _ = good(world, "abc")
+    registered = dict(world.cloud.ecs.definitions)
+    change_delivery(world, f'task_definition = "{FILE}"\n')
+    world.git.commit = replace(world.git.commit, sha=SHAS["d"], clean=clean)
+    if content is not None:
+        world.git.files[f"{SHAS['d']}:{FILE}"] = content
+        (world.root / "infra").mkdir()
+        (world.root / FILE).write_bytes(content)
+    plan = plan_back(world)
+    document: Any = plan.document()
+    assert (plan.exit_code, document["services"][0]["action"]) == (3, "known-revision")
+    outcome = world.deliver("rollback")
+    assert (outcome.exit_code, outcome.image) == (0, second.image)
+    assert world.cloud.ecs.definitions == registered
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        'environment = { API = "ssm:/shop/not/published" }\n',
+        'cpu = 512\ncommand = ["serve", "-v"]\n',
+        'containers = { sidecar = { image = "ssm:/shop/not/published" } }\n',
+        '[environments.staging.build_args]\nVERSION = "env:NOT_SET_HERE"\n',
+        (
+            "[environments.staging.jobs.migrate]\n"
+            'when = "before"\ntask_definition = "ssm:/shop/not/published"\n'
+        ),
+    ],
+)
+def test_what_is_set_for_a_new_revision_a_build_or_a_job_stands_in_no_way_back(
+    world: World, more: str
+) -> None:
+    _, second, _ = good(world, "abc")
+    change_delivery(world, more)
+    registered = dict(world.cloud.ecs.definitions)
+    outcome = world.deliver("rollback")
+    assert (outcome.exit_code, outcome.image) == (0, second.image)
+    # Typed again it stays: nothing that delivery.toml sets by now makes a revision of its own.
+    updates = len(world.cloud.ecs.updates)
+    assert world.deliver("rollback").exit_code == 0
+    assert (len(world.cloud.ecs.updates), world.cloud.ecs.definitions) == (updates, registered)
+
+
+def test_a_deregistered_revision_is_made_anew_without_what_the_tree_sets(world: World) -> None:
+    _, second, _ = good(world, "abc")
+    change_delivery(world, 'command = ["serve", "-v"]\n')
+    arn = record(world, second)["services"][0]["taskDefinition"]
+    definitions = world.cloud.ecs.definitions
+    definitions[arn] = replace(definitions[arn], active=False)
+    outcome = world.deliver("rollback")
+    assert (outcome.exit_code, outcome.image) == (0, second.image)
+    made: Any = definitions[world.cloud.ecs.updates[-1]].document
+    assert "command" not in made["containerDefinitions"][0]
+
+
+def test_a_container_that_delivery_toml_calls_otherwise_by_now_is_found_by_the_record(
+    world: World,
+) -> None:
+    _, second, _ = good(world, "abc")
+    change_delivery(world, "", 'container = "web"', 'container = "app"')
+    outcome = world.deliver("rollback")
+    assert (outcome.exit_code, outcome.image) == (0, second.image)
+    delivery = record(world, outcome)
+    [service] = delivery["services"]
+    assert service["taskDefinition"] == record(world, second)["services"][0]["taskDefinition"]
+    assert delivery["verification"][0]["service"]["container"] == "web"
+
+
+def test_what_runs_is_verified_whatever_the_tree_sets(world: World) -> None:
+    good(world, "a")
+    change_delivery(world, f'task_definition = "{FILE}"\n')
+    assert world.deliver("verify").exit_code == 0

@@ -162,6 +162,21 @@ class IdentityFact(Fact):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalFact(Fact):
+    """Credentials of a long job that were renewed from GitHub's token; of the keys nothing is kept.
+
+    Attributes:
+        at: When.
+        until: When the new ones end, as STS says.
+        role: The role's name; its session is that of ``identity``.
+    """
+
+    at: str
+    until: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LockFact(Fact):
     """The environment's lock as this delivery held it; times in seconds.
 

@@ -288,6 +288,7 @@ def _evidence(delivery: Delivery, sha256: str, files: Mapping[str, bytes]) -> It
             ("in the chain", f"number {place.sequence}" if place.sequence else "not chained"),
             ("before it", joined((previous.record, " ", code(previous.sha256)))),
             ("identity", code(delivery.identity.arn if delivery.identity else "")),
+            ("renewed", _renewed(delivery)),
             ("tool", f"{delivery.tool.name} {delivery.tool.version}".strip()),
         )
     )
@@ -295,6 +296,12 @@ def _evidence(delivery: Delivery, sha256: str, files: Mapping[str, bytes]) -> It
         ("file", "#size"),
         ((link(name), size(len(content))) for name, content in sorted(files.items())),
     )
+
+
+def _renewed(delivery: Delivery) -> str:
+    """When the job's credentials were renewed, in UTC, as which role."""
+    times = ", ".join(f"{each.at[11:16]} until {each.until[11:16]}" for each in delivery.renewals)
+    return f"{times} UTC as {delivery.renewals[-1].role}" if times else ""
 
 
 def _events(timeline: Sequence[TimelineEntry]) -> Html | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from tests.unit.delivery.fakes.ecs import Alarms, Ecs, NoLogs, Revisions
@@ -27,6 +28,7 @@ class Renewal:
     token: Callable[[], str]
     tell: Callable[[str, str], None]
     hide: Callable[[Iterable[str]], None]
+    renewed: Callable[[datetime], None]
     role: str
     arn: str
 
