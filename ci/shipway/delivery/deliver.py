@@ -20,7 +20,7 @@ from shipway.config.schedule import Schedule
 from shipway.delivery import contract, exposure, facts, identity, image_parameter, rollback
 from shipway.delivery.announcing import Announcer
 from shipway.delivery.attestations import Attestor
-from shipway.delivery.ending import DeliveryOutcome, Ending, last_words
+from shipway.delivery.ending import DeliveryOutcome, Ending, copiers, last_words
 from shipway.delivery.image import Artifact
 from shipway.delivery.images import Images, released
 from shipway.delivery.jobs import Jobs
@@ -37,11 +37,9 @@ from shipway.errors import (
     ShipwayError,
     TerminatedError,
 )
-from shipway.evidence.copies import BucketCopier, Copier, ReferrerCopier
 from shipway.evidence.facts.rollout import ResumedFact
 from shipway.evidence.journal import Journal
 from shipway.evidence.mask import secret_variables
-from shipway.evidence.signing import RecordSigner
 from shipway.observer import Noticed, Observer, Planned
 from shipway.policy.contract import ROLLBACK, Task
 from shipway.rollout import plan as planning
@@ -116,7 +114,7 @@ class _Walk:
         environment = identity.pass_identity(authorization, order, aws, context, journal)
         signer = environment_context.signer(environment.sign) if environment.sign else None
         self._ending.signer = signer
-        self._ending.copiers = tuple(_copiers(environment, aws, signer))
+        self._ending.copiers = tuple(copiers(environment, aws, signer))
         if "deploy" in tasks:
             self._ending.announcer = Announcer(environment, authorization, context, journal)
         if order.resume is not None:
@@ -392,13 +390,3 @@ def _with_tasks_of(environment: Environment, steps: Sequence[planning.Step]) -> 
         jobs=tuple(filter(goes_on, environment.jobs)),
         schedules=tuple(filter(goes_on, environment.schedules)),
     )
-
-
-def _copiers(environment: Environment, aws: Aws, signer: RecordSigner | None) -> Iterator[Copier]:
-    """Where records are copied to, as delivery.toml says."""
-    wanted = environment.evidence
-    if wanted.s3:
-        yield BucketCopier(objects=aws.objects, place=wanted.s3, signer=signer)
-    if wanted.referrer:
-        store = aws.repository(environment)
-        yield ReferrerCopier(store=store, repository=environment.repository_uri)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shipway.config.environment import Environment
 from shipway.delivery.announcing import Announcer, End
-from shipway.delivery.ports import DeliveryContext
+from shipway.delivery.ports import Aws, DeliveryContext
 from shipway.errors import (
     CancelledError,
     EvidenceError,
@@ -15,7 +16,7 @@ from shipway.errors import (
     ShipwayError,
     TerminatedError,
 )
-from shipway.evidence.copies import Copier
+from shipway.evidence.copies import BucketCopier, Copier, ReferrerCopier
 from shipway.evidence.journal import Journal
 from shipway.evidence.predicate import VerdictFact
 from shipway.evidence.recorder import RecordCopies, RecordSeal, RecordTeller, RecordWriter
@@ -157,3 +158,13 @@ def last_words(error: ShipwayError) -> str:
     if error.aftermath:
         return f"Release failed: {error.aftermath}."
     return f"Release failed: {error.kind.replace('-', ' ')}."
+
+
+def copiers(environment: Environment, aws: Aws, signer: RecordSigner | None) -> Iterator[Copier]:
+    """Where records are copied to, as delivery.toml says."""
+    wanted = environment.evidence
+    if wanted.s3:
+        yield BucketCopier(objects=aws.objects, place=wanted.s3, signer=signer)
+    if wanted.referrer:
+        store = aws.repository(environment)
+        yield ReferrerCopier(store=store, repository=environment.repository_uri)

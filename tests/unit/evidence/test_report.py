@@ -221,3 +221,11 @@ def test_attributes_and_text_are_escaped() -> None:
     assert tag("p", "<b>", tag("br"), None, [1, "x"], class_='a"b', hidden=True, id=None) == (
         '<p class="a&quot;b" hidden>&lt;b&gt;<br>1x</p>'
     )
+
+
+def test_of_several_images_each_bill_is_listed_and_nothing_else(failed: Any) -> None:
+    """An image may be called "sbom": its provenance is no bill."""
+    files = {"web-sbom-linux-amd64.cdx.json": SBOM, "sbom-provenance-linux-amd64.json": b"{}"}
+    text = Page(rendered(failed, files)).text
+    assert "web-sbom-linux-amd64.cdx.json: " in text
+    assert "sbom-provenance-linux-amd64.json: " not in text

@@ -106,7 +106,7 @@ def inventory(files: Mapping[str, bytes]) -> Iterator[Html | None]:
     """Components of every CycloneDX document beside the record, to be searched."""
     number = 0
     for name, content in sorted(files.items()):
-        if not name.startswith("sbom"):
+        if not name.endswith(".cdx.json"):
             continue
         number += 1
         components = components_of(content)
