@@ -22,6 +22,8 @@ _QUIET = (
     *("-c", "core.fsmonitor=false"),
     *("-c", "core.hooksPath=/dev/null"),
     *("-c", "log.showSignature=false"),
+    # It is about the graft file, which is empty for every command (_run).
+    *("-c", "advice.graftFileDeprecated=false"),
     "--no-pager",
     "--no-optional-locks",
     # git-replace(1): a ref of this clone alone would put another tree in the place of a commit's.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from shipway.errors import GitError
+from shipway.git.checkout import run_git
 from shipway.git.history import GitHistory
 from shipway.policy.facts import Tag
 
@@ -137,6 +138,13 @@ def test_a_graft_of_this_clone_is_no_history(place: Place, line: Line) -> None:
     assert history.standing(line.side, "main") == "off"
     grafts.unlink()
     assert history.standing(line.side, "main") == "off"
+
+
+def test_git_says_nothing_of_the_grafts_that_it_is_not_to_see(place: Place, line: Line) -> None:
+    """What it says beside an answer is shown where it fails."""
+    place.check_out()
+    told = run_git(place.job, "rev-parse", f"{line.tip}^{{commit}}")
+    assert (told.returncode, told.stderr) == (0, "")
 
 
 def test_the_order_of_commits(place: Place, line: Line) -> None:
